@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds one zip per function for Lambda's python3.12 on Linux x86_64:
+#   lambda/odoo_extractor.zip  lambda/qb_poster.zip  lambda/odoo_order_sync.zip
+# The libraries are the pinned, hashed wheels of lambda/requirements.txt for that platform, whatever machine this runs on;
+# what goes into which zip is decided, and said, in local/package.py. The same sources give the same bytes.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+python=$(bash local/find_python.sh)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# A Python without pip (an environment made by uv, for one) lends its own to a throw-away environment.
+if ! "$python" -m pip --version >/dev/null 2>&1; then
+  "$python" -m venv "$work/venv"
+  python="$work/venv/bin/python"
+fi
+
+"$python" -m pip install -qq --target "$work/site" --no-deps --no-compile --require-hashes --only-binary=:all: \
+  --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --implementation cp --python-version 3.12 \
+  --requirement lambda/requirements.txt
+
+# -P keeps local/ off the import path; a fixed hash seed keeps the bytecode the same from run to run.
+PYTHONHASHSEED=0 "$python" -P local/package.py --sources lambda --libraries "$work/site" --out lambda

@@ -1,0 +1,68 @@
+"""The extractor: pulls new and changed documents out of Odoo, on schedule or when asked."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+from pipeline.aws.alerts import Alerts
+from pipeline.aws.document_store import DocumentStore
+from pipeline.aws.events import extractor_request
+from pipeline.aws.notes import Notes
+from pipeline.aws.reporting import reporting
+from pipeline.aws.secrets import Secrets
+from pipeline.aws.telemetry import log_as_json, put_metrics
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.deadline import Deadline
+from pipeline.extract import Extraction, chosen, run
+from pipeline.odoo.client import Odoo
+from pipeline.odoo.source import OdooSource
+from pipeline.settings import ExtractorSettings
+from pipeline.tracking import utc_now
+
+SERVICE = "odoo-extractor"
+SECRET_KEYS = ("database", "username", "password")
+
+
+@cache
+def _client(name: str) -> Any:
+    return boto3.client(name)  # type: ignore[call-overload]
+
+
+def _source(settings: ExtractorSettings, notes: Notes) -> OdooSource:
+    secret = Secrets(_client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+    login = {"database": secret["database"], "username": secret["username"], "secret": secret["password"]}
+    return OdooSource(Odoo(settings.odoo_api_url, **login, memory=notes))
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Pull, and return the counts. Raises, after all companies were tried, when one could not be read."""
+    log_as_json(SERVICE)
+    company, selection, dry_run = extractor_request(event)
+    settings = ExtractorSettings.from_env(os.environ)
+    notes = Notes(_client("dynamodb"), settings.table)
+    alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
+    with reporting(SERVICE, settings.environment, alerts, notes) as report:
+        source = _source(settings, notes)
+        extraction = Extraction(
+            source=source,
+            table=TrackingTable(_client("dynamodb"), settings.table),
+            cursors=notes,
+            store=DocumentStore(_client("s3"), settings.bucket),
+            deadline=Deadline(context.get_remaining_time_in_millis),
+            now=utc_now(),
+            dry_run=dry_run,
+            failures=report.failures,
+        )
+        run(extraction, chosen(source.companies(), company), selection)
+    counts = extraction.counts
+    put_metrics(
+        SERVICE,
+        settings.environment,
+        {"DocumentsFound": counts.new + counts.changed, "DocumentsFailed": counts.failed, "Pdfs": counts.pdfs,
+         "AlertsUndelivered": report.undelivered},
+    )  # fmt: skip
+    return counts.as_dict()

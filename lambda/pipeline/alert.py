@@ -1,0 +1,59 @@
+"""An alert: one message to a person, for one cause in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DOCUMENTS_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a person reads: a subject line, and what happened, to which documents, and what to do."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One document (or one whole company, when `title` is empty) that needs a person, and why."""
+
+    company: str
+    code: str
+    title: str
+    message: str
+
+
+def alerts_for(failures: Iterable[Failure], *, environment: str) -> list[Alert]:
+    """Return one alert per company and cause, not per document; each names its documents, at most twenty of them."""
+    by_cause: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        by_cause.setdefault((failure.company, failure.code), []).append(failure)
+    return [_alert(company, code, group, environment) for (company, code), group in sorted(by_cause.items())]
+
+
+def _alert(company: str, code: str, group: list[Failure], environment: str) -> Alert:
+    documents = [failure for failure in group if failure.title]
+    who = company or "All companies"
+    what = f"{_counted(len(documents))} for a person" if documents else "nothing moves until a person acts"
+    subject = f"[{environment}] {who}: {what} ({code})"
+    lines = [f"Company: {who}", f"Cause: {code}", ""]
+    for failure in group[:DOCUMENTS_SHOWN_MAX]:
+        lines += [f"- {failure.title}", f"  {failure.message}"] if failure.title else [failure.message]
+    if len(group) > DOCUMENTS_SHOWN_MAX:
+        lines.append(
+            f"... and {len(group) - DOCUMENTS_SHOWN_MAX} more; the tracking table's status-index has them all."
+        )
+    if documents:
+        lines += [
+            "",
+            "When the cause is mended, invoke the poster with",
+            f'{{"company": "{company}", "retry_failed": true}}; a change of the document in Odoo retries it by itself.',
+        ]
+    return Alert(subject, "\n".join(lines))
+
+
+def _counted(number: int) -> str:
+    return "1 document" if number == 1 else f"{number} documents"

@@ -1,0 +1,1 @@
+"""The AWS edge: tables, buckets, secrets, alerts and metrics."""

@@ -1,0 +1,71 @@
+"""Alerts to people: e-mail by SNS and, where configured, Slack. An alert that cannot be sent never fails a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.alert import Alert
+from pipeline.errors import PipelineError
+from pipeline.http import new_session, send
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+logger = logging.getLogger(__name__)
+
+SUBJECT_LENGTH_MAX = 100
+TEXT_BYTES_MAX = 250_000
+SLACK_LENGTH_MAX = 3_000
+SLACK_TIMEOUT_S = 5.0
+
+
+class Alerts:
+    """Sends alerts over every channel there is."""
+
+    def __init__(self, client: SNSClient, topic: str, *, slack_webhook_url: str = "") -> None:
+        self._client = client
+        self._topic = topic
+        self._slack_webhook_url = slack_webhook_url
+
+    def send(self, alerts: Iterable[Alert]) -> int:
+        """Send the alerts; returns how many deliveries failed, each of which is logged."""
+        failed = 0
+        for alert in alerts:
+            failed += not self._by_mail(alert)
+            if self._slack_webhook_url:
+                failed += not self._by_slack(alert)
+        return failed
+
+    def _by_mail(self, alert: Alert) -> bool:
+        # SNS takes a subject of printable ASCII only, and refuses the whole message otherwise.
+        subject = " ".join(alert.subject.split()).encode("ascii", "replace").decode()[:SUBJECT_LENGTH_MAX]
+        text = alert.text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
+        try:
+            self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)
+        except (ClientError, BotoCoreError) as error:
+            logger.error("alert not sent by e-mail", extra={"subject": subject, "reason": type(error).__name__})  # noqa: TRY400
+            return False
+        return True
+
+    def _by_slack(self, alert: Alert) -> bool:
+        text = f"*{_escaped(alert.subject)}*\n{_escaped(alert.text)}"[:SLACK_LENGTH_MAX]
+        try:
+            answer = send(
+                new_session(), "POST", self._slack_webhook_url, who="Slack", timeout_s=SLACK_TIMEOUT_S,
+                json={"text": text},
+            )  # fmt: skip
+        except PipelineError as error:
+            # The address is a secret: only our own words about the failure are logged.
+            logger.error("alert not sent to Slack", extra={"subject": alert.subject, "reason": str(error)})  # noqa: TRY400
+            return False
+        if answer.status != 200:
+            logger.error("alert not sent to Slack", extra={"subject": alert.subject, "status": answer.status})
+        return answer.status == 200
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,129 @@
+"""The bucket: documents as JSON, PDFs waiting under `pending/`, and PDFs of posted documents, filed for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws.items import error_code, our_error
+from pipeline.codec import dumps, loads
+from pipeline.document import Document
+from pipeline.errors import InvalidDocument
+from pipeline.source import Pdf
+from pipeline.tracking import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PENDING = "pending/"
+NUMBER_LENGTH_MAX = 100
+_MISSING = ("NoSuchKey", "404", "NotFound")
+
+
+class DocumentStore:
+    """Documents and PDFs by entry. Raises Unavailable when S3 cannot answer."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put_document(self, document: Document, version: int) -> str:
+        """Store a version of a document and return its key."""
+        key = f"documents/{document.entry_id}/{version}.json"
+        self._put(key, dumps(document).encode(), "application/json")
+        return key
+
+    def document(self, entry: Entry) -> Document:
+        """Return the document of this version of an entry; raises InvalidDocument when it is gone."""
+        content = self._get(entry.document_key) if entry.document_key else None
+        if content is None:
+            raise InvalidDocument(
+                f"{entry.title}: its stored copy {entry.document_key} is missing. Save the document in Odoo once more; "
+                "it is then pulled again.",
+                code="copy_missing",
+            )
+        return loads(Document, content)
+
+    def put_pdf(self, entry_id: str, pdf: Pdf) -> str:
+        """Store the PDF of an entry under `pending/`, which wakes the poster, and return its key."""
+        key = pending_key(entry_id)
+        self._put(key, pdf.content, "application/pdf")
+        return key
+
+    def pdf(self, entry: Entry) -> bytes:
+        """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
+        # Filed already when a run ended between filing and saying so.
+        for key in (pending_key(entry.entry_id), entry.pdf_key, posted_key(entry)):
+            content = self._get(key) if key else None
+            if content is not None:
+                return content
+        raise InvalidDocument(
+            f"{entry.title}: its PDF {entry.pdf_key} is missing. Save the document in Odoo once more; it is then "
+            "pulled again.",
+            code="pdf_missing",
+        )
+
+    def file_posted(self, entry: Entry) -> str:
+        """Move the PDF from `pending/` to where a person looks for it, and return its key."""
+        source, target = pending_key(entry.entry_id), posted_key(entry)
+
+        def copy() -> object:
+            place = {"Bucket": self._bucket, "Key": source}
+            return self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=place)  # type: ignore[arg-type]
+
+        if self._unless_missing(copy) is not None:
+            self.drop_pending(entry)
+        return target
+
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF from `pending/`: an object there means work outstanding."""
+        key = pending_key(entry.entry_id)
+        self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+
+    def _put(self, key: str, content: bytes, media_type: str) -> None:
+        self._unless_missing(
+            lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=media_type)
+        )
+
+    def _get(self, key: str) -> bytes | None:
+        def get() -> bytes:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+        return self._unless_missing(get)
+
+    def _unless_missing[T](self, call: Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return None
+            raise our_error(error, f"The bucket {self._bucket}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The bucket {self._bucket}") from error
+
+
+def pending_key(entry_id: str) -> str:
+    """Return where the PDF of an entry waits."""
+    return f"{PENDING}{entry_id}.pdf"
+
+
+def posted_key(entry: Entry) -> str:
+    """Return where the PDF of a posted entry is filed: `posted/<company>/<yyyy-mm>/<number>__<entry_id>.pdf`."""
+    company = _part(entry.company)
+    number = _part(entry.number)[:NUMBER_LENGTH_MAX]
+    return f"posted/{company}/{entry.document_date:%Y-%m}/{number}__{entry.entry_id}.pdf"
+
+
+def _part(text: str) -> str:
+    # Numbers hold slashes, names hold anything: neither may open a folder or need escaping in an address.
+    return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
+
+
+def entry_id_of_pending(key: str) -> str | None:
+    """Return the entry of an object key under `pending/`, or None for any other key."""
+    if key.startswith(PENDING) and key.endswith(".pdf") and len(key) > len(PENDING) + 4:
+        return key[len(PENDING) : -4]
+    return None

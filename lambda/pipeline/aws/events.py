@@ -1,0 +1,127 @@
+"""What the functions are invoked with, read strictly: an event that is not ours is an error that says what is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from pipeline.aws.document_store import entry_id_of_pending
+from pipeline.errors import InvalidRequest
+from pipeline.request import Request
+from pipeline.source import Selection
+
+LISTED_MAX = 1_000
+_EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run"}
+_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep"}
+
+
+def is_schedule(event: Any) -> bool:
+    """Whether the event is a tick of EventBridge as EventBridge itself words it."""
+    return isinstance(event, Mapping) and event.get("source") == "aws.events"
+
+
+def is_from_s3(event: Any) -> bool:
+    """Whether the event is one of S3, the one it sends to test a new notification included."""
+    if not isinstance(event, Mapping):
+        return False
+    return event.get("Event") == "s3:TestEvent" or (
+        isinstance(event.get("Records"), list)
+        and all(isinstance(record, Mapping) and "s3" in record for record in event["Records"])
+    )
+
+
+def _entry_ids(event: Mapping[str, Any]) -> list[str]:
+    """Return the entries whose PDFs an S3 event names; keys outside `pending/` are none of ours and left out."""
+    found = []
+    for record in event.get("Records", []):
+        key = unquote_plus(str(record["s3"].get("object", {}).get("key", "")))
+        entry_id = entry_id_of_pending(key)
+        if entry_id:
+            found.append(entry_id)
+    return found
+
+
+def extractor_request(event: Any) -> tuple[str, Selection | None, bool]:
+    """Return company (or an empty text), selection (or None for what is new) and dry_run of an invocation."""
+    if is_schedule(event):
+        return "", None, False
+    body = _body(event, _EXTRACTOR_KEYS)
+    selection = Selection(
+        since=_instant(body, "since"),
+        until=_instant(body, "until"),
+        numbers=_texts(body, "numbers"),
+        ids=_whole_numbers(body, "ids"),
+    )
+    return _text(body, "company"), selection if selection != Selection() else None, _flag(body, "dry_run")
+
+
+def poster_request(event: Any) -> Request:
+    """Return what the poster is asked for; the sweep and a tick of EventBridge ask for everything due.
+
+    An event of S3 only wakes it up: the entries it names say which companies to look at, and nothing else.
+    """
+    if is_schedule(event):
+        return Request()
+    if is_from_s3(event):
+        return Request(woken_by=tuple(_entry_ids(event)))
+    body = _body(event, _POSTER_KEYS)
+    _flag(body, "sweep")
+    return Request(
+        company=_text(body, "company"),
+        entry_ids=_texts(body, "entry_ids"),
+        retry_failed=_flag(body, "retry_failed"),
+        dry_run=_flag(body, "dry_run"),
+    )
+
+
+def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
+    if not isinstance(event, Mapping):
+        raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known))}.")
+    unknown = sorted(str(key) for key in event if key not in known)
+    if unknown:
+        raise InvalidRequest(
+            f"The payload has {', '.join(unknown[:5])}, which this function does not know; it knows "
+            f"{', '.join(sorted(known))}."
+        )
+    return event
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be true or false.")
+    return value
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a text.")
+    return value
+
+
+def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = body.get(name, [])
+    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(isinstance(each, str) for each in value):
+        raise InvalidRequest(f"{name} must be a list of at most {LISTED_MAX} texts.")
+    return tuple(value)
+
+
+def _whole_numbers(body: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    value = body.get(name, [])
+    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(type(each) is int for each in value):
+        raise InvalidRequest(f"{name} must be a list of at most {LISTED_MAX} whole numbers.")
+    return tuple(value)
+
+
+def _instant(body: Mapping[str, Any], name: str) -> datetime | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"{name} must be an instant like 2026-11-01T00:00:00Z or a date.") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,175 @@
+"""Small things kept in the tracking table beside the entries, under keys with a `#` and without a status.
+
+Cursors, the way a server is spoken to, references to QuickBooks' names, and the shift of each company.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
+from pipeline.codec import dumps, loads
+from pipeline.tracking import Cursor, Shift
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A forgotten connection costs one probe; nothing here guards against a second posting but the parties, kept for ever.
+CONNECTION_KEPT_S = 30 * 24 * 3600
+
+
+class Notes:
+    """Values by key. Raises Unavailable when DynamoDB cannot answer."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    # -- cursors ---------------------------------------------------------------------------------------------------
+
+    def cursor(self, database: str, company: str) -> Cursor:
+        """Return how far a company was read; a new Cursor when it never was."""
+        kept = self.value(f"cursor#{database}#{company}")
+        return loads(Cursor, kept) if kept else Cursor()
+
+    def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
+        """Store how far a company was read."""
+        self.keep(f"cursor#{database}#{company}", dumps(cursor))
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    def connection(self, key: str) -> Mapping[str, Any] | None:
+        """Return how a server is spoken to, or None."""
+        kept = self.value(f"connection#{key}")
+        return json.loads(kept) if kept else None
+
+    def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep how a server is spoken to, for thirty days."""
+        self.keep(f"connection#{key}", json.dumps(value), expires_at=int(time.time()) + CONNECTION_KEPT_S)
+
+    def forget_connection(self, key: str) -> None:
+        """Forget how a server is spoken to."""
+        self._try(lambda: self._client.delete_item(TableName=self._name, Key={"entry_id": {"S": f"connection#{key}"}}))
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+        found = self._try(
+            lambda: self._client.get_item(TableName=self._name, Key={"entry_id": {"S": key}}, ConsistentRead=True)
+        ).get("Item")
+        return plain_values(found).get("value") if found else None
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        """Keep a text under a key; `expires_at` only for what may be forgotten."""
+        values = item({"entry_id": key, "value": value, "expires_at": expires_at})
+        self._try(lambda: self._client.put_item(TableName=self._name, Item=values))
+
+    def claim(self, key: str, value: str) -> str:
+        """Keep a text under a key unless another is kept there already; returns the one that is."""
+        values = item({"entry_id": key, "value": value})
+        try:
+            self._client.put_item(
+                TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
+            )
+        except ClientError as error:
+            if error_code(error) == CONDITION_FAILED:
+                return self.value(key) or value
+            raise our_error(error, f"The table {self._name}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The table {self._name}") from error
+        return value
+
+    # -- shifts ----------------------------------------------------------------------------------------------------
+
+    def take_shift(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Shift | None:
+        """Take a company's shift until an instant; returns None when another holds it or the company is paused.
+
+        `force` takes it in spite of a pause, because a person asked for it.
+        """
+        nobody_was_here = "attribute_not_exists(entry_id)"
+        the_holder_is_gone = "#until < :now"
+        the_pause_is_over = "(attribute_not_exists(paused_until) OR paused_until < :now)"
+        free = the_holder_is_gone if force else f"({the_holder_is_gone} AND {the_pause_is_over})"
+        try:
+            answer = self._client.update_item(
+                TableName=self._name,
+                Key={"entry_id": {"S": _shift_key(company)}},
+                UpdateExpression="SET holder = :holder, #until = :until",
+                ConditionExpression=f"{nobody_was_here} OR {free}",
+                ExpressionAttributeNames={"#until": "until"},
+                ExpressionAttributeValues={
+                    ":holder": {"S": holder},
+                    ":until": {"S": _instant(until)},
+                    ":now": {"S": _instant(now)},
+                },
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) == CONDITION_FAILED:
+                return None
+            raise our_error(error, f"The table {self._name}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The table {self._name}") from error
+        return _shift(company, holder, until, answer["Attributes"])
+
+    def end_shift(self, shift: Shift, now: datetime, *, paused_for_s: int = 0) -> None:
+        """Give the shift back, with what the next holder must know; a pause keeps the company closed for a while.
+
+        Does nothing when the lease has run out and another holds the shift by now.
+        """
+        names = {field.name for field in fields(Shift)} - {"company", "holder", "until", "recent_at"}
+        values: dict[str, Any] = {name: getattr(shift, name) for name in names}
+        values["recent_at"] = _instant(shift.recent_at) if shift.recent_at else ""
+        # A past instant, never none: an absent one would sort as "nobody was ever here".
+        values["until"] = _instant(now - timedelta(seconds=1))
+        values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
+        kept = item({"entry_id": _shift_key(shift.company), "holder": shift.holder, **values})
+        try:
+            self._client.put_item(
+                TableName=self._name,
+                Item=kept,
+                ConditionExpression="holder = :holder",
+                ExpressionAttributeValues={":holder": {"S": shift.holder}},
+            )
+        except ClientError as error:
+            if error_code(error) != CONDITION_FAILED:
+                raise our_error(error, f"The table {self._name}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The table {self._name}") from error
+
+    def _try[T](self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            raise our_error(error, f"The table {self._name}") from error
+
+
+def _shift_key(company: str) -> str:
+    return f"shift#{company}"
+
+
+def _instant(moment: datetime) -> str:
+    # One width, so that instants compare as text.
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _shift(company: str, holder: str, until: datetime, stored: Item) -> Shift:
+    values = plain_values(stored)
+    recent_at = values.get("recent_at")
+    return Shift(
+        company=company,
+        holder=holder,
+        until=until,
+        pauses=int(values.get("pauses", 0)),
+        pause_code=str(values.get("pause_code", "")),
+        recent_calls=int(values.get("recent_calls", 0)),
+        recent_at=datetime.fromisoformat(recent_at) if recent_at else None,
+    )

@@ -1,0 +1,78 @@
+"""What every run ends with: people are told once, and an error leaves the function without anything foreign in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from pipeline.alert import Failure, alerts_for
+from pipeline.aws.alerts import Alerts
+from pipeline.errors import NeedsAttention, PipelineError
+
+
+class Memory(Protocol):
+    """Remembers what people were told."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a text under a key."""
+
+
+class Remembered:
+    """A memory that lives as long as the container."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+        return self._values.get(key)
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a text under a key."""
+        self._values[key] = value
+
+
+class Report:
+    """Collects the failures of one run; `undelivered` counts alerts that could not be sent."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        self.undelivered = 0
+
+
+@contextmanager
+def reporting(service: str, environment: str, alerts: Alerts, memory: Memory | None) -> Iterator[Report]:
+    """Send one alert per company and cause at the end of a run, whether it succeeds or raises.
+
+    Trouble of a whole company (a login refused, a right missing) comes back every run until somebody mends it: with a
+    memory it is told once, and again when it has been well in between.
+    """
+    report = Report()
+    try:
+        yield report
+    except NeedsAttention as error:
+        if not any(not failure.title for failure in report.failures):
+            report.failures.append(Failure("", error.code, "", str(error)))
+        _tell(service, environment, alerts, memory, report)
+        raise type(error)(str(error), code=error.code) from None
+    except PipelineError as error:
+        _tell(service, environment, alerts, memory, report)
+        raise type(error)(str(error), code=error.code) from None
+    else:
+        _tell(service, environment, alerts, memory, report)
+
+
+def _tell(service: str, environment: str, alerts: Alerts, memory: Memory | None, report: Report) -> None:
+    fresh = [failure for failure in report.failures if failure.title or memory is None]
+    if memory is not None:
+        key = f"alerted#{service}"
+        general = sorted({f"{failure.company}: {failure.code}" for failure in report.failures if not failure.title})
+        told = "; ".join(general)
+        if told != (memory.value(key) or ""):
+            fresh += [failure for failure in report.failures if not failure.title]
+            memory.keep(key, told)
+    report.undelivered = alerts.send(alerts_for(fresh, environment=environment))

@@ -1,0 +1,95 @@
+"""Secrets: read as JSON, and changed so that two writers never undo each other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws.items import error_code, our_error
+from pipeline.errors import Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+type Secret = dict[str, Any]
+
+CURRENT = "AWSCURRENT"
+CHANGES_TRIED_MAX = 10
+
+
+class Secrets:
+    """Secrets by ARN. Messages name a secret and its keys, never a value."""
+
+    def __init__(self, client: SecretsManagerClient) -> None:
+        self._client = client
+
+    def read(self, arn: str, required: Sequence[str]) -> Secret:
+        """Return a secret; raises Misconfigured naming what is missing when it is empty, no JSON, or lacks a key."""
+        return self._read(arn, required)[0]
+
+    def change(self, arn: str, change: Callable[[Mapping[str, Any]], Secret]) -> Secret:
+        """Replace a secret by what `change` makes of its current value, and return that.
+
+        The new version becomes current only if the one it was made from still is; otherwise `change` is asked again
+        with what is there now. So a second company's tokens, stored in between, are never lost.
+        """
+        for _ in range(CHANGES_TRIED_MAX):
+            current, version = self._read(arn, ())
+            changed = change(current)
+            if self._replace(arn, version, json.dumps(changed)):
+                return changed
+        raise Unavailable(f"The secret {_name(arn)} is being changed by too many at once")
+
+    def _replace(self, arn: str, version: str, text: str) -> bool:
+        try:
+            # A stage of its own, so that the value is stored, but not yet current.
+            stored = self._client.put_secret_value(
+                SecretId=arn, SecretString=text, VersionStages=[f"PROPOSED-{uuid.uuid4()}"]
+            )
+            self._client.update_secret_version_stage(
+                SecretId=arn,
+                VersionStage=CURRENT,
+                MoveToVersionId=stored["VersionId"],
+                RemoveFromVersionId=version,
+            )
+        except ClientError as error:
+            if error_code(error) in ("InvalidParameterException", "InvalidRequestException"):
+                return False
+            raise our_error(error, f"The secret {_name(arn)}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The secret {_name(arn)}") from error
+        return True
+
+    def _read(self, arn: str, required: Sequence[str]) -> tuple[Secret, str]:
+        name = _name(arn)
+        try:
+            answer = self._client.get_secret_value(SecretId=arn)
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                raise Misconfigured(
+                    f"The secret {name} has no value yet: store its JSON with `aws secretsmanager put-secret-value "
+                    f"--secret-id {name} --secret-string file://secret.json`."
+                ) from error
+            raise our_error(error, f"The secret {name}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The secret {name}") from error
+        try:
+            value = json.loads(answer["SecretString"])
+        except (KeyError, ValueError):
+            value = None
+        if not isinstance(value, dict):
+            raise Misconfigured(f"The secret {name} is not a JSON object.")
+        missing = [key for key in required if not value.get(key)]
+        if missing:
+            raise Misconfigured(f"The secret {name} lacks {', '.join(missing)}.")
+        return value, answer["VersionId"]
+
+
+def _name(arn: str) -> str:
+    """Return the readable part of an ARN, without the six characters AWS adds."""
+    last = arn.rpartition(":secret:")[2]
+    return last[:-7] if arn.startswith("arn:") and last[-7:-6] == "-" else last

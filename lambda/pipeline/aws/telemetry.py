@@ -1,0 +1,34 @@
+"""Logs as JSON and metrics by EMF: both are lines on standard output that CloudWatch understands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+NAMESPACE = "OdooToQuickBooks"
+_UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds}
+
+
+@cache
+def log_as_json(service: str) -> None:
+    """Let every module's log lines come out as JSON with the fields they were given, once per container."""
+    powertools = Logger(service=service, logger_formatter=None, log_uncaught_exceptions=False)
+    package = logging.getLogger("pipeline")
+    package.handlers = powertools.handlers
+    package.setLevel(powertools.log_level)
+    package.propagate = False
+
+
+def put_metrics(service: str, environment: str, values: Mapping[str, float]) -> None:
+    """Write metrics of one run, with the function and the environment as dimensions."""
+    metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
+    metrics.add_dimension(name="service", value=service)
+    metrics.add_dimension(name="environment", value=environment)
+    for name, value in values.items():
+        metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
+    metrics.flush_metrics()

@@ -1,0 +1,221 @@
+"""The tracking table: entries, and who may change what of them.
+
+The extractor and the poster work on the same item at the same time. Each writes only its own attributes, and whatever
+depends on the version an entry was read at is conditional on it: whoever comes second finds out and does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
+from pipeline.errors import Unavailable
+from pipeline.tracking import Entry, Status
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
+
+STATUS_INDEX = "status-index"
+COMPANY_STATUS_INDEX = "company-status-index"
+BATCH_KEYS_MAX = 100
+BATCH_ROUNDS_MAX = 5
+
+_FIELDS = tuple(field.name for field in fields(Entry))
+_PDF = ("pdf_key", "pdf_sha256", "pdf_source", "attempts", "error_message")
+_EXTRACTED = (
+    *("status", "company", "number", "party", "document_date", "currency", "total", "odoo_write_date"),
+    *("content_hash", "version", "withdrawn", "document_key", "pdf_key", "pdf_sha256", "pdf_source"),
+    *("attempts", "next_attempt_at", "pending_since", "error_code", "error_message", "updated_at"),
+)
+# What QuickBooks said, true whatever Odoo says meanwhile ...
+_BOOKED = (
+    *("step", "request_id", "generation", "qb_id", "qb_sync_token", "qb_doc_number", "qb_total", "qb_updated_at"),
+    *("payload_hash", "pdf_attached", "attachable_id", "attached_sha256", "posted_at"),
+)
+# ... and what is true of one version only.
+_WORKED = (
+    *("status", "pdf_key", "attempts", "next_attempt_at", "pending_since", "error_code", "error_message"),
+    "updated_at",
+)
+
+
+class TrackingTable:
+    """Entries by id and by company and status. Raises Unavailable when DynamoDB cannot answer, never guesses."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    # -- for both --------------------------------------------------------------------------------------------------
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry as it is now, or None."""
+        found = self._try(
+            lambda: self._client.get_item(TableName=self._name, Key={"entry_id": {"S": entry_id}}, ConsistentRead=True)
+        ).get("Item")
+        return to_dataclass(Entry, found, _FIELDS) if found else None
+
+    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries there are, by id, a hundred to a call."""
+        found: dict[str, Entry] = {}
+        for start in range(0, len(entry_ids), BATCH_KEYS_MAX):
+            keys: list[Item] = [{"entry_id": {"S": each}} for each in entry_ids[start : start + BATCH_KEYS_MAX]]
+            for _ in range(BATCH_ROUNDS_MAX):
+                request = {self._name: {"Keys": keys, "ConsistentRead": True}}
+                answer = self._try(lambda request=request: self._client.batch_get_item(RequestItems=request))  # type: ignore[misc]
+                for stored in answer["Responses"].get(self._name, []):
+                    entry = to_dataclass(Entry, stored, _FIELDS)
+                    found[entry.entry_id] = entry
+                unprocessed: dict[str, Any] = dict(answer.get("UnprocessedKeys") or {})
+                keys = unprocessed.get(self._name, {}).get("Keys", [])
+                if not keys:
+                    break
+            else:
+                raise Unavailable(f"The table {self._name} is throttled")
+        return found
+
+    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
+        """Yield the entries of a company that have a status; the index may be a moment behind."""
+        return self._query(
+            IndexName=COMPANY_STATUS_INDEX,
+            KeyConditionExpression="company = :company AND #status = :status",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":company": {"S": company}, ":status": {"S": status.value}},
+        )
+
+    # -- for the extractor -----------------------------------------------------------------------------------------
+
+    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
+        if was is None:
+            values = item(from_dataclass(entry))
+            done = self._conditional(
+                lambda: self._client.put_item(
+                    TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
+                )
+            )
+        else:
+            done = self._update(entry, _EXTRACTED, version=was.version)
+        if not done:
+            logger.info("another run was faster", extra={"entry_id": entry.entry_id})
+
+    def attach_pdf(self, entry: Entry) -> None:
+        """Store where the PDF of this version lies, which makes the entry ready to post."""
+        self._update(entry, _PDF, version=entry.version)
+
+    def unfinished(self, company: str, limit: int) -> list[Entry]:
+        """Return at most `limit` pending entries that still lack their PDF."""
+        found = []
+        for entry in self.with_status(company, Status.PENDING):
+            if not entry.is_ready:
+                found.append(entry)
+            if len(found) == limit:
+                break
+        return found
+
+    def backlog(self, company: str, limit: int) -> int:
+        """Return how many documents wait to be posted, counting no further than `limit`."""
+        count = 0
+        for _ in self.with_status(company, Status.PENDING):
+            count += 1
+            if count == limit:
+                break
+        return count
+
+    # -- for the poster --------------------------------------------------------------------------------------------
+
+    def due(self, company: str, now: datetime) -> Iterator[Entry]:
+        """Yield what is to be worked off now, what was left in the middle first."""
+        for status in (Status.POSTING, Status.PENDING):
+            for entry in self.with_status(company, status):
+                if entry.is_due(now):
+                    yield entry
+
+    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
+        """Return pending entries of any company but these, which therefore have nowhere to go."""
+        names = {f":company{number}": {"S": company} for number, company in enumerate(companies)}
+        pages = self._query(
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            FilterExpression=f"NOT company IN ({', '.join(names)})" if names else "attribute_exists(company)",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": Status.PENDING.value}, **names},
+        )
+        return list(pages)
+
+    def save(self, entry: Entry) -> bool:
+        """Store what the poster did to an entry; returns False when Odoo has changed it meanwhile.
+
+        What QuickBooks said is stored in either case: the document stands there, whatever Odoo says now.
+        """
+        if self._update(entry, (*_BOOKED, *_WORKED), version=entry.version):
+            return True
+        self._update(entry, _BOOKED, version=None)
+        logger.info("the document changed in Odoo meanwhile", extra={"entry_id": entry.entry_id})
+        return False
+
+    # -- the wire --------------------------------------------------------------------------------------------------
+
+    def _update(self, entry: Entry, names: Sequence[str], *, version: int | None) -> bool:
+        values = from_dataclass(entry)
+        kept = item({name: values[name] for name in names})
+        attributes = {f"#{name}": name for name in names}
+        expression = ""
+        if kept:
+            expression += "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        empty = [f"#{name}" for name in names if name not in kept]
+        if empty:
+            expression += " REMOVE " + ", ".join(empty)
+        placeholders: dict[str, Any] = {f":{name}": value for name, value in kept.items()}
+        condition = "attribute_exists(entry_id)"
+        if version is not None:
+            condition += " AND #at = :at"
+            attributes["#at"] = "version"
+            placeholders[":at"] = {"N": str(version)}
+        return self._conditional(
+            lambda: self._client.update_item(
+                TableName=self._name,
+                Key={"entry_id": {"S": entry.entry_id}},
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=attributes,
+                ExpressionAttributeValues=placeholders,
+            )
+        )
+
+    def _query(self, **arguments: Any) -> Iterator[Entry]:
+        start: Mapping[str, Any] = {}
+        while True:
+            page = self._try(
+                lambda: self._client.query(TableName=self._name, **arguments, **start)  # noqa: B023 - called at once
+            )
+            for stored in page["Items"]:
+                yield to_dataclass(Entry, stored, _FIELDS)
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _conditional(self, write: Callable[[], Any]) -> bool:
+        try:
+            write()
+        except ClientError as error:
+            if error_code(error) == CONDITION_FAILED:
+                return False
+            raise our_error(error, f"The table {self._name}") from error
+        except BotoCoreError as error:
+            raise our_error(error, f"The table {self._name}") from error
+        return True
+
+    def _try[T](self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            raise our_error(error, f"The table {self._name}") from error

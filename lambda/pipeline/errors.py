@@ -1,0 +1,107 @@
+"""What can go wrong, by the one question an operator asks: will trying again help?
+
+    PipelineError
+    ├─ RetryLater              nothing is wrong with the document; the same work may succeed later
+    │   ├─ Unavailable            no answer, or one that says "not now" (time-out, 5xx, dropped connection)
+    │   ├─ Throttled              too many requests; carries how long to wait
+    │   ├─ OutcomeUnknown         a write was sent and no answer says whether it counted
+    │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
+    └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
+        ├─ InvalidDocument        Odoo's document lacks something or does not add up
+        ├─ Unmapped               an account, tax, company or currency has no counterpart in QuickBooks
+        ├─ Rejected               QuickBooks refused it
+        ├─ Unauthorized           credentials are wrong or lack a right
+        ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
+        └─ InvalidRequest         an invocation we do not understand
+
+Every message names the document or the object by its name and says what to do; none holds a secret.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Anything the pipeline raises on purpose; `code` groups errors of one cause in alerts."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code:
+            self.code = code
+
+
+class RetryLater(PipelineError):
+    """Nothing is wrong with the document; the same work may succeed later."""
+
+    code = "retry_later"
+
+    def __init__(self, message: str, *, code: str | None = None, wait_s: int = 0) -> None:
+        super().__init__(message, code=code)
+        self.wait_s = wait_s
+
+
+class Unavailable(RetryLater):
+    """The other side did not answer, or answered that it cannot just now."""
+
+    code = "unavailable"
+
+
+class Throttled(RetryLater):
+    """The other side asked us to slow down; `wait_s` says for how long."""
+
+    code = "throttled"
+
+
+class OutcomeUnknown(RetryLater):
+    """A write was sent and no answer says whether it took effect."""
+
+    code = "outcome_unknown"
+
+
+class Disconnected(RetryLater):
+    """The QuickBooks connection of one company is gone until a person reconnects it; its documents wait."""
+
+    code = "disconnected"
+
+
+class NeedsAttention(PipelineError):
+    """Trying again cannot help; the message says what a person has to do."""
+
+    code = "needs_attention"
+
+
+class InvalidDocument(NeedsAttention):
+    """The document from Odoo lacks something or does not add up."""
+
+    code = "invalid_document"
+
+
+class Unmapped(NeedsAttention):
+    """Something the document names has no counterpart in QuickBooks."""
+
+    code = "unmapped"
+
+
+class Rejected(NeedsAttention):
+    """QuickBooks refused the document; `code` is QuickBooks' own, or `total_differs`."""
+
+    code = "rejected"
+
+
+class Unauthorized(NeedsAttention):
+    """Credentials are wrong, or the user they belong to lacks a right."""
+
+    code = "unauthorized"
+
+
+class Misconfigured(NeedsAttention):
+    """An environment variable, a secret or a setting is missing or wrong."""
+
+    code = "misconfigured"
+
+
+class InvalidRequest(NeedsAttention):
+    """An invocation payload that is not one of ours."""
+
+    code = "invalid_request"

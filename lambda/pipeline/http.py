@@ -1,0 +1,86 @@
+"""One way to speak HTTP to Odoo and QuickBooks: every call has time and size limits and says whether it was sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+from pipeline.errors import Unavailable
+
+CONNECT_TIMEOUT_S = 5
+# Room for a PDF of 25 MB in base64 inside JSON; beyond it the function's memory would be at risk.
+ANSWER_BYTES_MAX = 48 * 1024 * 1024
+
+NOT_SENT = "not_sent"
+NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a gateway or web server answered in place of the application."""
+        return self.headers.get("content-type", "").startswith("text/html") or self.content.lstrip()[:1] == b"<"
+
+    def json(self) -> Any:
+        """Return the body as JSON, numbers as Decimal or int; raises ValueError when it is none."""
+        return json.loads(self.content, parse_float=Decimal)
+
+
+def new_session() -> requests.Session:
+    """Return a session that keeps connections open for eight threads and takes no settings from the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = True
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=8)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def send(session: requests.Session, method: str, url: str, *, who: str, timeout_s: float, **arguments: Any) -> Answer:
+    """Send one request and return its whole answer, never following a redirect.
+
+    `timeout_s` bounds the whole exchange, however slowly the answer drips. Raises Unavailable, with code `not_sent`
+    when the request cannot have reached the other side and `no_answer` when it may have.
+    """
+    give_up_at = time.monotonic() + timeout_s
+    try:
+        response = session.request(
+            method, url, timeout=(CONNECT_TIMEOUT_S, timeout_s), stream=True, allow_redirects=False, **arguments
+        )
+        with response:
+            content = bytearray()
+            for chunk in response.iter_content(64 * 1024):
+                content += chunk
+                if len(content) > ANSWER_BYTES_MAX:
+                    raise Unavailable(
+                        f"{who} sent more than {ANSWER_BYTES_MAX // 2**20} MB in one answer", code=NO_ANSWER
+                    )
+                if time.monotonic() > give_up_at:
+                    raise Unavailable(f"{who} did not finish its answer within {timeout_s:.0f} s", code=NO_ANSWER)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, bytes(content))
+    except requests.exceptions.ConnectTimeout as error:
+        raise Unavailable(f"{who} cannot be reached: no connection in {CONNECT_TIMEOUT_S} s", code=NOT_SENT) from error
+    except requests.exceptions.Timeout as error:
+        raise Unavailable(f"{who} did not answer within {timeout_s:.0f} s", code=NO_ANSWER) from error
+    except requests.exceptions.SSLError as error:
+        raise Unavailable(f"{who} cannot be reached: its certificate is not valid", code=NOT_SENT) from error
+    except requests.exceptions.ConnectionError as error:
+        if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+            raise Unavailable(f"{who} cannot be reached: connection refused or unknown host", code=NOT_SENT) from error
+        raise Unavailable(f"{who} closed the connection without an answer", code=NO_ANSWER) from error
+    except requests.exceptions.RequestException as error:
+        raise Unavailable(f"{who} sent an answer that breaks off or is not HTTP", code=NO_ANSWER) from error

@@ -1,0 +1,299 @@
+"""Odoo over the wire: JSON-RPC for 16 to 19, JSON-2 for 19 and later, chosen by probing once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from pipeline.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.http import Answer, new_session, send
+
+TIMEOUT_S = 60.0
+RENDER_TIMEOUT_S = 120.0
+# Reads are repeated: a worker that Odoo recycles closes the connection, and the next call works at once.
+TRIES = 3
+JSON2_SINCE = 19
+ROWS_MAX = 10_000
+
+_ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
+
+type Row = dict[str, Any]
+type Domain = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What probing a server found out: asked once, kept, because `authenticate` costs Odoo half a second."""
+
+    version: int
+    uid: int
+    transport: str
+    has_api_key: bool
+
+
+class ConnectionMemory(Protocol):
+    """Where a connection is kept between runs."""
+
+    def connection(self, key: str) -> Mapping[str, Any] | None:
+        """Return what was kept under the key, or None."""
+
+    def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a connection."""
+
+    def forget_connection(self, key: str) -> None:
+        """Forget it."""
+
+
+class Odoo:
+    """A client of one database as one user, who needs no more than the right to read accounting.
+
+    Every call raises Unavailable when Odoo cannot answer now, Unauthorized when it refuses the user, and
+    NeedsAttention for anything else it complains about; a failed read is never an empty one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        database: str,
+        username: str,
+        secret: str,
+        memory: ConnectionMemory | None = None,
+        json2: bool = True,
+    ) -> None:
+        self._json2_allowed = json2
+        self.url = url.rstrip("/")
+        self.database = database
+        self._username = username
+        self._secret = secret
+        self._memory = memory
+        self._session = new_session()
+        self._connection: Connection | None = None
+        self._signed_in = False
+        self.calls = 0
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def search_read(
+        self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int], limit: int, order: str
+    ) -> list[Row]:
+        """Return at most `limit` rows of the given companies with the given fields, in the given order."""
+        rows = self.call(
+            model,
+            "search_read",
+            domain=domain,
+            fields=list(fields),
+            limit=limit,
+            order=order,
+            context=_context(companies),
+        )
+        return _rows(rows, model)
+
+    def search_all(self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
+        """Return all rows, ten thousand to a call, in the order of their ids."""
+        rows: list[Row] = []
+        while True:
+            after = [["id", ">", rows[-1]["id"]]] if rows else []
+            page = self.search_read(
+                model, [*domain, *after], fields, companies=companies, limit=ROWS_MAX, order="id asc"
+            )
+            rows += page
+            if len(page) < ROWS_MAX:
+                return rows
+
+    def read(self, model: str, ids: Sequence[int], fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
+        """Return the rows of the given ids; ids that no longer exist are simply absent."""
+        rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
+        return _rows(rows, model)
+
+    def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
+        """Create one row and return its id."""
+        created = self.call(model, "create", vals_list=[values], context=_context(companies))
+        return int(created[0] if isinstance(created, list) else created)
+
+    def call(self, model: str, method: str, *, ids: list[int] | None = None, **keywords: Any) -> Any:
+        """Call a method of a model by keyword arguments; returns its result, None for a method without one."""
+        try:
+            return self._repeat(lambda: self._call(model, method, ids, keywords))
+        except Unauthorized as error:
+            # A kept uid dies with its user or key: look again once before calling it refused.
+            if error.code != "access_denied":
+                raise
+            self._forget()
+            return self._repeat(lambda: self._call(model, method, ids, keywords))
+
+    def _call(self, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]) -> Any:
+        connection = self.connection
+        if connection.transport == "json2":
+            body = {"ids": ids, **keywords} if ids is not None else keywords
+            return self._json2(f"{model}/{method}", body)
+        arguments: list[Any] = [ids] if ids is not None else []
+        keywords = dict(keywords)
+        # Over JSON-RPC these two take their first argument by position only.
+        if method == "search_read":
+            arguments.append(keywords.pop("domain"))
+        if method == "create":
+            arguments.append(keywords.pop("vals_list")[0])
+        login = [self.database, connection.uid, self._secret]
+        return self._jsonrpc("object", "execute_kw", [*login, model, method, arguments, keywords])
+
+    # -- connecting ------------------------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> Connection:
+        """What probing found out; probes at the first call only, and keeps the finding in the memory."""
+        if self._connection is None:
+            kept = self._memory.connection(self._key) if self._memory else None
+            self._connection = Connection(**kept) if kept else self._probe()
+            if kept is None and self._memory:
+                self._memory.keep_connection(self._key, asdict(self._connection))
+        return self._connection
+
+    @property
+    def _key(self) -> str:
+        return f"{self.url}#{self.database}#{self._username}"
+
+    def _forget(self) -> None:
+        self._connection = None
+        self._signed_in = False
+        if self._memory:
+            self._memory.forget_connection(self._key)
+
+    def _probe(self) -> Connection:
+        found = self._repeat(lambda: self._jsonrpc("common", "version", []))
+        version = int(str(found["server_serie"]).split(".")[0].rpartition("-")[2])
+        if self._json2_allowed and version >= JSON2_SINCE:
+            try:
+                self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
+            except Unauthorized:
+                pass  # the secret is a password, or a key for nobody: JSON-RPC tells which
+            else:
+                return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
+        uid = self._repeat(
+            lambda: self._jsonrpc("common", "authenticate", [self.database, self._username, self._secret, {}])
+        )
+        if not uid:
+            raise Unauthorized(
+                f"Odoo at {self.url} does not let the user '{self._username}' into the database '{self.database}': "
+                "check username and password (or API key) in the Odoo secret.",
+                code="login_refused",
+            )
+        return Connection(version, int(uid), "jsonrpc", has_api_key=not self._sign_in())
+
+    def _sign_in(self) -> bool:
+        """Open a web session, which rendering by address needs. Odoo opens none for an API key."""
+        body = {
+            "jsonrpc": "2.0",
+            "params": {"db": self.database, "login": self._username, "password": self._secret},
+        }
+        answer = self._post("/web/session/authenticate", body)
+        self._signed_in = answer.status == 200 and not answer.is_html and "error" not in _parsed(answer, self.url)
+        return self._signed_in
+
+    def page(self, path: str) -> Answer:
+        """Return a page that only a web session may see; signs in when there is no session or it has expired."""
+        for _ in range(2):
+            if not self._signed_in and not self._sign_in():
+                break
+            answer = self._send("GET", path, timeout_s=RENDER_TIMEOUT_S)
+            if answer.status not in (301, 302, 303):
+                return answer
+            self._signed_in = False
+        raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self._username}'", code="no_session")
+
+    # -- the wire --------------------------------------------------------------------------------------------------
+
+    def _repeat[T](self, attempt: Callable[[], T]) -> T:
+        for tried in range(TRIES):
+            try:
+                return attempt()
+            except Unavailable:
+                if tried == TRIES - 1:
+                    raise
+                time.sleep(0.5 * 4**tried)
+        raise AssertionError("unreachable")
+
+    def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
+        params = {"service": service, "method": method, "args": arguments}
+        answer = self._post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
+        if answer.is_html or answer.status >= 400:
+            raise self._no_odoo(answer)
+        envelope = _parsed(answer, self.url)
+        if not isinstance(envelope, dict):
+            raise Unavailable(f"Odoo at {self.url} answered with JSON that is not JSON-RPC")
+        if "error" in envelope:
+            data = envelope["error"].get("data") or {}
+            raise self._complaint(str(data.get("name", "")), str(data.get("message", "")))
+        # A method that returns nothing is answered without a result key at all (18).
+        return envelope.get("result")
+
+    def _json2(self, path: str, body: dict[str, Any]) -> Any:
+        headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
+        answer = self._post(f"/json/2/{path}", body, headers)
+        if answer.is_html:
+            raise self._no_odoo(answer)
+        value = _parsed(answer, self.url)
+        if answer.status == 200:
+            return value
+        name, message = (value.get("name", ""), value.get("message", "")) if isinstance(value, dict) else ("", "")
+        if answer.status == 401:
+            name = "odoo.exceptions.AccessDenied"
+        raise self._complaint(str(name), str(message))
+
+    def _post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+        return self._send("POST", path, json=body, headers=headers)
+
+    def _send(self, method: str, path: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer:
+        self.calls += 1
+        return send(self._session, method, self.url + path, who=f"Odoo at {self.url}", timeout_s=timeout_s, **arguments)
+
+    def _no_odoo(self, answer: Answer) -> Unavailable:
+        return Unavailable(
+            f"Odoo at {self.url} answered HTTP {answer.status} with a web page in place of data: it is overloaded, "
+            "restarting or being updated, or odoo_api_url names something else."
+        )
+
+    def _complaint(self, name: str, message: str) -> PipelineError:
+        """Return our error for theirs; only its first line, because the rest may be a traceback."""
+        text = " ".join((message.strip().splitlines() or [""])[0].split())[:300]
+        if name.endswith("AccessDenied"):
+            return Unauthorized(
+                f"Odoo at {self.url} refuses the user '{self._username}': check username and password (or API key) in "
+                "the Odoo secret.",
+                code="access_denied",
+            )
+        if name.endswith("AccessError"):
+            return Unauthorized(
+                f"The Odoo user '{self._username}' lacks a right: {text} Give it Accounting / Read-only and every "
+                "company it is to read.",
+                code="access_error",
+            )
+        if name.startswith("psycopg2") and "InvalidDatetime" not in name and "InvalidText" not in name:
+            return Unavailable(
+                f"Odoo at {self.url} cannot open the database '{self.database}': it is down, or the name in the Odoo "
+                "secret is wrong."
+            )
+        return NeedsAttention(f"Odoo at {self.url} complains: {text} ({name})", code="odoo_error")
+
+
+def _context(companies: Sequence[int]) -> dict[str, Any]:
+    # Without allowed_company_ids a read covers every company of the user; archived partners and taxes count too.
+    return {"allowed_company_ids": list(companies), "active_test": False, "lang": "en_US", "tz": "UTC"}
+
+
+def _rows(rows: Any, model: str) -> list[Row]:
+    if not isinstance(rows, list):
+        raise Unavailable(f"Odoo answered the read of {model} without a result")
+    return rows
+
+
+def _parsed(answer: Answer, url: str) -> Any:
+    try:
+        value = answer.json()
+    except ValueError as error:
+        raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error
+    if isinstance(value, dict) or answer.status == 200:
+        return value
+    return {}

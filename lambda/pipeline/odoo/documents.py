@@ -1,0 +1,369 @@
+"""Odoo's rows to documents: the only file that knows the field names of `account.move` and what hangs on it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+from pipeline.document import (
+    Account,
+    Address,
+    Attachment,
+    Company,
+    Document,
+    DocumentType,
+    Installment,
+    Line,
+    LineKind,
+    Party,
+    Product,
+    Share,
+    Tax,
+    TaxAmount,
+)
+from pipeline.errors import InvalidDocument
+from pipeline.money import ZERO, decimal, rounded
+
+type Row = Mapping[str, Any]
+
+TYPES = {
+    "out_invoice": DocumentType.INVOICE,
+    "out_refund": DocumentType.CREDIT_NOTE,
+    "in_invoice": DocumentType.BILL,
+    "in_refund": DocumentType.VENDOR_CREDIT,
+}
+# Odoo keeps debits positive; on these two types a line of positive amount is a credit.
+_CREDITED = (DocumentType.INVOICE, DocumentType.VENDOR_CREDIT)
+
+MOVE_FIELDS = (
+    *("id", "name", "ref", "move_type", "state", "posted_before", "date", "invoice_date", "invoice_date_due"),
+    *("partner_id", "commercial_partner_id", "company_id", "journal_id", "currency_id", "company_currency_id"),
+    *("invoice_payment_term_id", "invoice_user_id", "invoice_origin", "narration", "amount_untaxed", "amount_tax"),
+    *("amount_total", "amount_total_signed", "message_main_attachment_id", "write_date"),
+)
+# What 16 does not have yet; without it the rate follows from the two totals.
+MOVE_FIELDS_SINCE_17 = ("invoice_currency_rate",)
+LINE_FIELDS = (
+    *("id", "move_id", "sequence", "display_type", "name", "product_id", "quantity", "price_unit", "discount"),
+    *("price_subtotal", "tax_ids", "tax_line_id", "account_id", "amount_currency", "balance", "date_maturity"),
+    "analytic_distribution",
+)
+PARTNER_FIELDS = (
+    *("id", "name", "display_name", "email", "phone", "vat", "ref", "street", "street2", "city", "zip"),
+    *("state_id", "country_id"),
+)
+ACCOUNT_FIELDS = ("id", "code", "name")
+TAX_FIELDS = ("id", "name", "amount", "amount_type", "type_tax_use")
+PRODUCT_FIELDS = ("id", "name", "default_code")
+ANALYTIC_FIELDS = ("id", "name", "code")
+CURRENCY_FIELDS = ("id", "name", "decimal_places")
+COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
+ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
+
+_ITEM_TYPES = ("product", "rounding")
+_SECTION_TYPES = ("line_section", "line_subsection")
+LEGAL_PDF_FIELD = "invoice_pdf_report_file"
+
+
+@dataclass(slots=True)
+class Lookups:
+    """The rows that moves point to, by id."""
+
+    companies: dict[int, Company] = field(default_factory=dict)
+    currencies: dict[int, Row] = field(default_factory=dict)
+    partners: dict[int, Row] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    taxes: dict[int, Tax] = field(default_factory=dict)
+    products: dict[int, Product] = field(default_factory=dict)
+    analytics: dict[int, str] = field(default_factory=dict)
+
+
+def company(row: Row) -> Company:
+    """Return the company of a `res.company` row."""
+    return Company(row["id"], _text(row["name"]), _name(row["currency_id"]), _name(row["country_id"]))
+
+
+def account(row: Row) -> Account:
+    """Return the account of an `account.account` row; its code belongs to the company that read it and may be empty."""
+    return Account(row["id"], _text(row["code"]), _text(row["name"]))
+
+
+def tax(row: Row) -> Tax:
+    """Return the tax of an `account.tax` row."""
+    is_percentage = row["amount_type"] in ("percent", "division")
+    return Tax(row["id"], _text(row["name"]), decimal(row["amount"]), is_percentage, row["type_tax_use"] == "sale")
+
+
+def product(row: Row) -> Product:
+    """Return the product of a `product.product` row."""
+    return Product(row["id"], _text(row["name"]), _text(row["default_code"]))
+
+
+def document(
+    move: Row, lines: Iterable[Row], attachments: Iterable[Row], lookups: Lookups, *, database: str, base_url: str
+) -> Document:
+    """Return the document of one move with its lines and attachments.
+
+    Raises InvalidDocument, naming move and field, when a row lacks what a posted document always has.
+    """
+    try:
+        return _document(move, sorted(lines, key=_line_order), attachments, lookups, database, base_url)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise InvalidDocument(
+            f"{_text(move.get('name')) or 'a document'} (account.move {move.get('id')}) cannot be read: "
+            f"{type(error).__name__} at {error}. Open it in Odoo and look for what is missing.",
+        ) from error
+    except InvalidDocument as error:
+        raise InvalidDocument(
+            f"{_text(move.get('name')) or 'a document'} (account.move {move.get('id')}) cannot be read: {error}",
+            code=error.code,
+        ) from error
+
+
+def _document(
+    move: Row, lines: Sequence[Row], attachments: Iterable[Row], lookups: Lookups, database: str, base_url: str
+) -> Document:
+    document_type = TYPES[move["move_type"]]
+    own_company = lookups.companies[_id(move["company_id"])]
+    currency = lookups.currencies[_id(move["currency_id"])]
+    places = int(currency["decimal_places"])
+    sign = -1 if document_type in _CREDITED else 1
+    total = rounded(decimal(move["amount_total"]), places)
+    home_total = rounded(abs(decimal(move["amount_total_signed"])))
+    issued_on = _date(move["invoice_date"]) or _date(move["date"])
+    if issued_on is None:
+        raise InvalidDocument("it has no date")
+    due_on = _date(move["invoice_date_due"]) or issued_on
+    items = tuple(_line(line, lookups, places, sign) for line in lines if line["display_type"] in _KINDS)
+    main = _id(move["message_main_attachment_id"])
+    return Document(
+        database=database,
+        odoo_id=move["id"],
+        document_type=document_type,
+        company=own_company,
+        number=_number(move),
+        reference=_text(move["ref"]).strip(),
+        issued_on=issued_on,
+        accounting_on=_date(move["date"]) or issued_on,
+        due_on=due_on,
+        currency=_text(currency["name"]),
+        decimal_places=places,
+        exchange_rate=_rate(move, own_company, total, home_total),
+        party=_party(move, lookups),
+        lines=items,
+        taxes=_tax_amounts(lines, items, lookups, places, sign),
+        installments=_installments(lines, places, sign, due_on),
+        untaxed=rounded(decimal(move["amount_untaxed"]), places),
+        tax=rounded(decimal(move["amount_tax"]), places),
+        total=total,
+        home_total=home_total,
+        written_at=instant(move["write_date"]),
+        withdrawn=move["state"] != "posted",
+        terms=_name(move["invoice_payment_term_id"]),
+        journal=_name(move["journal_id"]),
+        salesperson=_name(move["invoice_user_id"]),
+        origin=_text(move["invoice_origin"]),
+        memo=plain_text(_text(move["narration"])),
+        url=f"{base_url}/web#id={move['id']}&model=account.move&view_type=form",
+        attachments=tuple(
+            _attachment(row, main) for row in sorted(attachments, key=lambda row: int(row["id"])) if _is_file(row)
+        ),
+    )
+
+
+_KINDS = {
+    **dict.fromkeys(_ITEM_TYPES, LineKind.ITEM),
+    **dict.fromkeys(_SECTION_TYPES, LineKind.SECTION),
+    "line_note": LineKind.NOTE,
+}
+
+
+def _line(row: Row, lookups: Lookups, places: int, sign: int) -> Line:
+    kind = _KINDS[row["display_type"]]
+    description = _text(row["name"])
+    if kind is not LineKind.ITEM:
+        return Line(kind, description)
+    # A rounding line has no price: what it is worth stands in its amount alone.
+    is_product = row["display_type"] == "product"
+    amount = decimal(row["price_subtotal"]) if is_product else sign * decimal(row["amount_currency"])
+    return Line(
+        kind=kind,
+        description=description,
+        amount=rounded(amount, places),
+        quantity=decimal(row["quantity"]) if is_product else Decimal(1),
+        unit_price=decimal(row["price_unit"]) if is_product else rounded(amount, places),
+        discount_percentage=decimal(row["discount"] or 0),
+        account=lookups.accounts[_id(row["account_id"])] if row["account_id"] else None,
+        product=lookups.products.get(_id(row["product_id"])),
+        taxes=tuple(lookups.taxes[tax_id] for tax_id in row["tax_ids"]),
+        shares=_shares(row["analytic_distribution"], lookups),
+    )
+
+
+def _tax_amounts(
+    lines: Sequence[Row], items: Sequence[Line], lookups: Lookups, places: int, sign: int
+) -> tuple[TaxAmount, ...]:
+    """Return what each tax comes to. Odoo may split a tax into several lines (by analytic account): they are summed.
+
+    The base is summed from the lines, because Odoo's own `tax_base_amount` is in company currency.
+    """
+    amounts: dict[tuple[int, int], Decimal] = defaultdict(lambda: ZERO)
+    for row in lines:
+        if row["display_type"] == "tax":
+            key = (_id(row["tax_line_id"]), _id(row["account_id"]))
+            amounts[key] += sign * decimal(row["amount_currency"])
+    found = []
+    for (tax_id, account_id), amount in amounts.items():
+        own = lookups.taxes[tax_id]
+        base = sum((line.amount for line in items if own in line.taxes), ZERO)
+        found.append(TaxAmount(own, rounded(base, places), rounded(amount, places), lookups.accounts[account_id]))
+    return tuple(found)
+
+
+def _installments(lines: Sequence[Row], places: int, sign: int, due_on: date) -> tuple[Installment, ...]:
+    return tuple(
+        Installment(_date(row["date_maturity"]) or due_on, rounded(-sign * decimal(row["amount_currency"]), places))
+        for row in lines
+        if row["display_type"] == "payment_term"
+    )
+
+
+def _party(move: Row, lookups: Lookups) -> Party:
+    contact_id = _id(move["partner_id"])
+    owner_id = _id(move["commercial_partner_id"]) or contact_id
+    if not owner_id:
+        raise InvalidDocument("it has no customer or vendor")
+    owner = lookups.partners[owner_id]
+    contact = lookups.partners.get(contact_id, owner)
+    name = _text(owner["name"]) or _text(owner["display_name"])
+    if not name.strip():
+        raise InvalidDocument(f"the name of its customer or vendor (res.partner {owner_id}) is empty")
+    # The address is the one the document was sent to; the books are kept by the commercial partner.
+    return Party(
+        odoo_id=owner_id,
+        name=name,
+        contact=_text(contact["name"]) if contact_id != owner_id else "",
+        email=_text(contact["email"]) or _text(owner["email"]),
+        phone=_text(contact["phone"]) or _text(owner["phone"]),
+        tax_id=_text(owner["vat"]),
+        reference=_text(owner["ref"]),
+        address=Address(
+            street=_text(contact["street"]),
+            street2=_text(contact["street2"]),
+            city=_text(contact["city"]),
+            state=_name(contact["state_id"]),
+            postal_code=_text(contact["zip"]),
+            country=_name(contact["country_id"]),
+        ),
+    )
+
+
+def _rate(move: Row, own_company: Company, total: Decimal, home_total: Decimal) -> Decimal:
+    """Return home currency per unit of document currency. Odoo's own rate is the other way round."""
+    if _name(move["currency_id"]) == own_company.currency:
+        return Decimal(1)
+    per_home = decimal(move.get("invoice_currency_rate") or 0)
+    if per_home > 0:
+        return (1 / per_home).quantize(Decimal("1e-9"))
+    return (home_total / total).quantize(Decimal("1e-9")) if total else Decimal(1)
+
+
+def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
+    """Return the analytic shares of a line: `{"2": 60.0}`, or `{"2,3": 100.0}` over several plans."""
+    shares = []
+    for ids, percentage in (distribution or {}).items():
+        names = [lookups.analytics.get(int(each), f"analytic account {each}") for each in ids.split(",")]
+        shares.append(Share(" / ".join(names), decimal(percentage)))
+    return tuple(shares)
+
+
+def analytic_ids(lines: Iterable[Row]) -> set[int]:
+    """Return the analytic accounts that lines are distributed to."""
+    return {
+        int(each)
+        for line in lines
+        for ids in (line["analytic_distribution"] or {})
+        for each in ids.split(",")
+        if each.isdigit()
+    }
+
+
+def _attachment(row: Row, main: int) -> Attachment:
+    return Attachment(
+        odoo_id=row["id"],
+        name=_text(row["name"]),
+        media_type=_text(row["mimetype"]),
+        size_bytes=int(row["file_size"] or 0),
+        sha1=_text(row["checksum"]),
+        is_legal=row["res_field"] == LEGAL_PDF_FIELD,
+        is_main=row["id"] == main,
+    )
+
+
+def _is_file(row: Row) -> bool:
+    # Other res_fields hold thumbnails and e-invoice XML; a link has nothing to fetch.
+    return row["type"] == "binary" and row["res_field"] in (False, LEGAL_PDF_FIELD)
+
+
+def _number(move: Row) -> str:
+    # A draft that was never posted has "/" in 18 and false in 19.
+    number = _text(move["name"]).strip()
+    return number if number not in ("", "/") else f"draft {move['id']}"
+
+
+def _line_order(line: Row) -> tuple[int, int]:
+    return int(line["sequence"] or 0), int(line["id"])
+
+
+def _id(value: Any) -> int:
+    """Return the id of a many2one (`[id, name]` or false), 0 for none."""
+    return int(value[0]) if value else 0
+
+
+def _name(value: Any) -> str:
+    return str(value[1]) if value else ""
+
+
+def _text(value: Any) -> str:
+    """Return a string field: Odoo says false for an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def _date(value: Any) -> date | None:
+    return date.fromisoformat(value) if value else None
+
+
+def instant(value: Any) -> datetime:
+    """Return an Odoo datetime, which is UTC and in whole seconds."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("p", "div", "li", "tr"):
+            self.parts.append("\n")
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        if tag == "br":
+            self.parts.append("\n")
+
+
+def plain_text(html: str) -> str:
+    """Return the text of an HTML field, a paragraph to a line."""
+    reader = _Text()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,104 @@
+"""Odoo's `sale.order` rows to orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline.errors import InvalidDocument
+from pipeline.money import decimal
+from pipeline.odoo.client import Odoo
+from pipeline.order import Order
+
+ORDER_FIELDS = (
+    *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),
+    *("client_order_ref", "invoice_status", "amount_untaxed", "amount_tax", "amount_total"),
+)
+
+
+class OdooOrders:
+    """The newest sale orders of a database."""
+
+    def __init__(self, odoo: Odoo) -> None:
+        self._odoo = odoo
+
+    def newest(self, limit: int) -> list[Mapping[str, Any]]:
+        """Return the rows of the newest orders of every company, highest id first."""
+        return list(
+            self._odoo.search_read(
+                "sale.order", [], ORDER_FIELDS, companies=self._companies(), limit=limit, order="id desc"
+            )
+        )
+
+    def _companies(self) -> list[int]:
+        rows = self._odoo.search_read("res.company", [], ["id"], companies=[], limit=200, order="id asc")
+        return [int(row["id"]) for row in rows]
+
+
+def order(row: Mapping[str, Any]) -> Order:
+    """Return the order of a row; raises InvalidDocument naming the field that is missing or has the wrong shape."""
+    partner_id, partner_name = _pair(row, "partner_id")
+    company_id, company_name = _pair(row, "company_id")
+    name = _text(row, "name").strip()
+    if not name:
+        raise InvalidDocument("the order has no name")
+    return Order(
+        order_name=name,
+        order_id=_identity(row),
+        state=_text(row, "state"),
+        ordered_at=_instant(row, "date_order"),
+        changed_at=_instant(row, "write_date"),
+        partner_id=partner_id,
+        partner_name=partner_name,
+        company_id=company_id,
+        company_name=company_name,
+        currency=_pair(row, "currency_id")[1],
+        salesperson=_pair(row, "user_id")[1],
+        customer_reference=_text(row, "client_order_ref"),
+        invoice_status=_text(row, "invoice_status"),
+        amount_untaxed=_amount(row, "amount_untaxed"),
+        amount_tax=_amount(row, "amount_tax"),
+        amount_total=_amount(row, "amount_total"),
+    )
+
+
+def _identity(row: Mapping[str, Any]) -> str:
+    value = row.get("id")
+    if type(value) is not int or value <= 0:
+        raise InvalidDocument("the order has no id")
+    return str(value)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    if value is False:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidDocument(f"{name} is missing or no text")
+    return value
+
+
+def _pair(row: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Return id and name of a many2one as texts, both empty where Odoo says false."""
+    value = row.get(name)
+    if value is False:
+        return "", ""
+    if not isinstance(value, list) or len(value) != 2 or type(value[0]) is not int:
+        raise InvalidDocument(f"{name} is missing or no [id, name]")
+    return str(value[0]), str(value[1] or "")
+
+
+def _amount(row: Mapping[str, Any], name: str) -> Any:
+    try:
+        return decimal(row.get(name))
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{name} is missing or no number") from error
+
+
+def _instant(row: Mapping[str, Any], name: str) -> str:
+    text = _text(row, name)
+    try:
+        return f"{datetime.fromisoformat(text).isoformat()}Z" if text else ""
+    except ValueError as error:
+        raise InvalidDocument(f"{name} is no date") from error

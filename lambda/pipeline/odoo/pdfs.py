@@ -1,0 +1,206 @@
+"""A document's PDF out of Odoo: the stored legal PDF, a bill's attachments, a rendering, or a plain page of our own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+
+from pipeline import pages
+from pipeline.document import Attachment, Document, DocumentType
+from pipeline.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline.odoo.client import JSON2_SINCE, Odoo, Row
+from pipeline.source import Pdf, PdfSource
+
+# What one document may bring along, all its files together.
+PDF_BYTES_MAX = 25 * 1024 * 1024
+TEMPLATES_MAX = 200
+REPORT = "account.report_invoice_with_payments"
+OWN_TEMPLATE = "PDF for QuickBooks"
+_TEMPLATES = {
+    DocumentType.CREDIT_NOTE: "account.email_template_edi_credit_note",
+}
+_TEMPLATE = "account.email_template_edi_invoice"
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/tiff", "image/webp", "image/jpg")
+
+
+class Pdfs:
+    """Gets PDFs one at a time: parallel rendering can deadlock an Odoo with few workers."""
+
+    def __init__(self, odoo: Odoo) -> None:
+        self._odoo = odoo
+        self._templates: dict[str, int] = {}
+
+    def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
+        """Return the best PDF there is; with `plain`, no rendering is tried any more.
+
+        Raises Unavailable when Odoo cannot answer now; whatever else stands in the way leads to the next source, and
+        to a note that says what was passed over.
+        """
+        notes: list[str] = []
+        sources: list[tuple[PdfSource, Callable[[Document, list[str]], bytes | None]]] = [
+            (PdfSource.LEGAL, self._legal),
+            (PdfSource.ATTACHED, self._attached),
+        ]
+        if not plain:
+            sources.append((PdfSource.RENDERED, self._rendered))
+        for source, get in sources:
+            try:
+                content = get(document, notes)
+                if content is not None:
+                    pages.check(content)
+                    return Pdf(content, source, tuple(notes))
+            except NeedsAttention as error:
+                notes.append(f"{source.value} PDF: {error}")
+        return Pdf(pages.plain_page(document, notes), PdfSource.PLAIN, tuple(notes))
+
+    def _legal(self, document: Document, notes: list[str]) -> bytes | None:
+        legal = [each for each in document.attachments if each.is_legal and each.media_type == "application/pdf"]
+        contents = self._contents(document, legal[-1:], notes)
+        return contents[0] if contents else None
+
+    def _attached(self, document: Document, notes: list[str]) -> bytes | None:
+        """Return the vendor's own paper: every PDF and image of a bill, the main one first, in one PDF."""
+        if document.document_type.is_sale:
+            return None
+        files = [each for each in document.attachments if not each.is_legal]
+        files.sort(key=lambda each: (not each.is_main, each.odoo_id))
+        usable = [each for each in files if each.media_type == "application/pdf" or each.media_type in _IMAGES]
+        contents = self._contents(document, usable, notes)
+        return pages.merged(contents) if contents else None
+
+    def _contents(self, document: Document, files: Sequence[Attachment], notes: list[str]) -> list[bytes]:
+        """Return the files as PDFs. Sizes are known before anything is fetched, so nothing too large ever is."""
+        wanted, size = [], 0
+        for each in files:
+            if size + each.size_bytes > PDF_BYTES_MAX:
+                notes.append(
+                    f"'{each.name}' ({each.size_bytes / 2**20:.0f} MB) is too large to carry along; it stays in Odoo."
+                )
+                continue
+            size += each.size_bytes
+            wanted.append(each)
+        if not wanted:
+            return []
+        rows = self._odoo.read(
+            "ir.attachment", [each.odoo_id for each in wanted], ["id", "datas"], companies=[document.company.odoo_id]
+        )
+        data = {row["id"]: row["datas"] for row in rows}
+        contents = []
+        for each in wanted:
+            try:
+                contents.append(_as_pdf(each, data.get(each.odoo_id)))
+            except InvalidDocument as error:
+                notes.append(f"'{each.name}' {error}.")
+        return contents
+
+    # -- rendering -------------------------------------------------------------------------------------------------
+
+    def _rendered(self, document: Document, _notes: list[str]) -> bytes | None:
+        if self._odoo.connection.has_api_key:
+            return self._composed(document)
+        answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
+        if answer.status == 200 and not answer.is_html:
+            return answer.content
+        if answer.status in (502, 503, 504):
+            raise Unavailable(f"Odoo did not render {document.title}: HTTP {answer.status}")
+        raise NeedsAttention(f"Odoo could not render it (HTTP {answer.status})", code="not_rendered")
+
+    def _composed(self, document: Document) -> bytes:
+        """Return what Odoo would attach to an e-mail about the document; nothing is posted or sent.
+
+        An API key opens no web session, and no method of Odoo returns a report. Opening the composer renders it.
+        """
+        companies = [document.company.odoo_id]
+        composer = {
+            "template_id": self._template(document),
+            "model": "account.move",
+            "res_ids": json.dumps([document.odoo_id]),
+            "composition_mode": "comment",
+        }
+        created = self._odoo.create("mail.compose.message", composer, companies=companies)
+        row = self._odoo.read("mail.compose.message", [created], ["attachment_ids"], companies=companies)[0]
+        attachments = list(row["attachment_ids"])
+        if not attachments:
+            raise NeedsAttention("the mail template of Odoo has no report to render", code="not_rendered")
+        try:
+            files = self._odoo.read("ir.attachment", attachments, ["id", "name", "datas"], companies=companies)
+            for file in files:
+                content = _decoded(file["datas"])
+                if content.startswith(b"%PDF"):
+                    return content
+        finally:
+            self._unlink(attachments)
+        raise NeedsAttention("Odoo rendered something that is no PDF", code="not_rendered")
+
+    def _unlink(self, attachments: list[int]) -> None:
+        try:
+            self._odoo.call("ir.attachment", "unlink", ids=attachments)
+        except PipelineError:
+            return  # a file of a composer that nobody sends: Odoo clears it away by itself
+
+    def _template(self, document: Document) -> int:
+        name = _TEMPLATES.get(document.document_type, _TEMPLATE)
+        if name not in self._templates:
+            self._templates[name] = self._own_template() if self._lacks_reports else self._standard_template(name)
+        return self._templates[name]
+
+    @property
+    def _lacks_reports(self) -> bool:
+        return self._odoo.connection.version >= JSON2_SINCE
+
+    def _all_templates(self) -> list[Row]:
+        return self._odoo.search_read(
+            "mail.template",
+            [["model", "=", "account.move"]],
+            ["name", "model_id", "report_template_ids"],
+            companies=[],
+            limit=TEMPLATES_MAX,
+            order="id asc",
+        )
+
+    def _standard_template(self, name: str) -> int:
+        ids = [row["id"] for row in self._all_templates()]
+        found = self._odoo.call("mail.template", "get_metadata", ids=ids)
+        for row in found or []:
+            if row.get("xmlid") == name:
+                return int(row["id"])
+        raise NeedsAttention(f"Odoo has no mail template {name}", code="not_rendered")
+
+    def _own_template(self) -> int:
+        """Return our own template, made once: from 19 on the standard ones have no report."""
+        templates = self._all_templates()
+        for row in templates:
+            if row["name"] == OWN_TEMPLATE and row["report_template_ids"]:
+                return int(row["id"])
+        reports = self._odoo.search_read(
+            "ir.actions.report", [["report_name", "=", REPORT]], ["id"], companies=[], limit=1, order="id asc"
+        )
+        if not reports or not templates:
+            raise NeedsAttention(f"Odoo has no report {REPORT}", code="not_rendered")
+        values = {
+            "name": OWN_TEMPLATE,
+            "model_id": templates[0]["model_id"][0],
+            "report_template_ids": [[6, 0, [reports[0]["id"]]]],
+        }
+        return self._odoo.create("mail.template", values, companies=[])
+
+
+def _as_pdf(file: Attachment, data: object) -> bytes:
+    content = _decoded(data)
+    if not content:
+        raise InvalidDocument("is empty")
+    if file.media_type in _IMAGES:
+        return pages.image_page(content)
+    pages.check(content)
+    return content
+
+
+def _decoded(data: object) -> bytes:
+    if not isinstance(data, str):
+        return b""
+    try:
+        return base64.b64decode(data, validate=False)
+    except binascii.Error as error:
+        raise InvalidDocument("is damaged on its way") from error

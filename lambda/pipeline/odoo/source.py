@@ -1,0 +1,167 @@
+"""Where documents come from: a page of Odoo's moves with everything that belongs to them, in at most eight calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.document import Company
+from pipeline.errors import InvalidDocument
+from pipeline.odoo import documents as rows_to
+from pipeline.odoo.client import Domain, Odoo, Row
+from pipeline.odoo.pdfs import Pdfs
+from pipeline.source import Broken, Page, Selection
+
+ATTACHMENTS_NOTICED_MAX = 2_000
+SINCE_17 = 17
+# A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
+_POSTED_ONCE: Domain = [
+    *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
+]
+
+
+class OdooSource:
+    """Reads documents in pages by id, which never shift while a page is read.
+
+    Every row is looked up once per run and kept: accounts, taxes, products, partners.
+    """
+
+    def __init__(self, odoo: Odoo) -> None:
+        self._odoo = odoo
+        self._lookups = rows_to.Lookups()
+        self._pdfs = Pdfs(odoo)
+        self.database = odoo.database
+        self.pdf = self._pdfs.pdf
+
+    def companies(self) -> list[Company]:
+        """Return the companies that the user may read, by name."""
+        rows = self._odoo.search_read("res.company", [], rows_to.COMPANY_FIELDS, companies=[], limit=200, order="name")
+        found = [rows_to.company(row) for row in rows]
+        self._lookups.companies.update({company.odoo_id: company for company in found})
+        return found
+
+    def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
+        """Return the documents of a company with an id above `after_id` that the selection names, in order of id."""
+        fields = list(rows_to.MOVE_FIELDS)
+        if self._odoo.connection.version >= SINCE_17:
+            fields += rows_to.MOVE_FIELDS_SINCE_17
+        domain = [*_domain(company, selection), ["id", ">", after_id]]
+        moves = self._read("account.move", domain, fields, company, limit)
+        return self._filled(moves, company) if moves else Page((), (), 0)
+
+    def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
+        """Return the moves that got a file since then: only the first one changes a move's own write date."""
+        domain: Domain = [
+            ["res_model", "=", "account.move"],
+            ["company_id", "=", company.odoo_id],
+            ["write_date", ">=", odoo_time(since)],
+        ]
+        rows = self._read("ir.attachment", domain, ["res_id"], company, ATTACHMENTS_NOTICED_MAX)
+        return sorted({int(row["res_id"]) for row in rows if row["res_id"]})
+
+    def _filled(self, moves: list[Row], company: Company) -> Page:
+        ids = [move["id"] for move in moves]
+        companies = [company.odoo_id]
+        lines = self._odoo.search_all(
+            "account.move.line", [["move_id", "in", ids]], rows_to.LINE_FIELDS, companies=companies
+        )
+        # Files in a field of the move, as the legal PDF is, are hidden unless the domain names res_field.
+        files = self._odoo.search_all(
+            "ir.attachment",
+            [
+                *("|", ["res_field", "=", False], ["res_field", "!=", False]),
+                ["res_model", "=", "account.move"],
+                ["res_id", "in", ids],
+            ],
+            rows_to.ATTACHMENT_FIELDS,
+            companies=companies,
+        )
+        self._look_up(moves, lines, company)
+        lines_of, files_of = _grouped(lines, lambda row: row["move_id"][0]), _grouped(files, lambda row: row["res_id"])
+        found, broken = [], []
+        for move in moves:
+            try:
+                found.append(
+                    rows_to.document(
+                        move,
+                        lines_of[move["id"]],
+                        files_of[move["id"]],
+                        self._lookups,
+                        database=self.database,
+                        base_url=self._odoo.url,
+                    )
+                )
+            except InvalidDocument as error:
+                broken.append(_broken(move, error))
+        return Page(tuple(found), tuple(broken), max(ids))
+
+    def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> None:
+        known = self._lookups
+        self._add("res.partner", known.partners, _ids(moves, "partner_id", "commercial_partner_id"),
+                  rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
+        self._add("account.account", known.accounts, _ids(lines, "account_id"),
+                  rows_to.ACCOUNT_FIELDS, company, rows_to.account)  # fmt: skip
+        taxes = {tax for line in lines for tax in line["tax_ids"]} | _ids(lines, "tax_line_id")
+        self._add("account.tax", known.taxes, taxes, rows_to.TAX_FIELDS, company, rows_to.tax)
+        self._add("product.product", known.products, _ids(lines, "product_id"),
+                  rows_to.PRODUCT_FIELDS, company, rows_to.product)  # fmt: skip
+        self._add("account.analytic.account", known.analytics, rows_to.analytic_ids(lines),
+                  rows_to.ANALYTIC_FIELDS, company, lambda row: str(row["name"] or ""))  # fmt: skip
+        if not known.currencies:
+            rows = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[company.odoo_id])
+            known.currencies.update({row["id"]: row for row in rows})
+
+    def _add[T](
+        self,
+        model: str,
+        known: dict[int, T],
+        ids: Iterable[int],
+        fields: Sequence[str],
+        company: Company,
+        translate: Callable[[Row], T],
+    ) -> None:
+        missing = sorted(set(ids) - known.keys())
+        if missing:
+            rows = self._odoo.search_all(model, [["id", "in", missing]], fields, companies=[company.odoo_id])
+            known.update({row["id"]: translate(row) for row in rows})
+
+    def _read(self, model: str, domain: Domain, fields: Sequence[str], company: Company, limit: int) -> list[Row]:
+        return self._odoo.search_read(model, domain, fields, companies=[company.odoo_id], limit=limit, order="id asc")
+
+
+def odoo_time(moment: datetime) -> str:
+    """Return an instant as a domain wants it: 19 refuses a zone, 18 drops it silently."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _domain(company: Company, selection: Selection) -> Domain:
+    domain: Domain = [["company_id", "=", company.odoo_id], ["move_type", "in", list(rows_to.TYPES)], *_POSTED_ONCE]
+    # Only >= means the same in 18 (microseconds) and 19 (whole seconds); until is therefore "< the second after".
+    if selection.since:
+        domain.append(["write_date", ">=", odoo_time(selection.since)])
+    if selection.until:
+        domain.append(["write_date", "<", odoo_time(selection.until + timedelta(seconds=1))])
+    if selection.numbers:
+        domain.append(["name", "in", list(selection.numbers)])
+    if selection.ids:
+        domain.append(["id", "in", list(selection.ids)])
+    return domain
+
+
+def _broken(move: Row, error: InvalidDocument) -> Broken:
+    written_at = move.get("write_date")
+    moment = rows_to.instant(written_at) if isinstance(written_at, str) else datetime.now(UTC)
+    return Broken(int(move["id"]), str(move.get("name") or ""), rows_to.TYPES[move["move_type"]], moment, error)
+
+
+def _ids(rows: Iterable[Row], *names: str) -> set[int]:
+    return {row[name][0] for row in rows for name in names if row[name]}
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> defaultdict[int, list[Row]]:
+    groups: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups

@@ -1,0 +1,43 @@
+"""A sale order as other applications read it: flat, ids as text, amounts as Decimal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class OrderStatus(StrEnum):
+    """What became of one order in a sync; the last three are the categories of what can go wrong."""
+
+    SUCCESS = "success"
+    ODOO_ERROR = "odoo_error"
+    INVALID_RECORD = "invalid_record"
+    DYNAMO_ERROR = "dynamo_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One sale order. Empty texts stand for what Odoo leaves empty; `ordered_at` and `changed_at` are UTC."""
+
+    order_name: str
+    order_id: str
+    state: str
+    ordered_at: str
+    changed_at: str
+    partner_id: str
+    partner_name: str
+    company_id: str
+    company_name: str
+    currency: str
+    salesperson: str
+    customer_reference: str
+    invoice_status: str
+    amount_untaxed: Decimal
+    amount_tax: Decimal
+    amount_total: Decimal
+
+    def record(self) -> dict[str, Any]:
+        """Return its attributes by name."""
+        return asdict(self)

@@ -1,0 +1,276 @@
+"""Post one document: intent before act, and a look before anything is repeated.
+
+Before each write the entry says what is about to be sent (step, request id, hash). The intent stays until the outcome
+is known, so that whoever comes after a time-out or a crash finds it, looks into the books, and only then acts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pipeline.books import Attached, Booked, Books, Draft
+from pipeline.document import Document, check_adds_up
+from pipeline.errors import InvalidDocument, NeedsAttention, Rejected
+from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
+
+logger = logging.getLogger(__name__)
+
+
+class Table(Protocol):
+    """The tracking table, as posting needs it."""
+
+    def save(self, entry: Entry) -> bool:
+        """Store what was done to an entry; returns False when Odoo has changed the document meanwhile."""
+
+
+class Store(Protocol):
+    """Where documents and their PDFs lie."""
+
+    def document(self, entry: Entry) -> Document:
+        """Return the document of an entry."""
+
+    def pdf(self, entry: Entry) -> bytes:
+        """Return the PDF of an entry."""
+
+    def file_posted(self, entry: Entry) -> str:
+        """Move the PDF to the posted ones and return its key."""
+
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF from the pending ones."""
+
+
+class Superseded(Exception):
+    """Odoo changed the document while it was being posted: its new version is worked on next."""
+
+
+@dataclass(slots=True)
+class Posting:
+    """One entry on its way into the books."""
+
+    entry: Entry
+    books: Books
+    table: Table
+    store: Store
+    clock: Callable[[], datetime]
+
+    def run(self) -> Entry:
+        """Bring the books to what Odoo says and return the entry as it stands then.
+
+        Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
+        """
+        document = self.store.document(self.entry)
+        if document.withdrawn:
+            return self._withdraw(document)
+        check_adds_up(document)
+        draft = self.books.draft(document)
+        booked = self._book(document, draft)
+        self._attach(document, booked)
+        # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.
+        self._save(
+            status=Status.POSTED,
+            pdf_key=self.store.file_posted(self.entry),
+            step=None,
+            attempts=0,
+            next_attempt_at=None,
+            error_code="",
+            error_message="",
+            posted_at=self.clock(),
+        )
+        return self.entry
+
+    # -- the document ----------------------------------------------------------------------------------------------
+
+    def _book(self, document: Document, draft: Draft) -> Booked:
+        booked = self._known(document)
+        if booked is None:
+            booked = self._create(document, draft)
+        elif self.entry.payload_hash != draft.hash:
+            booked = self._update(draft, booked)
+        difference = self.books.difference(document, booked)
+        if difference:
+            self._take_back(document, booked, difference)
+        return booked
+
+    def _known(self, document: Document) -> Booked | None:
+        """Return what the books already have of it: as kept, or, after an unknown outcome, by a look."""
+        entry = self.entry
+        if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
+            found = self.books.find(document)
+            if found is not None:
+                # What stands there may be an earlier version: an unknown hash makes the update follow.
+                sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
+                self._booked(found, entry.payload_hash if sent_this else "unknown")
+                return found
+            if entry.step is Step.DELETE:
+                self._save(**_GONE, generation=entry.generation + 1)
+            if not entry.qb_id or entry.step is Step.DELETE:
+                return None
+        if not entry.qb_id:
+            return None
+        return Booked(
+            identity=entry.qb_id,
+            sync_token=entry.qb_sync_token,
+            doc_number=entry.qb_doc_number,
+            total=entry.qb_total if entry.qb_total is not None else document.total,
+            tax=document.tax,
+            currency=document.currency,
+            updated_at=entry.qb_updated_at,
+        )
+
+    def _create_id(self, payload_hash: str) -> str:
+        return request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
+
+    def _create(self, document: Document, draft: Draft) -> Booked:
+        identity = self._create_id(draft.hash)
+        self._intend(Step.CREATE, identity, draft.hash)
+        try:
+            booked = self.books.create(draft, identity)
+        except NeedsAttention as error:
+            # The number may be taken by this very document, when QuickBooks has forgotten the request id.
+            found = self.books.find(document) if self.books.is_number_taken(error) else None
+            if found is None:
+                self._forget_intent()
+                raise
+            booked = found
+        self._booked(booked, draft.hash)
+        return booked
+
+    def _update(self, draft: Draft, booked: Booked) -> Booked:
+        identity = request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
+        self._intend(Step.UPDATE, identity, self.entry.payload_hash)
+        try:
+            updated = self.books.update(draft, booked, identity)
+        except NeedsAttention:
+            self._forget_intent()
+            raise
+        self._booked(updated, draft.hash)
+        return updated
+
+    def _take_back(self, document: Document, booked: Booked, difference: str) -> None:
+        """Delete what came out different, and fail with both figures: the books hold no wrong amount."""
+        self._delete(document, booked.identity)
+        raise Rejected(
+            f"{difference}. It was taken back out of QuickBooks. Look at the taxes and the rounding of this document.",
+            code="total_differs",
+        )
+
+    def _delete(self, document: Document, identity: str) -> None:
+        request = request_id(self.books.realm, self.entry, Step.DELETE, identity)
+        self._intend(Step.DELETE, request, self.entry.payload_hash)
+        try:
+            self.books.remove(document.document_type, identity, request)
+        except NeedsAttention:
+            self._forget_intent()
+            raise
+        # Only now, confirmed: the next create must not be answered with the document that was deleted.
+        self._save(**_GONE, generation=self.entry.generation + 1)
+
+    def _withdraw(self, document: Document) -> Entry:
+        booked = self._known(document)
+        if booked is not None:
+            self._delete(document, booked.identity)
+        self._save(status=Status.VOIDED, step=None, error_code="", error_message="", next_attempt_at=None)
+        self.store.drop_pending(self.entry)
+        return self.entry
+
+    # -- the PDF ---------------------------------------------------------------------------------------------------
+
+    def _attach(self, document: Document, booked: Booked) -> None:
+        if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
+            return
+        content = self.store.pdf(self.entry)
+        if hashlib.sha256(content).hexdigest() != self.entry.pdf_sha256:
+            raise InvalidDocument(
+                "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.",
+                code="pdf_changed",
+            )
+        name = file_name(self.entry)
+        kind = document.document_type
+        attached: Attached | None = None
+        if self.entry.step is Step.ATTACH:
+            attached = _same_file(self.books.attachments(kind, booked.identity), name, len(content))
+        if attached is None:
+            identity = request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
+            self._intend(Step.ATTACH, identity, self.entry.payload_hash)
+            attached = self.books.attach(kind, booked.identity, name, content, identity)
+        replaced = self.entry.attachable_id
+        self._save(
+            pdf_attached=True,
+            attachable_id=attached.identity,
+            attached_sha256=self.entry.pdf_sha256,
+            step=None,
+        )
+        if replaced and replaced != attached.identity:
+            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
+            self.books.detach(replaced, identity)
+
+    # -- the entry -------------------------------------------------------------------------------------------------
+
+    def _intend(self, step: Step, identity: str, payload_hash: str) -> None:
+        """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
+
+        Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
+        that comes too early to see what QuickBooks is still working on.
+        """
+        settled_at = self.clock() + timedelta(seconds=OUTCOME_SETTLES_S)
+        before = self.entry
+        self.entry = replace(
+            before, status=Status.POSTING, step=step, request_id=identity, payload_hash=payload_hash,
+            next_attempt_at=settled_at, updated_at=self.clock(),
+        )  # fmt: skip
+        if not self.table.save(self.entry):
+            self.entry = replace(self.entry, step=before.step, request_id=before.request_id)
+            self.table.save(self.entry)
+            raise Superseded
+
+    def _booked(self, booked: Booked, payload_hash: str) -> None:
+        self._save(
+            qb_id=booked.identity,
+            qb_sync_token=booked.sync_token,
+            qb_doc_number=booked.doc_number,
+            qb_total=booked.total,
+            qb_updated_at=booked.updated_at,
+            payload_hash=payload_hash,
+            step=None,
+        )
+
+    def _forget_intent(self) -> None:
+        self._save(step=None)
+
+    def _save(self, **changes: object) -> None:
+        self.entry = replace(self.entry, updated_at=self.clock(), **changes)  # type: ignore[arg-type]
+        if not self.table.save(self.entry):
+            raise Superseded
+
+
+_GONE = {
+    "qb_id": "",
+    "qb_sync_token": "",
+    "qb_doc_number": "",
+    "qb_total": None,
+    "qb_updated_at": "",
+    "payload_hash": "",
+    "pdf_attached": False,
+    "attachable_id": "",
+    "attached_sha256": "",
+    "step": None,
+}
+
+
+def _same_file(files: list[Attached], name: str, size_bytes: int) -> Attached | None:
+    for each in files:
+        if each.file_name == name and each.size_bytes in (0, size_bytes):
+            return each
+    return None
+
+
+def file_name(entry: Entry) -> str:
+    """Return the name of the PDF in the books: number and a bit of its hash, so that two versions are two names."""
+    number = re.sub(r"[^\w.-]+", "-", entry.number, flags=re.ASCII).strip("-.") or f"document-{entry.odoo_id}"
+    return f"{number[:100]}_{entry.pdf_sha256[:8]}.pdf"

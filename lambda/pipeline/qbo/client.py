@@ -1,0 +1,211 @@
+"""QuickBooks Online over the wire: one company's realm, within its call budget, every answer turned into ours."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pipeline.errors import Disconnected, InvalidDocument, OutcomeUnknown, Unavailable
+from pipeline.http import NOT_SENT, Answer, new_session, send
+from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
+from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+# QuickBooks itself gives up after 120 s; a document takes a second or two.
+TIMEOUT_S = 30.0
+UPLOAD_TIMEOUT_S = 60.0
+MINOR_VERSION = "75"
+PAGE_ROWS = 1_000
+READ_TRIES = 2
+
+type Json = dict[str, Any]
+
+
+class Client:
+    """Reads and writes one realm. `calls` counts what was asked, by kind (query, read, create, update, ...).
+
+    Raises Throttled, Disconnected or Unavailable when it is not about the document; OutcomeUnknown when a write was
+    sent and no answer says whether it counted; Refused when QuickBooks says no.
+    """
+
+    def __init__(self, api_url: str, realm: str, company: str, tokens: Tokens, limiter: Limiter) -> None:
+        self.realm = realm
+        self.company = company
+        self.limiter = limiter
+        self.calls: Counter[str] = Counter()
+        self._base = f"{api_url}/v3/company/{realm}"
+        self._tokens = tokens
+        self._session = new_session()
+        self._counting = threading.Lock()
+
+    def query(self, entity: str, where: str = "") -> list[Json]:
+        """Return all rows of an entity that match, a thousand to a call. Reads are metered: ask for many at once."""
+        rows: list[Json] = []
+        while True:
+            statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
+            statement += f" startposition {len(rows) + 1} maxresults {PAGE_ROWS}"
+            body = self._read("query", "/query", {"query": statement})
+            page = body.get("QueryResponse", {}).get(entity, [])
+            rows += page
+            if len(page) < PAGE_ROWS:
+                return rows
+
+    def read(self, entity: str, identity: str) -> Json:
+        """Return one object as it is now."""
+        row: Json = self._read("read", f"/{entity.lower()}/{identity}", {})[entity]
+        return row
+
+    def write(self, entity: str, body: Mapping[str, Any], *, request_id: str, operation: str = "") -> Json:
+        """Create, update or (by `operation`) delete one object, and return what QuickBooks made of it."""
+        kind = operation or ("update" if "Id" in body else "create")
+        parameters = {"requestid": request_id} | ({"operation": operation} if operation else {})
+        answer = self._call(
+            kind,
+            "POST",
+            f"/{entity.lower()}",
+            parameters,
+            is_write=True,
+            data=to_json(body),
+            headers={"Content-Type": "application/json"},
+        )
+        written: Json = answer[entity]
+        return written
+
+    def upload(self, metadata: Mapping[str, Any], name: str, content: bytes, *, request_id: str) -> Json:
+        """Upload one file, linked as its metadata says, and return its attachable. The bytes go as they are."""
+        body = self._call(
+            "upload",
+            "POST",
+            "/upload",
+            {"requestid": request_id},
+            is_write=True,
+            timeout_s=UPLOAD_TIMEOUT_S,
+            files={
+                "file_metadata_01": ("metadata.json", to_json(metadata), "application/json"),
+                "file_content_01": (name, content, "application/pdf"),
+            },
+        )
+        (response,) = body["AttachableResponse"]
+        # A file may be refused inside an answer of HTTP 200.
+        found = faults(response)
+        if found:
+            raise error_for(found, 400, self.company)
+        attachable: Json = response["Attachable"]
+        return attachable
+
+    def _read(self, kind: str, path: str, parameters: dict[str, str]) -> Json:
+        for tried in range(READ_TRIES):
+            try:
+                return self._call(kind, "GET", path, parameters, is_write=False)
+            except Unavailable:
+                if tried == READ_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _call(
+        self,
+        kind: str,
+        method: str,
+        path: str,
+        parameters: dict[str, str],
+        *,
+        is_write: bool,
+        timeout_s: float = TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+        **arguments: Any,
+    ) -> Json:
+        refused = ""
+        for _ in range(2):
+            token = self._tokens.access_token(refused=refused)
+            self.limiter.wait()
+            with self._counting:
+                self.calls[kind] += 1
+            answer = self._send(
+                method,
+                path,
+                is_write=is_write,
+                timeout_s=timeout_s,
+                params={**parameters, "minorversion": MINOR_VERSION},
+                headers={"Accept": "application/json", "Authorization": f"Bearer {token}", **(headers or {})},
+                **arguments,
+            )
+            if answer.status != 401:
+                return self._understood(kind, answer, is_write=is_write)
+            refused = token
+        raise Disconnected(
+            f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Reconnect "
+            "the company and store the new refresh token in the QuickBooks secret; the documents wait and follow by "
+            "themselves.",
+            code="token_refused",
+        )
+
+    def _send(self, method: str, path: str, *, is_write: bool, timeout_s: float, **arguments: Any) -> Answer:
+        try:
+            return send(self._session, method, self._base + path, who="QuickBooks", timeout_s=timeout_s, **arguments)
+        except Unavailable as error:
+            if is_write and error.code != NOT_SENT:
+                raise OutcomeUnknown(str(error)) from error
+            raise
+
+    def _understood(self, kind: str, answer: Answer, *, is_write: bool) -> Json:
+        intuit_tid = answer.headers.get("intuit_tid", "")
+        try:
+            body = None if answer.is_html else answer.json()
+        except ValueError:
+            body = None
+        found = faults(body)
+        logger.info(
+            "QuickBooks answered",
+            extra={
+                "company": self.company,
+                "call": kind,
+                "status": answer.status,
+                "intuit_tid": intuit_tid,
+                "codes": [fault.code for fault in found],
+            },
+        )
+        error: Exception
+        if found:
+            error = error_for(found, answer.status, self.company)
+        elif answer.status == 429:
+            error = error_for(faults(_THROTTLED), answer.status, self.company)
+        elif answer.status == 200 and isinstance(body, dict):
+            return body
+        else:
+            error = Unavailable(f"QuickBooks answered HTTP {answer.status} with something that is not its JSON")
+        if is_write and isinstance(error, Unavailable):
+            raise OutcomeUnknown(str(error))
+        raise error
+
+
+_THROTTLED = {"fault": {"error": [{"message": "ThrottleExceeded", "detail": "", "code": "3001"}]}}
+
+
+def quoted(value: str) -> str:
+    r"""Return a text as a literal of QuickBooks' query language: backslash before ' and \; doubling is refused."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def to_json(body: Mapping[str, Any]) -> str:
+    """Return the JSON of a body whose amounts are Decimal, each written with exactly its own digits."""
+    return json.dumps(body, default=_number, ensure_ascii=False, separators=(",", ":"))
+
+
+def _number(value: Any) -> float | int:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    if value == value.to_integral_value():
+        return int(value)
+    # JSON has one kind of number. Up to fifteen digits its text is exactly the Decimal's; more are refused.
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise InvalidDocument(f"{value} has more digits than an amount can have")
+    return number

@@ -1,0 +1,69 @@
+"""A company's books, opened for one shift: its tokens, its call budget, its references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pipeline.errors import Misconfigured
+from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.client import Client
+from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.references import Memory, References
+from pipeline.qbo.tokens import Tokens
+from pipeline.tracking import Shift
+
+
+class QuickBooksDesk:
+    """Everything that belongs to one company for the length of a shift."""
+
+    def __init__(
+        self,
+        shift: Shift,
+        *,
+        api_url: str,
+        realm: str,
+        tokens: Tokens,
+        memory: Memory,
+        now: datetime,
+        dry_run: bool = False,
+    ) -> None:
+        age_s = (now - shift.recent_at).total_seconds() if shift.recent_at else 0.0
+        limiter = Limiter(recent_calls=shift.recent_calls, recent_age_s=max(0.0, age_s))
+        # A connection that is gone shows here, before any document is touched.
+        tokens.access_token()
+        self._tokens = tokens
+        self._client = Client(api_url, realm, shift.company, tokens, limiter)
+        self.books = QuickBooksBooks(self._client, References(self._client, memory, dry_run=dry_run))
+
+    @property
+    def recent_calls(self) -> int:
+        """How many calls were made within the last minute."""
+        return self._client.limiter.recent_calls
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many calls were made, by kind."""
+        return self._client.calls
+
+    @property
+    def refresh_days_left(self) -> float | None:
+        """How many days the connection lives on without being used, where it is known."""
+        return self._tokens.refresh_days_left
+
+
+def realm_of(secret: Mapping[str, Any], company: str) -> str:
+    """Return the realm of a company; raises Misconfigured when the secret names none."""
+    realm = secret["realm_ids"].get(company) if isinstance(secret["realm_ids"], dict) else None
+    if not realm:
+        raise Misconfigured(f"The company '{company}' has no realm in the QuickBooks secret under realm_ids.")
+    return str(realm)
+
+
+def companies(secret: Mapping[str, Any]) -> list[str]:
+    """Return the companies that have a realm; raises Misconfigured when `realm_ids` is not a map."""
+    if not isinstance(secret["realm_ids"], dict):
+        raise Misconfigured("In the QuickBooks secret, realm_ids must map companies to realms.")
+    return sorted(secret["realm_ids"])

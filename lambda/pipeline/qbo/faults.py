@@ -1,0 +1,142 @@
+"""QuickBooks' faults: both spellings of the envelope, and what each code means to the person who must act."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
+
+THROTTLE_WAIT_S = 60
+
+AUTHENTICATION_FAILED = "3200"
+DUPLICATE_DOC_NUMBER = "6140"
+DUPLICATE_NAME = "6240"
+STALE_SYNC_TOKEN = "5010"  # noqa: S105 - a fault code
+OBJECT_NOT_FOUND = "610"
+INVALID_REFERENCE = "2500"
+ONE_NAME_AT_A_TIME = "one name at a time"
+
+# Code to what a person can do about it; {detail} is QuickBooks' own explanation.
+CATALOGUE: dict[str, str] = {
+    "610": "Something it refers to was made inactive or deleted in QuickBooks: {detail} Make it active again.",
+    "2010": "It was sent with a property QuickBooks does not know ({detail}). Report this as a fault of the pipeline.",
+    "2020": "QuickBooks misses a required value: {detail} Fill it in in Odoo.",
+    "2030": "It refers to an id that QuickBooks does not know: {detail}",
+    "2040": "A name or text contains characters QuickBooks does not take: {detail} Change it in Odoo.",
+    "2050": "A text is longer than QuickBooks allows: {detail} Shorten it in Odoo.",
+    "2060": "A date is not valid for QuickBooks: {detail} Correct it in Odoo.",
+    "2090": "A number is not valid for QuickBooks: {detail} Correct it in Odoo.",
+    "2110": "An amount is not valid for QuickBooks: {detail} Correct it in Odoo.",
+    "2170": "A value is none of those QuickBooks allows: {detail}",
+    "2210": "An e-mail address is not valid: {detail} Correct it on the contact in Odoo.",
+    "2220": "QuickBooks does not know the currency: {detail} Add it in QuickBooks under Currencies.",
+    "2500": "It refers to something QuickBooks does not have or that was made inactive: {detail} Restore it.",
+    "5010": "It was changed in QuickBooks at the same moment: {detail} Look at it there.",
+    "5020": "The QuickBooks plan does not include what it needs: {detail}",
+    "5030": "The QuickBooks user who connected the pipeline lacks a right: {detail}",
+    "6000": "QuickBooks refuses it: {detail}",
+    "6070": "A line's amount is not its price times its quantity: {detail} Report this as a fault of the pipeline.",
+    "6090": "QuickBooks refuses the amounts: {detail}",
+    "6100": "QuickBooks refuses the tax code: {detail}",
+    "6140": "Its number is already used in QuickBooks: {detail} Compare the two; remove or renumber one of them.",
+    "6160": "QuickBooks refuses the dates: {detail}",
+    "6170": "QuickBooks refuses the tax: {detail}",
+    "6240": "Its customer, vendor or item has a name that is already taken: {detail} Rename one of them.",
+    "6430": "It uses an account of the wrong type: {detail} Change the account in Odoo or its type in QuickBooks.",
+    "6200": "Its date lies in a closed period of QuickBooks: {detail} Open the period, or change the date in Odoo.",
+    "6210": "Its date lies in a closed period of QuickBooks: {detail} Open the period, or change the date in Odoo.",
+    "6480": "It is matched to a bank transaction in QuickBooks and cannot change: {detail} Undo the match there.",
+    "6540": "It is deposited in QuickBooks and cannot change: {detail} Remove it from the deposit there.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error of a fault, as QuickBooks words it."""
+
+    code: str
+    message: str
+    detail: str
+    element: str = ""
+
+    @property
+    def named_id(self) -> str:
+        """The Id that a duplicate's detail names (`Id=1209` or `TxnId=3632`), or an empty text."""
+        found = re.search(r"(?:Txn)?Id=(\d+)", self.detail)
+        return found[1] if found else ""
+
+
+class Refused(Rejected):
+    """QuickBooks refused a request; `fault` is the first of its reasons."""
+
+    def __init__(self, message: str, fault: Fault) -> None:
+        super().__init__(message, code=f"quickbooks_{fault.code}")
+        self.fault = fault
+
+
+def faults(body: Any) -> list[Fault]:
+    """Return the faults of a response body: `Fault.Error` of the business, `fault.error` of the gateway, or none."""
+    if not isinstance(body, Mapping):
+        return []
+    envelope = _either(body, "Fault", "fault")
+    if not isinstance(envelope, Mapping):
+        return []
+    errors = _either(envelope, "Error", "error")
+    return [_fault(error) for error in errors or [] if isinstance(error, Mapping)]
+
+
+def _fault(error: Mapping[str, Any]) -> Fault:
+    return Fault(
+        code=_code(str(error.get("code") or ""), str(_either(error, "Message", "message") or "")),
+        message=str(_either(error, "Message", "message") or ""),
+        detail=str(_either(error, "Detail", "detail") or ""),
+        element=str(error.get("element") or ""),
+    )
+
+
+def _code(code: str, message: str) -> str:
+    # The gateway hides it in the message with leading zeros: "message=ThrottleExceeded; errorCode=003001; ...".
+    found = re.search(r"errorCode=0*(\d+)", message)
+    return code or (found[1] if found else "")
+
+
+def _either(body: Mapping[str, Any], upper: str, lower: str) -> Any:
+    return body[upper] if upper in body else body.get(lower)
+
+
+def explained(fault: Fault) -> str:
+    """Return what a fault means to a person, and what to do."""
+    detail = _shortened(fault.detail or fault.message)
+    template = CATALOGUE.get(fault.code, "QuickBooks refuses it: {detail}")
+    return template.format(detail=detail) + f" (QuickBooks {fault.code or 'fault'})"
+
+
+def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
+    """Return our error for a response with these faults; `company` is whose connection it came over."""
+    fault = found[0]
+    if status == 429 or fault.code == "3001":
+        return Throttled(f"QuickBooks asks to slow down for {company}", wait_s=THROTTLE_WAIT_S)
+    if fault.code == "6190":
+        return Disconnected(
+            f"The QuickBooks subscription of {company} has ended, so nothing can be posted. Renew it; the documents "
+            "wait and follow by themselves.",
+            code="subscription_ended",
+        )
+    if status == 403 or fault.code in ("3100", "120"):
+        return Disconnected(
+            f"QuickBooks no longer lets the pipeline into {company}: the connection was revoked, or the realm in the "
+            "QuickBooks secret is not the one its token belongs to. Reconnect the company and store the new refresh "
+            "token; the documents wait and follow by themselves.",
+            code="not_authorized",
+        )
+    if status >= 500 or fault.code == "10000":
+        return Unavailable(f"QuickBooks could not handle a request for {company} (HTTP {status}, code {fault.code})")
+    return Refused(" ".join(explained(each) for each in found), fault)
+
+
+def _shortened(detail: str) -> str:
+    text = " ".join(detail.split())[:400]
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,219 @@
+"""Custody of one company's tokens: one refresher, the rotated token stored before the new access token is used."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipeline.errors import Disconnected, Unavailable
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_KEYS = ("client_id", "client_secret", "realm_ids")
+TIMEOUT_S = 20.0
+# Refreshed a little early, so that a token does not expire between here and QuickBooks.
+EARLY_S = 180
+STORE_TRIES = 4
+DAY_S = 86_400
+
+
+class TokenRefused(Exception):
+    """The token endpoint refused; `reason` is its `error` (invalid_grant, invalid_client ...)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What the token endpoint issued; lifetimes in seconds."""
+
+    access_token: str
+    expires_in_s: int
+    refresh_token: str
+    refresh_expires_in_s: int
+
+
+class Issuer(Protocol):
+    """The OAuth token endpoint."""
+
+    def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
+        """Return new tokens; raises TokenRefused, or Unavailable when it does not answer."""
+
+
+class SecretStore(Protocol):
+    """Where the secret lies."""
+
+    def read(self, arn: str, required: tuple[str, ...]) -> dict[str, Any]:
+        """Return the secret."""
+
+    def change(self, arn: str, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+        """Replace the secret by what `change` makes of it, never losing another writer's change."""
+
+
+class IntuitIssuer:
+    """Intuit's own OAuth client behind our time limits; imported only when a refresh is due."""
+
+    def __init__(self, discovery_url: str) -> None:
+        self._discovery_url = discovery_url
+
+    def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
+        """Return new tokens; raises TokenRefused, or Unavailable when Intuit does not answer."""
+        import requests
+        from intuitlib.client import AuthClient
+        from intuitlib.exceptions import AuthClientError
+
+        class BoundedClient(AuthClient):  # type: ignore[misc]
+            """The client is a requests session without any time limit: every request of it gets one."""
+
+            def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
+                arguments.setdefault("timeout", TIMEOUT_S)
+                response: requests.Response = super().request(method, url, **arguments)
+                return response
+
+        try:
+            client = BoundedClient(client_id, client_secret, "", self._discovery_url)
+            client.refresh(refresh_token)
+        except AuthClientError as error:
+            if error.status_code >= 500 or error.status_code == 429:
+                raise Unavailable(f"Intuit's token endpoint answered HTTP {error.status_code}") from None
+            raise TokenRefused(_reason(error.content)) from None
+        except (requests.RequestException, ValueError, KeyError) as error:
+            # The foreign error may quote the request, and with it the token.
+            raise Unavailable(f"Intuit's token endpoint did not answer ({type(error).__name__})") from None
+        return Issued(
+            access_token=client.access_token,
+            expires_in_s=int(client.expires_in),
+            refresh_token=client.refresh_token,
+            refresh_expires_in_s=int(client.x_refresh_token_expires_in or 0),
+        )
+
+
+def _reason(content: Any) -> str:
+    text = content.decode(errors="replace") if isinstance(content, bytes) else str(content)
+    for reason in ("invalid_grant", "invalid_client", "invalid_request", "unsupported_grant_type"):
+        if reason in text:
+            return reason
+    return "refused"
+
+
+class Tokens:
+    """The access token of one company, good for the next call, whichever function used it last."""
+
+    def __init__(
+        self, store: SecretStore, arn: str, company: str, issuer: Issuer, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._arn = arn
+        self._company = company
+        self._issuer = issuer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._access_token = ""
+        self._expires_at = 0.0
+        self.refresh_days_left: float | None = None
+
+    def access_token(self, *, refused: str = "") -> str:
+        """Return an access token; `refused` is one that QuickBooks has just refused, which is then replaced.
+
+        Raises Disconnected when only a person can reconnect the company, Unavailable when Intuit or the secret does
+        not answer.
+        """
+        with self._lock:
+            if self._access_token in ("", refused) or self._clock() > self._expires_at - EARLY_S:
+                self._renew(refused)
+            return self._access_token
+
+    def _renew(self, refused: str) -> None:
+        secret = self._store.read(self._arn, REQUIRED_KEYS)
+        kept = (secret.get("access_tokens") or {}).get(self._company) or {}
+        if kept.get("value") not in (None, "", refused) and self._clock() < kept.get("expires_at", 0) - EARLY_S:
+            self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
+            return
+        issued = self._issue(secret)
+        now = self._clock()
+        self._keep(issued, now)
+        self._use(issued.access_token, now + issued.expires_in_s, now + issued.refresh_expires_in_s)
+        logger.info("access token renewed", extra={"company": self._company})
+
+    def _issue(self, secret: Mapping[str, Any]) -> Issued:
+        refresh_token = self._refresh_token(secret)
+        try:
+            return self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
+        except TokenRefused as refusal:
+            if refusal.reason == "invalid_client":
+                raise Disconnected(
+                    "Intuit does not know the client_id and client_secret of the QuickBooks secret. Copy them again "
+                    "from the app's keys; reconnecting does not help.",
+                    code="invalid_client",
+                ) from None
+            # Another may have refreshed between our reading and asking: what is stored now decides.
+            again = self._store.read(self._arn, REQUIRED_KEYS)
+            changed = self._refresh_token(again)
+            if changed == refresh_token:
+                raise self._disconnected(refusal.reason) from None
+        try:
+            return self._issuer.issue(again["client_id"], again["client_secret"], changed)
+        except TokenRefused as refusal:
+            raise self._disconnected(refusal.reason) from None
+
+    def _disconnected(self, reason: str) -> Disconnected:
+        return Disconnected(
+            f"The QuickBooks connection of {self._company} is gone (Intuit says {reason}). Connect the company again "
+            "in the Intuit app and store the new refresh token in the QuickBooks secret; the documents wait and "
+            "follow by themselves.",
+            code="connection_gone",
+        )
+
+    def _refresh_token(self, secret: Mapping[str, Any]) -> str:
+        token = (secret.get("refresh_tokens") or {}).get(self._company) or secret.get("refresh_token")
+        if not token:
+            raise Disconnected(
+                f"The QuickBooks secret holds no refresh token for {self._company}: add it under refresh_tokens.",
+                code="no_refresh_token",
+            )
+        return str(token)
+
+    def _keep(self, issued: Issued, now: float) -> None:
+        """Store the issued tokens. The old refresh token may be dead by now, so this is tried hard."""
+
+        def with_issued(current: Mapping[str, Any]) -> dict[str, Any]:
+            changed = dict(current)
+            used = self._refresh_token(current)
+            if self._company in (current.get("refresh_tokens") or {}):
+                changed["refresh_tokens"] = {**current["refresh_tokens"], self._company: issued.refresh_token}
+            else:
+                changed["refresh_token"] = issued.refresh_token
+            if used != issued.refresh_token:
+                previous = current.get("previous_refresh_tokens") or {}
+                changed["previous_refresh_tokens"] = {**previous, self._company: used}
+            changed["access_tokens"] = {
+                **(current.get("access_tokens") or {}),
+                self._company: {
+                    "value": issued.access_token,
+                    "expires_at": int(now + issued.expires_in_s),
+                    "refresh_expires_at": int(now + issued.refresh_expires_in_s),
+                },
+            }
+            return changed
+
+        for tried in range(STORE_TRIES):
+            try:
+                self._store.change(self._arn, with_issued)
+            except Unavailable:
+                if tried == STORE_TRIES - 1:
+                    raise
+                time.sleep(0.2 * 2**tried)
+            else:
+                return
+
+    def _use(self, access_token: str, expires_at: float, refresh_expires_at: float | None) -> None:
+        self._access_token = access_token
+        self._expires_at = expires_at
+        if refresh_expires_at:
+            self.refresh_days_left = (refresh_expires_at - self._clock()) / DAY_S

@@ -1,0 +1,114 @@
+"""What each function is told by its environment: one frozen object, built at the first call, never at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pipeline.errors import Misconfigured
+
+QUICKBOOKS_APIS = {
+    "production": "https://quickbooks.api.intuit.com",
+    "sandbox": "https://sandbox-quickbooks.api.intuit.com",
+}
+QUICKBOOKS_DISCOVERY = {
+    "production": "https://developer.api.intuit.com/.well-known/openid_configuration",
+    "sandbox": "https://developer.api.intuit.com/.well-known/openid_sandbox_configuration",
+}
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise Misconfigured(f"The environment variable {name} is missing.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractorSettings:
+    """What the extractor is told."""
+
+    environment: str
+    odoo_api_url: str
+    odoo_secret_arn: str
+    table: str
+    bucket: str
+    topic: str
+    slack_webhook_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings; raises Misconfigured naming the variable that is missing."""
+        return cls(
+            environment=_required(environ, "ENVIRONMENT"),
+            odoo_api_url=_required(environ, "ODOO_API_URL"),
+            odoo_secret_arn=_required(environ, "ODOO_SECRET_ARN"),
+            table=_required(environ, "DYNAMODB_TABLE"),
+            bucket=_required(environ, "S3_BUCKET"),
+            topic=_required(environ, "SNS_ALERT_TOPIC"),
+            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PosterSettings:
+    """What the poster is told."""
+
+    environment: str
+    qb_secret_arn: str
+    table: str
+    bucket: str
+    topic: str
+    slack_webhook_url: str
+    qb_api_url: str
+    qb_discovery_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings; raises Misconfigured naming the variable that is missing or wrong."""
+        which = environ.get("QB_ENVIRONMENT", "production")
+        if which not in QUICKBOOKS_APIS:
+            raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
+        return cls(
+            environment=_required(environ, "ENVIRONMENT"),
+            qb_secret_arn=_required(environ, "QB_SECRET_ARN"),
+            table=_required(environ, "DYNAMODB_TABLE"),
+            bucket=_required(environ, "S3_BUCKET"),
+            topic=_required(environ, "SNS_ALERT_TOPIC"),
+            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
+            qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSyncSettings:
+    """What the order sync is told; the key comes from `ODOO_API_KEY` or from the secret `ODOO_SECRET_ARN` names."""
+
+    environment: str
+    odoo_url: str
+    odoo_database: str
+    odoo_email: str
+    odoo_api_key: str
+    odoo_secret_arn: str
+    table: str
+    topic: str
+    slack_webhook_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings; raises Misconfigured naming the variable that is missing."""
+        secret_arn = environ.get("ODOO_SECRET_ARN", "")
+        return cls(
+            environment=environ.get("ENVIRONMENT", ""),
+            odoo_url=_required(environ, "ODOO_URL"),
+            odoo_database=_required(environ, "ODOO_DB"),
+            odoo_email=_required(environ, "ODOO_EMAIL"),
+            odoo_api_key=environ.get("ODOO_API_KEY", "") if secret_arn else _required(environ, "ODOO_API_KEY"),
+            odoo_secret_arn=secret_arn,
+            # The seed's own spelling.
+            table=_required(environ, "ODDO_RESPONSE_TABLE"),
+            topic=environ.get("SNS_ALERT_TOPIC", ""),
+            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+        )

@@ -1,0 +1,64 @@
+"""What is asked of the system documents come from, and what it answers: a selection, a page, a PDF."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pipeline.document import Document, DocumentType
+from pipeline.errors import NeedsAttention
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which documents to pull; an empty field does not narrow. Instants are inclusive."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    numbers: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that is no readable document, and why."""
+
+    odoo_id: int
+    number: str
+    document_type: DocumentType
+    written_at: datetime
+    error: NeedsAttention
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents in order of id; `last_id` is where the next page goes on, 0 when nothing was left."""
+
+    documents: tuple[Document, ...]
+    broken: tuple[Broken, ...]
+    last_id: int
+
+
+class PdfSource(StrEnum):
+    """Where a document's PDF came from, best first."""
+
+    LEGAL = "legal"
+    ATTACHED = "attached"
+    RENDERED = "rendered"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it."""
+
+    content: bytes
+    source: PdfSource
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The hash by which it is recognised in S3 and in QuickBooks."""
+        return hashlib.sha256(self.content).hexdigest()

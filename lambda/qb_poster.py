@@ -1,0 +1,64 @@
+"""The poster: works off what is due, woken by a PDF in S3, by the sweep every minute, or by a person."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+from pipeline.aws.alerts import Alerts
+from pipeline.aws.document_store import DocumentStore
+from pipeline.aws.events import poster_request
+from pipeline.aws.notes import Notes
+from pipeline.aws.reporting import reporting
+from pipeline.aws.secrets import Secrets
+from pipeline.aws.telemetry import log_as_json, put_metrics
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.deadline import Deadline
+from pipeline.post import Round, run
+from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
+from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens
+from pipeline.settings import PosterSettings
+from pipeline.tracking import Shift, utc_now
+
+SERVICE = "qb-poster"
+
+
+@cache
+def _client(name: str) -> Any:
+    return boto3.client(name)  # type: ignore[call-overload]
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Post what is due, and return the results. Documents that fail are in them and in an alert, not in an error."""
+    log_as_json(SERVICE)
+    request = poster_request(event)
+    settings = PosterSettings.from_env(os.environ)
+    secrets = Secrets(_client("secretsmanager"))
+    notes = Notes(_client("dynamodb"), settings.table)
+    alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
+
+    def open_desk(shift: Shift, dry_run: bool) -> QuickBooksDesk:
+        secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
+        issuer = IntuitIssuer(settings.qb_discovery_url)
+        tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer)
+        return QuickBooksDesk(
+            shift, api_url=settings.qb_api_url, realm=realm_of(secret, shift.company), tokens=tokens, memory=notes,
+            now=utc_now(), dry_run=dry_run,
+        )  # fmt: skip
+
+    with reporting(SERVICE, settings.environment, alerts, None) as report:
+        round_ = Round(
+            table=TrackingTable(_client("dynamodb"), settings.table),
+            store=DocumentStore(_client("s3"), settings.bucket),
+            shifts=notes,
+            open_desk=open_desk,
+            deadline=Deadline(context.get_remaining_time_in_millis),
+            clock=utc_now,
+            failures=report.failures,
+        )
+        run(round_, companies(secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)), request)
+    put_metrics(SERVICE, settings.environment, round_.results.metrics() | {"AlertsUndelivered": report.undelivered})
+    return round_.results.as_dict()

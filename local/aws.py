@@ -1,0 +1,249 @@
+"""Embedded AWS: moto in this process, with what Terraform deploys, and events delivered as AWS delivers them."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+ACCOUNT = "123456789012"
+REGION = "us-west-2"
+ENVIRONMENT = "demo"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "embedded",
+    "AWS_SECRET_ACCESS_KEY": "embedded",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+type Handler = Callable[[Any, Any], Any]
+type Environ = dict[str, str]
+
+
+class _OneAtATime:
+    """Lets one request into moto at a time: its conditional writes are not atomic by themselves, those of AWS are."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        with self._lock:
+            return list(self._application(environ, start_response))
+
+
+class _Silent(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_arguments: object) -> None:
+        """Say nothing: the demo has its own words."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What Lambda tells a function about its invocation: here, how much time it has left."""
+
+    timeout_s: float
+    function_name: str = "function"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-west-2:123456789012:function:function"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    _began_at: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function would be stopped."""
+        return int(1000 * (self.timeout_s - (time.monotonic() - self._began_at)))
+
+
+class EmbeddedAws:
+    """moto's server on a free port of this machine, and clients of it."""
+
+    def __init__(self) -> None:
+        application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.environ: Environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+
+    def client(self, name: str) -> Any:
+        """Return a client of one service."""
+        return boto3.client(
+            name,  # type: ignore[call-overload]
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@dataclass(slots=True)
+class Deployment:
+    """The pipeline's resources, and the environment of each function by its name."""
+
+    aws: EmbeddedAws
+    bucket: str
+    table: str
+    order_table: str
+    topic: str
+    odoo_secret: str
+    quickbooks_secret: str
+    alerts_queue: str
+    environs: dict[str, Environ]
+
+    @contextmanager
+    def environ_of(self, function: str) -> Iterator[None]:
+        """Put a function's environment in place of this process' own, as a container of its own would have it."""
+        before = dict(os.environ)
+        os.environ.update(self.aws.environ | self.environs[function])
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def invoke(self, function: str, handler: Handler, event: Any, *, timeout_s: float) -> Any:
+        """Invoke a handler and return what Lambda would: its result as JSON, once there and back."""
+        with self.environ_of(function):
+            return json.loads(json.dumps(handler(event, Context(timeout_s, function)), default=_json_number))
+
+    def pending_events(self) -> list[dict[str, Any]]:
+        """Return the ObjectCreated events of the PDFs that wait, one per object, as S3 words them."""
+        s3 = self.aws.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="pending/")
+        return [_object_created(self.bucket, each["Key"]) for page in pages for each in page.get("Contents", [])]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return all entries of the tracking table, as plain values."""
+        resource = boto3.resource(
+            "dynamodb",
+            endpoint_url=self.aws.url,
+            region_name=REGION,
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",
+        )
+        found: list[dict[str, Any]] = []
+        start: dict[str, Any] = {}
+        while True:
+            page = resource.Table(self.table).scan(**start)
+            found += [dict(each) for each in page["Items"] if "#" not in str(each["entry_id"])]
+            if "LastEvaluatedKey" not in page:
+                return found
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def alerts(self) -> list[dict[str, str]]:
+        """Return and remove the alerts that were sent, oldest first."""
+        sqs = self.aws.client("sqs")
+        found: list[dict[str, str]] = []
+        while True:
+            messages = sqs.receive_message(QueueUrl=self.alerts_queue, MaxNumberOfMessages=10).get("Messages", [])
+            if not messages:
+                return found
+            for message in messages:
+                body = json.loads(message["Body"])
+                found.append({"subject": body.get("Subject", ""), "text": body["Message"]})
+                sqs.delete_message(QueueUrl=self.alerts_queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+def deploy(
+    aws: EmbeddedAws, *, odoo_url: str, odoo_secret: Mapping[str, Any], quickbooks_url: str, discovery_url: str,
+    quickbooks_secret: Mapping[str, Any],
+) -> Deployment:  # fmt: skip
+    """Make what Terraform makes, with the secrets filled in, and return it."""
+    s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+    bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_tracking_table(dynamodb, table)
+    _make_order_table(dynamodb, order_table)
+    topic = sns.create_topic(Name="odoo-qb-alerts-demo")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alerts-read-by-the-demo")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    secrets = aws.client("secretsmanager")
+    odoo_arn, quickbooks_arn = (
+        secrets.create_secret(Name=f"odoo-qb-integration/{name}-credentials-demo", SecretString=json.dumps(dict(value)))[
+            "ARN"
+        ]
+        for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
+    )
+    shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
+    tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
+    environs = {
+        "odoo-extractor": {**shared, **tracking, "ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn},
+        "qb-poster": {
+            **shared,
+            **tracking,
+            "QB_SECRET_ARN": quickbooks_arn,
+            "QB_API_URL": quickbooks_url,
+            "QB_DISCOVERY_URL": discovery_url,
+        },
+        "odoo-order-sync": {
+            **shared,
+            "ODOO_URL": odoo_url,
+            "ODOO_DB": str(odoo_secret["database"]),
+            "ODOO_EMAIL": str(odoo_secret["username"]),
+            "ODOO_SECRET_ARN": odoo_arn,
+            "ODDO_RESPONSE_TABLE": order_table,
+        },
+    }
+    return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
+
+
+def make_tracking_table(dynamodb: Any, name: str) -> None:
+    """Make the tracking table with its two indexes."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "entry_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("entry_id", "status", "company")],
+        GlobalSecondaryIndexes=[
+            _index("status-index", ("status", "HASH")),
+            _index("company-status-index", ("company", "HASH"), ("status", "RANGE")),
+        ],
+    )
+
+
+def _index(name: str, *keys: tuple[str, str]) -> dict[str, Any]:
+    schema = [{"AttributeName": attribute, "KeyType": kind} for attribute, kind in keys]
+    return {"IndexName": name, "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+
+
+def _make_order_table(dynamodb: Any, name: str) -> None:
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "order_name", "KeyType": "HASH"},
+            {"AttributeName": "order_id", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("order_name", "order_id")],
+    )
+
+
+def _object_created(bucket: str, key: str) -> dict[str, Any]:
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+    }
+    return {"Records": [record]}
+
+
+def _json_number(value: Any) -> Any:
+    raise TypeError(f"a function returned {type(value).__name__}, which Lambda cannot turn into JSON")

@@ -1,0 +1,130 @@
+"""A small HTTP/1.1 server for the stand-ins: one function answers, a hook may break the answer on purpose."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+
+def _number(value: Any) -> Any:
+    """Write a Decimal as the JSON number it is (2047.48, never "2047.48")."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent; header names are lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON with Decimal numbers; raise ValueError when it is none."""
+        return json.loads(self.body, parse_float=Decimal)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a stand-in answers."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, **headers: str) -> Self:
+        """Return a JSON response."""
+        body = json.dumps(value, default=_number, ensure_ascii=False).encode()
+        return cls(status, body, headers=headers)
+
+    @classmethod
+    def html(cls, text: str, status: int = 200) -> Self:
+        """Return an HTML response."""
+        return cls(status, text.encode(), "text/html; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One broken answer: `response` None drops the connection; `takes_effect` lets the request do its work first."""
+
+    kind: str
+    response: Response | None = None
+    takes_effect: bool = False
+    delay_s: float = 0.0
+
+
+class StandInServer:
+    """Serves `answer` on 127.0.0.1 at a free port until closed; `requests` is the log of what was asked."""
+
+    def __init__(self, answer: Callable[[Request], Response]) -> None:
+        self.requests: list[Request] = []
+        self.fault: Callable[[Request], Fault | None] = lambda _request: None
+        self._answer = answer
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def _serve(self) -> None:
+                server._serve(self)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+
+            def log_message(self, *_arguments: object) -> None:
+                """Stay silent: the log of requests is kept by the server."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def _serve(self, connection: BaseHTTPRequestHandler) -> None:
+        length = int(connection.headers.get("Content-Length") or 0)
+        parts = urlsplit(connection.path)
+        request = Request(
+            connection.command,
+            parts.path,
+            dict(parse_qsl(parts.query, keep_blank_values=True)),
+            {name.lower(): value for name, value in connection.headers.items()},
+            connection.rfile.read(length) if length else b"",
+        )
+        self.requests.append(request)
+        fault = self.fault(request)
+        response: Response | None
+        if fault is None:
+            response = self._answer(request)
+        else:
+            if fault.takes_effect:
+                self._answer(request)
+            if fault.delay_s:
+                time.sleep(fault.delay_s)
+            response = fault.response
+        if response is None:
+            connection.close_connection = True
+            return
+        connection.send_response(response.status)
+        for name, value in {"Content-Type": response.content_type, **response.headers}.items():
+            connection.send_header(name, value)
+        connection.send_header("Content-Length", str(len(response.body)))
+        connection.end_headers()
+        connection.wfile.write(response.body)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._http.shutdown()
+        self._http.server_close()

@@ -1,0 +1,314 @@
+"""Pack one zip per function: its own modules, the distributions these import, and the bytecode of both.
+
+`build.sh` calls it with the sources and a folder of unpacked wheels. What goes in follows from the imports, read with
+`ast` so that an import inside a function counts too; what is left out of a large distribution stands in `UNUSED`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import fnmatch
+import py_compile
+import re
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import Distribution, distributions
+from pathlib import Path, PurePosixPath
+
+MB = 1_000_000
+
+# The functions and the most their zips may weigh: size is what a cold start pays for, and growth should be a decision.
+LIMIT_BYTES = {"odoo_extractor": 9 * MB, "qb_poster": 9 * MB, "odoo_order_sync": 3 * MB}
+
+# What Lambda's runtime brings along.
+IN_THE_RUNTIME = frozenset({"boto3", "botocore"})
+
+# Never read at run time: type stubs, tests, command-line scripts, and of the metadata all but name and licences.
+UNUSED_ANYWHERE = (
+    "*.pyi",
+    "*.pth",
+    "*/py.typed",
+    "bin/*",
+    "*/tests/*",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/RECORD",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/WHEEL",
+    "*.dist-info/direct_url.json",
+    "*.dist-info/entry_points.txt",
+    "*.dist-info/sboms/*",
+    "*.dist-info/top_level.txt",
+    "*.dist-info/zip-safe",
+)
+
+# What no function reaches inside a distribution. An import of ours that names one of these files stops the build.
+UNUSED: Mapping[str, tuple[str, ...]] = {
+    # We use the logger and the metrics, which use two utilities (typing, jmespath_utils).
+    "aws-lambda-powertools": (
+        "aws_lambda_powertools/event_handler/*",
+        "aws_lambda_powertools/utilities/auth_alpha/*",
+        "aws_lambda_powertools/utilities/batch/*",
+        "aws_lambda_powertools/utilities/circuit_breaker/*",
+        "aws_lambda_powertools/utilities/data_classes/*",
+        "aws_lambda_powertools/utilities/data_masking/*",
+        "aws_lambda_powertools/utilities/feature_flags/*",
+        "aws_lambda_powertools/utilities/idempotency/*",
+        "aws_lambda_powertools/utilities/kafka/*",
+        "aws_lambda_powertools/utilities/metadata/*",
+        "aws_lambda_powertools/utilities/parameters/*",
+        "aws_lambda_powertools/utilities/parser/*",
+        "aws_lambda_powertools/utilities/streaming/*",
+        "aws_lambda_powertools/utilities/validation/*",
+    ),
+    # cryptography needs cffi's compiled backend only; the compiler of C declarations is for building extensions.
+    "cffi": ("cffi/*",),
+    "pycparser": ("pycparser/*",),
+    # Bills are photographed or scanned: JPEG, PNG, TIFF, GIF, WebP. No AVIF, no drawing of text, no colour profiles,
+    # no windows, no formulas over pixels.
+    "pillow": (
+        "PIL/_avif.*",
+        "PIL/_imagingcms.*",
+        "PIL/_imagingft.*",
+        "PIL/_imagingmath.*",
+        "PIL/_imagingtk.*",
+        "pillow.libs/libavif-*",
+        "pillow.libs/libbrotli*",
+        "pillow.libs/libfreetype-*",
+        "pillow.libs/libharfbuzz-*",
+        "pillow.libs/liblcms2-*",
+        "pillow.libs/libpng16-*",
+    ),
+    # No charts, no barcodes, no Type 1 fonts: the plain page is text, in the PDF reader's own fonts or in TrueType.
+    "reportlab": (
+        "reportlab/fonts/*.afm",
+        "reportlab/fonts/*.AFM",
+        "reportlab/fonts/*.pfb",
+        "reportlab/fonts/*.PFB",
+        "reportlab/fonts/*.sfd",
+        "reportlab/fonts/DarkGarden*",
+        "reportlab/graphics/*",
+    ),
+}
+
+# Zip knows no earlier date, and no file of ours depends on one.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+FILE_MODE = 0o100644  # a 0600 file could not be read by the user that Lambda runs code as
+
+
+class BuildError(Exception):
+    """A zip cannot be made, or would not work."""
+
+
+def main() -> None:
+    """Build every zip, print its size, and stop at the first that would not work or is too large."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sources", type=Path, required=True, help="the folder with the handlers and pipeline/")
+    parser.add_argument("--libraries", type=Path, required=True, help="the folder the wheels were unpacked to")
+    parser.add_argument("--out", type=Path, required=True, help="the folder the zips are written to")
+    arguments = parser.parse_args()
+    if sys.version_info[:2] != (3, 12):
+        sys.exit(f"bytecode for Lambda's python3.12 cannot be made by Python {sys.version.split()[0]}")
+    try:
+        for handler, limit in LIMIT_BYTES.items():
+            build(handler, arguments.sources, arguments.libraries, arguments.out / f"{handler}.zip", limit)
+    except BuildError as error:
+        sys.exit(f"build failed: {error}")
+
+
+def build(handler: str, sources: Path, libraries: Path, target: Path, limit: int) -> None:
+    """Write the zip of one function."""
+    contents = files_of(handler, sources, libraries)
+    compiled = {name: data for path in sorted(contents) for name, data in with_bytecode(path, contents[path]).items()}
+    size = write(target, compiled)
+    unzipped = sum(len(data) for data in compiled.values())
+    print(f"{target}  {size / MB:.2f} MB of at most {limit / MB:.0f} ({unzipped / MB:.1f} unzipped)")
+    if size > limit:
+        raise BuildError(f"{target.name} has {size:,} bytes, more than its limit of {limit:,}: see `UNUSED`")
+
+
+def files_of(handler: str, sources: Path, libraries: Path) -> dict[str, Path]:
+    """Return what the function needs, by its path in the zip."""
+    own, foreign = reachable(handler, sources)
+    shipped = Libraries(libraries)
+    contents = {path.relative_to(sources).as_posix(): path for path in own}
+    contents |= shipped.files_for({module.split(".")[0] for module in foreign} - IN_THE_RUNTIME)
+    for module, importer in sorted(foreign.items()):
+        if module.split(".")[0] not in IN_THE_RUNTIME and not provides(contents, module):
+            raise BuildError(
+                f"{importer} imports {module}, which would not be in the zip: "
+                "name its distribution in lambda/requirements.in, or take its pattern out of UNUSED"
+            )
+    return contents
+
+
+def provides(contents: Mapping[str, Path], module: str) -> bool:
+    """Tell whether the module (or, for `from module import name`, its parent) is among the files."""
+    path = module.replace(".", "/")
+    stems = {path + ".py", path + "/__init__.py"}
+    return not stems.isdisjoint(contents) or any(name.startswith(path + ".") for name in contents)
+
+
+def reachable(handler: str, sources: Path) -> tuple[list[Path], dict[str, str]]:
+    """Return our own files that the handler can import, and the foreign modules with one file that imports each."""
+    start = sources / f"{handler}.py"
+    if not start.is_file():
+        raise BuildError(f"{start} is missing")
+    waiting, own, foreign = [start], set[Path](), dict[str, str]()
+    while waiting:
+        path = waiting.pop()
+        if path in own:
+            continue
+        own.add(path)
+        if path.name == "__init__.py":
+            own.update(data for data in path.parent.iterdir() if data.is_file() and data.suffix != ".py")
+        if path.suffix != ".py":
+            continue
+        for module, name in imports(path, sources):
+            found = own_files(module, sources) + (own_files(f"{module}.{name}", sources) if name else [])
+            waiting += found
+            if not found and module.split(".")[0] not in sys.stdlib_module_names:
+                foreign.setdefault(module, path.relative_to(sources.parent).as_posix())
+    return sorted(own), foreign
+
+
+def own_files(module: str, sources: Path) -> list[Path]:
+    """Return the file of one of our modules with the `__init__.py` of every package above it; nothing for others."""
+    parts = module.split(".")
+    file = sources.joinpath(*parts).with_suffix(".py")
+    if not file.is_file():
+        file = sources.joinpath(*parts, "__init__.py")
+    if not file.is_file():
+        return []
+    packages = (sources.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts)))
+    return [file, *(package for package in packages if package.is_file())]
+
+
+def imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield what a file imports at run time, as (module, name in it), with relative imports made absolute."""
+    package = path.relative_to(sources).parent.parts
+    waiting: list[ast.AST] = [ast.parse(path.read_bytes(), str(path))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *(node.module or "").split(".")]).strip(".")
+            yield from ((module, alias.name) for alias in node.names)
+
+
+class Libraries:
+    """The unpacked wheels: which distribution provides a module, and what it drags along."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._distributions = {canonical(found.name): found for found in distributions(path=[str(folder)])}
+
+    def files_for(self, modules: set[str]) -> dict[str, Path]:
+        """Return the files of every distribution that provides one of the modules or is required by such a one."""
+        waiting = [
+            (name, frozenset[str]())
+            for name, distribution in self._distributions.items()
+            if not modules.isdisjoint(top_level_modules(distribution))
+        ]
+        seen = set[tuple[str, frozenset[str]]]()
+        while waiting:
+            wanted = waiting.pop()
+            if wanted not in seen and wanted[0] in self._distributions:
+                seen.add(wanted)
+                waiting += requirements(self._distributions[wanted[0]], extras=wanted[1])
+        return {
+            file: self._folder / file
+            for name in {name for name, _ in seen}
+            for file in installed_files(self._distributions[name])
+            if not is_unused(name, file)
+        }
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed_files(distribution: Distribution) -> list[str]:
+    """Return the distribution's files, by their path below the folder."""
+    return [file.as_posix() for file in distribution.files or () if ".." not in file.parts]
+
+
+def top_level_modules(distribution: Distribution) -> set[str]:
+    """Return the names by which the distribution's code is imported."""
+    return {file.split("/")[0].split(".")[0] for file in installed_files(distribution)}
+
+
+def requirements(distribution: Distribution, *, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
+    """Return the distributions it requires, each with the extras asked for.
+
+    Of the markers only `extra` is read. Where another does not hold, the distribution was not unpacked, or is there
+    because something else needs it: counting it costs a few kilobytes and breaks nothing.
+    """
+    required = list[tuple[str, frozenset[str]]]()
+    for line in distribution.requires or ():
+        specification, _, marker = line.partition(";")
+        only_for = re.search(r"""extra\s*==\s*["']([^"']+)["']""", marker)
+        parts = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", specification)
+        if parts and (not only_for or only_for[1] in extras):
+            wanted = frozenset(extra.strip() for extra in (parts[2] or "").split(",") if extra.strip())
+            required.append((canonical(parts[1]), wanted))
+    return required
+
+
+def is_unused(distribution: str, file: str) -> bool:
+    """Tell whether a file of a distribution stays out of the zips."""
+    patterns = (*UNUSED_ANYWHERE, *UNUSED.get(distribution, ()))
+    return any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)
+
+
+@cache
+def with_bytecode(name: str, source: Path) -> Mapping[str, bytes]:
+    """Return the file and, for a module, its bytecode, by their paths in the zip.
+
+    The bytecode is `unchecked-hash` (PEP 552): Lambda's tree is read-only and its times say nothing, so Python must
+    take it as it is, without a look at the source, which is there for tracebacks only.
+    """
+    if source.suffix != ".py":
+        return {name: source.read_bytes()}
+    path = PurePosixPath(name)
+    bytecode = str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "bytecode")
+        try:
+            py_compile.compile(
+                str(source),
+                cfile=str(target),
+                dfile=f"/var/task/{name}",
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError as error:
+            raise BuildError(f"{name} does not compile: {error.msg}") from error
+        return {name: source.read_bytes(), bytecode: target.read_bytes()}
+
+
+def write(target: Path, contents: Mapping[str, bytes]) -> int:
+    """Write the zip so that equal contents give equal bytes, and return its size."""
+    unfinished = target.with_suffix(".zip.part")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(name, date_time=ZIP_EPOCH)
+            entry.create_system = 3  # Unix, also when this runs elsewhere
+            entry.external_attr = FILE_MODE << 16
+            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+    unfinished.replace(target)
+    return target.stat().st_size
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Bodies of the refusals QuickBooks Online sends, in both of its spellings, ready for a test to inject."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from local.http_server import Response
+
+type Error = dict[str, str]
+
+MESSAGES = {
+    "500": "Unsupported Operation",
+    "600": "Duplicate Request ID",
+    "610": "Object Not Found",
+    "1050": "Invalid Content Type",
+    "2010": "Request has invalid or unsupported property",
+    "2020": "Required param missing, need to supply the required value for the API",
+    "2030": "Invalid ID",
+    "2040": "Invalid String",
+    "2050": "String length is either shorter or longer than supported by specification",
+    "2060": "Invalid Date Format",
+    "2090": "Invalid Number",
+    "2110": "Invalid Decimal",
+    "2130": "Invalid Request Id Format",
+    "2170": "Invalid Enumeration",
+    "2210": "Invalid Email Address Format",
+    "2220": "Invalid Currency Type",
+    "2500": "Invalid Reference Id",
+    "4000": "Error parsing query",
+    "4001": "Invalid query",
+    "5010": "Stale Object Error",
+    "5020": "Permission Denied Error",
+    "6000": "A business validation error has occurred while processing your request",
+    "6010": "Invalid Account Type",
+    "6030": "Upload request size exceeds allowed limit",
+    "6040": "The file metadata must be of Attachable type",
+    "6041": "Invalid Uploaded File",
+    "6050": "The entity reference type is unsupported for Attachable",
+    "6070": "Amount calculation incorrect in the request",
+    "6080": "No Name Provided",
+    "6090": "Discount Line missing required info",
+    "6100": "Invalid Line TaxCode in the request",
+    "6140": "Duplicate Document Number Error",
+    "6170": "Invalid TxnTaxDetail Error",
+    "6190": "Invalid Company Status Error",
+    "6200": "Account Period Closed, Cannot Update Through Services API",
+    "6210": "Account Period Closed, Cannot Update Through Services API",
+    "6240": "Duplicate Name Exists Error",
+    "6430": "Invalid account type used",
+    "10000": "An application error has occurred while processing your request",
+}
+
+
+class Refused(Exception):
+    """The books refuse a request; `errors` are the entries of the Fault, `status` the HTTP status."""
+
+    def __init__(self, errors: list[Error], status: int = 400) -> None:
+        super().__init__("; ".join(f"{error['code']} {error['Detail']}" for error in errors))
+        self.errors = errors
+        self.status = status
+
+
+def error(code: str, detail: str, element: str = "") -> Error:
+    """Return one entry of a Fault with the message QuickBooks pairs with the code."""
+    return {"Message": MESSAGES[code], "Detail": detail, "code": code, "element": element}
+
+
+def refusal(code: str, detail: str, element: str = "", status: int = 400) -> Refused:
+    """Return the exception for a request refused with one error."""
+    return Refused([error(code, detail, element)], status)
+
+
+def business(text: str) -> Refused:
+    """Return the refusal of a business rule: always code 6000, the detail decides."""
+    return refusal("6000", f"Business Validation Error: {text}")
+
+
+def fault_body(errors: list[Error], kind: str = "ValidationFault") -> dict[str, Any]:
+    """Return the capitalised body of a business fault."""
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"Fault": {"Error": errors, "type": kind}, "time": time}
+
+
+def validation_fault(code: str, message: str, detail: str, element: str = "") -> Response:
+    """Return a business fault: HTTP 400, capitalised."""
+    entry = {"Message": message, "Detail": detail, "code": code, "element": element}
+    return Response.json(fault_body([entry]), 400)
+
+
+def fault_in_200(code: str, message: str, detail: str, element: str = "") -> Response:
+    """Return a business fault under HTTP 200, which QuickBooks says may happen."""
+    entry = {"Message": message, "Detail": detail, "code": code, "element": element}
+    return Response.json(fault_body([entry]), 200)
+
+
+def gateway_fault(status: int, code: str, name: str, detail: str, kind: str = "AUTHENTICATION") -> Response:
+    """Return a fault of the gateway in front of QuickBooks: lower-case keys, the name packed into the message."""
+    message = f"message={name}; errorCode={code.zfill(6)}; statusCode={status}"
+    body: dict[str, Any] = {
+        "warnings": None,
+        "intuitObject": None,
+        "fault": {
+            "error": [{"message": message, "detail": detail, "code": code, "element": None}],
+            "type": kind,
+        },
+        "report": None,
+        "queryResponse": None,
+        "batchItemResponse": [],
+        "attachableResponse": [],
+        "syncErrorResponse": None,
+        "requestId": None,
+        "time": int(datetime.now(UTC).timestamp() * 1000),
+        "status": None,
+        "cdcresponse": [],
+    }
+    return Response.json(body, status)
+
+
+def unauthenticated(detail: str = "Token expired") -> Response:
+    """Return the 401 for a token that is expired, unknown or absent."""
+    return gateway_fault(401, "3200", "AuthenticationFailed", detail)
+
+
+def unauthorized() -> Response:
+    """Return the 403 for a token of another company, or one whose connection was revoked."""
+    return gateway_fault(403, "3100", "ApplicationAuthorizationFailed", "", "SERVICE")
+
+
+def throttled(*, capitalised: bool = False) -> Response:
+    """Return the 429; its JSON was never seen verbatim, so both spellings can be asked for."""
+    detail = "The request limit was reached.  Try again later"
+    if not capitalised:
+        return gateway_fault(429, "3001", "ThrottleExceeded", detail, "THROTTLE")
+    message = "message=ThrottleExceeded; errorCode=003001; statusCode=429"
+    entry = {"Message": message, "Detail": detail, "code": "3001", "element": ""}
+    return Response.json(fault_body([entry], "ThrottleFault"), 429)
+
+
+def html_error(status: int) -> Response:
+    """Return the HTML page of a gateway that lost QuickBooks behind it."""
+    return Response.html(f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>", status)
+
+
+def oauth_error(name: str, status: int = 400) -> Response:
+    """Return an error of the token endpoint, such as invalid_grant."""
+    return Response.json({"error": name}, status)

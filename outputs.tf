@@ -1,0 +1,44 @@
+output "s3_bucket_name" {
+  description = "Bucket with pending/, posted/, documents/ and config/."
+  value       = aws_s3_bucket.documents.id
+}
+
+output "dynamodb_table_name" {
+  description = "Tracking table: one entry per document, with its status."
+  value       = aws_dynamodb_table.tracking.name
+}
+
+output "sale_orders_table_name" {
+  description = "Table with the newest sale orders, for other applications."
+  value       = aws_dynamodb_table.sale_orders.name
+}
+
+output "extractor_function_name" {
+  description = "Function that reads Odoo."
+  value       = aws_lambda_function.this["odoo-extractor"].function_name
+}
+
+output "poster_function_name" {
+  description = "Function that posts to QuickBooks."
+  value       = aws_lambda_function.this["qb-poster"].function_name
+}
+
+output "order_sync_function_name" {
+  description = "Function that copies the newest sale orders."
+  value       = aws_lambda_function.this["odoo-order-sync"].function_name
+}
+
+output "odoo_secret_arn" {
+  description = "Secret to put the Odoo credentials into."
+  value       = aws_secretsmanager_secret.odoo.arn
+}
+
+output "qb_secret_arn" {
+  description = "Secret to put the QuickBooks credentials into."
+  value       = aws_secretsmanager_secret.quickbooks.arn
+}
+
+output "sns_topic_arn" {
+  description = "Topic of all alerts and alarms."
+  value       = aws_sns_topic.alerts.arn
+}

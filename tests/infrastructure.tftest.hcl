@@ -1,0 +1,594 @@
+# What is planned with the defaults, row by row of the requirements, against a mocked provider: no account, no network.
+# Policies come from a data source, which a mock does not compute; they are checked where the configuration is applied.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    }
+  }
+}
+
+variables {
+  alert_email = "accounting@example.com"
+}
+
+run "functions" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(aws_lambda_function.this)) == toset(["odoo-extractor", "qb-poster", "odoo-order-sync"])
+    error_message = "There are three functions."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in aws_lambda_function.this :
+      function.runtime == "python3.12" && function.architectures == tolist(["x86_64"])
+    ])
+    error_message = "Every function runs on Python 3.12 on x86_64."
+  }
+
+  # A36
+  assert {
+    condition     = aws_lambda_function.this["odoo-extractor"].function_name == "odoo-extractor-prod"
+    error_message = "The extractor's name ends in the environment."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 300 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
+    error_message = "The extractor has 300 s and 512 MB."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-extractor"].handler == "odoo_extractor.lambda_handler"
+    error_message = "The extractor's handler is odoo_extractor.lambda_handler."
+  }
+
+  # A37
+  assert {
+    condition     = aws_lambda_function.this["qb-poster"].function_name == "qb-poster-prod"
+    error_message = "The poster's name ends in the environment."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["qb-poster"].timeout == 120 && aws_lambda_function.this["qb-poster"].memory_size == 256
+    error_message = "The poster has 120 s and 256 MB."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["qb-poster"].handler == "qb_poster.lambda_handler"
+    error_message = "The poster's handler is qb_poster.lambda_handler."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-order-sync"].function_name == "odoo-order-sync-prod"
+    error_message = "The order sync's name ends in the environment."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-order-sync"].handler == "odoo_order_sync.lambda_handler"
+    error_message = "The order sync's handler is odoo_order_sync.lambda_handler."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in aws_lambda_function.this :
+      function.filename == "./lambda/${replace(name, "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
+    ])
+    error_message = "Each function is its own zip, and a changed zip is deployed."
+  }
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.reserved_concurrent_executions == -1])
+    error_message = "No concurrency is reserved unless asked for."
+  }
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : function.tracing_config[0].mode == "Active"])
+    error_message = "Every function is traced."
+  }
+
+  # A13, A39
+  assert {
+    condition = alltrue([
+      for name, group in aws_cloudwatch_log_group.function :
+      group.name == "/aws/lambda/${name}-prod" && group.retention_in_days == 30
+    ])
+    error_message = "Every function logs to /aws/lambda/<function>-<env>, kept for 30 days."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in aws_lambda_function.this :
+      function.logging_config[0].log_group == "/aws/lambda/${name}-prod" && function.logging_config[0].log_format == "JSON"
+    ])
+    error_message = "Every function logs JSON to its own group."
+  }
+
+  # A16
+  assert {
+    condition = alltrue([
+      for name, queue in aws_sqs_queue.dead_letter :
+      queue.name == "${name}-dlq-prod" && queue.message_retention_seconds == 1209600 && queue.sqs_managed_sse_enabled
+    ])
+    error_message = "Every function has an encrypted dead-letter queue that keeps messages for 14 days."
+  }
+
+  assert {
+    condition     = toset(keys(aws_sqs_queue.dead_letter)) == toset(keys(aws_lambda_function.this))
+    error_message = "No function is without a dead-letter queue."
+  }
+
+  assert {
+    condition     = alltrue([for name, function in aws_lambda_function.this : length(function.dead_letter_config) == 1])
+    error_message = "Every function routes its failures to a dead-letter queue."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, config in aws_lambda_function_event_invoke_config.function :
+      config.maximum_retry_attempts == 2 && config.maximum_event_age_in_seconds >= 3600
+    ])
+    error_message = "A failed event is tried twice more and is not dropped within the hour."
+  }
+}
+
+run "environment_variables" {
+  command = plan
+
+  # A46 to A52
+  assert {
+    condition = length(setsubtract(
+      ["ENVIRONMENT", "ODOO_API_URL", "ODOO_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC", "SLACK_WEBHOOK_URL"],
+      keys(aws_lambda_function.this["odoo-extractor"].environment[0].variables),
+    )) == 0
+    error_message = "The extractor gets the variables of the seed."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-extractor"].environment[0].variables["ODOO_API_URL"] == "https://scalemedia.odoo.com"
+    error_message = "The extractor reads from odoo_api_url."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this["odoo-extractor"].environment[0].variables), "QB_SECRET_ARN")
+    error_message = "The extractor is not told about the QuickBooks secret."
+  }
+
+  # A53 to A58
+  assert {
+    condition = toset(keys(aws_lambda_function.this["qb-poster"].environment[0].variables)) == toset([
+      "ENVIRONMENT", "QB_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC", "SLACK_WEBHOOK_URL", "QB_ENVIRONMENT",
+      "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL",
+    ])
+    error_message = "The poster gets the variables of the seed and QB_ENVIRONMENT, and no stand-in's address unless one is given."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["qb-poster"].environment[0].variables["QB_ENVIRONMENT"] == "production"
+    error_message = "The poster posts to production by default."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["qb-poster"].environment[0].variables["DYNAMODB_TABLE"] == "odoo-qb-invoices-prod"
+    error_message = "The poster works on the tracking table."
+  }
+
+  # B3 to B7
+  assert {
+    condition = length(setsubtract(
+      ["ENVIRONMENT", "ODOO_URL", "ODOO_DB", "ODOO_EMAIL", "ODOO_SECRET_ARN", "ODDO_RESPONSE_TABLE", "SNS_ALERT_TOPIC", "SLACK_WEBHOOK_URL"],
+      keys(aws_lambda_function.this["odoo-order-sync"].environment[0].variables),
+    )) == 0
+    error_message = "The order sync gets the variables of its seed."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-order-sync"].environment[0].variables["ODDO_RESPONSE_TABLE"] == "odoo-sale-orders-prod"
+    error_message = "The order sync writes to its own table."
+  }
+
+  assert {
+    condition     = !contains(keys(nonsensitive(aws_lambda_function.this["odoo-order-sync"].environment[0].variables)), "ODOO_API_KEY")
+    error_message = "No empty API key hides the one in the secret."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in aws_lambda_function.this :
+      function.environment[0].variables["POWERTOOLS_SERVICE_NAME"] == name
+      && function.environment[0].variables["POWERTOOLS_METRICS_NAMESPACE"] == "OdooToQuickBooks"
+      && function.environment[0].variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+    ])
+    error_message = "Logs and metrics carry the function's name; the level is INFO."
+  }
+}
+
+run "bucket" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_bucket.documents.bucket == "odoo-qb-invoices-prod-123456789012" && !aws_s3_bucket.documents.force_destroy
+    error_message = "The bucket's name is unique by its account, and documents survive a destroy."
+  }
+
+  # A18
+  assert {
+    condition     = aws_s3_bucket_versioning.documents.versioning_configuration[0].status == "Enabled"
+    error_message = "The bucket is versioned."
+  }
+
+  # A19
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.documents.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "The bucket is encrypted with SSE-S3."
+  }
+
+  # A20
+  assert {
+    condition = one([
+      for rule in aws_s3_bucket_lifecycle_configuration.documents.rule :
+      [rule.filter[0].prefix, one(rule.transition).storage_class, one(rule.transition).days, rule.expiration[0].days]
+      if rule.id == "archive-posted"
+    ]) == ["posted/", "GLACIER", 90, 2555]
+    error_message = "What is posted is archived after 90 days and expires after seven years."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.documents.rule :
+      length(rule.transition) == 0 if rule.id != "archive-posted"
+    ])
+    error_message = "Nothing but what is posted is ever archived."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.documents.rule : length(rule.abort_incomplete_multipart_upload) == 1
+    ])
+    error_message = "Uploads that were never finished are removed."
+  }
+
+  # A21
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.documents.block_public_acls,
+      aws_s3_bucket_public_access_block.documents.block_public_policy,
+      aws_s3_bucket_public_access_block.documents.ignore_public_acls,
+      aws_s3_bucket_public_access_block.documents.restrict_public_buckets,
+    ])
+    error_message = "Public access is blocked four times."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_ownership_controls.documents.rule[0].object_ownership == "BucketOwnerEnforced"
+    error_message = "The account owns every object."
+  }
+
+  # A2, A8, A22, A70
+  assert {
+    condition = (
+      length(aws_s3_bucket_notification.pending.lambda_function) == 1
+      && aws_s3_bucket_notification.pending.lambda_function[0].filter_prefix == "pending/"
+      && aws_s3_bucket_notification.pending.lambda_function[0].filter_suffix == ".pdf"
+      && aws_s3_bucket_notification.pending.lambda_function[0].events == toset(["s3:ObjectCreated:*"])
+    )
+    error_message = "Exactly the PDFs created under pending/ wake the poster."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_permission.bucket.function_name == "qb-poster-prod"
+      && aws_lambda_permission.bucket.principal == "s3.amazonaws.com"
+      && aws_lambda_permission.bucket.source_account == "123456789012"
+    )
+    error_message = "Only a bucket of this account may wake the poster."
+  }
+
+  assert {
+    condition     = length(aws_s3_object.mapping) == 0
+    error_message = "No mapping is uploaded unless a file is named."
+  }
+}
+
+run "tables" {
+  command = plan
+
+  # A23
+  assert {
+    condition     = aws_dynamodb_table.tracking.name == "odoo-qb-invoices-prod" && aws_dynamodb_table.tracking.hash_key == "entry_id" && aws_dynamodb_table.tracking.range_key == null
+    error_message = "The tracking table is odoo-qb-invoices-<env> by entry_id."
+  }
+
+  assert {
+    condition     = alltrue([for table in [aws_dynamodb_table.tracking, aws_dynamodb_table.sale_orders] : table.billing_mode == "PAY_PER_REQUEST"])
+    error_message = "Tables are paid per request."
+  }
+
+  # A24, A25
+  assert {
+    condition = toset([
+      for index in aws_dynamodb_table.tracking.global_secondary_index :
+      join(" ", compact([index.name, index.hash_key, index.range_key, index.projection_type]))
+    ]) == toset(["status-index status ALL", "company-status-index company status ALL"])
+    error_message = "Entries are found by status, and by company and status."
+  }
+
+  # A26
+  assert {
+    condition     = one(aws_dynamodb_table.tracking.ttl).enabled && one(aws_dynamodb_table.tracking.ttl).attribute_name == "expires_at"
+    error_message = "TTL is by expires_at."
+  }
+
+  # A27
+  assert {
+    condition = alltrue([
+      for table in [aws_dynamodb_table.tracking, aws_dynamodb_table.sale_orders] :
+      one(table.point_in_time_recovery).enabled && table.deletion_protection_enabled
+    ])
+    error_message = "Tables can be restored to any second and are protected from deletion."
+  }
+
+  # B13
+  assert {
+    condition = (
+      aws_dynamodb_table.sale_orders.name == "odoo-sale-orders-prod"
+      && aws_dynamodb_table.sale_orders.hash_key == "order_name"
+      && aws_dynamodb_table.sale_orders.range_key == "order_id"
+      && alltrue([for attribute in aws_dynamodb_table.sale_orders.attribute : attribute.type == "S"])
+    )
+    error_message = "The order table is by order_name and order_id, both text."
+  }
+}
+
+run "secrets" {
+  command = plan
+
+  # A29
+  assert {
+    condition     = aws_secretsmanager_secret.odoo.name == "odoo-qb-integration/odoo-credentials-prod"
+    error_message = "The Odoo secret is odoo-qb-integration/odoo-credentials-<env>."
+  }
+
+  # A30
+  assert {
+    condition     = aws_secretsmanager_secret.quickbooks.name == "odoo-qb-integration/quickbooks-credentials-prod"
+    error_message = "The QuickBooks secret is odoo-qb-integration/quickbooks-credentials-<env>."
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.odoo.recovery_window_in_days == 30 && aws_secretsmanager_secret.quickbooks.recovery_window_in_days == 30
+    error_message = "A deleted secret can be brought back for 30 days."
+  }
+}
+
+run "alerts" {
+  command = plan
+
+  # A17
+  assert {
+    condition     = aws_sns_topic.alerts.name == "odoo-qb-alerts-prod"
+    error_message = "The topic is odoo-qb-alerts-<env>."
+  }
+
+  assert {
+    condition     = aws_sns_topic.alerts.kms_master_key_id == null
+    error_message = "CloudWatch cannot publish to a topic that is encrypted with the key AWS manages."
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email.protocol == "email" && aws_sns_topic_subscription.email.endpoint == "accounting@example.com"
+    error_message = "alert_email is told by e-mail."
+  }
+
+  # A14
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.errors)) == toset(keys(aws_lambda_function.this)) && alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.errors :
+      alarm.alarm_name == "${name}-errors-prod"
+      && alarm.namespace == "AWS/Lambda"
+      && alarm.metric_name == "Errors"
+      && alarm.statistic == "Sum"
+      && alarm.period == 300
+      && alarm.threshold == 0
+      && alarm.comparison_operator == "GreaterThanThreshold"
+      && alarm.dimensions == tomap({ FunctionName = "${name}-prod" })
+    ])
+    error_message = "Every function has an alarm on Errors > 0 over 300 s."
+  }
+
+  # A15
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.dead_letter)) == toset(keys(aws_lambda_function.this)) && alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.dead_letter :
+      alarm.alarm_name == "${name}-dlq-prod"
+      && alarm.namespace == "AWS/SQS"
+      && alarm.metric_name == "ApproximateNumberOfMessagesVisible"
+      && alarm.period == 300
+      && alarm.threshold == 0
+      && alarm.comparison_operator == "GreaterThanThreshold"
+      && alarm.dimensions == tomap({ QueueName = "${name}-dlq-prod" })
+    ])
+    error_message = "Every dead-letter queue has an alarm on visible messages > 0 over 300 s."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.backlog_age.namespace == "OdooToQuickBooks"
+      && aws_cloudwatch_metric_alarm.backlog_age.metric_name == "BacklogAgeSeconds"
+      && aws_cloudwatch_metric_alarm.backlog_age.threshold == 3600
+      && aws_cloudwatch_metric_alarm.backlog_age.dimensions == tomap({ service = "qb-poster", environment = "prod" })
+    )
+    error_message = "A document that waits for more than an hour raises an alarm."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.refresh_token.metric_name == "RefreshTokenDaysLeft"
+      && aws_cloudwatch_metric_alarm.refresh_token.statistic == "Minimum"
+      && aws_cloudwatch_metric_alarm.refresh_token.comparison_operator == "LessThanThreshold"
+      && aws_cloudwatch_metric_alarm.refresh_token.threshold == 14
+      && aws_cloudwatch_metric_alarm.refresh_token.dimensions == tomap({ service = "qb-poster", environment = "prod" })
+    )
+    error_message = "A connection to QuickBooks that ends within 14 days raises an alarm."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(
+        values(aws_cloudwatch_metric_alarm.errors),
+        values(aws_cloudwatch_metric_alarm.dead_letter),
+        [aws_cloudwatch_metric_alarm.backlog_age, aws_cloudwatch_metric_alarm.refresh_token],
+      ) : alarm.treat_missing_data == "notBreaching"
+    ])
+    error_message = "Silence is not an alarm."
+  }
+}
+
+run "schedules" {
+  command = plan
+
+  # A38, A44
+  assert {
+    condition = {
+      for name, rule in aws_cloudwatch_event_rule.schedule : rule.name => rule.schedule_expression
+      } == {
+      odoo-extractor-schedule-prod  = "rate(15 minutes)"
+      qb-poster-sweep-prod          = "rate(1 minute)"
+      odoo-order-sync-schedule-prod = "rate(15 minutes)"
+    }
+    error_message = "Odoo is asked every 15 minutes, due entries are looked for every minute."
+  }
+
+  assert {
+    condition = {
+      for name, target in aws_cloudwatch_event_target.schedule : target.rule => [target.target_id, jsondecode(target.input)]
+      } == {
+      odoo-extractor-schedule-prod  = ["odoo-extractor", {}]
+      qb-poster-sweep-prod          = ["qb-poster", { sweep = true }]
+      odoo-order-sync-schedule-prod = ["odoo-order-sync", {}]
+    }
+    error_message = "Each schedule wakes its own function with the event that function understands."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, permission in aws_lambda_permission.schedule :
+      permission.principal == "events.amazonaws.com" && permission.action == "lambda:InvokeFunction"
+    ])
+    error_message = "EventBridge may invoke what it schedules."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_event_rule.schedule["odoo-extractor-schedule"].state == "ENABLED"
+      && aws_cloudwatch_event_rule.schedule["qb-poster-sweep"].state == "ENABLED"
+      && aws_cloudwatch_event_rule.schedule["odoo-order-sync-schedule"].state == "DISABLED"
+    )
+    error_message = "Sale orders are copied once their database and login are given."
+  }
+}
+
+run "outputs" {
+  command = plan
+
+  # A64 to A69
+  assert {
+    condition = (
+      output.dynamodb_table_name == "odoo-qb-invoices-prod"
+      && output.sale_orders_table_name == "odoo-sale-orders-prod"
+      && output.extractor_function_name == "odoo-extractor-prod"
+      && output.poster_function_name == "qb-poster-prod"
+      && output.order_sync_function_name == "odoo-order-sync-prod"
+    )
+    error_message = "The outputs name what was created."
+  }
+}
+
+run "another_environment" {
+  command = plan
+
+  variables {
+    aws_region                = "eu-central-1"
+    environment               = "staging-2"
+    odoo_api_url              = "http://127.0.0.1:8069"
+    schedule_rate             = "cron(0/15 6-20 ? * MON-FRI *)"
+    order_sync_schedule_rate  = "rate(1 hour)"
+    odoo_database             = "main"
+    odoo_email                = "orders@example.com"
+    odoo_api_key              = "made-up-key"
+    slack_webhook_url         = "https://hooks.slack.com/services/T0/B0/made-up"
+    quickbooks_environment    = "sandbox"
+    quickbooks_api_url        = "http://127.0.0.1:9000"
+    quickbooks_discovery_url  = "http://127.0.0.1:9000/.well-known/openid_configuration"
+    mapping_file              = "pyproject.toml" # any TOML file will do here
+    backlog_age_alarm_minutes = 90
+    log_level                 = "DEBUG"
+    log_retention_days        = 365
+    reserved_concurrency      = { qb-poster = 10 }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this["qb-poster"].function_name == "qb-poster-staging-2",
+      aws_dynamodb_table.tracking.name == "odoo-qb-invoices-staging-2",
+      aws_sns_topic.alerts.name == "odoo-qb-alerts-staging-2",
+      aws_secretsmanager_secret.odoo.name == "odoo-qb-integration/odoo-credentials-staging-2",
+      aws_cloudwatch_event_rule.schedule["qb-poster-sweep"].name == "qb-poster-sweep-staging-2",
+      aws_cloudwatch_metric_alarm.errors["qb-poster"].alarm_name == "qb-poster-errors-staging-2",
+    ])
+    error_message = "Every name ends in the environment."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.this["qb-poster"].environment[0].variables["QB_ENVIRONMENT"] == "sandbox",
+      aws_lambda_function.this["qb-poster"].environment[0].variables["QB_API_URL"] == "http://127.0.0.1:9000",
+      aws_lambda_function.this["qb-poster"].environment[0].variables["QB_DISCOVERY_URL"] == "http://127.0.0.1:9000/.well-known/openid_configuration",
+    ])
+    error_message = "The poster can be pointed at a stand-in."
+  }
+
+  assert {
+    condition = nonsensitive(alltrue([
+      for name, function in aws_lambda_function.this :
+      function.environment[0].variables["SLACK_WEBHOOK_URL"] == "https://hooks.slack.com/services/T0/B0/made-up"
+    ]))
+    error_message = "Every function alerts to Slack when a webhook is given."
+  }
+
+  assert {
+    condition     = nonsensitive(aws_lambda_function.this["odoo-order-sync"].environment[0].variables["ODOO_API_KEY"] == "made-up-key")
+    error_message = "An API key of its own reaches the order sync."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.schedule["odoo-order-sync-schedule"].state == "ENABLED"
+    error_message = "Sale orders are copied once their database and login are given."
+  }
+
+  assert {
+    condition     = aws_s3_object.mapping[0].key == "config/mapping.toml"
+    error_message = "The mapping is uploaded where the poster reads it."
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.this["qb-poster"].reserved_concurrent_executions == 10
+      && aws_lambda_function.this["odoo-extractor"].reserved_concurrent_executions == -1
+    )
+    error_message = "Concurrency is reserved for the function it was asked for."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.backlog_age.threshold == 5400 && aws_cloudwatch_log_group.function["qb-poster"].retention_in_days == 365
+    error_message = "Minutes become seconds, and logs are kept as asked."
+  }
+}
