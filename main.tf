@@ -614,6 +614,19 @@ data "aws_iam_policy_document" "odoo_extractor" {
     ]
   }
 
+  # How a server is spoken to may be forgotten; an entry, which guards against posting twice, may not.
+  statement {
+    sid       = "ForgetConnections"
+    actions   = ["dynamodb:DeleteItem"]
+    resources = [aws_dynamodb_table.tracking.arn]
+
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["connection#*"]
+    }
+  }
+
   statement {
     sid     = "StoreDocumentsAndPdfs"
     actions = ["s3:GetObject", "s3:PutObject"]
@@ -723,7 +736,7 @@ data "aws_iam_policy_document" "odoo_order_sync" {
 
   statement {
     sid       = "WriteSaleOrders"
-    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+    actions   = ["dynamodb:PutItem"]
     resources = [aws_dynamodb_table.sale_orders.arn]
   }
 }

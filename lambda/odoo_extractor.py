@@ -35,7 +35,7 @@ def _client(name: str) -> Any:
 def _source(settings: ExtractorSettings, notes: Notes) -> OdooSource:
     secret = Secrets(_client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
     login = {"database": secret["database"], "username": secret["username"], "secret": secret["password"]}
-    return OdooSource(Odoo(settings.odoo_api_url, **login, memory=notes))
+    return OdooSource(Odoo(settings.odoo_api_url, **login, memory=notes), renders_pdfs=settings.renders_pdfs)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:

@@ -175,9 +175,9 @@ def deploy(
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     secrets = aws.client("secretsmanager")
     odoo_arn, quickbooks_arn = (
-        secrets.create_secret(Name=f"odoo-qb-integration/{name}-credentials-demo", SecretString=json.dumps(dict(value)))[
-            "ARN"
-        ]
+        secrets.create_secret(
+            Name=f"odoo-qb-integration/{name}-credentials-demo", SecretString=json.dumps(dict(value))
+        )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
@@ -209,7 +209,9 @@ def make_tracking_table(dynamodb: Any, name: str) -> None:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "entry_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("entry_id", "status", "company")],
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in ("entry_id", "status", "company")
+        ],
         GlobalSecondaryIndexes=[
             _index("status-index", ("status", "HASH")),
             _index("company-status-index", ("company", "HASH"), ("status", "RANGE")),

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local.http_server import Fault, Request, Response, StandInServer
-from local.odoo_database import OdooDatabase
+from local.odoo_documents import OdooDocuments
 from local.odoo_domain import Row
 from local.odoo_errors import (
     NO_DATABASE,
@@ -25,7 +25,8 @@ from local.odoo_errors import (
     type_error,
     user_error,
 )
-from local.odoo_methods import Methods, User
+from local.odoo_methods import Methods
+from local.odoo_rights import User
 
 POOL_EXHAUSTED = Fault("pool_exhausted", OVERLOADED)
 CONNECTION_CLOSED = Fault("connection_closed")
@@ -36,7 +37,7 @@ _JSON_TYPES = ("application/json", "application/json-rpc")
 _SECURE = {"X-Content-Type-Options": "nosniff"}
 
 
-class OdooStandIn(OdooDatabase):
+class OdooStandIn(OdooDocuments):
     """One Odoo server with one database and a user who reads the accounting of all companies.
 
     `users` may be extended; `calls` lists what was called as (model, method); `database_down` stops PostgreSQL;

@@ -33,7 +33,7 @@ _NEWER: dict[int, dict[str, dict[str, str | None]]] = {
         "sale.order.line": {"product_uom": "product_uom_id", "tax_id": "tax_ids"},
     },
 }
-# What version 16 and 17 lack of the recorded 18, and what it is called there (None: nothing).
+# What 16 and 17 lack of the recorded 18, and what it is called there (None: nothing). Not recorded: from their source.
 _OLDER: dict[int, dict[str, dict[str, str | None]]] = {
     17: {"account.move": {"invoice_currency_rate": None, "reversal_move_ids": "reversal_move_id"}},
     16: {

@@ -36,10 +36,15 @@ class ExtractorSettings:
     bucket: str
     topic: str
     slack_webhook_url: str
+    renders_pdfs: bool
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings; raises Misconfigured naming the variable that is missing."""
+        """Return the settings; raises Misconfigured naming the variable that is missing.
+
+        With `ODOO_RENDER_PDFS=false` Odoo is only read: rendering bumps the write date in 19, and with an API key it
+        makes and removes a draft e-mail.
+        """
         return cls(
             environment=_required(environ, "ENVIRONMENT"),
             odoo_api_url=_required(environ, "ODOO_API_URL"),
@@ -48,6 +53,7 @@ class ExtractorSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
         )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from local.odoo_methods import User
+from local.odoo_rights import User
 from local.odoo_stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
 
 

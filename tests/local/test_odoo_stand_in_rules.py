@@ -13,7 +13,7 @@ import requests
 from pypdf import PdfReader
 
 from local.demo_documents import load
-from local.odoo_methods import User
+from local.odoo_rights import User
 from local.odoo_stand_in import CONNECTION_CLOSED, OdooStandIn
 
 BOTH = {"allowed_company_ids": [1, 3]}

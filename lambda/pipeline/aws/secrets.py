@@ -67,7 +67,7 @@ class Secrets:
     def _read(self, arn: str, required: Sequence[str]) -> tuple[Secret, str]:
         name = _name(arn)
         try:
-            answer = self._client.get_secret_value(SecretId=arn)
+            answer = self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
                 raise Misconfigured(

@@ -12,7 +12,7 @@ from pipeline.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
 from pipeline.odoo.pdfs import Pdfs
-from pipeline.source import Broken, Page, Selection
+from pipeline.source import Broken, Page, Pdf, Selection
 
 ATTACHMENTS_NOTICED_MAX = 2_000
 SINCE_17 = 17
@@ -28,12 +28,16 @@ class OdooSource:
     Every row is looked up once per run and kept: accounts, taxes, products, partners.
     """
 
-    def __init__(self, odoo: Odoo) -> None:
+    def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
         self._odoo = odoo
         self._lookups = rows_to.Lookups()
         self._pdfs = Pdfs(odoo)
+        self._renders_pdfs = renders_pdfs
         self.database = odoo.database
-        self.pdf = self._pdfs.pdf
+
+    def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
+        """Return the document's PDF; with `plain`, one that needs no rendering."""
+        return self._pdfs.pdf(document, plain=plain or not self._renders_pdfs)
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""

@@ -30,6 +30,7 @@ NAME_LENGTH_MAX = 500
 ITEM_NAME_LENGTH_MAX = 100
 NAME_TRIES = 4
 HOME_COUNTRY_WITHOUT_CODES = "US"
+NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
 
 
 class Memory(Protocol):
@@ -119,7 +120,8 @@ class References:
     def tax_code(self, tax: Tax | None, *, is_sale: bool) -> TaxCode:
         """Return the tax code of the same name, else the only one of the same rate and side; raises Unmapped.
 
-        A line without tax needs a code too outside the US: the only one whose rate is zero, or the one named so.
+        A line without tax needs a code too outside the US: the only one whose rate is zero, or among several the one
+        that says so by its name.
         """
         return self._look(
             lambda lists: _tax_code(lists.tax_codes, tax, is_sale=is_sale), lambda: self._no_code(tax, is_sale=is_sale)
@@ -202,7 +204,7 @@ class References:
         what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
         return Unmapped(
             f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "
-            f"tax code of {self._client.company} in QuickBooks like the tax in Odoo.",
+            f"tax code of {self._client.company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}.",
             code="tax_unmapped",
         )
 
@@ -341,6 +343,8 @@ def _tax_code(codes: tuple[TaxCode, ...], tax: Tax | None, *, is_sale: bool) -> 
         by_name = [code for code in same_rate if code.name.casefold() == tax.name.casefold()]
         if by_name:
             return by_name[0]
+    elif len(same_rate) > 1:
+        same_rate = [code for code in same_rate if code.name.casefold() in NO_TAX_NAMES]
     return same_rate[0] if len(same_rate) == 1 else None
 
 

@@ -1,0 +1,172 @@
+"""What a controller sees: totals side by side, what needs a person, every document with its PDF a click away."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+PDF_EMBEDDED_BYTES_MAX = 2 * 1024 * 1024
+PDFS_EMBEDDED_BYTES_MAX = 40 * 1024 * 1024
+DOCUMENTS_SHOWN_MAX = 5_000
+
+STATUS_WORDS = {
+    "posted": "posted",
+    "failed": "needs a person",
+    "pending": "waits",
+    "posting": "waits",
+    "skipped": "not for QuickBooks",
+    "voided": "taken back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One document in the report: the entry, what the books hold of it, and its PDF."""
+
+    entry: dict[str, Any]
+    booked: Decimal | None
+    pdf: bytes | None
+
+    @property
+    def status(self) -> str:
+        """Its status, as the tracking table words it."""
+        return str(self.entry["status"])
+
+    @property
+    def total(self) -> Decimal:
+        """Its total in Odoo."""
+        return Decimal(self.entry["total"])
+
+    @property
+    def difference(self) -> Decimal:
+        """What Odoo has and the books have not; zero for what does not belong into the books."""
+        return self.expected - (self.booked or Decimal(0))
+
+    @property
+    def expected(self) -> Decimal:
+        """What should stand in the books."""
+        return Decimal(0) if self.status in ("skipped", "voided") else self.total
+
+    @property
+    def type_words(self) -> str:
+        """Its type in words."""
+        return str(self.entry["document_type"]).replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One row of the totals: a company, a type and a currency."""
+
+    company: str
+    type_words: str
+    currency: str
+    documents: int
+    odoo: Decimal
+    books: Decimal
+    waiting: int
+
+    @property
+    def difference(self) -> Decimal:
+        """What Odoo has and the books have not."""
+        return self.odoo - self.books
+
+
+def totals(sheets: Sequence[Sheet]) -> list[Total]:
+    """Return the totals by company, type and currency, of what belongs into the books."""
+    groups: dict[tuple[str, str, str], list[Sheet]] = defaultdict(list)
+    for sheet in sheets:
+        if sheet.status not in ("skipped", "voided") or sheet.booked:
+            key = (str(sheet.entry["company"]), sheet.type_words, str(sheet.entry["currency"]))
+            groups[key].append(sheet)
+    return [
+        Total(
+            company,
+            type_words,
+            currency,
+            len(group),
+            sum((sheet.expected for sheet in group), Decimal(0)),
+            sum((sheet.booked or Decimal(0) for sheet in group), Decimal(0)),
+            sum(sheet.status != "posted" for sheet in group),
+        )
+        for (company, type_words, currency), group in sorted(groups.items())
+    ]
+
+
+def text_table(rows: Sequence[Total]) -> str:
+    """Return the totals as a table for a terminal."""
+    head = ("company", "type", "currency", "documents", "Odoo", "QuickBooks", "difference", "open")
+    lines = [
+        (
+            row.company, row.type_words, row.currency, str(row.documents), _amount(row.odoo), _amount(row.books),
+            _amount(row.difference), str(row.waiting),
+        )
+        for row in rows
+    ]  # fmt: skip
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+
+    def laid_out(line: Sequence[str]) -> str:
+        cells = (
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([laid_out(head), "  ".join("-" * width for width in widths), *map(laid_out, lines)])
+
+
+def summary(sheets: Sequence[Sheet]) -> str:
+    """Return the last line: `N of M documents posted, K need attention`."""
+    belonging = [sheet for sheet in sheets if sheet.status not in ("skipped", "voided")]
+    posted = sum(sheet.status == "posted" for sheet in belonging)
+    failed = sum(sheet.status == "failed" for sheet in belonging)
+    return f"{posted} of {len(belonging)} documents posted, {failed} need attention"
+
+
+def write(path: Path, sheets: Sequence[Sheet], *, alerts: Sequence[dict[str, str]], source: str, at: datetime) -> None:
+    """Write one HTML file that needs nothing beside it."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
+    )
+    environment.filters["amount"] = _amount
+    page = environment.get_template("report.html.j2").render(
+        summary=summary(sheets),
+        totals=totals(sheets),
+        sheets=sorted(sheets, key=_reading_order)[:DOCUMENTS_SHOWN_MAX],
+        failed=[sheet for sheet in sheets if sheet.status == "failed"],
+        counts={status: sum(sheet.status == status for sheet in sheets) for status in STATUS_WORDS},
+        words=STATUS_WORDS,
+        pdfs=_embedded(sheets),
+        alerts=alerts,
+        source=source,
+        at=at,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def _reading_order(sheet: Sheet) -> tuple[Any, ...]:
+    entry = sheet.entry
+    return (list(STATUS_WORDS).index(sheet.status), str(entry["company"]), str(entry["document_date"]),
+            str(entry["number"]))  # fmt: skip
+
+
+def _embedded(sheets: Sequence[Sheet]) -> dict[str, str]:
+    """Return the PDFs as base64 by entry, as far as they fit into a page that still opens quickly."""
+    found, size = {}, 0
+    for sheet in sheets:
+        if sheet.pdf and len(sheet.pdf) <= PDF_EMBEDDED_BYTES_MAX and size + len(sheet.pdf) <= PDFS_EMBEDDED_BYTES_MAX:
+            size += len(sheet.pdf)
+            found[str(sheet.entry["entry_id"])] = base64.b64encode(sheet.pdf).decode()
+    return found
+
+
+def _amount(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:,.2f}"
