@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 ACCOUNT = "123456789012"
@@ -232,8 +232,12 @@ def _make_order_table(dynamodb: Any, name: str) -> None:
             {"AttributeName": "order_name", "KeyType": "HASH"},
             {"AttributeName": "order_id", "KeyType": "RANGE"},
         ],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("order_name", "order_id")],
+        AttributeDefinitions=_text_attributes("order_name", "order_id"),
     )
+
+
+def _text_attributes(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
 
 
 def _object_created(bucket: str, key: str) -> dict[str, Any]:

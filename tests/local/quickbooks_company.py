@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from local.quickbooks_realm import Realm, TaxRate
-from local.quickbooks_stand_in import QuickBooksStandIn
+from local.quickbooks.realm import Realm, TaxRate
+from local.quickbooks.stand_in import QuickBooksStandIn
 
 REALM_ID = "1000000000000001"
 ACCOUNTS = [

@@ -3,8 +3,8 @@
 import pytest
 from quickbooks_company import Clock, Company
 
-from local.demo_books import NEEDS_A_PERSON, REALM_A, REALM_B, demo_realms
-from local.quickbooks_stand_in import QuickBooksStandIn
+from local.demo.books import NEEDS_A_PERSON, REALM_A, REALM_B, demo_realms
+from local.quickbooks.stand_in import QuickBooksStandIn
 
 
 @pytest.fixture

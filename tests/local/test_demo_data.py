@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from pypdf import PdfReader
 
-from local.demo_documents import FOLDER, labels, load, many
-from local.odoo_versions import display_name
+from local.demo.documents import FOLDER, labels, load, many
+from local.odoo.versions import display_name
 
 
 @pytest.fixture(scope="module")

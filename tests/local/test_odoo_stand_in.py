@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from local.odoo_rights import User
-from local.odoo_stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
+from local.odoo.rights import User
+from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
 
 
 def _recordings():

@@ -12,9 +12,9 @@ import pytest
 import requests
 from pypdf import PdfReader
 
-from local.demo_documents import load
-from local.odoo_rights import User
-from local.odoo_stand_in import CONNECTION_CLOSED, OdooStandIn
+from local.demo.documents import load
+from local.odoo.rights import User
+from local.odoo.stand_in import CONNECTION_CLOSED, OdooStandIn
 
 BOTH = {"allowed_company_ids": [1, 3]}
 KEY = "demo-api-key"

@@ -6,10 +6,10 @@ import pytest
 import requests
 from quickbooks_company import REALM_ID, Clock, fault, opened
 
-from local import quickbooks_faults
 from local.http_server import Fault
-from local.quickbooks_realm import Realm
-from local.quickbooks_stand_in import QuickBooksStandIn
+from local.quickbooks import faults
+from local.quickbooks.realm import Realm
+from local.quickbooks.stand_in import QuickBooksStandIn
 
 
 @pytest.fixture
@@ -232,16 +232,16 @@ def test_a_write_may_take_effect_though_its_answer_is_lost(company):
 
 
 def test_ready_faults_have_the_spelling_of_their_sender():
-    business = quickbooks_faults.validation_fault("6240", "Duplicate Name Exists Error", "Id=1")
-    gateway = quickbooks_faults.gateway_fault(401, "3200", "AuthenticationFailed", "Token expired")
+    business = faults.validation_fault("6240", "Duplicate Name Exists Error", "Id=1")
+    gateway = faults.gateway_fault(401, "3200", "AuthenticationFailed", "Token expired")
 
     assert business.status == 400
     assert b'"Fault"' in business.body
     assert gateway.status == 401
     assert b'"fault"' in gateway.body
-    assert quickbooks_faults.throttled().status == 429
-    assert quickbooks_faults.html_error(503).content_type.startswith("text/html")
-    assert quickbooks_faults.fault_in_200("6000", "x", "y").status == 200
+    assert faults.throttled().status == 429
+    assert faults.html_error(503).content_type.startswith("text/html")
+    assert faults.fault_in_200("6000", "x", "y").status == 200
 
 
 def test_a_company_may_start_with_documents_even_in_closed_books():

@@ -118,7 +118,7 @@ def test_an_upload_without_a_file_or_without_parts_is_refused(company):
 
 
 def test_a_request_of_more_than_a_hundred_megabytes_is_refused(company, monkeypatch):
-    monkeypatch.setattr("local.quickbooks_uploads.UPLOAD_BYTES_MAX", 100)
+    monkeypatch.setattr("local.quickbooks.uploads.UPLOAD_BYTES_MAX", 100)
 
     assert fault(upload(company, files_of(metadata())))[0] == "6030"
 

@@ -46,11 +46,11 @@ MOVE_FIELDS = (
     *("invoice_payment_term_id", "invoice_user_id", "invoice_origin", "narration", "amount_untaxed", "amount_tax"),
     *("amount_total", "amount_total_signed", "message_main_attachment_id", "write_date"),
 )
-# What 16 does not have yet; without it the rate follows from the two totals.
-MOVE_FIELDS_SINCE_17 = ("invoice_currency_rate",)
+# What 16 and 17 do not have yet; without it the rate follows from the two totals.
+MOVE_FIELDS_SINCE_18 = ("invoice_currency_rate",)
 LINE_FIELDS = (
     *("id", "move_id", "sequence", "display_type", "name", "product_id", "quantity", "price_unit", "discount"),
-    *("price_subtotal", "tax_ids", "tax_line_id", "account_id", "amount_currency", "balance", "date_maturity"),
+    *("tax_ids", "tax_line_id", "account_id", "amount_currency", "balance", "date_maturity"),
     "analytic_distribution",
 )
 PARTNER_FIELDS = (
@@ -188,15 +188,16 @@ def _line(row: Row, lookups: Lookups, places: int, sign: int) -> Line:
     description = _text(row["name"])
     if kind is not LineKind.ITEM:
         return Line(kind, description)
-    # A rounding line has no price: what it is worth stands in its amount alone.
+    # What was booked, not `price_subtotal`: 19 rounds over the whole document and books the cent on one of the lines,
+    # and a rounding line has no price at all.
+    amount = rounded(sign * decimal(row["amount_currency"]), places)
     is_product = row["display_type"] == "product"
-    amount = decimal(row["price_subtotal"]) if is_product else sign * decimal(row["amount_currency"])
     return Line(
         kind=kind,
         description=description,
-        amount=rounded(amount, places),
+        amount=amount,
         quantity=decimal(row["quantity"]) if is_product else Decimal(1),
-        unit_price=decimal(row["price_unit"]) if is_product else rounded(amount, places),
+        unit_price=decimal(row["price_unit"]) if is_product else amount,
         discount_percentage=decimal(row["discount"] or 0),
         account=lookups.accounts[_id(row["account_id"])] if row["account_id"] else None,
         product=lookups.products.get(_id(row["product_id"])),

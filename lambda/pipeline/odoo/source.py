@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.document import Company
+from pipeline.document import Company, Document
 from pipeline.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
@@ -15,7 +15,7 @@ from pipeline.odoo.pdfs import Pdfs
 from pipeline.source import Broken, Page, Pdf, Selection
 
 ATTACHMENTS_NOTICED_MAX = 2_000
-SINCE_17 = 17
+RATE_SINCE = 18
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
@@ -49,8 +49,8 @@ class OdooSource:
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
         """Return the documents of a company with an id above `after_id` that the selection names, in order of id."""
         fields = list(rows_to.MOVE_FIELDS)
-        if self._odoo.connection.version >= SINCE_17:
-            fields += rows_to.MOVE_FIELDS_SINCE_17
+        if self._odoo.connection.version >= RATE_SINCE:
+            fields += rows_to.MOVE_FIELDS_SINCE_18
         domain = [*_domain(company, selection), ["id", ">", after_id]]
         moves = self._read("account.move", domain, fields, company, limit)
         return self._filled(moves, company) if moves else Page((), (), 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local import quickbooks_currencies, quickbooks_names
-from local.quickbooks_realm import Realm, Row
-from local.quickbooks_tables import Tables
+from local.quickbooks import currencies, names
+from local.quickbooks.realm import Realm, Row
+from local.quickbooks.tables import Tables
 
 # Which entity a reference stands for, so that a Realm may name it instead of knowing its id.
 _TARGETS = {
@@ -32,7 +32,7 @@ def fill(tables: Tables) -> None:
     realm = tables.realm
     _store_tax(tables)
     for code in _active_currencies(realm):
-        tables.insert("CompanyCurrency", {**quickbooks_currencies.reference(code), "Code": code, "Active": True})
+        tables.insert("CompanyCurrency", {**currencies.reference(code), "Code": code, "Active": True})
     lists = {
         "Account": realm.accounts,
         "Term": realm.terms,
@@ -49,7 +49,7 @@ def fill(tables: Tables) -> None:
             for key in ("DueDays", "DayOfMonthDue"):
                 if key in resolved_row:
                     resolved_row[key] = Decimal(resolved_row[key])
-            tables.insert(entity, quickbooks_names.checked(tables, entity, resolved_row, None))
+            tables.insert(entity, names.checked(tables, entity, resolved_row, None))
 
 
 def resolved(tables: Tables, value: Any) -> Any:

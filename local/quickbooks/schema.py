@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.quickbooks_shapes import (
+from local.quickbooks.shapes import (
     ADDRESS,
     COMMON,
     CUSTOM_FIELDS,

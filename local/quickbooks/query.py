@@ -9,9 +9,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from local.quickbooks_faults import Refused, refusal
-from local.quickbooks_realm import Row
-from local.quickbooks_schema import ENTITIES
+from local.quickbooks.faults import Refused, refusal
+from local.quickbooks.realm import Row
+from local.quickbooks.schema import ENTITIES
 
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from local.quickbooks_currencies import party_currency
-from local.quickbooks_faults import Refused, business, refusal
-from local.quickbooks_realm import Row
-from local.quickbooks_schema import PEOPLE
-from local.quickbooks_tables import Tables
+from local.quickbooks.currencies import party_currency
+from local.quickbooks.faults import Refused, business, refusal
+from local.quickbooks.realm import Row
+from local.quickbooks.schema import PEOPLE
+from local.quickbooks.tables import Tables
 
 _INCOME = ("Income", "Other Income")
 _EXPENSE = ("Expense", "Other Expense", "Cost of Goods Sold")

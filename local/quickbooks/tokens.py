@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from local.http_server import Request, Response
-from local.quickbooks_faults import oauth_error
-from local.quickbooks_realm import DAY_S, Realm, Switches
+from local.quickbooks.faults import oauth_error
+from local.quickbooks.realm import DAY_S, Realm, Switches
 
 ACCESS_TOKEN_S = 3600
 REFRESH_TOKEN_S = 8_726_400

@@ -8,8 +8,8 @@ import json
 import uuid
 from typing import Any
 
-from local.odoo_domain import Row, Test, names_in, sort_rows, test_of
-from local.odoo_errors import (
+from local.odoo.domain import Row, Test, names_in, sort_rows, test_of
+from local.odoo.errors import (
     OdooError,
     access_error,
     invalid_field,
@@ -18,7 +18,7 @@ from local.odoo_errors import (
     user_error,
     value_error,
 )
-from local.odoo_rights import Rights
+from local.odoo.rights import Rights
 
 _OWN = frozenset({"mail.compose.message", "mail.template", "ir.attachment"})
 _PRIVATE_IN_19 = frozenset({"exists", "search_fetch"})

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.odoo_domain import MICROSECONDS_DEFAULT, FieldInfo, Row
-from local.odoo_errors import DESCRIPTIONS, OdooError
-from local.odoo_versions import DEFAULT_ORDERS, adapted, field_tables, own_rows
-from local.small_files import pdf_page
+from local.demo.small_files import pdf_page
+from local.odoo.domain import MICROSECONDS_DEFAULT, FieldInfo, Row
+from local.odoo.errors import DESCRIPTIONS, OdooError
+from local.odoo.versions import DEFAULT_ORDERS, adapted, field_tables, own_rows
 
 _INSTANT = "%Y-%m-%d %H:%M:%S"
 _TITLES = {"out_invoice": "Invoice", "in_invoice": "Bill", "out_refund": "Credit Note", "in_refund": "Refund"}

@@ -19,12 +19,13 @@ from itertools import count
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from local import quickbooks_query, quickbooks_uploads
 from local.http_server import Request, Response, StandInServer
-from local.quickbooks_books import Books, unsupported
-from local.quickbooks_checks import body_of
-from local.quickbooks_currencies import CURRENCIES
-from local.quickbooks_faults import (
+from local.quickbooks import query as queries
+from local.quickbooks import uploads
+from local.quickbooks.books import Books, unsupported
+from local.quickbooks.checks import body_of
+from local.quickbooks.currencies import CURRENCIES
+from local.quickbooks.faults import (
     Refused,
     business,
     fault_body,
@@ -33,9 +34,9 @@ from local.quickbooks_faults import (
     unauthenticated,
     unauthorized,
 )
-from local.quickbooks_realm import Realm, Row, Switches
-from local.quickbooks_schema import ENTITIES, PEOPLE, READ_ONLY
-from local.quickbooks_tokens import REVOKE_PATH, TOKEN_PATH, Tokens, discovery
+from local.quickbooks.realm import Realm, Row, Switches
+from local.quickbooks.schema import ENTITIES, PEOPLE, READ_ONLY
+from local.quickbooks.tokens import REVOKE_PATH, TOKEN_PATH, Tokens, discovery
 
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")
@@ -219,7 +220,7 @@ class QuickBooksStandIn(Switches):
             raise refusal("6190", "The subscription period for this QuickBooks company has ended.")
         if call.kind == "upload":
             content_type = call.request.headers.get("content-type", "")
-            body = quickbooks_uploads.uploaded(call.books, call.request.body, content_type, self.url)
+            body = uploads.uploaded(call.books, call.request.body, content_type, self.url)
         elif call.kind == "query":
             body = self._queried(call)
         elif call.request.method == "GET":
@@ -236,9 +237,9 @@ class QuickBooksStandIn(Switches):
             if call.request.headers.get("content-type", "").partition(";")[0] not in ("application/text", "text/plain"):
                 raise refusal("1050", "Invalid Content Type : a query is sent as application/text")
             text = call.request.body.decode("utf-8", "replace")
-        query = quickbooks_query.parsed(text)
+        query = queries.parsed(text)
         # Without an order nothing is promised; the newest comes first, so that no client gets used to another.
-        return quickbooks_query.answer(query, reversed(call.books.rows(query.entity)))
+        return queries.answer(query, reversed(call.books.rows(query.entity)))
 
     def _read(self, call: _Call) -> Row:
         path = call.path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local.quickbooks_faults import business, refusal
-from local.quickbooks_realm import Row
-from local.quickbooks_tables import Tables
+from local.quickbooks.faults import business, refusal
+from local.quickbooks.realm import Row
+from local.quickbooks.tables import Tables
 
 CURRENCIES = {
     "AED": "United Arab Emirates Dirham",

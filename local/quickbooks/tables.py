@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from local.quickbooks_faults import Refused, business, refusal
-from local.quickbooks_realm import Realm, Row, Switches
-from local.quickbooks_schema import DOCUMENTS, PEOPLE
+from local.quickbooks.faults import Refused, business, refusal
+from local.quickbooks.realm import Realm, Row, Switches
+from local.quickbooks.schema import DOCUMENTS, PEOPLE
 
 CENT = Decimal("0.01")
 _PACIFIC = timezone(timedelta(hours=-8))

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
-from local import quickbooks_lines, quickbooks_tax
-from local.quickbooks_currencies import currency_mismatch, document_currency
-from local.quickbooks_faults import Refused, business, error, refusal
-from local.quickbooks_names import wrong_account_type
-from local.quickbooks_realm import Row
-from local.quickbooks_schema import SALES_FORMS
-from local.quickbooks_tables import Tables, cents
+from local.quickbooks import lines as line_rules
+from local.quickbooks import tax as tax_rules
+from local.quickbooks.currencies import currency_mismatch, document_currency
+from local.quickbooks.faults import Refused, business, error, refusal
+from local.quickbooks.names import wrong_account_type
+from local.quickbooks.realm import Row
+from local.quickbooks.schema import SALES_FORMS
+from local.quickbooks.tables import Tables, cents
 
 _COMPUTED = ("TotalAmt", "Balance", "HomeTotalAmt", "HomeBalance", "RemainingCredit")
 _FIRST_NUMBER = 1001
@@ -22,7 +23,7 @@ _TYPE_NAMES = {"CreditMemo": "Credit Memo", "VendorCredit": "Vendor Credit"}
 def checked(tables: Tables, entity: str, row: Row, row_id: str | None) -> Row:
     """Return a document as it will be stored, totals computed; `row_id` is that of the document being changed."""
     party_key, party_entity = ("CustomerRef", "Customer") if entity in SALES_FORMS else ("VendorRef", "Vendor")
-    errors = quickbooks_lines.required(entity, row)
+    errors = line_rules.required(entity, row)
     if party_key not in row:
         errors.append(error("2020", f"Required parameter {party_key} is missing in the request", party_key))
     if errors:
@@ -33,8 +34,8 @@ def checked(tables: Tables, entity: str, row: Row, row_id: str | None) -> Row:
     party = tables.person(row[party_key], party_entity)
     currency, rate = document_currency(tables, row, party)
     _check_references(tables, entity, row, currency["value"])
-    lines, charges = quickbooks_lines.stored(tables, entity, row, currency["value"])
-    total, tax = quickbooks_tax.taxed(tables, entity, row, charges)
+    lines, charges = line_rules.stored(tables, entity, row, currency["value"])
+    total, tax = tax_rules.taxed(tables, entity, row, charges)
     total = cents(total)
     if total < 0:
         raise business("Enter a transaction amount that is 0 or greater.")
@@ -71,7 +72,7 @@ def _check_references(tables: Tables, entity: str, row: Row, currency: str) -> N
             "Department", tables.referenced(row["DepartmentRef"], "Department")["Id"]
         )
     if "ClassRef" in row:
-        quickbooks_lines.check_class(tables, row, "transaction")
+        line_rules.check_class(tables, row, "transaction")
     if "SalesTermRef" in row:
         row["SalesTermRef"] = tables.reference("Term", tables.referenced(row["SalesTermRef"], "Term")["Id"])
     if "APAccountRef" in row:

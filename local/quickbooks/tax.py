@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from local.quickbooks_faults import business, refusal
-from local.quickbooks_lines import Charge
-from local.quickbooks_names import missing
-from local.quickbooks_realm import Row
-from local.quickbooks_schema import SALES_FORMS
-from local.quickbooks_tables import Tables, cents
+from local.quickbooks.faults import business, refusal
+from local.quickbooks.lines import Charge
+from local.quickbooks.names import missing
+from local.quickbooks.realm import Row
+from local.quickbooks.schema import SALES_FORMS
+from local.quickbooks.tables import Tables, cents
 
 TAXABLE_LINES_MAX = 750
 ZERO = Decimal(0)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from local import quickbooks_documents, quickbooks_names, quickbooks_seed
-from local.quickbooks_checks import conform
-from local.quickbooks_faults import business, refusal
-from local.quickbooks_realm import Realm, Row, Switches
-from local.quickbooks_schema import DOCUMENTS, ENTITIES, LISTS, PEOPLE
-from local.quickbooks_tables import Tables, not_found
+from local.quickbooks import documents, names, seed
+from local.quickbooks.checks import conform
+from local.quickbooks.faults import business, refusal
+from local.quickbooks.realm import Realm, Row, Switches
+from local.quickbooks.schema import DOCUMENTS, ENTITIES, LISTS, PEOPLE
+from local.quickbooks.tables import Tables, not_found
 
 _ATTACHED_TO = {*DOCUMENTS, *PEOPLE, "Item", "Account"}
 
@@ -56,7 +56,7 @@ class Books:
         self._sent: dict[tuple[str, str], Row] = {}
         self._deleted: set[tuple[str, str]] = set()
         self._contents: dict[str, bytes] = {}
-        quickbooks_seed.fill(self._tables)
+        seed.fill(self._tables)
         for entity in LISTS:
             writable = {key for key, shape in ENTITIES[entity].items() if shape != "read-only"} - {"Id", "SyncToken"}
             for row_id, row in self._tables.table(entity).items():
@@ -64,7 +64,7 @@ class Books:
         closed, realm.book_close_date = realm.book_close_date, None
         for entity, rows in realm.documents.items():
             for row in rows:
-                self._create(entity, quickbooks_seed.resolved(self._tables, row))
+                self._create(entity, seed.resolved(self._tables, row))
         realm.book_close_date = closed
 
     # What a test may look at.
@@ -88,9 +88,9 @@ class Books:
         """Return copies of the rows of an entity, oldest first."""
         with self.lock:
             if entity == "CompanyInfo":
-                return [quickbooks_seed.company_info(self.realm)]
+                return [seed.company_info(self.realm)]
             if entity == "Preferences":
-                return [quickbooks_seed.preferences(self.realm)]
+                return [seed.preferences(self.realm)]
             return copy.deepcopy(list(self._tables.table(entity).values()))
 
     def named(self, entity: str, name: str) -> Row:
@@ -141,7 +141,7 @@ class Books:
         if row.get("Active") is False and not clean.get("Active"):
             raise business("You cannot modify a list element that has been deleted.")
         if entity in DOCUMENTS:
-            quickbooks_documents.check_open(self._tables, row["TxnDate"])
+            documents.check_open(self._tables, row["TxnDate"])
         merged = clean
         if clean.get("sparse"):
             kept = dict(self._sent.get((entity, row_id), {}))
@@ -171,7 +171,7 @@ class Books:
             raise unsupported(f"delete on {entity.lower()}")
         row = self._current(entity, self._clean(entity, body))
         if entity in DOCUMENTS:
-            quickbooks_documents.check_open(self._tables, row["TxnDate"])
+            documents.check_open(self._tables, row["TxnDate"])
         row_id = row["Id"]
         del self._tables.table(entity)[row_id]
         self._contents.pop(row_id if entity == "Attachable" else "", None)
@@ -185,8 +185,8 @@ class Books:
         if entity != "Invoice":
             raise unsupported(f"void on {entity.lower()}")
         row = self._current(entity, self._clean(entity, body))
-        quickbooks_documents.check_open(self._tables, row["TxnDate"])
-        row.update(quickbooks_documents.voided(row))
+        documents.check_open(self._tables, row["TxnDate"])
+        row.update(documents.voided(row))
         self._remember(entity, row, row)
         self._touch(row)
         self.voids[entity] += 1
@@ -232,10 +232,10 @@ class Books:
 
     def _checked(self, entity: str, row: Row, row_id: str | None) -> Row:
         if entity in DOCUMENTS:
-            return quickbooks_documents.checked(self._tables, entity, row, row_id)
+            return documents.checked(self._tables, entity, row, row_id)
         if entity == "Attachable":
             return self._attachable(row)
-        return quickbooks_names.checked(self._tables, entity, row, row_id)
+        return names.checked(self._tables, entity, row, row_id)
 
     def _attachable(self, row: Row) -> Row:
         for part in row.get("AttachableRef", []):
@@ -255,7 +255,7 @@ class Books:
         """Return the row a request is about, provided the client has its latest version."""
         for key in ("Id", "SyncToken"):
             if key not in body:
-                raise quickbooks_names.missing(key)
+                raise names.missing(key)
         _check_id(body["Id"])
         row = self._tables.table(entity).get(body["Id"])
         if row is None:
@@ -282,9 +282,7 @@ class Books:
     def _retire(self, entity: str, row: Row) -> None:
         """Rename an inactive name as QuickBooks does, so that its name is free again."""
         base = row.get("DisplayName") or row.get("Name")
-        suffixes = itertools.chain(
-            [quickbooks_names.DELETED], (f" (deleted {number})" for number in itertools.count(1))
-        )
+        suffixes = itertools.chain([names.DELETED], (f" (deleted {number})" for number in itertools.count(1)))
         name = next(name for name in (f"{base}{end}" for end in suffixes) if not self._tables.named(entity, name))
         for key in ("DisplayName", "Name", "FullyQualifiedName"):
             if key in row:
@@ -309,7 +307,7 @@ class Books:
         name = f"{kind} ({short}) - {currency}"
         if self._tables.named("Account", name) is None:
             row = {"Name": name, "AccountType": kind, "CurrencyRef": {"value": currency}}
-            self._tables.insert("Account", quickbooks_names.checked(self._tables, "Account", row, None))
+            self._tables.insert("Account", names.checked(self._tables, "Account", row, None))
 
 
 def unsupported(operation: str) -> Exception:

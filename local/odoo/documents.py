@@ -6,9 +6,9 @@ import re
 from datetime import datetime
 from typing import Any
 
-from local.odoo_database import OdooDatabase
-from local.odoo_domain import Row
-from local.odoo_versions import display_name
+from local.odoo.database import OdooDatabase
+from local.odoo.domain import Row
+from local.odoo.versions import display_name
 
 _NUMBER_PREFIXES = {"out_invoice": "INV", "in_invoice": "BILL", "out_refund": "RINV", "in_refund": "RBILL"}
 _LEGAL_PDF = "invoice_pdf_report_file"

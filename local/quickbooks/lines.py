@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from local.quickbooks_currencies import check_account
-from local.quickbooks_faults import Error, Refused, business, error, refusal
-from local.quickbooks_names import wrong_account_type
-from local.quickbooks_realm import Row
-from local.quickbooks_schema import SALES_FORMS
-from local.quickbooks_tables import Tables, cents
+from local.quickbooks.currencies import check_account
+from local.quickbooks.faults import Error, Refused, business, error, refusal
+from local.quickbooks.names import wrong_account_type
+from local.quickbooks.realm import Row
+from local.quickbooks.schema import SALES_FORMS
+from local.quickbooks.tables import Tables, cents
 
 LINES_MAX = 10_000
 _DETAIL_REQUIRED = ("SalesItemLineDetail", "AccountBasedExpenseLineDetail", "ItemBasedExpenseLineDetail")

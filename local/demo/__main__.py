@@ -25,11 +25,11 @@ from typing import Any
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
-from local import report
 from local.aws import Context, Deployment, EmbeddedAws, deploy
-from local.demo_books import demo_realms
-from local.demo_source import DemoOdoo, OdooAddress, demo_odoo, real_odoo, realms_like
-from local.quickbooks_stand_in import QuickBooksStandIn
+from local.demo import report
+from local.demo.books import demo_realms
+from local.demo.source import DemoOdoo, OdooAddress, demo_odoo, real_odoo, realms_like
+from local.quickbooks.stand_in import QuickBooksStandIn
 
 REPORT = Path("build/report.html")
 EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S = 300, 120
@@ -143,14 +143,14 @@ def main() -> int:
     began = time.monotonic()
     address = OdooAddress.from_env(os.environ)
     aws = EmbeddedAws()
+    odoo: DemoOdoo | None = None
     if address is None:
-        odoo: DemoOdoo | None = demo_odoo()
+        odoo = demo_odoo()
         address = odoo.address
         realms = demo_realms()
         event: dict[str, Any] = {}
         print("Odoo to QuickBooks, on this machine: Odoo and QuickBooks are stand-ins, AWS is moto.")
     else:
-        odoo = None
         realms = realms_like(real_odoo(address))
         since = datetime.now(UTC) - timedelta(days=REAL_SINCE_DAYS)
         event = {"since": since.isoformat()}

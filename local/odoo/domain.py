@@ -8,7 +8,7 @@ from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any, Protocol
 
-from local.odoo_errors import OdooError, type_error, user_error, value_error
+from local.odoo.errors import OdooError, type_error, user_error, value_error
 
 type Row = dict[str, Any]
 type Test = Callable[[Row], bool]

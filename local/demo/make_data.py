@@ -1,4 +1,4 @@
-"""Makes `local/demo_data` from the recordings of real Odoo servers: `python -m local.make_demo_data ../shared/odoo`.
+"""Makes `local/demo/data` from the recordings of real Odoo servers: `python -m local.demo.make_data ../shared/odoo`.
 
 Run once; the result is committed. It takes every row of the recorded Odoo 18, every recorded file but the largest
 rendered invoices, and replaces the files that were not recorded by small valid ones, with their size and checksum.
@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.demo_documents import FOLDER
-from local.small_files import pdf_page, png_image
+from local.demo.documents import FOLDER
+from local.demo.small_files import pdf_page, png_image
 
 type Row = dict[str, Any]
 

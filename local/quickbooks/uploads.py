@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 
-from local.quickbooks_books import Books
-from local.quickbooks_checks import body_of
-from local.quickbooks_faults import Refused, fault_body, refusal
-from local.quickbooks_realm import Row
+from local.quickbooks.books import Books
+from local.quickbooks.checks import body_of
+from local.quickbooks.faults import Refused, fault_body, refusal
+from local.quickbooks.realm import Row
 
 UPLOAD_BYTES_MAX = 100 * 1024 * 1024
 ALLOWED = frozenset(

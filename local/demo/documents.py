@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.small_files import pdf_page
+from local.demo.small_files import pdf_page
 
 type Row = dict[str, Any]
 type Rows = dict[str, list[Row]]
 type Files = dict[int, bytes]
 
-FOLDER = Path(__file__).parent / "demo_data"
+FOLDER = Path(__file__).parent / "data"
 
 # What `many` clones: ordinary posted documents, of each type and of both companies.
 _TEMPLATES = (310, 2, 26, 1, 213, 212, 211, 225, 307, 342, 4, 340, 306, 330, 214, 341)

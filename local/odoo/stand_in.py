@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from local.http_server import Fault, Request, Response, StandInServer
-from local.odoo_documents import OdooDocuments
-from local.odoo_domain import Row
-from local.odoo_errors import (
+from local.odoo.documents import OdooDocuments
+from local.odoo.domain import Row
+from local.odoo.errors import (
     NO_DATABASE,
     NOT_FOUND,
     OVERLOADED,
@@ -25,8 +25,8 @@ from local.odoo_errors import (
     type_error,
     user_error,
 )
-from local.odoo_methods import Methods
-from local.odoo_rights import User
+from local.odoo.methods import Methods
+from local.odoo.rights import User
 
 POOL_EXHAUSTED = Fault("pool_exhausted", OVERLOADED)
 CONNECTION_CLOSED = Fault("connection_closed")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from local import demo_documents
-from local.odoo_stand_in import OdooStandIn
-from local.quickbooks_realm import Realm, TaxRate
+from local.demo import documents as demo_documents
+from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.realm import Realm, TaxRate
 from pipeline.odoo.client import Odoo, Row
 
 VARIABLES = ("ODOO_API_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from textwrap import shorten
 
-from local.odoo_domain import FieldInfo, Row
+from local.odoo.domain import FieldInfo, Row
 
 VERSIONS = (16, 17, 18, 19)
-_FIELDS = Path(__file__).parent / "demo_data" / "fields.json"
+_FIELDS = Path(__file__).parent / "fields.json"
 DEFAULT_ORDERS = {
     "account.move": "date desc, name desc, invoice_date desc, id desc",
     "account.move.line": "move_id, id",

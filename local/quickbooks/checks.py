@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from local.quickbooks_faults import Error, Refused, error, refusal
-from local.quickbooks_realm import Row
-from local.quickbooks_shapes import Shape
+from local.quickbooks.faults import Error, Refused, error, refusal
+from local.quickbooks.realm import Row
+from local.quickbooks.shapes import Shape
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_IN_NAME = re.compile(r"[:\t\r\n]")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from local.odoo_documents import OdooDocuments
-from local.odoo_domain import Row, Test
-from local.odoo_errors import OdooError, access_error, no_right, other_company
+from local.odoo.documents import OdooDocuments
+from local.odoo.domain import Row, Test
+from local.odoo.errors import OdooError, access_error, no_right, other_company
 
 # Nobody but an administrator reads these; an accountant's user is refused.
 _ADMINISTRATIVE = frozenset(

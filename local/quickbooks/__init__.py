@@ -1,0 +1,1 @@
+"""The QuickBooks stand-in: keeps books, and refuses what QuickBooks refuses."""

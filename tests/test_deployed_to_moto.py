@@ -1,0 +1,458 @@
+"""The real configuration, applied to a moto server by environment alone: deployed, used, planned again, destroyed.
+
+One test, because applying takes a minute and every step needs the one before; each rule is a subtest of its own.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from terraform_tools import Terraform, without_aws, working_copy
+
+import odoo_extractor
+import odoo_order_sync
+import qb_poster
+from local.aws import Deployment, EmbeddedAws
+from local.demo.books import demo_realms
+from local.demo.documents import load
+from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.stand_in import QuickBooksStandIn
+
+ENVIRONMENT = "deployed"
+HERE = "us-west-2:123456789012"
+FUNCTIONS = {
+    "odoo-extractor": odoo_extractor.lambda_handler,
+    "qb-poster": qb_poster.lambda_handler,
+    "odoo-order-sync": odoo_order_sync.lambda_handler,
+}
+SWEEPS_MAX = 10
+# The example's six values, and over them what this deployment needs.
+VARIABLES = ("-var-file=terraform.tfvars.example", "-var-file=deployed.tfvars.json")
+# moto keeps neither of the two, so that every further plan wants to add them to each function.
+MOTO_FORGETS = {"dead_letter_config", "logging_config"}
+
+
+@pytest.fixture
+def aws():
+    aws = EmbeddedAws()
+    yield aws
+    aws.close()
+
+
+@pytest.fixture
+def odoo():
+    odoo = OdooStandIn(*load())
+    yield odoo
+    odoo.close()
+
+
+@pytest.fixture
+def quickbooks():
+    quickbooks = QuickBooksStandIn(demo_realms())
+    yield quickbooks
+    quickbooks.close()
+
+
+def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo, quickbooks, subtests):
+    terraform = working_copy(tmp_path / "tree", without_aws(os.environ) | aws.environ)
+    variables = {
+        "environment": ENVIRONMENT,
+        "odoo_api_url": odoo.url,
+        "odoo_database": odoo.database,
+        "odoo_email": odoo.users[0].login,
+        "quickbooks_api_url": quickbooks.url,
+        "quickbooks_discovery_url": quickbooks.discovery_url,
+        # What a trial wants to be able to take down again, a real installation does not.
+        "force_destroy": True,
+        "deletion_protection_enabled": False,
+        "secret_recovery_days": 0,
+    }
+    (terraform.folder / "deployed.tfvars.json").write_text(json.dumps(variables))
+
+    terraform.must("plan", "-input=false", "-out=tfplan", *VARIABLES)
+    planned = terraform.show("tfplan")
+    terraform.must("apply", "-input=false", "-parallelism=20", "tfplan")
+    outputs = {name: each["value"] for name, each in json.loads(terraform.must("output", "-json")).items()}
+    deployed = deployment(aws, outputs)
+
+    with subtests.test("A31: no secret value is planned or kept in the state"):
+        types = {change["type"] for change in planned["resource_changes"]}
+        state = (terraform.folder / "terraform.tfstate").read_text()
+        assert "aws_secretsmanager_secret" in types
+        assert "aws_secretsmanager_secret_version" not in types
+        assert "secret_string" not in state
+    check_what_terraform_test_cannot_see(aws, deployed, subtests)
+    policies = {name: role_policy(aws, name) for name in FUNCTIONS}
+    check_permissions(policies, deployed, subtests)
+
+    # Of a bucket policy moto reads the effect but not the condition: it would answer 403 to every object call,
+    # as if none of them used TLS. On AWS the policy stays.
+    aws.client("s3").delete_bucket_policy(Bucket=deployed.bucket)
+    with recorded_calls() as calls:
+        run_the_flow(deployed, odoo, quickbooks, calls, subtests)
+    with subtests.test("A34: every call of the flow is allowed to the function that made it"):
+        made = {(call.function, call.action) for call in calls}
+        assert ("odoo-extractor", "s3:PutObject") in made
+        assert ("qb-poster", "secretsmanager:GetSecretValue") in made
+        assert [call for call in calls if not is_allowed(policies[call.function], call)] == []
+
+    with subtests.test("a second plan changes nothing"):
+        assert unexpected_changes(terraform) == []
+
+    terraform.must("destroy", "-input=false", "-auto-approve", "-parallelism=20", *VARIABLES)
+    with subtests.test("nothing is left after destroy"):
+        assert remains(aws) == []
+
+
+# -- what was deployed -----------------------------------------------------------------------------------------------
+
+
+def deployed_environment(aws: EmbeddedAws, function: str) -> dict[str, str]:
+    """Return the environment variables a function was deployed with."""
+    configuration = aws.client("lambda").get_function_configuration(FunctionName=f"{function}-{ENVIRONMENT}")
+    return dict(configuration["Environment"]["Variables"])
+
+
+def deployment(aws: EmbeddedAws, outputs: Mapping[str, str]) -> Deployment:
+    """Return what was deployed, as the flow knows it: everything from the outputs and the functions' environments."""
+    environs = {name: deployed_environment(aws, name) for name in FUNCTIONS}
+    sqs = aws.client("sqs")
+    queue = sqs.create_queue(QueueName="alerts-read-by-the-test")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(TopicArn=outputs["sns_topic_arn"], Protocol="sqs", Endpoint=queue_arn)
+    return Deployment(
+        aws=aws,
+        bucket=outputs["s3_bucket_name"],
+        table=outputs["dynamodb_table_name"],
+        order_table=outputs["sale_orders_table_name"],
+        topic=outputs["sns_topic_arn"],
+        odoo_secret=outputs["odoo_secret_arn"],
+        quickbooks_secret=outputs["qb_secret_arn"],
+        alerts_queue=queue,
+        environs=environs,
+    )
+
+
+def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment, subtests) -> None:
+    """Check what is known only once it is made: what refers to what, and the policies."""
+    s3, events = aws.client("s3"), aws.client("events")
+    functions = {
+        name: aws.client("lambda").get_function_configuration(FunctionName=f"{name}-{ENVIRONMENT}")
+        for name in FUNCTIONS
+    }
+
+    with subtests.test("A36, A37: the functions are what the seed says"):
+        found = {name: (each["Runtime"], each["Timeout"], each["MemorySize"]) for name, each in functions.items()}
+        assert found == {
+            "odoo-extractor": ("python3.12", 300, 512),
+            "qb-poster": ("python3.12", 120, 256),
+            "odoo-order-sync": ("python3.12", 120, 256),
+        }
+
+    with subtests.test("A46 to A58: the environment names what was made"):
+        for name in ("odoo-extractor", "qb-poster"):
+            environ = deployed.environs[name]
+            assert environ["ENVIRONMENT"] == ENVIRONMENT
+            assert environ["DYNAMODB_TABLE"] == deployed.table
+            assert environ["S3_BUCKET"] == deployed.bucket
+            assert environ["SNS_ALERT_TOPIC"] == deployed.topic
+            assert environ["SLACK_WEBHOOK_URL"] == ""
+        assert deployed.environs["odoo-extractor"]["ODOO_SECRET_ARN"] == deployed.odoo_secret
+        assert deployed.environs["qb-poster"]["QB_SECRET_ARN"] == deployed.quickbooks_secret
+        assert deployed.environs["odoo-order-sync"]["ODDO_RESPONSE_TABLE"] == deployed.order_table
+        assert deployed.environs["odoo-order-sync"]["ODOO_SECRET_ARN"] == deployed.odoo_secret
+
+    with subtests.test("A20: nothing but what is posted expires, and no current object elsewhere is ever removed"):
+        rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=deployed.bucket)["Rules"]}
+        archive, tidy = rules.pop("archive-posted"), rules.pop("tidy-up")
+        assert rules == {}
+        assert archive["Filter"] == {"Prefix": "posted/"}
+        assert (archive["Transitions"], archive["Expiration"]) == (
+            [{"Days": 90, "StorageClass": "GLACIER"}],
+            {"Days": 2555},
+        )
+        assert "Transitions" not in tidy
+        assert tidy["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+
+    with subtests.test("A22: a PDF under pending/ wakes the poster, which lets the bucket do so"):
+        (notification,) = s3.get_bucket_notification_configuration(Bucket=deployed.bucket)[
+            "LambdaFunctionConfigurations"
+        ]
+        assert notification["LambdaFunctionArn"] == functions["qb-poster"]["FunctionArn"]
+        policy = json.loads(aws.client("lambda").get_policy(FunctionName=f"qb-poster-{ENVIRONMENT}")["Policy"])
+        sources = {s["Sid"]: s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
+        assert sources["AllowDocumentsBucket"] == f"arn:aws:s3:::{deployed.bucket}"
+        assert sources["AllowSchedule"].endswith(f":rule/qb-poster-sweep-{ENVIRONMENT}")
+
+    with subtests.test("A38: each rule has its function for a target"):
+        targets = {
+            rule: [target["Arn"] for target in events.list_targets_by_rule(Rule=f"{rule}-{ENVIRONMENT}")["Targets"]]
+            for rule in ("odoo-extractor-schedule", "qb-poster-sweep", "odoo-order-sync-schedule")
+        }
+        assert targets == {
+            "odoo-extractor-schedule": [functions["odoo-extractor"]["FunctionArn"]],
+            "qb-poster-sweep": [functions["qb-poster"]["FunctionArn"]],
+            "odoo-order-sync-schedule": [functions["odoo-order-sync"]["FunctionArn"]],
+        }
+
+    with subtests.test("A14, A15: every alarm goes to the topic"):
+        alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
+        assert len(ours) == 2 * len(FUNCTIONS) + 2
+        assert set(map(tuple, ours.values())) == {(deployed.topic,)}
+
+    with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):
+        bucket_policy = json.loads(s3.get_bucket_policy(Bucket=deployed.bucket)["Policy"])
+        topic = aws.client("sns").get_topic_attributes(TopicArn=deployed.topic)["Attributes"]
+        topic_policy = json.loads(topic["Policy"])
+        for policy in (bucket_policy, topic_policy):
+            (deny,) = [s for s in policy["Statement"] if s["Effect"] == "Deny"]
+            assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        (allow,) = [s for s in topic_policy["Statement"] if s["Effect"] == "Allow"]
+        assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert "KmsMasterKeyId" not in topic
+
+
+# -- permissions -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to AWS: who made it, what it does, to what, and under which condition keys."""
+
+    function: str
+    action: str
+    resource: str
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+def role_policy(aws: EmbeddedAws, function: str) -> list[dict[str, Any]]:
+    """Return the statements of a function's one inline policy."""
+    iam, name = aws.client("iam"), f"{function}-{ENVIRONMENT}"
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    statements: list[dict[str, Any]] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"][
+        "Statement"
+    ]
+    return statements
+
+
+def is_allowed(policy: list[dict[str, Any]], call: Call) -> bool:
+    """Tell whether a policy of Allow statements allows a call, as IAM decides it for what we write in ours."""
+    keys = dict(call.keys)
+    return any(
+        any(fnmatch.fnmatchcase(call.action, action) for action in _listed(statement["Action"]))
+        and any(fnmatch.fnmatchcase(call.resource, resource) for resource in _listed(statement["Resource"]))
+        and all(
+            any(fnmatch.fnmatchcase(keys.get(key, ""), value) for value in _listed(values))
+            for condition in statement.get("Condition", {}).values()
+            for key, values in condition.items()
+        )
+        for statement in policy
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: Deployment, subtests) -> None:
+    """Check least privilege, row A34 and A35."""
+    with subtests.test("A34: no statement is for every resource, but the one for which AWS knows none"):
+        for policy in policies.values():
+            broad = [s["Sid"] for s in policy if "*" in _listed(s["Resource"])]
+            assert broad == ["WriteTraces"]
+            assert {s["Effect"] for s in policy} == {"Allow"}
+            assert not [a for s in policy for a in _listed(s["Action"]) if "*" in a]
+
+    bucket, table = f"arn:aws:s3:::{deployed.bucket}", _table_arn(deployed.table)
+    read_odoo = Call("", "secretsmanager:GetSecretValue", deployed.odoo_secret)
+    read_quickbooks = Call("", "secretsmanager:GetSecretValue", deployed.quickbooks_secret)
+    denied = {
+        "odoo-extractor": [
+            read_quickbooks,
+            Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
+            Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
+            Call("", "s3:DeleteObject", f"{bucket}/documents/x.json"),
+            Call("", "s3:ListBucket", bucket, (("s3:prefix", "posted/"),)),
+            # What guards against a second posting cannot be deleted.
+            Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
+            Call("", "dynamodb:Scan", table),
+            Call("", "dynamodb:PutItem", _table_arn(deployed.order_table)),
+            Call(
+                "", "lambda:InvokeFunction", f"arn:aws:lambda:us-west-2:123456789012:function:qb-poster-{ENVIRONMENT}"
+            ),
+        ],
+        "qb-poster": [
+            read_odoo,
+            Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
+            Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
+            Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
+            Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
+            Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
+        ],
+        "odoo-order-sync": [
+            read_quickbooks,
+            Call("", "s3:GetObject", f"{bucket}/documents/x.json"),
+            Call("", "dynamodb:PutItem", table),
+            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table)),
+        ],
+    }
+    for name, calls in denied.items():
+        with subtests.test("A35: what a function does not need is denied", function=name):
+            assert [call for call in calls if is_allowed(policies[name], call)] == []
+
+    with subtests.test("A29, A30: each secret is read by those who need it"):
+        assert is_allowed(policies["odoo-extractor"], read_odoo)
+        assert is_allowed(policies["odoo-order-sync"], read_odoo)
+        assert is_allowed(policies["qb-poster"], read_quickbooks)
+
+    with subtests.test("a missing object is told from a forbidden one"):
+        # S3 asks for ListBucket with the key as the prefix before it says 404.
+        for name, prefixes in (("odoo-extractor", ("pending/", "documents/")), ("qb-poster", ("pending/", "config/"))):
+            for prefix in prefixes:
+                assert is_allowed(policies[name], Call("", "s3:ListBucket", bucket, (("s3:prefix", f"{prefix}x"),)))
+
+
+def _table_arn(name: str) -> str:
+    return f"arn:aws:dynamodb:{HERE}:table/{name}"
+
+
+@contextmanager
+def recorded_calls() -> Iterator[list[Call]]:
+    """Record every call that clients of the default session make, as IAM would see it."""
+    calls: list[Call] = []
+
+    def record(params: Mapping[str, Any], model: Any, **_others: Any) -> None:
+        # The environment is the running function's own while it runs; a test's own calls have none.
+        if function := os.environ.get("POWERTOOLS_SERVICE_NAME"):
+            service, operation = model.service_model.service_name, model.name
+            calls.extend(_as_iam_sees_it(function, service, operation, params))
+
+    # Handlers keep their clients; those of an earlier test would call another server and record nothing.
+    for handler in FUNCTIONS.values():
+        handler.__globals__["_client"].cache_clear()
+    boto3.setup_default_session()
+    boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", record)
+    try:
+        yield calls
+    finally:
+        boto3.setup_default_session()
+        for handler in FUNCTIONS.values():
+            handler.__globals__["_client"].cache_clear()
+
+
+def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+    action = f"{service}:{operation}"
+    if service == "s3":
+        bucket = f"arn:aws:s3:::{params['Bucket']}"
+        if operation.startswith("List"):
+            yield Call(function, "s3:ListBucket", bucket, (("s3:prefix", params.get("Prefix", "")),))
+        elif operation == "CopyObject":
+            source = params["CopySource"]
+            yield Call(function, "s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}")
+            yield Call(function, "s3:PutObject", f"{bucket}/{params['Key']}")
+        else:
+            action = "s3:GetObject" if operation == "HeadObject" else action
+            yield Call(function, action, f"{bucket}/{params['Key']}")
+    elif service == "dynamodb":
+        for table in params["RequestItems"] if "RequestItems" in params else [params["TableName"]]:
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            key = params.get("Key", {}).get("entry_id", {}).get("S", "")
+            yield Call(function, action, _table_arn(table) + index, (("dynamodb:LeadingKeys", key),))
+    else:
+        yield Call(function, action, params.get("SecretId") or params.get("TopicArn") or "unknown")
+
+
+# -- the flow --------------------------------------------------------------------------------------------------------
+
+
+def run_the_flow(
+    deployed: Deployment, odoo: OdooStandIn, quickbooks: QuickBooksStandIn, calls: list[Call], subtests
+) -> None:
+    """Fill the secrets, pull, deliver S3's events, sweep and copy orders, in the environments as deployed."""
+    secrets = deployed.aws.client("secretsmanager")
+    user = odoo.users[0]
+    realms = demo_realms()
+    values = {
+        deployed.odoo_secret: {"database": odoo.database, "username": user.login, "password": user.password},
+        deployed.quickbooks_secret: {
+            "client_id": "client-id",
+            "client_secret": "client-secret",
+            "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
+            "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
+        },
+    }
+    for arn, value in values.items():
+        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(value))
+
+    def invoke(function: str, event: Any) -> Any:
+        return deployed.invoke(function, FUNCTIONS[function], event, timeout_s=120)
+
+    counts = invoke("odoo-extractor", {})
+    for event in deployed.pending_events():
+        invoke("qb-poster", event)
+    for _ in range(SWEEPS_MAX):
+        if not invoke("qb-poster", {"sweep": True})["posted"]:
+            break
+    orders = invoke("odoo-order-sync", {})
+
+    with subtests.test("what Odoo has is pulled, posted and filed"):
+        entries = deployed.entries()
+        posted = [entry for entry in entries if entry["status"] == "posted"]
+        assert counts["found"] == len(entries) > 0
+        assert {entry["status"] for entry in entries} <= {"posted", "failed", "skipped", "voided"}
+        assert len(posted) > len(entries) / 2
+        filed = deployed.aws.client("s3").list_objects_v2(Bucket=deployed.bucket, Prefix="posted/")["KeyCount"]
+        assert filed == len(posted)
+
+    with subtests.test("the newest orders are copied"):
+        assert {record["sync_status"] for record in orders["records"]} == {"success"}
+
+
+# -- afterwards ------------------------------------------------------------------------------------------------------
+
+
+def unexpected_changes(terraform: Terraform) -> list[str]:
+    """Return what a second plan would change, beyond what moto forgets and what the test itself removed."""
+    terraform.must("plan", "-input=false", "-out=again", *VARIABLES)
+    unexpected = []
+    for change in terraform.show("again")["resource_changes"]:
+        before, after = change["change"]["before"] or {}, change["change"]["after"] or {}
+        differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        removed_by_the_test = change["address"] == "aws_s3_bucket_policy.documents"
+        if change["change"]["actions"] in (["no-op"], ["read"]) or removed_by_the_test:
+            continue
+        if differing - MOTO_FORGETS or change["change"]["actions"] != ["update"]:
+            unexpected.append(f"{change['address']}: {sorted(differing - MOTO_FORGETS)}")
+    return unexpected
+
+
+def remains(aws: EmbeddedAws) -> list[str]:
+    """Return what still bears the environment's name."""
+
+    def names(service: str, operation: str, key: str, field: str | None = None) -> list[str]:
+        answer = getattr(aws.client(service), operation)()
+        return [str(each[field] if field else each) for each in answer.get(key, [])]
+
+    found = [
+        *names("s3", "list_buckets", "Buckets", "Name"),
+        *names("dynamodb", "list_tables", "TableNames"),
+        *names("lambda", "list_functions", "Functions", "FunctionName"),
+        *names("secretsmanager", "list_secrets", "SecretList", "Name"),
+        *names("sqs", "list_queues", "QueueUrls"),
+        *names("sns", "list_topics", "Topics", "TopicArn"),
+        *names("iam", "list_roles", "Roles", "RoleName"),
+        *names("events", "list_rules", "Rules", "Name"),
+        *names("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        *names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    ]
+    return [name for name in found if ENVIRONMENT in name]
