@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -66,7 +67,7 @@ class Context:
 
 
 class EmbeddedAws:
-    """moto's server on a free port of this machine, and clients of it."""
+    """moto's server on a free port of this machine, and clients of it; a new one is empty."""
 
     def __init__(self) -> None:
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
@@ -74,6 +75,8 @@ class EmbeddedAws:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.environ: Environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        # moto keeps its state per process, whichever server it is asked through.
+        requests.post(f"{self.url}/moto-api/reset", timeout=10)
 
     def client(self, name: str) -> Any:
         """Return a client of one service."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
-from terraform_tools import Terraform, without_aws, working_copy
+from tests.terraform_tools import Terraform, without_aws, working_copy
 
 import odoo_extractor
 import odoo_order_sync

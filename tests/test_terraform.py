@@ -8,8 +8,8 @@ import shutil
 import subprocess
 
 import pytest
-import terraform_tools
-from terraform_tools import ROOT, Terraform, working_copy
+from tests import terraform_tools
+from tests.terraform_tools import ROOT, Terraform, working_copy
 
 
 @pytest.fixture(scope="module")

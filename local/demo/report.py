@@ -56,6 +56,14 @@ class Sheet:
         return Decimal(0) if self.status in ("skipped", "voided") else self.total
 
     @property
+    def reason(self) -> str:
+        """Why it needs a person, without its own name in front, which the report shows already."""
+        text = str(self.entry.get("error_message", ""))
+        _, separator, rest = text.partition(f"{self.entry['currency']}): ")
+        reason = rest if separator else text
+        return reason[:1].upper() + reason[1:]
+
+    @property
     def type_words(self) -> str:
         """Its type in words."""
         return str(self.entry["document_type"]).replace("_", " ")

@@ -1,7 +1,7 @@
 """The books of the demonstration are such that most documents pass and five need a person."""
 
 import pytest
-from quickbooks_company import Clock, Company
+from tests.local.quickbooks_company import Clock, Company
 
 from local.demo.books import NEEDS_A_PERSON, REALM_A, REALM_B, demo_realms
 from local.quickbooks.stand_in import QuickBooksStandIn

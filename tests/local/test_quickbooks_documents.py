@@ -1,7 +1,7 @@
 """Invoices, bills and credits as QuickBooks takes and refuses them."""
 
 import pytest
-from quickbooks_company import opened
+from tests.local.quickbooks_company import opened
 
 MULTICURRENCY = "Business Validation Error: Multi Currency should be enabled to perform this operation"
 CURRENCY = "Business Validation Error: The currency of the transaction is invalid for customer / vendor / account."

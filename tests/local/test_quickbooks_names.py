@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from quickbooks_company import fault, opened
+from tests.local.quickbooks_company import fault, opened
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 import requests
-from quickbooks_company import fault, opened
+from tests.local.quickbooks_company import fault, opened
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from quickbooks_company import REALM_ID, Clock, fault, opened
+from tests.local.quickbooks_company import REALM_ID, Clock, fault, opened
 
 from local.http_server import Fault
 from local.quickbooks import faults

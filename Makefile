@@ -1,0 +1,60 @@
+# Everything runs in .venv, made here from pins with a Python 3.12 found on this machine. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+RUN := PYTHONPATH=lambda:. $(PYTHON)
+WORKERS ?= 2
+
+.PHONY: help demo test lint unit bench build checkov lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/demo  ## run the whole pipeline on this machine and write build/report.html
+	@$(RUN) -m local.demo
+
+test: $(VENV)/test lint unit  ## everything that must hold: style, types, tests, Terraform
+
+lint: $(VENV)/test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+unit: $(VENV)/test
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+
+bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
+	@$(RUN) -m local.bench
+
+build:  ## the zips of the functions
+	./build.sh
+
+checkov: .venv-checkov/done  ## security rules over the Terraform
+	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact
+
+lock:  ## pin the requirements anew
+	for each in lambda local tests; do \
+	  $(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
+	    --python-version 3.12 $$each/requirements.in -o $$each/requirements.txt; done
+
+clean:  ## remove what was built
+	rm -rf build lambda/*.zip .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(PYTHON):
+	@python="$$(local/find_python.sh)" && "$$python" -m venv $(VENV)
+
+$(VENV)/demo: $(PYTHON) local/requirements.txt
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r local/requirements.txt
+	@touch $@
+
+$(VENV)/test: $(PYTHON) tests/requirements.txt
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@ $(VENV)/demo
+
+.venv-checkov/done: $(PYTHON) tests/checkov-requirements.txt
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/checkov-requirements.txt
+	@touch $@

@@ -1,0 +1,242 @@
+"""`make bench`: what the pipeline costs, in one table. Times are given as ratios or at QuickBooks' own limits."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import odoo_extractor
+import qb_poster
+from local.aws import Context, Deployment, EmbeddedAws, deploy
+from local.demo import documents
+from local.demo.books import demo_realms
+from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.stand_in import QuickBooksStandIn
+
+PASSWORD = "demo-password"
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = 200
+SPEED_DOCUMENTS = 560
+PULLED_DOCUMENTS = 2_000
+LATENCY_S = 0.5
+COLD_STARTS = 9
+CLIENTS = ("dynamodb", "s3", "secretsmanager", "sns")
+FUNCTIONS = {"odoo_extractor": 9.0, "qb_poster": 9.0, "odoo_order_sync": 3.0}
+
+
+@dataclass(slots=True)
+class Bench:
+    """Everything the pipeline talks to, with as many documents as are wanted."""
+
+    aws: EmbeddedAws
+    odoo: OdooStandIn
+    quickbooks: QuickBooksStandIn
+    deployment: Deployment
+
+    @classmethod
+    def with_documents(cls, count: int) -> Bench:
+        """Return a fresh deployment with `count` documents of twenty parties in Odoo."""
+        rows, files = documents.many(count, parties=20)
+        odoo = OdooStandIn(rows, files, version=18, password=PASSWORD)
+        realms = demo_realms()
+        for realm in realms:
+            realm.book_close_date = None
+        quickbooks = QuickBooksStandIn(realms)
+        aws = EmbeddedAws()
+        for handler in (odoo_extractor, qb_poster):
+            handler._client.cache_clear()  # noqa: SLF001 - a new deployment is a new container
+        deployment = deploy(
+            aws,
+            odoo_url=odoo.url,
+            odoo_secret={"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD},
+            quickbooks_url=quickbooks.url,
+            discovery_url=quickbooks.discovery_url,
+            quickbooks_secret={
+                "client_id": "client-id",
+                "client_secret": "client-secret",
+                "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
+                "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
+            },
+        )
+        return cls(aws, odoo, quickbooks, deployment)
+
+    def run(self, function: str, handler: Any, event: dict[str, Any], timeout_s: float) -> Any:
+        """Invoke a handler with its log kept out of the table."""
+        with redirect_stdout(io.StringIO()):
+            return self.deployment.invoke(function, handler, event, timeout_s=timeout_s)
+
+    def pull(self) -> None:
+        """Pull until nothing is left."""
+        while self.run("odoo-extractor", odoo_extractor.lambda_handler, {}, 300)["remaining"]:
+            pass
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.odoo.close()
+        self.quickbooks.close()
+        self.aws.close()
+
+
+def odoo_calls() -> tuple[str, str, str]:
+    """Count the calls that one page of 200 documents takes, besides PDFs and the greeting."""
+    bench = Bench.with_documents(DOCUMENTS)
+    try:
+        bench.pull()
+        pages = Counter(model for model, method in bench.odoo.calls if method == "search_read")
+        companies = len({row["company_id"][0] for row in bench.odoo.rows["account.move"]})
+        once = pages["res.company"] + pages["res.currency"]
+        # Each company's walk ends with one read that finds nothing more.
+        calls = sum(pages.values()) - once - companies
+    finally:
+        bench.close()
+    return f"Odoo calls for {DOCUMENTS} documents, besides PDFs", f"{calls} ({companies} companies)", "<= 8 a company"
+
+
+def quickbooks_calls() -> list[tuple[str, str, str]]:
+    """Count calls and metered reads for 200 documents of twenty parties, from empty books."""
+    bench = Bench.with_documents(DOCUMENTS)
+    try:
+        bench.pull()
+        posted = 0
+        while True:
+            result = bench.run("qb-poster", qb_poster.lambda_handler, {"sweep": True}, 120)
+            posted += result["posted"]
+            if not result["posted"]:
+                break
+        calls = sum(count for kind, count in bench.quickbooks.calls.items() if kind != "token")
+        metered = bench.quickbooks.metered
+    finally:
+        bench.close()
+    return [
+        (f"QuickBooks calls per document ({posted} documents)", f"{calls / posted:.2f}", "2 + names"),
+        ("metered reads per document", f"{metered / posted:.3f}", "close to 0"),
+    ]
+
+
+def documents_a_minute() -> tuple[str, str, str]:
+    """Measure how fast one company is posted at QuickBooks' limits, each call taking half a second.
+
+    Over more than two minutes: in the first, the whole minute's budget may be spent in 50 seconds.
+    """
+    bench = Bench.with_documents(SPEED_DOCUMENTS)
+    company = "companyA"
+    try:
+        rows = bench.odoo.rows["account.move"]
+        rows[:] = [row for row in rows if row["company_id"][1] == company]
+        bench.pull()
+        bench.quickbooks.throttle = True
+        bench.quickbooks.latency_s = LATENCY_S
+        began = time.monotonic()
+        posted = 0
+        while True:
+            result = bench.run("qb-poster", qb_poster.lambda_handler, {"company": company}, 120)
+            posted += result["posted"]
+            if not result["backlog"]:
+                break
+        seconds = time.monotonic() - began
+        throttled = bench.quickbooks.refusals["3001"]
+    finally:
+        bench.close()
+    return (
+        f"documents a minute and company ({posted} in {seconds:.0f} s, {throttled} throttled)",
+        f"{posted / seconds * 60:.0f}",
+        ">= 240",
+    )
+
+
+_BARE = "import boto3\nfor name in {clients}: boto3.client(name, region_name='us-west-2')\n"
+_HANDLER = "import {handler} as handler\nfor name in {clients}: handler._client(name)\n"
+_TIMED = (
+    "import sys, time\nsys.path[:0] = {paths}\nbegan = time.perf_counter()\n{work}print(time.perf_counter() - began)\n"
+)
+
+
+def cold_starts(folder: Path) -> list[tuple[str, str, str]]:
+    """Compare importing each zip and making its clients with bare boto3 making the same clients, run by run."""
+    found = []
+    for handler in FUNCTIONS:
+        unzipped = folder / handler
+        with zipfile.ZipFile(ROOT / "lambda" / f"{handler}.zip") as archive:
+            archive.extractall(unzipped)
+        clients = repr(("dynamodb", "sns") if handler == "odoo_order_sync" else CLIENTS)
+        bare = _TIMED.format(paths="[]", work=_BARE.format(clients=clients))
+        ours = _TIMED.format(paths=repr([str(unzipped)]), work=_HANDLER.format(handler=handler, clients=clients))
+        pairs = [(_seconds(ours), _seconds(bare)) for _ in range(COLD_STARTS + 1)][1:]
+        ratio = statistics.median(mine / theirs for mine, theirs in pairs)
+        found.append((f"cold start of {handler} ÷ bare boto3 with the same clients", f"{ratio:.2f}", ""))
+    return found
+
+
+def _seconds(script: str) -> float:
+    environ = {**os.environ, "AWS_DEFAULT_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true"}
+    environ.pop("PYTHONPATH", None)
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)  # noqa: S603
+    return float(done.stdout.splitlines()[-1])
+
+
+def peak_memory() -> tuple[str, str, str]:
+    """Measure the most memory the extractor's own process takes while it pulls 2,000 documents."""
+    bench = Bench.with_documents(PULLED_DOCUMENTS)
+    environ = {**os.environ, **bench.aws.environ, **bench.deployment.environs["odoo-extractor"]}
+    try:
+        command = [sys.executable, "-m", "local.bench", "pull"]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)  # noqa: S603
+    finally:
+        bench.close()
+    result = json.loads(done.stdout.splitlines()[-1])
+    return f"peak memory of a pull of {result['found']} documents", f"{result['peak_mb']:.0f} MB", "<= 300 MB"
+
+
+def _pull_here() -> None:
+    """Pull everything in this process and print how much memory it took."""
+    import resource
+
+    found = 0
+    with redirect_stdout(io.StringIO()):
+        while True:
+            counts = odoo_extractor.lambda_handler({}, Context(300, "odoo-extractor"))
+            found += counts["new"]
+            if not counts["remaining"]:
+                break
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"found": found, "peak_mb": peak_mb}))
+
+
+def zip_sizes() -> list[tuple[str, str, str]]:
+    """Return the sizes of the zips."""
+    return [
+        (f"{name}.zip", f"{(ROOT / 'lambda' / f'{name}.zip').stat().st_size / 1e6:.2f} MB", f"<= {limit:.0f} MB")
+        for name, limit in FUNCTIONS.items()
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    if sys.argv[1:] == ["pull"]:
+        _pull_here()
+        return
+    rows = zip_sizes()
+    with tempfile.TemporaryDirectory() as folder:
+        rows += cold_starts(Path(folder))
+    rows += [odoo_calls(), *quickbooks_calls(), peak_memory(), documents_a_minute()]
+    width = max(len(what) for what, _, _ in rows)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    for what, figure, aim in rows:
+        print(f"{what:<{width}}  {figure:>16}  {aim}")
+
+
+if __name__ == "__main__":
+    main()

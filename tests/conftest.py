@@ -1,0 +1,189 @@
+"""The whole pipeline on one machine, for tests that go through the handlers."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import odoo_extractor
+import odoo_order_sync
+import pytest
+import qb_poster
+import requests
+from local.aws import Deployment, EmbeddedAws, deploy
+from local.demo.books import demo_realms
+from local.demo.documents import load
+from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.aws import telemetry
+from pipeline.aws.reporting import Remembered
+
+HANDLERS = {
+    "odoo-extractor": odoo_extractor.lambda_handler,
+    "qb-poster": qb_poster.lambda_handler,
+    "odoo-order-sync": odoo_order_sync.lambda_handler,
+}
+# Texts that no log line, alert or error may ever hold.
+PASSWORD = "the-odoo-password"
+API_KEY = "the-odoo-api-key"
+CLIENT_SECRET = "the-quickbooks-client-secret"
+
+
+class Machine:
+    """The deployed pipeline with the stand-ins it talks to.
+
+    `output` is everything the functions wrote to standard output and error; `time_left_s` is what Lambda grants them.
+    """
+
+    def __init__(self, deployment: Deployment, odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> None:
+        self.deployment = deployment
+        self.odoo = odoo
+        self.quickbooks = quickbooks
+        self.output = ""
+        self.time_left_s = 300.0
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Invoke a function as a fresh container would and return its result as JSON, once there and back."""
+        output = io.StringIO()
+        try:
+            with _fresh_container(), redirect_stdout(output), redirect_stderr(output):
+                return self.deployment.invoke(function, HANDLERS[function], event, timeout_s=self.time_left_s)
+        finally:
+            self.output += output.getvalue()
+
+    def extract(self, event: Any = None) -> dict[str, Any]:
+        """Invoke the extractor; nothing stands for the schedule's own event."""
+        return self.invoke("odoo-extractor", {} if event is None else event)
+
+    def post(self, event: Any = None) -> dict[str, Any]:
+        """Invoke the poster; nothing stands for the sweep."""
+        return self.invoke("qb-poster", {"sweep": True} if event is None else event)
+
+    def sync_orders(self, event: Any = None) -> dict[str, Any]:
+        """Invoke the order sync."""
+        return self.invoke("odoo-order-sync", {} if event is None else event)
+
+    def entries(self) -> dict[int, dict[str, Any]]:
+        """Return the tracking table's entries by Odoo id."""
+        return {int(entry["odoo_id"]): entry for entry in self.deployment.entries()}
+
+    def alerts(self) -> list[dict[str, str]]:
+        """Return the alerts since the last look."""
+        return self.deployment.alerts()
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys in the bucket."""
+        pages = self.client("s3").get_paginator("list_objects_v2").paginate(
+            Bucket=self.deployment.bucket, Prefix=prefix
+        )  # fmt: skip
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+    def object(self, key: str) -> bytes:
+        """Return an object of the bucket."""
+        return self.client("s3").get_object(Bucket=self.deployment.bucket, Key=key)["Body"].read()
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Return a table's items as DynamoDB words them."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+        return [item for page in pages for item in page["Items"]]
+
+    def set_environ(self, function: str, **values: str) -> None:
+        """Change variables of a function's environment; an empty text removes one."""
+        environ = self.deployment.environs[function]
+        environ.update(values)
+        for name in [name for name, value in values.items() if not value]:
+            del environ[name]
+
+    def set_secret(self, which: str, value: Any) -> None:
+        """Store the `odoo` or `quickbooks` secret: a text as it is, anything else as JSON."""
+        arn = {"odoo": self.deployment.odoo_secret, "quickbooks": self.deployment.quickbooks_secret}[which]
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
+
+    def client(self, name: str) -> Any:
+        """Return an AWS client."""
+        return self.deployment.aws.client(name)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The log lines written so far, and the metrics among them."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The metrics written so far, one value per run."""
+        return [line for line in self.log if "_aws" in line]
+
+
+@contextmanager
+def _fresh_container() -> Iterator[None]:
+    """Forget clients and log handlers, which a container keeps: they are bound to an address and to an output."""
+    for module in (odoo_extractor, qb_poster, odoo_order_sync):
+        module._client.cache_clear()
+    telemetry.log_as_json.cache_clear()
+    before = logging.getLogger("pipeline")
+    handlers, propagate = before.handlers, before.propagate
+    for name in HANDLERS:
+        logging.Logger.manager.loggerDict.pop(name, None)
+    try:
+        yield
+    finally:
+        before.handlers, before.propagate = handlers, propagate
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[EmbeddedAws]:
+    """Embedded AWS, one for all tests; `machine` empties it."""
+    aws = EmbeddedAws()
+    yield aws
+    aws.close()
+
+
+@pytest.fixture
+def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
+    """Return a function that deploys the pipeline into an empty AWS, with stand-ins serving the given documents.
+
+    `documents` are rows and files as `load()` or `many()` return them, `secret` is the password or API key with which
+    the pipeline enters Odoo, and `realms` are QuickBooks companies (the demo's, when left out).
+    """
+    open_stand_ins: list[OdooStandIn | QuickBooksStandIn] = []
+
+    def start(
+        documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD, realms: Any = None,
+    ) -> Machine:  # fmt: skip
+        requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+        odoo_order_sync._told = Remembered()
+        rows, files = documents or load()
+        odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
+        realms = realms or demo_realms()
+        quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)
+        open_stand_ins.extend((odoo, quickbooks))
+        deployment = deploy(
+            aws,
+            odoo_url=odoo.url,
+            odoo_secret={"database": odoo.database, "username": "sync_ro", "password": secret},
+            quickbooks_url=quickbooks.url,
+            discovery_url=quickbooks.discovery_url,
+            quickbooks_secret={
+                "client_id": "client-id",
+                "client_secret": CLIENT_SECRET,
+                "refresh_token": realms[0].refresh_token,
+                "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
+                "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
+            },
+        )
+        return Machine(deployment, odoo, quickbooks)
+
+    yield start
+    for stand_in in open_stand_ins:
+        stand_in.close()
+
+
+@pytest.fixture
+def machine(start_machine: Callable[..., Machine]) -> Machine:
+    """The pipeline with the demo's documents in Odoo 18 and the demo's two QuickBooks companies."""
+    return start_machine()

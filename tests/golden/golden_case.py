@@ -1,0 +1,70 @@
+"""A golden case: its rows, the document they make, and references whose ids say what they stand for."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pipeline.document import Account, Document, Tax
+from pipeline.money import ZERO
+from pipeline.odoo import documents
+from pipeline.qbo.references import BookAccount, Realm, TaxCode
+
+REALMS = {
+    "us": Realm(country="US", home_currency="USD", multicurrency=True, sales_tax=True),
+    "be": Realm(country="BE", home_currency="EUR", multicurrency=True, sales_tax=True),
+}
+
+
+class Case:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        content = json.loads((folder / "odoo.json").read_text(), parse_float=Decimal)
+        self.realm = REALMS[content["realm"]]
+        self._rows: dict[str, list[dict[str, Any]]] = content["rows"]
+        (self.move,) = self._rows["account.move"]
+
+    def document(self) -> Document:
+        lookups = documents.Lookups(
+            companies={row["id"]: documents.company(row) for row in self._rows["res.company"]},
+            currencies={row["id"]: row for row in self._rows["res.currency"]},
+            partners={row["id"]: row for row in self._rows["res.partner"]},
+            accounts={row["id"]: documents.account(row) for row in self._rows["account.account"]},
+            taxes={row["id"]: documents.tax(row) for row in self._rows["account.tax"]},
+            products={row["id"]: documents.product(row) for row in self._rows["product.product"]},
+            analytics={row["id"]: row["name"] for row in self._rows["account.analytic.account"]},
+        )
+        return documents.document(
+            self.move,
+            self._rows["account.move.line"],
+            self._rows["ir.attachment"],
+            lookups,
+            database="odoo_demo",
+            base_url="https://odoo.example",
+        )
+
+
+class ReadableReferences:
+    """Resolves every name to an id that is the name, so that a golden file can be read."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm = realm
+
+    def account(self, account: Account) -> BookAccount:
+        return BookAccount(f"account {account.code or account.name}", account.name, account.code, "")
+
+    def tax_code(self, tax: Tax | None, *, is_sale: bool) -> TaxCode:
+        name = tax.name if tax else "No VAT"
+        return TaxCode(f"code {name}", name, f"rate {name}", tax.rate if tax else ZERO, is_sale)
+
+    def party(self, document: Document) -> str:
+        return f"{'customer' if document.document_type.is_sale else 'vendor'} {document.party.name.strip()}"
+
+    def item(self, account: BookAccount) -> str:
+        return f"item for {account.identity}"
+
+
+def written(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n"

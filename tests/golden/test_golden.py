@@ -1,0 +1,55 @@
+"""Odoo rows in, QuickBooks JSON out: a folder per case, compared as text so that a change shows as a diff.
+
+A case is `odoo.json` (the rows of one document as Odoo answers them, and the kind of realm it goes to); `document.json`
+and `quickbooks.json` are what the two translations make of it. After a change on purpose:
+`GOLDEN=update make unit` writes them anew, and a person reads the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipeline.codec import encode
+from pipeline.document import check_adds_up
+from pipeline.qbo.payloads import payload, sent_total
+from tests.golden.golden_case import Case, ReadableReferences, written
+
+CASES = sorted(path.parent for path in Path(__file__).parent.glob("cases/*/odoo.json"))
+
+
+@pytest.fixture(params=CASES, ids=lambda path: path.name)
+def case(request):
+    return Case(request.param)
+
+
+def test_odoo_rows_become_this_document(case):
+    document = case.document()
+
+    assert_golden(case.folder / "document.json", encode(document))
+
+
+def test_the_document_becomes_this_quickbooks_json(case):
+    body = payload(case.document(), ReadableReferences(case.realm))
+
+    assert_golden(case.folder / "quickbooks.json", body)
+
+
+def test_what_is_sent_adds_up_to_odoos_own_total(case):
+    document = case.document()
+
+    check_adds_up(document)
+    assert Decimal(str(case.move["amount_total"])) == document.total
+    assert sent_total(payload(document, ReadableReferences(case.realm))) == document.total
+
+
+def assert_golden(path: Path, value: object) -> None:
+    text = written(value)
+    if os.environ.get("GOLDEN") == "update":
+        path.write_text(text)
+    assert text == path.read_text()
+    json.loads(text)
