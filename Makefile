@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
 WORKERS ?= 2
 
-.PHONY: help demo test lint unit bench build checkov lock clean
+.PHONY: help demo test lint unit bench build doctor checkov lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
 
 build:  ## the zips of the functions
 	./build.sh
+
+doctor: $(VENV)/demo  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
+	@$(RUN) -m local.doctor
 
 checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
+import pytest
+import requests
+
 import odoo_extractor
 import odoo_order_sync
-import pytest
 import qb_poster
-import requests
 from local.aws import Deployment, EmbeddedAws, deploy
 from local.demo.books import demo_realms
 from local.demo.documents import load

@@ -11,11 +11,15 @@ from pipeline.document import Document, DocumentType
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What would be sent for a document: the kind of transaction, its body, and a hash that tells bodies apart."""
+    """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
+
+    `doc_number` is the number it will be found by.
+    """
 
     entity: str
     body: dict[str, Any]
     hash: str
+    doc_number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,11 @@ class Books(Protocol):
     def draft(self, document: Document) -> Draft:
         """Return what would be sent for a document."""
 
-    def find(self, document: Document) -> Booked | None:
-        """Return the document as it stands in the books, or None."""
+    def find(self, document: Document, *, identity: str = "", doc_number: str = "") -> Booked | None:
+        """Return the document as it stands in the books, or None.
+
+        `identity` and `doc_number` are those it may stand there under when Odoo has changed it since.
+        """
 
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document; the same request id never creates it twice."""

@@ -21,7 +21,7 @@ def loads[T](kind: type[T], text: str | bytes) -> T:
     """Return the dataclass `kind` that `dumps` wrote; raises ValueError when the text is something else."""
     try:
         value: T = decode(kind, json.loads(text))
-    except (TypeError, KeyError, ArithmeticError) as error:
+    except (AttributeError, TypeError, KeyError, ArithmeticError) as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from error
     return value
 

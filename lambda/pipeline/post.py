@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Protocol
 
 from pipeline import posting
@@ -105,8 +106,8 @@ class Results:
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
-    backlog: int = 0
-    backlog_age_s: int = 0
+    backlog: int | None = None
+    backlog_age_s: int | None = None
     refresh_days_left: float | None = None
     drafts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -120,9 +121,10 @@ class Results:
             "DocumentsPosted": self.posted,
             "DocumentsVoided": self.voided,
             "DocumentsFailed": self.failed,
-            "Backlog": self.backlog,
-            "BacklogAgeSeconds": self.backlog_age_s,
         }
+        # A run that did not measure must not say zero.
+        if self.backlog is not None and self.backlog_age_s is not None:
+            watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
         if self.refresh_days_left is not None:
             watched["RefreshTokenDaysLeft"] = self.refresh_days_left
@@ -160,14 +162,14 @@ class Round:
     def measure_backlog(self, companies: Sequence[str]) -> None:
         """Add to the results how many documents still wait, and for how long the oldest has."""
         now = self.clock()
+        backlog, oldest_s = 0, 0
         for company in companies:
             for status in _OPEN:
-                for number, entry in enumerate(self.table.with_status(company, status)):
-                    if number == BACKLOG_COUNTED_MAX:
-                        break
-                    self.results.backlog += 1
+                for entry in islice(self.table.with_status(company, status), BACKLOG_COUNTED_MAX):
+                    backlog += 1
                     waited = now - (entry.pending_since or entry.created_at)
-                    self.results.backlog_age_s = max(self.results.backlog_age_s, int(waited.total_seconds()))
+                    oldest_s = max(oldest_s, int(waited.total_seconds()))
+        self.results.backlog, self.results.backlog_age_s = backlog, oldest_s
 
     def refuse_homeless(self, companies: Sequence[str]) -> None:
         """Fail the entries of companies that have no realm: a person must say where they belong."""
@@ -189,7 +191,7 @@ class Round:
             entry,
             status=Status.FAILED,
             attempts=entry.attempts + 1,
-            next_attempt_at=None,
+            next_attempt_at=_settled_at(entry),
             error_code=error.code,
             error_message=message,
             updated_at=self.clock(),
@@ -211,8 +213,9 @@ class Round:
             if entry and entry.status is Status.FAILED and entry.document_key:
                 now = self.clock()
                 again = replace(
-                    entry, status=Status.PENDING, attempts=0, next_attempt_at=None, pending_since=now, updated_at=now
-                )
+                    entry, status=Status.PENDING, attempts=0, next_attempt_at=_settled_at(entry), pending_since=now,
+                    updated_at=now,
+                )  # fmt: skip
                 self.table.save(again)
 
 
@@ -234,6 +237,9 @@ class _Shift:
             self._work_off(desk.books)
         except RetryLater as error:
             self._pause = error
+        except Misconfigured as error:
+            # A secret or a right is missing for this company: the others go on, and a person is told once.
+            self._pause = Disconnected(str(error), code=error.code)
         finally:
             self._end(desk)
 
@@ -257,7 +263,8 @@ class _Shift:
         wanted = self._request.entry_ids
         if wanted:
             found = [entry for entry in map(table.entry, wanted) if entry and entry.company == self._shift.company]
-            yield from (entry for entry in found if entry.is_ready and entry.status in _OPEN)
+            # A person need not wait for a later attempt, but a write whose outcome is open must settle for everybody.
+            yield from (each for each in found if each.is_due(now) or (each.is_open and each.step is None))
             return
         seen = set()
         for listed in table.due(self._shift.company, now):
@@ -368,6 +375,11 @@ class _Shift:
 
 
 _OPEN = (Status.PENDING, Status.POSTING)
+
+
+def _settled_at(entry: Entry) -> datetime | None:
+    """Return when a write of unknown outcome can be looked for; None when nothing was left open."""
+    return entry.next_attempt_at if entry.step is not None else None
 
 
 def run(round_: Round, companies: Sequence[str], request: Request) -> None:

@@ -90,7 +90,7 @@ class Posting:
         booked = self._known(document)
         if booked is None:
             booked = self._create(document, draft)
-        elif self.entry.payload_hash != draft.hash:
+        if self.entry.payload_hash != draft.hash:
             booked = self._update(draft, booked)
         difference = self.books.difference(document, booked)
         if difference:
@@ -101,11 +101,11 @@ class Posting:
         """Return what the books already have of it: as kept, or, after an unknown outcome, by a look."""
         entry = self.entry
         if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
-            found = self.books.find(document)
+            found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number)
             if found is not None:
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
-                self._booked(found, entry.payload_hash if sent_this else "unknown")
+                self._booked(found, entry.payload_hash if sent_this else _UNKNOWN)
                 return found
             if entry.step is Step.DELETE:
                 self._save(**_GONE, generation=entry.generation + 1)
@@ -128,7 +128,7 @@ class Posting:
 
     def _create(self, document: Document, draft: Draft) -> Booked:
         identity = self._create_id(draft.hash)
-        self._intend(Step.CREATE, identity, draft.hash)
+        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number)
         try:
             booked = self.books.create(draft, identity)
         except NeedsAttention as error:
@@ -137,7 +137,9 @@ class Posting:
             if found is None:
                 self._forget_intent()
                 raise
-            booked = found
+            # It may be an earlier version of it that stands there: the unknown hash makes the update follow.
+            self._booked(found, _UNKNOWN)
+            return found
         self._booked(booked, draft.hash)
         return booked
 
@@ -199,20 +201,21 @@ class Posting:
             identity = request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
             self._intend(Step.ATTACH, identity, self.entry.payload_hash)
             attached = self.books.attach(kind, booked.identity, name, content, identity)
+        # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
         replaced = self.entry.attachable_id
+        if replaced and replaced != attached.identity:
+            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
+            self.books.detach(replaced, identity)
         self._save(
             pdf_attached=True,
             attachable_id=attached.identity,
             attached_sha256=self.entry.pdf_sha256,
             step=None,
         )
-        if replaced and replaced != attached.identity:
-            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
-            self.books.detach(replaced, identity)
 
     # -- the entry -------------------------------------------------------------------------------------------------
 
-    def _intend(self, step: Step, identity: str, payload_hash: str) -> None:
+    def _intend(self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "") -> None:
         """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
@@ -222,11 +225,11 @@ class Posting:
         before = self.entry
         self.entry = replace(
             before, status=Status.POSTING, step=step, request_id=identity, payload_hash=payload_hash,
-            next_attempt_at=settled_at, updated_at=self.clock(),
+            qb_doc_number=doc_number or before.qb_doc_number, next_attempt_at=settled_at, updated_at=self.clock(),
         )  # fmt: skip
         if not self.table.save(self.entry):
-            self.entry = replace(self.entry, step=before.step, request_id=before.request_id)
-            self.table.save(self.entry)
+            self.entry = before
+            self.table.save(before)
             raise Superseded
 
     def _booked(self, booked: Booked, payload_hash: str) -> None:
@@ -249,6 +252,8 @@ class Posting:
             raise Superseded
 
 
+# The hash of a body that was not kept: equal to none, so that the document is sent once more.
+_UNKNOWN = "unknown"
 _GONE = {
     "qb_id": "",
     "qb_sync_token": "",

@@ -11,7 +11,8 @@ from pipeline.errors import InvalidDocument, Rejected
 from pipeline.money import ZERO, decimal, rounded, shown
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, INVALID_REFERENCE, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
-from pipeline.qbo.payloads import ENTITIES, Json, doc_number, marker, payload, payload_hash, sent_total
+from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
+from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
 
 FILE_NAME_LENGTH_MAX = 200
@@ -43,13 +44,22 @@ class QuickBooksBooks:
                 f"{shown(document.total, document.currency)}. Report this as a fault of the pipeline.",
                 code="does_not_add_up",
             )
-        return Draft(ENTITIES[document.document_type], body, payload_hash(body))
+        return Draft(ENTITIES[document.document_type], body, payload_hash(body), number_of(document))
 
-    def find(self, document: Document) -> Booked | None:
-        """Return the document as it stands in QuickBooks, known by its number and our marker, or None."""
+    def find(self, document: Document, *, identity: str = "", doc_number: str = "") -> Booked | None:
+        """Return the document as it stands in QuickBooks, or None.
+
+        It is known by its id, or else by one of its numbers, the present and the one it was last sent with, together
+        with our marker: a number alone may be anybody's.
+        """
         entity = ENTITIES[document.document_type]
-        rows = self.client.query(entity, f"DocNumber = {quoted(doc_number(document))}")
-        ours = [row for row in rows if marker(document) in row.get("PrivateNote", "")]
+        if identity:
+            rows = self.client.query(entity, f"Id = {quoted(identity)}")
+            if rows:
+                return _booked(rows[0])
+        numbers = dict.fromkeys(number for number in (number_of(document), doc_number) if number)
+        rows = self.client.query(entity, f"DocNumber in ({', '.join(map(quoted, numbers))})") if numbers else []
+        ours = [row for row in rows if marker(document) in (row.get("PrivateNote") or "")]
         return _booked(ours[0]) if ours else None
 
     def create(self, draft: Draft, request_id: str) -> Booked:
@@ -132,13 +142,20 @@ class QuickBooksBooks:
         rows = self.client.query("Attachable", f"Id = {quoted(attachable_id)}")
         if rows:
             body = {"Id": attachable_id, "SyncToken": rows[0]["SyncToken"]}
-            self.client.write("Attachable", body, request_id=request_id, operation="delete")
+            try:
+                self.client.write("Attachable", body, request_id=request_id, operation="delete")
+            except Refused as error:
+                if error.fault.code != OBJECT_NOT_FOUND:
+                    raise
 
     def difference(self, document: Document, booked: Booked) -> str:
         """Return how QuickBooks' figures differ from Odoo's, or an empty text when they agree to the cent."""
         if booked.currency and booked.currency != document.currency:
             return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
-        if rounded(booked.total) != rounded(document.total):
+        # On purchases in the US the tax is a line like any other, and QuickBooks knows of none.
+        taxed = document.document_type.is_sale or not self.references.realm.is_us
+        same_tax = rounded(booked.tax) == rounded(document.tax) or not taxed
+        if rounded(booked.total) != rounded(document.total) or not same_tax:
             return (
                 f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "

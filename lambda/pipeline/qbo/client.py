@@ -59,8 +59,7 @@ class Client:
 
     def read(self, entity: str, identity: str) -> Json:
         """Return one object as it is now."""
-        row: Json = self._read("read", f"/{entity.lower()}/{identity}", {})[entity]
-        return row
+        return _part(self._read("read", f"/{entity.lower()}/{identity}", {}), entity)
 
     def write(self, entity: str, body: Mapping[str, Any], *, request_id: str, operation: str = "") -> Json:
         """Create, update or (by `operation`) delete one object, and return what QuickBooks made of it."""
@@ -75,8 +74,10 @@ class Client:
             data=to_json(body),
             headers={"Content-Type": "application/json"},
         )
-        written: Json = answer[entity]
-        return written
+        try:
+            return _part(answer, entity)
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from error
 
     def upload(self, metadata: Mapping[str, Any], name: str, content: bytes, *, request_id: str) -> Json:
         """Upload one file, linked as its metadata says, and return its attachable. The bytes go as they are."""
@@ -92,13 +93,16 @@ class Client:
                 "file_content_01": (name, content, "application/pdf"),
             },
         )
-        (response,) = body["AttachableResponse"]
+        responses = body.get("AttachableResponse")
+        response = responses[0] if isinstance(responses, list) and len(responses) == 1 else {}
         # A file may be refused inside an answer of HTTP 200.
         found = faults(response)
         if found:
             raise error_for(found, 400, self.company)
-        attachable: Json = response["Attachable"]
-        return attachable
+        try:
+            return _part(response, "Attachable")
+        except Unavailable as error:
+            raise OutcomeUnknown(str(error)) from error
 
     def _read(self, kind: str, path: str, parameters: dict[str, str]) -> Json:
         for tried in range(READ_TRIES):
@@ -136,8 +140,9 @@ class Client:
                 headers={"Accept": "application/json", "Authorization": f"Bearer {token}", **(headers or {})},
                 **arguments,
             )
-            if answer.status != 401:
-                return self._understood(kind, answer, is_write=is_write)
+            body = self._read_out(kind, answer)
+            if answer.status != 401 and all(fault.code != AUTHENTICATION_FAILED for fault in faults(body)):
+                return self._understood(body, answer.status, is_write=is_write)
             refused = token
         raise Disconnected(
             f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Reconnect "
@@ -154,38 +159,48 @@ class Client:
                 raise OutcomeUnknown(str(error)) from error
             raise
 
-    def _understood(self, kind: str, answer: Answer, *, is_write: bool) -> Json:
-        intuit_tid = answer.headers.get("intuit_tid", "")
+    def _read_out(self, kind: str, answer: Answer) -> Any:
+        """Return the JSON of an answer, or None; every answer is logged with the id Intuit's support asks for."""
         try:
             body = None if answer.is_html else answer.json()
         except ValueError:
             body = None
-        found = faults(body)
         logger.info(
             "QuickBooks answered",
             extra={
                 "company": self.company,
                 "call": kind,
                 "status": answer.status,
-                "intuit_tid": intuit_tid,
-                "codes": [fault.code for fault in found],
+                "intuit_tid": answer.headers.get("intuit_tid", ""),
+                "codes": [fault.code for fault in faults(body)],
             },
         )
+        return body
+
+    def _understood(self, body: Any, status: int, *, is_write: bool) -> Json:
+        found = faults(body)
         error: Exception
         if found:
-            error = error_for(found, answer.status, self.company)
-        elif answer.status == 429:
-            error = error_for(faults(_THROTTLED), answer.status, self.company)
-        elif answer.status == 200 and isinstance(body, dict):
+            error = error_for(found, status, self.company)
+        elif status == 429:
+            error = error_for(faults(_THROTTLED), status, self.company)
+        elif status == 200 and isinstance(body, dict):
             return body
         else:
-            error = Unavailable(f"QuickBooks answered HTTP {answer.status} with something that is not its JSON")
+            error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")
         if is_write and isinstance(error, Unavailable):
             raise OutcomeUnknown(str(error))
         raise error
 
 
 _THROTTLED = {"fault": {"error": [{"message": "ThrottleExceeded", "detail": "", "code": "3001"}]}}
+
+
+def _part(body: Any, name: str) -> Json:
+    part = body.get(name) if isinstance(body, Mapping) else None
+    if not isinstance(part, dict):
+        raise Unavailable(f"QuickBooks answered without the {name} it was asked for")
+    return part
 
 
 def quoted(value: str) -> str:

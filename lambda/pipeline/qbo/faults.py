@@ -21,29 +21,42 @@ ONE_NAME_AT_A_TIME = "one name at a time"
 
 # Code to what a person can do about it; {detail} is QuickBooks' own explanation.
 CATALOGUE: dict[str, str] = {
+    "500": "QuickBooks does not offer what was asked: {detail} Report this as a fault of the pipeline.",
+    "600": "QuickBooks has met its request before, with other content: {detail} Report this as a fault of the "
+    "pipeline.",
     "610": "Something it refers to was made inactive or deleted in QuickBooks: {detail} Make it active again.",
+    "1040": "Too much was sent at once: {detail} Report this as a fault of the pipeline.",
+    "1050": "It was sent in a form QuickBooks does not read: {detail} Report this as a fault of the pipeline.",
+    "2000": "QuickBooks does not know what was asked for: {detail} Report this as a fault of the pipeline.",
     "2010": "It was sent with a property QuickBooks does not know ({detail}). Report this as a fault of the pipeline.",
     "2020": "QuickBooks misses a required value: {detail} Fill it in in Odoo.",
-    "2030": "It refers to an id that QuickBooks does not know: {detail}",
+    "2030": "It refers to an id that QuickBooks does not know: {detail} Report this as a fault of the pipeline.",
     "2040": "A name or text contains characters QuickBooks does not take: {detail} Change it in Odoo.",
     "2050": "A text is longer than QuickBooks allows: {detail} Shorten it in Odoo.",
     "2060": "A date is not valid for QuickBooks: {detail} Correct it in Odoo.",
     "2090": "A number is not valid for QuickBooks: {detail} Correct it in Odoo.",
     "2110": "An amount is not valid for QuickBooks: {detail} Correct it in Odoo.",
-    "2170": "A value is none of those QuickBooks allows: {detail}",
+    "2130": "Its request id is not valid: {detail} Report this as a fault of the pipeline.",
+    "2170": "A value is none of those QuickBooks allows: {detail} Report this as a fault of the pipeline.",
     "2210": "An e-mail address is not valid: {detail} Correct it on the contact in Odoo.",
     "2220": "QuickBooks does not know the currency: {detail} Add it in QuickBooks under Currencies.",
     "2500": "It refers to something QuickBooks does not have or that was made inactive: {detail} Restore it.",
+    "4000": "A question to QuickBooks does not parse: {detail} Report this as a fault of the pipeline.",
+    "4001": "A question to QuickBooks names what cannot be asked: {detail} Report this as a fault of the pipeline.",
     "5010": "It was changed in QuickBooks at the same moment: {detail} Look at it there.",
-    "5020": "The QuickBooks plan does not include what it needs: {detail}",
-    "5030": "The QuickBooks user who connected the pipeline lacks a right: {detail}",
-    "6000": "QuickBooks refuses it: {detail}",
+    "5020": "The QuickBooks plan or its settings do not include what it needs: {detail} Turn it on there.",
+    "5030": "The QuickBooks user who connected the pipeline lacks a right: {detail} Grant it, or reconnect as an "
+    "administrator.",
+    "6000": "QuickBooks refuses it: {detail} Correct the document in Odoo or the company's settings in QuickBooks.",
+    "6030": "A file is larger than QuickBooks takes: {detail} Replace the PDF in Odoo by a smaller one.",
+    "6041": "QuickBooks does not take the file: {detail} Replace the PDF in Odoo.",
     "6070": "A line's amount is not its price times its quantity: {detail} Report this as a fault of the pipeline.",
-    "6090": "QuickBooks refuses the amounts: {detail}",
-    "6100": "QuickBooks refuses the tax code: {detail}",
+    "6080": "Its customer or vendor has no name: {detail} Give the contact a name in Odoo.",
+    "6090": "QuickBooks refuses the amounts: {detail} Correct the lines in Odoo.",
+    "6100": "QuickBooks refuses the tax code: {detail} Report this as a fault of the pipeline.",
     "6140": "Its number is already used in QuickBooks: {detail} Compare the two; remove or renumber one of them.",
-    "6160": "QuickBooks refuses the dates: {detail}",
-    "6170": "QuickBooks refuses the tax: {detail}",
+    "6160": "QuickBooks refuses the dates: {detail} Correct them in Odoo.",
+    "6170": "QuickBooks refuses the tax: {detail} Compare its taxes in Odoo with the tax settings of QuickBooks.",
     "6240": "Its customer, vendor or item has a name that is already taken: {detail} Rename one of them.",
     "6430": "It uses an account of the wrong type: {detail} Change the account in Odoo or its type in QuickBooks.",
     "6200": "Its date lies in a closed period of QuickBooks: {detail} Open the period, or change the date in Odoo.",
@@ -110,7 +123,7 @@ def _either(body: Mapping[str, Any], upper: str, lower: str) -> Any:
 def explained(fault: Fault) -> str:
     """Return what a fault means to a person, and what to do."""
     detail = _shortened(fault.detail or fault.message)
-    template = CATALOGUE.get(fault.code, "QuickBooks refuses it: {detail}")
+    template = CATALOGUE.get(fault.code, CATALOGUE["6000"])
     return template.format(detail=detail) + f" (QuickBooks {fault.code or 'fault'})"
 
 

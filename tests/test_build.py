@@ -1,0 +1,366 @@
+"""build.sh makes zips that Lambda can run: complete, small, and the same bytes from the same sources."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+from PIL import Image
+
+from local import package
+from tests.terraform_tools import ROOT, built_zips, run_build
+
+HANDLERS = tuple(package.LIMIT_BYTES)
+# What boto3 brings along in the runtime.
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
+
+
+@pytest.fixture(scope="module")
+def zips() -> dict[str, zipfile.ZipFile]:
+    return {path.stem: zipfile.ZipFile(path) for path in built_zips()}
+
+
+@pytest.fixture
+def run_in_lambda(zips, tmp_path):
+    """Run code as Lambda would: the function's zip, the runtime's boto3, and nothing else of this machine."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    for name in RUNTIME:
+        (runtime / name).symlink_to(Path(boto3.__file__).parent.parent / name)
+
+    def run(handler: str, code: str, *arguments: str) -> str:
+        task = tmp_path / handler
+        zips[handler].extractall(task)
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-B",
+                "-c",
+                f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]\n{code}",
+            ]
+            + list(arguments),
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_and_all_it_may_import_come_from_its_zip(run_in_lambda, zips, handler):
+    own = [name for name in zips[handler].namelist() if name.startswith("pipeline/") and name.endswith(".py")]
+    modules = [name.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".") for name in own]
+
+    said = run_in_lambda(
+        handler,
+        f"""
+import importlib
+assert callable(importlib.import_module({handler!r}).lambda_handler)
+for name in {modules!r}:
+    importlib.import_module(name)
+print(len([m for m in sys.modules if m.startswith("pipeline")]))
+""",
+    )
+
+    assert int(said) == len(modules) > 10
+
+
+def test_the_extractor_can_draw_and_convert_pages(run_in_lambda, tmp_path):
+    images = []
+    for kind in ("JPEG", "PNG", "TIFF", "GIF", "WEBP"):
+        images.append(tmp_path / f"photo.{kind}")
+        Image.new("RGB", (60, 40), "red").save(images[-1], kind)
+    document = next((ROOT / "tests/golden/cases").glob("*/document.json"))
+
+    said = run_in_lambda(
+        "odoo_extractor",
+        """
+from pathlib import Path
+from pipeline import pages
+from pipeline.codec import loads
+from pipeline.document import Document
+document = loads(Document, Path(sys.argv[1]).read_text())
+contents = [pages.plain_page(document, ["Żółw", "株式会社"]), *(pages.image_page(Path(name).read_bytes()) for name in sys.argv[2:])]
+pages.check(pages.merged(contents))
+print(len(contents))
+""",
+        str(document),
+        *map(str, images),
+    )
+
+    assert said.strip() == "6"
+
+
+def test_the_poster_can_refresh_tokens(run_in_lambda):
+    said = run_in_lambda(
+        "qb_poster",
+        """
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from intuitlib.client import AuthClient
+key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+print(jwt.decode(jwt.encode({"sub": "me"}, key, "RS256"), key.public_key(), ["RS256"])["sub"])
+""",
+    )
+
+    assert said.strip() == "me"
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_every_module_has_bytecode_that_python_takes_without_a_look_at_the_source(zips, handler):
+    names = set(zips[handler].namelist())
+    modules = [name for name in names if name.endswith(".py")]
+
+    bytecode = {name: package.PurePosixPath(name) for name in modules}
+    compiled = [str(path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc") for path in bytecode.values()]
+
+    assert set(compiled) == {name for name in names if name.endswith(".pyc")}
+    # PEP 552: the flags after the magic number; 0b01 is "hash-based, unchecked".
+    assert {zips[handler].read(name)[4:8] for name in compiled} == {(1).to_bytes(4, "little")}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_every_file_is_readable_by_the_user_lambda_runs_code_as(zips, handler):
+    entries = zips[handler].infolist()
+
+    assert {entry.external_attr >> 16 for entry in entries} == {stat.S_IFREG | 0o644}
+    assert {entry.date_time for entry in entries} == {package.ZIP_EPOCH}
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_nothing_is_shipped_that_is_never_used(zips, handler):
+    parts = [Path(name).parts for name in zips[handler].namelist()]
+
+    assert not {"boto3", "botocore", "s3transfer", "tests", "bin", "local"} & {
+        part for each in parts for part in each[:-1]
+    }
+    others = {f"{other}.py" for other in HANDLERS} - {f"{handler}.py"}
+    assert not others & {each[0] for each in parts}
+
+
+def test_each_function_ships_only_the_distributions_it_imports(zips):
+    shipped = {
+        handler: {name.split("-")[0] for name in archive.namelist() if ".dist-info/" in name}
+        for handler, archive in zips.items()
+    }
+
+    everyone = {"aws_lambda_powertools", "certifi", "charset_normalizer", "idna", "jmespath", "requests"}
+    everyone |= {"typing_extensions", "urllib3"}
+    assert shipped["odoo_order_sync"] == everyone
+    assert shipped["odoo_extractor"] == everyone | {"pillow", "pypdf", "reportlab"}
+    assert shipped["qb_poster"] == everyone | {
+        *("cffi", "cryptography", "enum_compat", "intuit_oauth", "oauthlib", "pycparser", "pyjwt", "requests_oauthlib"),
+        "six",
+    }
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_zip_stays_within_its_limit(zips, handler):
+    size = Path(zips[handler].filename).stat().st_size
+
+    assert size <= {"odoo_extractor": 9_000_000, "qb_poster": 9_000_000, "odoo_order_sync": 3_000_000}[handler]
+
+
+def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):
+    def build(tree: Path) -> dict[str, str]:
+        (tree / "local").mkdir(parents=True)
+        shutil.copy(ROOT / "build.sh", tree)
+        for name in ("package.py", "find_python.sh"):
+            shutil.copy(ROOT / "local" / name, tree / "local")
+        # Copied without times and, the second time, without a group's and others' rights.
+        shutil.copytree(
+            ROOT / "lambda",
+            tree / "lambda",
+            copy_function=shutil.copyfile,
+            ignore=shutil.ignore_patterns("*.zip", "*.pyc"),
+        )
+        said = run_build(tree)
+        assert [line.split("  ")[0] for line in said.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
+        return {name: hashlib.sha256((tree / f"lambda/{name}.zip").read_bytes()).hexdigest() for name in HANDLERS}
+
+    first = build(tmp_path / "here")
+    mask = os.umask(0o077)
+    try:
+        second = build(tmp_path / "quite" / "elsewhere")
+    finally:
+        os.umask(mask)
+
+    assert first == second
+
+
+# -- what goes in ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A folder of sources, a folder of libraries, and a function to pack them."""
+    sources, libraries = tmp_path / "lambda", tmp_path / "site"
+    write(sources / "pipeline/__init__.py", "")
+    write(libraries / "alpha/__init__.py", "import beta")
+    write(libraries / "alpha/tests/test_it.py", "")
+    write(libraries / "beta.py", "")
+    write(libraries / "gamma.py", "")
+    for name, requires in (
+        ("alpha", ["beta[fast]"]),
+        ("beta", ["gamma ; extra == 'fast'"]),
+        ("gamma", []),
+        ("delta", []),
+    ):
+        info = f"{name}-1.0.dist-info"
+        write(
+            libraries / info / "METADATA",
+            "\n".join([f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]),
+        )
+        files = [path.relative_to(libraries) for path in libraries.glob(f"{name}*") if path.is_file()]
+        files += [path.relative_to(libraries) for path in libraries.glob(f"{name}*/**/*") if path.is_file()]
+        write(libraries / info / "RECORD", "".join(f"{path},,\n" for path in files))
+
+    def pack(handler: str) -> set[str]:
+        write(sources / "function.py", handler)
+        return set(package.files_of("function", sources, libraries))
+
+    pack.sources = sources
+    return pack
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_a_module_imported_inside_a_function_goes_in_with_its_packages(tree):
+    write(tree.sources / "pipeline/deep/__init__.py", "")
+    write(tree.sources / "pipeline/deep/late.py", "from . import sister\nfrom ..aunt import name")
+    write(tree.sources / "pipeline/deep/sister.py", "")
+    write(tree.sources / "pipeline/aunt.py", "")
+    write(tree.sources / "pipeline/stranger.py", "")
+
+    contents = tree("def handler():\n    from pipeline.deep import late\n")
+
+    assert contents == {
+        "function.py",
+        "pipeline/__init__.py",
+        "pipeline/aunt.py",
+        "pipeline/deep/__init__.py",
+        "pipeline/deep/late.py",
+        "pipeline/deep/sister.py",
+    }
+
+
+def test_data_beside_a_package_that_goes_in_goes_in_too(tree):
+    write(tree.sources / "pipeline/table.json", "{}")
+
+    assert "pipeline/table.json" in tree("import pipeline\n")
+
+
+def test_a_distribution_goes_in_with_what_it_requires_and_its_extras(tree):
+    contents = tree("import alpha\n")
+
+    assert {"alpha/__init__.py", "beta.py", "gamma.py"} <= contents
+    assert not [name for name in contents if "delta" in name or "tests" in name]
+
+
+def test_an_extra_nobody_asked_for_stays_out(tree):
+    assert "gamma.py" not in tree("import beta\n")
+
+
+def test_what_only_the_type_checker_imports_stays_out(tree):
+    contents = tree("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import alpha\n    import nowhere\n")
+
+    assert contents == {"function.py"}
+
+
+def test_what_the_runtime_brings_stays_out(tree):
+    assert tree("import boto3\nfrom botocore.exceptions import ClientError\n") == {"function.py"}
+
+
+def test_an_import_that_would_not_be_in_the_zip_stops_the_build(tree):
+    with pytest.raises(package.BuildError, match=r"lambda/function.py imports nowhere, which would not be in the zip"):
+        tree("def handler():\n    import nowhere\n")
+
+
+def test_an_import_of_what_is_left_out_stops_the_build(tree, monkeypatch):
+    monkeypatch.setattr(package, "UNUSED", {"alpha": ("alpha/*",)})
+
+    with pytest.raises(package.BuildError, match=r"imports alpha.*take its pattern out of UNUSED"):
+        tree("import alpha\n")
+
+
+def test_a_zip_above_its_limit_stops_the_build(tree, tmp_path):
+    tree("import alpha\n")
+
+    with pytest.raises(package.BuildError, match=r"function.zip has [\d,]+ bytes, more than its limit of 100"):
+        package.build("function", tree.sources, tmp_path / "site", tmp_path / "function.zip", 100)
+
+
+# -- finding Python --------------------------------------------------------------------------------------------------
+
+
+def find_python(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    shutil.copytree(ROOT / "local", tree / "local", ignore=shutil.ignore_patterns("demo", "__pycache__"))
+    return subprocess.run(
+        ["bash", str(tree / "local/find_python.sh")],
+        env={"PATH": f"{tree}/bin:/usr/bin:/bin", "HOME": str(tree), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def shim(path: Path, text: str) -> None:
+    write(path, f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_a_python_that_does_not_run_is_passed_over(tmp_path):
+    shim(tmp_path / "bin/python3.12", "echo 'python3.12: command not found' >&2; exit 127")
+    shim(tmp_path / "bin/python3", f'exec {sys.executable} "$@"')
+
+    assert find_python(tmp_path).stdout.strip() == sys.executable
+
+
+def test_a_python_of_pyenv_is_found(tmp_path):
+    shim(tmp_path / "bin/python3.12", "exit 127")
+    shim(tmp_path / "bin/python3", "exit 127")
+    shim(tmp_path / "bin/pyenv", f"echo {tmp_path}/pyenv")
+    shim(tmp_path / "pyenv/versions/3.12.1/bin/python", f'exec {sys.executable} "$@"')
+
+    assert find_python(tmp_path).stdout.strip() == sys.executable
+
+
+def test_without_a_python_3_12_the_message_says_how_to_get_one(tmp_path):
+    for name in ("python3.12", "python3", "pyenv", "uv"):
+        shim(tmp_path / "bin" / name, "exit 127")
+
+    done = find_python(tmp_path)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No Python 3.12 found" in done.stderr
+    assert "PYTHON=/path/to/python3.12" in done.stderr
+
+
+def test_the_picture_of_the_workflow_is_there_and_small():
+    content = (ROOT / "QbWorkflow.png").read_bytes()
+
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.width >= 1000
+    assert len(content) < 150_000
