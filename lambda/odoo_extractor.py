@@ -32,10 +32,11 @@ def _client(name: str) -> Any:
     return boto3.client(name)  # type: ignore[call-overload]
 
 
-def _source(settings: ExtractorSettings, notes: Notes) -> OdooSource:
+def _source(settings: ExtractorSettings, memory: Notes | None, deadline: Deadline) -> OdooSource:
     secret = Secrets(_client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
     login = {"database": secret["database"], "username": secret["username"], "secret": secret["password"]}
-    return OdooSource(Odoo(settings.odoo_api_url, **login, memory=notes), renders_pdfs=settings.renders_pdfs)
+    odoo = Odoo(settings.odoo_api_url, **login, memory=memory, deadline=deadline)
+    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -45,14 +46,17 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     settings = ExtractorSettings.from_env(os.environ)
     notes = Notes(_client("dynamodb"), settings.table)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
-    with reporting(SERVICE, settings.environment, alerts, notes) as report:
-        source = _source(settings, notes)
+    deadline = Deadline(context.get_remaining_time_in_millis)
+    # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
+    memory = None if dry_run else notes
+    with reporting(SERVICE, settings.environment, alerts, memory) as report:
+        source = _source(settings, memory, deadline)
         extraction = Extraction(
             source=source,
             table=TrackingTable(_client("dynamodb"), settings.table),
             cursors=notes,
             store=DocumentStore(_client("s3"), settings.bucket),
-            deadline=Deadline(context.get_remaining_time_in_millis),
+            deadline=deadline,
             now=utc_now(),
             dry_run=dry_run,
             failures=report.failures,

@@ -44,17 +44,18 @@ def lambda_handler(_event: Any, context: Any) -> dict[str, Any]:
     log_as_json(SERVICE)
     settings = OrderSyncSettings.from_env(os.environ)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
+    deadline = Deadline(context.get_remaining_time_in_millis)
     with reporting(SERVICE, settings.environment, alerts, _told) as report:
         # JSON-RPC always: the seed says so, and every version up to 19 speaks it.
         odoo = Odoo(
             settings.odoo_url, database=settings.odoo_database, username=settings.odoo_email, secret=_key(settings),
-            json2=False,
+            json2=False, deadline=deadline,
         )  # fmt: skip
         sync = Sync(
             orders=OdooOrders(odoo),
             table=OrderTable(_client("dynamodb"), settings.table),
             read=order,
-            deadline=Deadline(context.get_remaining_time_in_millis),
+            deadline=deadline,
             clock=utc_now,
             failures=report.failures,
         )

@@ -49,7 +49,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
-    with reporting(SERVICE, settings.environment, alerts, None) as report:
+    with reporting(SERVICE, settings.environment, alerts, notes) as report:
         round_ = Round(
             table=TrackingTable(_client("dynamodb"), settings.table),
             store=DocumentStore(_client("s3"), settings.bucket),

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import requests
+from boto3.dynamodb.types import TypeDeserializer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -94,11 +95,26 @@ class EmbeddedAws:
         self._server.server_close()
 
 
+class InProcessAws:
+    """AWS by `moto.mock_aws`, without a server: faster, for who puts no socket between."""
+
+    environ: Environ = CREDENTIALS
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+
+    def client(self, name: str) -> Any:
+        """Return a client of one service; making one costs more than a hundred calls."""
+        if name not in self._clients:
+            self._clients[name] = boto3.client(name, region_name=REGION)  # type: ignore[call-overload]
+        return self._clients[name]
+
+
 @dataclass(slots=True)
 class Deployment:
     """The pipeline's resources, and the environment of each function by its name."""
 
-    aws: EmbeddedAws
+    aws: EmbeddedAws | InProcessAws
     bucket: str
     table: str
     order_table: str
@@ -132,21 +148,11 @@ class Deployment:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all entries of the tracking table, as plain values."""
-        resource = boto3.resource(
-            "dynamodb",
-            endpoint_url=self.aws.url,
-            region_name=REGION,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",
-        )
-        found: list[dict[str, Any]] = []
-        start: dict[str, Any] = {}
-        while True:
-            page = resource.Table(self.table).scan(**start)
-            found += [dict(each) for each in page["Items"] if "#" not in str(each["entry_id"])]
-            if "LastEvaluatedKey" not in page:
-                return found
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        read = TypeDeserializer().deserialize
+        items = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        # Notes have a # in their key and are none.
+        return [item for item in items if "#" not in item["entry_id"]]
 
     def alerts(self) -> list[dict[str, str]]:
         """Return and remove the alerts that were sent, oldest first."""
@@ -163,9 +169,14 @@ class Deployment:
 
 
 def deploy(
-    aws: EmbeddedAws, *, odoo_url: str, odoo_secret: Mapping[str, Any], quickbooks_url: str, discovery_url: str,
+    aws: EmbeddedAws | InProcessAws,
+    *,
+    odoo_url: str,
+    odoo_secret: Mapping[str, Any],
+    quickbooks_url: str,
+    discovery_url: str,
     quickbooks_secret: Mapping[str, Any],
-) -> Deployment:  # fmt: skip
+) -> Deployment:
     """Make what Terraform makes, with the secrets filled in, and return it."""
     s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
     bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"

@@ -72,7 +72,7 @@ class StandInServer:
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         self.requests: list[Request] = []
         self.fault: Callable[[Request], Fault | None] = lambda _request: None
-        self._answer = answer
+        self.answer = answer
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -107,10 +107,10 @@ class StandInServer:
         fault = self.fault(request)
         response: Response | None
         if fault is None:
-            response = self._answer(request)
+            response = self.answer(request)
         else:
             if fault.takes_effect:
-                self._answer(request)
+                self.answer(request)
             if fault.delay_s:
                 time.sleep(fault.delay_s)
             response = fault.response

@@ -149,11 +149,12 @@ def built_zips() -> list[Path]:
     return zips
 
 
-def run_build(tree: Path) -> str:
+def run_build(tree: Path, *, umask: int = -1) -> str:
     """Run build.sh of a tree with this Python and return what it printed."""
     done = subprocess.run(
         ["bash", str(tree / "build.sh")],
         env={**os.environ, "PYTHON": sys.executable},
+        umask=umask,
         capture_output=True,
         text=True,
         timeout=COMMAND_TIMEOUT_S,

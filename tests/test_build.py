@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import shutil
@@ -10,7 +9,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import boto3
 import pytest
@@ -40,16 +39,9 @@ def run_in_lambda(zips, tmp_path):
     def run(handler: str, code: str, *arguments: str) -> str:
         task = tmp_path / handler
         zips[handler].extractall(task)
+        path = f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]"
         done = subprocess.run(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                "-B",
-                "-c",
-                f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]\n{code}",
-            ]
-            + list(arguments),
+            [sys.executable, "-I", "-S", "-B", "-c", f"{path}\n{code}", *arguments],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2"},
             capture_output=True,
@@ -92,12 +84,13 @@ def test_the_extractor_can_draw_and_convert_pages(run_in_lambda, tmp_path):
     said = run_in_lambda(
         "odoo_extractor",
         """
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pipeline import pages
 from pipeline.codec import loads
 from pipeline.document import Document
 document = loads(Document, Path(sys.argv[1]).read_text())
-contents = [pages.plain_page(document, ["Żółw", "株式会社"]), *(pages.image_page(Path(name).read_bytes()) for name in sys.argv[2:])]
+contents = [pages.plain_page(document, ["Żółw", "株式会社"])]
+contents += [pages.image_page(Path(name).read_bytes()) for name in sys.argv[2:]]
 pages.check(pages.merged(contents))
 print(len(contents))
 """,
@@ -128,8 +121,8 @@ def test_every_module_has_bytecode_that_python_takes_without_a_look_at_the_sourc
     names = set(zips[handler].namelist())
     modules = [name for name in names if name.endswith(".py")]
 
-    bytecode = {name: package.PurePosixPath(name) for name in modules}
-    compiled = [str(path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc") for path in bytecode.values()]
+    paths = [PurePosixPath(name) for name in modules]
+    compiled = [str(path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc") for path in paths]
 
     assert set(compiled) == {name for name in names if name.endswith(".pyc")}
     # PEP 552: the flags after the magic number; 0b01 is "hash-based, unchecked".
@@ -180,30 +173,19 @@ def test_a_zip_stays_within_its_limit(zips, handler):
 
 
 def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):
-    def build(tree: Path) -> dict[str, str]:
-        (tree / "local").mkdir(parents=True)
-        shutil.copy(ROOT / "build.sh", tree)
-        for name in ("package.py", "find_python.sh"):
-            shutil.copy(ROOT / "local" / name, tree / "local")
-        # Copied without times and, the second time, without a group's and others' rights.
-        shutil.copytree(
-            ROOT / "lambda",
-            tree / "lambda",
-            copy_function=shutil.copyfile,
-            ignore=shutil.ignore_patterns("*.zip", "*.pyc"),
-        )
-        said = run_build(tree)
-        assert [line.split("  ")[0] for line in said.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
-        return {name: hashlib.sha256((tree / f"lambda/{name}.zip").read_bytes()).hexdigest() for name in HANDLERS}
+    here, elsewhere = tmp_path / "here", tmp_path / "quite" / "elsewhere"
+    for name in ("build.sh", "local/package.py", "local/find_python.sh"):
+        write(here / name, (ROOT / name).read_text())
+    shutil.copytree(ROOT / "lambda", here / "lambda", ignore=shutil.ignore_patterns("*.zip", "__pycache__"))
+    # The second time without the files' times, and without rights for anybody else.
+    shutil.copytree(here, elsewhere, copy_function=shutil.copyfile)
 
-    first = build(tmp_path / "here")
-    mask = os.umask(0o077)
-    try:
-        second = build(tmp_path / "quite" / "elsewhere")
-    finally:
-        os.umask(mask)
+    said = run_build(here)
+    run_build(elsewhere, umask=0o077)
 
-    assert first == second
+    assert [line.split("  ")[0] for line in said.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
+    for name in HANDLERS:
+        assert (here / f"lambda/{name}.zip").read_bytes() == (elsewhere / f"lambda/{name}.zip").read_bytes()
 
 
 # -- what goes in ----------------------------------------------------------------------------------------------------

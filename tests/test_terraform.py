@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from tests import terraform_tools
 from tests.terraform_tools import ROOT, Terraform, working_copy
 

@@ -128,15 +128,17 @@ class Extraction:
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     _strikes: int = 0
+    _tried: set[tuple[str, int]] = field(default_factory=set)
 
     def pull(self, company: Company) -> None:
         """Pull what is new and changed since the company's cursor; goes on at the next run where time ran out."""
+        # First of all, because an entry without its PDF waits in the backlog and cannot be posted out of it.
+        if not self.dry_run:
+            self._finish(company)
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
             logger.warning("pulling pauses: too many documents wait to be posted", extra={"company": company.name})
             self.counts.remaining = True
             return
-        if not self.dry_run:
-            self._finish(company)
         cursor = self.cursors.cursor(self.source.database, company.name)
         if cursor.walk_began is None:
             cursor = replace(cursor, walk_began=self.now, after_id=0, seen=None)
@@ -220,11 +222,14 @@ class Extraction:
     def _fetch_pdf(self, document: Document, entry: Entry) -> bool:
         """Store the PDF of an entry; returns False when the run had better end here.
 
-        An entry whose PDF cannot be had now stays unfinished and is taken up by every later run; at its third
+        An entry whose PDF cannot be had now stays unfinished and is taken up by every later run, once; at its third
         attempt it gets a plain page, because no document is lost for want of a PDF.
         """
+        if (entry.entry_id, entry.version) in self._tried:
+            return True
         if not self.deadline.allows(PDF_ALLOWANCE_S):
             return False
+        self._tried.add((entry.entry_id, entry.version))
         plain = entry.attempts >= PDF_ATTEMPTS_MAX - 1
         try:
             pdf = self.source.pdf(document, plain=plain)

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import requests
+import urllib3
 
-from pipeline.errors import Unavailable
+from pipeline.errors import Misconfigured, PipelineError, Unavailable
 
 CONNECT_TIMEOUT_S = 5
 # Room for a PDF of 25 MB in base64 inside JSON; beyond it the function's memory would be at risk.
@@ -61,26 +62,39 @@ def send(session: requests.Session, method: str, url: str, *, who: str, timeout_
             method, url, timeout=(CONNECT_TIMEOUT_S, timeout_s), stream=True, allow_redirects=False, **arguments
         )
         with response:
-            content = bytearray()
-            for chunk in response.iter_content(64 * 1024):
-                content += chunk
-                if len(content) > ANSWER_BYTES_MAX:
-                    raise Unavailable(
-                        f"{who} sent more than {ANSWER_BYTES_MAX // 2**20} MB in one answer", code=NO_ANSWER
-                    )
-                if time.monotonic() > give_up_at:
-                    raise Unavailable(f"{who} did not finish its answer within {timeout_s:.0f} s", code=NO_ANSWER)
+            content = _content(response, who, timeout_s, give_up_at)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, bytes(content))
-    except requests.exceptions.ConnectTimeout as error:
-        raise Unavailable(f"{who} cannot be reached: no connection in {CONNECT_TIMEOUT_S} s", code=NOT_SENT) from error
-    except requests.exceptions.Timeout as error:
-        raise Unavailable(f"{who} did not answer within {timeout_s:.0f} s", code=NO_ANSWER) from error
-    except requests.exceptions.SSLError as error:
-        raise Unavailable(f"{who} cannot be reached: its certificate is not valid", code=NOT_SENT) from error
-    except requests.exceptions.ConnectionError as error:
+            return Answer(response.status_code, headers, content)
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _our_error(error, who, timeout_s) from error
+
+
+def _content(response: requests.Response, who: str, timeout_s: float, give_up_at: float) -> bytes:
+    content = bytearray()
+    # `read1` returns what has come so far; any other way to read waits until a whole chunk is there, however long its
+    # bytes take to drip.
+    while chunk := response.raw.read1(64 * 1024, decode_content=True):
+        content += chunk
+        if len(content) > ANSWER_BYTES_MAX:
+            raise Unavailable(f"{who} sent more than {ANSWER_BYTES_MAX // 2**20} MB in one answer", code=NO_ANSWER)
+        if time.monotonic() > give_up_at:
+            raise Unavailable(f"{who} did not finish its answer within {timeout_s:.0f} s", code=NO_ANSWER)
+    return bytes(content)
+
+
+def _our_error(error: Exception, who: str, timeout_s: float) -> PipelineError:
+    """Return our error for one of the HTTP libraries'; the order matters, because theirs inherit from each other."""
+    wrong = requests.exceptions
+    if isinstance(error, wrong.InvalidURL | wrong.InvalidSchema | wrong.MissingSchema):
+        return Misconfigured(f"{who}: its address is no web address like https://host.example")
+    if isinstance(error, wrong.ConnectTimeout):
+        return Unavailable(f"{who} cannot be reached: no connection in {CONNECT_TIMEOUT_S} s", code=NOT_SENT)
+    if isinstance(error, wrong.Timeout | urllib3.exceptions.ReadTimeoutError):
+        return Unavailable(f"{who} did not answer within {timeout_s:.0f} s", code=NO_ANSWER)
+    if isinstance(error, wrong.SSLError):
+        return Unavailable(f"{who} cannot be reached: its certificate is not valid", code=NOT_SENT)
+    if isinstance(error, wrong.ConnectionError):
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
-            raise Unavailable(f"{who} cannot be reached: connection refused or unknown host", code=NOT_SENT) from error
-        raise Unavailable(f"{who} closed the connection without an answer", code=NO_ANSWER) from error
-    except requests.exceptions.RequestException as error:
-        raise Unavailable(f"{who} sent an answer that breaks off or is not HTTP", code=NO_ANSWER) from error
+            return Unavailable(f"{who} cannot be reached: connection refused or unknown host", code=NOT_SENT)
+        return Unavailable(f"{who} closed the connection without an answer", code=NO_ANSWER)
+    return Unavailable(f"{who} sent an answer that breaks off or is not HTTP", code=NO_ANSWER)

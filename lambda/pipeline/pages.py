@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.document import Document, LineKind
 from pipeline.errors import InvalidDocument
@@ -15,7 +16,11 @@ from pipeline.money import plain, shown
 PAGES_MAX = 2_000
 IMAGE_PIXELS_MAX = 60_000_000
 IMAGE_SIDE_MAX = 3_000
-_PLAIN_LINES_MAX = 400
+SCAN_PAGES_MAX = 100
+# Viewers look for the header in the first kilobyte.
+_HEADER_WITHIN = 1024
+_IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP")
+_PLAIN_LINES_MAX = 300
 
 
 def check(content: bytes) -> None:
@@ -30,17 +35,23 @@ def merged(contents: Sequence[bytes]) -> bytes:
         return contents[0]
     from pypdf import PdfWriter
 
-    writer = PdfWriter()
-    for content in contents:
-        for page in _reader(content).pages:
-            writer.add_page(page)
-    return _written(writer)
+    readers = [_reader(content) for content in contents]
+    target = io.BytesIO()
+    try:
+        writer = PdfWriter()
+        for reader in readers:
+            for page in reader.pages:
+                writer.add_page(page)
+        writer.write(target)
+    except Exception as error:  # a page that is damaged inside shows only when it is copied
+        raise InvalidDocument("do not merge: one of them is damaged inside") from error
+    return target.getvalue()
 
 
 def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from pypdf import PdfReader, PasswordType  # noqa: I001
 
-    if not content.lstrip()[:5].startswith(b"%PDF"):
+    if b"%PDF-" not in content[:_HEADER_WITHIN]:
         raise InvalidDocument("is not a PDF" if content else "is empty")
     try:
         reader = PdfReader(io.BytesIO(content))
@@ -58,39 +69,51 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return reader
 
 
-def _written(writer) -> bytes:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    target = io.BytesIO()
-    writer.write(target)
-    return target.getvalue()
-
-
 def image_page(content: bytes) -> bytes:
-    """Return a one-page PDF of a JPEG, PNG, GIF, TIFF or WebP image, upright, at most 3,000 pixels a side.
+    """Return a PDF of a JPEG, PNG, GIF, TIFF or WebP image, upright, at most 3,000 pixels a side.
 
-    Raises InvalidDocument for anything that is not such an image or is larger than 60 megapixels.
+    A scan of several pages (TIFF) keeps them all. Raises InvalidDocument for anything that is not such an image, is
+    larger than 60 megapixels, or has more than 100 pages.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            if opened.width * opened.height > IMAGE_PIXELS_MAX:
-                raise InvalidDocument(f"is an image of {opened.width} by {opened.height} pixels, too large to convert")
-            upright = ImageOps.exif_transpose(opened)
-            if upright.mode in ("RGBA", "LA", "P", "PA"):
-                # Transparent parts would come out black.
-                see_through = upright.convert("RGBA")
-                image = Image.new("RGB", see_through.size, "white")
-                image.paste(see_through, mask=see_through.getchannel("A"))
-            else:
-                image = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-            image.thumbnail((IMAGE_SIDE_MAX, IMAGE_SIDE_MAX))
+        # Only these formats: others would hand the file to a program such as Ghostscript.
+        with Image.open(io.BytesIO(content), formats=_IMAGE_FORMATS) as opened:
+            count = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
+            if count > SCAN_PAGES_MAX:
+                raise InvalidDocument(f"is a scan of {count} pages, too many to convert")
+            found = []
+            for number in range(count):
+                if number:
+                    opened.seek(number)
+                if opened.width * opened.height > IMAGE_PIXELS_MAX:
+                    raise InvalidDocument(
+                        f"is an image of {opened.width} by {opened.height} pixels, too large to convert"
+                    )
+                found.append(_upright(opened))
             target = io.BytesIO()
-            image.save(target, "PDF", resolution=150.0)
+            found[0].save(target, "PDF", resolution=150.0, save_all=True, append_images=found[1:])
             return target.getvalue()
     except InvalidDocument:
         raise
     except Exception as error:  # Pillow raises whatever a broken file leads it to
         raise InvalidDocument("is not a readable image") from error
+
+
+def _upright(opened: Any) -> Any:
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(opened)
+    if upright.mode in ("RGBA", "LA", "P", "PA"):
+        # Transparent parts would come out black.
+        see_through = upright.convert("RGBA")
+        image = Image.new("RGB", see_through.size, "white")
+        image.paste(see_through, mask=see_through.getchannel("A"))
+    else:
+        image = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+    image.thumbnail((IMAGE_SIDE_MAX, IMAGE_SIDE_MAX))
+    return image
 
 
 def plain_page(document: Document, notes: Sequence[str]) -> bytes:
@@ -106,10 +129,11 @@ def plain_page(document: Document, notes: Sequence[str]) -> bytes:
     target = io.BytesIO()
     # `invariant` leaves out the time of day, so that the same document makes the same bytes.
     canvas = Canvas(target, pagesize=A4, invariant=1)
-    canvas.setTitle(f"{document.document_type.noun} {document.number}")
+    canvas.setTitle(_drawable(f"{document.document_type.noun} {document.number}"))
     top = A4[1] - 60
     y = top
-    for text, size in _plain_text(document, notes)[:_PLAIN_LINES_MAX]:
+    for given, size in _plain_text(document, notes):
+        text = _drawable(given)
         if y < 60:
             canvas.showPage()
             y = top
@@ -118,6 +142,11 @@ def plain_page(document: Document, notes: Sequence[str]) -> bytes:
         y -= size + 6
     canvas.save()
     return target.getvalue()
+
+
+def _drawable(text: str) -> str:
+    # Half a surrogate pair is no character, in no font.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_latin(text: str) -> bool:
@@ -142,13 +171,15 @@ def _plain_text(document: Document, notes: Sequence[str]) -> list[tuple[str, int
     lines = [(f"{document.document_type.noun.capitalize()} {document.number}", 16), ("", 10)]
     lines += [(f"{name}: {value}", 10) for name, value in facts if value]
     lines.append(("", 10))
-    for line in document.lines:
+    for line in document.lines[:_PLAIN_LINES_MAX]:
         description = " ".join(line.description.split())[:70]
         if line.kind is LineKind.ITEM:
             quantity = f"{plain(line.quantity)} x {plain(line.unit_price)}"
             lines.append((f"{description}   {quantity}   {shown(line.amount, currency)}", 9))
         elif description:
             lines.append((description, 9))
+    if len(document.lines) > _PLAIN_LINES_MAX:
+        lines.append((f"... and {len(document.lines) - _PLAIN_LINES_MAX} more lines", 9))
     lines += [
         ("", 10),
         (f"Untaxed {shown(document.untaxed, currency)}", 10),

@@ -264,7 +264,11 @@ class _Shift:
         if wanted:
             found = [entry for entry in map(table.entry, wanted) if entry and entry.company == self._shift.company]
             # A person need not wait for a later attempt, but a write whose outcome is open must settle for everybody.
-            yield from (each for each in found if each.is_due(now) or (each.is_open and each.step is None))
+            yield from (
+                each
+                for each in found
+                if each.is_due(now) or (each.step is None and each.is_ready and each.status in _OPEN)
+            )
             return
         seen = set()
         for listed in table.due(self._shift.company, now):

@@ -57,19 +57,26 @@ class Sync:
         try:
             order = self.read(row)
         except InvalidDocument as error:
-            return self._failed(row, OrderStatus.INVALID_RECORD, str(error))
+            return self._failed(row, OrderStatus.INVALID_RECORD, str(error), synced_at)
         if not self.deadline.allows(WRITE_ALLOWANCE_S):
-            return self._failed(row, OrderStatus.DYNAMO_ERROR, "Time ran out before it could be written.")
+            return self._failed(row, OrderStatus.DYNAMO_ERROR, "Time ran out before it could be written.", synced_at)
         try:
             self.table.put(order, synced_at)
         except PipelineError as error:
-            return self._failed(row, OrderStatus.DYNAMO_ERROR, str(error))
+            return self._failed(row, OrderStatus.DYNAMO_ERROR, str(error), synced_at)
         record = {name: str(value) if isinstance(value, Decimal) else value for name, value in order.record().items()}
         return {**record, "sync_status": OrderStatus.SUCCESS.value, "synced_at": synced_at.isoformat()}
 
-    def _failed(self, row: Mapping[str, Any], status: OrderStatus, message: str) -> dict[str, Any]:
-        name, identity = str(row.get("name") or ""), str(row.get("id") or "")
+    def _failed(self, row: Any, status: OrderStatus, message: str, tried_at: datetime) -> dict[str, Any]:
+        known = row if isinstance(row, Mapping) else {}
+        name, identity = str(known.get("name") or ""), str(known.get("id") or "")
         title = f"order {name or '(no name)'} (sale.order {identity or '?'})"
         logger.warning("order not copied", extra={"order": title, "sync_status": status.value, "reason": message})
         self.failures.append(Failure("sale orders", status.value, title, message))
-        return {"order_name": name, "order_id": identity, "sync_status": status.value, "error": message}
+        return {
+            "order_name": name,
+            "order_id": identity,
+            "sync_status": status.value,
+            "synced_at": tried_at.isoformat(),
+            "error": message,
+        }

@@ -188,6 +188,7 @@ def test_what_is_no_readable_image_is_refused(content):
 
 def test_an_image_is_never_handed_to_another_program(monkeypatch):
     postscript = image("RGB", form="EPS")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
     monkeypatch.setattr("subprocess.Popen", lambda *_a, **_k: pytest.fail("a program was started"))
 
     with pytest.raises(InvalidDocument, match="is not a readable image"):

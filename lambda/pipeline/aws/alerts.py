@@ -42,7 +42,8 @@ class Alerts:
 
     def _by_mail(self, alert: Alert) -> bool:
         # SNS takes a subject of printable ASCII only, and refuses the whole message otherwise.
-        subject = " ".join(alert.subject.split()).encode("ascii", "replace").decode()[:SUBJECT_LENGTH_MAX]
+        plain = " ".join(alert.subject.split()).encode("ascii", "replace").decode()
+        subject = "".join(letter if letter.isprintable() else "?" for letter in plain)[:SUBJECT_LENGTH_MAX]
         text = alert.text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
         try:
             self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)

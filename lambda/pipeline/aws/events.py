@@ -28,7 +28,7 @@ def is_from_s3(event: Any) -> bool:
         return False
     return event.get("Event") == "s3:TestEvent" or (
         isinstance(event.get("Records"), list)
-        and all(isinstance(record, Mapping) and "s3" in record for record in event["Records"])
+        and all(isinstance(record, Mapping) and isinstance(record.get("s3"), Mapping) for record in event["Records"])
     )
 
 
@@ -36,7 +36,8 @@ def _entry_ids(event: Mapping[str, Any]) -> list[str]:
     """Return the entries whose PDFs an S3 event names; keys outside `pending/` are none of ours and left out."""
     found = []
     for record in event.get("Records", []):
-        key = unquote_plus(str(record["s3"].get("object", {}).get("key", "")))
+        stored = record["s3"].get("object")
+        key = unquote_plus(str(stored.get("key", ""))) if isinstance(stored, Mapping) else ""
         entry_id = entry_id_of_pending(key)
         if entry_id:
             found.append(entry_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from pipeline.alert import Failure, alerts_for
@@ -72,7 +72,19 @@ def _tell(service: str, environment: str, alerts: Alerts, memory: Memory | None,
         key = f"alerted#{service}"
         general = sorted({f"{failure.company}: {failure.code}" for failure in report.failures if not failure.title})
         told = "; ".join(general)
-        if told != (memory.value(key) or ""):
+        if told != _remembered(memory, key):
             fresh += [failure for failure in report.failures if not failure.title]
-            memory.keep(key, told)
+            _remember(memory, key, told)
     report.undelivered = alerts.send(alerts_for(fresh, environment=environment))
+
+
+def _remembered(memory: Memory, key: str) -> str | None:
+    try:
+        return memory.value(key) or ""
+    except PipelineError:
+        return None  # better told twice than never
+
+
+def _remember(memory: Memory, key: str, told: str) -> None:
+    with suppress(PipelineError):
+        memory.keep(key, told)

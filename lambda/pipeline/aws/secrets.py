@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 type Secret = dict[str, Any]
 
 CURRENT = "AWSCURRENT"
+PROPOSED = "PROPOSED"
 CHANGES_TRIED_MAX = 10
 
 
@@ -46,10 +46,9 @@ class Secrets:
 
     def _replace(self, arn: str, version: str, text: str) -> bool:
         try:
-            # A stage of its own, so that the value is stored, but not yet current.
-            stored = self._client.put_secret_value(
-                SecretId=arn, SecretString=text, VersionStages=[f"PROPOSED-{uuid.uuid4()}"]
-            )
+            # Stored, but not yet current. One stage for all, moved from version to version: a secret has at most
+            # twenty, and this happens every hour.
+            stored = self._client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=[PROPOSED])
             self._client.update_secret_version_stage(
                 SecretId=arn,
                 VersionStage=CURRENT,

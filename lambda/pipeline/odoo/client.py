@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
+from pipeline.deadline import Deadline
 from pipeline.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.http import Answer, new_session, send
 
@@ -15,6 +17,9 @@ RENDER_TIMEOUT_S = 120.0
 # Reads are repeated: a worker that Odoo recycles closes the connection, and the next call works at once.
 TRIES = 3
 JSON2_SINCE = 19
+# Kept back of the function's own time, so that it ends with our words and not with Lambda's.
+RESERVE_S = 5.0
+_NOT_NOW = (429, 502, 503, 504)
 ROWS_MAX = 10_000
 
 _ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
@@ -62,8 +67,10 @@ class Odoo:
         secret: str,
         memory: ConnectionMemory | None = None,
         json2: bool = True,
+        deadline: Deadline | None = None,
     ) -> None:
         self._json2_allowed = json2
+        self._deadline = deadline
         self.url = url.rstrip("/")
         self.database = database
         self._username = username
@@ -77,9 +84,20 @@ class Odoo:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def search_read(
-        self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int], limit: int, order: str
+        self,
+        model: str,
+        domain: Domain,
+        fields: Sequence[str],
+        *,
+        companies: Sequence[int],
+        limit: int,
+        order: str,
+        checked: bool = True,
     ) -> list[Row]:
-        """Return at most `limit` rows of the given companies with the given fields, in the given order."""
+        """Return at most `limit` rows of the given companies with the given fields, in the given order.
+
+        With `checked` every row is a record with an id; without it that is the caller's to find out, row by row.
+        """
         rows = self.call(
             model,
             "search_read",
@@ -89,7 +107,7 @@ class Odoo:
             order=order,
             context=_context(companies),
         )
-        return _rows(rows, model)
+        return _rows(rows, model, checked=checked)
 
     def search_all(self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
         """Return all rows, ten thousand to a call, in the order of their ids."""
@@ -106,7 +124,7 @@ class Odoo:
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
         """Return the rows of the given ids; ids that no longer exist are simply absent."""
         rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
-        return _rows(rows, model)
+        return _rows(rows, model, checked=True)
 
     def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
         """Create one row and return its id."""
@@ -145,11 +163,14 @@ class Odoo:
     def connection(self) -> Connection:
         """What probing found out; probes at the first call only, and keeps the finding in the memory."""
         if self._connection is None:
-            kept = self._memory.connection(self._key) if self._memory else None
-            self._connection = Connection(**kept) if kept else self._probe()
-            if kept is None and self._memory:
-                self._memory.keep_connection(self._key, asdict(self._connection))
+            self._connection = self._kept() or self._probe()
         return self._connection
+
+    def _kept(self) -> Connection | None:
+        kept = self._memory.connection(self._key) if self._memory else None
+        known = {each.name for each in fields(Connection)}
+        # What another release of this code kept in another shape is found out anew.
+        return Connection(**kept) if kept and set(kept) == known else None
 
     @property
     def _key(self) -> str:
@@ -162,9 +183,15 @@ class Odoo:
             self._memory.forget_connection(self._key)
 
     def _probe(self) -> Connection:
-        found = self._repeat(lambda: self._jsonrpc("common", "version", []))
-        version = int(str(found["server_serie"]).split(".")[0].rpartition("-")[2])
-        if self._json2_allowed and version >= JSON2_SINCE:
+        found = self._find_out()
+        if self._memory:
+            self._memory.keep_connection(self._key, asdict(found))
+        return found
+
+    def _find_out(self) -> Connection:
+        version = _version(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
+        # Only what can be an API key may go into a header; a password may hold anything.
+        if self._json2_allowed and version >= JSON2_SINCE and self._secret.isascii() and self._secret.isprintable():
             try:
                 self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
             except Unauthorized:
@@ -174,13 +201,15 @@ class Odoo:
         uid = self._repeat(
             lambda: self._jsonrpc("common", "authenticate", [self.database, self._username, self._secret, {}])
         )
-        if not uid:
+        if uid is None:
+            raise Unavailable(f"Odoo at {self.url} answered the login without a result")
+        if type(uid) is not int or uid <= 0:
             raise Unauthorized(
                 f"Odoo at {self.url} does not let the user '{self._username}' into the database '{self.database}': "
                 "check username and password (or API key) in the Odoo secret.",
                 code="login_refused",
             )
-        return Connection(version, int(uid), "jsonrpc", has_api_key=not self._sign_in())
+        return Connection(version, uid, "jsonrpc", has_api_key=not self._sign_in())
 
     def _sign_in(self) -> bool:
         """Open a web session, which rendering by address needs. Odoo opens none for an API key."""
@@ -189,7 +218,9 @@ class Odoo:
             "params": {"db": self.database, "login": self._username, "password": self._secret},
         }
         answer = self._post("/web/session/authenticate", body)
-        self._signed_in = answer.status == 200 and not answer.is_html and "error" not in _parsed(answer, self.url)
+        self._signed_in = (
+            answer.status == 200 and not answer.is_html and bool(_mapping(_parsed(answer, self.url)).get("result"))
+        )
         return self._signed_in
 
     def page(self, path: str) -> Answer:
@@ -210,21 +241,23 @@ class Odoo:
             try:
                 return attempt()
             except Unavailable:
-                if tried == TRIES - 1:
+                wait_s = 0.5 * 4**tried
+                if tried == TRIES - 1 or (self._deadline and not self._deadline.allows(2 * RESERVE_S + wait_s)):
                     raise
-                time.sleep(0.5 * 4**tried)
+                time.sleep(wait_s)
         raise AssertionError("unreachable")
 
     def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
         params = {"service": service, "method": method, "args": arguments}
         answer = self._post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
-        if answer.is_html or answer.status >= 400:
+        if answer.is_html or answer.status != 200:
             raise self._no_odoo(answer)
         envelope = _parsed(answer, self.url)
         if not isinstance(envelope, dict):
             raise Unavailable(f"Odoo at {self.url} answered with JSON that is not JSON-RPC")
-        if "error" in envelope:
-            data = envelope["error"].get("data") or {}
+        if envelope.get("error"):
+            error = _mapping(envelope["error"])
+            data = _mapping(error.get("data")) or error
             raise self._complaint(str(data.get("name", "")), str(data.get("message", "")))
         # A method that returns nothing is answered without a result key at all (18).
         return envelope.get("result")
@@ -232,12 +265,12 @@ class Odoo:
     def _json2(self, path: str, body: dict[str, Any]) -> Any:
         headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
         answer = self._post(f"/json/2/{path}", body, headers)
-        if answer.is_html:
+        if answer.is_html or answer.status in _NOT_NOW:
             raise self._no_odoo(answer)
         value = _parsed(answer, self.url)
         if answer.status == 200:
             return value
-        name, message = (value.get("name", ""), value.get("message", "")) if isinstance(value, dict) else ("", "")
+        name, message = _mapping(value).get("name", ""), _mapping(value).get("message", "")
         if answer.status == 401:
             name = "odoo.exceptions.AccessDenied"
         raise self._complaint(str(name), str(message))
@@ -247,11 +280,14 @@ class Odoo:
 
     def _send(self, method: str, path: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer:
         self.calls += 1
+        if self._deadline:
+            timeout_s = min(timeout_s, max(1.0, self._deadline.remaining_s - RESERVE_S))
         return send(self._session, method, self.url + path, who=f"Odoo at {self.url}", timeout_s=timeout_s, **arguments)
 
     def _no_odoo(self, answer: Answer) -> Unavailable:
+        what = "a web page" if answer.is_html else "nothing it can use"
         return Unavailable(
-            f"Odoo at {self.url} answered HTTP {answer.status} with a web page in place of data: it is overloaded, "
+            f"Odoo at {self.url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
             "restarting or being updated, or odoo_api_url names something else."
         )
 
@@ -283,17 +319,28 @@ def _context(companies: Sequence[int]) -> dict[str, Any]:
     return {"allowed_company_ids": list(companies), "active_test": False, "lang": "en_US", "tz": "UTC"}
 
 
-def _rows(rows: Any, model: str) -> list[Row]:
+def _rows(rows: Any, model: str, *, checked: bool) -> list[Row]:
     if not isinstance(rows, list):
         raise Unavailable(f"Odoo answered the read of {model} without a result")
+    if checked and not all(isinstance(row, dict) and type(row.get("id")) is int for row in rows):
+        raise Unavailable(f"Odoo answered the read of {model} with something that is no list of records")
     return rows
+
+
+def _version(found: Any, url: str) -> int:
+    """Return the main version: 18 of `18.0`, and of `saas~18.2` as Odoo Online says."""
+    number = re.search(r"\d+", str(_mapping(found).get("server_serie", "")))
+    if number is None:
+        raise Unavailable(f"Odoo at {url} does not say its version: does odoo_api_url name an Odoo?")
+    return int(number[0])
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _parsed(answer: Answer, url: str) -> Any:
     try:
-        value = answer.json()
-    except ValueError as error:
+        return answer.json()
+    except (ValueError, RecursionError) as error:
         raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error
-    if isinstance(value, dict) or answer.status == 200:
-        return value
-    return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ def document(
     """
     try:
         return _document(move, sorted(lines, key=_line_order), attachments, lookups, database, base_url)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
         raise InvalidDocument(
             f"{_text(move.get('name')) or 'a document'} (account.move {move.get('id')}) cannot be read: "
             f"{type(error).__name__} at {error}. Open it in Odoo and look for what is missing.",
@@ -129,8 +130,8 @@ def _document(
     move: Row, lines: Sequence[Row], attachments: Iterable[Row], lookups: Lookups, database: str, base_url: str
 ) -> Document:
     document_type = TYPES[move["move_type"]]
-    own_company = lookups.companies[_id(move["company_id"])]
-    currency = lookups.currencies[_id(move["currency_id"])]
+    own_company = _row(lookups.companies, _id(move["company_id"]), "company", "res.company")
+    currency = _row(lookups.currencies, _id(move["currency_id"]), "currency", "res.currency")
     places = int(currency["decimal_places"])
     sign = -1 if document_type in _CREDITED else 1
     total = rounded(decimal(move["amount_total"]), places)
@@ -183,6 +184,17 @@ _KINDS = {
 }
 
 
+_ACCOUNT = ("account", "account.account")
+_TAX = ("tax", "account.tax")
+
+
+def _row[T](known: Mapping[int, T], row_id: int, what: str, model: str) -> T:
+    """Return a row that must be there; one that is not was hidden from the Odoo user, or is unreadable itself."""
+    if row_id not in known:
+        raise InvalidDocument(f"its {what} cannot be read ({model} {row_id})")
+    return known[row_id]
+
+
 def _line(row: Row, lookups: Lookups, places: int, sign: int) -> Line:
     kind = _KINDS[row["display_type"]]
     description = _text(row["name"])
@@ -199,9 +211,9 @@ def _line(row: Row, lookups: Lookups, places: int, sign: int) -> Line:
         quantity=decimal(row["quantity"]) if is_product else Decimal(1),
         unit_price=decimal(row["price_unit"]) if is_product else amount,
         discount_percentage=decimal(row["discount"] or 0),
-        account=lookups.accounts[_id(row["account_id"])] if row["account_id"] else None,
+        account=_row(lookups.accounts, _id(row["account_id"]), *_ACCOUNT) if row["account_id"] else None,
         product=lookups.products.get(_id(row["product_id"])),
-        taxes=tuple(lookups.taxes[tax_id] for tax_id in row["tax_ids"]),
+        taxes=tuple(_row(lookups.taxes, tax_id, *_TAX) for tax_id in row["tax_ids"]),
         shares=_shares(row["analytic_distribution"], lookups),
     )
 
@@ -220,9 +232,10 @@ def _tax_amounts(
             amounts[key] += sign * decimal(row["amount_currency"])
     found = []
     for (tax_id, account_id), amount in amounts.items():
-        own = lookups.taxes[tax_id]
+        own = _row(lookups.taxes, tax_id, *_TAX)
         base = sum((line.amount for line in items if own in line.taxes), ZERO)
-        found.append(TaxAmount(own, rounded(base, places), rounded(amount, places), lookups.accounts[account_id]))
+        account_ = _row(lookups.accounts, account_id, *_ACCOUNT)
+        found.append(TaxAmount(own, rounded(base, places), rounded(amount, places), account_))
     return tuple(found)
 
 
@@ -239,7 +252,7 @@ def _party(move: Row, lookups: Lookups) -> Party:
     owner_id = _id(move["commercial_partner_id"]) or contact_id
     if not owner_id:
         raise InvalidDocument("it has no customer or vendor")
-    owner = lookups.partners[owner_id]
+    owner = _row(lookups.partners, owner_id, "customer or vendor", "res.partner")
     contact = lookups.partners.get(contact_id, owner)
     name = _text(owner["name"]) or _text(owner["display_name"])
     if not name.strip():
@@ -348,17 +361,25 @@ class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.parts: list[str] = []
+        self._hidden = 0
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+        if not self._hidden:
+            # A line break in the source is a space to a reader.
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self._hidden += tag in _HIDDEN_TAGS
+        if tag == "br":
+            self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
+        self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
         if tag in ("p", "div", "li", "tr"):
             self.parts.append("\n")
 
-    def handle_startendtag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        if tag == "br":
-            self.parts.append("\n")
+
+_HIDDEN_TAGS = ("style", "script")
 
 
 def plain_text(html: str) -> str:
@@ -366,5 +387,5 @@ def plain_text(html: str) -> str:
     reader = _Text()
     reader.feed(html)
     reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
     return "\n".join(line for line in lines if line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline.errors import InvalidDocument
@@ -15,6 +16,9 @@ ORDER_FIELDS = (
     *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),
     *("client_order_ref", "invoice_status", "amount_untaxed", "amount_tax", "amount_total"),
 )
+# What every table can keep exactly: 38 significant digits, and far from the ends of its range.
+DIGITS_MAX = 38
+EXPONENT_MAX = 100
 
 
 class OdooOrders:
@@ -27,7 +31,13 @@ class OdooOrders:
         """Return the rows of the newest orders of every company, highest id first."""
         return list(
             self._odoo.search_read(
-                "sale.order", [], ORDER_FIELDS, companies=self._companies(), limit=limit, order="id desc"
+                "sale.order",
+                [],
+                ORDER_FIELDS,
+                companies=self._companies(),
+                limit=limit,
+                order="id desc",
+                checked=False,  # one order that is no record must not keep the others
             )
         )
 
@@ -38,6 +48,8 @@ class OdooOrders:
 
 def order(row: Mapping[str, Any]) -> Order:
     """Return the order of a row; raises InvalidDocument naming the field that is missing or has the wrong shape."""
+    if not isinstance(row, Mapping):
+        raise InvalidDocument("the order is no record")
     partner_id, partner_name = _pair(row, "partner_id")
     company_id, company_name = _pair(row, "company_id")
     name = _text(row, "name").strip()
@@ -89,11 +101,15 @@ def _pair(row: Mapping[str, Any], name: str) -> tuple[str, str]:
     return str(value[0]), str(value[1] or "")
 
 
-def _amount(row: Mapping[str, Any], name: str) -> Any:
+def _amount(row: Mapping[str, Any], name: str) -> Decimal:
     try:
-        return decimal(row.get(name))
+        number = decimal(row.get(name))
     except InvalidDocument as error:
         raise InvalidDocument(f"{name} is missing or no number") from error
+    _, digits, exponent = number.as_tuple()
+    if len(digits) > DIGITS_MAX or abs(int(exponent)) > EXPONENT_MAX:
+        raise InvalidDocument(f"{name} is no amount of money: it has too many digits")
+    return number
 
 
 def _instant(row: Mapping[str, Any], name: str) -> str:

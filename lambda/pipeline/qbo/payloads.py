@@ -25,7 +25,8 @@ NOTE_LENGTH_MAX = 4_000
 MEMO_LENGTH_MAX = 1_000
 DESCRIPTION_LENGTH_MAX = 4_000
 TAXABLE_SALES_LINES_MAX = 750
-UNIT_PRICE_DECIMALS_MAX = 5
+# How many decimals QuickBooks keeps of a price or a quantity is not documented: five are seen to pass.
+FACTOR_DECIMALS_MAX = 5
 TAXABLE, NOT_TAXABLE = "TAX", "NON"
 
 
@@ -59,6 +60,7 @@ def payload(document: Document, references: Resolver) -> Json:
     _check(document, realm)
     is_sale = document.document_type.is_sale
     lines = _sales_lines(document, references) if is_sale else _purchase_lines(document, references)
+    tax = _tax_detail(document, references)
     # The party last: it may create a name, and a document that fails before leaves none behind.
     body: Json = {
         "CustomerRef" if is_sale else "VendorRef": {"value": references.party(document)},
@@ -75,7 +77,6 @@ def payload(document: Document, references: Resolver) -> Json:
         body["CurrencyRef"] = {"value": document.currency}
         if document.currency != realm.home_currency:
             body["ExchangeRate"] = document.exchange_rate
-    tax = _tax_detail(document, references)
     if tax is not None:
         body["TxnTaxDetail"] = tax
     if not realm.is_us:
@@ -135,6 +136,13 @@ def _check(document: Document, realm: Realm) -> None:
             "Turn it into a credit note in Odoo.",
             code="below_zero",
         )
+    amounts = (*(line.amount for line in document.lines), *(tax.amount for tax in document.taxes), document.total)
+    if any(rounded(amount) != amount for amount in amounts):
+        raise InvalidDocument(
+            f"it is in {document.currency} with {document.decimal_places} decimals, and QuickBooks keeps two. Book it "
+            "by hand.",
+            code="too_many_decimals",
+        )
     if not any(line.kind is LineKind.ITEM for line in document.lines):
         raise InvalidDocument("it has no line with an amount.", code="no_lines")
 
@@ -182,17 +190,21 @@ def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
     QuickBooks refuses any other (6070). Odoo's own price is without discount and may include tax, so a price per unit
     is worked out from the amount; a line for which none fits is sent by its amount alone, which needs no product.
     """
-    if line.quantity <= 0:
+    if line.quantity <= 0 or _decimals(line.quantity) > FACTOR_DECIMALS_MAX:
         return None
     candidates = [] if line.discount_percentage else [line.unit_price]
     candidates += [
         (line.amount / line.quantity).quantize(Decimal(1).scaleb(-places))
-        for places in range(2, UNIT_PRICE_DECIMALS_MAX + 1)
+        for places in range(2, FACTOR_DECIMALS_MAX + 1)
     ]
     for price in candidates:
-        if rounded(price * line.quantity) == rounded(line.amount):
+        if _decimals(price) <= FACTOR_DECIMALS_MAX and rounded(price * line.quantity) == rounded(line.amount):
             return line.quantity, price
     return None
+
+
+def _decimals(value: Decimal) -> int:
+    return max(0, -int(value.normalize().as_tuple().exponent))
 
 
 def _description(line: Line, *, is_priced: bool) -> str:
@@ -278,21 +290,29 @@ def _tax_detail(document: Document, references: Resolver) -> Json | None:
                 code="sales_tax_off",
             )
         return {"TotalTax": document.tax} if taxable else None
-    lines = []
+    # One line per rate of QuickBooks, which may stand for several taxes of Odoo, each booked to several accounts.
+    codes: dict[str, TaxCode] = {}
+    amounts: dict[str, Decimal] = {}
+    bases: dict[str, dict[Tax, Decimal]] = {}
     for each in document.taxes:
         code = references.tax_code(each.tax, is_sale=is_sale)
-        lines.append(
-            {
-                "DetailType": "TaxLineDetail",
-                "Amount": each.amount,
-                "TaxLineDetail": {
-                    "TaxRateRef": {"value": code.rate_identity},
-                    "PercentBased": True,
-                    "TaxPercent": code.rate,
-                    "NetAmountTaxable": each.base,
-                },
-            }
-        )
+        rate = code.rate_identity
+        codes[rate] = code
+        amounts[rate] = amounts.get(rate, ZERO) + each.amount
+        bases.setdefault(rate, {})[each.tax] = each.base
+    lines = [
+        {
+            "DetailType": "TaxLineDetail",
+            "Amount": amounts[rate],
+            "TaxLineDetail": {
+                "TaxRateRef": {"value": rate},
+                "PercentBased": True,
+                "TaxPercent": code.rate,
+                "NetAmountTaxable": sum(bases[rate].values(), ZERO),
+            },
+        }
+        for rate, code in codes.items()
+    ]
     return {"TotalTax": document.tax, "TaxLine": lines} if lines else None
 
 

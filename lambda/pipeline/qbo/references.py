@@ -19,7 +19,7 @@ from typing import Protocol
 
 from pipeline.codec import dumps, loads
 from pipeline.document import Account, Document, Party, Tax
-from pipeline.errors import Rejected, Unmapped
+from pipeline.errors import Rejected, Unavailable, Unmapped
 from pipeline.money import ZERO, decimal, plain
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
@@ -29,6 +29,8 @@ KEPT_S = 6 * 3600
 NAME_LENGTH_MAX = 500
 ITEM_NAME_LENGTH_MAX = 100
 NAME_TRIES = 4
+# An item of DynamoDB holds 400 KB; longer lists are read anew at every shift.
+KEPT_BYTES_MAX = 350_000
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
 
@@ -140,16 +142,23 @@ class References:
     def _current(self, *, older_than: _Lists | None = None) -> _Lists:
         with self._reading:
             if self._lists is None:
-                kept = self._memory.value(self._lists_key)
-                if kept:
-                    self._lists = loads(_Lists, kept)
+                self._lists = self._kept_lists()
             stale = self._lists is None or self._clock() > self._lists.read_at + KEPT_S
             # Lists read within this very minute are as new as they get: many misses are one reading.
             missed = self._lists is not None and self._lists is older_than and self._clock() > self._lists.read_at + 60
             if self._lists is None or stale or missed:
                 self._lists = self._read()
-                self._memory.keep(self._lists_key, dumps(self._lists))
+                text = dumps(self._lists)
+                if len(text.encode()) <= KEPT_BYTES_MAX:
+                    self._memory.keep(self._lists_key, text)
             return self._lists
+
+    def _kept_lists(self) -> _Lists | None:
+        kept = self._memory.value(self._lists_key)
+        try:
+            return loads(_Lists, kept) if kept else None
+        except ValueError:
+            return None  # kept by another version of this code
 
     @property
     def _lists_key(self) -> str:
@@ -286,11 +295,11 @@ class References:
             try:
                 return self._client.write(entity, body, request_id=request_id)
             except Refused as error:
-                # Also when a person is working in the books at this moment.
-                if ONE_NAME_AT_A_TIME not in error.fault.detail or tried == NAME_TRIES - 1:
+                if ONE_NAME_AT_A_TIME not in error.fault.detail:
                     raise
                 time.sleep(0.5 * 2**tried)
-        raise AssertionError("unreachable")
+        # A person is working in the books: nothing is wrong with the document.
+        raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
 
     def _may_adopt(self, entity: str, identity: str, currency: str) -> bool:
         rows = self._client.query(entity, f"Id = {quoted(identity)} and Active in (true, false)")

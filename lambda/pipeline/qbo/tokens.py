@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -80,12 +81,16 @@ class IntuitIssuer:
             client = BoundedClient(client_id, client_secret, "", self._discovery_url)
             client.refresh(refresh_token)
         except AuthClientError as error:
-            if error.status_code >= 500 or error.status_code == 429:
+            # The body says what it is, not the status. What has no reason is not about the token: an outage, a proxy.
+            reason = "" if error.status_code >= 500 else _reason(error.content)
+            if not reason:
                 raise Unavailable(f"Intuit's token endpoint answered HTTP {error.status_code}") from None
-            raise TokenRefused(_reason(error.content)) from None
-        except (requests.RequestException, ValueError, KeyError) as error:
+            raise TokenRefused(reason) from None
+        except (requests.RequestException, ValueError, LookupError, TypeError) as error:
             # The foreign error may quote the request, and with it the token.
             raise Unavailable(f"Intuit's token endpoint did not answer ({type(error).__name__})") from None
+        if not client.access_token or not client.refresh_token or not client.expires_in:
+            raise Unavailable("Intuit's token endpoint answered without tokens")
         return Issued(
             access_token=client.access_token,
             expires_in_s=int(client.expires_in),
@@ -96,10 +101,12 @@ class IntuitIssuer:
 
 def _reason(content: Any) -> str:
     text = content.decode(errors="replace") if isinstance(content, bytes) else str(content)
-    for reason in ("invalid_grant", "invalid_client", "invalid_request", "unsupported_grant_type"):
-        if reason in text:
-            return reason
-    return "refused"
+    reasons = ("invalid_grant", "invalid_client", "invalid_request", "unsupported_grant_type")
+    return next((reason for reason in reasons if reason in text), "")
+
+
+def _mark(refresh_token: str) -> str:
+    return hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
 
 
 class Tokens:
@@ -131,20 +138,11 @@ class Tokens:
 
     def _renew(self, refused: str) -> None:
         secret = self._store.read(self._arn, REQUIRED_KEYS)
-        kept = (secret.get("access_tokens") or {}).get(self._company) or {}
-        if kept.get("value") not in (None, "", refused) and self._clock() < kept.get("expires_at", 0) - EARLY_S:
-            self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
+        if self._use_kept(secret, refused):
             return
-        issued = self._issue(secret)
-        now = self._clock()
-        self._keep(issued, now)
-        self._use(issued.access_token, now + issued.expires_in_s, now + issued.refresh_expires_in_s)
-        logger.info("access token renewed", extra={"company": self._company})
-
-    def _issue(self, secret: Mapping[str, Any]) -> Issued:
         refresh_token = self._refresh_token(secret)
         try:
-            return self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
+            self._refresh(secret, refresh_token)
         except TokenRefused as refusal:
             if refusal.reason == "invalid_client":
                 raise Disconnected(
@@ -152,15 +150,40 @@ class Tokens:
                     "from the app's keys; reconnecting does not help.",
                     code="invalid_client",
                 ) from None
-            # Another may have refreshed between our reading and asking: what is stored now decides.
+            # Another may have refreshed between our reading and asking: what is stored now decides. Within a day
+            # Intuit gives the same refresh token back, so it is the access token that shows it.
             again = self._store.read(self._arn, REQUIRED_KEYS)
+            if self._use_kept(again, refused):
+                return
             changed = self._refresh_token(again)
             if changed == refresh_token:
                 raise self._disconnected(refusal.reason) from None
-        try:
-            return self._issuer.issue(again["client_id"], again["client_secret"], changed)
-        except TokenRefused as refusal:
-            raise self._disconnected(refusal.reason) from None
+            try:
+                self._refresh(again, changed)
+            except TokenRefused as repeated:
+                raise self._disconnected(repeated.reason) from None
+
+    def _use_kept(self, secret: Mapping[str, Any], refused: str) -> bool:
+        """Use the access token in the secret; returns False when it is about to expire or is the refused one.
+
+        It must also have come with the refresh token that stands there: a person who connects the company anew stores
+        another one, and the access token of the connection that is gone is good for nothing.
+        """
+        kept = (secret.get("access_tokens") or {}).get(self._company) or {}
+        came_with = _mark(self._refresh_token(secret))
+        if kept.get("came_with", came_with) != came_with:
+            return False
+        if kept.get("value") in (None, "", refused) or self._clock() >= kept.get("expires_at", 0) - EARLY_S:
+            return False
+        self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
+        return True
+
+    def _refresh(self, secret: Mapping[str, Any], refresh_token: str) -> None:
+        issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
+        now = self._clock()
+        self._keep(issued, refresh_token, now)
+        self._use(issued.access_token, now + issued.expires_in_s, now + issued.refresh_expires_in_s)
+        logger.info("access token renewed", extra={"company": self._company})
 
     def _disconnected(self, reason: str) -> Disconnected:
         return Disconnected(
@@ -179,12 +202,13 @@ class Tokens:
             )
         return str(token)
 
-    def _keep(self, issued: Issued, now: float) -> None:
+    def _keep(self, issued: Issued, used: str, now: float) -> None:
         """Store the issued tokens. The old refresh token may be dead by now, so this is tried hard."""
 
         def with_issued(current: Mapping[str, Any]) -> dict[str, Any]:
             changed = dict(current)
-            used = self._refresh_token(current)
+            if self._refresh_token(current) != used:
+                return changed  # a person has connected the company anew meanwhile: theirs is the newer one
             if self._company in (current.get("refresh_tokens") or {}):
                 changed["refresh_tokens"] = {**current["refresh_tokens"], self._company: issued.refresh_token}
             else:
@@ -198,6 +222,7 @@ class Tokens:
                     "value": issued.access_token,
                     "expires_at": int(now + issued.expires_in_s),
                     "refresh_expires_at": int(now + issued.refresh_expires_in_s),
+                    "came_with": _mark(issued.refresh_token),
                 },
             }
             return changed

@@ -1,0 +1,1 @@
+"""The proof that nothing is lost and nothing doubled: a seeded explorer that breaks the real functions on purpose."""

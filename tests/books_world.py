@@ -1,0 +1,385 @@
+"""Documents, entries, hand-written fakes and a served QuickBooks company, for the tests of the QuickBooks side."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from local.demo.small_files import pdf_page
+from local.http_server import Fault, Request, Response
+from local.quickbooks.realm import Realm, TaxRate
+from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.aws.tracking_table import _BOOKED, _WORKED
+from pipeline.document import (
+    Account,
+    Address,
+    Company,
+    Document,
+    DocumentType,
+    Line,
+    LineKind,
+    Party,
+    Product,
+    Tax,
+    TaxAmount,
+)
+from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.client import Client
+from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.references import References
+from pipeline.qbo.tokens import Tokens
+from pipeline.tracking import Entry, Status
+
+REALM_ID = "4620816365001"
+COMPANY = "companyA"
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+PDF = pdf_page(["INV/2026/00001", "for the tests"], title="INV/2026/00001")
+
+SALES = Account(1, "400000", "Product Sales")
+COSTS = Account(2, "600000", "Expenses")
+TAX_PAID = Account(3, "251000", "Tax Paid")
+TAX_DUE = Account(4, "252000", "Tax Payable")
+US_TAX = Tax(1, "8.25% Sales Tax", Decimal("8.25"))
+US_PURCHASE_TAX = Tax(2, "8.25% Use Tax", Decimal("8.25"), is_sale=False)
+VAT_SALE = Tax(3, "21%", Decimal(21))
+VAT_PURCHASE = Tax(4, "21% M", Decimal(21), is_sale=False)
+
+ACCOUNTS = [
+    {"Name": "Receivable", "AccountType": "Accounts Receivable"},
+    {"Name": "Payable", "AccountType": "Accounts Payable"},
+    {"Name": "Product Sales", "AccountType": "Income", "AcctNum": "400000"},
+    {"Name": "Export Sales", "AccountType": "Income", "AcctNum": "400100"},
+    {"Name": "Expenses", "AccountType": "Expense", "AcctNum": "600000"},
+    {"Name": "Tax Paid", "AccountType": "Other Current Asset", "AcctNum": "251000"},
+    {"Name": "Tax Payable", "AccountType": "Other Current Liability", "AcctNum": "252000"},
+]
+VAT_RATES = [
+    TaxRate("21%", Decimal(21), "sale"),
+    TaxRate("6%", Decimal(6), "sale"),
+    TaxRate("21% M", Decimal(21), "purchase"),
+    TaxRate("No VAT", Decimal(0), "both"),
+]
+
+
+def money(text: str | int) -> Decimal:
+    return Decimal(text)
+
+
+def line(amount: str | int = 100, **changes: Any) -> Line:
+    """Return a line of one piece at its amount."""
+    values: dict[str, Any] = {
+        "kind": LineKind.ITEM,
+        "description": "Consulting",
+        "amount": money(amount),
+        "quantity": Decimal(1),
+        "unit_price": money(amount),
+        "account": SALES,
+        "product": Product(7, "Consulting"),
+    }
+    return Line(**{**values, **changes})
+
+
+def tax_amount(tax: Tax, base: str | int, amount: str | int, account: Account = TAX_DUE) -> TaxAmount:
+    return TaxAmount(tax, money(base), money(amount), account)
+
+
+def a_document(document_type: DocumentType = DocumentType.INVOICE, **changes: Any) -> Document:
+    """Return a document whose totals follow from its lines and taxes."""
+    sale = document_type.is_sale
+    lines = changes.pop("lines", None) or (line(account=SALES if sale else COSTS),)
+    taxes = changes.pop("taxes", ())
+    untaxed = sum((each.amount for each in lines), Decimal(0))
+    tax = sum((each.amount for each in taxes), Decimal(0))
+    values: dict[str, Any] = {
+        "database": "odoo",
+        "odoo_id": 17,
+        "document_type": document_type,
+        "company": Company(1, COMPANY, "USD", "US"),
+        "number": "INV/2026/00001" if sale else "BILL/2026/01/0001",
+        "reference": "" if sale else "V-1001",
+        "issued_on": date(2026, 3, 2),
+        "accounting_on": date(2026, 3, 5),
+        "due_on": date(2026, 4, 1),
+        "currency": "USD",
+        "decimal_places": 2,
+        "exchange_rate": Decimal(1),
+        "party": Party(7, "Azure Interior", email="a@azure.example", address=Address("1 Main St", city="Pleasanton")),
+        "lines": tuple(lines),
+        "taxes": tuple(taxes),
+        "installments": (),
+        "untaxed": untaxed,
+        "tax": tax,
+        "total": untaxed + tax,
+        "home_total": untaxed + tax,
+        "written_at": NOW,
+        "url": "https://odoo.example/web#id=17",
+    }
+    return Document(**{**values, **changes})
+
+
+def an_entry(document: Document, *, pdf: bytes = PDF, **changes: Any) -> Entry:
+    """Return the entry the extractor makes of a document, ready to post."""
+    values: dict[str, Any] = {
+        "entry_id": document.entry_id,
+        "company": document.company.name,
+        "status": Status.PENDING,
+        "document_type": document.document_type,
+        "number": document.number,
+        "party": document.party.name,
+        "document_date": document.issued_on,
+        "currency": document.currency,
+        "total": document.total,
+        "odoo_id": document.odoo_id,
+        "odoo_write_date": document.written_at,
+        "content_hash": document.content_hash,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "withdrawn": document.withdrawn,
+        "document_key": f"documents/{document.entry_id}/1.json",
+        "pdf_key": f"pending/{document.entry_id}.pdf",
+        "pdf_sha256": hashlib.sha256(pdf).hexdigest(),
+        "pending_since": NOW,
+    }
+    return Entry(**{**values, **changes})
+
+
+class Clock:
+    """A clock a test moves; whoever sleeps by it moves it too."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+        self._lock = threading.Lock()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.now += timedelta(seconds=seconds)
+
+
+class Memory:
+    """References kept in a dictionary."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def value(self, key: str) -> str | None:
+        return self.values.get(key)
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        self.values[key] = value
+
+    def claim(self, key: str, value: str) -> str:
+        with self._lock:
+            return self.values.setdefault(key, value)
+
+
+class SecretBox:
+    """A secret in memory; `changes` counts what was stored."""
+
+    def __init__(self, **secret: Any) -> None:
+        self.secret: dict[str, Any] = {"client_id": "client-id", "client_secret": "client-secret", **secret}
+        self.changes = 0
+
+    def read(self, arn: str, required: tuple[str, ...]) -> dict[str, Any]:
+        return dict(self.secret)
+
+    def change(self, arn: str, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        self.secret = change(self.secret)
+        self.changes += 1
+        return self.secret
+
+
+class FakeTable:
+    """The tracking table for one process; `events` is what happened, in order, shared with whoever else notes there."""
+
+    def __init__(self, events: list[str] | None = None) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.events = events if events is not None else []
+        self.saved: list[Entry] = []
+        self._lock = threading.Lock()
+
+    def put(self, entry: Entry) -> Entry:
+        self.entries[entry.entry_id] = entry
+        return entry
+
+    def save(self, entry: Entry) -> bool:
+        with self._lock:
+            now = self.entries[entry.entry_id]
+            same = now.version == entry.version
+            names = (*_BOOKED, *_WORKED) if same else _BOOKED
+            self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
+            self.saved.append(entry)
+            self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")
+            return same
+
+    def entry(self, entry_id: str) -> Entry | None:
+        return self.entries.get(entry_id)
+
+    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
+        return iter([each for each in self.entries.values() if (each.company, each.status) == (company, status)])
+
+    def due(self, company: str, now: datetime) -> Iterator[Entry]:
+        return iter([each for each in self.entries.values() if each.company == company and each.is_due(now)])
+
+    def waiting_elsewhere(self, companies: Any) -> list[Entry]:
+        return [
+            each
+            for each in self.entries.values()
+            if each.status is Status.PENDING and each.company not in companies
+        ]
+
+
+class FakeStore:
+    """Documents by key and PDFs by entry; `filed` are those moved to the posted ones."""
+
+    def __init__(self, events: list[str] | None = None) -> None:
+        self.documents: dict[str, Document] = {}
+        self.pdfs: dict[str, bytes] = {}
+        self.filed: dict[str, bytes] = {}
+        self.events = events if events is not None else []
+
+    def put(self, entry: Entry, document: Document, pdf: bytes = PDF) -> None:
+        self.documents[entry.document_key] = document
+        self.pdfs[entry.entry_id] = pdf
+
+    def document(self, entry: Entry) -> Document:
+        return self.documents[entry.document_key]
+
+    def pdf(self, entry: Entry) -> bytes:
+        return self.pdfs.get(entry.entry_id) or self.filed[entry.entry_id]
+
+    def file_posted(self, entry: Entry) -> str:
+        self.events.append("file")
+        if entry.entry_id in self.pdfs:
+            self.filed[entry.entry_id] = self.pdfs.pop(entry.entry_id)
+        return f"posted/{entry.company}/{entry.entry_id}.pdf"
+
+    def drop_pending(self, entry: Entry) -> None:
+        self.events.append("drop")
+        self.pdfs.pop(entry.entry_id, None)
+
+
+class Served:
+    """One company of the QuickBooks stand-in, with our code opened on it as a shift opens it."""
+
+    def __init__(self, stand_in: QuickBooksStandIn, realm: Realm) -> None:
+        self.stand_in = stand_in
+        self.realm = realm
+        self.memory = Memory()
+        self.box = SecretBox(realm_ids={COMPANY: realm.realm_id}, refresh_tokens={COMPANY: "unused"})
+        self.give_access_token()
+        self.client = self.new_client()
+        self.references = self.new_references()
+        self.books = QuickBooksBooks(self.client, self.references)
+
+    def give_access_token(self) -> None:
+        token = self.stand_in.tokens.access_token(self.realm.realm_id)
+        self.box.secret["access_tokens"] = {COMPANY: {"value": token, "expires_at": 4_000_000_000}}
+
+    def new_client(self) -> Client:
+        clock = Clock()
+        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer())
+        limiter = Limiter(clock=clock.seconds, sleep=clock.sleep)
+        return Client(self.stand_in.url, self.realm.realm_id, COMPANY, tokens, limiter)
+
+    def new_references(self, **arguments: Any) -> References:
+        """Return references as the next shift would open them: the memory stays."""
+        return References(self.new_client(), self.memory, **arguments)
+
+    @property
+    def book(self) -> Any:
+        """What stands in the books."""
+        return self.stand_in.books(self.realm.realm_id)
+
+    @property
+    def writes(self) -> dict[str, int]:
+        counts = self.stand_in.calls
+        return {kind: counts[kind] for kind in ("create", "update", "delete", "void", "upload") if counts[kind]}
+
+    def requests(self, method: str = "POST", part: str = "/v3/") -> list[Request]:
+        return [each for each in self.stand_in.server.requests if each.method == method and part in each.path]
+
+    def break_next(self, matches: Callable[[Request], bool], fault: Fault, *, times: int = 1) -> None:
+        """Break the next answers to requests that match."""
+        left = [times]
+
+        def broken(request: Request) -> Fault | None:
+            if left[0] and matches(request):
+                left[0] -= 1
+                return fault
+            return None
+
+        self.stand_in.server.fault = broken
+
+    def heal(self) -> None:
+        self.stand_in.server.fault = lambda _request: None
+
+
+class NoIssuer:
+    """An issuer nobody should ask."""
+
+    def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Any:
+        raise AssertionError("no refresh is due")
+
+
+@contextmanager
+def served(**changes: Any) -> Iterator[Served]:
+    """Serve one company, in the US unless a test wants another."""
+    realm = Realm(**{"realm_id": REALM_ID, "company_name": COMPANY, "accounts": ACCOUNTS, **changes})
+    stand_in = QuickBooksStandIn([realm])
+    stand_in.name_edit_s = stand_in.refresh_s = 0
+    try:
+        yield Served(stand_in, realm)
+    finally:
+        stand_in.close()
+
+
+VAT = {"country": "BE", "home_currency": "EUR", "sales_tax": "global", "tax_rates": VAT_RATES}
+BELGIAN = Company(1, COMPANY, "EUR", "BE")
+
+
+def is_write_to(entity: str) -> Callable[[Request], bool]:
+    """Whether a request writes an entity (or, for `upload`, a file)."""
+    return lambda request: request.method == "POST" and request.path.endswith(f"/{entity.lower()}")
+
+
+def dropped(*, takes_effect: bool) -> Fault:
+    """A connection that ends without an answer."""
+    return Fault("dropped", None, takes_effect=takes_effect)
+
+
+def answered(response: Response, *, takes_effect: bool = False) -> Fault:
+    return Fault("answered", response, takes_effect=takes_effect)
+
+
+@contextmanager
+def log_of(name: str = "pipeline") -> Iterator[list[logging.LogRecord]]:
+    """Collect the log records of a module and those below it."""
+    records: list[logging.LogRecord] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    logger = logging.getLogger(name)
+    handler, level = Collector(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield records
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,568 @@
+"""The client speaks to Odoo 16 to 19, asks as little as it can, and turns every complaint into one of our errors."""
+
+import json
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.demo.documents import load
+from local.http_server import Fault, Response, StandInServer
+from local.odoo.rights import User
+from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
+from pipeline.deadline import Deadline
+from pipeline.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.odoo import client as client_module
+from pipeline.odoo.client import TRIES, Connection, Odoo
+
+PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
+COMPANY_A = {"companies": [1], "limit": 5, "order": "id asc"}
+KEPT = Connection(18, 6, "jsonrpc", has_api_key=False)
+
+
+class Memory:
+    """Keeps connections as the tracking table does."""
+
+    def __init__(self, kept=None):
+        self.kept = kept
+        self.forgotten = 0
+
+    def connection(self, key):
+        return self.kept
+
+    def keep_connection(self, key, value):
+        self.kept = json.loads(json.dumps(value))
+
+    def forget_connection(self, key):
+        self.kept = None
+        self.forgotten += 1
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """Return the waits between tries, which no test sits through."""
+    waited = []
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
+    return waited
+
+
+@pytest.fixture(scope="module")
+def rows():
+    found, _ = load()
+    return {model: found[model] for model in ("res.company", "res.partner", "res.currency")}
+
+
+@pytest.fixture
+def opened(rows):
+    stand_ins = []
+
+    def start(version=18, **options):
+        stand_ins.append(OdooStandIn(rows, {}, version=version, password=PASSWORD, api_key=API_KEY, **options))
+        return stand_ins[-1]
+
+    yield start
+    for stand_in in stand_ins:
+        stand_in.close()
+
+
+def odoo_at(stand_in, secret=PASSWORD, **options):
+    login = {"database": "odoo_demo", "username": "sync_ro", "secret": secret}
+    return Odoo(stand_in.url, **(login | options))
+
+
+@pytest.fixture
+def answering():
+    """Return a function that starts a server answering every request alike, and a client that knows it as Odoo 18."""
+    servers = []
+
+    def start(response, *, memory=None, **options):
+        servers.append(StandInServer(lambda _request: response))
+        kept = memory or Memory(asdict(KEPT))
+        return odoo_at(servers[-1], memory=kept, **options), servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def companies_of(odoo):
+    return [row["name"] for row in odoo.search_read("res.company", [], ["name"], companies=[], limit=9, order="id asc")]
+
+
+def error_of(data, status=200):
+    return Response.json({"jsonrpc": "2.0", "id": 1, "error": {"code": 200, "message": "x", "data": data}}, status)
+
+
+def assert_nothing_foreign(error):
+    text = str(error)
+    assert PASSWORD not in text
+    assert API_KEY not in text
+    assert "Traceback" not in text
+    assert "\n" not in text
+
+
+# -- choosing how to speak ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [16, 17, 18, 19])
+@pytest.mark.parametrize("secret", [PASSWORD, API_KEY], ids=["password", "key"])
+def test_every_version_is_read_with_password_and_with_key(opened, version, secret):
+    odoo = odoo_at(opened(version), secret)
+
+    assert companies_of(odoo) == ["companyA", "companyB"]
+    assert odoo.connection.version == version
+    assert odoo.connection.has_api_key is (secret == API_KEY)
+
+
+@pytest.mark.parametrize(
+    ("version", "secret", "transport"),
+    [
+        (18, PASSWORD, "jsonrpc"),
+        (18, API_KEY, "jsonrpc"),
+        (19, PASSWORD, "jsonrpc"),
+        (19, API_KEY, "json2"),
+    ],
+)
+def test_json2_is_chosen_for_19_with_a_key_and_for_nothing_else(opened, version, secret, transport):
+    stand_in = opened(version)
+    odoo = odoo_at(stand_in, secret)
+    companies_of(odoo)
+    stand_in.server.requests.clear()
+
+    companies_of(odoo)
+
+    assert odoo.connection.transport == transport
+    assert [request.path.startswith("/json/2/") for request in stand_in.server.requests] == [transport == "json2"]
+
+
+def test_json2_is_not_even_tried_where_it_is_not_wanted(opened):
+    stand_in = opened(19)
+
+    companies_of(odoo_at(stand_in, API_KEY, json2=False))
+
+    assert {request.path for request in stand_in.server.requests} == {"/jsonrpc", "/web/session/authenticate"}
+
+
+@pytest.mark.parametrize("secret", ["pässwörd €", "line\nbreak", " leading space", "tab\t"])
+def test_a_password_that_cannot_stand_in_a_header_logs_in_all_the_same(rows, secret):
+    stand_in = OdooStandIn(rows, {}, version=19, password=secret)
+    try:
+        assert companies_of(odoo_at(stand_in, secret)) == ["companyA", "companyB"]
+    finally:
+        stand_in.close()
+
+
+@pytest.mark.parametrize(
+    ("serie", "version"), [("18.0", 18), ("saas~18.2", 18), ("saas-17.4", 17), ("19.0", 19), ("saas~19.1", 19)]
+)
+def test_the_version_is_read_as_odoo_and_odoo_online_say_it(answering, serie, version):
+    answers = {"version": {"server_serie": serie}, "authenticate": 6}
+
+    def answer(request):
+        if request.path != "/jsonrpc":
+            return Response.html("no such page", 404) if request.path.startswith("/web") else Response.json({}, 401)
+        return Response.json({"result": answers[request.json()["params"]["method"]]})
+
+    server = StandInServer(answer)
+    try:
+        assert odoo_at(server).connection.version == version
+    finally:
+        server.close()
+
+
+def test_the_database_is_named_where_a_server_has_several(opened):
+    odoo = odoo_at(opened(19, databases=2), API_KEY)
+
+    assert companies_of(odoo) == ["companyA", "companyB"]
+    assert odoo.connection.transport == "json2"
+
+
+# -- probing once ------------------------------------------------------------------------------------------------------
+
+
+def test_probing_happens_once_and_its_finding_is_kept(opened):
+    stand_in, memory = opened(), Memory()
+    companies_of(odoo_at(stand_in, memory=memory))
+    probing = len(stand_in.server.requests)
+    stand_in.server.requests.clear()
+
+    odoo = odoo_at(stand_in, memory=memory)
+    companies_of(odoo)
+    companies_of(odoo)
+
+    assert probing > 2
+    assert len(stand_in.server.requests) == 2
+    assert memory.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": False}
+
+
+def test_nothing_of_the_secret_is_kept(opened):
+    memory = Memory()
+    companies_of(odoo_at(opened(), memory=memory))
+
+    assert PASSWORD not in json.dumps(memory.kept)
+
+
+@pytest.mark.parametrize(
+    ("version", "secret"), [(18, PASSWORD), (18, API_KEY), (19, API_KEY)], ids=["18", "18 key", "19 key"]
+)
+def test_a_dead_kept_uid_is_looked_up_once_more(opened, version, secret):
+    stand_in, memory = opened(version), Memory({**asdict(KEPT), "uid": 999})
+
+    assert companies_of(odoo_at(stand_in, secret, memory=memory)) == ["companyA", "companyB"]
+    assert memory.forgotten == 1
+    assert memory.kept["uid"] != 999
+
+
+def test_a_dead_key_is_looked_up_once_and_then_refused(opened):
+    stand_in, memory = opened(), Memory(asdict(KEPT))
+
+    with pytest.raises(Unauthorized) as raised:
+        companies_of(odoo_at(stand_in, "outdated", memory=memory))
+
+    assert raised.value.code == "login_refused"
+    assert stand_in.calls.count(("common", "authenticate")) == 1
+    assert memory.kept is None
+
+
+def test_a_revoked_json2_key_is_refused(opened):
+    stand_in = opened(19)
+    memory = Memory(asdict(Connection(19, 0, "json2", has_api_key=True)))
+
+    with pytest.raises(Unauthorized, match="check username and password"):
+        companies_of(odoo_at(stand_in, "revoked", memory=memory))
+
+
+@pytest.mark.parametrize("kept", [{"version": 18}, {**asdict(KEPT), "new": 1}, {}])
+def test_a_connection_another_release_kept_is_found_out_anew(opened, kept):
+    assert companies_of(odoo_at(opened(), memory=Memory(kept))) == ["companyA", "companyB"]
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [16, 18, 19])
+def test_a_refused_login_names_server_user_and_database_and_no_secret(opened, version):
+    stand_in = opened(version)
+
+    with pytest.raises(Unauthorized) as raised:
+        companies_of(odoo_at(stand_in, "wrong-password"))
+
+    for named in (stand_in.url, "'sync_ro'", "'odoo_demo'", "Odoo secret"):
+        assert named in str(raised.value)
+    assert "wrong-password" not in str(raised.value)
+    assert raised.value.code == "login_refused"
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, API_KEY], ids=["password", "key"])
+@pytest.mark.parametrize("version", [18, 19])
+def test_a_wrong_database_is_named(opened, version, secret):
+    with pytest.raises(Unavailable, match="cannot open the database 'nowhere'") as raised:
+        companies_of(odoo_at(opened(version), secret, database="nowhere", json2=False))
+
+    assert_nothing_foreign(raised.value)
+
+
+def test_a_wrong_database_over_json2_names_the_server(opened):
+    stand_in = opened(19)
+
+    with pytest.raises(Unavailable, match=stand_in.url):
+        companies_of(odoo_at(stand_in, API_KEY, database="nowhere"))
+
+
+def test_a_stopped_database_is_a_matter_of_time(opened):
+    stand_in = opened()
+    odoo = odoo_at(stand_in)
+    companies_of(odoo)
+    stand_in.database_down = True
+
+    with pytest.raises(Unavailable, match="it is down, or the name"):
+        companies_of(odoo)
+
+    stand_in.database_down = False
+    assert companies_of(odoo)
+
+
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
+def test_a_user_without_rights_is_told_what_to_give_it(opened, version, secret):
+    stand_in = opened(version)
+    known = stand_in.users[0]
+    stand_in.users[0] = User(known.uid, known.login, known.name, PASSWORD, API_KEY, (1, 3), "none")
+
+    with pytest.raises(Unauthorized, match="Accounting / Read-only") as raised:
+        odoo_at(stand_in, secret).search_read("account.move", [], ["name"], **COMPANY_A)
+
+    assert "'Journal Entry' (account.move)" in str(raised.value)
+    assert raised.value.code == "access_error"
+    assert_nothing_foreign(raised.value)
+
+
+def test_a_right_that_is_lacking_is_not_taken_for_a_dead_login(opened):
+    stand_in, memory = opened(), Memory()
+    odoo = odoo_at(stand_in, memory=memory)
+
+    with pytest.raises(Unauthorized):
+        odoo.search_read("ir.model", [], ["name"], **COMPANY_A)
+
+    assert memory.forgotten == 0
+
+
+DEBUG = "Traceback (most recent call last):\n  File '/opt/odoo/http.py'\nsecret things"
+COMPLAINTS = {
+    "access denied": ("odoo.exceptions.AccessDenied", "Access Denied", Unauthorized),
+    "access error": ("odoo.exceptions.AccessError", "You are not allowed to access x.\n\nThis op", Unauthorized),
+    "record rule": ("odoo.exceptions.AccessError", "Uh-oh! Looks like you have stumbled upon", Unauthorized),
+    "foreign company": ("odoo.exceptions.AccessError", "Access to unauthorized or invalid companies.", Unauthorized),
+    "unknown model": ("odoo.exceptions.UserError", "Object no.such.model doesn't exist", NeedsAttention),
+    "unknown field": ("builtins.ValueError", "Invalid field 'nope' on model 'account.move'", NeedsAttention),
+    "bad operator": ("builtins.ValueError", "Invalid leaf ('name', '~~', 'x')", NeedsAttention),
+    "unknown method": ("builtins.AttributeError", "The method 'x' does not exist", NeedsAttention),
+    "extra argument": ("builtins.TypeError", "unexpected keyword argument 'nope'", NeedsAttention),
+    "unknown service": ("builtins.KeyError", "'nope'", NeedsAttention),
+    "bad instant": ("psycopg2.errors.InvalidDatetimeFormat", "invalid input syntax for timestamp", NeedsAttention),
+    "bad number": ("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax", NeedsAttention),
+    "wrong database": ("psycopg2.OperationalError", 'FATAL:  database "x" does not exist\n', Unavailable),
+    "database down": ("psycopg2.OperationalError", "Connection refused\n\tIs the server running", Unavailable),
+    "session expired": ("odoo.http.SessionExpiredException", "Session expired", NeedsAttention),
+    "nothing said": ("", "", NeedsAttention),
+    "a traceback as message": ("builtins.Exception", "boom\n" + DEBUG, NeedsAttention),
+}
+
+
+@pytest.mark.parametrize(("name", "message", "expected"), COMPLAINTS.values(), ids=COMPLAINTS)
+def test_every_complaint_becomes_one_of_our_errors_without_its_traceback(answering, name, message, expected):
+    body = {"name": name, "debug": DEBUG, "message": message, "arguments": [], "context": {}}
+    odoo, server = answering(error_of(body))
+
+    with pytest.raises(expected) as raised:
+        companies_of(odoo)
+
+    assert_nothing_foreign(raised.value)
+    assert "secret things" not in str(raised.value)
+    assert server.url in str(raised.value) or "sync_ro" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "expected"),
+    [
+        (401, "werkzeug.exceptions.Unauthorized", Unauthorized),
+        (403, "odoo.exceptions.AccessError", Unauthorized),
+        (404, "werkzeug.exceptions.NotFound", NeedsAttention),
+        (422, "odoo.exceptions.UserError", NeedsAttention),
+        (500, "builtins.ValueError", NeedsAttention),
+        (429, "", Unavailable),
+        (503, "", Unavailable),
+    ],
+)
+def test_every_status_of_json2_becomes_one_of_our_errors(answering, status, name, expected):
+    memory = Memory(asdict(Connection(19, 0, "json2", has_api_key=True)))
+    body = {"name": name, "message": "because", "debug": DEBUG}
+    odoo, _ = answering(Response.json(body, status), memory=memory, secret=API_KEY)
+
+    with pytest.raises(expected if status != 401 else PipelineError) as raised:
+        companies_of(odoo)
+
+    assert_nothing_foreign(raised.value)
+
+
+# -- answers that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response.html("<h1>502 Bad Gateway</h1>", 502),
+        Response.html("<h1>Sign in</h1>"),
+        Response(200, b"", "application/json"),
+        Response(200, b"not json", "application/json"),
+        Response(301, b"", headers={"Location": "https://elsewhere.example"}),
+        Response(429, b"slow down", "text/plain"),
+        Response(200, b'{"jsonrpc": "2.0", "id": 1}'),
+        Response(200, b'{"jsonrpc": "2.0", "id": 1, "result": null}'),
+        Response(200, b'{"result": false}'),
+        Response(200, b'{"result": {"records": []}}'),
+        Response(200, b'{"result": [null]}'),
+        Response(200, b'{"result": [{"name": "without an id"}]}'),
+        Response(200, b'{"result": [{"id": false}]}'),
+        Response(200, b"[]"),
+        Response(200, b"null"),
+        Response(200, b"[" * 100_000),
+    ],
+    ids=lambda response: f"{response.status} {response.body[:40]!r}",
+)
+def test_an_answer_that_is_none_is_unavailable_and_never_an_empty_day(answering, response):
+    odoo, _ = answering(response)
+
+    with pytest.raises(Unavailable) as raised:
+        companies_of(odoo)
+
+    assert "Odoo" in str(raised.value)
+    assert_nothing_foreign(raised.value)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [Response(200, b"{}"), Response(200, b'{"result": null}'), Response(200, b'{"result": {"server_serie": ""}}')],
+    ids=lambda response: repr(response.body),
+)
+def test_a_server_that_does_not_say_its_version_is_unavailable(answering, response):
+    odoo, server = answering(response, memory=Memory())
+
+    with pytest.raises(Unavailable, match="does not say its version") as raised:
+        companies_of(odoo)
+
+    assert server.url in str(raised.value)
+
+
+def test_a_login_without_a_result_is_no_refusal():
+    def answer(request):
+        called = request.json().get("params", {}).get("method")
+        return Response.json({"result": {"server_serie": "18.0"}} if called == "version" else {"id": 1})
+
+    server = StandInServer(answer)
+    try:
+        with pytest.raises(Unavailable, match="answered the login without a result"):
+            companies_of(odoo_at(server))
+    finally:
+        server.close()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ENVELOPES = st.one_of(
+    JSON,
+    st.fixed_dictionaries({"result": JSON}),
+    st.fixed_dictionaries({"error": JSON}),
+    st.fixed_dictionaries({"error": st.fixed_dictionaries({"data": JSON, "message": JSON})}),
+    st.fixed_dictionaries({"error": st.just({"data": {"name": None, "message": 5}})}),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(envelope=ENVELOPES, status=st.sampled_from([200, 200, 200, 400, 401, 404, 500]), transport=st.booleans())
+def test_no_answer_at_all_breaks_the_client(monkeypatch, envelope, status, transport):
+    connection = Connection(19, 0, "json2", has_api_key=True) if transport else KEPT
+    odoo = Odoo("http://odoo", database="d", username="u", secret="s", memory=Memory(asdict(connection)))
+    answer = client_module.Answer(status, {"content-type": "application/json"}, json.dumps(envelope).encode())
+    monkeypatch.setattr(odoo, "_send", lambda *_a, **_k: answer)
+
+    try:
+        rows = odoo.read("res.partner", [1], ["name"], companies=[1])
+    except PipelineError:
+        return
+
+    assert all(type(row["id"]) is int for row in rows)
+
+
+# -- trying again ------------------------------------------------------------------------------------------------------
+
+
+def fails_first(stand_in, fault, times):
+    left = [times]
+
+    def hook(_request):
+        left[0] -= 1
+        return fault if left[0] >= 0 else None
+
+    stand_in.server.fault = hook
+
+
+@pytest.mark.parametrize(
+    "fault", [CONNECTION_CLOSED, POOL_EXHAUSTED, Fault("503", Response.html("busy", 503))], ids=str
+)
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+def test_a_read_is_repeated_when_the_connection_drops_or_odoo_is_busy(opened, waits, version, secret, fault):
+    stand_in = opened(version)
+    odoo = odoo_at(stand_in, secret)
+    assert odoo.connection
+    fails_first(stand_in, fault, TRIES - 1)
+
+    assert companies_of(odoo) == ["companyA", "companyB"]
+    assert len(waits) == TRIES - 1
+
+
+def test_a_read_is_given_up_after_three_tries(opened, waits):
+    stand_in = opened()
+    odoo = odoo_at(stand_in)
+    assert odoo.connection
+    stand_in.server.requests.clear()
+    fails_first(stand_in, CONNECTION_CLOSED, 99)
+
+    with pytest.raises(Unavailable, match="closed the connection without an answer"):
+        companies_of(odoo)
+
+    assert len(stand_in.server.requests) == TRIES == 3
+    assert waits == sorted(waits)
+
+
+@pytest.mark.parametrize("version", [18, 19])
+def test_probing_survives_a_dropped_connection_too(opened, version):
+    stand_in = opened(version)
+    fails_first(stand_in, CONNECTION_CLOSED, 1)
+
+    assert companies_of(odoo_at(stand_in, API_KEY)) == ["companyA", "companyB"]
+
+
+def test_what_odoo_refuses_is_not_asked_again(opened, waits):
+    stand_in = opened()
+    odoo = odoo_at(stand_in)
+    assert odoo.connection
+    stand_in.server.requests.clear()
+
+    with pytest.raises(NeedsAttention):
+        odoo.search_read("res.company", [], ["nope"], **COMPANY_A)
+
+    assert (len(stand_in.server.requests), waits) == (1, [])
+
+
+def test_a_server_that_is_down_is_named(waits):
+    server = StandInServer(lambda _request: Response())
+    server.close()
+
+    with pytest.raises(Unavailable, match=f"Odoo at {server.url} cannot be reached"):
+        companies_of(odoo_at(server))
+
+
+def test_a_slow_answer_ends_before_the_function_does(answering, waits):
+    odoo, server = answering(Response.json({"result": []}), deadline=Deadline(lambda: 6_200))
+    server.fault = lambda _request: Fault("slow", Response.json({"result": []}), delay_s=1.5)
+
+    with pytest.raises(Unavailable, match="did not answer within 1 s"):
+        companies_of(odoo)
+
+    assert (len(server.requests), waits) == (1, [])
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+def test_all_rows_are_read_in_pages_by_id(opened, monkeypatch, version, secret):
+    monkeypatch.setattr(client_module, "ROWS_MAX", 7)
+    stand_in = opened(version)
+    odoo = odoo_at(stand_in, secret)
+
+    rows = odoo.search_all("res.partner", [["customer_rank", ">", 0]], ["name"], companies=[1])
+
+    expected = sorted(row["id"] for row in stand_in.rows["res.partner"] if row["customer_rank"] > 0)
+    assert [row["id"] for row in rows] == expected
+    assert stand_in.calls.count(("res.partner", "search_read")) == len(expected) // 7 + 1
+
+
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+def test_ids_that_are_gone_are_simply_absent(opened, version, secret):
+    assert odoo_at(opened(version), secret).read("res.partner", [999_999], ["name"], companies=[1]) == []
+
+
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+def test_a_method_without_a_result_returns_none(opened, version, secret):
+    stand_in = opened(version)
+    known = stand_in.users[0]
+    stand_in.users[0] = User(known.uid, known.login, known.name, PASSWORD, API_KEY, (1, 3), "billing")
+    odoo = odoo_at(stand_in, secret)
+
+    assert odoo.call("account.move", "button_cancel", ids=[]) is None

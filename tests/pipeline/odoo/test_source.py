@@ -1,0 +1,386 @@
+"""Pages are read in bulk, every read says what it wants, and no company sees another's documents."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from local.demo.documents import load, many
+from local.http_server import Response
+from local.odoo.stand_in import OdooStandIn
+from pipeline.document import check_adds_up
+from pipeline.errors import Unavailable
+from pipeline.odoo import client
+from pipeline.odoo import documents as rows_to
+from pipeline.odoo.client import Odoo
+from pipeline.odoo.source import OdooSource, odoo_time
+from pipeline.source import Selection
+
+PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
+EVERYTHING = Selection()
+CALLS_MAX = 8
+ROWS, FILES = load()
+TWO_HUNDRED = many(200)
+LOOKED_UP = {
+    "account.move.line": rows_to.LINE_FIELDS,
+    "res.partner": rows_to.PARTNER_FIELDS,
+    "account.account": rows_to.ACCOUNT_FIELDS,
+    "account.tax": rows_to.TAX_FIELDS,
+    "product.product": rows_to.PRODUCT_FIELDS,
+    "res.currency": rows_to.CURRENCY_FIELDS,
+    "res.company": rows_to.COMPANY_FIELDS,
+    "ir.attachment": rows_to.ATTACHMENT_FIELDS,
+    "account.analytic.account": rows_to.ANALYTIC_FIELDS,
+}
+
+
+@pytest.fixture
+def opened():
+    stand_ins = []
+
+    def start(version=18, rows=ROWS, files=FILES, secret=PASSWORD, **options):
+        stand_in = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY, **options)
+        stand_ins.append(stand_in)
+        odoo = Odoo(stand_in.url, database="odoo_demo", username="sync_ro", secret=secret)
+        assert odoo.connection
+        stand_in.calls.clear()
+        stand_in.server.requests.clear()
+        return stand_in, OdooSource(odoo)
+
+    yield start
+    for stand_in in stand_ins:
+        stand_in.close()
+
+
+def asked(stand_in):
+    """Return model, keywords and domain of every search_read that was asked, over either protocol."""
+    found = []
+    for request in stand_in.server.requests:
+        if request.path.startswith("/json/2/") and request.path.endswith("/search_read"):
+            body = request.json()
+            found.append((request.path.split("/")[3], body, body["domain"]))
+        if request.path == "/jsonrpc":
+            arguments = request.json()["params"]["args"]
+            if arguments[4:5] == ["search_read"]:
+                found.append((arguments[3], arguments[6], arguments[5][0]))
+    return found
+
+
+def pages_of(source, company, selection=EVERYTHING, limit=200):
+    after_id, found = 0, []
+    while True:
+        page = source.page(company, selection, after_id=after_id, limit=limit)
+        if not page.last_id:
+            return found
+        after_id = page.last_id
+        found.append(page)
+
+
+def documents_of(source, company, selection=EVERYTHING, limit=200):
+    return [each for page in pages_of(source, company, selection, limit) for each in page.documents]
+
+
+# -- bulk --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("version", "secret"), [(16, PASSWORD), (18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
+def test_a_page_of_two_hundred_takes_at_most_eight_calls(opened, version, secret):
+    stand_in, source = opened(version, *TWO_HUNDRED, secret=secret)
+    companies = source.companies()
+    read = 0
+    for company in companies:
+        stand_in.calls.clear()
+        page = source.page(company, EVERYTHING, after_id=0, limit=200)
+        read += len(page.documents)
+
+        assert len(stand_in.calls) <= CALLS_MAX, Counter(stand_in.calls)
+
+    assert read == 200
+
+
+def test_a_page_with_everything_in_it_takes_eight_calls(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    stand_in.calls.clear()
+
+    page = source.page(company, EVERYTHING, after_id=0, limit=200)
+
+    assert any(line.shares for document in page.documents for line in document.lines)
+    assert Counter(stand_in.calls) == {
+        (model, "search_read"): 1
+        for model in (
+            *("account.move", "account.move.line", "ir.attachment", "res.partner", "account.account", "account.tax"),
+            *("product.product", "account.analytic.account"),
+        )
+    }
+
+
+def test_what_was_looked_up_is_not_looked_up_again(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    pages_of(source, company)
+    stand_in.calls.clear()
+
+    pages_of(source, company)
+
+    assert {model for model, _ in stand_in.calls} == {"account.move", "account.move.line", "ir.attachment"}
+
+
+def test_the_page_after_the_last_takes_one_call(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    stand_in.calls.clear()
+
+    page = source.page(company, EVERYTHING, after_id=10**9, limit=200)
+
+    assert (page.documents, page.broken, page.last_id) == ((), (), 0)
+    assert stand_in.calls == [("account.move", "search_read")]
+
+
+@pytest.mark.parametrize(("version", "secret"), [(16, PASSWORD), (18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
+def test_every_search_names_its_fields_its_companies_its_limit_and_its_order(opened, version, secret):
+    stand_in, source = opened(version, secret=secret)
+    for company in source.companies():
+        pages_of(source, company)
+        source.with_new_attachments(company, datetime(2026, 1, 1, tzinfo=UTC))
+
+    reads = asked(stand_in)
+    assert len(reads) > 15
+    for model, keywords, _ in reads:
+        assert keywords["fields"], model
+        assert keywords["limit"] > 0, model
+        assert keywords["order"] in ("id asc", "name"), model
+        context = keywords["context"]
+        if model == "res.company":
+            assert context["allowed_company_ids"] == []
+        else:
+            assert len(context["allowed_company_ids"]) == 1, model
+        assert context["active_test"] is False
+
+
+def test_pages_go_by_id_whatever_their_size(opened):
+    _, source = opened()
+    company = source.companies()[0]
+
+    by_seven = documents_of(source, company, limit=7)
+
+    assert by_seven == documents_of(source, company)
+    assert [each.odoo_id for each in by_seven] == sorted(each.odoo_id for each in by_seven)
+
+
+# -- what is a document ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [16, 17, 18, 19])
+def test_all_four_types_of_every_version_are_read_and_add_up(opened, version):
+    _, source = opened(version)
+    found = [each for company in source.companies() for each in documents_of(source, company)]
+
+    assert {each.document_type.value for each in found} == {"invoice", "credit_note", "bill", "vendor_credit"}
+    for each in found:
+        check_adds_up(each)
+
+
+def test_posted_and_withdrawn_documents_are_read_and_drafts_never_posted_are_not(opened):
+    _, source = opened()
+    found = {each.odoo_id: each.withdrawn for each in documents_of(source, source.companies()[0])}
+
+    assert {odoo_id for odoo_id, withdrawn in found.items() if withdrawn} == {319, 320, 323}
+    assert found.keys().isdisjoint({315, 316, 318, 352})
+
+
+def test_a_company_sees_its_own_documents_only(opened):
+    _, source = opened()
+    first, second = source.companies()
+
+    assert (first.name, second.name) == ("companyA", "companyB")
+    assert {each.company for each in documents_of(source, first)} == {first}
+    assert {each.company for each in documents_of(source, second)} == {second}
+
+
+def test_the_document_of_another_company_is_not_read_even_by_its_id(opened):
+    _, source = opened()
+    first, second = source.companies()
+
+    assert documents_of(source, first, Selection(ids=(211,))) == []
+    assert [each.odoo_id for each in documents_of(source, second, Selection(ids=(211,)))] == [211]
+
+
+def test_an_account_has_the_code_it_has_in_its_own_company(opened):
+    """From 18 on companies may share an account, under a code of each one's own."""
+    stand_in, source = opened()
+    first, second = source.companies()
+    shared = stand_in.rows["account.account"][0]
+    for line in stand_in.rows["account.move.line"]:
+        if line["display_type"] == "product":
+            line["account_id"] = [shared["id"], shared["name"]]
+    codes = []
+    for company, code in ((first, "111111"), (second, "222222")):
+        shared["code"] = code
+        codes += {line.account.code for each in documents_of(source, company) for line in each.lines if line.account}
+
+    assert codes == ["111111", "222222"]
+
+
+def test_the_archived_are_read_too(opened):
+    stand_in, source = opened()
+    for model in ("account.tax", "res.partner", "product.product", "res.currency"):
+        for row in stand_in.rows[model]:
+            row["active"] = False
+    company = source.companies()[0]
+
+    page = source.page(company, EVERYTHING, after_id=0, limit=200)
+
+    assert page.broken == ()
+    assert any(document.taxes for document in page.documents)
+
+
+# -- selections --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [18, 19])
+def test_since_and_until_are_inclusive_in_every_version(opened, version):
+    stand_in, source = opened(version)
+    company = source.companies()[0]
+    moment = datetime(2026, 11, 20, 21, 12, 15, tzinfo=UTC)
+    for odoo_id, when in ((309, "2026-11-20 21:12:14.999999"), (310, "2026-11-20 21:12:15.000001"),
+                          (311, "2026-11-20 21:12:15.999999"), (312, "2026-11-20 21:12:16.000000")):  # fmt: skip
+        stand_in.touch(odoo_id, when)
+
+    def found(**limits):
+        ids = {each.odoo_id for each in documents_of(source, company, Selection(**limits))}
+        return ids & {309, 310, 311, 312}
+
+    assert found(since=moment) == {310, 311, 312}
+    assert found(until=moment) == {309, 310, 311}
+    assert found(since=moment, until=moment) == {310, 311}
+
+
+def test_an_instant_is_asked_for_in_utc_and_without_a_zone():
+    moment = datetime.fromisoformat("2026-11-20T23:12:15.5+02:00")
+
+    assert odoo_time(moment) == "2026-11-20 21:12:15"
+
+
+def test_numbers_and_ids_select(opened):
+    _, source = opened()
+    company = source.companies()[0]
+
+    assert [each.odoo_id for each in documents_of(source, company, Selection(numbers=("INV/2026/00129",)))] == [310]
+    assert [each.odoo_id for each in documents_of(source, company, Selection(ids=(310, 2)))] == [2, 310]
+    assert documents_of(source, company, Selection(numbers=("nothing of the kind",))) == []
+
+
+# -- new files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("company_of_file", [[1, "companyA"], [3, "companyB"], False], ids=str)
+def test_a_file_attached_later_is_noticed_whatever_company_its_author_was_in(opened, company_of_file):
+    stand_in, source = opened()
+    before = stand_in.clock() + timedelta(days=30)
+    stand_in.clock = lambda: before + timedelta(seconds=1)
+    attached = stand_in.attach(330, "second.pdf", "application/pdf", b"%PDF", chatter=False)
+    stand_in.row("ir.attachment", attached)["company_id"] = company_of_file
+    first, second = source.companies()
+
+    assert source.with_new_attachments(first, before) == [330]
+    assert source.with_new_attachments(second, before) == []
+
+
+def test_every_new_file_is_noticed_however_many_there_are(opened):
+    stand_in, source = opened()
+    before = stand_in.clock() + timedelta(days=30)
+    stand_in.clock = lambda: before
+    for number in range(2_050):
+        stand_in.attach(330 if number < 2_049 else 331, f"{number}.pdf", "application/pdf", b"", chatter=False)
+
+    assert source.with_new_attachments(source.companies()[0], before) == [330, 331]
+
+
+def test_a_file_that_is_hidden_in_a_field_belongs_to_its_document(opened):
+    _, source = opened()
+    company = source.companies()[0]
+
+    (document,) = documents_of(source, company, Selection(ids=(4,)))
+
+    assert [each.is_legal for each in document.attachments] == [True]
+
+
+# -- rows that break ---------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_move_is_handed_over_as_broken_and_the_others_are_read(opened):
+    stand_in, source = opened()
+    stand_in.row("account.move", 310)["currency_id"] = False
+    company = source.companies()[0]
+
+    page = source.page(company, EVERYTHING, after_id=0, limit=200)
+
+    (broken,) = page.broken
+    assert (broken.odoo_id, broken.number) == (310, "INV/2026/00129")
+    assert "its currency cannot be read" in str(broken.error)
+    assert len(page.documents) > 30
+
+
+def answer_false(stand_in, model, field):
+    """Let every row of a model that is searched for have false in one field; `replaced` counts them."""
+    replaced = Counter()
+    answer = stand_in._answer
+
+    def with_false(request):
+        response = answer(request)
+        arguments = request.json()["params"]["args"] if request.path == "/jsonrpc" else []
+        if arguments[3:5] != [model, "search_read"]:
+            return response
+        envelope = json.loads(response.body)
+        for row in envelope["result"]:
+            row[field] = False
+            replaced[model] += 1
+        return Response.json(envelope)
+
+    stand_in.server._answer = with_false
+    return replaced
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [(model, field) for model, fields in LOOKED_UP.items() for field in fields if field != "id"],
+)
+def test_false_in_any_field_of_any_row_breaks_documents_but_never_the_page(opened, model, field):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    replaced = answer_false(stand_in, model, field)
+    if model in ("res.company", "res.currency"):
+        company = source.companies()[0]
+
+    page = source.page(company, Selection(ids=(2, 4, 309, 310, 330)), after_id=0, limit=200)
+
+    assert replaced[model] > 0
+    assert len(page.documents) + len(page.broken) == 5
+    for broken in page.broken:
+        assert f"account.move {broken.odoo_id}" in str(broken.error)
+
+
+@pytest.mark.parametrize("field", [*rows_to.MOVE_FIELDS[1:], *rows_to.MOVE_FIELDS_SINCE_18])
+def test_false_in_any_field_of_a_move_breaks_that_document_at_most(opened, field):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    answer_false(stand_in, "account.move", field)
+
+    page = source.page(company, Selection(ids=(2, 4, 309, 310, 330)), after_id=0, limit=200)
+
+    assert len(page.documents) + len(page.broken) == 5
+    for broken in page.broken:
+        assert f"account.move {broken.odoo_id}" in str(broken.error)
+
+
+def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, monkeypatch):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    stand_in.database_down = True
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _seconds: None))
+
+    with pytest.raises(Unavailable):
+        source.page(company, EVERYTHING, after_id=0, limit=200)

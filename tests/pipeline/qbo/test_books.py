@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from local.http_server import Response
+from pipeline.books import Booked
+from pipeline.document import DocumentType
+from pipeline.errors import InvalidDocument, OutcomeUnknown, Rejected
+from pipeline.qbo import books as module
+from pipeline.qbo.faults import Refused
+from tests.books_world import (
+    COSTS,
+    PDF,
+    US_TAX,
+    VAT,
+    VAT_SALE,
+    a_document,
+    answered,
+    is_write_to,
+    line,
+    money,
+    served,
+    tax_amount,
+)
+
+INVOICE, BILL = DocumentType.INVOICE, DocumentType.BILL
+
+
+@pytest.fixture
+def world():
+    with served() as served_world:
+        yield served_world
+
+
+def posted(world, document=None, request_id="r-1"):
+    document = document or a_document()
+    return world.books.create(world.books.draft(document), request_id)
+
+
+# -- drafts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_body_that_does_not_add_up_to_odoos_total_is_never_sent(world):
+    document = replace(a_document(), total=money("99.99"))
+
+    with pytest.raises(InvalidDocument, match=r"adds up to 100\.?0* USD, but Odoo's total is 99.99 USD") as told:
+        world.books.draft(document)
+
+    assert told.value.code == "does_not_add_up"
+    assert world.book.documents() == []
+
+
+def test_the_draft_names_what_it_creates_and_the_number_it_is_found_by(world):
+    draft = world.books.draft(a_document(BILL))
+
+    assert (draft.entity, draft.doc_number) == ("Bill", "V-1001")
+    assert draft.body["DocNumber"] == "V-1001"
+
+
+# -- finding ---------------------------------------------------------------------------------------------------------
+
+
+def test_our_document_is_found_by_number_and_marker(world):
+    booked = posted(world)
+
+    assert world.books.find(a_document()) == booked
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_a_document_is_found_among_its_own_kind(world, document_type):
+    document = a_document(document_type)
+    booked = posted(world, document)
+
+    found = world.books.find(document)
+
+    assert found.identity == booked.identity
+
+
+def test_a_document_of_the_same_number_that_is_not_ours_is_not_found():
+    with served(custom_transaction_numbers=False) as world:
+        posted(world, a_document(odoo_id=18))
+
+        assert world.books.find(a_document()) is None
+
+
+def test_a_document_with_a_note_of_a_person_is_not_ours():
+    typed = {
+        "DocNumber": "INV/2026/00001",
+        "CustomerRef": {"name": "Alice"},
+        "Line": [{"Amount": 5, "DetailType": "SalesItemLineDetail",
+                  "SalesItemLineDetail": {"ItemRef": {"name": "Work"}}}],
+    }  # fmt: skip
+    item = {"Name": "Work", "Type": "Service", "IncomeAccountRef": {"name": "Product Sales"}}
+    with served(customers=[{"DisplayName": "Alice"}], items=[item], documents={"Invoice": [typed]}) as world:
+        assert world.books.find(a_document()) is None
+
+
+@pytest.mark.parametrize("number", ["O'Neil's 7", "back\\slash", "100% (\"x\")"])
+def test_a_number_with_an_apostrophe_is_found(world, number):
+    document = a_document(number=number)
+    booked = posted(world, document)
+
+    assert world.books.find(document).identity == booked.identity
+
+
+def test_a_document_whose_number_changed_in_odoo_is_found_by_the_one_it_was_sent_with(world):
+    booked = posted(world, a_document(BILL, reference="V-1001"))
+    edited = a_document(BILL, reference="V-2002")
+
+    assert world.books.find(edited) is None
+    assert world.books.find(edited, doc_number="V-1001").identity == booked.identity
+
+
+def test_a_document_whose_number_a_person_changed_in_quickbooks_is_found_by_its_id(world):
+    booked = posted(world)
+    world.book._tables.table("Invoice")[booked.identity]["DocNumber"] = "renumbered"
+
+    assert world.books.find(a_document()) is None
+    assert world.books.find(a_document(), identity=booked.identity).doc_number == "renumbered"
+
+
+def test_an_id_that_is_gone_falls_back_to_the_number(world):
+    booked = posted(world)
+
+    assert world.books.find(a_document(), identity="999").identity == booked.identity
+
+
+# -- creating and updating -------------------------------------------------------------------------------------------
+
+
+def test_what_was_created_comes_back_with_quickbooks_own_figures(world):
+    booked = posted(world)
+
+    assert booked.identity == world.book.documents("Invoice")[0]["Id"]
+    assert (booked.sync_token, booked.doc_number, booked.total, booked.currency) == (
+        "0",
+        "INV/2026/00001",
+        money(100),
+        "USD",
+    )
+
+
+def test_an_update_changes_the_same_document(world):
+    booked = posted(world)
+    edited = a_document(lines=(line("120.00"),))
+
+    updated = world.books.update(world.books.draft(edited), booked, "r-2")
+
+    (row,) = world.book.documents("Invoice")
+    assert row["TotalAmt"] == updated.total == money(120)
+    assert updated.identity == booked.identity
+    assert updated.sync_token == "1"
+
+
+def test_what_a_person_changed_in_quickbooks_is_reported_and_not_overwritten(world):
+    booked = posted(world)
+    world.book.pay("Invoice", booked.identity, money(1))
+
+    with pytest.raises(Rejected, match="changed in QuickBooks since it was posted.*by hand") as told:
+        world.books.update(world.books.draft(a_document(lines=(line("120.00"),))), booked, "r-2")
+
+    assert told.value.code == "changed_in_quickbooks"
+    assert world.book.documents("Invoice")[0]["TotalAmt"] == money(100)
+
+
+def test_another_refusal_of_an_update_is_told_as_it_is(world):
+    booked = posted(world)
+
+    with pytest.raises(Refused, match="610"):
+        world.books.update(world.books.draft(a_document()), replace(booked, identity="999"), "r-2")
+
+
+def test_a_reference_that_is_gone_makes_the_lists_be_read_anew(world):
+    draft = world.books.draft(a_document(BILL))
+    world.book.deactivate("Account", world.book.named("Account", COSTS.name)["Id"])
+    with pytest.raises(Refused, match="610"):
+        world.books.create(draft, "r-1")
+
+    before = world.references._client.calls["query"]
+    _ = world.references.realm
+
+    assert world.references._client.calls["query"] > before
+
+
+@pytest.mark.parametrize(("code", "taken"), [("6140", True), ("6240", False), ("6000", False)])
+def test_only_6140_says_that_a_number_is_taken(world, code, taken):
+    from pipeline.qbo.faults import Fault
+
+    assert world.books.is_number_taken(Refused("refused", Fault(code, "", ""))) is taken
+    assert world.books.is_number_taken(ValueError()) is False
+
+
+# -- the difference --------------------------------------------------------------------------------------------------
+
+
+def booked_as(total, tax="0", currency="USD"):
+    return Booked("1", "0", "A", money(total), money(tax), currency)
+
+
+TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(US_TAX, 100, "8.25"),))
+
+
+@pytest.mark.parametrize(
+    ("booked", "words"),
+    [
+        (booked_as("108.25", "8.25"), ""),
+        (booked_as("108.250", "8.250"), ""),
+        (booked_as("108.25", "8.25", ""), ""),
+        (booked_as("108.26", "8.26"), "QuickBooks makes it 108.26 USD (tax 8.26 USD), Odoo 108.25 USD (tax 8.25 USD)"),
+        (booked_as("100.00", "0"), "QuickBooks makes it 100.00 USD (tax 0.00 USD), Odoo 108.25 USD (tax 8.25 USD)"),
+        (booked_as("108.25", "8.26"), "QuickBooks makes it 108.25 USD (tax 8.26 USD), Odoo 108.25 USD (tax 8.25 USD)"),
+        (booked_as("108.25", "8.25", "EUR"), "QuickBooks booked it in EUR, Odoo has USD"),
+    ],
+)
+def test_a_difference_is_told_to_the_cent_with_both_figures(world, booked, words):
+    assert world.books.difference(TAXED, booked) == words
+
+
+def test_a_purchase_in_the_us_has_no_tax_to_compare(world):
+    document = a_document(BILL, taxes=(tax_amount(US_TAX, 100, "8.25"),), lines=(line(account=COSTS),))
+
+    assert world.books.difference(document, booked_as("108.25", "0")) == ""
+
+
+def test_a_purchase_elsewhere_has_one():
+    document = a_document(BILL, taxes=(tax_amount(VAT_SALE, 100, "21.00"),), lines=(line(account=COSTS),))
+    with served(**VAT) as world:
+        assert world.books.difference(document, booked_as("121.00", "20.00")) != ""
+
+
+# -- removing --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_a_document_is_deleted(world, document_type):
+    booked = posted(world, a_document(document_type))
+
+    assert world.books.remove(document_type, booked.identity, "r-2") is True
+    assert world.book.documents() == []
+
+
+def test_a_document_that_is_gone_already_is_no_matter(world):
+    booked = posted(world)
+    world.books.remove(INVOICE, booked.identity, "r-2")
+
+    assert world.books.remove(INVOICE, booked.identity, "r-3") is False
+
+
+@pytest.mark.parametrize("amount", ["1", "100"])
+@pytest.mark.parametrize("document_type", [INVOICE, BILL])
+def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type, amount):
+    booked = posted(world, a_document(document_type))
+    world.book.pay(document_type.value.capitalize(), booked.identity, money(amount))
+
+    with pytest.raises(Rejected, match="payment or credit is applied") as told:
+        world.books.remove(document_type, booked.identity, "r-2")
+
+    assert told.value.code == "payment_applied"
+    assert len(world.book.documents()) == 1
+
+
+def test_a_document_of_zero_is_not_taken_for_a_paid_one(world):
+    booked = posted(world, a_document(lines=(line("0.00"),)))
+
+    assert world.books.remove(INVOICE, booked.identity, "r-2") is True
+
+
+def test_a_document_in_a_closed_period_stays_and_says_so(world):
+    booked = posted(world)
+    world.book.realm.book_close_date = "2026-12-31"
+
+    with pytest.raises(Refused, match="closed period"):
+        world.books.remove(INVOICE, booked.identity, "r-2")
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pdf_hangs_on_its_document_byte_for_byte(world):
+    booked = posted(world)
+
+    attached = world.books.attach(INVOICE, booked.identity, "INV.pdf", PDF, "r-2")
+
+    (stored,) = world.book.attachables("Invoice", booked.identity)
+    assert stored.content == PDF
+    assert stored.readable_pdf
+    assert stored.row["Id"] == attached.identity
+    assert stored.row["AttachableRef"][0]["IncludeOnSend"] is False
+    assert attached.size_bytes == len(PDF)
+
+
+def test_a_pdf_that_arrives_shorter_is_told(world):
+    booked = posted(world)
+    short = Response.json({"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a.pdf", "Size": 3}}]})
+    world.break_next(is_write_to("upload"), answered(short))
+
+    with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as told:
+        world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+
+    assert told.value.code == "pdf_damaged"
+
+
+def test_an_answer_without_a_size_is_taken(world):
+    row = {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a.pdf"}}]}
+    world.break_next(is_write_to("upload"), answered(Response.json(row)))
+
+    assert world.books.attach(INVOICE, "1", "a.pdf", PDF, "r-2").size_bytes == 0
+
+
+def test_a_long_file_name_keeps_its_ending(world):
+    booked = posted(world)
+
+    attached = world.books.attach(INVOICE, booked.identity, "x" * 500 + ".pdf", PDF, "r-2")
+
+    assert len(attached.file_name) == module.FILE_NAME_LENGTH_MAX
+    assert attached.file_name.endswith(".pdf")
+
+
+def test_the_files_of_one_document_are_found_and_no_others(world):
+    first, second = posted(world), posted(world, a_document(BILL), "r-9")
+    world.books.attach(INVOICE, first.identity, "a.pdf", PDF, "r-2")
+    world.books.attach(BILL, second.identity, "b.pdf", PDF, "r-3")
+
+    assert [each.file_name for each in world.books.attachments(INVOICE, first.identity)] == ["a.pdf"]
+
+
+def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):
+    booked = posted(world)
+    attached = world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+
+    world.books.detach(attached.identity, "r-3")
+    world.books.detach(attached.identity, "r-4")
+
+    assert world.book.attachables() == []
+
+
+def test_a_file_that_goes_away_while_it_is_being_removed_is_no_matter(world):
+    booked = posted(world)
+    attached = world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+    query = world.client.query
+
+    def then_gone(*arguments):
+        rows = query(*arguments)
+        world.book.delete("Attachable", {"Id": attached.identity, "SyncToken": "0"})
+        return rows
+
+    world.client.query = then_gone
+
+    world.books.detach(attached.identity, "r-3")
+
+    assert world.book.attachables() == []
+
+
+def test_an_unclear_answer_to_a_create_is_an_unknown_outcome(world):
+    draft = world.books.draft(a_document())
+    world.break_next(is_write_to("invoice"), answered(Response.html("<h1>502</h1>", 502)))
+
+    with pytest.raises(OutcomeUnknown):
+        world.books.create(draft, "r-1")

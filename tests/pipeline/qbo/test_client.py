@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from local.http_server import Fault, Response
+from local.quickbooks import query as queries
+from local.quickbooks.faults import fault_in_200, html_error, throttled, unauthenticated, unauthorized, validation_fault
+from pipeline.errors import Disconnected, InvalidDocument, OutcomeUnknown, Throttled, Unavailable
+from pipeline.http import ANSWER_BYTES_MAX
+from pipeline.qbo import client as module
+from pipeline.qbo.client import quoted, to_json
+from pipeline.qbo.faults import Refused
+from tests.books_world import COMPANY, PDF, answered, dropped, is_write_to, log_of, served
+
+NAME = {"DisplayName": "Azure Interior"}
+ANY = lambda _request: True
+
+
+@pytest.fixture
+def world():
+    with served() as served_world:
+        yield served_world
+
+
+def create(world, request_id="r-1", body=None):
+    return world.client.write("Customer", body or NAME, request_id=request_id)
+
+
+# -- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_every_write_carries_its_request_id(world):
+    row = create(world)
+    world.client.write("Customer", {**NAME, "Id": row["Id"], "SyncToken": "0"}, request_id="r-2")
+    world.client.upload({"FileName": "a.pdf"}, "a.pdf", PDF, request_id="r-3")
+
+    assert [request.query["requestid"] for request in world.requests()] == ["r-1", "r-2", "r-3"]
+
+
+def test_a_repeated_write_with_its_request_id_is_answered_as_before(world):
+    first = create(world)
+    again = create(world)
+
+    assert again == first
+    assert world.book.creates["Customer"] == 1
+
+
+def test_calls_are_counted_by_kind(world):
+    row = create(world)
+    world.client.read("Customer", row["Id"])
+    world.client.query("Customer")
+    world.client.write("Customer", {**NAME, "Id": row["Id"], "SyncToken": "0"}, request_id="r-2")
+
+    assert world.client.calls == {"create": 1, "read": 1, "query": 1, "update": 1}
+    assert world.stand_in.calls == {"create": 1, "read": 1, "query": 1, "update": 1}
+
+
+def test_json_is_asked_for_and_the_minor_version_is_named(world):
+    world.client.query("Account")
+
+    (request,) = world.requests("GET")
+    assert request.headers["accept"] == "application/json"
+    assert request.query["minorversion"] == "75"
+
+
+@pytest.mark.parametrize("text", ["0.10", "2047.48", "1861.08", "99999999999.99", "-0.01", "100", "0.30000", "1E+2"])
+def test_an_amount_is_written_with_exactly_its_own_digits(text):
+    body = to_json({"Amount": Decimal(text)})
+
+    assert Decimal(json.loads(body, parse_float=Decimal, parse_int=Decimal)["Amount"]) == Decimal(text)
+    assert '"' + text + '"' not in body
+
+
+@settings(deadline=None)
+@given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
+def test_no_amount_of_two_decimals_changes_on_the_way(amount):
+    sent = json.loads(to_json({"Amount": amount}), parse_float=Decimal, parse_int=Decimal)["Amount"]
+
+    assert sent == amount
+
+
+def test_more_digits_than_json_keeps_are_refused():
+    with pytest.raises(InvalidDocument, match="more digits"):
+        to_json({"Amount": Decimal("123456789012345678.12")})
+
+
+def test_what_is_no_json_is_an_error_of_ours():
+    with pytest.raises(TypeError):
+        to_json({"Amount": object()})
+
+
+def test_a_file_arrives_byte_for_byte(world):
+    content = bytes(range(256)) * 40 + b"\r\n--boundary\r\n" + PDF
+    world.client.upload({"FileName": "a.pdf"}, "a.pdf", content, request_id="r-1")
+
+    (attached,) = world.book.attachables()
+    assert attached.content == content
+    assert attached.row["Size"] == len(content)
+
+
+# -- the query language ----------------------------------------------------------------------------------------------
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)
+
+
+@settings(deadline=None)
+@given(TEXTS | st.text("'\\\"%", max_size=12))
+def test_a_literal_means_what_was_quoted(text):
+    query = queries.parsed(f"select * from Customer where DisplayName = {quoted(text)}")
+
+    assert query.conditions[0].values == (text,)
+
+
+@pytest.mark.parametrize("name", ["Peet's", "back\\slash", "it's a \\' trap", "' OR '1'='1", "100% \\"])
+def test_a_name_with_apostrophes_or_backslashes_is_found_and_nothing_else(world, name):
+    create(world, "r-0", {"DisplayName": "Somebody else"})
+    row = create(world, "r-1", {"DisplayName": name})
+
+    found = world.client.query("Customer", f"DisplayName = {quoted(name)}")
+
+    assert [each["Id"] for each in found] == [row["Id"]]
+
+
+def test_a_query_goes_on_beyond_a_page_of_a_thousand():
+    accounts = [{"Name": f"Account {number}", "AccountType": "Expense"} for number in range(2_100)]
+    with served(accounts=accounts) as world:
+        rows = world.client.query("Account")
+
+        assert len({row["Id"] for row in rows}) == 2_100
+        assert world.client.calls["query"] == 3
+
+
+def test_a_full_last_page_is_followed_by_one_more_question():
+    accounts = [{"Name": f"Account {number}", "AccountType": "Expense"} for number in range(1_000)]
+    with served(accounts=accounts) as world:
+        assert len(world.client.query("Account")) == 1_000
+
+
+# -- tokens ----------------------------------------------------------------------------------------------------------
+
+
+class Issuing:
+    """An issuer that hands out tokens of the stand-in."""
+
+    def __init__(self, world):
+        self._world = world
+        self.issued = 0
+
+    def issue(self, client_id, client_secret, refresh_token):
+        from pipeline.qbo.tokens import Issued
+
+        self.issued += 1
+        token = self._world.stand_in.tokens.access_token(self._world.realm.realm_id)
+        return Issued(token, 3600, refresh_token, 8_726_400)
+
+
+@pytest.fixture
+def issuing(world):
+    issuer = Issuing(world)
+    world.client._tokens._issuer = issuer
+    return issuer
+
+
+def test_an_expired_token_in_the_middle_is_renewed_once_and_the_write_goes_on(world, issuing):
+    world.client.query("Account")
+    world.stand_in.expire_access_tokens()
+
+    row = create(world)
+
+    assert row["DisplayName"] == "Azure Interior"
+    assert issuing.issued == 1
+    assert world.book.creates["Customer"] == 1
+
+
+def test_a_repeat_after_401_carries_the_same_request_id(world, issuing):
+    world.client.query("Account")
+    world.stand_in.expire_access_tokens()
+
+    create(world, "r-same")
+
+    assert [request.query["requestid"] for request in world.requests()] == ["r-same", "r-same"]
+
+
+def test_a_fresh_token_that_is_refused_too_means_disconnected(world, issuing):
+    world.break_next(ANY, answered(unauthenticated()), times=2)
+
+    with pytest.raises(Disconnected, match="refuses a freshly renewed token for companyA.*Reconnect"):
+        create(world)
+
+    assert issuing.issued == 1
+    assert world.book.creates["Customer"] == 0
+
+
+def test_code_3200_under_another_status_is_a_refused_token_all_the_same(world, issuing):
+    world.break_next(ANY, answered(fault_in_200("3200", "AuthenticationFailed", "Token expired")))
+
+    row = create(world)
+
+    assert issuing.issued == 1
+    assert row["DisplayName"] == "Azure Interior"
+
+
+def test_many_threads_with_one_expired_token_renew_it_once(world, issuing):
+    from concurrent.futures import ThreadPoolExecutor
+
+    world.client.query("Account")
+    world.stand_in.expire_access_tokens()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: world.client.query("Account"), range(16)))
+
+    assert issuing.issued == 1
+
+
+def test_a_403_is_not_tried_again(world):
+    world.break_next(ANY, answered(unauthorized()), times=9)
+
+    with pytest.raises(Disconnected, match="realm in the QuickBooks secret") as told:
+        create(world)
+
+    assert told.value.code == "not_authorized"
+    assert len(world.requests()) == 1
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_write", [False, True])
+def test_a_429_is_throttled_and_known_not_to_count(world, is_write):
+    world.break_next(ANY, answered(throttled()), times=9)
+
+    with pytest.raises(Throttled) as told:
+        create(world) if is_write else world.client.query("Account")
+
+    assert told.value.wait_s == 60
+    assert len(world.stand_in.server.requests) == 1
+
+
+def test_a_429_without_json_is_throttled(world):
+    world.break_next(ANY, answered(Response.html("<h1>Too many</h1>", 429)))
+
+    with pytest.raises(Throttled):
+        create(world)
+
+
+UNKNOWN = {
+    "500 with a fault": answered(validation_fault("10000", "An application error", "Oops")),
+    "500 HTML": answered(html_error(500)),
+    "502 HTML": answered(html_error(502)),
+    "503 JSON": answered(Response.json({"message": "busy"}, 503)),
+    "200 HTML": answered(Response.html("<html>maintenance</html>")),
+    "200 not JSON": answered(Response(200, b'{"Customer": {"Id"')),
+    "200 without the object": answered(Response.json({"time": "now"})),
+    "200 a list": answered(Response.json([])),
+    "302": answered(Response(302, headers={"Location": "/"})),
+    "dropped": dropped(takes_effect=False),
+    "dropped, it took effect": dropped(takes_effect=True),
+}
+
+
+@pytest.mark.parametrize("case", sorted(UNKNOWN))
+def test_a_write_without_a_clear_answer_has_an_unknown_outcome_and_is_not_sent_again(world, case):
+    world.break_next(ANY, UNKNOWN[case], times=9)
+
+    with pytest.raises(OutcomeUnknown):
+        create(world)
+
+    assert len(world.requests()) == 1
+
+
+@pytest.mark.parametrize("case", sorted(set(UNKNOWN) - {"200 without the object"}))
+def test_a_read_without_a_clear_answer_is_asked_once_more(world, case):
+    world.break_next(ANY, UNKNOWN[case])
+
+    rows = world.client.query("Account")
+
+    assert rows
+    assert len(world.requests("GET")) == 2
+
+
+@pytest.mark.parametrize("case", ["502 HTML", "dropped"])
+def test_a_read_that_fails_twice_is_unavailable(world, case):
+    world.break_next(ANY, UNKNOWN[case], times=9)
+
+    with pytest.raises(Unavailable):
+        world.client.read("Customer", "1")
+
+    assert len(world.requests("GET")) == 2
+
+
+def test_a_read_that_lacks_what_was_asked_for_is_unavailable(world):
+    world.break_next(ANY, answered(Response.json({"time": "now"})))
+
+    with pytest.raises(Unavailable, match="without the Customer"):
+        world.client.read("Customer", "1")
+
+
+def test_a_write_that_times_out_has_an_unknown_outcome(world, monkeypatch):
+    world.break_next(ANY, Fault("slow", None, delay_s=0.5))
+    monkeypatch.setattr(module.Client._call, "__kwdefaults__", {"timeout_s": 0.1, "headers": None})
+
+    with pytest.raises(OutcomeUnknown, match="did not answer"):
+        create(world)
+
+
+def test_an_upload_without_a_clear_answer_has_an_unknown_outcome(world):
+    world.break_next(ANY, answered(Response.json({"AttachableResponse": []})))
+
+    with pytest.raises(OutcomeUnknown):
+        world.client.upload({"FileName": "a.pdf"}, "a.pdf", PDF, request_id="r-1")
+
+
+def test_a_refused_connection_never_carried_the_write(world):
+    world.stand_in.close()
+
+    with pytest.raises(Unavailable) as told:
+        create(world)
+
+    assert not isinstance(told.value, OutcomeUnknown)
+    assert "connection refused" in str(told.value)
+
+
+def test_a_fault_in_a_200_is_a_refusal(world):
+    world.break_next(ANY, answered(fault_in_200("6000", "A business validation error", "Something is off.")))
+
+    with pytest.raises(Refused, match="Something is off."):
+        create(world)
+
+
+def test_a_file_refused_inside_a_200_is_a_refusal(world):
+    with pytest.raises(Refused, match="6041"):
+        world.client.upload({"FileName": "a.exe"}, "a.exe", PDF, request_id="r-1")
+
+
+def test_an_endless_answer_is_cut_off(world, monkeypatch):
+    monkeypatch.setattr("pipeline.http.ANSWER_BYTES_MAX", 10_000)
+    world.break_next(ANY, answered(Response(200, b" " * 20_000)), times=2)
+
+    with pytest.raises(Unavailable, match="more than"):
+        world.client.query("Account")
+
+    assert ANSWER_BYTES_MAX > 10_000
+
+
+# -- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_answer_is_logged_with_intuits_id_and_no_token_ever(world, issuing):
+    with log_of() as records:
+        world.client.query("Account")
+        world.stand_in.expire_access_tokens()
+        create(world)
+        with pytest.raises(Refused):
+            create(world, "r-2")
+
+    answers = [record for record in records if record.message == "QuickBooks answered"]
+    assert [record.status for record in answers] == [200, 401, 200, 400]
+    assert all(record.intuit_tid.startswith("1-") for record in answers)
+    assert [record.codes for record in answers] == [[], ["3200"], [], ["6240"]]
+    assert {record.company for record in answers} == {COMPANY}
+    for token in world.stand_in.tokens._connections[world.realm.realm_id].access_tokens:
+        assert token not in " ".join(str(vars(record)) for record in records)
+
+
+def test_nothing_of_a_broken_answer_reaches_the_message(world):
+    world.break_next(ANY, answered(Response.html("<html>Traceback of Intuit: secret-word</html>", 500)), times=2)
+
+    with pytest.raises(Unavailable) as told:
+        world.client.query("Account")
+
+    assert "secret-word" not in str(told.value)
+    assert "HTTP 500" in str(told.value)
+
+
+def test_only_the_write_that_matches_is_broken(world):
+    world.break_next(is_write_to("Vendor"), dropped(takes_effect=False))
+
+    create(world)
+
+    assert world.book.creates["Customer"] == 1

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import threading
+from collections import deque
+from itertools import pairwise
+
+import pytest
+
+from pipeline.qbo.limiter import Limiter
+from tests.books_world import Clock
+
+
+class Noted(deque):
+    """The limiter's own memory of calls, which also remembers what falls out at the other end."""
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.all = list(self)
+
+    def append(self, at):
+        self.all.append(at)
+        super().append(at)
+
+
+def a_limiter(**arguments):
+    clock = Clock()
+    limiter = Limiter(clock=clock.seconds, sleep=clock.sleep, **arguments)
+    limiter._calls = Noted(limiter._calls, maxlen=limiter._calls.maxlen)
+    return limiter, clock
+
+
+def most_within(calls: list[float], window_s: float) -> int:
+    return max(sum(1 for at in calls if start <= at < start + window_s) for start in calls)
+
+
+def test_it_never_lets_more_than_ten_through_in_any_second_or_five_hundred_in_any_minute():
+    limiter, _ = a_limiter()
+
+    for _ in range(1_100):
+        limiter.wait()
+
+    calls = limiter._calls.all
+    assert len(calls) == 1_100
+    assert most_within(calls, 1.0) == 10
+    assert most_within(calls, 60.0) == 500
+
+
+def test_the_limits_hold_over_eight_threads():
+    limiter, _ = a_limiter()
+
+    threads = [threading.Thread(target=lambda: [limiter.wait() for _ in range(80)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    calls = limiter._calls.all
+    assert len(calls) == 640
+    assert all(before <= after for before, after in pairwise(calls))
+    assert most_within(calls, 1.0) <= 10
+    assert most_within(calls, 60.0) <= 500
+
+
+def test_ten_calls_need_no_waiting():
+    limiter, clock = a_limiter()
+    began = clock.now
+
+    for _ in range(10):
+        limiter.wait()
+
+    assert clock.now == began
+
+
+def test_the_budget_carries_over_from_the_shift_before():
+    limiter, clock = a_limiter(recent_calls=495, recent_age_s=20.0)
+    began = clock.seconds()
+
+    for _ in range(6):
+        limiter.wait()
+
+    assert clock.seconds() - began >= 40.0
+
+
+def test_calls_of_more_than_a_minute_ago_count_no_longer():
+    limiter, clock = a_limiter(recent_calls=500, recent_age_s=61.0)
+    began = clock.now
+
+    limiter.wait()
+
+    assert clock.now == began
+    assert limiter.recent_calls == 1
+
+
+@pytest.mark.parametrize(("age_s", "expected"), [(0.0, 3), (59.0, 3), (60.0, 0)])
+def test_recent_calls_are_those_of_the_last_minute(age_s, expected):
+    limiter, clock = a_limiter()
+    for _ in range(3):
+        limiter.wait()
+
+    clock.sleep(age_s)
+
+    assert limiter.recent_calls == expected
+
+
+def test_more_calls_than_the_limit_are_never_carried_over_beyond_it():
+    limiter, clock = a_limiter(recent_calls=5_000, recent_age_s=0.0)
+    began = clock.seconds()
+
+    limiter.wait()
+
+    assert 60.0 <= clock.seconds() - began < 62.0

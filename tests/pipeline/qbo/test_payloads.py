@@ -1,0 +1,594 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pipeline.document import Account, DocumentType, LineKind, Product, Tax
+from pipeline.errors import InvalidDocument, Unmapped
+from pipeline.money import rounded
+from pipeline.qbo.payloads import (
+    _multiplies_back,
+    doc_number,
+    marker,
+    payload,
+    payload_hash,
+    private_note,
+    sent_total,
+)
+from pipeline.qbo.references import BookAccount, Realm, TaxCode
+from tests.books_world import (
+    BELGIAN,
+    COSTS,
+    SALES,
+    TAX_DUE,
+    TAX_PAID,
+    US_PURCHASE_TAX,
+    US_TAX,
+    VAT_PURCHASE,
+    VAT_SALE,
+    a_document,
+    line,
+    money,
+    served,
+    tax_amount,
+)
+from tests.books_world import VAT as BELGIUM
+
+BILL, CREDIT_NOTE, VENDOR_CREDIT = DocumentType.BILL, DocumentType.CREDIT_NOTE, DocumentType.VENDOR_CREDIT
+US = Realm("US", "USD", multicurrency=False, sales_tax=True)
+US_MANY = Realm("US", "USD", multicurrency=True, sales_tax=True)
+US_OFF = Realm("US", "USD", multicurrency=False, sales_tax=False)
+BE = Realm("BE", "EUR", multicurrency=False, sales_tax=True)
+
+
+class Names:
+    """References that know everything: an account's id is its code, a tax code's is its name."""
+
+    def __init__(self, realm=US):
+        self.realm = realm
+        self.created = []
+
+    def account(self, account):
+        return BookAccount(f"account {account.code}", account.name, account.code, "")
+
+    def tax_code(self, tax, *, is_sale):
+        side = "sale" if is_sale else "purchase"
+        rate = tax.rate if tax else Decimal(0)
+        return TaxCode(f"code {rate} {side}", f"{rate}%", f"rate {rate} {side}", rate, is_sale)
+
+    def party(self, document):
+        self.created.append(document.party.name)
+        return f"party {document.party.odoo_id}"
+
+    def item(self, account):
+        return f"item for {account.identity}"
+
+
+def body_of(document, realm=US):
+    return payload(document, Names(realm))
+
+
+def belgian(document_type=DocumentType.INVOICE, **changes):
+    return a_document(document_type, company=BELGIAN, **{"currency": "EUR", **changes})
+
+
+NOTE = "Odoo {number} [odoo-account.move-17]\nhttps://odoo.example/web#id=17"
+
+
+# -- the four types, field by field ----------------------------------------------------------------------------------
+
+
+def test_an_invoice_in_the_us():
+    taxed = line("100.00", taxes=(US_TAX,))
+    document = a_document(lines=(taxed, line("50.00")), taxes=(tax_amount(US_TAX, "100.00", "8.25"),), memo="Thanks")
+
+    assert body_of(document) == {
+        "CustomerRef": {"value": "party 7"},
+        "DocNumber": "INV/2026/00001",
+        "TxnDate": "2026-03-02",
+        "DueDate": "2026-04-01",
+        "PrivateNote": NOTE.format(number="INV/2026/00001") + "\nThanks",
+        "CustomerMemo": {"value": "Thanks"},
+        "Line": [
+            {
+                "DetailType": "SalesItemLineDetail",
+                "Amount": money("100.00"),
+                "Description": "Consulting",
+                "SalesItemLineDetail": {
+                    "ItemRef": {"value": "item for account 400000"},
+                    "TaxCodeRef": {"value": "TAX"},
+                    "Qty": Decimal(1),
+                    "UnitPrice": money("100.00"),
+                },
+            },
+            {
+                "DetailType": "SalesItemLineDetail",
+                "Amount": money("50.00"),
+                "Description": "Consulting",
+                "SalesItemLineDetail": {
+                    "ItemRef": {"value": "item for account 400000"},
+                    "TaxCodeRef": {"value": "NON"},
+                    "Qty": Decimal(1),
+                    "UnitPrice": money("50.00"),
+                },
+            },
+        ],
+        "TxnTaxDetail": {"TotalTax": money("8.25")},
+    }
+
+
+def test_a_credit_note_in_the_us_has_positive_amounts_and_no_due_date():
+    document = a_document(
+        CREDIT_NOTE,
+        number="RINV/2026/00001",
+        lines=(line("100.00", taxes=(US_TAX,)),),
+        taxes=(tax_amount(US_TAX, "100.00", "8.25"),),
+    )
+
+    body = body_of(document)
+
+    assert set(body) == {"CustomerRef", "DocNumber", "TxnDate", "PrivateNote", "Line", "TxnTaxDetail"}
+    assert body["Line"][0]["Amount"] == money("100.00")
+    assert body["TxnTaxDetail"] == {"TotalTax": money("8.25")}
+
+
+def test_a_bill_in_the_us_books_its_tax_as_a_line_on_the_taxs_own_account():
+    document = a_document(
+        BILL,
+        lines=(line("100.00", account=COSTS, description="Paper", taxes=(US_PURCHASE_TAX,)),),
+        taxes=(tax_amount(US_PURCHASE_TAX, "100.00", "8.25", TAX_PAID),),
+    )
+
+    assert body_of(document) == {
+        "VendorRef": {"value": "party 7"},
+        "DocNumber": "V-1001",
+        "TxnDate": "2026-03-02",
+        "DueDate": "2026-04-01",
+        "PrivateNote": NOTE.format(number="BILL/2026/01/0001") + "\nReference: V-1001",
+        "Line": [
+            {
+                "DetailType": "AccountBasedExpenseLineDetail",
+                "Amount": money("100.00"),
+                "Description": "Paper",
+                "AccountBasedExpenseLineDetail": {"AccountRef": {"value": "account 600000"}},
+            },
+            {
+                "DetailType": "AccountBasedExpenseLineDetail",
+                "Amount": money("8.25"),
+                "Description": "8.25% Use Tax",
+                "AccountBasedExpenseLineDetail": {"AccountRef": {"value": "account 251000"}},
+            },
+        ],
+    }
+
+
+def test_a_vendor_credit_in_the_us():
+    body = body_of(a_document(VENDOR_CREDIT, reference=""))
+
+    assert set(body) == {"VendorRef", "DocNumber", "TxnDate", "PrivateNote", "Line"}
+    assert body["DocNumber"] == "BILL/2026/01/0001"
+
+
+def test_an_invoice_elsewhere_has_a_tax_code_on_each_line_and_odoos_own_tax():
+    lines = (line("200.00", taxes=(VAT_SALE,)), line("10.00"))
+    body = body_of(belgian(lines=lines, taxes=(tax_amount(VAT_SALE, "200.00", "42.01"),)), BE)
+
+    assert [each["SalesItemLineDetail"]["TaxCodeRef"] for each in body["Line"]] == [
+        {"value": "code 21 sale"},
+        {"value": "code 0 sale"},
+    ]
+    assert body["GlobalTaxCalculation"] == "TaxExcluded"
+    assert body["TxnTaxDetail"] == {
+        "TotalTax": money("42.01"),
+        "TaxLine": [
+            {
+                "DetailType": "TaxLineDetail",
+                "Amount": money("42.01"),
+                "TaxLineDetail": {
+                    "TaxRateRef": {"value": "rate 21 sale"},
+                    "PercentBased": True,
+                    "TaxPercent": Decimal(21),
+                    "NetAmountTaxable": money("200.00"),
+                },
+            }
+        ],
+    }
+
+
+def test_a_bill_elsewhere_has_its_tax_in_codes_and_not_in_a_line():
+    lines = (line("200.00", account=COSTS, taxes=(VAT_PURCHASE,)),)
+    body = body_of(belgian(BILL, lines=lines, taxes=(tax_amount(VAT_PURCHASE, "200.00", "42.00"),)), BE)
+
+    (sent,) = body["Line"]
+    assert sent["AccountBasedExpenseLineDetail"] == {
+        "AccountRef": {"value": "account 600000"},
+        "TaxCodeRef": {"value": "code 21 purchase"},
+    }
+    assert body["TxnTaxDetail"]["TotalTax"] == money("42.00")
+
+
+def test_a_document_elsewhere_without_any_tax_has_no_tax_detail():
+    body = body_of(belgian(CREDIT_NOTE), BE)
+
+    assert "TxnTaxDetail" not in body
+    assert body["GlobalTaxCalculation"] == "TaxExcluded"
+
+
+def test_two_taxes_of_one_rate_are_one_tax_line():
+    services = Tax(9, "21% S", Decimal(21))
+    lines = (line("100.00", taxes=(VAT_SALE,)), line("50.00", taxes=(services,)))
+    taxes = (tax_amount(VAT_SALE, "100.00", "21.00"), tax_amount(services, "50.00", "10.50"))
+
+    (sent,) = body_of(belgian(lines=lines, taxes=taxes), BE)["TxnTaxDetail"]["TaxLine"]
+
+    assert sent["Amount"] == money("31.50")
+    assert sent["TaxLineDetail"]["NetAmountTaxable"] == money("150.00")
+
+
+def test_one_tax_booked_to_two_accounts_is_one_tax_line_with_its_base_once():
+    lines = (line("100.00", taxes=(VAT_SALE,)),)
+    taxes = (tax_amount(VAT_SALE, "100.00", "10.50"), tax_amount(VAT_SALE, "100.00", "10.50", SALES))
+
+    (sent,) = body_of(belgian(lines=lines, taxes=taxes), BE)["TxnTaxDetail"]["TaxLine"]
+
+    assert sent["Amount"] == money("21.00")
+    assert sent["TaxLineDetail"]["NetAmountTaxable"] == money("100.00")
+
+
+def test_a_tax_of_zero_on_a_purchase_in_the_us_makes_no_line():
+    free = replace(US_PURCHASE_TAX, rate=Decimal(0))
+    document = a_document(BILL, lines=(line(account=COSTS, taxes=(free,)),), taxes=(tax_amount(free, 100, "0.00"),))
+
+    assert len(body_of(document)["Line"]) == 1
+
+
+# -- numbers and notes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "INV/2026/00001"),
+        ({"document_type": BILL, "reference": "V-7"}, "V-7"),
+        ({"document_type": BILL, "reference": ""}, "INV/2026/00001"),
+        ({"reference": "customer's own"}, "INV/2026/00001"),
+        ({"number": "123456789012345678901"}, "123456789012345678901"),
+        ({"document_type": BILL, "reference": " V \n 7 "}, "V 7"),
+    ],
+)
+def test_the_number_is_the_documents_own_or_on_purchases_the_vendors(changes, expected):
+    assert doc_number(replace(a_document(), **changes)) == expected
+
+
+def test_a_longer_number_keeps_its_beginning_and_stays_different_from_others():
+    first, second = (doc_number(a_document(number="INV/2026/0000000000000" + end)) for end in "12")
+
+    assert len(first) == len(second) == 21
+    assert first.startswith("INV/2026/000")
+    assert first != second
+
+
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=20, unique_by=lambda text: " ".join(text.split())))
+@settings(deadline=None)
+def test_different_numbers_stay_different_and_short_enough(numbers):
+    short = [doc_number(a_document(number=number)) for number in numbers]
+
+    assert len(set(short)) == len(numbers)
+    assert all(len(number) <= 21 for number in short)
+
+
+def test_the_note_begins_with_number_and_marker_and_is_cut_at_its_end():
+    note = private_note(a_document(memo="x" * 5_000))
+
+    assert note.startswith("Odoo INV/2026/00001 [odoo-account.move-17]\n")
+    assert len(note) == 4_000
+
+
+def test_the_marker_of_one_document_is_no_part_of_anothers():
+    assert marker(a_document(odoo_id=1)) not in private_note(a_document(odoo_id=11))
+
+
+@pytest.mark.parametrize(
+    ("field", "length"), [("PrivateNote", 4_000), ("CustomerMemo", 1_000), ("Description", 4_000)]
+)
+def test_texts_are_cut_to_what_quickbooks_takes(field, length):
+    body = body_of(a_document(memo="m" * 6_000, lines=(line(description="d" * 6_000),)))
+    texts = {
+        "PrivateNote": body["PrivateNote"],
+        "CustomerMemo": body["CustomerMemo"]["value"],
+        "Description": body["Line"][0]["Description"],
+    }
+
+    assert len(texts[field]) == length
+
+
+def test_a_long_description_keeps_its_calculation():
+    body = body_of(a_document(lines=(line("30.00", description="d" * 6_000, quantity=Decimal(3),
+                                          unit_price=money("20.00"), discount_percentage=Decimal(50)),)))  # fmt: skip
+
+    description = body["Line"][0]["Description"]
+    assert description.endswith("(3 x 20 - 50%)")
+    assert len(description) <= 4_000
+
+
+def test_an_empty_description_is_the_products_name():
+    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Desk")),)))
+
+    assert body["Line"][0]["Description"] == "Desk"
+
+
+# -- lines -----------------------------------------------------------------------------------------------------------
+
+
+def test_sections_and_notes_are_text_lines_on_sales_and_empty_ones_are_left_out():
+    section = line(0, kind=LineKind.SECTION, description="Phase 1", account=None)
+    note = line(0, kind=LineKind.NOTE, description="As agreed", account=None)
+    empty = line(0, kind=LineKind.NOTE, description=" \n", account=None)
+
+    body = body_of(a_document(lines=(section, line(), note, empty)))
+
+    assert [each["DetailType"] for each in body["Line"]] == ["DescriptionOnly", "SalesItemLineDetail", "DescriptionOnly"]
+    assert body["Line"][0] == {
+        "DetailType": "DescriptionOnly",
+        "Description": "Phase 1",
+        "DescriptionLineDetail": {},
+    }
+
+
+def test_sections_and_notes_have_no_place_on_purchases():
+    section = line(0, kind=LineKind.SECTION, description="Phase 1", account=None)
+
+    body = body_of(a_document(BILL, lines=(section, line(account=COSTS))))
+
+    assert len(body["Line"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity", "unit_price", "discount", "expected"),
+    [
+        ("1861.08", "14.5", "128.35", "0", ("14.5", "128.35")),  # 6070's own example: half up
+        ("90.00", "10", "10.00", "10", ("10", "9.00")),  # a discount: the price per unit follows from the amount
+        ("82.64", "1", "100.00", "0", ("1", "82.64")),  # the price includes tax
+        ("33.33", "3", "11.11", "0", ("3", "11.11")),
+        ("10.00", "3", "3.33", "0", ("3", "3.333")),
+        ("0.02", "1000", "0.00002", "0", ("1000", "0.00002")),
+        ("-25.00", "1", "-25.00", "0", ("1", "-25.00")),
+        ("0.00", "2", "0.00", "0", ("2", "0.00")),
+        ("100.00", "0", "0.00", "0", None),
+        ("-100.00", "-2", "50.00", "0", None),
+        ("33.33", "0.333333", "100.00", "0", None),  # more decimals than QuickBooks is known to keep
+        ("123456.78", "1000000", "0.12345678", "0", None),
+    ],
+)
+def test_quantity_and_price_multiply_back_to_the_amount_or_are_left_out(
+    amount, quantity, unit_price, discount, expected
+):
+    sent = line(amount, quantity=Decimal(quantity), unit_price=Decimal(unit_price),
+                discount_percentage=Decimal(discount))  # fmt: skip
+
+    found = _multiplies_back(sent)
+
+    assert found == (tuple(map(Decimal, expected)) if expected else None)
+
+
+@given(
+    st.decimals("-9999999", "9999999", places=2),
+    st.decimals("0.001", "99999", places=6),
+    st.decimals("0", "99999", places=6),
+)
+def test_whatever_is_sent_multiplies_back_with_five_decimals(amount, quantity, unit_price):
+    found = _multiplies_back(line(str(amount), quantity=quantity, unit_price=unit_price))
+
+    if found:
+        assert rounded(found[0] * found[1]) == amount
+        assert all(value == value.quantize(Decimal("0.00001")) for value in found)
+
+
+def test_a_line_without_quantity_says_its_calculation_in_its_text():
+    lines = (line("33.33", quantity=Decimal("0.333333"), unit_price=money("100.00")),)
+
+    (sent,) = body_of(a_document(lines=lines))["Line"]
+
+    assert "Qty" not in sent["SalesItemLineDetail"]
+    assert sent["Description"] == "Consulting (0.333333 x 100)"
+
+
+def test_a_purchase_line_says_quantity_price_and_discount_in_its_text():
+    lines = (line("18.00", account=COSTS, quantity=Decimal(2), unit_price=money("10.00"), discount_percentage=Decimal(10)),)
+
+    (sent,) = body_of(a_document(BILL, lines=lines))["Line"]
+
+    assert sent["Description"] == "Consulting (2 x 10 - 10%)"
+
+
+# -- currency --------------------------------------------------------------------------------------------------------
+
+
+def test_without_multicurrency_no_currency_is_named():
+    assert {"CurrencyRef", "ExchangeRate"} & set(body_of(a_document())) == set()
+
+
+def test_the_home_currency_is_named_without_a_rate_where_there_are_several():
+    body = body_of(a_document(), US_MANY)
+
+    assert body["CurrencyRef"] == {"value": "USD"}
+    assert "ExchangeRate" not in body
+
+
+def test_a_foreign_document_carries_odoos_own_rate():
+    body = body_of(a_document(currency="EUR", exchange_rate=Decimal("1.075268817")), US_MANY)
+
+    assert body["CurrencyRef"] == {"value": "EUR"}
+    assert body["ExchangeRate"] == Decimal("1.075268817")
+
+
+# -- refusals, before anything is written ----------------------------------------------------------------------------
+
+REFUSED = {
+    "currency_unmapped": (US, {"currency": "EUR"}, "it is in EUR, but companyA keeps its QuickBooks books in USD only"),
+    "realm_differs": (BE, {"currency": "EUR"}, "has USD in Odoo but EUR in QuickBooks"),
+    "below_zero": (US, {"lines": (line("-5.00"),)}, r"its total is -5.00 USD.*credit note"),
+    "no_lines": (US, {"lines": (line(0, kind=LineKind.NOTE),)}, "no line with an amount"),
+    "no_account": (US, {"lines": (line(account=None),)}, "its line 'Consulting' has no account"),
+    "sales_tax_off": (
+        US_OFF,
+        {"lines": (line(taxes=(US_TAX,)),), "taxes": (tax_amount(US_TAX, 100, "8.25"),)},
+        "sales tax of 8.25 USD.*Turn it on there under Taxes",
+    ),
+    "too_many_lines": (
+        US,
+        {"lines": (line("1.00", taxes=(US_TAX,)),) * 751, "taxes": (tax_amount(US_TAX, 751, "61.96"),)},
+        "751 lines, and QuickBooks takes 750 on a taxable sale. Split it",
+    ),
+    "too_many_decimals": (
+        US_MANY,
+        {"currency": "KWD", "decimal_places": 3, "lines": (line("1.234"),)},
+        "KWD with 3 decimals, and QuickBooks keeps two",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", sorted(REFUSED))
+def test_what_quickbooks_has_no_form_for_is_refused_before_a_name_is_created(code):
+    realm, changes, words = REFUSED[code]
+    names = Names(realm)
+
+    with pytest.raises((Unmapped, InvalidDocument), match=words) as told:
+        payload(a_document(**changes), names)
+
+    assert told.value.code == code
+    assert names.created == []
+
+
+def test_several_taxes_on_a_line_elsewhere_are_for_a_person():
+    second = Tax(9, "Eco", Decimal(1))
+    document = belgian(lines=(line(taxes=(VAT_SALE, second)),), taxes=(tax_amount(VAT_SALE, 100, "21.00"),))
+
+    with pytest.raises(Unmapped, match=r"carries 2 taxes \(21%, Eco\)") as told:
+        body_of(document, BE)
+
+    assert told.value.code == "several_taxes"
+
+
+def test_several_taxes_on_a_line_in_the_us_are_one_taxable_line():
+    county = Tax(9, "County", Decimal(1))
+    document = a_document(
+        lines=(line(taxes=(US_TAX, county)),),
+        taxes=(tax_amount(US_TAX, 100, "8.25"), tax_amount(county, 100, "1.00")),
+    )
+
+    body = body_of(document)
+
+    assert body["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"] == {"value": "TAX"}
+    assert body["TxnTaxDetail"] == {"TotalTax": money("9.25")}
+
+
+@pytest.mark.parametrize("count", [750, 751])
+def test_a_sale_without_tax_may_have_more_lines(count):
+    assert len(body_of(a_document(lines=(line("1.00"),) * count))["Line"]) == count
+
+
+def test_seven_hundred_and_fifty_taxable_lines_are_taken():
+    document = a_document(lines=(line("1.00", taxes=(US_TAX,)),) * 750, taxes=(tax_amount(US_TAX, 750, "61.88"),))
+
+    assert len(body_of(document)["Line"]) == 750
+
+
+def test_a_currency_of_three_decimals_passes_when_two_suffice():
+    body = body_of(a_document(currency="KWD", decimal_places=3, lines=(line("1.230"),)), US_MANY)
+
+    assert body["Line"][0]["Amount"] == money("1.230")
+
+
+def test_a_currency_without_decimals_passes():
+    assert sent_total(body_of(a_document(currency="JPY", decimal_places=0, lines=(line("1200"),)), US_MANY)) == 1200
+
+
+# -- sums and hashes -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_adds_up_to_lines_and_tax():
+    document = a_document(lines=(line("100.00", taxes=(US_TAX,)), line("0.10")), taxes=(tax_amount(US_TAX, 100, "8.25"),))
+
+    assert sent_total(body_of(document)) == money("108.35") == document.total
+
+
+def test_equal_bodies_have_one_hash_and_any_change_another():
+    body = body_of(a_document())
+    reordered = dict(reversed(list(body.items())))
+    changed = body_of(a_document(due_on=date(2026, 4, 2)))
+
+    assert payload_hash(body) == payload_hash(reordered) != payload_hash(changed)
+
+
+# -- what the stand-in's books make of it ----------------------------------------------------------------------------
+
+
+def shown_in(world, document):
+    draft = world.books.draft(document)
+    return world.books.create(draft, "r-1")
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_each_type_stands_in_us_books_with_odoos_total(document_type):
+    tax = US_TAX if document_type.is_sale else US_PURCHASE_TAX
+    lines = (line("1861.08", quantity=Decimal("14.5"), unit_price=money("128.35"), taxes=(tax,),
+                  account=SALES if document_type.is_sale else COSTS),)  # fmt: skip
+    account = TAX_DUE if document_type.is_sale else TAX_PAID
+    document = a_document(document_type, lines=lines, taxes=(tax_amount(tax, "1861.08", "153.54", account),))
+    with served() as world:
+        world.stand_in.unit_price_decimals = 5
+
+        booked = shown_in(world, document)
+
+    assert booked.total == document.total == money("2014.62")
+    assert world.books.difference(document, booked) == ""
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_each_type_stands_in_books_elsewhere_with_odoos_own_cent(document_type):
+    tax = VAT_SALE if document_type.is_sale else VAT_PURCHASE
+    lines = (line("100.00", taxes=(tax,), account=SALES if document_type.is_sale else COSTS), line(
+        "1.00", account=SALES if document_type.is_sale else COSTS))  # fmt: skip
+    document = belgian(document_type, lines=lines, taxes=(tax_amount(tax, "100.00", "21.01"),))
+    with served(**BELGIUM) as world:
+        booked = shown_in(world, document)
+
+        assert booked.total == document.total == money("122.01")
+        assert booked.tax == money("21.01")
+        assert world.books.difference(document, booked) == ""
+
+
+def test_two_taxes_of_one_rate_stand_with_odoos_tax():
+    services = Tax(9, "21% S", Decimal(21))
+    lines = (line("100.00", taxes=(VAT_SALE,)), line("50.00", taxes=(services,)))
+    taxes = (tax_amount(VAT_SALE, "100.00", "21.00"), tax_amount(services, "50.00", "10.51"))
+    document = belgian(lines=lines, taxes=taxes)
+    with served(**BELGIUM) as world:
+        booked = shown_in(world, document)
+
+    assert booked.tax == money("31.51")
+
+
+def test_a_foreign_document_stands_at_odoos_rate():
+    document = a_document(currency="EUR", exchange_rate=Decimal("1.075268817"))
+    with served(multicurrency=True, exchange_rates={"EUR": Decimal(2)}) as world:
+        shown_in(world, document)
+
+        (row,) = world.book.documents("Invoice")
+    assert row["CurrencyRef"]["value"] == "EUR"
+    assert row["ExchangeRate"] == Decimal("1.075268817")
+    assert row["HomeTotalAmt"] == money("107.53")
+
+
+def test_an_unknown_account_is_named_and_nothing_is_created():
+    document = a_document(lines=(line(account=Account(9, "499999", "Nowhere")),))
+    with served() as world:
+        with pytest.raises(Unmapped, match="499999 'Nowhere'"):
+            world.books.draft(document)
+
+        assert world.writes == {}

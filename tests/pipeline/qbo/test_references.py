@@ -1,0 +1,576 @@
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from local.quickbooks.realm import TaxRate
+from pipeline.document import Account, Address, DocumentType, Party, Tax
+from pipeline.errors import Rejected, Unavailable, Unmapped
+from pipeline.qbo import references as module
+from pipeline.qbo.faults import Refused
+from pipeline.qbo.references import NAME_LENGTH_MAX, BookAccount, TaxCode
+from tests.books_world import (
+    ACCOUNTS,
+    BELGIAN,
+    SALES,
+    VAT,
+    VAT_PURCHASE,
+    VAT_SALE,
+    Clock,
+    a_document,
+    dropped,
+    is_write_to,
+    served,
+)
+
+BILL = DocumentType.BILL
+
+
+@pytest.fixture(autouse=True)
+def sleeps(monkeypatch):
+    slept = []
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append, time=time.time))
+    return slept
+
+
+@pytest.fixture
+def world():
+    with served() as served_world:
+        yield served_world
+
+
+def named(name, odoo_id=7, **changes):
+    return a_document(party=Party(odoo_id, name), **changes)
+
+
+def names_of(world, entity="Customer"):
+    return [row["DisplayName"] for row in world.book.rows(entity)]
+
+
+# -- what the company is like ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("US", "USD", False, True)),
+        ({"sales_tax": "off"}, ("US", "USD", False, False)),
+        ({**VAT, "multicurrency": True}, ("BE", "EUR", True, True)),
+    ],
+)
+def test_the_preferences_say_what_a_company_is_like(changes, expected):
+    with served(**changes) as world:
+        realm = world.references.realm
+
+    assert (realm.country, realm.home_currency, realm.multicurrency, realm.sales_tax) == expected
+    assert realm.is_us is (expected[0] == "US")
+
+
+# -- accounts --------------------------------------------------------------------------------------------------------
+
+
+def test_an_account_is_found_by_its_number_whatever_its_name(world):
+    found = world.references.account(Account(9, "400100", "Sales of Product, Export"))
+
+    assert (found.number, found.name) == ("400100", "Export Sales")
+
+
+def test_an_account_without_its_number_is_found_by_its_exact_name_in_any_case(world):
+    found = world.references.account(Account(9, "999999", "export SALES"))
+
+    assert found.name == "Export Sales"
+
+
+def test_the_number_wins_over_the_name(world):
+    found = world.references.account(Account(9, "400000", "Export Sales"))
+
+    assert found.name == "Product Sales"
+
+
+@pytest.mark.parametrize("name", ["Export Sale", "Product  Sales", "Sales", "Product Sales US"])
+def test_a_similar_name_is_never_taken_but_suggested(world, name):
+    with pytest.raises(Unmapped) as told:
+        world.references.account(Account(9, "400199", name))
+
+    assert told.value.code == "account_unmapped"
+    assert "400199" in str(told.value)
+    assert name in str(told.value)
+    assert "Give an account of companyA in QuickBooks this number or name" in str(told.value)
+
+
+def test_the_nearest_name_is_suggested(world):
+    with pytest.raises(Unmapped, match="nearest by name: 'Export Sales'"):
+        world.references.account(Account(9, "1", "Export Sale"))
+
+
+def test_an_account_without_a_code_is_not_taken_for_one_without_a_number():
+    with served(accounts=[*ACCOUNTS[:2], {"Name": "Nameless", "AccountType": "Income"}]) as world:
+        with pytest.raises(Unmapped):
+            world.references.account(Account(9, "", "Something else"))
+
+
+def test_an_inactive_account_is_not_used(world):
+    world.book.deactivate("Account", world.book.named("Account", "Export Sales")["Id"])
+
+    with pytest.raises(Unmapped):
+        world.references.account(Account(9, "400100", "Export Sales"))
+
+
+def test_two_accounts_of_one_name_are_no_match():
+    accounts = (BookAccount("1", "Sales", "", ""), BookAccount("2", "SALES", "", ""))
+
+    assert module._account(accounts, Account(1, "", "Sales")) is None
+
+
+def test_a_miss_reads_the_lists_once_more_because_a_person_may_just_have_added_it(world):
+    clock = Clock()
+    references = world.new_references(clock=clock.seconds)
+    references.account(SALES)
+    world.client.write("Account", {"Name": "New", "AccountType": "Income", "AcctNum": "777"}, request_id="r-1")
+    clock.sleep(61)
+    before = references._client.calls["query"]
+
+    found = references.account(Account(9, "777", "whatever"))
+
+    assert found.name == "New"
+    assert references._client.calls["query"] - before == 3
+
+
+def test_many_misses_are_one_reading(world):
+    clock = Clock()
+    references = world.new_references(clock=clock.seconds)
+    references.account(SALES)
+    clock.sleep(61)
+    before = references._client.calls["query"]
+
+    for number in range(5):
+        with pytest.raises(Unmapped):
+            references.account(Account(9, str(number), "nowhere"))
+
+    assert references._client.calls["query"] - before == 3
+
+
+# -- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_a_warm_shift_makes_no_metered_reads(world):
+    document = a_document()
+    world.references.party(document)
+    world.references.item(world.references.account(SALES))
+    before = world.stand_in.metered
+
+    warm = world.new_references()
+    warm.party(document)
+    warm.item(warm.account(SALES))
+
+    assert world.stand_in.metered == before
+    assert warm._client.calls == {}
+
+
+def test_the_lists_are_read_anew_after_six_hours(world):
+    clock = Clock()
+    world.new_references(clock=clock.seconds).account(SALES)
+    clock.sleep(6 * 3600 + 1)
+
+    later = world.new_references(clock=clock.seconds)
+    later.account(SALES)
+
+    assert later._client.calls["query"] == 3
+
+
+def test_lists_kept_by_another_version_of_the_code_are_read_anew(world):
+    world.memory.keep(f"reference#{world.realm.realm_id}#lists", '{"read_at": 1, "unknown": []}')
+
+    assert world.new_references().account(SALES).name == "Product Sales"
+
+
+def test_lists_that_are_too_long_for_the_table_are_not_kept(world, monkeypatch):
+    monkeypatch.setattr(module, "KEPT_BYTES_MAX", 100)
+
+    assert world.references.account(SALES).name == "Product Sales"
+    assert [key for key in world.memory.values if key.endswith("#lists")] == []
+
+
+def test_what_is_forgotten_is_read_anew(world):
+    world.references.account(SALES)
+
+    world.references.forget()
+    world.references.account(SALES)
+
+    assert world.references._client.calls["query"] == 6
+
+
+def test_a_party_is_kept_for_ever_and_the_lists_without_expiry_too(world):
+    world.references.party(a_document())
+
+    assert [key.partition("#")[0] for key in world.memory.values] == ["reference", "owner", "party"]
+
+
+# -- tax codes -------------------------------------------------------------------------------------------------------
+
+
+def code_names(codes):
+    return [(code.name, code.rate, code.is_sale) for code in codes]
+
+
+@pytest.fixture
+def belgium():
+    with served(**VAT) as world:
+        yield world
+
+
+@pytest.mark.parametrize(
+    ("tax", "is_sale", "name", "rate"),
+    [
+        (VAT_SALE, True, "21%", 21),
+        (VAT_PURCHASE, False, "21% M", 21),
+        (Tax(9, "VAT high", Decimal(21)), True, "21%", 21),
+        (Tax(9, "reduced", Decimal("6.00")), True, "6%", 6),
+        (None, True, "No VAT", 0),
+        (None, False, "No VAT", 0),
+    ],
+)
+def test_a_tax_code_is_found_by_name_and_rate_or_by_the_only_code_of_its_rate(belgium, tax, is_sale, name, rate):
+    code = belgium.references.tax_code(tax, is_sale=is_sale)
+
+    assert (code.name, code.rate, code.is_sale) == (name, rate, is_sale)
+
+
+def test_a_tax_of_the_same_name_but_another_rate_is_not_taken(belgium):
+    with pytest.raises(Unmapped, match=r"tax '21%' \(19%\) has no QuickBooks tax code for sales"):
+        belgium.references.tax_code(Tax(9, "21%", Decimal(19)), is_sale=True)
+
+
+def test_a_rate_of_the_other_side_is_not_taken(belgium):
+    with pytest.raises(Unmapped, match="for purchases"):
+        belgium.references.tax_code(Tax(9, "6%", Decimal(6)), is_sale=False)
+
+
+def test_among_several_codes_of_a_rate_only_the_name_decides():
+    rates = [TaxRate("21% goods", Decimal(21), "sale"), TaxRate("21% services", Decimal(21), "sale")]
+    with served(**{**VAT, "tax_rates": rates}) as world:
+        assert world.references.tax_code(Tax(9, "21% Services", Decimal(21)), is_sale=True).name == "21% services"
+        with pytest.raises(Unmapped):
+            world.references.tax_code(Tax(9, "21%", Decimal(21)), is_sale=True)
+
+
+def test_a_line_without_tax_takes_the_zero_code_that_says_so_by_its_name():
+    rates = [TaxRate("0% export", Decimal(0), "sale"), TaxRate("No VAT", Decimal(0), "sale")]
+    with served(**{**VAT, "tax_rates": rates}) as world:
+        assert world.references.tax_code(None, is_sale=True).name == "No VAT"
+
+
+def test_a_line_without_tax_and_several_zero_codes_is_for_a_person():
+    rates = [TaxRate("0% export", Decimal(0), "sale"), TaxRate("0% EU", Decimal(0), "sale")]
+    with served(**{**VAT, "tax_rates": rates}) as world, pytest.raises(Unmapped, match="in QuickBooks No VAT"):
+        world.references.tax_code(None, is_sale=True)
+
+
+def test_a_code_of_several_rates_is_no_code_of_one():
+    found = module._tax_code((TaxCode("1", "21%", "2", Decimal(21), is_sale=True),), VAT_SALE, is_sale=False)
+
+    assert found is None
+
+
+# -- parties ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_party_is_created_with_what_odoo_knows_of_it(world):
+    address = Address("1 Main St", "Suite 5", "Pleasanton", "California", "94588", "United States")
+    party = Party(7, "Azure Interior", email="a@azure.example", phone="+1 555", address=address)
+
+    identity = world.references.party(a_document(party=party))
+
+    row = world.book.named("Customer", "Azure Interior")
+    assert row["Id"] == identity
+    assert row["CompanyName"] == "Azure Interior"
+    assert row["PrimaryEmailAddr"] == {"Address": "a@azure.example"}
+    assert row["PrimaryPhone"] == {"FreeFormNumber": "+1 555"}
+    assert row["BillAddr"]["Line1"] == "1 Main St"
+    assert row["BillAddr"]["Country"] == "United States"
+    assert row["Notes"] == "Odoo contact 7"
+
+
+def test_a_vendor_is_created_for_a_bill(world):
+    identity = world.references.party(a_document(BILL))
+
+    assert world.book.named("Vendor", "Azure Interior")["Id"] == identity
+    assert names_of(world) == []
+
+
+def test_creating_a_party_reads_nothing_but_the_lists(world):
+    world.references.party(a_document())
+
+    assert world.references._client.calls == {"query": 3, "create": 1}
+
+
+def test_a_party_that_stands_there_by_exact_name_is_adopted():
+    with served(customers=[{"DisplayName": "AZURE interior"}]) as world:
+        identity = world.references.party(a_document())
+
+        assert identity == world.book.named("Customer", "AZURE interior")["Id"]
+        assert len(world.book.rows("Customer")) == 1
+
+
+def test_a_party_that_is_bound_to_another_partner_is_not_adopted(world):
+    first = world.references.party(named("John Smith", 7))
+    second = world.references.party(named("John Smith", 8))
+    again = world.new_references().party(named("John Smith", 8))
+
+    assert first != second
+    assert again == second
+    assert names_of(world) == ["John Smith", "John Smith [8]"]
+
+
+def test_a_partner_that_is_customer_and_vendor_gets_two_names(world):
+    customer = world.references.party(named("Azure Interior"))
+    vendor = world.references.party(a_document(BILL, party=Party(7, "Azure Interior")))
+
+    assert customer != vendor
+    assert names_of(world) == ["Azure Interior"]
+    assert names_of(world, "Vendor") == ["Azure Interior [7]"]
+
+
+def test_the_name_of_an_employee_is_never_taken():
+    with served(employees=[{"DisplayName": "Azure Interior"}]) as world:
+        world.references.party(a_document())
+
+        assert names_of(world) == ["Azure Interior [7]"]
+
+
+def test_when_both_names_are_taken_a_person_is_asked():
+    with served(employees=[{"DisplayName": "Azure Interior"}, {"DisplayName": "Azure Interior [7]"}]) as world:
+        with pytest.raises(Rejected, match=r"'Azure Interior' and 'Azure Interior \[7\]' are both taken") as told:
+            world.references.party(a_document())
+
+    assert told.value.code == "name_taken"
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("Acme: North", "Acme North"),
+        ("Acme\tNorth", "Acme North"),
+        ("Acme\r\nNorth", "Acme North"),
+        ("  Acme   North  ", "Acme North"),
+        ("Acme\x07North", "Acme North"),
+        ("O'Neil \\ Sons", "O'Neil \\ Sons"),
+        ("Łódź 株式会社 😀", "Łódź 株式会社 😀"),
+    ],
+)
+def test_what_quickbooks_refuses_in_a_name_becomes_a_space(world, name, stored):
+    world.references.party(named(name))
+
+    assert names_of(world) == [stored]
+
+
+def test_names_that_clean_to_the_same_stay_two_parties(world):
+    first = world.references.party(named("Acme: North", 7))
+    second = world.references.party(named("Acme North", 8))
+
+    assert first != second
+
+
+def test_a_name_of_three_hundred_characters_is_kept_whole(world):
+    world.references.party(named("A" * 300))
+
+    (row,) = world.book.rows("Customer")
+    assert row["DisplayName"] == "A" * 300
+    assert row["CompanyName"] == "A" * 100
+
+
+def test_two_names_that_only_differ_beyond_five_hundred_characters_stay_two(world):
+    world.references.party(named("A" * 600 + "1", 7))
+    world.references.party(named("A" * 600 + "2", 8))
+
+    first, second = names_of(world)
+    assert first != second
+    assert len(first) <= NAME_LENGTH_MAX
+    assert first.endswith("[7]")
+    assert second.endswith("[8]")
+
+
+@pytest.mark.parametrize("email", ["", "a@b", "a b@c.d", "two@x.com, three@x.com", "x" * 100 + "@x.com"])
+def test_an_email_quickbooks_would_refuse_is_left_out(world, email):
+    world.references.party(a_document(party=Party(7, "Azure", email=email)))
+
+    assert "PrimaryEmailAddr" not in world.book.named("Customer", "Azure")
+
+
+def test_one_partner_in_two_currencies_has_two_names():
+    with served(multicurrency=True, exchange_rates={"EUR": Decimal("1.1")}) as world:
+        home = world.references.party(a_document())
+        foreign = world.references.party(a_document(currency="EUR", exchange_rate=Decimal("1.1")))
+
+        assert home != foreign
+        rows = {row["DisplayName"]: row["CurrencyRef"]["value"] for row in world.book.rows("Customer")}
+        assert rows == {"Azure Interior": "USD", "Azure Interior (EUR)": "EUR"}
+
+
+def test_a_customer_kept_in_another_currency_is_not_adopted():
+    azure = {"DisplayName": "Azure Interior", "CurrencyRef": {"value": "EUR"}}
+    with served(multicurrency=True, customers=[azure]) as world:
+        world.references.party(a_document())
+
+        assert world.book.named("Customer", "Azure Interior [7]")["CurrencyRef"]["value"] == "USD"
+
+
+def test_without_multicurrency_no_currency_is_named(world):
+    world.references.party(a_document())
+
+    (request,) = world.requests()
+    assert b"CurrencyRef" not in request.body
+
+
+def test_a_name_that_was_made_inactive_is_free_again(world):
+    first = world.references.party(named("Azure Interior", 7))
+    world.book.deactivate("Customer", first)
+
+    second = world.references.party(named("Azure Interior", 8))
+
+    assert second != first
+    assert sorted(names_of(world)) == ["Azure Interior", "Azure Interior (deleted)"]
+
+
+def test_the_same_partner_of_two_databases_is_two(world):
+    first = world.references.party(named("Azure Interior"))
+    second = world.references.party(replace(named("Azure Interior"), database="staging"))
+
+    assert first != second
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_name_at_a_time_is_waited_for(world, sleeps, monkeypatch):
+    def soon_free(seconds):
+        sleeps.append(seconds)
+        if len(sleeps) == 2:
+            world.stand_in.names_busy = False
+
+    monkeypatch.setattr(module.time, "sleep", soon_free)
+    world.stand_in.names_busy = True
+
+    identity = world.references.party(a_document())
+
+    assert identity == world.book.named("Customer", "Azure Interior")["Id"]
+    assert sleeps == [0.5, 1.0]
+
+
+def test_a_person_who_keeps_editing_names_fails_no_document(world):
+    world.stand_in.names_busy = True
+
+    with pytest.raises(Unavailable, match="editing names in the QuickBooks books of companyA"):
+        world.references.party(a_document())
+
+
+def test_another_refusal_of_a_name_is_told_as_it_is(world, monkeypatch):
+    monkeypatch.setattr(module, "_party_body", lambda *_: {"Unknown": 1})
+
+    with pytest.raises(Refused, match="2010"):
+        world.references.party(a_document())
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_a_name_whose_creation_got_no_answer_is_there_once_afterwards(world, remembers, took_effect):
+    world.stand_in.remembers_request_ids = remembers
+    world.break_next(is_write_to("Customer"), dropped(takes_effect=took_effect))
+    with pytest.raises(Exception, match="closed the connection"):
+        world.references.party(a_document())
+    world.heal()
+
+    identity = world.new_references().party(a_document())
+
+    assert [row["Id"] for row in world.book.rows("Customer")] == [identity]
+
+
+def test_eight_threads_with_one_new_party_create_one_customer(world):
+    world.stand_in.name_edit_s = 0.01
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: world.references.party(a_document()), range(24)))
+
+    assert len(found) == 1
+    assert world.book.creates["Customer"] == 1
+
+
+def test_names_of_one_company_are_written_one_at_a_time(world):
+    world.stand_in.name_edit_s = 0.01
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: world.references.party(named(f"Customer {number}", number)), range(1, 9)))
+
+    assert world.stand_in.refusals == {}
+    assert world.book.creates["Customer"] == 8
+
+
+# -- items -----------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_one_item_per_income_account(world):
+    sales = world.references.account(SALES)
+    export = world.references.account(Account(9, "400100", ""))
+
+    first, again, other = (world.references.item(account) for account in (sales, sales, export))
+
+    assert first == again != other
+    row = world.book.named("Item", "400000 Product Sales")
+    assert row["Id"] == first
+    assert row["IncomeAccountRef"]["value"] == sales.identity
+
+
+def test_an_item_that_stands_there_by_name_is_adopted_once_and_not_for_another_account():
+    item = {"Name": "400000 Product Sales", "Type": "Service", "IncomeAccountRef": {"name": "Product Sales"}}
+    with served(items=[item]) as world:
+        identity = world.references.item(world.references.account(SALES))
+
+        assert identity == world.book.named("Item", "400000 Product Sales")["Id"]
+
+
+def test_eight_threads_with_one_new_item_create_it_once(world):
+    account = world.references.account(SALES)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: world.references.item(account), range(24)))
+
+    assert len(found) == 1
+    assert world.book.creates["Item"] == 1
+
+
+def test_an_account_name_with_a_colon_or_of_a_hundred_characters_makes_an_item_name(world):
+    account = BookAccount(world.references.account(SALES).identity, "Sales: " + "x" * 100, "400000", "USD")
+
+    world.references.item(account)
+
+    (row,) = world.book.rows("Item")
+    assert len(row["Name"]) == 100
+    assert row["Name"].startswith("400000 Sales x")
+
+
+# -- a trial ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_creates_nothing_and_says_what_it_would(world):
+    references = world.new_references(dry_run=True)
+
+    party = references.party(a_document())
+    item = references.item(references.account(SALES))
+
+    assert party == "(Customer 'Azure Interior', to be found or created)"
+    assert "to be found or created" in item
+    assert world.writes == {}
+
+
+def test_a_dry_run_uses_what_is_known(world):
+    identity = world.references.party(a_document())
+
+    assert world.new_references(dry_run=True).party(a_document()) == identity
+
+
+def test_a_foreign_company_can_be_belgian(belgium):
+    assert belgium.references.party(a_document(company=BELGIAN, currency="EUR"))

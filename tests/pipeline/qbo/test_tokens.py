@@ -1,0 +1,532 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from local.http_server import Fault, Response
+from local.quickbooks.faults import oauth_error
+from local.quickbooks.realm import Realm
+from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.aws.secrets import Secrets
+from pipeline.errors import Disconnected, PipelineError, Unavailable
+from pipeline.qbo import tokens as module
+from pipeline.qbo.tokens import Issued, IntuitIssuer, TokenRefused, Tokens
+from tests.books_world import COMPANY, SecretBox, log_of
+
+DAY_S = 86_400
+OTHER = "companyB"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Box(SecretBox):
+    """A secret that notes when it is read and changed."""
+
+    def __init__(self, events, **secret):
+        super().__init__(**{"realm_ids": {COMPANY: "1"}, "refresh_tokens": {COMPANY: "r-1"}, **secret})
+        self.events = events
+        self.refuses = 0
+
+    def read(self, arn, required):
+        self.events.append("read")
+        return super().read(arn, required)
+
+    def change(self, arn, change):
+        if self.refuses:
+            self.refuses -= 1
+            raise Unavailable("The secret is being changed by too many at once")
+        changed = super().change(arn, change)
+        self.events.append(f"stored {self.tokens_stored()}")
+        return changed
+
+    def tokens_stored(self):
+        return self.secret.get("refresh_tokens", {}).get(COMPANY) or self.secret.get("refresh_token")
+
+
+class Issuer:
+    """Issues the tokens it was given, or refuses; `meanwhile` happens while it is asked."""
+
+    def __init__(self, events, *answers, meanwhile=None):
+        self.events = events
+        self.answers = list(answers)
+        self.asked = []
+        self.meanwhile = meanwhile
+
+    def issue(self, client_id, client_secret, refresh_token):
+        self.events.append(f"asked with {refresh_token}")
+        self.asked.append(refresh_token)
+        if self.meanwhile:
+            self.meanwhile()
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+def issued(number: int, *, rotated: bool = True) -> Issued:
+    return Issued(f"access-{number}", 3600, f"r-{number}" if rotated else "r-1", 100 * DAY_S)
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def sleeps(monkeypatch):
+    slept = []
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append, time=time.time))
+    return slept
+
+
+def tokens_of(box, issuer, clock, company=COMPANY):
+    return Tokens(box, "arn", company, issuer, clock=clock)
+
+
+# -- the order of things ---------------------------------------------------------------------------------------------
+
+
+def test_the_rotated_token_is_stored_before_the_access_token_is_used(events, clock):
+    tokens = tokens_of(Box(events), Issuer(events, issued(2)), clock)
+
+    events.append(f"used {tokens.access_token()}")
+
+    assert events == ["read", "asked with r-1", "stored r-2", "used access-2"]
+
+
+def test_an_access_token_that_could_not_be_stored_is_never_used(events, clock):
+    box = Box(events)
+    box.refuses = 99
+
+    with pytest.raises(Unavailable):
+        tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    assert box.tokens_stored() == "r-1"
+
+
+def test_storing_is_tried_again_when_the_secret_is_busy(events, clock, sleeps):
+    box = Box(events)
+    box.refuses = 3
+
+    token = tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    assert token == "access-2"
+    assert box.tokens_stored() == "r-2"
+    assert len(sleeps) == 3
+
+
+def test_the_previous_value_is_kept(events, clock):
+    box = Box(events)
+
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    assert box.secret["previous_refresh_tokens"] == {COMPANY: "r-1"}
+
+
+def test_a_value_that_did_not_change_is_no_previous_one(events, clock):
+    box = Box(events)
+
+    tokens_of(box, Issuer(events, issued(2, rotated=False)), clock).access_token()
+
+    assert "previous_refresh_tokens" not in box.secret
+
+
+def test_keys_it_does_not_own_are_kept(events, clock):
+    box = Box(events, note="the CFO's", realm_ids={COMPANY: "1", OTHER: "2"}, refresh_token="shared")
+    box.secret["refresh_tokens"][OTHER] = "b-1"
+    box.secret["access_tokens"] = {OTHER: {"value": "b-access", "expires_at": 1}}
+
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    assert box.secret["note"] == "the CFO's"
+    assert box.secret["refresh_token"] == "shared"
+    assert box.secret["refresh_tokens"] == {COMPANY: "r-2", OTHER: "b-1"}
+    assert box.secret["access_tokens"][OTHER] == {"value": "b-access", "expires_at": 1}
+    assert box.secret["realm_ids"] == {COMPANY: "1", OTHER: "2"}
+
+
+def test_the_seeds_shape_with_a_single_refresh_token_keeps_its_shape(events, clock):
+    box = Box(events, refresh_token="r-1")
+    del box.secret["refresh_tokens"]
+
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    assert box.secret["refresh_token"] == "r-2"
+    assert "refresh_tokens" not in box.secret
+
+
+# -- when a refresh is due -------------------------------------------------------------------------------------------
+
+
+def test_the_token_is_asked_for_once_while_it_lives(events, clock):
+    issuer = Issuer(events, issued(2))
+    tokens = tokens_of(Box(events), issuer, clock)
+
+    tokens.access_token()
+    clock.now += 3_000
+
+    assert tokens.access_token() == "access-2"
+    assert len(issuer.asked) == 1
+
+
+def test_it_is_renewed_a_little_before_it_expires(events, clock):
+    tokens = tokens_of(Box(events), Issuer(events, issued(2), issued(3)), clock)
+
+    tokens.access_token()
+    clock.now += 3_600 - module.EARLY_S + 1
+
+    assert tokens.access_token() == "access-3"
+
+
+def test_a_fresh_token_in_the_secret_is_used_without_a_refresh(events, clock):
+    box = Box(events, access_tokens={COMPANY: {"value": "kept", "expires_at": clock.now + 1_000}})
+    issuer = Issuer(events)
+
+    token = tokens_of(box, issuer, clock).access_token()
+
+    assert token == "kept"
+    assert issuer.asked == []
+
+
+def test_the_next_shift_uses_what_this_one_was_given(events, clock):
+    box = Box(events)
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+
+    token = tokens_of(box, Issuer(events), clock).access_token()
+
+    assert token == "access-2"
+
+
+@pytest.mark.parametrize("left_s", [-10, 0, module.EARLY_S - 1])
+def test_a_token_in_the_secret_that_is_about_to_expire_is_not_used(events, clock, left_s):
+    box = Box(events, access_tokens={COMPANY: {"value": "old", "expires_at": clock.now + left_s}})
+
+    assert tokens_of(box, Issuer(events, issued(2)), clock).access_token() == "access-2"
+
+
+def test_a_token_quickbooks_has_just_refused_is_replaced(events, clock):
+    box = Box(events, access_tokens={COMPANY: {"value": "refused", "expires_at": clock.now + 1_000}})
+    tokens = tokens_of(box, Issuer(events, issued(2)), clock)
+
+    assert tokens.access_token() == "refused"
+    assert tokens.access_token(refused="refused") == "access-2"
+
+
+def test_the_access_token_of_a_connection_that_was_replaced_by_a_person_is_not_used(events, clock):
+    box = Box(events)
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+    box.secret["refresh_tokens"] = {COMPANY: "new consent"}
+    issuer = Issuer(events, issued(3))
+
+    token = tokens_of(box, issuer, clock).access_token()
+
+    assert token == "access-3"
+    assert issuer.asked == ["new consent"]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_the_days_left_are_known_whether_it_was_refreshed_or_found(events, clock, fresh):
+    box = Box(events)
+    first = tokens_of(box, Issuer(events, issued(2)), clock)
+    first.access_token()
+    second = tokens_of(box, Issuer(events), clock)
+    second.access_token()
+
+    assert (first if fresh else second).refresh_days_left == pytest.approx(100, abs=0.01)
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_invalid_grant_because_another_has_rotated_the_token_is_asked_again_with_the_new_one(events, clock):
+    box = Box(events)
+
+    def another_refreshes():
+        if box.tokens_stored() == "r-1":
+            box.secret["refresh_tokens"] = {COMPANY: "r-9"}
+
+    issuer = Issuer(events, TokenRefused("invalid_grant"), issued(10), meanwhile=another_refreshes)
+
+    token = tokens_of(box, issuer, clock).access_token()
+
+    assert token == "access-10"
+    assert issuer.asked == ["r-1", "r-9"]
+    assert box.tokens_stored() == "r-10"
+
+
+def test_invalid_grant_because_another_is_refreshing_uses_what_the_other_stored(events, clock):
+    # Within a day Intuit gives the same refresh token back: only the access token shows that another was there.
+    box = Box(events)
+
+    def another_refreshes():
+        box.secret["access_tokens"] = {COMPANY: {"value": "theirs", "expires_at": clock.now + 3600}}
+
+    issuer = Issuer(events, TokenRefused("invalid_grant"), meanwhile=another_refreshes)
+
+    assert tokens_of(box, issuer, clock).access_token() == "theirs"
+
+
+def test_a_connection_that_is_gone_says_how_to_reconnect(events, clock):
+    box = Box(events)
+    before = json.dumps(box.secret)
+
+    with pytest.raises(Disconnected) as told:
+        tokens_of(box, Issuer(events, TokenRefused("invalid_grant")), clock).access_token()
+
+    assert told.value.code == "connection_gone"
+    assert "companyA" in str(told.value)
+    assert "Connect the company again" in str(told.value)
+    assert "the documents wait and follow by themselves" in str(told.value)
+    assert json.dumps(box.secret) == before
+
+
+def test_the_second_refusal_in_a_row_is_final(events, clock):
+    box = Box(events)
+
+    def another_refreshes():
+        box.secret["refresh_tokens"] = {COMPANY: "r-9"}
+
+    issuer = Issuer(
+        events, TokenRefused("invalid_grant"), TokenRefused("invalid_grant"), meanwhile=another_refreshes
+    )  # fmt: skip
+
+    with pytest.raises(Disconnected, match="is gone"):
+        tokens_of(box, issuer, clock).access_token()
+
+    assert len(issuer.asked) == 2
+
+
+def test_invalid_client_is_a_matter_of_the_apps_keys_and_not_asked_again(events, clock):
+    issuer = Issuer(events, TokenRefused("invalid_client"))
+
+    with pytest.raises(Disconnected, match="client_id and client_secret.*reconnecting does not help") as told:
+        tokens_of(Box(events), issuer, clock).access_token()
+
+    assert told.value.code == "invalid_client"
+    assert len(issuer.asked) == 1
+
+
+def test_a_company_without_any_refresh_token_is_told_where_to_put_it(events, clock):
+    box = Box(events, refresh_tokens={OTHER: "b-1"})
+
+    with pytest.raises(Disconnected, match="no refresh token for companyA: add it under refresh_tokens"):
+        tokens_of(box, Issuer(events), clock).access_token()
+
+
+def test_a_person_who_reconnects_while_we_refresh_is_not_overwritten(events, clock):
+    box = Box(events)
+
+    def a_person_reconnects():
+        box.secret["refresh_tokens"] = {COMPANY: "new consent"}
+
+    issuer = Issuer(events, issued(2), meanwhile=a_person_reconnects)
+
+    tokens_of(box, issuer, clock).access_token()
+
+    assert box.tokens_stored() == "new consent"
+
+
+def test_a_crash_between_issue_and_store_leaves_the_chain_whole_while_the_value_does_not_rotate(events, clock):
+    class Crashing(Box):
+        def change(self, arn, change):
+            raise SystemExit
+
+    box = Crashing(events)
+    with pytest.raises(SystemExit):
+        tokens_of(box, Issuer(events, issued(2, rotated=False)), clock).access_token()
+    after = Box(events, **box.secret)
+
+    token = tokens_of(after, Issuer(events, issued(3, rotated=False)), clock).access_token()
+
+    assert token == "access-3"
+
+
+def test_eight_threads_are_one_refresh(events, clock):
+    issuer = Issuer(events, issued(2))
+    tokens = tokens_of(Box(events), issuer, clock)
+    found = []
+
+    threads = [threading.Thread(target=lambda: found.append(tokens.access_token())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == ["access-2"] * 8
+    assert len(issuer.asked) == 1
+
+
+# -- Intuit's own client, against the stand-in -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def intuit():
+    realms = [Realm("1", refresh_token="r-1"), Realm("2", refresh_token="b-1")]
+    stand_in = QuickBooksStandIn(realms)
+    stand_in.refresh_s = 0
+    yield stand_in
+    stand_in.close()
+
+
+def breaking(intuit, path, fault):
+    intuit.server.fault = lambda request: fault if path in request.path else None
+
+
+def test_it_refreshes_at_the_address_the_discovery_document_names(intuit):
+    tokens = IntuitIssuer(intuit.discovery_url).issue("client-id", "client-secret", "r-1")
+
+    assert tokens.access_token.startswith("access-1-")
+    assert tokens.expires_in_s == 3600
+    assert tokens.refresh_token == "r-1"
+    assert tokens.refresh_expires_in_s == 8_726_400
+    assert [request.path for request in intuit.server.requests] == [
+        "/.well-known/openid_configuration",
+        "/oauth2/v1/tokens/bearer",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client_secret", "token", "reason"),
+    [("client-secret", "wrong", "invalid_grant"), ("wrong", "r-1", "invalid_client")],
+)
+@pytest.mark.parametrize("invalid_client_status", [400, 401])
+def test_a_refusal_is_told_by_its_body(intuit, client_secret, token, reason, invalid_client_status):
+    intuit.invalid_client_status = invalid_client_status
+
+    with pytest.raises(TokenRefused) as told:
+        IntuitIssuer(intuit.discovery_url).issue("client-id", client_secret, token)
+
+    assert told.value.reason == reason
+
+
+TROUBLE = {
+    "500": Fault("500", Response.html("<h1>500</h1>", 500)),
+    "503 with a reason": Fault("503", oauth_error("invalid_grant", 503)),
+    "429": Fault("429", Response.json({"message": "slow"}, 429)),
+    "403 of a proxy": Fault("403", Response.html("<h1>Forbidden</h1>", 403)),
+    "HTML": Fault("html", Response.html("<html>maintenance</html>")),
+    "empty": Fault("empty", Response.json({})),
+    "a list": Fault("list", Response.json([1])),
+    "dropped": Fault("dropped"),
+    "slow": Fault("slow", delay_s=0.6),
+}
+
+
+@pytest.mark.parametrize("path", ["/.well-known/", "/oauth2/"])
+@pytest.mark.parametrize("case", sorted(TROUBLE))
+def test_trouble_at_intuit_is_no_lost_connection(intuit, monkeypatch, path, case):
+    monkeypatch.setattr(module, "TIMEOUT_S", 0.2)
+    breaking(intuit, path, TROUBLE[case])
+
+    with pytest.raises(Unavailable) as told:
+        IntuitIssuer(intuit.discovery_url).issue("client-id", "client-secret", "r-1")
+
+    assert "r-1" not in str(told.value)
+    assert "client-secret" not in str(told.value)
+
+
+def test_a_token_endpoint_nobody_listens_at_is_unavailable(intuit):
+    intuit.close()
+
+    with pytest.raises(Unavailable):
+        IntuitIssuer(intuit.discovery_url).issue("client-id", "client-secret", "r-1")
+
+
+def test_after_a_day_the_rotated_value_is_stored_and_the_chain_goes_on(intuit, events, clock):
+    intuit.new_refresh_token_every_s = 0
+    box = Box(events)
+    tokens = tokens_of(box, IntuitIssuer(intuit.discovery_url), clock)
+
+    first = tokens.access_token()
+    second = tokens.access_token(refused=first)
+
+    assert first != second
+    assert box.tokens_stored() == intuit.tokens.refresh_token("1")
+
+
+def test_nothing_secret_is_logged_when_it_is_renewed(intuit, events, clock):
+    box = Box(events)
+
+    with log_of() as records:
+        token = tokens_of(box, IntuitIssuer(intuit.discovery_url), clock).access_token()
+
+    text = " ".join(str(vars(record)) for record in records)
+    assert "access token renewed" in text
+    for secret in (token, "r-1", "client-secret"):
+        assert secret not in text
+
+
+def test_intuits_client_is_imported_only_when_a_refresh_is_due():
+    root = Path(__file__).parents[3]
+    program = """
+import sys
+sys.path[:0] = ["lambda"]
+import qb_poster
+from pipeline.qbo.tokens import IntuitIssuer, Tokens
+class Box:
+    def read(self, arn, required):
+        kept = {"value": "kept", "expires_at": 4_000_000_000}
+        return {"refresh_tokens": {"A": "r"}, "access_tokens": {"A": kept}}
+tokens = Tokens(Box(), "arn", "A", IntuitIssuer("http://127.0.0.1:9/"))
+assert tokens.access_token() == "kept"
+print(sorted({"intuitlib.client", "jwt", "cryptography"} & set(sys.modules)))
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+# -- two companies in one secret -------------------------------------------------------------------------------------
+
+
+def test_two_companies_that_refresh_at_once_never_undo_each_other(aws, intuit, clock):
+    client = aws.client("secretsmanager")
+    secret = {
+        "client_id": "client-id",
+        "client_secret": "client-secret",
+        "realm_ids": {COMPANY: "1", OTHER: "2"},
+        "refresh_tokens": {COMPANY: "r-1", OTHER: "b-1"},
+    }
+    arn = client.create_secret(Name=f"both-{id(client)}", SecretString=json.dumps(secret))["ARN"]
+    intuit.new_refresh_token_every_s = 0
+    troubles: list[PipelineError] = []
+
+    def refresh(company):
+        tokens = Tokens(Secrets(aws.client("secretsmanager")), arn, company, IntuitIssuer(intuit.discovery_url))
+        token = ""
+        for _ in range(4):
+            try:
+                token = tokens.access_token(refused=token)
+            except PipelineError as error:
+                troubles.append(error)
+
+    threads = [threading.Thread(target=refresh, args=(company,)) for company in (COMPANY, OTHER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = json.loads(client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["SecretString"])
+
+    assert troubles == []
+    assert stored["refresh_tokens"] == {COMPANY: intuit.tokens.refresh_token("1"),
+                                        OTHER: intuit.tokens.refresh_token("2")}  # fmt: skip
+    assert set(stored["access_tokens"]) == {COMPANY, OTHER}
+    assert stored["realm_ids"] == secret["realm_ids"]
