@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
 WORKERS ?= 2
 
-.PHONY: help demo test lint unit bench build doctor checkov lock clean
+.PHONY: help demo test lint unit faults bench build doctor checkov lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ lint: $(VENV)/test
 unit: $(VENV)/test
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
+faults: $(VENV)/demo  ## break everything on purpose, RUNS=300 times, and compare the books
+	@$(RUN) -W ignore -m local.faults --runs $(or $(RUNS),300) --seed $(or $(SEED),1)
+
 bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
 	@$(RUN) -m local.bench
 
@@ -40,6 +43,8 @@ lock:  ## pin the requirements anew
 	for each in lambda local tests; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
 	    --python-version 3.12 $$each/requirements.in -o $$each/requirements.txt; done
+	$(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
+	  --python-version 3.12 tests/checkov-requirements.in -o tests/checkov-requirements.txt
 
 clean:  ## remove what was built
 	rm -rf build lambda/*.zip .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis

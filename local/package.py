@@ -67,6 +67,24 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     # cryptography needs cffi's compiled backend only; the compiler of C declarations is for building extensions.
     "cffi": ("cffi/*",),
     "pycparser": ("pycparser/*",),
+    # pypdf decrypts with AES (CBC, ECB) and RC4; none of the rest is reached.
+    "pycryptodome": (
+        "Crypto/Hash/*",
+        "Crypto/IO/*",
+        "Crypto/Math/*",
+        "Crypto/Protocol/*",
+        "Crypto/PublicKey/*",
+        "Crypto/SelfTest/*",
+        "Crypto/Signature/*",
+        "Crypto/Cipher/_Salsa20*",
+        "Crypto/Cipher/_chacha20*",
+        "Crypto/Cipher/_pkcs1*",
+        "Crypto/Cipher/_raw_arc2*",
+        "Crypto/Cipher/_raw_blowfish*",
+        "Crypto/Cipher/_raw_cast*",
+        "Crypto/Cipher/_raw_des*",
+        "Crypto/Cipher/_raw_eksblowfish*",
+    ),
     # Bills are photographed or scanned: JPEG, PNG, TIFF, GIF, WebP. No AVIF, no drawing of text, no colour profiles,
     # no windows, no formulas over pixels.
     "pillow": (

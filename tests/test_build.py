@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import boto3
 import pytest
 from PIL import Image
+from pypdf import PdfWriter
 
 from local import package
 from tests.terraform_tools import ROOT, built_zips, run_build
@@ -101,6 +102,18 @@ print(len(contents))
     assert said.strip() == "6"
 
 
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_the_extractor_opens_a_print_protected_pdf_with_what_its_zip_holds(run_in_lambda, tmp_path, algorithm):
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.encrypt("", "of the owner", algorithm=algorithm)
+    protected = tmp_path / "protected.pdf"
+    writer.write(protected)
+    code = "import sys\nfrom pipeline import pages\nprint(pages.check(open(sys.argv[1], 'rb').read()))\n"
+
+    assert run_in_lambda("odoo_extractor", code, str(protected)).strip() == "None"
+
+
 def test_the_poster_can_refresh_tokens(run_in_lambda):
     said = run_in_lambda(
         "qb_poster",
@@ -158,7 +171,7 @@ def test_each_function_ships_only_the_distributions_it_imports(zips):
     everyone = {"aws_lambda_powertools", "certifi", "charset_normalizer", "idna", "jmespath", "requests"}
     everyone |= {"typing_extensions", "urllib3"}
     assert shipped["odoo_order_sync"] == everyone
-    assert shipped["odoo_extractor"] == everyone | {"pillow", "pypdf", "reportlab"}
+    assert shipped["odoo_extractor"] == everyone | {"pillow", "pycryptodome", "pypdf", "reportlab"}
     assert shipped["qb_poster"] == everyone | {
         *("cffi", "cryptography", "enum_compat", "intuit_oauth", "oauthlib", "pycparser", "pyjwt", "requests_oauthlib"),
         "six",

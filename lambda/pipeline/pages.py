@@ -49,7 +49,9 @@ def merged(contents: Sequence[bytes]) -> bytes:
 
 
 def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from pypdf import PdfReader, PasswordType  # noqa: I001
+    # Named so that it is packed: with it pypdf opens print-protected files, which need no password to be read.
+    from Crypto.Cipher import AES  # noqa: F401
+    from pypdf import PasswordType, PdfReader
 
     if b"%PDF-" not in content[:_HEADER_WITHIN]:
         raise InvalidDocument("is not a PDF" if content else "is empty")

@@ -700,14 +700,16 @@ def test_ten_posters_at_once_do_the_work_of_one(start_machine, unhurried):
         ))  # fmt: skip
     machine.post()
 
-    entries = machine.entries().values()
-    posted = [entry for entry in entries if entry["status"] == "posted"]
+    # One of the sixteen books to an account QuickBooks lacks; a person is told of it by one poster.
+    statuses = Counter(entry["status"] for entry in machine.entries().values())
     books = [machine.quickbooks.books(realm) for realm in machine.quickbooks._books]
     ours = [row for book in books for row in book.documents() if "[odoo_demo-" in row.get("PrivateNote", "")]
     files = [each for book in books for each in book.attachables()]
-    assert len(posted) == 16
-    assert len(ours) == len(files) == 16
-    assert machine.quickbooks.calls["create"] + machine.quickbooks.calls["upload"] < 60
-    assert machine.quickbooks.calls["token"] == 2
+    calls = machine.quickbooks.calls
+    assert statuses == {"posted": 15, "failed": 1}
+    assert len(ours) == len(files) == calls["upload"] == 15
+    assert calls["create"] == sum(book.creates.total() for book in books) - 15 + machine.quickbooks.refusals["6240"]
+    assert calls["token"] == 2
+    assert len(machine.alerts()) == 1
     assert any(result["busy"] for result in results)
-    assert machine.quickbooks.refusals.get("6000") is None
+    assert machine.quickbooks.refusals["6000"] == 0

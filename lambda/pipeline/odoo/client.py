@@ -129,7 +129,10 @@ class Odoo:
     def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
         """Create one row and return its id."""
         created = self.call(model, "create", vals_list=[values], context=_context(companies))
-        return int(created[0] if isinstance(created, list) else created)
+        found = created[0] if isinstance(created, list) and created else created
+        if type(found) is not int:
+            raise Unavailable(f"Odoo answered the creation of a {model} without its id")
+        return found
 
     def call(self, model: str, method: str, *, ids: list[int] | None = None, **keywords: Any) -> Any:
         """Call a method of a model by keyword arguments; returns its result, None for a method without one."""

@@ -132,7 +132,9 @@ def _document(
     document_type = TYPES[move["move_type"]]
     own_company = _row(lookups.companies, _id(move["company_id"]), "company", "res.company")
     currency = _row(lookups.currencies, _id(move["currency_id"]), "currency", "res.currency")
-    places = int(currency["decimal_places"])
+    places = int(decimal(currency["decimal_places"]))
+    if not _text(currency["name"]):
+        raise InvalidDocument(f"its currency has no name (res.currency {_id(move['currency_id'])})")
     sign = -1 if document_type in _CREDITED else 1
     total = rounded(decimal(move["amount_total"]), places)
     home_total = rounded(abs(decimal(move["amount_total_signed"])))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pipeline import pages
 from pipeline.document import Attachment, Document, DocumentType
 from pipeline.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
-from pipeline.odoo.client import JSON2_SINCE, Odoo, Row
+from pipeline.odoo.client import Odoo, Row
 from pipeline.source import Pdf, PdfSource
 
 # What one document may bring along, all its files together.
@@ -28,22 +28,23 @@ _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/tiff", "image/webp", "
 class Pdfs:
     """Gets PDFs one at a time: parallel rendering can deadlock an Odoo with few workers."""
 
-    def __init__(self, odoo: Odoo) -> None:
+    def __init__(self, odoo: Odoo, *, renders: bool = True) -> None:
         self._odoo = odoo
+        self._renders = renders
         self._templates: dict[str, int] = {}
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
-        """Return the best PDF there is; with `plain`, no rendering is tried any more.
+        """Return the best PDF there is; with `plain`, one at any price: no rendering is tried, and no failure counts.
 
-        Raises Unavailable when Odoo cannot answer now; whatever else stands in the way leads to the next source, and
-        to a note that says what was passed over.
+        Raises Unavailable when Odoo cannot answer now, unless `plain`; whatever else stands in the way leads to the
+        next source, and to a note that says what was passed over.
         """
         notes: list[str] = []
         sources: list[tuple[PdfSource, Callable[[Document, list[str]], bytes | None]]] = [
             (PdfSource.LEGAL, self._legal),
             (PdfSource.ATTACHED, self._attached),
         ]
-        if not plain:
+        if self._renders and not plain:
             sources.append((PdfSource.RENDERED, self._rendered))
         for source, get in sources:
             try:
@@ -52,6 +53,10 @@ class Pdfs:
                     pages.check(content)
                     return Pdf(content, source, tuple(notes))
             except NeedsAttention as error:
+                notes.append(f"{source.value} PDF: {error}")
+            except Unavailable as error:
+                if not plain:
+                    raise
                 notes.append(f"{source.value} PDF: {error}")
         return Pdf(pages.plain_page(document, notes), PdfSource.PLAIN, tuple(notes))
 
@@ -68,7 +73,13 @@ class Pdfs:
         files.sort(key=lambda each: (not each.is_main, each.odoo_id))
         usable = [each for each in files if each.media_type == "application/pdf" or each.media_type in _IMAGES]
         contents = self._contents(document, usable, notes)
-        return pages.merged(contents) if contents else None
+        if not contents:
+            return None
+        try:
+            return pages.merged(contents)
+        except InvalidDocument as error:
+            notes.append(f"The attached files {error}; only the first is carried along.")
+            return contents[0]
 
     def _contents(self, document: Document, files: Sequence[Attachment], notes: list[str]) -> list[bytes]:
         """Return the files as PDFs. Sizes are known before anything is fetched, so nothing too large ever is."""
@@ -120,8 +131,8 @@ class Pdfs:
             "composition_mode": "comment",
         }
         created = self._odoo.create("mail.compose.message", composer, companies=companies)
-        row = self._odoo.read("mail.compose.message", [created], ["attachment_ids"], companies=companies)[0]
-        attachments = list(row["attachment_ids"])
+        rows = self._odoo.read("mail.compose.message", [created], ["attachment_ids"], companies=companies)
+        attachments = [each for row in rows for each in row["attachment_ids"] or []]
         if not attachments:
             raise NeedsAttention("the mail template of Odoo has no report to render", code="not_rendered")
         try:
@@ -143,12 +154,8 @@ class Pdfs:
     def _template(self, document: Document) -> int:
         name = _TEMPLATES.get(document.document_type, _TEMPLATE)
         if name not in self._templates:
-            self._templates[name] = self._own_template() if self._lacks_reports else self._standard_template(name)
+            self._templates[name] = self._find_template(name)
         return self._templates[name]
-
-    @property
-    def _lacks_reports(self) -> bool:
-        return self._odoo.connection.version >= JSON2_SINCE
 
     def _all_templates(self) -> list[Row]:
         return self._odoo.search_read(
@@ -160,30 +167,27 @@ class Pdfs:
             order="id asc",
         )
 
-    def _standard_template(self, name: str) -> int:
-        ids = [row["id"] for row in self._all_templates()]
-        found = self._odoo.call("mail.template", "get_metadata", ids=ids)
-        for row in found or []:
-            if row.get("xmlid") == name:
-                return int(row["id"])
-        raise NeedsAttention(f"Odoo has no mail template {name}", code="not_rendered")
-
-    def _own_template(self) -> int:
-        """Return our own template, made once: from 19 on the standard ones have no report."""
+    def _find_template(self, name: str) -> int:
+        """Return Odoo's own template where it has a report; from 19 on it has none, and we make one, once."""
         templates = self._all_templates()
-        for row in templates:
-            if row["name"] == OWN_TEMPLATE and row["report_template_ids"]:
+        able = {row["id"]: row for row in templates if row["report_template_ids"]}
+        if able:
+            for row in self._odoo.call("mail.template", "get_metadata", ids=list(able)) or []:
+                if row.get("xmlid") == name:
+                    return int(row["id"])
+        for row in able.values():
+            if row["name"] == OWN_TEMPLATE:
                 return int(row["id"])
+        return self._make_template(templates)
+
+    def _make_template(self, templates: Sequence[Row]) -> int:
         reports = self._odoo.search_read(
             "ir.actions.report", [["report_name", "=", REPORT]], ["id"], companies=[], limit=1, order="id asc"
         )
-        if not reports or not templates:
+        model = next((row["model_id"][0] for row in templates if row["model_id"]), 0)
+        if not reports or not model:
             raise NeedsAttention(f"Odoo has no report {REPORT}", code="not_rendered")
-        values = {
-            "name": OWN_TEMPLATE,
-            "model_id": templates[0]["model_id"][0],
-            "report_template_ids": [[6, 0, [reports[0]["id"]]]],
-        }
+        values = {"name": OWN_TEMPLATE, "model_id": model, "report_template_ids": [[6, 0, [reports[0]["id"]]]]}
         return self._odoo.create("mail.template", values, companies=[])
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.document import Company, Document
+from pipeline.document import Company, Document, DocumentType
 from pipeline.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.source import Broken, Page, Pdf, Selection
 
-ATTACHMENTS_NOTICED_MAX = 2_000
+COMPANIES_MAX = 1_000
 RATE_SINCE = 18
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
@@ -25,25 +26,31 @@ _POSTED_ONCE: Domain = [
 class OdooSource:
     """Reads documents in pages by id, which never shift while a page is read.
 
-    Every row is looked up once per run and kept: accounts, taxes, products, partners.
+    Every row is looked up once per run and company, and kept: accounts, taxes, products, partners. Not across
+    companies: an account that two of them share has a code of its own in each.
     """
 
     def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
         self._odoo = odoo
-        self._lookups = rows_to.Lookups()
-        self._pdfs = Pdfs(odoo)
-        self._renders_pdfs = renders_pdfs
+        self._lookups: dict[int, rows_to.Lookups] = {}
+        self._companies: dict[int, Company] = {}
+        self._currencies: dict[int, rows_to.Row] = {}
+        self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         self.database = odoo.database
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
-        return self._pdfs.pdf(document, plain=plain or not self._renders_pdfs)
+        return self._pdfs.pdf(document, plain=plain)
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""
-        rows = self._odoo.search_read("res.company", [], rows_to.COMPANY_FIELDS, companies=[], limit=200, order="name")
+        rows = self._odoo.search_read(
+            "res.company", [], rows_to.COMPANY_FIELDS, companies=[], limit=COMPANIES_MAX, order="name"
+        )
         found = [rows_to.company(row) for row in rows]
-        self._lookups.companies.update({company.odoo_id: company for company in found})
+        self._companies = {company.odoo_id: company for company in found}
+        currencies = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[])
+        self._currencies = {row["id"]: row for row in currencies}
         return found
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
@@ -57,12 +64,10 @@ class OdooSource:
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the moves that got a file since then: only the first one changes a move's own write date."""
-        domain: Domain = [
-            ["res_model", "=", "account.move"],
-            ["company_id", "=", company.odoo_id],
-            ["write_date", ">=", odoo_time(since)],
-        ]
-        rows = self._read("ir.attachment", domain, ["res_id"], company, ATTACHMENTS_NOTICED_MAX)
+        # Not by the file's own company, which is that of whoever attached it: Odoo shows only files of moves that the
+        # companies of the call may see.
+        domain: Domain = [["res_model", "=", "account.move"], ["write_date", ">=", odoo_time(since)]]
+        rows = self._odoo.search_all("ir.attachment", domain, ["res_id"], companies=[company.odoo_id])
         return sorted({int(row["res_id"]) for row in rows if row["res_id"]})
 
     def _filled(self, moves: list[Row], company: Company) -> Page:
@@ -82,8 +87,9 @@ class OdooSource:
             rows_to.ATTACHMENT_FIELDS,
             companies=companies,
         )
-        self._look_up(moves, lines, company)
-        lines_of, files_of = _grouped(lines, lambda row: row["move_id"][0]), _grouped(files, lambda row: row["res_id"])
+        known = self._look_up(moves, lines, company)
+        lines_of = _grouped(lines, lambda row: row["move_id"][0] if row["move_id"] else 0)
+        files_of = _grouped(files, lambda row: row["res_id"])
         found, broken = [], []
         for move in moves:
             try:
@@ -92,7 +98,7 @@ class OdooSource:
                         move,
                         lines_of[move["id"]],
                         files_of[move["id"]],
-                        self._lookups,
+                        known,
                         database=self.database,
                         base_url=self._odoo.url,
                     )
@@ -101,21 +107,21 @@ class OdooSource:
                 broken.append(_broken(move, error))
         return Page(tuple(found), tuple(broken), max(ids))
 
-    def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> None:
-        known = self._lookups
+    def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
+        """Return what the moves point to."""
+        known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
+        known.companies, known.currencies = self._companies, self._currencies
         self._add("res.partner", known.partners, _ids(moves, "partner_id", "commercial_partner_id"),
                   rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
         self._add("account.account", known.accounts, _ids(lines, "account_id"),
                   rows_to.ACCOUNT_FIELDS, company, rows_to.account)  # fmt: skip
-        taxes = {tax for line in lines for tax in line["tax_ids"]} | _ids(lines, "tax_line_id")
+        taxes = {tax for line in lines for tax in line["tax_ids"] or []} | _ids(lines, "tax_line_id")
         self._add("account.tax", known.taxes, taxes, rows_to.TAX_FIELDS, company, rows_to.tax)
         self._add("product.product", known.products, _ids(lines, "product_id"),
                   rows_to.PRODUCT_FIELDS, company, rows_to.product)  # fmt: skip
         self._add("account.analytic.account", known.analytics, rows_to.analytic_ids(lines),
                   rows_to.ANALYTIC_FIELDS, company, lambda row: str(row["name"] or ""))  # fmt: skip
-        if not known.currencies:
-            rows = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[company.odoo_id])
-            known.currencies.update({row["id"]: row for row in rows})
+        return known
 
     def _add[T](
         self,
@@ -129,7 +135,10 @@ class OdooSource:
         missing = sorted(set(ids) - known.keys())
         if missing:
             rows = self._odoo.search_all(model, [["id", "in", missing]], fields, companies=[company.odoo_id])
-            known.update({row["id"]: translate(row) for row in rows})
+            for row in rows:
+                # One that cannot be read is missing, and the documents that need it say so.
+                with suppress(InvalidDocument):
+                    known[row["id"]] = translate(row)
 
     def _read(self, model: str, domain: Domain, fields: Sequence[str], company: Company, limit: int) -> list[Row]:
         return self._odoo.search_read(model, domain, fields, companies=[company.odoo_id], limit=limit, order="id asc")
@@ -157,7 +166,8 @@ def _domain(company: Company, selection: Selection) -> Domain:
 def _broken(move: Row, error: InvalidDocument) -> Broken:
     written_at = move.get("write_date")
     moment = rows_to.instant(written_at) if isinstance(written_at, str) else datetime.now(UTC)
-    return Broken(int(move["id"]), str(move.get("name") or ""), rows_to.TYPES[move["move_type"]], moment, error)
+    kind = rows_to.TYPES.get(move["move_type"], DocumentType.INVOICE)
+    return Broken(int(move["id"]), str(move.get("name") or ""), kind, moment, error)
 
 
 def _ids(rows: Iterable[Row], *names: str) -> set[int]:

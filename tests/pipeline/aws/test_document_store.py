@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
+from pipeline.errors import InvalidDocument, Misconfigured, Unavailable
+from pipeline.source import Pdf, PdfSource
+from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
+
+BUCKET = "documents"
+ENTRY = an_entry(a_document())
+
+
+@pytest.fixture
+def client(empty_aws):
+    client = empty_aws.client("s3")
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    return client
+
+
+@pytest.fixture
+def store(client):
+    return DocumentStore(client, BUCKET)
+
+
+def keys(client):
+    return [each["Key"] for each in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def a_pdf(content=PDF):
+    return Pdf(content, PdfSource.PLAIN)
+
+
+def test_a_document_comes_back_as_it_was_stored(store):
+    document = a_document(
+        lines=(line("33.30", quantity=Decimal("0.1"), taxes=(US_TAX,)),),
+        taxes=(tax_amount(US_TAX, "33.30", "2.75"),),
+        memo="Łódź 株式会社 😀 'quoted'\n",
+    )
+
+    key = store.put_document(document, 3)
+
+    assert key == "documents/odoo-account.move-17/3.json"
+    assert store.document(replace(ENTRY, document_key=key)) == document
+
+
+@pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
+def test_a_document_that_is_gone_says_how_it_comes_back(store, key):
+    with pytest.raises(InvalidDocument, match="Save the document in Odoo once more") as told:
+        store.document(replace(ENTRY, document_key=key))
+
+    assert told.value.code == "copy_missing"
+    assert ENTRY.title in str(told.value)
+
+
+def test_a_pdf_waits_under_pending_and_is_read_from_there(store, client):
+    key = store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    assert key == "pending/odoo-account.move-17.pdf"
+    assert store.pdf(ENTRY) == PDF
+    assert client.head_object(Bucket=BUCKET, Key=key)["ContentType"] == "application/pdf"
+
+
+def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(store, client):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    key = store.file_posted(ENTRY)
+
+    assert key == "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
+    assert keys(client) == [key]
+    assert client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == PDF
+
+
+def test_moving_twice_is_moving_once(store, client):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    first, second = store.file_posted(ENTRY), store.file_posted(ENTRY)
+
+    assert first == second
+    assert keys(client) == [first]
+
+
+def test_a_pdf_that_is_filed_already_is_still_found(store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    key = store.file_posted(ENTRY)
+
+    assert store.pdf(ENTRY) == PDF
+    assert store.pdf(replace(ENTRY, pdf_key=key, number="renamed since")) == PDF
+
+
+def test_a_newer_pending_pdf_wins_over_the_filed_one(store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    key = store.file_posted(ENTRY)
+    store.put_pdf(ENTRY.entry_id, a_pdf(b"%PDF-new"))
+
+    assert store.pdf(replace(ENTRY, pdf_key=key)) == b"%PDF-new"
+
+
+def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
+    with pytest.raises(InvalidDocument, match="its PDF pending/.* is missing. Save the document in Odoo") as told:
+        store.pdf(ENTRY)
+
+    assert told.value.code == "pdf_missing"
+
+
+def test_dropping_what_is_not_there_is_no_matter(store, client):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    store.drop_pending(ENTRY)
+    store.drop_pending(ENTRY)
+
+    assert keys(client) == []
+
+
+@pytest.mark.parametrize(
+    ("company", "number", "expected"),
+    [
+        ("companyA", "INV/2026/00001", "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"),
+        ("A & B / C", "../../etc/passwd", "posted/A-B-C/2026-03/etc-passwd__odoo-account.move-17.pdf"),
+        ("株式会社", "請求書", "posted/unnamed/2026-03/unnamed__odoo-account.move-17.pdf"),
+        ("a+b c", "n%20 n+1?x=#", "posted/a-b-c/2026-03/n-20-n-1-x__odoo-account.move-17.pdf"),
+        ("A", "9" * 300, f"posted/A/2026-03/{'9' * 100}__odoo-account.move-17.pdf"),
+        ("..", "-.-", "posted/unnamed/2026-03/unnamed__odoo-account.move-17.pdf"),
+    ],
+)
+def test_awkward_companies_and_numbers_make_plain_keys(company, number, expected):
+    assert posted_key(replace(ENTRY, company=company, number=number)) == expected
+
+
+def test_two_documents_of_one_number_are_two_files():
+    other = replace(ENTRY, entry_id="odoo-account.move-18")
+
+    assert posted_key(ENTRY) != posted_key(other)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("pending/odoo-account.move-17.pdf", "odoo-account.move-17"),
+        ("pending/my db+x-account.move-17.pdf", "my db+x-account.move-17"),
+        ("pending/.pdf", None),
+        ("pending/a.json", None),
+        ("posted/a.pdf", None),
+        ("a/pending/a.pdf", None),
+        ("pending/", None),
+        ("", None),
+    ],
+)
+def test_only_a_pdf_under_pending_is_an_entrys(key, expected):
+    assert entry_id_of_pending(key) == expected
+
+
+def test_the_pending_key_names_the_entry():
+    assert entry_id_of_pending(pending_key(ENTRY.entry_id)) == ENTRY.entry_id
+
+
+@pytest.mark.parametrize("call", ["put_pdf", "pdf", "file_posted", "document"])
+def test_a_bucket_that_is_not_there_is_named(empty_aws, call):
+    store = DocumentStore(empty_aws.client("s3"), "nowhere")
+    arguments = (ENTRY.entry_id, a_pdf()) if call == "put_pdf" else (ENTRY,)
+
+    with pytest.raises(Misconfigured, match="The bucket nowhere does not exist"):
+        getattr(store, call)(*arguments)
+
+
+def test_an_s3_that_does_not_answer_is_no_missing_document(store, client, monkeypatch):
+    from botocore.exceptions import ReadTimeoutError
+
+    def slow(**_arguments):
+        raise ReadTimeoutError(endpoint_url="http://x")
+
+    monkeypatch.setattr(client, "get_object", slow)
+
+    with pytest.raises(Unavailable, match="The bucket documents did not answer"):
+        store.pdf(ENTRY)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import quote_plus
+
+import pytest
+from pipeline.aws.events import extractor_request, is_from_s3, is_schedule, poster_request
+from pipeline.errors import InvalidRequest
+from pipeline.request import Request
+from pipeline.source import Selection
+
+TICK = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+S3_TEST = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-20T09:00:00.000Z", "Bucket": "documents"}
+
+
+def created(*keys):
+    """Return an event as S3 words it: keys are encoded as in a query."""
+    return {
+        "Records": [
+            {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+             "s3": {"bucket": {"name": "documents"}, "object": {"key": quote_plus(key, safe="/")}}}
+            for key in keys
+        ]
+    }  # fmt: skip
+
+
+def test_a_created_pdf_wakes_the_poster_for_its_entry():
+    assert poster_request(created("pending/odoo-account.move-17.pdf")) == Request(woken_by=("odoo-account.move-17",))
+
+
+@pytest.mark.parametrize(
+    "entry_id", ["my db-account.move-1", "a+b-account.move-1", "株式-account.move-1", "100%-account.move-1", "é-account.move-1"]
+)
+def test_a_key_with_spaces_plus_signs_or_unicode_is_read_as_it_was_written(entry_id):
+    assert poster_request(created(f"pending/{entry_id}.pdf")).woken_by == (entry_id,)
+
+
+@pytest.mark.parametrize(
+    "key", ["posted/companyA/a.pdf", "documents/a/1.json", "pending/a.json", "pending/", "config/mapping.toml", "a.pdf"]
+)
+def test_a_key_outside_pending_wakes_it_for_nobody(key):
+    request = poster_request(created(key))
+
+    assert request == Request(woken_by=())
+    assert request.by_a_person is False
+
+
+def test_one_event_may_name_several_objects():
+    event = created("pending/a-account.move-1.pdf", "posted/x.pdf", "pending/a-account.move-2.pdf")
+
+    assert poster_request(event).woken_by == ("a-account.move-1", "a-account.move-2")
+
+
+@pytest.mark.parametrize("event", [S3_TEST, {"Records": []}, {"Records": [{"s3": {}}]}, {"Records": [{"s3": {"object": 7}}]}])
+def test_the_test_event_of_a_new_notification_and_empty_ones_do_nothing(event):
+    assert is_from_s3(event)
+    assert poster_request(event) == Request(woken_by=())
+
+
+@pytest.mark.parametrize("event", [TICK, {}, {"sweep": True}])
+def test_a_tick_the_sweep_and_an_empty_payload_ask_for_everything_due(event):
+    assert poster_request(event) == Request()
+
+
+def test_a_person_asks_for_certain_entries_or_failed_ones_or_a_trial():
+    event = {"company": "companyA", "entry_ids": ["a", "b"], "retry_failed": True, "dry_run": True}
+
+    request = poster_request(event)
+
+    assert request == Request("companyA", ("a", "b"), retry_failed=True, dry_run=True)
+    assert request.by_a_person
+
+
+@pytest.mark.parametrize("read", [poster_request, extractor_request])
+@pytest.mark.parametrize("event", [None, [], "text", 7, ["company"]])
+def test_what_is_no_object_is_refused_with_what_is_known(read, event):
+    with pytest.raises(InvalidRequest, match="must be a JSON object with any of company, dry_run"):
+        read(event)
+
+
+FOREIGN = {
+    "sqs": {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
+    "sns": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]},
+    "broken s3": {"Records": [{"s3": "text"}]},
+    "mixed": {"Records": [{"s3": {}}, {"eventSource": "aws:sqs"}]},
+    "records of text": {"Records": ["a"]},
+    "api gateway": {"httpMethod": "POST", "body": "{}"},
+    "a typo": {"compny": "companyA"},
+    "anything": {"Service": "Amazon S3"},
+}
+
+
+@pytest.mark.parametrize("case", sorted(FOREIGN))
+def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
+    with pytest.raises(InvalidRequest) as told:
+        poster_request(FOREIGN[case])
+
+    assert "which this function does not know; it knows company, dry_run, entry_ids, retry_failed, sweep" in str(told.value)
+    assert str(next(iter(FOREIGN[case]))) in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"company": 7}, "company must be a text"),
+        ({"entry_ids": "a"}, "entry_ids must be a list of at most 1000 texts"),
+        ({"entry_ids": [7]}, "entry_ids must be a list"),
+        ({"entry_ids": ["x"] * 1001}, "at most 1000"),
+        ({"retry_failed": "yes"}, "retry_failed must be true or false"),
+        ({"dry_run": 1}, "dry_run must be true or false"),
+        ({"sweep": None}, "sweep must be true or false"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(event, words):
+    with pytest.raises(InvalidRequest, match=words):
+        poster_request(event)
+
+
+def test_the_extractor_is_asked_for_what_is_new_by_a_tick_and_by_an_empty_payload():
+    assert extractor_request(TICK) == extractor_request({}) == ("", None, False)
+
+
+def test_the_extractor_is_asked_for_a_selection():
+    event = {"company": "A", "since": "2026-11-01", "until": "2026-11-02T10:00:00Z", "numbers": ["INV/1"], "ids": [7]}
+
+    company, selection, dry_run = extractor_request({**event, "dry_run": True})
+
+    assert (company, dry_run) == ("A", True)
+    assert selection == Selection(
+        since=datetime(2026, 11, 1, tzinfo=UTC),
+        until=datetime(2026, 11, 2, 10, tzinfo=UTC),
+        numbers=("INV/1",),
+        ids=(7,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"since": "yesterday"}, "since must be an instant like 2026-11-01T00:00:00Z"),
+        ({"until": 20261101}, "until must be an instant"),
+        ({"ids": ["7"]}, "ids must be a list of at most 1000 whole numbers"),
+        ({"ids": [True]}, "ids must be a list"),
+        ({"numbers": "INV/1"}, "numbers must be a list"),
+        ({"entry_ids": ["a"]}, "has entry_ids, which this function does not know"),
+    ],
+)
+def test_a_selection_of_the_wrong_kind_is_named(event, words):
+    with pytest.raises(InvalidRequest, match=words):
+        extractor_request(event)
+
+
+@pytest.mark.parametrize("event", [None, [], "aws.events", {"source": "aws.s3"}])
+def test_only_eventbridges_own_words_are_a_tick(event):
+    assert is_schedule(event) is False
+
+
+def test_an_event_survives_json():
+    event = created("pending/my db-account.move-1.pdf")
+
+    assert poster_request(json.loads(json.dumps(event))).woken_by == ("my db-account.move-1",)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import logging
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from pipeline.aws import telemetry
+from pipeline.aws.telemetry import NAMESPACE, put_metrics
+from pipeline.post import Results
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def output():
+    """Log as a fresh container does, into a text."""
+    package = logging.getLogger("pipeline")
+    before = (package.handlers, package.propagate, package.level)
+    telemetry.log_as_json.cache_clear()
+    logging.Logger.manager.loggerDict.pop("telemetry-test", None)
+    with redirect_stdout(StringIO()) as text:
+        telemetry.log_as_json("telemetry-test")
+        yield text
+    package.handlers, package.propagate = before[:2]
+    package.setLevel(before[2])
+    telemetry.log_as_json.cache_clear()
+
+
+def test_a_log_line_is_json_with_the_fields_it_was_given(output):
+    logging.getLogger("pipeline.qbo.client").info("QuickBooks answered", extra={"company": "A", "intuit_tid": "1-x"})
+
+    (line,) = map(json.loads, output.getvalue().splitlines())
+    assert (line["message"], line["level"], line["service"]) == ("QuickBooks answered", "INFO", "telemetry-test")
+    assert (line["company"], line["intuit_tid"]) == ("A", "1-x")
+
+
+def test_a_line_is_written_once_however_often_the_container_is_used(output):
+    telemetry.log_as_json("telemetry-test")
+    logging.getLogger("pipeline").warning("once")
+
+    assert len(output.getvalue().splitlines()) == 1
+
+
+def test_other_libraries_stay_silent(output):
+    logging.getLogger("urllib3").warning("Retrying https://hooks.example/secret")
+
+    assert output.getvalue() == ""
+
+
+def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys):
+    put_metrics("qb-poster", "prod", {"DocumentsPosted": 3, "BacklogAgeSeconds": 90})
+
+    (line,) = capsys.readouterr().out.splitlines()
+    metrics = json.loads(line)
+    (described,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert described["Namespace"] == NAMESPACE
+    assert described["Dimensions"] == [["service", "environment"]]
+    assert (metrics["service"], metrics["environment"]) == ("qb-poster", "prod")
+    assert metrics["DocumentsPosted"] == [3.0]
+    assert {each["Name"]: each["Unit"] for each in described["Metrics"]} == {
+        "DocumentsPosted": "Count",
+        "BacklogAgeSeconds": "Seconds",
+    }
+
+
+def test_two_runs_do_not_add_up(capsys):
+    put_metrics("qb-poster", "prod", {"DocumentsPosted": 3})
+    put_metrics("qb-poster", "prod", {"DocumentsPosted": 4})
+
+    assert [json.loads(line)["DocumentsPosted"] for line in capsys.readouterr().out.splitlines()] == [[3.0], [4.0]]
+
+
+def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():
+    watched = set(re.findall(r'metric_name\s+=\s+"(\w+)"', (ROOT / "main.tf").read_text()))
+    written = set(Results(backlog=0, backlog_age_s=0, refresh_days_left=1.0).metrics())
+
+    assert {"BacklogAgeSeconds", "RefreshTokenDaysLeft"} <= watched
+    assert watched - {"Errors", "ApproximateNumberOfMessagesVisible"} <= written
+    assert f'"{NAMESPACE}"' in (ROOT / "main.tf").read_text()

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from local.aws import make_tracking_table
+from pipeline.aws import tracking_table as module
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.errors import Misconfigured, Unavailable
+from pipeline.tracking import TRANSITIONS, Status, Step
+from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
+
+NAME = "tracking"
+
+
+@pytest.fixture
+def client(empty_aws):
+    client = empty_aws.client("dynamodb")
+    make_tracking_table(client, NAME)
+    return client
+
+
+@pytest.fixture
+def table(client):
+    return TrackingTable(client, NAME)
+
+
+def entry_of(number=17, **changes):
+    return an_entry(a_document(odoo_id=number), **changes)
+
+
+def stored(client, entry_id="odoo-account.move-17"):
+    return client.get_item(TableName=NAME, Key={"entry_id": {"S": entry_id}}).get("Item")
+
+
+def test_an_entry_comes_back_as_it_was_written(table):
+    entry = entry_of(qb_total=a_document().total, step=Step.CREATE, next_attempt_at=NOW)
+
+    table.offer(entry, was=None)
+
+    assert table.entry(entry.entry_id) == entry
+
+
+def test_amounts_keep_their_cents_and_empty_values_are_left_out(table, client):
+    table.offer(entry_of(qb_total=a_document().total), was=None)
+
+    item = stored(client)
+    assert item["total"] == item["qb_total"] == {"S": "100"}
+    assert {"qb_id", "next_attempt_at", "error_message", "expires_at"} & set(item) == set()
+    assert item["pdf_attached"] == {"BOOL": False}
+
+
+def test_what_guards_against_a_second_posting_never_expires(table, client):
+    entry = entry_of()
+    table.offer(entry, was=None)
+    table.save(replace(entry, status=Status.POSTED, qb_id="55"))
+
+    assert "expires_at" not in stored(client)
+
+
+def test_an_unknown_entry_is_none(table):
+    assert table.entry("nobody") is None
+
+
+def test_a_second_first_offer_changes_nothing(table):
+    table.offer(entry_of(number=17), was=None)
+
+    table.offer(replace(entry_of(number=17), party="Somebody else"), was=None)
+
+    assert table.entry("odoo-account.move-17").party == "Azure Interior"
+
+
+def test_of_two_extractors_the_slower_one_changes_nothing(table):
+    first = entry_of()
+    table.offer(first, was=None)
+    table.offer(replace(first, version=2, number="second"), was=first)
+
+    with log_of() as records:
+        table.offer(replace(first, version=2, number="late"), was=first)
+
+    assert table.entry(first.entry_id).number == "second"
+    assert [record.message for record in records] == ["another run was faster"]
+
+
+def test_the_extractor_leaves_alone_what_quickbooks_said(table):
+    first = entry_of()
+    table.offer(first, was=None)
+    table.save(replace(first, qb_id="55", generation=3, step=Step.ATTACH, request_id="r"))
+
+    table.offer(replace(first, version=2, number="new"), was=first)
+
+    entry = table.entry(first.entry_id)
+    assert (entry.number, entry.qb_id, entry.generation, entry.step, entry.request_id) == ("new", "55", 3, Step.ATTACH, "r")
+
+
+def test_the_poster_leaves_alone_what_odoo_says(table):
+    entry = entry_of()
+    table.offer(entry, was=None)
+
+    table.save(replace(entry, number="not the poster's", total=entry.total + 1, status=Status.POSTED))
+
+    assert table.entry(entry.entry_id) == replace(entry, status=Status.POSTED)
+
+
+def test_a_poster_that_comes_second_keeps_what_quickbooks_said_and_nothing_else(table):
+    first = entry_of()
+    table.offer(first, was=None)
+    second = replace(first, version=2, number="new", pdf_key="", pdf_sha256="")
+    table.offer(second, was=first)
+
+    saved = table.save(replace(first, status=Status.POSTED, qb_id="55", pdf_attached=True, error_message="old"))
+
+    entry = table.entry(first.entry_id)
+    assert saved is False
+    assert (entry.status, entry.qb_id, entry.pdf_attached, entry.error_message, entry.version) == (
+        Status.PENDING,
+        "55",
+        True,
+        "",
+        2,
+    )
+
+
+def test_values_that_became_empty_are_removed(table, client):
+    entry = entry_of(error_message="old", error_code="old", next_attempt_at=NOW)
+    table.offer(entry, was=None)
+
+    table.save(replace(entry, error_message="", error_code="", next_attempt_at=None))
+
+    assert {"error_message", "error_code", "next_attempt_at"} & set(stored(client)) == set()
+
+
+def test_an_entry_that_is_gone_is_not_made_again_by_saving(table, client):
+    assert table.save(entry_of()) is False
+    assert stored(client) is None
+
+
+def test_the_pdf_of_an_older_version_is_not_attached_to_a_newer_one(table):
+    first = entry_of(pdf_sha256="", pdf_key="")
+    table.offer(first, was=None)
+    table.offer(replace(first, version=2), was=first)
+
+    table.attach_pdf(replace(first, pdf_key="k", pdf_sha256="s"))
+
+    assert table.entry(first.entry_id).is_ready is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({}, True),
+        ({"status": Status.POSTING}, True),
+        ({"status": Status.FAILED}, False),
+        ({"next_attempt_at": NOW}, True),
+        ({"next_attempt_at": NOW + timedelta(seconds=1)}, False),
+        ({"pdf_sha256": ""}, False),
+        ({"pdf_sha256": "", "withdrawn": True}, True),
+        ({"company": "companyB"}, False),
+    ],
+)
+def test_what_is_due_is_found_by_company_and_status(table, changes, due):
+    table.offer(entry_of(**changes), was=None)
+
+    assert [entry.odoo_id for entry in table.due(COMPANY, NOW)] == ([17] if due else [])
+
+
+def test_what_was_left_in_the_middle_is_due_first(table):
+    for number in range(1, 4):
+        table.offer(entry_of(number), was=None)
+    table.offer(entry_of(9, status=Status.POSTING), was=None)
+
+    assert next(table.due(COMPANY, NOW)).odoo_id == 9
+
+
+def test_pages_are_followed_to_the_end(table, client, monkeypatch):
+    for number in range(1, 8):
+        table.offer(entry_of(number), was=None)
+    query = client.query
+    monkeypatch.setattr(client, "query", lambda **arguments: query(**arguments, Limit=2))
+
+    assert len(list(table.with_status(COMPANY, Status.PENDING))) == 7
+
+
+@pytest.mark.parametrize(("companies", "found"), [([], {1, 2}), ([COMPANY], {2}), ([COMPANY, "companyB"], set())])
+def test_what_waits_elsewhere_is_found(table, companies, found):
+    table.offer(entry_of(1), was=None)
+    table.offer(entry_of(2, company="companyB"), was=None)
+    table.offer(entry_of(3, company="companyC", status=Status.FAILED), was=None)
+
+    assert {entry.odoo_id for entry in table.waiting_elsewhere(companies)} == found
+
+
+def test_notes_beside_the_entries_are_in_no_index(table, client):
+    client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
+    table.offer(entry_of(), was=None)
+
+    assert len(table.waiting_elsewhere([])) == 1
+
+
+def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
+    for number in range(150):
+        table.offer(entry_of(number), was=None)
+    calls = []
+    batch_get = client.batch_get_item
+    monkeypatch.setattr(
+        client, "batch_get_item", lambda **arguments: calls.append(arguments) or batch_get(**arguments)
+    )
+
+    found = table.entries([f"odoo-account.move-{number}" for number in range(160)])
+
+    assert len(found) == 150
+    assert len(calls) == 2
+
+
+def test_what_a_throttled_batch_left_out_is_asked_for_again(table, client, monkeypatch):
+    for number in range(3):
+        table.offer(entry_of(number), was=None)
+    batch_get = client.batch_get_item
+
+    def half(**arguments):
+        keys = arguments["RequestItems"][NAME]["Keys"]
+        answer = batch_get(RequestItems={NAME: {"Keys": keys[:1], "ConsistentRead": True}})
+        answer["UnprocessedKeys"] = {NAME: {"Keys": keys[1:]}} if keys[1:] else {}
+        return answer
+
+    monkeypatch.setattr(client, "batch_get_item", half)
+
+    assert len(table.entries([f"odoo-account.move-{number}" for number in range(3)])) == 3
+
+
+def test_a_batch_that_stays_throttled_is_no_silent_gap(table, client, monkeypatch):
+    keys = [{"entry_id": {"S": "odoo-account.move-1"}}]
+    answer = {"Responses": {}, "UnprocessedKeys": {NAME: {"Keys": keys}}}
+    monkeypatch.setattr(client, "batch_get_item", lambda **_: answer)
+
+    with pytest.raises(Unavailable, match="throttled"):
+        table.entries(["odoo-account.move-1"])
+
+
+class Broken:
+    """A client of which every call fails."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def __getattr__(self, _name):
+        def call(**_arguments):
+            raise self._error
+
+        return call
+
+
+CALLS = {
+    "entry": lambda table: table.entry("x"),
+    "entries": lambda table: table.entries(["x"]),
+    "due": lambda table: list(table.due(COMPANY, NOW)),
+    "offer": lambda table: table.offer(entry_of(), was=None),
+    "save": lambda table: table.save(entry_of()),
+    "elsewhere": lambda table: table.waiting_elsewhere([]),
+}
+
+
+@pytest.mark.parametrize("call", sorted(CALLS))
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "x"), Unavailable, "did not answer"),
+        (ClientError({"Error": {"Code": "InternalServerError"}}, "x"), Unavailable, "did not answer"),
+        (EndpointConnectionError(endpoint_url="http://x"), Unavailable, "did not answer"),
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "x"), Misconfigured, "look at its IAM policy"),
+        (ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "x"), Misconfigured, "does not exist"),
+    ],
+)
+def test_trouble_with_dynamodb_is_told_as_ours(call, error, kind, words):
+    with pytest.raises(kind, match=f"The table {NAME} .*{words}"):
+        CALLS[call](TrackingTable(Broken(error), NAME))
+
+
+def test_every_status_can_go_back_to_pending():
+    assert all(Status.PENDING in followers for status, followers in TRANSITIONS.items() if status is not Status.PENDING)
+
+
+def test_the_batch_is_what_dynamodb_takes():
+    assert module.BATCH_KEYS_MAX == 100
