@@ -115,17 +115,6 @@ variable "quickbooks_discovery_url" {
   }
 }
 
-variable "mapping_file" {
-  description = "TOML file with the mapping of accounts, taxes and parties, uploaded as config/mapping.toml; empty: none."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = var.mapping_file == "" || (can(regex("\\.toml$", var.mapping_file)) && try(fileexists(var.mapping_file), false))
-    error_message = "Leave it empty, or name an existing file that ends in .toml."
-  }
-}
-
 # Alerts and logs
 
 variable "alert_email" {

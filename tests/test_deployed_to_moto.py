@@ -297,7 +297,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             read_odoo,
             Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
-            Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
+            Call("", "s3:PutObject", f"{bucket}/documents/x.json"),
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
         ],
@@ -319,7 +319,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
 
     with subtests.test("a missing object is told from a forbidden one"):
         # S3 asks for ListBucket with the key as the prefix before it says 404.
-        for name, prefixes in (("odoo-extractor", ("pending/", "documents/")), ("qb-poster", ("pending/", "config/"))):
+        for name, prefixes in (("odoo-extractor", ("pending/", "documents/")), ("qb-poster", ("pending/", "documents/"))):
             for prefix in prefixes:
                 assert is_allowed(policies[name], Call("", "s3:ListBucket", bucket, (("s3:prefix", f"{prefix}x"),)))
 

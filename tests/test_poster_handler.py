@@ -1,0 +1,665 @@
+"""The poster as Lambda runs it: events, secrets and QuickBooks' refusals, through the handler."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from local.demo.books import REALM_A, REALM_B
+from local.demo.documents import many
+from local.http_server import Fault, Response, StandInServer
+from local.quickbooks.faults import (
+    MESSAGES,
+    fault_in_200,
+    gateway_fault,
+    html_error,
+    throttled,
+    unauthenticated,
+    unauthorized,
+    validation_fault,
+)
+from pipeline.errors import InvalidRequest, Misconfigured, PipelineError
+from pipeline.qbo import limiter
+from pipeline.tracking import OUTCOME_SETTLES_S
+from tests.conftest import CLIENT_SECRET, PASSWORD
+
+TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
+BACKLOG_CODES = ("610", "2010", "2020", "2030", "2040", "2050", "2060", "2090", "2110", "2170", "2210", "2220", "2500",
+                 "4000", "4001", "5010", "5020", "6000", "6070", "6090", "6100", "6140", "6170", "6200", "6210",
+                 "6240", "6430")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """Lift the limits of QuickBooks' pace, which have tests of their own."""
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
+
+
+@pytest.fixture
+def machine(start_machine):
+    """Four documents of companyA, one of each type, pulled and waiting; what is not said is nobody's secret."""
+    machine = start_machine(many(4, parties=2))
+    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    machine.extract()
+    machine.output = ""
+    yield machine
+    says_nothing_secret(machine)
+
+
+def says_nothing_secret(machine) -> None:
+    """Fail when a secret, a token or another system's traceback was written, returned or sent."""
+    tokens = machine.quickbooks.tokens._connections.values()
+    secrets = {CLIENT_SECRET, PASSWORD, "demo-refresh-token"}
+    for connection in tokens:
+        secrets |= {connection.refresh_token, *connection.superseded, *connection.access_tokens}
+    entries = json.dumps(machine.deployment.entries(), default=str)
+    for where in (machine.output, entries, json.dumps(machine.alerts())):
+        assert "Traceback" not in where
+        assert [secret for secret in secrets if secret in where] == []
+
+
+def statuses(machine) -> Counter[str]:
+    return Counter(entry["status"] for entry in machine.entries().values())
+
+
+def failed(machine) -> list[dict]:
+    return [entry for entry in machine.entries().values() if entry["status"] == "failed"]
+
+
+def booked(machine, realm=REALM_A) -> list[dict]:
+    rows = machine.quickbooks.books(realm).documents()
+    return [row for row in rows if "[odoo_demo-account.move-" in row.get("PrivateNote", "")]
+
+
+def is_invoice(request) -> bool:
+    return request.method == "POST" and request.path.endswith("/invoice")
+
+
+def break_once(machine, response: Response | None, *, matches=is_invoice, takes_effect=False, times=1) -> None:
+    left = [times]
+
+    def fault(request):
+        if left[0] and matches(request):
+            left[0] -= 1
+            return Fault("broken", response, takes_effect=takes_effect)
+        return None
+
+    machine.quickbooks.server.fault = fault
+
+
+def make_due(machine) -> None:
+    """Let the settling time pass: nobody waits for it here."""
+    for entry in machine.deployment.entries():
+        machine.client("dynamodb").update_item(
+            TableName=machine.deployment.table, Key={"entry_id": {"S": entry["entry_id"]}},
+            UpdateExpression="REMOVE next_attempt_at",
+        )  # fmt: skip
+
+
+def open_companies(machine) -> None:
+    """Let the pauses pass."""
+    for company in ("companyA", "companyB"):
+        machine.client("dynamodb").update_item(
+            TableName=machine.deployment.table, Key={"entry_id": {"S": f"shift#{company}"}},
+            UpdateExpression="REMOVE paused_until",
+        )  # fmt: skip
+
+
+# -- the way it should go --------------------------------------------------------------------------------------------
+
+
+def test_each_type_is_posted_with_its_pdf_and_filed_and_said_in_the_table(machine):
+    result = machine.post()
+
+    assert result["posted"] == 4
+    assert statuses(machine) == {"posted": 4}
+    rows = booked(machine)
+    assert len(rows) == len(machine.quickbooks.books(REALM_A).attachables()) == 4
+    for entry in machine.entries().values():
+        row = next(row for row in rows if f"[{entry['entry_id']}]" in row["PrivateNote"])
+        assert row["Id"] == entry["qb_id"]
+        assert row["TotalAmt"] == Decimal(entry["total"])
+        assert entry["qb_doc_number"] == row["DocNumber"]
+        assert entry["pdf_attached"] is True
+        assert entry["pdf_key"].startswith("posted/companyA/")
+    assert machine.keys("pending/") == []
+    assert len(machine.keys("posted/")) == 4
+    assert machine.alerts() == []
+
+
+def test_what_is_attached_is_what_lies_in_s3(machine):
+    import hashlib
+
+    machine.post()
+
+    sums = {hashlib.sha256(each.content).hexdigest() for each in machine.quickbooks.books(REALM_A).attachables()}
+    for entry in machine.entries().values():
+        filed = hashlib.sha256(machine.object(entry["pdf_key"])).hexdigest()
+        assert filed == entry["pdf_sha256"] == entry["attached_sha256"]
+        assert filed in sums
+
+
+def test_the_same_documents_twice_post_nothing_the_second_time(machine):
+    machine.post()
+    before = Counter(machine.quickbooks.calls)
+
+    machine.extract()
+    result = machine.post()
+
+    assert result["posted"] == 0
+    assert machine.quickbooks.calls == before
+    assert len(booked(machine)) == 4
+
+
+def test_an_object_created_in_pending_wakes_it(machine):
+    event = machine.deployment.pending_events()[0]
+
+    result = machine.post(event)
+
+    assert result["posted"] == 4
+
+
+def test_a_doubled_late_event_changes_nothing(machine):
+    events = machine.deployment.pending_events()
+    for event in (*events, *reversed(events)):
+        machine.post(event)
+
+    assert len(booked(machine)) == 4
+    assert machine.quickbooks.calls["upload"] == 4
+
+
+def test_filing_makes_no_event_that_wakes_it_again(machine):
+    machine.post()
+
+    for key in machine.keys("posted/"):
+        event = {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": key}}}]}
+        assert machine.post(event)["posted"] == 0
+
+
+@pytest.mark.parametrize("event", [TICK, {}, {"sweep": True}, {"company": "companyA"}])
+def test_a_tick_an_empty_payload_and_a_company_pull_what_is_due(machine, event):
+    assert machine.post(event)["posted"] == 4
+
+
+def test_the_result_is_json_and_counts_the_calls(machine):
+    result = machine.post()
+
+    assert result["calls"]["upload"] == 4
+    assert result["calls"]["query"] == machine.quickbooks.metered
+    assert result["backlog"] == 0
+    assert result["refresh_days_left"] > 99
+
+
+def test_metrics_carry_service_and_environment(machine):
+    machine.post()
+
+    (metrics,) = machine.metrics
+    assert (metrics["service"], metrics["environment"]) == ("qb-poster", "demo")
+    assert metrics["DocumentsPosted"] == [4]
+    assert metrics["BacklogAgeSeconds"] == [0]
+    assert metrics["RefreshTokenDaysLeft"][0] > 99
+
+
+def test_every_answer_of_quickbooks_is_logged_with_intuits_id(machine):
+    machine.post()
+
+    answers = [line for line in machine.log if line.get("message") == "QuickBooks answered"]
+    assert len(answers) == sum(machine.quickbooks.calls.values()) - machine.quickbooks.calls["token"]
+    assert all(line["intuit_tid"] and line["company"] == "companyA" for line in answers)
+
+
+def test_the_rotated_token_is_in_the_secret_and_the_next_run_needs_no_refresh(machine):
+    machine.post()
+    machine.post({"dry_run": True, "company": "companyA"})
+
+    stored = machine.client("secretsmanager").get_secret_value(
+        SecretId=machine.deployment.quickbooks_secret, VersionStage="AWSCURRENT"
+    )["SecretString"]  # fmt: skip
+    secret = json.loads(stored)
+    assert machine.quickbooks.calls["token"] == 1
+    assert secret["access_tokens"]["companyA"]["value"].startswith("access-")
+    assert set(secret["refresh_tokens"]) == {"companyA", "companyB"}
+
+
+def test_a_withdrawn_document_is_taken_out_again(machine):
+    machine.post()
+    number = min(machine.entries())
+    machine.odoo.cancel(number)
+    machine.extract()
+
+    result = machine.post()
+
+    assert result["voided"] == 1
+    assert machine.entries()[number]["status"] == "voided"
+    assert len(booked(machine)) == 3
+
+
+# -- what a person asks for ------------------------------------------------------------------------------------------
+
+
+def test_a_trial_shows_every_body_and_writes_nothing(machine):
+    entries, keys = machine.entries(), machine.keys()
+
+    result = machine.post({"dry_run": True})
+
+    assert len(result["drafts"]) == 4
+    assert {draft["entity"] for draft in result["drafts"]} == {"Invoice", "Bill", "CreditMemo", "VendorCredit"}
+    assert all("to be found or created" in json.dumps(draft["body"]) for draft in result["drafts"])
+    assert machine.entries() == entries
+    assert machine.keys() == keys
+    calls = machine.quickbooks.calls
+    assert [calls[kind] for kind in ("create", "update", "delete", "void", "upload")] == [0] * 5
+
+
+def test_an_unknown_company_is_refused_with_those_there_are(machine):
+    with pytest.raises(InvalidRequest, match="no company 'companyX'; it has 'companyA', 'companyB'"):
+        machine.post({"company": "companyX"})
+
+
+# -- events that are not ours ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+        {"Records": [{"s3": {"object": {"key": "posted/companyA/a.pdf"}}}]},
+        {"Records": [{"s3": {"object": {"key": "pending/nobody-account.move-1.pdf"}}}]},
+        {"Records": [{"s3": {"object": {"key": "pending/my+db%2Bx+%E6%A0%AA-account.move-1.pdf"}}}]},
+        {"Records": []},
+    ],
+)
+def test_an_event_that_concerns_nobody_does_nothing_and_is_no_error(machine, event):
+    result = machine.post(event)
+
+    assert result["posted"] == result["failed"] == 0
+    assert machine.quickbooks.calls == {}
+    assert statuses(machine) == {"pending": 4}
+
+
+@pytest.mark.parametrize(
+    "event", [{"Records": [{"eventSource": "aws:sqs"}]}, {"compny": "A"}, [], "text", {"entry_ids": "x"}]
+)
+def test_a_payload_that_is_not_ours_is_an_error_that_says_what_is(machine, event):
+    with pytest.raises(InvalidRequest, match=r"must be|does not know; it knows company"):
+        machine.post(event)
+
+    assert statuses(machine) == {"pending": 4}
+
+
+# -- secrets and settings --------------------------------------------------------------------------------------------
+
+
+def without(key):
+    def change(secret):
+        return {name: value for name, value in secret.items() if name != key}
+
+    return change
+
+
+def good_secret(machine) -> dict:
+    stored = machine.client("secretsmanager").get_secret_value(SecretId=machine.deployment.quickbooks_secret)
+    return json.loads(stored["SecretString"])
+
+
+BAD_SECRETS = {
+    "not JSON": (lambda _: "client_id=x", "odoo-qb-integration/quickbooks-credentials-demo is not a JSON object"),
+    "a list": (lambda _: [1], "is not a JSON object"),
+    "no client_id": (without("client_id"), r"lacks client_id\."),
+    "no client_secret": (without("client_secret"), r"lacks client_secret\."),
+    "no realm_ids": (without("realm_ids"), r"lacks realm_ids\."),
+    "realm_ids a text": (lambda secret: {**secret, "realm_ids": "123"}, "realm_ids must map companies to realms"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD_SECRETS))
+def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine, case):
+    change, words = BAD_SECRETS[case]
+    machine.set_secret("quickbooks", change(good_secret(machine)))
+
+    for _ in range(3):
+        with pytest.raises(Misconfigured, match=words):
+            machine.post()
+
+    (alert,) = machine.alerts()
+    assert "All companies: nothing moves until a person acts" in alert["subject"]
+    assert statuses(machine) == {"pending": 4}
+
+
+def test_once_the_secret_is_mended_everything_follows(machine):
+    secret = good_secret(machine)
+    machine.set_secret("quickbooks", "broken")
+    with pytest.raises(Misconfigured):
+        machine.post()
+    machine.set_secret("quickbooks", secret)
+
+    assert machine.post()["posted"] == 4
+
+
+def test_an_empty_secret_says_how_to_fill_it(machine):
+    arn = machine.client("secretsmanager").create_secret(Name="empty")["ARN"]
+    machine.set_environ("qb-poster", QB_SECRET_ARN=arn)
+
+    with pytest.raises(Misconfigured, match="The secret empty has no value yet: store its JSON with `aws"):
+        machine.post()
+
+
+@pytest.mark.parametrize("name", ["ENVIRONMENT", "QB_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC"])
+def test_a_missing_variable_is_named(machine, name):
+    machine.set_environ("qb-poster", **{name: ""})
+
+    with pytest.raises(Misconfigured, match=f"The environment variable {name} is missing"):
+        machine.post()
+
+
+def test_a_table_that_is_not_there_is_named(machine):
+    machine.set_environ("qb-poster", DYNAMODB_TABLE="nowhere")
+
+    with pytest.raises(Misconfigured, match="The table nowhere does not exist"):
+        machine.post()
+
+
+def test_a_company_without_a_realm_fails_with_what_to_do_and_follows_when_it_has_one(machine):
+    secret = good_secret(machine)
+    machine.set_secret("quickbooks", {**secret, "realm_ids": {"companyB": REALM_B}})
+    machine.post()
+    told = machine.alerts()
+
+    assert statuses(machine) == {"failed": 4}
+    assert [alert["subject"] for alert in told] == ["[demo] companyA: 4 documents for a person (no_realm)"]
+    assert "Add it there under realm_ids" in told[0]["text"]
+
+    machine.set_secret("quickbooks", secret)
+    assert machine.post({"company": "companyA", "retry_failed": True})["posted"] == 4
+
+
+def test_a_company_with_an_empty_realm_pauses_and_is_told_once(machine):
+    secret = good_secret(machine)
+    machine.set_secret("quickbooks", {**secret, "realm_ids": {"companyA": "", "companyB": REALM_B}})
+
+    for _ in range(3):
+        machine.post()
+        open_companies(machine)
+
+    assert statuses(machine) == {"pending": 4}
+    (alert,) = machine.alerts()
+    assert "'companyA' has no realm in the QuickBooks secret" in alert["text"]
+
+
+# -- QuickBooks says no ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", BACKLOG_CODES)
+def test_each_refusal_fails_its_document_alone_and_says_which_and_why(machine, code):
+    detail = f"What QuickBooks says of {code}"
+    break_once(machine, validation_fault(code, MESSAGES[code], detail))
+
+    result = machine.post()
+
+    assert (result["posted"], result["failed"]) == (3, 1)
+    (entry,) = failed(machine)
+    assert entry["document_type"] == "invoice"
+    assert entry["error_code"] == f"quickbooks_{code}"
+    assert entry["error_message"].startswith(f"invoice {entry['number']} of ")
+    assert detail in entry["error_message"]
+    (alert,) = machine.alerts()
+    assert alert["subject"] == f"[demo] companyA: 1 document for a person (quickbooks_{code})"
+    assert entry["number"] in alert["text"]
+    assert detail in alert["text"]
+    assert machine.keys("pending/") == [f"pending/{entry['entry_id']}.pdf"]
+
+
+def test_what_was_refused_is_posted_once_when_the_cause_is_mended(machine):
+    break_once(machine, fault_in_200("6000", MESSAGES["6000"], "Something is off."))
+    machine.post()
+
+    result = machine.post({"retry_failed": True})
+
+    assert result["posted"] == 1
+    assert statuses(machine) == {"posted": 4}
+    assert all("error_message" not in entry for entry in machine.entries().values())
+    assert len(booked(machine)) == 4
+
+
+def test_many_documents_of_one_cause_are_one_alert(machine):
+    def every_document(request):
+        return request.method == "POST" and request.path.rpartition("/")[2] in (
+            "invoice", "bill", "creditmemo", "vendorcredit")  # fmt: skip
+
+    break_once(machine, validation_fault("6210", MESSAGES["6210"], "Closed."), matches=every_document, times=99)
+
+    machine.post()
+
+    (alert,) = machine.alerts()
+    assert alert["subject"] == "[demo] companyA: 4 documents for a person (quickbooks_6210)"
+
+
+def test_a_refused_pdf_leaves_the_document_and_is_told(machine):
+    entry_fault = {"AttachableResponse": [{"Fault": {"Error": [
+        {"Message": MESSAGES["6041"], "Detail": "No such type.", "code": "6041"}], "type": "ValidationFault"}}]}  # fmt: skip
+    break_once(machine, Response.json(entry_fault), matches=lambda request: request.path.endswith("/upload"))
+
+    result = machine.post()
+    again = machine.post({"retry_failed": True})
+
+    assert (result["posted"], result["failed"], again["posted"]) == (3, 1, 1)
+    assert len(booked(machine)) == len(machine.quickbooks.books(REALM_A).attachables()) == 4
+
+
+# -- QuickBooks has trouble ------------------------------------------------------------------------------------------
+
+TROUBLE = {
+    "500 HTML": html_error(500),
+    "502 HTML": html_error(502),
+    "503 JSON": Response.json({"message": "busy"}, 503),
+    "200 HTML": Response.html("<html><body>Traceback of theirs</body></html>"),
+    "10000": validation_fault("10000", MESSAGES["10000"], "Oops."),
+    "dropped": None,
+}
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+@pytest.mark.parametrize("case", sorted(TROUBLE))
+def test_an_answer_that_says_nothing_is_resolved_and_nothing_doubles(machine, case, took_effect):
+    break_once(machine, TROUBLE[case], takes_effect=took_effect)
+
+    first = machine.post()
+    early = machine.post()
+    make_due(machine)
+    late = machine.post()
+
+    assert (first["posted"], first["later"], first["failed"]) == (3, 1, 0)
+    assert early["posted"] == 0
+    assert late["posted"] == 1
+    assert len(booked(machine)) == 4
+    assert machine.alerts() == []
+
+
+def test_a_401_in_the_middle_is_renewed_and_nobody_notices(machine):
+    break_once(machine, unauthenticated())
+
+    result = machine.post()
+
+    assert result["posted"] == 4
+    assert machine.quickbooks.calls["token"] == 2
+    assert machine.alerts() == []
+
+
+@pytest.mark.parametrize("capitalised", [True, False])
+def test_a_429_pauses_the_company_and_everything_follows(machine, capitalised):
+    break_once(machine, throttled(capitalised=capitalised))
+
+    first = machine.post()
+    paused = machine.post()
+    open_companies(machine)
+    make_due(machine)
+    machine.post()
+
+    assert first["paused"] == ["companyA"]
+    assert paused["calls"] == {}
+    assert statuses(machine) == {"posted": 4}
+    assert len(booked(machine)) == 4
+    assert machine.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (unauthorized(), "no longer lets the pipeline into companyA"),
+        (gateway_fault(403, "3100", "ApplicationAuthorizationFailed", "", "SERVICE"), "Reconnect the company"),
+        (validation_fault("6190", MESSAGES["6190"], "Ended."), "subscription of companyA has ended"),
+    ],
+)
+def test_what_closes_a_company_is_one_alert_and_the_documents_wait(machine, fault, words):
+    break_once(machine, fault, matches=lambda request: "/v3/company/" in request.path, times=99)
+    for _ in range(3):
+        machine.post()
+        open_companies(machine)
+
+    assert statuses(machine) == {"pending": 4}
+    (alert,) = machine.alerts()
+    assert words in alert["text"]
+    break_once(machine, None, times=0)
+    make_due(machine)
+    assert machine.post()["posted"] == 4
+
+
+def test_a_connection_that_is_gone_is_one_alert_that_says_how_to_reconnect(machine):
+    machine.quickbooks.revoke(REALM_A)
+    for _ in range(3):
+        machine.post()
+        open_companies(machine)
+
+    (alert,) = machine.alerts()
+    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts (connection_gone)"
+    assert "Connect the company again in the Intuit app" in alert["text"]
+    assert statuses(machine) == {"pending": 4}
+
+
+def test_after_a_person_reconnected_the_documents_follow_by_themselves(machine):
+    machine.quickbooks.revoke(REALM_A)
+    machine.post()
+    secret = good_secret(machine)
+    secret["refresh_tokens"]["companyA"] = machine.quickbooks.tokens.reconnect(REALM_A)
+    machine.set_secret("quickbooks", secret)
+    open_companies(machine)
+
+    assert machine.post()["posted"] == 4
+
+
+def test_keys_of_the_app_that_are_wrong_are_told_as_such(machine):
+    machine.set_secret("quickbooks", {**good_secret(machine), "client_secret": "another"})
+
+    result = machine.post()
+
+    assert result["paused"] == ["companyA"]
+    (alert,) = machine.alerts()
+    assert "client_id and client_secret" in alert["text"]
+    assert "reconnecting does not help" in alert["text"]
+
+
+def test_a_quickbooks_nobody_reaches_pauses_and_loses_nothing(machine):
+    machine.set_environ("qb-poster", QB_API_URL="http://127.0.0.1:9")
+
+    result = machine.post()
+
+    assert result["paused"] == ["companyA"]
+    assert statuses(machine) == {"pending": 4}
+    assert machine.alerts() == []
+
+
+def test_the_other_company_goes_on_while_one_is_gone(start_machine):
+    machine = start_machine(many(8, parties=4))
+    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    machine.extract()
+    machine.quickbooks.revoke(REALM_A)
+
+    result = machine.post()
+
+    assert result["paused"] == ["companyA"]
+    assert {entry["status"] for entry in machine.entries().values() if entry["company"] == "companyA"} == {"pending"}
+    assert len(booked(machine, REALM_B)) == result["posted"] > 0
+
+
+# -- AWS has trouble -------------------------------------------------------------------------------------------------
+
+
+def test_a_pdf_that_is_gone_fails_its_document_alone(machine):
+    key = machine.keys("pending/")[0]
+    machine.client("s3").delete_object(Bucket=machine.deployment.bucket, Key=key)
+
+    result = machine.post()
+
+    assert (result["posted"], result["failed"]) == (3, 1)
+    assert "Save the document in Odoo once more" in failed(machine)[0]["error_message"]
+
+
+@pytest.mark.parametrize("content", [b"not json", b"{}", b'{"database": 7}'])
+def test_a_stored_document_that_does_not_open_fails_alone(machine, content):
+    entry = machine.entries()[min(machine.entries())]
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=entry["document_key"], Body=content)
+
+    result = machine.post()
+    machine.output = ""  # a fault of ours is logged with our own traceback
+
+    assert (result["posted"], result["failed"]) == (3, 1)
+
+
+def test_a_bucket_that_is_not_there_fails_no_document(machine):
+    machine.set_environ("qb-poster", S3_BUCKET="nowhere")
+
+    result = machine.post()
+
+    assert result["paused"] == ["companyA"]
+    assert statuses(machine) == {"pending": 4}
+    assert "The bucket nowhere does not exist" in machine.alerts()[0]["text"]
+
+
+def test_an_alert_that_cannot_be_sent_is_counted_and_never_fails_the_run(machine):
+    machine.set_environ("qb-poster", SNS_ALERT_TOPIC="arn:aws:sns:us-west-2:123456789012:nowhere")
+    break_once(machine, validation_fault("6000", MESSAGES["6000"], "No."))
+
+    result = machine.post()
+
+    assert (result["posted"], result["failed"]) == (3, 1)
+    assert machine.metrics[0]["AlertsUndelivered"] == [1]
+
+
+def test_slack_is_told_too_when_it_is_configured(machine):
+    slack = StandInServer(lambda _request: Response(200, b"ok"))
+    machine.set_environ("qb-poster", SLACK_WEBHOOK_URL=f"{slack.url}/services/secret-part")
+    break_once(machine, validation_fault("6000", MESSAGES["6000"], "No."))
+
+    machine.post()
+    slack.close()
+
+    assert "1 document for a person" in json.loads(slack.requests[0].body)["text"]
+    assert len(machine.alerts()) == 1
+    assert "secret-part" not in machine.output
+
+
+def test_an_error_that_is_nobodys_to_mend_is_raised_for_the_dead_letter_queue(machine):
+    machine.client("dynamodb").delete_table(TableName=machine.deployment.table)
+
+    with pytest.raises(PipelineError):
+        machine.post()
+    machine.client("dynamodb").create_table(
+        TableName=machine.deployment.table, BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "entry_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "entry_id", "AttributeType": "S"}],
+    )  # fmt: skip
+
+
+def test_a_run_without_time_begins_nothing(machine):
+    machine.time_left_s = 20.0
+
+    result = machine.post()
+
+    assert result["posted"] == 0
+    assert statuses(machine) == {"pending": 4}
+
+
+def test_the_settling_time_is_longer_than_quickbooks_may_take():
+    assert OUTCOME_SETTLES_S > 120
