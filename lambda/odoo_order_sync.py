@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from typing import Any
 
 import boto3
 
+from pipeline.alert import Failure
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
 from pipeline.aws.reporting import Remembered, reporting
@@ -36,6 +38,13 @@ def _key(settings: OrderSyncSettings) -> str:
     return str(secret["password"])
 
 
+def _untold(failures: list[Failure]) -> list[Failure]:
+    """Return the failures that were not there at the last run of this container: an order stays bad for long."""
+    before = json.loads(_told.value("orders") or "[]")
+    _told.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
+    return [failure for failure in failures if f"{failure.title}: {failure.message}" not in before]
+
+
 def lambda_handler(_event: Any, context: Any) -> dict[str, Any]:
     """Copy the newest orders; each record says by its own status what became of it.
 
@@ -57,13 +66,13 @@ def lambda_handler(_event: Any, context: Any) -> dict[str, Any]:
             read=order,
             deadline=deadline,
             clock=utc_now,
-            failures=report.failures,
         )
         records = sync.run()
+        report.failures += _untold(sync.failures)
     put_metrics(
         SERVICE,
         settings.environment,
-        {"OrdersCopied": len(records) - len(report.failures), "OrdersFailed": len(report.failures),
+        {"OrdersCopied": len(records) - len(sync.failures), "OrdersFailed": len(sync.failures),
          "AlertsUndelivered": report.undelivered},
     )  # fmt: skip
     return {"statusCode": 200, "records": records}

@@ -236,9 +236,7 @@ class FakeTable:
 
     def waiting_elsewhere(self, companies: Any) -> list[Entry]:
         return [
-            each
-            for each in self.entries.values()
-            if each.status is Status.PENDING and each.company not in companies
+            each for each in self.entries.values() if each.status is Status.PENDING and each.company not in companies
         ]
 
 

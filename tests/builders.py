@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from local.demo.documents import load
 from pipeline.document import (
     Account,
     Company,
@@ -83,3 +84,13 @@ def an_entry(odoo_id: int = 1, **changes: Any) -> Entry:
         document_key=f"documents/{document.entry_id}/1.json",
     )
     return replace(made, **changes)
+
+
+def demo_documents(*odoo_ids: int) -> tuple[dict[str, list[dict[str, Any]]], dict[int, bytes]]:
+    """Return the demo's rows and files with these documents only: fewer of them make faster tests."""
+    rows, files = load()
+    moves = [row for row in rows["account.move"] if row["id"] in odoo_ids]
+    assert len(moves) == len(odoo_ids)
+    lines = [row for row in rows["account.move.line"] if row["move_id"][0] in odoo_ids]
+    attachments = [row for row in rows["ir.attachment"] if row["res_id"] in odoo_ids]
+    return {**rows, "account.move": moves, "account.move.line": lines, "ir.attachment": attachments}, files

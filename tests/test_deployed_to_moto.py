@@ -22,6 +22,7 @@ import qb_poster
 from local.aws import Deployment, EmbeddedAws
 from local.demo.books import demo_realms
 from local.demo.documents import load
+from local.doctor import Doctor
 from local.odoo.stand_in import OdooStandIn
 from local.quickbooks.stand_in import QuickBooksStandIn
 from tests.terraform_tools import Terraform, without_aws, working_copy
@@ -107,6 +108,8 @@ def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo,
 
     with subtests.test("a second plan changes nothing"):
         assert unexpected_changes(terraform) == []
+
+    check_the_doctor(aws, deployed, subtests)
 
     empty(aws, deployed.bucket)
     terraform.must("destroy", "-input=false", "-auto-approve", "-parallelism=20", *VARIABLES)
@@ -319,7 +322,10 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
 
     with subtests.test("a missing object is told from a forbidden one"):
         # S3 asks for ListBucket with the key as the prefix before it says 404.
-        for name, prefixes in (("odoo-extractor", ("pending/", "documents/")), ("qb-poster", ("pending/", "documents/"))):
+        for name, prefixes in (
+            ("odoo-extractor", ("pending/", "documents/")),
+            ("qb-poster", ("pending/", "documents/")),
+        ):
             for prefix in prefixes:
                 assert is_allowed(policies[name], Call("", "s3:ListBucket", bucket, (("s3:prefix", f"{prefix}x"),)))
 
@@ -418,6 +424,38 @@ def run_the_flow(
 
     with subtests.test("the newest orders are copied"):
         assert {record["sync_status"] for record in orders["records"]} == {"success"}
+
+
+def check_the_doctor(aws: EmbeddedAws, deployed: Deployment, subtests) -> None:
+    """Look at the deployment as it is, then break what each way of the troubleshooting is about, and look again."""
+
+    def found() -> dict[str, str]:
+        with deployed.environ_of("qb-poster"):
+            findings = Doctor(ENVIRONMENT).examine()
+        return {each.check: each.text for each in findings if each.is_problem}
+
+    with subtests.test("A72: what is well is not complained of"):
+        assert set(found()) == {"posting fails"}  # some of the demo's documents need a person
+        assert "failed with" in found()["posting fails"]
+
+    arn = f"arn:aws:sqs:{HERE}:qb-poster-dlq-{ENVIRONMENT}"
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=deployed.odoo_secret, SecretString='{"database": "odoo_demo", "username": "sync_ro", "password": "no"}'
+    )
+    aws.client("sqs").send_message(QueueUrl=_queue_url(aws, arn), MessageBody="an event that failed")
+    aws.client("s3").put_bucket_notification_configuration(Bucket=deployed.bucket, NotificationConfiguration={})
+
+    with subtests.test("A72: no PDFs in S3: the login that is refused is named"):
+        assert "does not let the user 'sync_ro' into the database" in found()["no PDFs in S3"]
+    with subtests.test("A72: alarms: what lies in the dead-letter queue is named"):
+        assert "1 events of qb-poster ended in its dead-letter queue" in found()["alarms"]
+    with subtests.test("A72: an event that does not reach the poster: the missing notification is named"):
+        assert "does not notify qb-poster" in found()["S3 event does not reach the poster"]
+
+
+def _queue_url(aws: EmbeddedAws, arn: str) -> str:
+    url: str = aws.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    return url
 
 
 # -- afterwards ------------------------------------------------------------------------------------------------------

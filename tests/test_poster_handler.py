@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from decimal import Decimal
 
 import pytest
+
 from local.demo.books import REALM_A, REALM_B
 from local.demo.documents import many
 from local.http_server import Fault, Response, StandInServer
 from local.quickbooks.faults import (
     MESSAGES,
     fault_in_200,
-    gateway_fault,
     html_error,
     throttled,
     unauthenticated,
@@ -26,9 +27,9 @@ from pipeline.tracking import OUTCOME_SETTLES_S
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
-BACKLOG_CODES = ("610", "2010", "2020", "2030", "2040", "2050", "2060", "2090", "2110", "2170", "2210", "2220", "2500",
-                 "4000", "4001", "5010", "5020", "6000", "6070", "6090", "6100", "6140", "6170", "6200", "6210",
-                 "6240", "6430")  # fmt: skip
+# Of each kind of refusal one; the whole list is checked in tests/pipeline/qbo/test_faults.py.
+ONE_A_DOCUMENT = ("610", "2010", "2020", "2040", "2050", "2060", "2210", "2500", "5020", "6000", "6070", "6100",
+                  "6170", "6200", "6210", "6240", "6430")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,15 @@ def machine(start_machine):
     says_nothing_secret(machine)
 
 
+def of_company_a(count: int):
+    """Return so many documents of companyA, of all types."""
+    rows, files = many(2 * count, parties=4)
+    moves = [move for move in rows["account.move"] if move["company_id"][1] == "companyA"][:count]
+    kept = {move["id"] for move in moves}
+    lines = [line for line in rows["account.move.line"] if line["move_id"][0] in kept]
+    return {**rows, "account.move": moves, "account.move.line": lines}, files
+
+
 def says_nothing_secret(machine) -> None:
     """Fail when a secret, a token or another system's traceback was written, returned or sent."""
     tokens = machine.quickbooks.tokens._connections.values()
@@ -58,6 +68,14 @@ def says_nothing_secret(machine) -> None:
     for where in (machine.output, entries, json.dumps(machine.alerts())):
         assert "Traceback" not in where
         assert [secret for secret in secrets if secret in where] == []
+
+
+def _number(entry: dict) -> int:
+    return int(entry["odoo_id"])
+
+
+def _entity(entry: dict) -> str:
+    return "".join(word.capitalize() for word in entry["document_type"].split("_")).replace("Note", "Memo")
 
 
 def statuses(machine) -> Counter[str]:
@@ -124,21 +142,12 @@ def test_each_type_is_posted_with_its_pdf_and_filed_and_said_in_the_table(machin
         assert entry["qb_doc_number"] == row["DocNumber"]
         assert entry["pdf_attached"] is True
         assert entry["pdf_key"].startswith("posted/companyA/")
+        filed = hashlib.sha256(machine.object(entry["pdf_key"])).hexdigest()
+        (attached,) = machine.quickbooks.books(REALM_A).attachables(_entity(entry), row["Id"])
+        assert hashlib.sha256(attached.content).hexdigest() == filed == entry["pdf_sha256"] == entry["attached_sha256"]
     assert machine.keys("pending/") == []
     assert len(machine.keys("posted/")) == 4
     assert machine.alerts() == []
-
-
-def test_what_is_attached_is_what_lies_in_s3(machine):
-    import hashlib
-
-    machine.post()
-
-    sums = {hashlib.sha256(each.content).hexdigest() for each in machine.quickbooks.books(REALM_A).attachables()}
-    for entry in machine.entries().values():
-        filed = hashlib.sha256(machine.object(entry["pdf_key"])).hexdigest()
-        assert filed == entry["pdf_sha256"] == entry["attached_sha256"]
-        assert filed in sums
 
 
 def test_the_same_documents_twice_post_nothing_the_second_time(machine):
@@ -153,14 +162,6 @@ def test_the_same_documents_twice_post_nothing_the_second_time(machine):
     assert len(booked(machine)) == 4
 
 
-def test_an_object_created_in_pending_wakes_it(machine):
-    event = machine.deployment.pending_events()[0]
-
-    result = machine.post(event)
-
-    assert result["posted"] == 4
-
-
 def test_a_doubled_late_event_changes_nothing(machine):
     events = machine.deployment.pending_events()
     for event in (*events, *reversed(events)):
@@ -171,53 +172,35 @@ def test_a_doubled_late_event_changes_nothing(machine):
 
 
 def test_filing_makes_no_event_that_wakes_it_again(machine):
-    machine.post()
+    machine.post(TICK)
+    before = Counter(machine.quickbooks.calls)
 
     for key in machine.keys("posted/"):
-        event = {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": key}}}]}
-        assert machine.post(event)["posted"] == 0
+        machine.post({"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": key}}}]})
+
+    assert machine.quickbooks.calls == before
 
 
-@pytest.mark.parametrize("event", [TICK, {}, {"sweep": True}, {"company": "companyA"}])
-def test_a_tick_an_empty_payload_and_a_company_pull_what_is_due(machine, event):
-    assert machine.post(event)["posted"] == 4
+def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
+    result = machine.post({"company": "companyA"})
 
-
-def test_the_result_is_json_and_counts_the_calls(machine):
-    result = machine.post()
-
-    assert result["calls"]["upload"] == 4
+    assert (result["posted"], result["backlog"], result["calls"]["upload"]) == (4, 0, 4)
     assert result["calls"]["query"] == machine.quickbooks.metered
-    assert result["backlog"] == 0
     assert result["refresh_days_left"] > 99
-
-
-def test_metrics_carry_service_and_environment(machine):
-    machine.post()
-
     (metrics,) = machine.metrics
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "demo")
-    assert metrics["DocumentsPosted"] == [4]
-    assert metrics["BacklogAgeSeconds"] == [0]
+    assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == ([4], [0])
     assert metrics["RefreshTokenDaysLeft"][0] > 99
-
-
-def test_every_answer_of_quickbooks_is_logged_with_intuits_id(machine):
-    machine.post()
-
     answers = [line for line in machine.log if line.get("message") == "QuickBooks answered"]
     assert len(answers) == sum(machine.quickbooks.calls.values()) - machine.quickbooks.calls["token"]
     assert all(line["intuit_tid"] and line["company"] == "companyA" for line in answers)
 
 
-def test_the_rotated_token_is_in_the_secret_and_the_next_run_needs_no_refresh(machine):
+def test_the_renewed_token_is_in_the_secret_and_the_next_run_needs_no_refresh(machine):
     machine.post()
     machine.post({"dry_run": True, "company": "companyA"})
 
-    stored = machine.client("secretsmanager").get_secret_value(
-        SecretId=machine.deployment.quickbooks_secret, VersionStage="AWSCURRENT"
-    )["SecretString"]  # fmt: skip
-    secret = json.loads(stored)
+    secret = good_secret(machine)
     assert machine.quickbooks.calls["token"] == 1
     assert secret["access_tokens"]["companyA"]["value"].startswith("access-")
     assert set(secret["refresh_tokens"]) == {"companyA", "companyB"}
@@ -261,30 +244,28 @@ def test_an_unknown_company_is_refused_with_those_there_are(machine):
 # -- events that are not ours ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
-        {"Records": [{"s3": {"object": {"key": "posted/companyA/a.pdf"}}}]},
-        {"Records": [{"s3": {"object": {"key": "pending/nobody-account.move-1.pdf"}}}]},
-        {"Records": [{"s3": {"object": {"key": "pending/my+db%2Bx+%E6%A0%AA-account.move-1.pdf"}}}]},
-        {"Records": []},
-    ],
+CONCERN_NOBODY = (
+    {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+    {"Records": [{"s3": {"object": {"key": "posted/companyA/a.pdf"}}}]},
+    {"Records": [{"s3": {"object": {"key": "pending/nobody-account.move-1.pdf"}}}]},
+    {"Records": [{"s3": {"object": {"key": "pending/my+db%2Bx+%E6%A0%AA-account.move-1.pdf"}}}]},
+    {"Records": []},
 )
-def test_an_event_that_concerns_nobody_does_nothing_and_is_no_error(machine, event):
-    result = machine.post(event)
+NOT_OURS = ({"Records": [{"eventSource": "aws:sqs"}]}, {"compny": "A"}, [], "text", {"entry_ids": "x"})
 
-    assert result["posted"] == result["failed"] == 0
+
+def test_an_event_that_concerns_nobody_does_nothing_and_is_no_error(machine):
+    results = [machine.post(event) for event in CONCERN_NOBODY]
+
+    assert [(result["posted"], result["failed"]) for result in results] == [(0, 0)] * len(CONCERN_NOBODY)
     assert machine.quickbooks.calls == {}
     assert statuses(machine) == {"pending": 4}
 
 
-@pytest.mark.parametrize(
-    "event", [{"Records": [{"eventSource": "aws:sqs"}]}, {"compny": "A"}, [], "text", {"entry_ids": "x"}]
-)
-def test_a_payload_that_is_not_ours_is_an_error_that_says_what_is(machine, event):
-    with pytest.raises(InvalidRequest, match=r"must be|does not know; it knows company"):
-        machine.post(event)
+def test_a_payload_that_is_not_ours_is_an_error_that_says_what_is(machine):
+    for event in NOT_OURS:
+        with pytest.raises(InvalidRequest, match=r"must be|does not know; it knows company"):
+            machine.post(event)
 
     assert statuses(machine) == {"pending": 4}
 
@@ -300,7 +281,9 @@ def without(key):
 
 
 def good_secret(machine) -> dict:
-    stored = machine.client("secretsmanager").get_secret_value(SecretId=machine.deployment.quickbooks_secret)
+    stored = machine.client("secretsmanager").get_secret_value(
+        SecretId=machine.deployment.quickbooks_secret, VersionStage="AWSCURRENT"
+    )  # fmt: skip
     return json.loads(stored["SecretString"])
 
 
@@ -314,12 +297,11 @@ BAD_SECRETS = {
 }
 
 
-@pytest.mark.parametrize("case", sorted(BAD_SECRETS))
-def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine, case):
-    change, words = BAD_SECRETS[case]
-    machine.set_secret("quickbooks", change(good_secret(machine)))
+def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine):
+    good = good_secret(machine)
 
-    for _ in range(3):
+    for change, words in BAD_SECRETS.values():
+        machine.set_secret("quickbooks", change(good))
         with pytest.raises(Misconfigured, match=words):
             machine.post()
 
@@ -346,12 +328,11 @@ def test_an_empty_secret_says_how_to_fill_it(machine):
         machine.post()
 
 
-@pytest.mark.parametrize("name", ["ENVIRONMENT", "QB_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC"])
-def test_a_missing_variable_is_named(machine, name):
-    machine.set_environ("qb-poster", **{name: ""})
-
-    with pytest.raises(Misconfigured, match=f"The environment variable {name} is missing"):
-        machine.post()
+def test_a_missing_variable_is_named(machine):
+    for name in ("SNS_ALERT_TOPIC", "S3_BUCKET", "DYNAMODB_TABLE", "QB_SECRET_ARN", "ENVIRONMENT"):
+        machine.set_environ("qb-poster", **{name: ""})
+        with pytest.raises(Misconfigured, match=f"The environment variable {name} is missing"):
+            machine.post()
 
 
 def test_a_table_that_is_not_there_is_named(machine):
@@ -391,24 +372,42 @@ def test_a_company_with_an_empty_realm_pauses_and_is_told_once(machine):
 # -- QuickBooks says no ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", BACKLOG_CODES)
-def test_each_refusal_fails_its_document_alone_and_says_which_and_why(machine, code):
-    detail = f"What QuickBooks says of {code}"
-    break_once(machine, validation_fault(code, MESSAGES[code], detail))
+def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_machine):
+    machine = start_machine(of_company_a(20))
+    machine.quickbooks.name_edit_s = 0
+    machine.extract()
+    ours = sorted(machine.entries().values(), key=_number)
+    codes = {entry["number"]: code for entry, code in zip(ours, ONE_A_DOCUMENT, strict=False)}
+    assert len(ours) > len(codes) == len(ONE_A_DOCUMENT)
 
-    result = machine.post()
+    def refused(request):
+        note = (
+            request.json().get("PrivateNote", "") if request.method == "POST" and b"PrivateNote" in request.body else ""
+        )
+        number = note.split(" ")[1] if note else ""
+        if number not in codes:
+            return None
+        code = codes[number]
+        return Fault(code, validation_fault(code, MESSAGES[code], f"What QuickBooks says of {number}"))
 
-    assert (result["posted"], result["failed"]) == (3, 1)
-    (entry,) = failed(machine)
-    assert entry["document_type"] == "invoice"
-    assert entry["error_code"] == f"quickbooks_{code}"
-    assert entry["error_message"].startswith(f"invoice {entry['number']} of ")
-    assert detail in entry["error_message"]
-    (alert,) = machine.alerts()
-    assert alert["subject"] == f"[demo] companyA: 1 document for a person (quickbooks_{code})"
-    assert entry["number"] in alert["text"]
-    assert detail in alert["text"]
-    assert machine.keys("pending/") == [f"pending/{entry['entry_id']}.pdf"]
+    machine.quickbooks.server.fault = refused
+    machine.post()
+
+    entries = {entry["number"]: entry for entry in machine.entries().values()}
+    alerts = {alert["subject"]: alert["text"] for alert in machine.alerts()}
+    for number, code in codes.items():
+        assert entries[number]["status"] == "failed"
+        assert entries[number]["error_code"] == f"quickbooks_{code}"
+        assert f" {number} of " in entries[number]["error_message"]
+        assert f"What QuickBooks says of {number}" in entries[number]["error_message"]
+        alert = alerts[f"[demo] companyA: 1 document for a person (quickbooks_{code})"]
+        assert number in alert
+        assert f"What QuickBooks says of {number}" in alert
+    others = [entry for entry in ours if entry["number"] not in codes]
+    assert {entries[entry["number"]]["status"] for entry in others} == {"posted"}
+    waiting = {f"pending/{entry['entry_id']}.pdf" for entry in entries.values() if entry["status"] == "failed"}
+    assert set(machine.keys("pending/")) == waiting
+    says_nothing_secret(machine)
 
 
 def test_what_was_refused_is_posted_once_when_the_cause_is_mended(machine):
@@ -437,8 +436,8 @@ def test_many_documents_of_one_cause_are_one_alert(machine):
 
 
 def test_a_refused_pdf_leaves_the_document_and_is_told(machine):
-    entry_fault = {"AttachableResponse": [{"Fault": {"Error": [
-        {"Message": MESSAGES["6041"], "Detail": "No such type.", "code": "6041"}], "type": "ValidationFault"}}]}  # fmt: skip
+    error = {"Message": MESSAGES["6041"], "Detail": "No such type.", "code": "6041"}
+    entry_fault = {"AttachableResponse": [{"Fault": {"Error": [error], "type": "ValidationFault"}}]}
     break_once(machine, Response.json(entry_fault), matches=lambda request: request.path.endswith("/upload"))
 
     result = machine.post()
@@ -460,10 +459,39 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("took_effect", [True, False])
-@pytest.mark.parametrize("case", sorted(TROUBLE))
-def test_an_answer_that_says_nothing_is_resolved_and_nothing_doubles(machine, case, took_effect):
-    break_once(machine, TROUBLE[case], takes_effect=took_effect)
+def test_answers_that_say_nothing_are_resolved_and_nothing_doubles(start_machine):
+    machine = start_machine(of_company_a(14))
+    machine.quickbooks.name_edit_s = 0
+    machine.extract()
+    ours = sorted(machine.entries().values(), key=_number)
+    cases = [(case, took_effect) for case in sorted(TROUBLE) for took_effect in (True, False)]
+    left = {entry["number"]: case for entry, case in zip(ours, cases, strict=False)}
+    assert len(left) == len(cases)
+
+    def broken(request):
+        note = (
+            request.json().get("PrivateNote", "") if request.method == "POST" and b"PrivateNote" in request.body else ""
+        )
+        case = left.pop(note.split(" ")[1], None) if note else None
+        return case and Fault(case[0], TROUBLE[case[0]], takes_effect=case[1])
+
+    machine.quickbooks.server.fault = broken
+    first = machine.post()
+    for _ in range(12):
+        open_companies(machine)
+        make_due(machine)
+        if not machine.post()["backlog"]:
+            break
+
+    assert first["later"] >= 3
+    assert left == {}
+    assert statuses(machine) == {"posted": 14}
+    assert len(booked(machine)) == len(machine.quickbooks.books(REALM_A).attachables()) == len(ours)
+    says_nothing_secret(machine)
+
+
+def test_a_create_without_an_answer_is_not_looked_for_before_it_has_settled(machine):
+    break_once(machine, None, takes_effect=True)
 
     first = machine.post()
     early = machine.post()
@@ -471,7 +499,7 @@ def test_an_answer_that_says_nothing_is_resolved_and_nothing_doubles(machine, ca
     late = machine.post()
 
     assert (first["posted"], first["later"], first["failed"]) == (3, 1, 0)
-    assert early["posted"] == 0
+    assert (early["posted"], early["calls"]) == (0, {})
     assert late["posted"] == 1
     assert len(booked(machine)) == 4
     assert machine.alerts() == []
@@ -487,9 +515,8 @@ def test_a_401_in_the_middle_is_renewed_and_nobody_notices(machine):
     assert machine.alerts() == []
 
 
-@pytest.mark.parametrize("capitalised", [True, False])
-def test_a_429_pauses_the_company_and_everything_follows(machine, capitalised):
-    break_once(machine, throttled(capitalised=capitalised))
+def test_a_429_pauses_the_company_and_everything_follows(machine):
+    break_once(machine, throttled())
 
     first = machine.post()
     paused = machine.post()
@@ -508,7 +535,6 @@ def test_a_429_pauses_the_company_and_everything_follows(machine, capitalised):
     ("fault", "words"),
     [
         (unauthorized(), "no longer lets the pipeline into companyA"),
-        (gateway_fault(403, "3100", "ApplicationAuthorizationFailed", "", "SERVICE"), "Reconnect the company"),
         (validation_fault("6190", MESSAGES["6190"], "Ended."), "subscription of companyA has ended"),
     ],
 )
@@ -596,15 +622,15 @@ def test_a_pdf_that_is_gone_fails_its_document_alone(machine):
     assert "Save the document in Odoo once more" in failed(machine)[0]["error_message"]
 
 
-@pytest.mark.parametrize("content", [b"not json", b"{}", b'{"database": 7}'])
-def test_a_stored_document_that_does_not_open_fails_alone(machine, content):
-    entry = machine.entries()[min(machine.entries())]
-    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=entry["document_key"], Body=content)
+def test_a_stored_document_that_does_not_open_fails_alone(machine):
+    entries = list(machine.entries().values())
+    for entry, content in zip(entries[:3], (b"not json", b"{}", b'{"database": 7}'), strict=True):
+        machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=entry["document_key"], Body=content)
 
     result = machine.post()
     machine.output = ""  # a fault of ours is logged with our own traceback
 
-    assert (result["posted"], result["failed"]) == (3, 1)
+    assert (result["posted"], result["failed"]) == (1, 3)
 
 
 def test_a_bucket_that_is_not_there_fails_no_document(machine):

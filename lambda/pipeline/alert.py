@@ -18,12 +18,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One document (or one whole company, when `title` is empty) that needs a person, and why."""
+    """One document (or one whole company, when `title` is empty) that needs a person, and why.
+
+    `remedy` is what to do once the cause is mended, where that is not to invoke the poster.
+    """
 
     company: str
     code: str
     title: str
     message: str
+    remedy: str = ""
 
 
 def alerts_for(failures: Iterable[Failure], *, environment: str) -> list[Alert]:
@@ -46,7 +50,10 @@ def _alert(company: str, code: str, group: list[Failure], environment: str) -> A
         lines.append(
             f"... and {len(group) - DOCUMENTS_SHOWN_MAX} more; the tracking table's status-index has them all."
         )
-    if documents:
+    remedies = list(dict.fromkeys(failure.remedy for failure in documents if failure.remedy))
+    if remedies:
+        lines += ["", *remedies]
+    elif documents:
         lines += [
             "",
             "When the cause is mended, invoke the poster with",

@@ -35,6 +35,7 @@ UNFINISHED_MAX = 200
 # Above this many documents waiting to be posted, pulling pauses: a backlog belongs into Odoo, not into the table.
 BACKLOG_MAX = 2_000
 STRIKES_MAX = 3
+_PULLED_AGAIN = "When it is mended in Odoo, it is pulled again by itself at the next run."
 
 
 @dataclass(slots=True)
@@ -270,7 +271,9 @@ class Extraction:
             self.counts.unchanged += 1
             return
         self.counts.failed += 1
-        self.failures.append(Failure(company.name, broken.error.code, broken.number or "a document", message))
+        self.failures.append(
+            Failure(company.name, broken.error.code, broken.number or "a document", message, _PULLED_AGAIN)
+        )
         if not self.dry_run:
             self.table.offer(_refused(broken, company, self.source.database, was, self.now, message), was=was)
 

@@ -200,7 +200,11 @@ class Posting:
         if attached is None:
             identity = request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
             self._intend(Step.ATTACH, identity, self.entry.payload_hash)
-            attached = self.books.attach(kind, booked.identity, name, content, identity)
+            try:
+                attached = self.books.attach(kind, booked.identity, name, content, identity)
+            except NeedsAttention:
+                self._forget_intent()
+                raise
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
         replaced = self.entry.attachable_id
         if replaced and replaced != attached.identity:

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 ORDERS_MAX = 100
 WRITE_ALLOWANCE_S = 5.0
+_COPIED_AGAIN = "The newest orders are copied again at every run; nothing else is to be done once the cause is mended."
 
 
 class Orders(Protocol):
@@ -48,9 +49,16 @@ class Sync:
     def run(self) -> list[dict[str, Any]]:
         """Return one record per order, with the status of its own result.
 
-        Raises PipelineError when nothing could be read at all: then there is no record that could say so.
+        Raises PipelineError, its message beginning with `odoo_error`, when nothing could be read at all: then there is
+        no record that could say so.
         """
-        return [self._one(row) for row in self.orders.newest(ORDERS_MAX)]
+        return [self._one(row) for row in self._newest()]
+
+    def _newest(self) -> Sequence[Mapping[str, Any]]:
+        try:
+            return self.orders.newest(ORDERS_MAX)
+        except PipelineError as error:
+            raise type(error)(f"{OrderStatus.ODOO_ERROR}: {error}", code=error.code) from error
 
     def _one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         synced_at = self.clock()
@@ -72,7 +80,7 @@ class Sync:
         name, identity = str(known.get("name") or ""), str(known.get("id") or "")
         title = f"order {name or '(no name)'} (sale.order {identity or '?'})"
         logger.warning("order not copied", extra={"order": title, "sync_status": status.value, "reason": message})
-        self.failures.append(Failure("sale orders", status.value, title, message))
+        self.failures.append(Failure("sale orders", status.value, title, message, _COPIED_AGAIN))
         return {
             "order_name": name,
             "order_id": identity,

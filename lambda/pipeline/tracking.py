@@ -57,26 +57,26 @@ class Step(StrEnum):
     ATTACH = "attach"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """Our item for one document in the tracking table.
 
     The extractor owns what Odoo says and the PDF, the poster owns what QuickBooks says; both write only their part,
-    so that neither undoes the other. Instants are UTC.
+    so that neither undoes the other. Instants are UTC. What a row that cannot be read does not tell is empty.
     """
 
     entry_id: str
     company: str
     status: Status
     document_type: DocumentType
-    number: str
-    party: str
+    number: str = ""
+    party: str = ""
     document_date: date
-    currency: str
+    currency: str = ""
     total: Decimal
     odoo_id: int
     odoo_write_date: datetime
-    content_hash: str
+    content_hash: str = ""
     created_at: datetime
     updated_at: datetime
     version: int = 1

@@ -57,8 +57,12 @@ class Clock:
 HTTP_FAULTS = (
     *("kill before", "kill after", "time-out before", "time-out after", "dropped before", "dropped after"),
     *("refused connection", "429", "500 before", "500 after", "503 before", "html 200 before", "html 502 after"),
-    *("fault in 200 before", "answer cut after", "401"),
+    *("fault in 200 before", "answer cut after", "401", "takes effect late"),
 )
+# QuickBooks itself gives up on a request after two minutes; until then one without an answer may still count.
+LATE_S = 100
+# A write to the books is where a fault can double something: it is broken more often than other calls.
+WRITE_WEIGHT = 5
 AWS_FAULTS = (
     *("kill before", "kill after", "throttled", "aws 500 before", "aws 500 after", "aws time-out before"),
     "aws time-out after",
@@ -75,6 +79,7 @@ class Outside:
     likelihood: float = 0.0
     struck: Counter[str] = field(default_factory=Counter)
     dead: bool = False
+    late: list[tuple[float, requests.PreparedRequest]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _aws: threading.RLock = field(default_factory=threading.RLock)
 
@@ -119,8 +124,14 @@ class Outside:
     # -- HTTP ------------------------------------------------------------------------------------------------------
 
     def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
-        kind = self._kind(HTTP_FAULTS)
+        self._let_late_ones_arrive()
+        is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
+        kind = self._kind(HTTP_FAULTS, WRITE_WEIGHT if is_write else 1)
         self._strike_before(kind)
+        if kind == "takes effect late":
+            with self._lock:
+                self.late.append((self.clock.time() + LATE_S, request))
+            raise requests.exceptions.ReadTimeout
         if kind == "time-out before":
             raise requests.exceptions.ReadTimeout
         if kind == "refused connection":
@@ -143,6 +154,14 @@ class Outside:
             answer = broken()
         return _as_requests(answer, request)
 
+    def _let_late_ones_arrive(self) -> None:
+        with self._lock:
+            now = self.clock.time()
+            arrived = [request for due_at, request in self.late if due_at <= now]
+            self.late = [(due_at, request) for due_at, request in self.late if due_at > now]
+        for request in arrived:
+            self._answer(request)
+
     def _answer(self, prepared: requests.PreparedRequest) -> Response:
         parts = urlsplit(prepared.url or "")
         server = self.servers[f"{parts.scheme}://{parts.netloc}"]
@@ -158,11 +177,11 @@ class Outside:
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
-    def _kind(self, kinds: tuple[str, ...]) -> str:
+    def _kind(self, kinds: tuple[str, ...], weight: int = 1) -> str:
         with self._lock:
             if self.dead:
                 raise Killed
-            if self.random.random() >= self.likelihood:
+            if self.random.random() >= self.likelihood * weight:
                 return ""
             kind = self.random.choice(kinds)
             self.struck[kind] += 1

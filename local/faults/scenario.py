@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -62,7 +63,7 @@ class _Script:
             *(self._deliver_events, self._deliver_events, self._sweep, self._sweep, self._sweep),
             *(self._many_at_once, self._time_passes, self._time_passes),
             *(self._edit, self._cancel, self._repost, self._attach),
-            *(self._tokens_expire, self._connection_revoked, self._number_changes),
+            *(self._tokens_expire, self._connection_revoked, self._number_changes, self._late_commit),
         ]
 
     def _pull(self) -> None:
@@ -102,6 +103,15 @@ class _Script:
         move = self._any_move()
         self._world.odoo.edit(move, ref=f"edited {self._world.random.randint(1, 999)}")
         self._verdict.struck["edited in Odoo"] += 1
+
+    def _late_commit(self) -> None:
+        """Let a long transaction commit now, whose write date is when it began: before the last pull."""
+        move = self._any_move()
+        self._world.extract()
+        self._world.odoo.edit(move, ref=f"imported {self._world.random.randint(1, 999)}")
+        began = self._world.clock.now - timedelta(minutes=self._world.random.randint(1, 9))
+        self._world.odoo.touch(move, began)
+        self._verdict.struck["late commit in Odoo"] += 1
 
     def _number_changes(self) -> None:
         move = self._any_move()

@@ -1,10 +1,10 @@
 """The books of the demonstration are such that most documents pass and five need a person."""
 
 import pytest
-from tests.local.quickbooks_company import Clock, Company
 
 from local.demo.books import NEEDS_A_PERSON, REALM_A, REALM_B, demo_realms
 from local.quickbooks.stand_in import QuickBooksStandIn
+from tests.local.quickbooks_company import Clock, Company
 
 
 @pytest.fixture

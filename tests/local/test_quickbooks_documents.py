@@ -1,6 +1,7 @@
 """Invoices, bills and credits as QuickBooks takes and refuses them."""
 
 import pytest
+
 from tests.local.quickbooks_company import opened
 
 MULTICURRENCY = "Business Validation Error: Multi Currency should be enabled to perform this operation"

@@ -2,6 +2,7 @@
 
 import pytest
 import requests
+
 from tests.local.quickbooks_company import fault, opened
 
 

@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from tests.local.quickbooks_company import REALM_ID, Clock, fault, opened
 
 from local.http_server import Fault
 from local.quickbooks import faults
 from local.quickbooks.realm import Realm
 from local.quickbooks.stand_in import QuickBooksStandIn
+from tests.local.quickbooks_company import REALM_ID, Clock, fault, opened
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from tests.local.quickbooks_company import VAT, opened
 
 VAT_MISSING = "Business Validation Error: Make sure all your transactions have a VAT rate before you save."

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+
 from tests.local.quickbooks_company import REALM_ID, opened
 
 CLIENT = ("client-id", "client-secret")

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import requests
+
 from tests.local.quickbooks_company import fault, opened
 
 PDF = b"%PDF-1.4\nhello\r\n--with a dash\n%%EOF\n"

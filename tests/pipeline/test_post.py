@@ -10,6 +10,7 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+
 import qb_poster
 from local.aws import Context
 from local.demo.documents import many
@@ -384,7 +385,8 @@ def test_trouble_of_one_document_alone_backs_off_and_pauses_nobody(world):
 
 
 @pytest.mark.parametrize(
-    "error", [Throttled("slow down", wait_s=60), Disconnected("gone", code="connection_gone"), Misconfigured("no right")]
+    "error",
+    [Throttled("slow down", wait_s=60), Disconnected("gone", code="connection_gone"), Misconfigured("no right")],
 )
 def test_throttling_or_a_lost_connection_pauses_the_company_at_once_and_costs_no_attempt(world, error):
     for number in range(1, 31):

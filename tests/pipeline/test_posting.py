@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
 from local.demo.small_files import pdf_page
 from local.http_server import Response
 from local.quickbooks.faults import html_error, throttled
@@ -802,7 +803,7 @@ def test_a_number_taken_by_a_strangers_document_is_for_a_person(world):
     at(world, a_document(odoo_id=99)).post()
     desk = at(world)
 
-    with pytest.raises(NeedsAttention, match="Its number is already used.*TxnId"):
+    with pytest.raises(NeedsAttention, match=r"Its number is already used.*TxnId"):
         desk.post()
 
     assert desk.entry.step is None

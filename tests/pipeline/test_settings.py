@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pipeline.errors import Misconfigured
 from pipeline.settings import ExtractorSettings, OrderSyncSettings, PosterSettings
 

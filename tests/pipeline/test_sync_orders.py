@@ -151,7 +151,7 @@ def test_a_failure_names_the_order_for_a_person():
 def test_what_could_not_be_read_at_all_is_an_error_and_no_empty_day():
     table = FakeTable()
 
-    with pytest.raises(Unavailable, match="Odoo is down"):
+    with pytest.raises(Unavailable, match="odoo_error: Odoo is down"):
         sync_of(Unavailable("Odoo is down"), table).run()
 
     assert table.kept == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 from pipeline.deadline import Deadline
@@ -30,12 +30,15 @@ type Domain = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What probing a server found out: asked once, kept, because `authenticate` costs Odoo half a second."""
+    """What probing a server found out: asked once, kept, because `authenticate` costs Odoo half a second.
+
+    `has_api_key` is None until somebody needs to know: finding out is a login, which fails for a key.
+    """
 
     version: int
     uid: int
     transport: str
-    has_api_key: bool
+    has_api_key: bool | None = None
 
 
 class ConnectionMemory(Protocol):
@@ -185,11 +188,22 @@ class Odoo:
         if self._memory:
             self._memory.forget_connection(self._key)
 
-    def _probe(self) -> Connection:
-        found = self._find_out()
+    @property
+    def has_api_key(self) -> bool:
+        """Whether the secret is an API key, for which Odoo opens no web session; found out once, and kept."""
+        connection = self.connection
+        if connection.has_api_key is None:
+            connection = self._keep(replace(connection, has_api_key=not self._sign_in()))
+        return bool(connection.has_api_key)
+
+    def _keep(self, found: Connection) -> Connection:
+        self._connection = found
         if self._memory:
             self._memory.keep_connection(self._key, asdict(found))
         return found
+
+    def _probe(self) -> Connection:
+        return self._keep(self._find_out())
 
     def _find_out(self) -> Connection:
         version = _version(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
@@ -212,7 +226,7 @@ class Odoo:
                 "check username and password (or API key) in the Odoo secret.",
                 code="login_refused",
             )
-        return Connection(version, uid, "jsonrpc", has_api_key=not self._sign_in())
+        return Connection(version, uid, "jsonrpc")
 
     def _sign_in(self) -> bool:
         """Open a web session, which rendering by address needs. Odoo opens none for an API key."""

@@ -109,7 +109,7 @@ class Pdfs:
     # -- rendering -------------------------------------------------------------------------------------------------
 
     def _rendered(self, document: Document, _notes: list[str]) -> bytes | None:
-        if self._odoo.connection.has_api_key:
+        if self._odoo.has_api_key:
             return self._composed(document)
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
         if answer.status == 200 and not answer.is_html:

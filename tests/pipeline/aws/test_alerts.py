@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
 from local.http_server import Fault, Response, StandInServer
 from pipeline.alert import Alert, Failure, alerts_for
 from pipeline.aws import alerts as module
@@ -111,7 +112,8 @@ def test_a_text_of_any_length_fits_into_a_message():
 
 
 @pytest.mark.parametrize(
-    "error", [ClientError({"Error": {"Code": "AuthorizationError"}}, "Publish"), EndpointConnectionError(endpoint_url="x")]
+    "error",
+    [ClientError({"Error": {"Code": "AuthorizationError"}}, "Publish"), EndpointConnectionError(endpoint_url="x")],
 )
 def test_an_alert_that_cannot_be_sent_is_logged_and_counted_and_never_raised(error):
     with log_of() as records:
@@ -146,7 +148,9 @@ def test_with_a_webhook_slack_is_told_too(slack):
     assert len(sns.published) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault("dropped"), Fault("404", Response(404, b"no_team")), Fault("slow", delay_s=0.6)])
+@pytest.mark.parametrize(
+    "fault", [Fault("dropped"), Fault("404", Response(404, b"no_team")), Fault("slow", delay_s=0.6)]
+)
 def test_a_slack_that_fails_is_counted_and_its_address_is_never_logged(slack, monkeypatch, fault):
     monkeypatch.setattr(module, "SLACK_TIMEOUT_S", 0.2)
     slack.fault = lambda _request: fault

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.source import Pdf, PdfSource
@@ -99,7 +100,7 @@ def test_a_newer_pending_pdf_wins_over_the_filed_one(store):
 
 
 def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
-    with pytest.raises(InvalidDocument, match="its PDF pending/.* is missing. Save the document in Odoo") as told:
+    with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Save the document in Odoo") as told:
         store.pdf(ENTRY)
 
     assert told.value.code == "pdf_missing"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 import pytest
+
 from pipeline.aws.events import extractor_request, is_from_s3, is_schedule, poster_request
 from pipeline.errors import InvalidRequest
 from pipeline.request import Request
@@ -30,7 +31,8 @@ def test_a_created_pdf_wakes_the_poster_for_its_entry():
 
 
 @pytest.mark.parametrize(
-    "entry_id", ["my db-account.move-1", "a+b-account.move-1", "株式-account.move-1", "100%-account.move-1", "é-account.move-1"]
+    "entry_id",
+    ["my db-account.move-1", "a+b-account.move-1", "株式-account.move-1", "100%-account.move-1", "é-account.move-1"],
 )
 def test_a_key_with_spaces_plus_signs_or_unicode_is_read_as_it_was_written(entry_id):
     assert poster_request(created(f"pending/{entry_id}.pdf")).woken_by == (entry_id,)
@@ -52,7 +54,9 @@ def test_one_event_may_name_several_objects():
     assert poster_request(event).woken_by == ("a-account.move-1", "a-account.move-2")
 
 
-@pytest.mark.parametrize("event", [S3_TEST, {"Records": []}, {"Records": [{"s3": {}}]}, {"Records": [{"s3": {"object": 7}}]}])
+@pytest.mark.parametrize(
+    "event", [S3_TEST, {"Records": []}, {"Records": [{"s3": {}}]}, {"Records": [{"s3": {"object": 7}}]}]
+)
 def test_the_test_event_of_a_new_notification_and_empty_ones_do_nothing(event):
     assert is_from_s3(event)
     assert poster_request(event) == Request(woken_by=())
@@ -96,7 +100,9 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
         poster_request(FOREIGN[case])
 
-    assert "which this function does not know; it knows company, dry_run, entry_ids, retry_failed, sweep" in str(told.value)
+    assert "which this function does not know; it knows company, dry_run, entry_ids, retry_failed, sweep" in str(
+        told.value
+    )
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
 
 

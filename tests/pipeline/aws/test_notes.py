@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from local.aws import make_tracking_table
 from pipeline.aws.notes import Notes
 from pipeline.errors import Misconfigured

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pipeline.alert import Failure
 from pipeline.aws.reporting import Remembered, reporting
 from pipeline.errors import InvalidDocument, Misconfigured, PipelineError, Unavailable

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
 from pipeline.aws.secrets import CHANGES_TRIED_MAX, Secrets
 from pipeline.errors import Misconfigured, PipelineError, Unavailable
 from pipeline.qbo.tokens import REQUIRED_KEYS
@@ -41,7 +42,9 @@ def test_a_secret_is_read_as_json(client, secrets):
 def test_an_empty_container_says_how_to_fill_it(client, secrets):
     arn = a_secret(client, "")
 
-    with pytest.raises(Misconfigured, match="has no value yet.*aws secretsmanager put-secret-value --secret-id odoo-qb"):
+    with pytest.raises(
+        Misconfigured, match=r"has no value yet.*aws secretsmanager put-secret-value --secret-id odoo-qb"
+    ):
         secrets.read(arn, REQUIRED_KEYS)
 
 
@@ -52,7 +55,7 @@ def test_a_secret_that_is_not_there_is_named(secrets):
 
 @pytest.mark.parametrize("text", ["not json, very-secret", '"very-secret"', "[1]", "12", "{"])
 def test_a_secret_that_is_no_json_object_is_named_and_not_shown(client, secrets, text):
-    with pytest.raises(Misconfigured, match="quickbooks-credentials-.* is not a JSON object") as told:
+    with pytest.raises(Misconfigured, match=r"quickbooks-credentials-.* is not a JSON object") as told:
         secrets.read(a_secret(client, text), REQUIRED_KEYS)
 
     assert "very-secret" not in str(told.value)

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+
 from pipeline.aws import telemetry
 from pipeline.aws.telemetry import NAMESPACE, put_metrics
 from pipeline.post import Results

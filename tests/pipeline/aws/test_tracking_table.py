@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+
 from local.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
@@ -92,7 +93,13 @@ def test_the_extractor_leaves_alone_what_quickbooks_said(table):
     table.offer(replace(first, version=2, number="new"), was=first)
 
     entry = table.entry(first.entry_id)
-    assert (entry.number, entry.qb_id, entry.generation, entry.step, entry.request_id) == ("new", "55", 3, Step.ATTACH, "r")
+    assert (entry.number, entry.qb_id, entry.generation, entry.step, entry.request_id) == (
+        "new",
+        "55",
+        3,
+        Step.ATTACH,
+        "r",
+    )
 
 
 def test_the_poster_leaves_alone_what_odoo_says(table):
@@ -204,9 +211,7 @@ def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
         table.offer(entry_of(number), was=None)
     calls = []
     batch_get = client.batch_get_item
-    monkeypatch.setattr(
-        client, "batch_get_item", lambda **arguments: calls.append(arguments) or batch_get(**arguments)
-    )
+    monkeypatch.setattr(client, "batch_get_item", lambda **arguments: calls.append(arguments) or batch_get(**arguments))
 
     found = table.entries([f"odoo-account.move-{number}" for number in range(160)])
 
@@ -266,7 +271,11 @@ CALLS = {
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "x"), Unavailable, "did not answer"),
+        (
+            ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "x"),
+            Unavailable,
+            "did not answer",
+        ),
         (ClientError({"Error": {"Code": "InternalServerError"}}, "x"), Unavailable, "did not answer"),
         (EndpointConnectionError(endpoint_url="http://x"), Unavailable, "did not answer"),
         (ClientError({"Error": {"Code": "AccessDeniedException"}}, "x"), Misconfigured, "look at its IAM policy"),

@@ -113,7 +113,7 @@ def test_every_version_is_read_with_password_and_with_key(opened, version, secre
 
     assert companies_of(odoo) == ["companyA", "companyB"]
     assert odoo.connection.version == version
-    assert odoo.connection.has_api_key is (secret == API_KEY)
+    assert odoo.has_api_key is (secret == API_KEY)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_json2_is_not_even_tried_where_it_is_not_wanted(opened):
 
     companies_of(odoo_at(stand_in, API_KEY, json2=False))
 
-    assert {request.path for request in stand_in.server.requests} == {"/jsonrpc", "/web/session/authenticate"}
+    assert {request.path for request in stand_in.server.requests} == {"/jsonrpc"}
 
 
 @pytest.mark.parametrize("secret", ["pässwörd €", "line\nbreak", " leading space", "tab\t"])
@@ -192,9 +192,29 @@ def test_probing_happens_once_and_its_finding_is_kept(opened):
     companies_of(odoo)
     companies_of(odoo)
 
-    assert probing > 2
+    assert probing == 3
     assert len(stand_in.server.requests) == 2
-    assert memory.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": False}
+    assert memory.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": None}
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, API_KEY], ids=["password", "key"])
+def test_whether_the_secret_is_a_key_is_found_out_when_needed_and_kept(opened, secret):
+    stand_in, memory = opened(), Memory()
+    odoo = odoo_at(stand_in, secret, memory=memory)
+    companies_of(odoo)
+    logins = [0]
+
+    def count(request):
+        logins[0] += request.path == "/web/session/authenticate"
+
+    stand_in.server.fault = count
+    assert logins == [0]
+
+    found = {odoo.has_api_key, odoo.has_api_key, odoo_at(stand_in, secret, memory=memory).has_api_key}
+
+    assert found == {secret == API_KEY}
+    assert logins == [1]
+    assert memory.kept["has_api_key"] is (secret == API_KEY)
 
 
 def test_nothing_of_the_secret_is_kept(opened):

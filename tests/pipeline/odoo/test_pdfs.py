@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from local.demo.documents import load
 from local.demo.small_files import pdf_page, png_image
 from local.http_server import Fault, Response
 from local.odoo.stand_in import OdooStandIn
@@ -19,12 +18,14 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
 from pipeline.odoo.source import OdooSource
 from pipeline.source import PdfSource, Selection
-from tests.builders import a_document
+from tests.builders import a_document, demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
-ROWS, FILES = load()
 SENT, UNSENT, CREDIT_NOTE = 4, 310, 26
 BILL, BILL_IMAGE, BILL_TWO, BILL_IMAGE_FIRST, BILL_SILENT, BILL_NONE = 330, 335, 336, 337, 338, 339
+ROWS, FILES = demo_documents(
+    SENT, UNSENT, CREDIT_NOTE, BILL, BILL_IMAGE, BILL_TWO, BILL_IMAGE_FIRST, BILL_SILENT, BILL_NONE
+)
 # The ways into Odoo there are: version, secret, and whether JSON-2 may be spoken.
 WAYS = {
     "18 with password": (18, PASSWORD, True),
@@ -351,7 +352,7 @@ def test_data_damaged_on_the_way_is_passed_over(world):
 
     def damaged(request):
         response = answer(request)
-        return Response(200, response.body.replace(b'"datas": "', b'"datas": "x'), response.content_type)
+        return replace(response, body=response.body.replace(b'"datas": "', b'"datas": "x'))
 
     there.odoo.server.answer = damaged
 

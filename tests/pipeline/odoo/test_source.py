@@ -17,12 +17,14 @@ from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource, odoo_time
 from pipeline.source import Selection
+from tests.builders import demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
 EVERYTHING = Selection()
 CALLS_MAX = 8
 ROWS, FILES = load()
 TWO_HUNDRED = many(200)
+FIVE = (2, 4, 309, 310, 330)
 LOOKED_UP = {
     "account.move.line": rows_to.LINE_FIELDS,
     "res.partner": rows_to.PARTNER_FIELDS,
@@ -350,13 +352,13 @@ def answer_false(stand_in, model, field):
     [(model, field) for model, fields in LOOKED_UP.items() for field in fields if field != "id"],
 )
 def test_false_in_any_field_of_any_row_breaks_documents_but_never_the_page(opened, model, field):
-    stand_in, source = opened()
+    stand_in, source = opened(18, *demo_documents(*FIVE))
     company = source.companies()[0]
     replaced = answer_false(stand_in, model, field)
     if model in ("res.company", "res.currency"):
         company = source.companies()[0]
 
-    page = source.page(company, Selection(ids=(2, 4, 309, 310, 330)), after_id=0, limit=200)
+    page = source.page(company, Selection(ids=FIVE), after_id=0, limit=200)
 
     assert replaced[model] > 0
     assert len(page.documents) + len(page.broken) == 5
@@ -366,11 +368,11 @@ def test_false_in_any_field_of_any_row_breaks_documents_but_never_the_page(opene
 
 @pytest.mark.parametrize("field", [*rows_to.MOVE_FIELDS[1:], *rows_to.MOVE_FIELDS_SINCE_18])
 def test_false_in_any_field_of_a_move_breaks_that_document_at_most(opened, field):
-    stand_in, source = opened()
+    stand_in, source = opened(18, *demo_documents(*FIVE))
     company = source.companies()[0]
     answer_false(stand_in, "account.move", field)
 
-    page = source.page(company, Selection(ids=(2, 4, 309, 310, 330)), after_id=0, limit=200)
+    page = source.page(company, Selection(ids=FIVE), after_id=0, limit=200)
 
     assert len(page.documents) + len(page.broken) == 5
     for broken in page.broken:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pipeline.document import Account, DocumentType, LineKind, Product, Tax
 from pipeline.errors import InvalidDocument, Unmapped
 from pipeline.money import rounded
@@ -272,7 +273,9 @@ def test_a_longer_number_keeps_its_beginning_and_stays_different_from_others():
     assert first != second
 
 
-@given(st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=20, unique_by=lambda text: " ".join(text.split())))
+@given(
+    st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=20, unique_by=lambda text: " ".join(text.split()))
+)
 @settings(deadline=None)
 def test_different_numbers_stay_different_and_short_enough(numbers):
     short = [doc_number(a_document(number=number)) for number in numbers]
@@ -292,9 +295,7 @@ def test_the_marker_of_one_document_is_no_part_of_anothers():
     assert marker(a_document(odoo_id=1)) not in private_note(a_document(odoo_id=11))
 
 
-@pytest.mark.parametrize(
-    ("field", "length"), [("PrivateNote", 4_000), ("CustomerMemo", 1_000), ("Description", 4_000)]
-)
+@pytest.mark.parametrize(("field", "length"), [("PrivateNote", 4_000), ("CustomerMemo", 1_000), ("Description", 4_000)])
 def test_texts_are_cut_to_what_quickbooks_takes(field, length):
     body = body_of(a_document(memo="m" * 6_000, lines=(line(description="d" * 6_000),)))
     texts = {
@@ -331,7 +332,11 @@ def test_sections_and_notes_are_text_lines_on_sales_and_empty_ones_are_left_out(
 
     body = body_of(a_document(lines=(section, line(), note, empty)))
 
-    assert [each["DetailType"] for each in body["Line"]] == ["DescriptionOnly", "SalesItemLineDetail", "DescriptionOnly"]
+    assert [each["DetailType"] for each in body["Line"]] == [
+        "DescriptionOnly",
+        "SalesItemLineDetail",
+        "DescriptionOnly",
+    ]
     assert body["Line"][0] == {
         "DetailType": "DescriptionOnly",
         "Description": "Phase 1",
@@ -398,7 +403,9 @@ def test_a_line_without_quantity_says_its_calculation_in_its_text():
 
 
 def test_a_purchase_line_says_quantity_price_and_discount_in_its_text():
-    lines = (line("18.00", account=COSTS, quantity=Decimal(2), unit_price=money("10.00"), discount_percentage=Decimal(10)),)
+    lines = (
+        line("18.00", account=COSTS, quantity=Decimal(2), unit_price=money("10.00"), discount_percentage=Decimal(10)),
+    )
 
     (sent,) = body_of(a_document(BILL, lines=lines))["Line"]
 
@@ -512,7 +519,9 @@ def test_a_currency_without_decimals_passes():
 
 
 def test_what_is_sent_adds_up_to_lines_and_tax():
-    document = a_document(lines=(line("100.00", taxes=(US_TAX,)), line("0.10")), taxes=(tax_amount(US_TAX, 100, "8.25"),))
+    document = a_document(
+        lines=(line("100.00", taxes=(US_TAX,)), line("0.10")), taxes=(tax_amount(US_TAX, 100, "8.25"),)
+    )
 
     assert sent_total(body_of(document)) == money("108.35") == document.total
 

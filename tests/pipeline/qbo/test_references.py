@@ -7,6 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+
 from local.quickbooks.realm import TaxRate
 from pipeline.document import Account, Address, DocumentType, Party, Tax
 from pipeline.errors import Rejected, Unavailable, Unmapped
@@ -108,9 +109,9 @@ def test_the_nearest_name_is_suggested(world):
 
 
 def test_an_account_without_a_code_is_not_taken_for_one_without_a_number():
-    with served(accounts=[*ACCOUNTS[:2], {"Name": "Nameless", "AccountType": "Income"}]) as world:
-        with pytest.raises(Unmapped):
-            world.references.account(Account(9, "", "Something else"))
+    accounts = [*ACCOUNTS[:2], {"Name": "Nameless", "AccountType": "Income"}]
+    with served(accounts=accounts) as world, pytest.raises(Unmapped):
+        world.references.account(Account(9, "", "Something else"))
 
 
 def test_an_inactive_account_is_not_used(world):
@@ -343,9 +344,10 @@ def test_the_name_of_an_employee_is_never_taken():
 
 
 def test_when_both_names_are_taken_a_person_is_asked():
-    with served(employees=[{"DisplayName": "Azure Interior"}, {"DisplayName": "Azure Interior [7]"}]) as world:
-        with pytest.raises(Rejected, match=r"'Azure Interior' and 'Azure Interior \[7\]' are both taken") as told:
-            world.references.party(a_document())
+    taken = [{"DisplayName": "Azure Interior"}, {"DisplayName": "Azure Interior [7]"}]
+    words = r"'Azure Interior' and 'Azure Interior \[7\]' are both taken"
+    with served(employees=taken) as world, pytest.raises(Rejected, match=words) as told:
+        world.references.party(a_document())
 
     assert told.value.code == "name_taken"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from local.http_server import Fault, Response
 from local.quickbooks.faults import oauth_error
 from local.quickbooks.realm import Realm
@@ -16,7 +17,7 @@ from local.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.secrets import Secrets
 from pipeline.errors import Disconnected, PipelineError, Unavailable
 from pipeline.qbo import tokens as module
-from pipeline.qbo.tokens import Issued, IntuitIssuer, TokenRefused, Tokens
+from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens
 from tests.books_world import COMPANY, SecretBox, log_of
 
 DAY_S = 86_400
@@ -316,7 +317,7 @@ def test_the_second_refusal_in_a_row_is_final(events, clock):
 def test_invalid_client_is_a_matter_of_the_apps_keys_and_not_asked_again(events, clock):
     issuer = Issuer(events, TokenRefused("invalid_client"))
 
-    with pytest.raises(Disconnected, match="client_id and client_secret.*reconnecting does not help") as told:
+    with pytest.raises(Disconnected, match=r"client_id and client_secret.*reconnecting does not help") as told:
         tokens_of(Box(events), issuer, clock).access_token()
 
     assert told.value.code == "invalid_client"

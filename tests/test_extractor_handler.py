@@ -1,0 +1,559 @@
+"""The extractor as Lambda runs it: what it stores, what it tells whom, and what becomes of bad input."""
+
+import hashlib
+import io
+import json
+import traceback
+from types import SimpleNamespace
+
+import pytest
+from pypdf import PdfReader
+
+from local.http_server import Fault, Response, StandInServer
+from local.odoo.rights import User
+from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
+from pipeline.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
+from pipeline.odoo import client
+from tests.builders import demo_documents
+from tests.conftest import API_KEY, PASSWORD
+
+INVOICE, CREDIT_NOTE, BILL, VENDOR_CREDIT, BILL_OF_B = 310, 26, 330, 1, 340
+DOCUMENTS = (INVOICE, CREDIT_NOTE, BILL, VENDOR_CREDIT, BILL_OF_B)
+SCHEDULE = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+REQUIRED = ("ENVIRONMENT", "ODOO_API_URL", "ODOO_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC")
+SECRET = {"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD}
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _seconds: None))
+
+
+@pytest.fixture
+def machine(start_machine):
+    return start_machine(demo_documents(*DOCUMENTS))
+
+
+@pytest.fixture
+def small(start_machine):
+    """The pipeline with one bill of each company."""
+    return start_machine(demo_documents(BILL, BILL_OF_B))
+
+
+@pytest.fixture
+def slack():
+    server = StandInServer(lambda _request: Response(200, b"ok", "text/plain"))
+    yield server
+    server.close()
+
+
+def failing(machine, event=None, expected=PipelineError):
+    """Let the extractor fail, check that nothing foreign or secret left it, and return the error's text."""
+    with pytest.raises(expected) as raised:
+        machine.extract(event)
+    everything = "".join(traceback.format_exception(raised.value)) + machine.output
+    for secret in (PASSWORD, API_KEY, "wrong-password"):
+        assert secret not in everything
+    assert "Traceback" not in machine.output
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    return str(raised.value)
+
+
+def stored(machine):
+    """Return everything the pipeline keeps of documents."""
+    notes = ("connection#", "alerted#")
+    items = [item for item in machine.items(machine.deployment.table) if not item["entry_id"]["S"].startswith(notes)]
+    return sorted(items, key=lambda item: item["entry_id"]["S"]), machine.keys()
+
+
+# -- a good day --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", [{}, SCHEDULE], ids=["invoked", "scheduled"])
+def test_every_document_becomes_an_entry_a_json_and_a_pdf(machine, event):
+    counts = machine.extract(event)
+
+    entries = machine.entries()
+    assert {key: counts[key] for key in ("found", "new", "pdfs", "failed", "remaining")} == {
+        "found": 5, "new": 5, "pdfs": 5, "failed": 0, "remaining": False,
+    }  # fmt: skip
+    assert {odoo_id: entry["document_type"] for odoo_id, entry in entries.items()} == {
+        INVOICE: "invoice",
+        CREDIT_NOTE: "credit_note",
+        BILL: "bill",
+        VENDOR_CREDIT: "vendor_credit",
+        BILL_OF_B: "bill",
+    }
+    assert {entry["status"] for entry in entries.values()} == {"pending"}
+    assert machine.keys("pending/") == sorted(f"pending/odoo_demo-account.move-{each}.pdf" for each in DOCUMENTS)
+    assert machine.keys("documents/") == sorted(f"documents/odoo_demo-account.move-{each}/1.json" for each in DOCUMENTS)
+    assert machine.alerts() == []
+
+
+def test_an_entry_holds_what_the_contract_says(machine):
+    machine.extract()
+
+    entry = machine.entries()[INVOICE]
+    assert entry["entry_id"] == "odoo_demo-account.move-310"
+    assert (entry["company"], entry["number"], entry["currency"]) == ("companyA", "INV/2026/00129", "USD")
+    assert (entry["total"], entry["odoo_id"], entry["version"]) == ("17.85", 310, 1)
+    for name in ("odoo_write_date", "content_hash", "document_key", "document_date", "created_at", "updated_at"):
+        assert entry[name], name
+    assert "expires_at" not in entry
+
+
+def test_the_recorded_hash_is_that_of_the_object_in_s3_and_every_pdf_opens(machine):
+    machine.extract()
+
+    for entry in machine.entries().values():
+        content = machine.object(entry["pdf_key"])
+        assert entry["pdf_sha256"] == hashlib.sha256(content).hexdigest()
+        assert PdfReader(io.BytesIO(content)).pages
+        assert entry["pdf_source"] in ("legal", "attached", "rendered")
+
+
+def test_a_second_run_finds_nothing_new_and_touches_no_document(machine):
+    machine.extract()
+    before = stored(machine)
+
+    counts = machine.extract()
+
+    assert (counts["new"], counts["changed"], counts["pdfs"]) == (0, 0, 0)
+    assert stored(machine) == before
+
+
+@pytest.mark.parametrize("version", [16, 17, 19])
+def test_other_versions_are_pulled_as_completely(start_machine, version):
+    machine = start_machine(demo_documents(*DOCUMENTS), version=version)
+
+    counts = machine.extract()
+
+    assert (counts["new"], counts["pdfs"], counts["failed"]) == (5, 5, 0)
+
+
+def test_odoo_19_that_writes_what_it_renders_is_not_pulled_for_ever(start_machine):
+    machine = start_machine(demo_documents(*DOCUMENTS), version=19, secret=API_KEY)
+    machine.extract()
+    assert machine.odoo.rendered > 0
+    rendered = machine.odoo.rendered
+
+    counts = machine.extract()
+
+    assert (counts["changed"], counts["pdfs"], machine.odoo.rendered) == (0, 0, rendered)
+
+
+def test_the_way_into_odoo_is_found_out_once_and_kept(machine):
+    machine.extract()
+    machine.odoo.calls.clear()
+
+    machine.extract()
+
+    assert ("common", "authenticate") not in machine.odoo.calls
+    assert ("common", "version") not in machine.odoo.calls
+
+
+def test_what_lies_beside_the_entries_has_no_status_and_shows_in_no_index(machine):
+    machine.extract()
+
+    notes = [item for item in machine.items(machine.deployment.table) if "#" in item["entry_id"]["S"]]
+    assert {item["entry_id"]["S"].split("#")[0] for item in notes} >= {"cursor", "connection"}
+    assert all("status" not in item for item in notes)
+    assert PASSWORD not in json.dumps(notes)
+
+
+def test_a_change_and_a_withdrawal_are_pulled(machine):
+    machine.extract()
+    machine.odoo.edit(BILL, ref="INV-999384-B")
+    machine.odoo.cancel(INVOICE)
+
+    counts = machine.extract()
+
+    entries = machine.entries()
+    assert (counts["changed"], counts["withdrawn"]) == (1, 1)
+    assert (entries[BILL]["version"], entries[BILL]["status"]) == (2, "pending")
+    assert entries[INVOICE]["withdrawn"] is True
+
+
+def test_a_second_file_on_a_bill_is_pulled_though_odoo_does_not_write_the_bill(machine):
+    machine.extract()
+    written = machine.odoo.move(BILL)["write_date"]
+    machine.odoo.attach(BILL, "delivery note.pdf", "application/pdf", machine.odoo.files[457], chatter=False)
+    assert machine.odoo.move(BILL)["write_date"] == written
+
+    counts = machine.extract()
+
+    assert counts["changed"] == 1
+    assert len(PdfReader(io.BytesIO(machine.object(machine.entries()[BILL]["pdf_key"]))).pages) == 2
+
+
+# -- asked for by a person ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({"company": "companyB"}, {BILL_OF_B}),
+        ({"ids": [INVOICE, BILL]}, {INVOICE, BILL}),
+        ({"numbers": ["INV/2026/00129"]}, {INVOICE}),
+        ({"since": "2026-11-20T21:12:20Z"}, {BILL, BILL_OF_B}),
+        ({"until": "2026-11-20T21:11:39"}, {VENDOR_CREDIT, CREDIT_NOTE}),
+        ({"since": "2026-11-21"}, set()),
+    ],
+    ids=["company", "ids", "numbers", "since", "until", "nothing"],
+)
+def test_a_person_may_ask_for_certain_documents(machine, event, expected):
+    machine.extract(event)
+
+    assert set(machine.entries()) == expected
+
+
+def test_a_selection_leaves_the_cursor_alone(machine):
+    machine.extract({"ids": [INVOICE]})
+
+    assert not [item for item in machine.items(machine.deployment.table) if item["entry_id"]["S"].startswith("cursor#")]
+    assert machine.extract()["new"] == 4
+
+
+def test_a_dry_run_counts_and_writes_nothing_at_all(machine):
+    counts = machine.extract({"dry_run": True})
+
+    assert (counts["new"], counts["pdfs"]) == (5, 0)
+    assert machine.items(machine.deployment.table) == []
+    assert machine.keys() == []
+    assert machine.odoo.rendered == 0
+
+
+def test_a_dry_run_that_fails_writes_nothing_either(machine):
+    machine.set_secret("odoo", {**SECRET, "password": "wrong-password"})
+
+    failing(machine, {"dry_run": True}, Unauthorized)
+
+    assert machine.items(machine.deployment.table) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (None, "must be a JSON object"),
+        ([], "must be a JSON object"),
+        ("pull", "must be a JSON object"),
+        ({"compny": "companyA"}, "has compny, which this function does not know; it knows company"),
+        ({"company": 1}, "company must be a text"),
+        ({"company": "companyC"}, "no company 'companyC'; it shows 'companyA', 'companyB'"),
+        ({"since": "yesterday"}, "since must be an instant like"),
+        ({"until": 5}, "until must be an instant like"),
+        ({"numbers": "INV/1"}, "numbers must be a list"),
+        ({"numbers": [1]}, "numbers must be a list"),
+        ({"ids": ["1"]}, "ids must be a list"),
+        ({"ids": [True]}, "ids must be a list"),
+        ({"ids": [1] * 1001}, "at most 1000"),
+        ({"dry_run": "yes"}, "dry_run must be true or false"),
+        ({"Records": [{"s3": {"object": {"key": "pending/x.pdf"}}}]}, "has Records"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_payload_that_is_not_ours_is_refused_with_what_is(small, event, words):
+    with pytest.raises(InvalidRequest) as raised:
+        small.invoke("odoo-extractor", event)
+
+    assert words in str(raised.value)
+    assert stored(small) == ([], [])
+
+
+# -- Odoo does not do its part -----------------------------------------------------------------------------------------
+
+
+def no_rights(machine):
+    known = machine.odoo.users[0]
+    machine.odoo.users[0] = User(known.uid, known.login, known.name, PASSWORD, API_KEY, (1, 3), "none")
+
+
+def always(fault):
+    def break_(machine):
+        machine.odoo.server.fault = lambda _request: fault
+
+    return break_
+
+
+def database_down(machine):
+    machine.odoo.database_down = True
+
+
+def slow(machine):
+    machine.time_left_s = 6.5
+    machine.odoo.server.fault = lambda _request: Fault("slow", Response.json({"result": []}), delay_s=2)
+
+
+TROUBLE = {
+    "wrong password": (
+        lambda machine: machine.set_secret("odoo", {**SECRET, "password": "wrong-password"}),
+        Unauthorized,
+        ("'sync_ro'", "'odoo_demo'", "check username and password"),
+    ),
+    "wrong user": (
+        lambda machine: machine.set_secret("odoo", {**SECRET, "username": "nobody"}),
+        Unauthorized,
+        ("'nobody'", "check username and password"),
+    ),
+    "wrong database": (
+        lambda machine: machine.set_secret("odoo", {**SECRET, "database": "nowhere"}),
+        Unavailable,
+        ("cannot open the database 'nowhere'", "the name in the Odoo secret is wrong"),
+    ),
+    "no rights": (no_rights, Unauthorized, ("'sync_ro' lacks a right", "Journal Entry", "Accounting / Read-only")),
+    "server down": (lambda machine: machine.odoo.close(), Unavailable, ("cannot be reached: connection refused",)),
+    "database down": (database_down, Unavailable, ("cannot open the database 'odoo_demo'", "it is down")),
+    "HTML": (always(Fault("html", Response.html("<h1>Maintenance</h1>"))), Unavailable, ("with a web page",)),
+    "overloaded": (always(POOL_EXHAUSTED), Unavailable, ("HTTP 500 with a web page", "overloaded")),
+    "dropped connection": (always(CONNECTION_CLOSED), Unavailable, ("closed the connection without an answer",)),
+    "slow answer": (slow, Unavailable, ("did not answer within 1 s",)),
+    "missing result": (always(Fault("none", Response.json({"jsonrpc": "2.0", "id": 1}))), Unavailable, ("result",)),
+    "no JSON": (always(Fault("text", Response(200, b"hello"))), Unavailable, ("something that is not JSON",)),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_trouble_with_odoo_is_told_clearly_and_nothing_is_lost(small, trouble):
+    break_, expected, words = TROUBLE[trouble]
+    small.extract()
+    before = stored(small)
+    break_(small)
+
+    text = failing(small, expected=expected)
+
+    for word in (*words, "Odoo"):
+        assert word in text
+    assert stored(small) == before
+
+
+@pytest.mark.parametrize("trouble", [each for each in TROUBLE if each not in ("server down", "slow answer")])
+def test_after_trouble_on_the_first_day_everything_is_pulled(small, trouble):
+    users = list(small.odoo.users)
+    TROUBLE[trouble][0](small)
+    failing(small)
+    small.set_secret("odoo", SECRET)
+    small.odoo.users, small.odoo.database_down = users, False
+    small.odoo.server.fault = lambda _request: None
+
+    assert small.extract()["new"] == 2
+
+
+def test_trouble_that_passes_is_not_even_noticed(small):
+    left = [2]
+
+    def first_two(_request):
+        left[0] -= 1
+        return CONNECTION_CLOSED if left[0] >= 0 else None
+
+    small.odoo.server.fault = first_two
+
+    assert small.extract()["new"] == 2
+
+
+def test_one_company_that_cannot_be_read_does_not_keep_the_other(small):
+    def refuse_a(request):
+        if b'"allowed_company_ids": [1]' not in request.body:
+            return None
+        data = {"name": "odoo.exceptions.AccessError", "message": "Access to unauthorized or invalid companies."}
+        return Fault("refused", Response.json({"error": {"data": data}}))
+
+    small.odoo.server.fault = refuse_a
+
+    text = failing(small, expected=Unauthorized)
+
+    assert "unauthorized or invalid companies" in text
+    assert set(small.entries()) == {BILL_OF_B}
+    (alert,) = small.alerts()
+    assert "companyA" in alert["subject"]
+
+
+def test_a_broken_document_fails_alone_and_is_told_once(machine):
+    machine.odoo.row("account.move", BILL)["currency_id"] = False
+
+    counts = machine.extract()
+    again = machine.extract()
+
+    entries = machine.entries()
+    assert (counts["failed"], counts["new"], again["failed"]) == (1, 4, 0)
+    assert entries[BILL]["status"] == "failed"
+    assert "BILL/2026/09/0008 (account.move 330) cannot be read" in entries[BILL]["error_message"]
+    assert {entries[each]["status"] for each in DOCUMENTS if each != BILL} == {"pending"}
+    (alert,) = machine.alerts()
+    assert "companyA: 1 document for a person" in alert["subject"]
+    assert "BILL/2026/09/0008" in alert["text"]
+    assert "pulled again by itself" in alert["text"]
+    assert "poster" not in alert["text"]
+
+
+@pytest.mark.parametrize("field", ["partner_id", "currency_id", "amount_total", "invoice_date", "write_date", "name"])
+def test_false_in_a_document_never_keeps_the_others(small, field):
+    small.odoo.row("account.move", BILL)[field] = False
+    if field == "partner_id":
+        small.odoo.row("account.move", BILL)["commercial_partner_id"] = False
+
+    small.extract()
+
+    assert small.entries()[BILL_OF_B]["status"] == "pending"
+
+
+def test_a_damaged_file_costs_the_document_nothing_but_its_own_paper(machine):
+    machine.odoo.files[457] = b"%PDF-1.4 and then nothing"
+
+    counts = machine.extract()
+
+    assert counts["pdfs"] == 5
+    assert machine.entries()[BILL]["pdf_source"] == "rendered"
+    (notes,) = [line["notes"] for line in machine.log if line.get("message") == "PDF with notes"]
+    assert "is damaged and does not open" in notes[0]
+
+
+# -- secrets and environment -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("not json", "is not a JSON object"),
+        ('["a list"]', "is not a JSON object"),
+        ("{}", "lacks database, username, password"),
+        *(({key: value for key, value in SECRET.items() if key != gone}, f"lacks {gone}") for gone in SECRET),
+        *(({**SECRET, empty: ""}, f"lacks {empty}") for empty in SECRET),
+    ],
+    ids=str,
+)
+def test_a_secret_that_is_incomplete_is_named_with_what_it_lacks(small, value, words):
+    small.set_secret("odoo", value)
+
+    text = failing(small, expected=Misconfigured)
+
+    assert "odoo-qb-integration/odoo-credentials-demo" in text
+    assert words in text
+    (alert,) = small.alerts()
+    assert words in alert["text"]
+    assert stored(small) == ([], [])
+
+
+def test_a_secret_without_a_value_says_how_to_store_one(small):
+    empty = small.client("secretsmanager").create_secret(Name="odoo-qb-integration/odoo-credentials-new")
+    small.set_environ("odoo-extractor", ODOO_SECRET_ARN=empty["ARN"])
+
+    text = failing(small, expected=Misconfigured)
+
+    assert "has no value yet" in text
+    assert "aws secretsmanager put-secret-value --secret-id odoo-qb-integration/odoo-credentials-new" in text
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_variable_is_named(small, name):
+    small.set_environ("odoo-extractor", **{name: ""})
+
+    assert failing(small, expected=Misconfigured) == f"The environment variable {name} is missing."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("DYNAMODB_TABLE", "no-such-table", "The table no-such-table does not exist"),
+        ("S3_BUCKET", "no-such-bucket", "no-such-bucket"),
+        ("ODOO_API_URL", "odoo.example.com", "its address is no web address"),
+    ],
+)
+def test_a_variable_that_names_nothing_is_told(small, name, value, words):
+    small.set_environ("odoo-extractor", **{name: value})
+
+    assert words in failing(small)
+
+
+# -- alerts, logs, metrics ---------------------------------------------------------------------------------------------
+
+
+def test_trouble_of_a_whole_company_is_told_once_and_again_when_it_comes_back(small):
+    alerts = []
+    for password in ("wrong-password", "wrong-password", PASSWORD, "wrong-password"):
+        small.set_secret("odoo", {**SECRET, "password": password})
+        if password == PASSWORD:
+            small.extract()
+        else:
+            failing(small, expected=Unauthorized)
+        alerts.append(len(small.alerts()))
+
+    assert alerts == [1, 0, 0, 1]
+
+
+def test_an_alert_names_environment_cause_and_remedy(small):
+    small.set_secret("odoo", {**SECRET, "password": "wrong-password"})
+    failing(small, expected=Unauthorized)
+
+    (alert,) = small.alerts()
+    assert alert["subject"] == "[demo] All companies: nothing moves until a person acts (login_refused)"
+    assert "check username and password (or API key) in the Odoo secret" in alert["text"]
+    assert "wrong-password" not in alert["text"]
+
+
+def test_trouble_that_passes_by_itself_is_told_to_nobody(small):
+    small.odoo.server.fault = lambda _request: CONNECTION_CLOSED
+    failing(small, expected=Unavailable)
+
+    assert small.alerts() == []
+
+
+def test_slack_is_told_too_when_it_is_configured(small, slack):
+    small.set_environ("odoo-extractor", SLACK_WEBHOOK_URL=f"{slack.url}/services/T0/B0/the-webhook-secret")
+    small.set_secret("odoo", "{}")
+    failing(small, expected=Misconfigured)
+
+    (request,) = slack.requests
+    assert "lacks database, username, password" in request.json()["text"]
+    assert len(small.alerts()) == 1
+
+
+def test_an_alert_that_cannot_be_sent_is_logged_and_counted_and_fails_nothing(small, slack):
+    slack.fault = lambda _request: Fault("dropped")
+    small.set_environ(
+        "odoo-extractor",
+        SLACK_WEBHOOK_URL=f"{slack.url}/services/T0/B0/the-webhook-secret",
+        SNS_ALERT_TOPIC="arn:aws:sns:us-west-2:123456789012:no-such-topic",
+    )
+    small.odoo.row("account.move", BILL)["currency_id"] = False
+
+    counts = small.extract()
+
+    assert (counts["new"], counts["failed"]) == (1, 1)
+    assert [line["message"] for line in small.log if line.get("level") == "ERROR"] == [
+        "alert not sent by e-mail",
+        "alert not sent to Slack",
+    ]
+    assert small.metrics[-1]["AlertsUndelivered"] == [2.0]
+    assert "the-webhook-secret" not in small.output
+
+
+def test_every_run_writes_its_metrics(machine):
+    machine.extract()
+
+    (line,) = machine.metrics
+    (declared,) = line["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == "OdooToQuickBooks"
+    assert declared["Dimensions"] == [["service", "environment"]]
+    assert (line["service"], line["environment"]) == ("odoo-extractor", "demo")
+    assert {name: line[name] for name in ("DocumentsFound", "DocumentsFailed", "Pdfs", "AlertsUndelivered")} == {
+        "DocumentsFound": [5.0], "DocumentsFailed": [0.0], "Pdfs": [5.0], "AlertsUndelivered": [0.0],
+    }  # fmt: skip
+
+
+def test_every_log_line_is_json_with_its_entry_and_company(machine):
+    machine.extract()
+
+    assert all(line.startswith("{") for line in machine.output.splitlines())
+    stored_ = [line for line in machine.log if line.get("message") == "document stored"]
+    assert {(line["entry_id"], line["company"]) for line in stored_} >= {("odoo_demo-account.move-310", "companyA")}
+    assert all(line["service"] == "odoo-extractor" for line in stored_)
+    assert PASSWORD not in machine.output
+
+
+def test_a_run_without_time_says_that_more_is_left(small):
+    small.time_left_s = 30.0
+
+    counts = small.extract()
+
+    assert (counts["found"], counts["remaining"]) == (0, True)
