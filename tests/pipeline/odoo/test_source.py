@@ -150,7 +150,9 @@ def test_every_search_names_its_fields_its_companies_its_limit_and_its_order(ope
 
     reads = asked(stand_in)
     assert len(reads) > 15
-    for model, keywords, _ in reads:
+    for model, keywords, domain in reads:
+        if model == "account.move":
+            assert ["company_id", "=", keywords["context"]["allowed_company_ids"][0]] in domain
         assert keywords["fields"], model
         assert keywords["limit"] > 0, model
         assert keywords["order"] in ("id asc", "name"), model
