@@ -188,6 +188,8 @@ class Posting:
             return
         content = self.store.pdf(self.entry)
         if hashlib.sha256(content).hexdigest() != self.entry.pdf_sha256:
+            # Perhaps because a new version has put its own there: then this says so.
+            self._save()
             raise InvalidDocument(
                 "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.",
                 code="pdf_changed",
@@ -210,7 +212,7 @@ class Posting:
         if replaced and replaced != attached.identity:
             identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
             self.books.detach(replaced, identity)
-        self._save(
+        self._note(
             pdf_attached=True,
             attachable_id=attached.identity,
             attached_sha256=self.entry.pdf_sha256,
@@ -237,7 +239,12 @@ class Posting:
             raise Superseded
 
     def _booked(self, booked: Booked, payload_hash: str) -> None:
-        self._save(
+        """Note what stands in the books now.
+
+        The next write to the table stores it, which is the next intent at the latest; until then the intent that is
+        stored leads whoever comes after a crash to a look.
+        """
+        self._note(
             qb_id=booked.identity,
             qb_sync_token=booked.sync_token,
             qb_doc_number=booked.doc_number,
@@ -250,8 +257,11 @@ class Posting:
     def _forget_intent(self) -> None:
         self._save(step=None)
 
-    def _save(self, **changes: object) -> None:
+    def _note(self, **changes: object) -> None:
         self.entry = replace(self.entry, updated_at=self.clock(), **changes)  # type: ignore[arg-type]
+
+    def _save(self, **changes: object) -> None:
+        self._note(**changes)
         if not self.table.save(self.entry):
             raise Superseded
 
