@@ -84,8 +84,8 @@ class Desk(Protocol):
         """The books themselves."""
 
     @property
-    def recent_calls(self) -> int:
-        """How many calls were made to the books within the last minute."""
+    def recent_calls(self) -> tuple[int, ...]:
+        """How many calls were made to the books in each of the last sixty seconds, the latest first."""
 
     @property
     def calls(self) -> Counter[str]:

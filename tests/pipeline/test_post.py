@@ -90,7 +90,7 @@ class Books:
 class Desk:
     def __init__(self, books: Books) -> None:
         self.books = books
-        self.recent_calls = 7
+        self.recent_calls = (7,)
         self.calls = Counter(create=2, query=1)
         self.refresh_days_left = 88.0
 
@@ -502,7 +502,7 @@ def test_the_calls_of_the_last_minute_are_handed_to_the_next_shift(world):
 
     world.run()
 
-    assert world.shifts.ended[0].recent_calls == 7
+    assert world.shifts.ended[0].recent_calls == (7,)
     assert world.shifts.ended[0].recent_at == world.clock()
 
 

@@ -127,6 +127,7 @@ class Notes:
         """
         names = {field.name for field in fields(Shift)} - {"company", "holder", "until", "recent_at"}
         values: dict[str, Any] = {name: getattr(shift, name) for name in names}
+        values["recent_calls"] = ",".join(map(str, shift.recent_calls))
         values["recent_at"] = _instant(shift.recent_at) if shift.recent_at else ""
         # A past instant, never none: an absent one would sort as "nobody was ever here".
         values["until"] = _instant(now - timedelta(seconds=1))
@@ -170,6 +171,6 @@ def _shift(company: str, holder: str, until: datetime, stored: Item) -> Shift:
         until=until,
         pauses=int(values.get("pauses", 0)),
         pause_code=str(values.get("pause_code", "")),
-        recent_calls=int(values.get("recent_calls", 0)),
+        recent_calls=tuple(int(count) for count in str(values.get("recent_calls", "")).split(",") if count),
         recent_at=datetime.fromisoformat(recent_at) if recent_at else None,
     )

@@ -39,8 +39,8 @@ class QuickBooksDesk:
         self.books = QuickBooksBooks(self._client, References(self._client, memory, dry_run=dry_run))
 
     @property
-    def recent_calls(self) -> int:
-        """How many calls were made within the last minute."""
+    def recent_calls(self) -> tuple[int, ...]:
+        """How many calls were made in each of the last sixty seconds, the latest first."""
         return self._client.limiter.recent_calls
 
     @property

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 
 # A little wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent.
 WINDOWS = ((10, 1.05), (500, 60.5))
+MINUTE_S = 60
 
 
 class Limiter:
@@ -21,7 +22,7 @@ class Limiter:
     def __init__(
         self,
         *,
-        recent_calls: int = 0,
+        recent_calls: Sequence[int] = (),
         recent_age_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -30,7 +31,10 @@ class Limiter:
         self._sleep = sleep
         self._lock = threading.Lock()
         longest = max(calls for calls, _ in WINDOWS)
-        self._calls: deque[float] = deque([clock() - recent_age_s] * min(recent_calls, longest), maxlen=longest)
+        before = clock() - recent_age_s
+        # Taken for as late as they may have been made: within the second they were counted in.
+        made = (before - age_s for age_s in reversed(range(len(recent_calls))) for _ in range(recent_calls[age_s]))
+        self._calls: deque[float] = deque(made, maxlen=longest)
 
     def wait(self) -> None:
         """Return when a call may be made, and count it."""
@@ -49,8 +53,9 @@ class Limiter:
         return self._calls[-calls] + window_s - now
 
     @property
-    def recent_calls(self) -> int:
-        """How many calls were made within the last minute."""
+    def recent_calls(self) -> tuple[int, ...]:
+        """How many calls were made in each of the last sixty seconds, the latest first."""
         with self._lock:
-            since = self._clock() - 60
-            return sum(1 for called_at in self._calls if called_at > since)
+            now = self._clock()
+            ages = Counter(int(now - called_at) for called_at in self._calls)
+        return tuple(ages[age_s] for age_s in range(MINUTE_S))

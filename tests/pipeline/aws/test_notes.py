@@ -87,12 +87,17 @@ def test_a_shift_without_a_pause_takes_the_old_one_away(notes):
 
 
 def test_what_the_next_holder_must_know_is_handed_over(notes):
-    shift = replace(take(notes), pauses=3, pause_code="throttled", recent_calls=412, recent_at=NOW + MINUTE)
+    shift = replace(take(notes), pauses=3, pause_code="throttled", recent_calls=(4, 1, 2), recent_at=NOW + MINUTE)
     notes.end_shift(shift, NOW + MINUTE)
 
     found = take(notes, "two", NOW + 2 * MINUTE)
 
-    assert (found.pauses, found.pause_code, found.recent_calls, found.recent_at) == (3, "throttled", 412, NOW + MINUTE)
+    assert (found.pauses, found.pause_code, found.recent_calls, found.recent_at) == (
+        3,
+        "throttled",
+        (4, 1, 2),
+        NOW + MINUTE,
+    )
 
 
 def test_a_killed_holder_leaves_what_was_known_before_it(notes):

@@ -72,7 +72,7 @@ def test_ten_calls_need_no_waiting():
 
 
 def test_the_budget_carries_over_from_the_shift_before():
-    limiter, clock = a_limiter(recent_calls=495, recent_age_s=20.0)
+    limiter, clock = a_limiter(recent_calls=[495], recent_age_s=20.0)
     began = clock.seconds()
 
     for _ in range(6):
@@ -81,14 +81,31 @@ def test_the_budget_carries_over_from_the_shift_before():
     assert clock.seconds() - began >= 40.0
 
 
+def test_what_is_handed_over_says_when_calls_were_made_so_that_old_ones_soon_count_no_longer():
+    before, clock = a_limiter()
+    for _ in range(490):
+        before.wait()
+    clock.sleep(5.0)
+    handed_over = before.recent_calls
+    limiter, clock = a_limiter(recent_calls=handed_over)
+    began = clock.seconds()
+
+    for _ in range(100):
+        limiter.wait()
+
+    # Ten may follow at once; then each waits for one of a minute ago, of which the oldest are 54 seconds old.
+    assert sum(handed_over) == 490
+    assert 5.0 <= clock.seconds() - began < 20.0
+
+
 def test_calls_of_more_than_a_minute_ago_count_no_longer():
-    limiter, clock = a_limiter(recent_calls=500, recent_age_s=61.0)
+    limiter, clock = a_limiter(recent_calls=[500], recent_age_s=61.0)
     began = clock.now
 
     limiter.wait()
 
     assert clock.now == began
-    assert limiter.recent_calls == 1
+    assert sum(limiter.recent_calls) == 1
 
 
 @pytest.mark.parametrize(("age_s", "expected"), [(0.0, 3), (59.0, 3), (60.0, 0)])
@@ -99,11 +116,11 @@ def test_recent_calls_are_those_of_the_last_minute(age_s, expected):
 
     clock.sleep(age_s)
 
-    assert limiter.recent_calls == expected
+    assert sum(limiter.recent_calls) == expected
 
 
 def test_more_calls_than_the_limit_are_never_carried_over_beyond_it():
-    limiter, clock = a_limiter(recent_calls=5_000, recent_age_s=0.0)
+    limiter, clock = a_limiter(recent_calls=[5_000], recent_age_s=0.0)
     began = clock.seconds()
 
     limiter.wait()
