@@ -144,8 +144,8 @@ def backoff_s(attempts: int, jitter: float) -> int:
 class Shift:
     """The lease on a company: who holds it may write to that company's books until `until`, alone.
 
-    `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the one
-    before: the limits of a company do not start afresh with a new function.
+    `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the
+    one before: the limits of a company do not start afresh with a new function.
     """
 
     company: str

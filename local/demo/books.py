@@ -1,6 +1,7 @@
 """The two QuickBooks companies of the demonstration, fit for the recorded documents of companyA and companyB.
 
-Five of the recorded documents need a person, each for another reason; NEEDS_A_PERSON says which and why.
+Four of the recorded documents need a person, each for another reason; NEEDS_A_PERSON says which and why. A vendor that
+is kept in another currency than its bill is there, too: the bill is posted under a second name of his.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ NEEDS_A_PERSON = (
     ("companyA", "BILL/2026/01/0009", "The books are closed up to 2026-01-15; the bill is dated 2026-01-02."),
     ("companyA", "INV/2026/00132", "Somebody typed an invoice with this number, for another customer, by hand."),
     ("companyA", "INV/2026/00128", "QuickBooks has Iron Media 7 as tax-exempt and drops the tax of 82.50."),
-    ("companyA", "BILL/2026/06/0005", "QuickBooks keeps Deutsche Lieferant GmbH ÄÖÜ in EUR; the bill is in USD."),
     ("companyB", "INV/2026/00007", "The account Sales for Export (Trade Goods) is not in QuickBooks."),
 )
 

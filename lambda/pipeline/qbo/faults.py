@@ -59,8 +59,8 @@ CATALOGUE: dict[str, str] = {
     "6170": "QuickBooks refuses the tax: {detail} Compare its taxes in Odoo with the tax settings of QuickBooks.",
     "6240": "Its customer, vendor or item has a name that is already taken: {detail} Rename one of them.",
     "6430": "It uses an account of the wrong type: {detail} Change the account in Odoo or its type in QuickBooks.",
-    "6200": "Its date lies in a closed period of QuickBooks: {detail} Open the period, or change the date in Odoo.",
-    "6210": "Its date lies in a closed period of QuickBooks: {detail} Open the period, or change the date in Odoo.",
+    "6200": "Its date lies in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
+    "6210": "Its date lies in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
     "6480": "It is matched to a bank transaction in QuickBooks and cannot change: {detail} Undo the match there.",
     "6540": "It is deposited in QuickBooks and cannot change: {detail} Remove it from the deposit there.",
 }
@@ -122,7 +122,8 @@ def _either(body: Mapping[str, Any], upper: str, lower: str) -> Any:
 
 def explained(fault: Fault) -> str:
     """Return what a fault means to a person, and what to do."""
-    detail = _shortened(fault.detail or fault.message)
+    # QuickBooks talks to whoever types the number in; who reads this wants to know what has it already.
+    detail = _shortened((fault.detail or fault.message).rpartition("has already been used. ")[2])
     template = CATALOGUE.get(fault.code, CATALOGUE["6000"])
     return template.format(detail=detail) + f" (QuickBooks {fault.code or 'fault'})"
 

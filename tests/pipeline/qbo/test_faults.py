@@ -11,6 +11,8 @@ from pipeline.qbo.faults import CATALOGUE, Fault, Refused, error_for, explained,
 from tests.books_world import ACCOUNTS, COMPANY, COSTS, REALM_ID, SALES, VAT, money, served
 
 # Every code the facts name, and which family it belongs to.
+# QuickBooks' words for a closed period talk to a programmer and say nothing more.
+NEEDS_NO_DETAIL = ("6200", "6210")
 NEEDS_A_PERSON = (
     *("500", "600", "610", "1040", "2000", "2010", "2020", "2030", "2040", "2050", "2060", "2090", "2110", "2130"),
     *("2170", "2210", "2220", "2500", "4000", "4001", "5010", "5020", "5030", "6000", "6070", "6090", "6100", "6140"),
@@ -74,7 +76,7 @@ def test_every_business_fault_fails_its_document_alone_and_says_what_to_do(code)
     assert isinstance(error, Refused)
     assert isinstance(error, NeedsAttention)
     assert code in CATALOGUE
-    assert "Names element id 583 not found" in str(error)
+    assert ("Names element id 583 not found" in str(error)) == (code not in NEEDS_NO_DETAIL)
     assert f"(QuickBooks {code})" in str(error)
     assert any(words in str(error) for words in TELLS_WHAT_TO_DO), str(error)
     assert error.code == f"quickbooks_{code}"
@@ -298,7 +300,9 @@ def test_each_refusal_of_quickbooks_is_told_with_its_own_words_and_what_to_do(ca
         act(world)
 
     assert told.value.fault.code == code
-    assert " ".join(told.value.fault.detail.split())[:60] in str(told.value)
+    # Of a number that is taken only the end says something: by what.
+    said = " ".join(told.value.fault.detail.split()).rpartition("has already been used. ")[2]
+    assert (said[:60] in str(told.value)) == (code not in NEEDS_NO_DETAIL)
     assert any(words in str(told.value) for words in TELLS_WHAT_TO_DO), str(told.value)
 
 

@@ -1,0 +1,87 @@
+"""The report a controller opens."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from local.demo.report import Sheet, summary, text_table, totals, write
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def sheet(status: str, total: str = "100.00", booked: str | None = None, **entry: object) -> Sheet:
+    row = {
+        "entry_id": f"db-account.move-{entry.get('odoo_id', 1)}",
+        "status": status,
+        "total": total,
+        "company": "companyA",
+        "document_type": "invoice",
+        "currency": "USD",
+        "number": "INV/1",
+        "party": "Acme",
+        "document_date": "2026-11-01",
+        **entry,
+    }
+    return Sheet(row, None if booked is None else Decimal(booked), b"%PDF-1.4")
+
+
+def test_the_last_line_counts_what_belongs_into_the_books():
+    sheets = [sheet("posted", booked="100.00"), sheet("failed"), sheet("pending"), sheet("voided"), sheet("skipped")]
+
+    assert summary(sheets) == "1 of 3 documents posted, 1 need attention"
+
+
+def test_a_difference_is_what_odoo_has_and_the_books_have_not():
+    (row,) = totals([sheet("posted", "100.00", "100.00"), sheet("failed", "20.00"), sheet("voided", "7.00")])
+
+    assert (row.documents, row.odoo, row.books, row.difference, row.waiting) == (2, 120, 100, 20, 1)
+
+
+def test_what_was_taken_back_but_still_stands_in_the_books_shows():
+    (row,) = totals([sheet("voided", "7.00", "7.00")])
+
+    assert row.difference == -7
+
+
+def test_the_table_of_the_terminal_lines_up():
+    lines = text_table(totals([sheet("posted", "1234.50", "1234.50"), sheet("failed", currency="EUR")])).splitlines()
+
+    assert lines[0].split() == ["company", "type", "currency", "documents", "Odoo", "QuickBooks", "difference", "open"]
+    assert "1,234.50" in lines[3]
+    assert len({len(line) for line in lines}) == 1
+
+
+@pytest.fixture
+def page(tmp_path):
+    sheets = [
+        sheet("posted", booked="100.00", qb_id="7", qb_doc_number="INV/1", odoo_id=1, party="<b>HTML</b> & Co"),
+        sheet("failed", odoo_id=2, error_message="invoice INV/1 of Acme (100.00 USD): account X has no counterpart."),
+    ]
+    path = tmp_path / "report.html"
+    write(path, sheets, alerts=[{"subject": "[demo] </script>", "text": "what to do"}], source="Odoo", at=AT)
+    return path.read_text()
+
+
+def test_the_report_needs_nothing_beside_it(page):
+    assert re.findall(r"(?:src|href)=", page) == []
+    assert "http" not in page
+
+
+def test_names_are_shown_and_never_run(page):
+    assert "&lt;b&gt;HTML&lt;/b&gt; &amp; Co" in page
+    assert "</script>\n" not in page.partition("[demo]")[2].partition("</summary>")[0]
+
+
+def test_each_document_has_its_pdf_a_click_away(page):
+    pdfs = json.loads(re.search(r'id="pdfs">(.*?)</script>', page)[1])
+
+    assert set(pdfs) == set(re.findall(r'data-pdf="([^"]+)"', page)) == {"db-account.move-1", "db-account.move-2"}
+
+
+def test_what_needs_a_person_says_why_without_repeating_the_document(page):
+    assert "<p>Account X has no counterpart.</p>" in page
