@@ -24,6 +24,7 @@ from local.aws import Context, Deployment, EmbeddedAws, deploy
 from local.demo import documents
 from local.demo.books import demo_realms
 from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
 
 PASSWORD = "demo-password"
@@ -66,12 +67,7 @@ class Bench:
             odoo_secret={"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD},
             quickbooks_url=quickbooks.url,
             discovery_url=quickbooks.discovery_url,
-            quickbooks_secret={
-                "client_id": "client-id",
-                "client_secret": "client-secret",
-                "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
-                "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
-            },
+            quickbooks_secret=secret_of(realms),
         )
         return cls(aws, odoo, quickbooks, deployment)
 

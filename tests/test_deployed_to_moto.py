@@ -24,6 +24,7 @@ from local.demo.books import demo_realms
 from local.demo.documents import load
 from local.doctor import Doctor
 from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
 from tests.terraform_tools import Terraform, without_aws, working_copy
 
@@ -392,12 +393,7 @@ def run_the_flow(
     realms = demo_realms()
     values = {
         deployed.odoo_secret: {"database": odoo.database, "username": user.login, "password": user.password},
-        deployed.quickbooks_secret: {
-            "client_id": "client-id",
-            "client_secret": "client-secret",
-            "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
-            "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
-        },
+        deployed.quickbooks_secret: secret_of(realms),
     }
     for arn, value in values.items():
         secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(value))

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from pipeline.alert import Failure
 from pipeline.deadline import Deadline
-from pipeline.document import Company, Document, entry_id
+from pipeline.document import Company, Document, DocumentType, entry_id
 from pipeline.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.money import ZERO
 from pipeline.source import Broken, Page, Pdf, PdfSource, Selection
@@ -295,23 +295,7 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
     if document.withdrawn and (was is None or was.status is Status.SKIPPED):
         # Never seen while it was posted: there is nothing to take back.
         status, reason = Status.SKIPPED, "It was cancelled or reset to draft in Odoo before it was ever pulled."
-    base = was or Entry(
-        entry_id=document.entry_id,
-        company=document.company.name,
-        status=status,
-        document_type=document.document_type,
-        number=document.number,
-        party=document.party.name,
-        document_date=document.issued_on,
-        currency=document.currency,
-        total=document.total,
-        odoo_id=document.odoo_id,
-        odoo_write_date=document.written_at,
-        content_hash="",
-        created_at=now,
-        updated_at=now,
-        version=0,
-    )
+    base = was or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
     return replace(
         base,
         status=status,
@@ -338,27 +322,31 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
     )
 
 
-def _refused(broken: Broken, company: Company, database: str, was: Entry | None, now: datetime, message: str) -> Entry:
-    base = was or Entry(
-        entry_id=entry_id(database, broken.odoo_id),
+def _blank(key: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:
+    """Return the entry of a document that is met for the first time, before anything is said of it."""
+    return Entry(
+        entry_id=key,
         company=company.name,
-        status=Status.FAILED,
-        document_type=broken.document_type,
-        number=broken.number,
-        party="",
+        status=Status.PENDING,
+        document_type=document_type,
         document_date=now.date(),
         currency=company.currency,
         total=ZERO,
-        odoo_id=broken.odoo_id,
-        odoo_write_date=broken.written_at,
-        content_hash="",
+        odoo_id=odoo_id,
+        odoo_write_date=now,
         created_at=now,
         updated_at=now,
         version=0,
     )
+
+
+def _refused(broken: Broken, company: Company, database: str, was: Entry | None, now: datetime, message: str) -> Entry:
+    base = was or _blank(entry_id(database, broken.odoo_id), broken.odoo_id, broken.document_type, company, now)
     return replace(
         base,
         status=Status.FAILED,
+        number=base.number or broken.number,
+        odoo_write_date=broken.written_at,
         content_hash="",
         version=base.version + 1,
         error_code=broken.error.code,

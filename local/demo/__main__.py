@@ -29,6 +29,7 @@ from local.aws import Context, Deployment, EmbeddedAws, deploy
 from local.demo import report
 from local.demo.books import demo_realms
 from local.demo.source import DemoOdoo, OdooAddress, demo_odoo, real_odoo, realms_like
+from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
 
 REPORT = Path("build/report.html")
@@ -163,12 +164,7 @@ def main() -> int:
         odoo_secret=address.secret,
         quickbooks_url=quickbooks.url,
         discovery_url=quickbooks.discovery_url,
-        quickbooks_secret={
-            "client_id": "client-id",
-            "client_secret": "client-secret",
-            "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
-            "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
-        },
+        quickbooks_secret=secret_of(realms),
     )
     if odoo is None:
         deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = "false"

@@ -223,6 +223,8 @@ def _compare_one(world: World, verdict: Verdict, move: dict[str, Any], entry: di
         if entry is None or entry["status"] != "failed" or not entry.get("error_message"):
             verdict.losses += 1
             verdict.complain(f"{name} is not in QuickBooks, and nothing says why ({entry and entry['status']})")
+        elif entry["error_code"] == "unexpected":
+            verdict.complain(f"{name} met a fault of ours")
         else:
             verdict.struck[f"(failed: {entry['error_code']})"] += 1
         return

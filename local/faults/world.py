@@ -29,6 +29,7 @@ from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
 from local.faults.outside import Clock, Killed, Outside
 from local.odoo.stand_in import OdooStandIn
+from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.errors import PipelineError
 from pipeline.qbo.limiter import Limiter
@@ -122,13 +123,21 @@ def opened(seed: int) -> Iterator[World]:
             odoo_secret={"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD},
             quickbooks_url=quickbooks.url,
             discovery_url=quickbooks.discovery_url,
-            quickbooks_secret=_secret(quickbooks),
+            quickbooks_secret=secret_of(demo_realms()),
         )
         deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = chance.choice(("true", "false"))
         for each in _virtual_time(clock):
             stack.enter_context(each)
         stack.enter_context(outside.in_place())
-        yield World(chance, clock, outside, odoo, quickbooks, deployment, dict(_realm_ids(quickbooks)))
+        yield World(
+            chance,
+            clock,
+            outside,
+            odoo,
+            quickbooks,
+            deployment,
+            {realm.company_name: realm.realm_id for realm in demo_realms()},
+        )
 
 
 def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
@@ -158,17 +167,6 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     for realm in realms:
         realm.custom_transaction_numbers = chance.random() < 0.7
     return quickbooks
-
-
-def _realm_ids(quickbooks: QuickBooksStandIn) -> Iterator[tuple[str, str]]:
-    for realm in demo_realms():
-        yield realm.company_name, quickbooks.books(realm.realm_id).realm.realm_id
-
-
-def _secret(quickbooks: QuickBooksStandIn) -> dict[str, Any]:
-    realms = dict(_realm_ids(quickbooks))
-    tokens = {company: quickbooks.tokens.refresh_token(realm) for company, realm in realms.items()}
-    return {"client_id": "client-id", "client_secret": "client-secret", "realm_ids": realms, "refresh_tokens": tokens}
 
 
 def _virtual_time(clock: Clock) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -89,3 +90,13 @@ class Switches:
     superseded_token_grace_s: float = 0.0  # old texts gave a superseded refresh token 24 hours more
     refresh_s: float = 0.02  # a second refresh within this time is invalid_grant
     invalid_client_status: int = 401  # one report says 400
+
+
+def secret_of(realms: Sequence[Realm]) -> Row:
+    """Return the QuickBooks secret with which the poster enters these companies, as they stand at first."""
+    return {
+        "client_id": "client-id",
+        "client_secret": "client-secret",
+        "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
+        "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
+    }
