@@ -1,4 +1,4 @@
-"""A short run of the explorer; `make faults RUNS=…` is the long one, `python -m local.faults.mutations` its own check."""
+"""A short run of the explorer; `make faults RUNS=…` is the long one, `local.faults.mutations` its own check."""
 
 from __future__ import annotations
 
