@@ -69,6 +69,8 @@ class Posting:
             return self._withdraw(document)
         check_adds_up(document)
         draft = self.books.draft(document)
+        if self.entry.step is Step.ATTACH:
+            self._find_attached(document)
         booked = self._book(document, draft)
         self._attach(document, booked)
         # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.
@@ -183,6 +185,20 @@ class Posting:
 
     # -- the PDF ---------------------------------------------------------------------------------------------------
 
+    def _find_attached(self, document: Document) -> None:
+        """Note a file that an upload without an answer has left behind, perhaps of an earlier version.
+
+        Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
+        """
+        for file in self.books.attachments(document.document_type, self.entry.qb_id):
+            if file.identity != self.entry.attachable_id and _OUR_FILE.search(file.file_name):
+                if self.entry.attachable_id:
+                    identity = request_id(
+                        self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
+                    )
+                    self.books.detach(self.entry.attachable_id, identity)
+                self._note(attachable_id=file.identity)
+
     def _attach(self, document: Document, booked: Booked) -> None:
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
             return
@@ -266,6 +282,8 @@ class Posting:
             raise Superseded
 
 
+# How `file_name` ends: with a bit of the PDF's hash.
+_OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 # The hash of a body that was not kept: equal to none, so that the document is sent once more.
 _UNKNOWN = "unknown"
 _GONE = {
