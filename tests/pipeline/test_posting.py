@@ -624,6 +624,27 @@ def test_a_crash_at_any_outside_call_of_an_edit_is_made_whole(worlds, remembers)
     assert crash_everywhere(prepare, check) >= 18
 
 
+def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_one(world, monkeypatch):
+    desk = at(world)
+    attach = desk.books.attach
+
+    def unanswered(*arguments):
+        attach(*arguments)
+        raise OutcomeUnknown("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.books), "attach", lambda _books, *arguments: unanswered(*arguments))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 1
+
+    desk.edit(**EDITED)
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
