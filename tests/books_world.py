@@ -30,6 +30,7 @@ from pipeline.document import (
     Tax,
     TaxAmount,
 )
+from pipeline.errors import InvalidDocument
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
@@ -225,6 +226,11 @@ class FakeTable:
             self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")
             return same
 
+    def ask_for_pdf(self, entry: Entry) -> None:
+        self.save(replace(entry, status=Status.PENDING))
+        now = self.entries[entry.entry_id]
+        self.entries[entry.entry_id] = replace(now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+
     def entry(self, entry_id: str) -> Entry | None:
         return self.entries.get(entry_id)
 
@@ -256,8 +262,18 @@ class FakeStore:
     def document(self, entry: Entry) -> Document:
         return self.documents[entry.document_key]
 
+    def lose(self, entry_id: str, content: bytes | None) -> None:
+        """Let the PDF of an entry be another, or gone."""
+        if content is None:
+            del self.pdfs[entry_id]
+        else:
+            self.pdfs[entry_id] = content
+
     def pdf(self, entry: Entry) -> bytes:
-        return self.pdfs.get(entry.entry_id) or self.filed[entry.entry_id]
+        found = self.pdfs.get(entry.entry_id) or self.filed.get(entry.entry_id)
+        if found is None:
+            raise InvalidDocument("its PDF is missing", code="pdf_missing")
+        return found
 
     def file_posted(self, entry: Entry) -> str:
         self.events.append("file")
@@ -301,6 +317,11 @@ class Served:
     def book(self) -> Any:
         """What stands in the books."""
         return self.stand_in.books(self.realm.realm_id)
+
+    def edit_by_hand(self, entity: str, identity: str, **changes: Any) -> None:
+        """Change a transaction as a person does in QuickBooks."""
+        row = self.book._tables.table(entity)[identity]
+        row.update(changes, SyncToken=str(int(row["SyncToken"]) + 1))
 
     @property
     def writes(self) -> dict[str, int]:

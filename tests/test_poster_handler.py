@@ -614,14 +614,17 @@ def test_the_other_company_goes_on_while_one_is_gone(start_machine):
 # -- AWS has trouble -------------------------------------------------------------------------------------------------
 
 
-def test_a_pdf_that_is_gone_fails_its_document_alone(machine):
+def test_a_pdf_that_is_gone_is_fetched_anew_and_nobody_is_asked(machine):
     key = machine.keys("pending/")[0]
     machine.client("s3").delete_object(Bucket=machine.deployment.bucket, Key=key)
 
-    result = machine.post()
+    first = machine.post()
+    machine.extract()
+    second = machine.post()
 
-    assert (result["posted"], result["failed"]) == (3, 1)
-    assert "Save the document in Odoo once more" in failed(machine)[0]["error_message"]
+    assert (first["posted"], first["failed"]) == (3, 0)
+    assert (second["posted"], second["failed"]) == (1, 0)
+    assert machine.alerts() == []
 
 
 def test_a_stored_document_that_does_not_open_fails_alone(machine):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -24,7 +26,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A document as it stands in the books."""
+    """A document as it stands in the books.
+
+    `fingerprint` changes when what we write of it is changed by anybody; `line_amounts` and `home_total` are known only
+    right after the books have said so.
+    """
 
     identity: str
     sync_token: str
@@ -32,7 +38,10 @@ class Booked:
     total: Decimal
     tax: Decimal
     currency: str
+    home_total: Decimal | None = None
+    line_amounts: tuple[Decimal, ...] = ()
     updated_at: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +63,26 @@ class Books(Protocol):
     def draft(self, document: Document) -> Draft:
         """Return what would be sent for a document."""
 
-    def find(self, document: Document, *, identity: str = "", doc_number: str = "") -> Booked | None:
+    @property
+    def keeps_replaced_files(self) -> bool:
+        """Whether the PDF of an earlier version stays beside the new one, as history."""
+
+    def find(
+        self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
+    ) -> Booked | None:
         """Return the document as it stands in the books, or None.
 
-        `identity` and `doc_number` are those it may stand there under when Odoo has changed it since.
+        `identity` and `doc_number` are those it may stand there under when Odoo has changed it since, `since` is when
+        it was first sent.
+        """
+
+    def look_for(self, documents: Sequence[Document]) -> None:
+        """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
+
+    def standing(self, document: Document, draft: Draft) -> Booked | None:
+        """Return what stands in the books before we ever created it: ours from before a loss, or one to be adopted.
+
+        Raises Rejected when a person has typed it in, unless such are adopted.
         """
 
     def create(self, draft: Draft, request_id: str) -> Booked:
@@ -66,8 +91,11 @@ class Books(Protocol):
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what the draft says."""
 
-    def remove(self, document_type: DocumentType, identity: str, request_id: str) -> bool:
-        """Take the document out of the books; returns False when it is gone already."""
+    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
+        """Take the document out of the books; returns False when it is gone already.
+
+        Raises Rejected when a payment is applied to it, or when somebody has changed it since it was as given.
+        """
 
     def attach(
         self, document_type: DocumentType, identity: str, file_name: str, content: bytes, request_id: str
@@ -80,8 +108,11 @@ class Books(Protocol):
     def detach(self, attachable_id: str, request_id: str) -> None:
         """Remove a file that a newer one has replaced."""
 
-    def difference(self, document: Document, booked: Booked) -> str:
+    def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how the books' figures differ from the document's, or an empty text."""
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""
+
+    def is_stale(self, error: Exception) -> bool:
+        """Whether a refusal says that the document was touched in the books since."""

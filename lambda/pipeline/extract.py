@@ -19,7 +19,7 @@ from pipeline.deadline import Deadline
 from pipeline.document import Company, Document, DocumentType, entry_id
 from pipeline.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.money import ZERO
-from pipeline.source import Broken, Page, Pdf, PdfSource, Selection
+from pipeline.source import Broken, Page, Pdf, PdfSource, Selection, StoredPdf
 from pipeline.tracking import Cursor, Entry, Status
 
 logger = logging.getLogger(__name__)
@@ -111,8 +111,8 @@ class Store(Protocol):
     def put_document(self, document: Document, version: int) -> str:
         """Store the document and return its key."""
 
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> str:
-        """Store the PDF of an entry under `pending/` and return its key."""
+    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of an entry under `pending/`."""
 
 
 @dataclass(slots=True)
@@ -242,12 +242,13 @@ class Extraction:
             if self._strikes >= STRIKES_MAX:
                 raise
             return True
-        key = self.store.put_pdf(entry.entry_id, pdf)
+        stored = self.store.put_pdf(entry.entry_id, pdf)
         self.table.attach_pdf(
             replace(
                 entry,
-                pdf_key=key,
+                pdf_key=stored.key,
                 pdf_sha256=pdf.sha256,
+                stored_sha256=stored.sha256,
                 pdf_source=pdf.source.value,
                 attempts=0,
                 error_message=" ".join(pdf.notes) if pdf.source is PdfSource.PLAIN else "",
@@ -312,6 +313,7 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
         pdf_key="",
         pdf_sha256="",
         pdf_source="",
+        stored_sha256="",
         attempts=0,
         # A create whose outcome is not known yet must settle before anybody looks for it, edit or not.
         next_attempt_at=base.next_attempt_at if base.step else None,

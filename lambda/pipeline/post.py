@@ -16,13 +16,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import batched, islice
 from typing import Any, Protocol
 
 from pipeline import posting
 from pipeline.alert import Failure
 from pipeline.books import Books
 from pipeline.deadline import Deadline
+from pipeline.document import Document
 from pipeline.errors import (
     Disconnected,
     InvalidRequest,
@@ -46,6 +47,8 @@ COMPANIES_AT_ONCE = 4
 DOCUMENT_ALLOWANCE_S = 25.0
 # The same trouble with this many documents in a row is the company's trouble, not theirs.
 STRIKES_MAX = 3
+# So many new documents are looked for in the books with one question per kind.
+LOOKED_FOR_AT_ONCE = 40
 RETRIED_MAX = 5_000
 BACKLOG_COUNTED_MAX = 5_000
 
@@ -246,17 +249,33 @@ class _Shift:
 
     def _work_off(self, books: Books) -> None:
         deadline = self._round.deadline
-        waiting = self._entries()
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="posting") as pool:
-            for entry in waiting:
-                while len(running) >= THREADS_MAX:
-                    running = self._collect(running)
-                if self._pause is not None or not deadline.allows(DOCUMENT_ALLOWANCE_S):
-                    break
-                running.add(pool.submit(self._work, entry, books))
+            for entries in batched(self._entries(), LOOKED_FOR_AT_ONCE):
+                documents = self._look_for(entries, books, pool)
+                for entry in entries:
+                    while len(running) >= THREADS_MAX:
+                        running = self._collect(running)
+                    if self._pause is not None or not deadline.allows(DOCUMENT_ALLOWANCE_S):
+                        break
+                    running.add(pool.submit(self._work, entry, books, documents.get(entry.entry_id)))
             while running:
                 running = self._collect(running)
+
+    def _look_for(self, entries: Sequence[Entry], books: Books, pool: ThreadPoolExecutor) -> dict[str, Document]:
+        """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
+        if self._request.dry_run or self._pause is not None:
+            return {}
+        new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
+        found = [document for document in pool.map(self._document, new) if document]
+        books.look_for(found)
+        return {document.entry_id: document for document in found}
+
+    def _document(self, entry: Entry) -> Document | None:
+        try:
+            return self._round.store.document(entry)
+        except Exception:  # noqa: BLE001 - whatever it is, it is said where the entry itself is worked on
+            return None
 
     def _entries(self) -> Iterator[Entry]:
         """Yield each entry once. The index may be behind, so the entry itself has the last word."""
@@ -287,16 +306,16 @@ class _Shift:
             each.result()
         return rest
 
-    def _work(self, entry: Entry, books: Books) -> None:
+    def _work(self, entry: Entry, books: Books, document: Document | None) -> None:
         round_ = self._round
         if self._request.dry_run:
             self._show(entry, books)
             return
         task = Posting(entry, books, round_.table, round_.store, round_.clock)
         try:
-            finished = task.run()
-        except Superseded:
-            logger.info("the document changed in Odoo meanwhile", extra={"entry_id": entry.entry_id})
+            finished = task.run(document)
+        except Superseded as superseded:
+            logger.info("document superseded", extra={"entry_id": entry.entry_id, "reason": str(superseded)})
         except Misconfigured as error:
             # A secret or a right is missing, which is nothing a document could be blamed for.
             self._later(task.entry, Disconnected(str(error), code=error.code))

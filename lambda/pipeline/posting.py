@@ -21,12 +21,18 @@ from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
 
 logger = logging.getLogger(__name__)
 
+# How often the PDF of an entry is fetched anew before a person hears of it.
+PDF_LOSSES_MAX = 3
+
 
 class Table(Protocol):
     """The tracking table, as posting needs it."""
 
     def save(self, entry: Entry) -> bool:
         """Store what was done to an entry; returns False when Odoo has changed the document meanwhile."""
+
+    def ask_for_pdf(self, entry: Entry) -> None:
+        """Let the PDF of an entry be fetched anew."""
 
 
 class Store(Protocol):
@@ -46,7 +52,7 @@ class Store(Protocol):
 
 
 class Superseded(Exception):
-    """Odoo changed the document while it was being posted: its new version is worked on next."""
+    """What was being posted is out of date, and what replaces it is worked on next."""
 
 
 @dataclass(slots=True)
@@ -58,13 +64,14 @@ class Posting:
     table: Table
     store: Store
     clock: Callable[[], datetime]
+    _is_adopted: bool = False
 
-    def run(self) -> Entry:
-        """Bring the books to what Odoo says and return the entry as it stands then.
+    def run(self, document: Document | None = None) -> Entry:
+        """Bring the books to what Odoo says and return the entry as it stands then; `document` is its, if read before.
 
         Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
         """
-        document = self.store.document(self.entry)
+        document = document or self.store.document(self.entry)
         if document.withdrawn:
             return self._withdraw(document)
         check_adds_up(document)
@@ -79,6 +86,7 @@ class Posting:
             pdf_key=self.store.file_posted(self.entry),
             step=None,
             attempts=0,
+            pdf_losses=0,
             next_attempt_at=None,
             error_code="",
             error_message="",
@@ -93,8 +101,8 @@ class Posting:
         if booked is None:
             booked = self._create(document, draft)
         if self.entry.payload_hash != draft.hash:
-            booked = self._update(draft, booked)
-        difference = self.books.difference(document, booked)
+            booked = self._update(document, draft, booked)
+        difference = self.books.difference(document, draft, booked)
         if difference:
             self._take_back(document, booked, difference)
         return booked
@@ -103,7 +111,7 @@ class Posting:
         """Return what the books already have of it: as kept, or, after an unknown outcome, by a look."""
         entry = self.entry
         if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
-            found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number)
+            found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
             if found is not None:
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
@@ -123,12 +131,20 @@ class Posting:
             tax=document.tax,
             currency=document.currency,
             updated_at=entry.qb_updated_at,
+            fingerprint=entry.qb_fingerprint,
         )
 
     def _create_id(self, payload_hash: str) -> str:
         return request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
 
     def _create(self, document: Document, draft: Draft) -> Booked:
+        if self.entry.step is None:
+            standing = self.books.standing(document, draft)
+            if standing is not None:
+                self._booked(standing, _UNKNOWN)
+                self._is_adopted = True
+                self._find_attached(document)
+                return standing
         identity = self._create_id(draft.hash)
         self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number)
         try:
@@ -145,7 +161,23 @@ class Posting:
         self._booked(booked, draft.hash)
         return booked
 
-    def _update(self, draft: Draft, booked: Booked) -> Booked:
+    def _update(self, document: Document, draft: Draft, booked: Booked) -> Booked:
+        try:
+            return self._send_update(draft, booked)
+        except NeedsAttention as error:
+            if not self.books.is_stale(error):
+                raise
+        # Somebody, or a payment, touched it in the books. Only what nobody has changed is written over.
+        standing = self.books.find(document, identity=booked.identity)
+        if standing is None or standing.fingerprint != booked.fingerprint:
+            raise Rejected(
+                "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
+                "Make the two agree by hand, or undo the change in QuickBooks and retry.",
+                code="changed_in_quickbooks",
+            )
+        return self._send_update(draft, standing)
+
+    def _send_update(self, draft: Draft, booked: Booked) -> Booked:
         identity = request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
         self._intend(Step.UPDATE, identity, self.entry.payload_hash)
         try:
@@ -158,17 +190,17 @@ class Posting:
 
     def _take_back(self, document: Document, booked: Booked, difference: str) -> None:
         """Delete what came out different, and fail with both figures: the books hold no wrong amount."""
-        self._delete(document, booked.identity)
+        self._delete(document, booked)
         raise Rejected(
             f"{difference}. It was taken back out of QuickBooks. Look at the taxes and the rounding of this document.",
             code="total_differs",
         )
 
-    def _delete(self, document: Document, identity: str) -> None:
-        request = request_id(self.books.realm, self.entry, Step.DELETE, identity)
+    def _delete(self, document: Document, booked: Booked) -> None:
+        request = request_id(self.books.realm, self.entry, Step.DELETE, booked.identity)
         self._intend(Step.DELETE, request, self.entry.payload_hash)
         try:
-            self.books.remove(document.document_type, identity, request)
+            self.books.remove(document.document_type, booked, request)
         except NeedsAttention:
             self._forget_intent()
             raise
@@ -178,9 +210,10 @@ class Posting:
     def _withdraw(self, document: Document) -> Entry:
         booked = self._known(document)
         if booked is not None:
-            self._delete(document, booked.identity)
-        self._save(status=Status.VOIDED, step=None, error_code="", error_message="", next_attempt_at=None)
+            self._delete(document, booked)
+        # Before it is called voided: an object in pending/ always means work outstanding.
         self.store.drop_pending(self.entry)
+        self._save(status=Status.VOIDED, step=None, error_code="", error_message="", next_attempt_at=None)
         return self.entry
 
     # -- the PDF ---------------------------------------------------------------------------------------------------
@@ -202,18 +235,11 @@ class Posting:
     def _attach(self, document: Document, booked: Booked) -> None:
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
             return
-        content = self.store.pdf(self.entry)
-        if hashlib.sha256(content).hexdigest() != self.entry.pdf_sha256:
-            # Perhaps because a new version has put its own there: then this says so.
-            self._save()
-            raise InvalidDocument(
-                "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.",
-                code="pdf_changed",
-            )
+        content = self._pdf()
         name = file_name(self.entry)
         kind = document.document_type
         attached: Attached | None = None
-        if self.entry.step is Step.ATTACH:
+        if self.entry.step is Step.ATTACH or self._is_adopted:
             attached = _same_file(self.books.attachments(kind, booked.identity), name, len(content))
         if attached is None:
             identity = request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
@@ -225,7 +251,7 @@ class Posting:
                 raise
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
         replaced = self.entry.attachable_id
-        if replaced and replaced != attached.identity:
+        if replaced and replaced != attached.identity and not self.books.keeps_replaced_files:
             identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
             self.books.detach(replaced, identity)
         self._note(
@@ -233,7 +259,31 @@ class Posting:
             attachable_id=attached.identity,
             attached_sha256=self.entry.pdf_sha256,
             step=None,
+            sent_at=None,
         )
+
+    def _pdf(self) -> bytes:
+        """Return the PDF of this version; one that is gone, or another's, is fetched from Odoo anew.
+
+        Filing the version before, while the extractor stored this one, may have taken it along.
+        """
+        lost: InvalidDocument
+        try:
+            content = self.store.pdf(self.entry)
+            if hashlib.sha256(content).hexdigest() == self.entry.pdf_sha256:
+                return content
+            lost = InvalidDocument(
+                "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.", code="pdf_changed"
+            )
+        except InvalidDocument as error:
+            lost = error
+        # Perhaps because a new version has put its own there: then this says so.
+        due_at = self.entry.next_attempt_at if self.entry.step else None
+        self._save(pdf_losses=self.entry.pdf_losses + 1, next_attempt_at=due_at)
+        if self.entry.pdf_losses >= PDF_LOSSES_MAX:
+            raise lost
+        self.table.ask_for_pdf(self.entry)
+        raise Superseded("its PDF was lost and is fetched from Odoo anew") from None
 
     # -- the entry -------------------------------------------------------------------------------------------------
 
@@ -248,11 +298,13 @@ class Posting:
         self.entry = replace(
             before, status=Status.POSTING, step=step, request_id=identity, payload_hash=payload_hash,
             qb_doc_number=doc_number or before.qb_doc_number, next_attempt_at=settled_at, updated_at=self.clock(),
+            # When it may first have taken effect, however often it is repeated.
+            sent_at=(before.sent_at or self.clock()) if step is Step.CREATE else None,
         )  # fmt: skip
         if not self.table.save(self.entry):
             self.entry = before
             self.table.save(before)
-            raise Superseded
+            raise Superseded("it changed in Odoo meanwhile")
 
     def _booked(self, booked: Booked, payload_hash: str) -> None:
         """Note what stands in the books now.
@@ -266,12 +318,15 @@ class Posting:
             qb_doc_number=booked.doc_number,
             qb_total=booked.total,
             qb_updated_at=booked.updated_at,
+            qb_fingerprint=booked.fingerprint,
             payload_hash=payload_hash,
             step=None,
+            sent_at=None,
         )
 
     def _forget_intent(self) -> None:
-        self._save(step=None)
+        """Note that what was intended was refused: whoever tries again does so with a request id of its own."""
+        self._save(step=None, sent_at=None, refusals=self.entry.refusals + 1)
 
     def _note(self, **changes: object) -> None:
         self.entry = replace(self.entry, updated_at=self.clock(), **changes)  # type: ignore[arg-type]
@@ -279,7 +334,7 @@ class Posting:
     def _save(self, **changes: object) -> None:
         self._note(**changes)
         if not self.table.save(self.entry):
-            raise Superseded
+            raise Superseded("it changed in Odoo meanwhile")
 
 
 # How `file_name` ends: with a bit of the PDF's hash.
@@ -292,11 +347,13 @@ _GONE = {
     "qb_doc_number": "",
     "qb_total": None,
     "qb_updated_at": "",
+    "qb_fingerprint": "",
     "payload_hash": "",
     "pdf_attached": False,
     "attachable_id": "",
     "attached_sha256": "",
     "step": None,
+    "sent_at": None,
 }
 
 

@@ -62,3 +62,11 @@ class Pdf:
     def sha256(self) -> str:
         """The hash by which it is recognised in S3 and in QuickBooks."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPdf:
+    """Where a PDF lies, and its SHA-256 as the storage itself has counted it."""
+
+    key: str
+    sha256: str

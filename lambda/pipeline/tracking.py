@@ -85,6 +85,8 @@ class Entry:
     pdf_key: str = ""
     pdf_sha256: str = ""
     pdf_source: str = ""
+    stored_sha256: str = ""
+    pdf_losses: int = 0
     attempts: int = 0
     next_attempt_at: datetime | None = None
     pending_since: datetime | None = None
@@ -92,12 +94,15 @@ class Entry:
     error_message: str = ""
     step: Step | None = None
     request_id: str = ""
+    sent_at: datetime | None = None
     generation: int = 0
+    refusals: int = 0
     qb_id: str = ""
     qb_sync_token: str = ""
     qb_doc_number: str = ""
     qb_total: Decimal | None = None
     qb_updated_at: str = ""
+    qb_fingerprint: str = ""
     payload_hash: str = ""
     pdf_attached: bool = False
     attachable_id: str = ""
@@ -125,9 +130,10 @@ def request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
     """Return the request id of one write, at most 50 characters, the same on every retry of the same content.
 
     QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
-    generation is part of it, which rises only after QuickBooks has confirmed a delete.
+    generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it replays a refusal
+    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well.
     """
-    parts = (realm, entry.entry_id, str(entry.version), step, str(entry.generation), payload_hash)
+    parts = (realm, entry.entry_id, str(entry.version), step, f"{entry.generation}.{entry.refusals}", payload_hash)
     return f"odoo-{entry.odoo_id}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"[:50]
 
 

@@ -21,7 +21,7 @@ from pipeline.extract import (
     chosen,
     run,
 )
-from pipeline.source import Broken, Page, Pdf, PdfSource, Selection
+from pipeline.source import Broken, Page, Pdf, PdfSource, Selection, StoredPdf
 from pipeline.tracking import Cursor, Status
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 
@@ -117,7 +117,7 @@ class FakeAws:
     def attach_pdf(self, entry):
         kept = self.stored[entry.entry_id]
         if kept.version == entry.version:
-            names = ("pdf_key", "pdf_sha256", "pdf_source", "attempts", "error_message")
+            names = ("pdf_key", "pdf_sha256", "pdf_source", "stored_sha256", "attempts", "error_message")
             self.stored[entry.entry_id] = replace(kept, **{name: getattr(entry, name) for name in names})
         self._write("ready" if entry.pdf_sha256 else "not ready", entry.odoo_id)
 
@@ -143,7 +143,7 @@ class FakeAws:
     def put_pdf(self, entry_id, pdf):
         self.objects[f"pending/{entry_id}.pdf"] = pdf.content
         self._write("pdf", int(entry_id.rpartition("-")[2]))
-        return f"pending/{entry_id}.pdf"
+        return StoredPdf(f"pending/{entry_id}.pdf", pdf.sha256)
 
     def entry(self, odoo_id):
         return self.stored[a_document(odoo_id).entry_id]

@@ -12,9 +12,9 @@ from local.demo.small_files import pdf_page
 from local.http_server import Response
 from local.quickbooks.faults import html_error, throttled
 from pipeline.books import Attached, Booked, Draft
-from pipeline.document import DocumentType
+from pipeline.document import DocumentType, Party
 from pipeline.errors import InvalidDocument, NeedsAttention, OutcomeUnknown, Rejected, RetryLater, Throttled
-from pipeline.posting import Posting, Superseded, file_name
+from pipeline.posting import PDF_LOSSES_MAX, Posting, Superseded, file_name
 from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
 from tests.books_world import (
     COSTS,
@@ -36,6 +36,7 @@ from tests.books_world import (
     tax_amount,
 )
 
+OTHER_PARTY = Party(8, "Deco Addict")
 NEW_PDF = pdf_page(["the second version"], title="second")
 BILL = DocumentType.BILL
 
@@ -44,6 +45,7 @@ class FakeBooks:
     """Books that note what they are asked for; `refusal` is raised by the named call."""
 
     realm = REALM_ID
+    keeps_replaced_files = False
 
     def __init__(self, events: list[str]) -> None:
         self.events = events
@@ -59,8 +61,11 @@ class FakeBooks:
         self._note("draft")
         return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
-    def find(self, document, *, identity="", doc_number=""):
+    def find(self, document, *, identity="", doc_number="", since=None):
         self._note("find")
+
+    def standing(self, document, draft):
+        return None
 
     def create(self, draft, request_id):
         self._note("create")
@@ -70,7 +75,7 @@ class FakeBooks:
         self._note("update")
         return replace(booked, sync_token="1", total=self.total)
 
-    def remove(self, document_type, identity, request_id):
+    def remove(self, document_type, booked, request_id):
         self._note("remove")
         return True
 
@@ -85,11 +90,14 @@ class FakeBooks:
     def detach(self, attachable_id, request_id):
         self._note("detach")
 
-    def difference(self, document, booked):
+    def difference(self, document, draft, booked):
         return "" if booked.total == document.total else f"{booked.total} instead of {document.total}"
 
     def is_number_taken(self, error):
         return getattr(error, "code", "") == "taken"
+
+    def is_stale(self, error):
+        return getattr(error, "code", "") == "stale"
 
 
 class Desk:
@@ -135,6 +143,11 @@ class Desk:
         )
         self.table.put(entry)
         self.store.put(entry, self.document, pdf)
+
+    def fetch_pdf(self, pdf: bytes = PDF) -> None:
+        """Store a PDF for the version there is, as the extractor does."""
+        self.table.put(replace(self.entry, pdf_sha256=hashlib.sha256(pdf).hexdigest()))
+        self.store.pdfs[self.entry_id] = pdf
 
     def withdraw(self) -> None:
         self.edit(withdrawn=True)
@@ -192,7 +205,7 @@ def test_a_deletion_is_preceded_by_its_intent(desk):
 
     desk.post()
 
-    assert desk.events == ["save posting delete", "remove", "save posting -", "save voided -", "drop"]
+    assert desk.events == ["save posting delete", "remove", "save posting -", "drop", "save voided -"]
 
 
 @pytest.mark.parametrize("step", list(Step))
@@ -227,7 +240,8 @@ def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(desk):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"version": 2}, {"generation": 1}, {"entry_id": "other-account.move-17"}, {"odoo_id": 10**12}]
+    "changes",
+    [{"version": 2}, {"generation": 1}, {"refusals": 1}, {"entry_id": "other-account.move-17"}, {"odoo_id": 10**12}],
 )
 def test_the_request_id_differs_for_whatever_is_another_request(changes):
     entry = an_entry(a_document())
@@ -293,14 +307,43 @@ def test_a_refused_create_leaves_no_intent_behind(desk):
     assert desk.events[-2:] == ["create", "save posting -"]
 
 
-def test_a_pdf_that_is_not_the_one_that_was_stored_is_not_sent(desk):
-    desk.store.pdfs[desk.entry_id] = b"%PDF- something else"
+@pytest.mark.parametrize("lost", [b"%PDF- something else", None], ids=["another", "gone"])
+def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(desk, lost):
+    desk.store.lose(desk.entry_id, lost)
+
+    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+        desk.post()
+
+    assert "attach" not in desk.events
+    assert (desk.entry.status, desk.entry.pdf_sha256, desk.entry.qb_id) == (Status.PENDING, "", "55")
+    assert not desk.entry.is_ready
+
+
+def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(desk):
+    desk.store.lose(desk.entry_id, None)
+    with pytest.raises(Superseded):
+        desk.post()
+    desk.fetch_pdf()
+
+    entry = desk.post()
+
+    assert entry.status is Status.POSTED
+    assert (desk.events.count("create"), desk.events.count("attach")) == (1, 1)
+    assert entry.pdf_losses == 0
+
+
+def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(desk):
+    for _ in range(PDF_LOSSES_MAX - 1):
+        desk.store.lose(desk.entry_id, b"%PDF- something else")
+        with pytest.raises(Superseded):
+            desk.post()
+        desk.fetch_pdf()
+    desk.store.lose(desk.entry_id, b"%PDF- something else")
 
     with pytest.raises(InvalidDocument, match="its PDF in S3 is not the one that was stored") as told:
         desk.post()
 
     assert told.value.code == "pdf_changed"
-    assert "attach" not in desk.events
 
 
 # -- while Odoo changes it -------------------------------------------------------------------------------------------
@@ -509,7 +552,7 @@ def test_a_deletion_without_an_answer_whose_number_is_changed_meanwhile_leaves_o
 
 # -- crashes ---------------------------------------------------------------------------------------------------------
 
-CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "draft")
+CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "standing", "draft")
 
 
 class Crashing:
@@ -744,14 +787,146 @@ def test_the_same_version_twice_writes_nothing(world):
 def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
     desk = at(world)
     entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
+    desk.edit(**EDITED)
+
+    with pytest.raises(Rejected, match="changed in QuickBooks") as told:
+        desk.post()
+
+    assert told.value.code == "changed_in_quickbooks"
+    assert standing(world)[0] == [money(100)]
+    assert desk.entry.step is None
+
+
+def test_a_payment_that_was_applied_meanwhile_keeps_no_edit_from_being_carried_over(world):
+    desk = at(world)
+    entry = desk.post()
     world.book.pay("Invoice", entry.qb_id, money(10))
     desk.edit(**EDITED)
 
-    with pytest.raises(Rejected, match="changed in QuickBooks"):
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+def test_what_a_person_changed_in_quickbooks_is_not_deleted(world):
+    desk = at(world)
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
+    desk.withdraw()
+
+    with pytest.raises(Rejected, match="somebody has changed it in QuickBooks") as told:
         desk.post()
 
-    assert standing(world)[0] == [money(100)]
-    assert desk.entry.step is None
+    assert told.value.code == "changed_in_quickbooks"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_what_was_touched_but_is_as_it_was_is_deleted(world):
+    desk = at(world)
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, PONumber="77")
+    desk.withdraw()
+
+    assert desk.post().status is Status.VOIDED
+    assert world.book.documents() == []
+
+
+def test_a_refusal_whose_cause_is_mended_is_not_replayed(world):
+    world.stand_in.remembers_faults = True
+    world.book.realm.book_close_date = "2026-12-31"
+    desk = at(world)
+    with pytest.raises(Rejected, match="closed period"):
+        desk.post()
+    world.book.realm.book_close_date = None
+
+    assert desk.post().status is Status.POSTED
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["removed", "kept"])
+def test_a_replaced_pdf_goes_or_stays_as_history_by_policy(world, keeps):
+    desk = Desk(replace(world.books, keeps_replaced_files=keeps))
+    desk.post()
+    desk.edit(**EDITED)
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [PDF, NEW_PDF] if keeps else [NEW_PDF])
+
+
+# -- what stands there before we create it ---------------------------------------------------------------------------
+
+
+def typed_by_hand(world: Served, **changes) -> str:
+    """Let a person type the document in, and return its id."""
+    draft = world.books.draft(a_document())
+    body = {**draft.body, "PrivateNote": "typed in by Anna", **changes}
+    return str(world.client.write("Invoice", body, request_id="by hand")["Id"])
+
+
+def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world):
+    identity = typed_by_hand(world)
+    desk = at(world)
+
+    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {identity}\)") as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_document_that_a_person_has_typed_in_is_adopted_by_policy(world):
+    identity = typed_by_hand(world)
+    desk = Desk(replace(world.books, adopts_typed=True))
+
+    entry = desk.post()
+
+    assert entry.qb_id == identity
+    assert standing(world) == ONCE
+    assert "account.move-17" in world.book.documents("Invoice")[0]["PrivateNote"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"TxnDate": "2026-03-09"}, {"CustomerRef": None}, {"TxnTaxDetail": {"TotalTax": 5}}]
+)
+def test_another_document_of_the_same_number_is_none_of_our_business(changes):
+    with served(custom_transaction_numbers=False) as world:
+        if "CustomerRef" in changes:
+            changes = {"CustomerRef": {"value": world.books.draft(a_document(odoo_id=5, party=OTHER_PARTY)).body[
+                "CustomerRef"]["value"]}}  # fmt: skip
+        if "TxnTaxDetail" in changes:
+            changes = {"Line": world.books.draft(a_document(lines=(line("5.00"),))).body["Line"]}
+        typed_by_hand(world, **changes)
+
+        at(world).post()
+
+        assert len(world.book.documents("Invoice")) == 2
+
+
+def test_after_the_table_is_lost_what_stands_there_is_found_again_with_its_pdf(world):
+    at(world).post()
+
+    entry = at(world).post()
+
+    assert entry.status is Status.POSTED
+    assert standing(world) == ONCE
+    assert len(world.book.attachables()) == 1
+    assert world.stand_in.calls["upload"] == 1
+
+
+def test_a_document_that_quickbooks_gave_another_number_is_found_by_when_it_was_sent(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    (row,) = world.book.documents("Invoice")
+    world.book._tables.table("Invoice")[row["Id"]]["DocNumber"] = "1037"
+    desk.settle()
+
+    entry = until_done(desk)
+
+    assert entry.qb_id == row["Id"]
+    assert standing(world) == ONCE
 
 
 def test_what_was_never_posted_and_is_withdrawn_is_voided_without_a_call(world):
@@ -826,7 +1001,7 @@ def test_a_number_taken_by_our_own_forgotten_document_adopts_it_and_brings_it_up
 
 
 def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
-    at(strict, a_document(odoo_id=99)).post()
+    at(strict, a_document(odoo_id=99, party=OTHER_PARTY)).post()
     desk = at(strict)
 
     with pytest.raises(NeedsAttention, match=r"Its number is already used.*TxnId"):

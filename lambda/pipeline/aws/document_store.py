@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.aws.items import error_code, our_error
 from pipeline.codec import dumps, loads
 from pipeline.document import Document
-from pipeline.errors import InvalidDocument
-from pipeline.source import Pdf
+from pipeline.errors import InvalidDocument, Unavailable
+from pipeline.source import Pdf, StoredPdf
 from pipeline.tracking import Entry
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class DocumentStore:
             )
         return loads(Document, content)
 
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> str:
-        """Store the PDF of an entry under `pending/`, which wakes the poster, and return its key."""
+    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of an entry under `pending/`, which wakes the poster.
+
+        Raises Unavailable when S3 has something else than was sent.
+        """
         key = pending_key(entry_id)
-        self._put(key, pdf.content, "application/pdf")
-        return key
+        sha256 = self._put(key, pdf.content, "application/pdf")
+        if sha256 != pdf.sha256:
+            raise Unavailable(f"The bucket {self._bucket} has stored {key} otherwise than it was sent")
+        return StoredPdf(key, sha256)
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
@@ -83,10 +89,16 @@ class DocumentStore:
         key = pending_key(entry.entry_id)
         self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
 
-    def _put(self, key: str, content: bytes, media_type: str) -> None:
-        self._unless_missing(
-            lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=media_type)
-        )
+    def _put(self, key: str, content: bytes, media_type: str) -> str:
+        """Store an object and return the SHA-256 of what S3 has received, by its own count."""
+
+        def put() -> str:
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=content, ContentType=media_type, ChecksumAlgorithm="SHA256"
+            )
+            return base64.b64decode(answer["ChecksumSHA256"]).hex()
+
+        return self._unless_missing(put) or ""
 
     def _get(self, key: str) -> bytes | None:
         def get() -> bytes:

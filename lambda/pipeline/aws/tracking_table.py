@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +29,18 @@ BATCH_KEYS_MAX = 100
 BATCH_ROUNDS_MAX = 5
 
 _FIELDS = tuple(field.name for field in fields(Entry))
-_PDF = ("pdf_key", "pdf_sha256", "pdf_source", "attempts", "error_message")
+_PDF = ("pdf_key", "pdf_sha256", "pdf_source", "stored_sha256", "attempts", "error_message")
 _EXTRACTED = (
     *("status", "company", "number", "party", "document_date", "currency", "total", "odoo_write_date"),
     *("content_hash", "version", "withdrawn", "document_key", "pdf_key", "pdf_sha256", "pdf_source"),
+    "stored_sha256",
     *("attempts", "next_attempt_at", "pending_since", "error_code", "error_message", "updated_at"),
 )
 # What QuickBooks said, true whatever Odoo says meanwhile ...
 _BOOKED = (
-    *("step", "request_id", "generation", "qb_id", "qb_sync_token", "qb_doc_number", "qb_total", "qb_updated_at"),
-    *("payload_hash", "pdf_attached", "attachable_id", "attached_sha256", "posted_at"),
+    *("step", "request_id", "sent_at", "generation", "refusals", "qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
+    *("qb_updated_at", "qb_fingerprint", "payload_hash", "pdf_attached", "attachable_id", "attached_sha256"),
+    *("posted_at", "pdf_losses"),
 )
 # ... and what is true of one version only.
 _WORKED = (
@@ -150,6 +152,11 @@ class TrackingTable:
             ExpressionAttributeValues={":status": {"S": Status.PENDING.value}, **names},
         )
         return list(pages)
+
+    def ask_for_pdf(self, entry: Entry) -> None:
+        """Let the extractor fetch the PDF of this version anew: the entry waits without one until then."""
+        wanted = replace(entry, status=Status.PENDING, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+        self._update(wanted, (*_BOOKED, *_WORKED, *_PDF[1:4]), version=entry.version)
 
     def save(self, entry: Entry) -> bool:
         """Store what the poster did to an entry; returns False when Odoo has changed it meanwhile.

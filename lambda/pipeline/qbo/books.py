@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from pipeline.books import Attached, Booked, Draft
 from pipeline.document import Document, DocumentType
 from pipeline.errors import InvalidDocument, Rejected
-from pipeline.money import ZERO, decimal, rounded, shown
+from pipeline.money import ZERO, rounded, shown
+from pipeline.qbo.booked import attached, booked, is_paid, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, INVALID_REFERENCE, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
@@ -16,6 +19,8 @@ from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
 
 FILE_NAME_LENGTH_MAX = 200
+# QuickBooks' clock and ours need not agree.
+CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,10 @@ class QuickBooksBooks:
 
     client: Client
     references: References
+    adopts_typed: bool = False
+    keeps_replaced_files: bool = False
+    # What was looked for ahead, by entity and number.
+    _looked_for: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     @property
     def realm(self) -> str:
@@ -46,61 +55,99 @@ class QuickBooksBooks:
             )
         return Draft(ENTITIES[document.document_type], body, payload_hash(body), number_of(document))
 
-    def find(self, document: Document, *, identity: str = "", doc_number: str = "") -> Booked | None:
+    def find(
+        self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
+    ) -> Booked | None:
         """Return the document as it stands in QuickBooks, or None.
 
-        It is known by its id, or else by one of its numbers, the present and the one it was last sent with, together
-        with our marker: a number alone may be anybody's.
+        It is known by its id, or else by our marker: among those with one of its numbers (the present, and the one it
+        was last sent with), or, because QuickBooks may have given it a number of its own, among those made since.
         """
         entity = ENTITIES[document.document_type]
         if identity:
             rows = self.client.query(entity, f"Id = {quoted(identity)}")
             if rows:
-                return _booked(rows[0])
+                return booked(rows[0])
         numbers = dict.fromkeys(number for number in (number_of(document), doc_number) if number)
-        rows = self.client.query(entity, f"DocNumber in ({', '.join(map(quoted, numbers))})") if numbers else []
-        ours = [row for row in rows if marker(document) in (row.get("PrivateNote") or "")]
-        return _booked(ours[0]) if ours else None
+        questions = [f"DocNumber in ({', '.join(map(quoted, numbers))})"] if numbers else []
+        if since is not None:
+            questions.append(f"MetaData.CreateTime >= {quoted((since - CLOCK_SKEW).isoformat(timespec='seconds'))}")
+        for question in questions:
+            ours = [row for row in self.client.query(entity, question) if _is_ours(row, document)]
+            if ours:
+                return booked(ours[0])
+        return None
+
+    def look_for(self, documents: Sequence[Document]) -> None:
+        """Look for documents that are about to be created: one question per kind, for all their numbers."""
+        numbers: dict[str, dict[str, str]] = {}
+        for document in documents:
+            number = number_of(document)
+            if number:
+                numbers.setdefault(ENTITIES[document.document_type], {})[number.casefold()] = number
+        for entity, wanted in numbers.items():
+            rows = self.client.query(entity, f"DocNumber in ({', '.join(map(quoted, wanted.values()))})")
+            for number in wanted:
+                self._looked_for[entity, number] = [
+                    row for row in rows if str(row.get("DocNumber", "")).casefold() == number
+                ]
+
+    def standing(self, document: Document, draft: Draft) -> Booked | None:
+        """Return what stands in QuickBooks under the document's number: ours by its marker, or one to be adopted.
+
+        QuickBooks lets a number be used twice unless a company has forbidden it, so nothing but a look keeps a bill
+        that a person has typed in from standing there twice. The same number, party, date and total are the same
+        document: raises Rejected then, unless such are adopted. Another one with that number is none of our business.
+        """
+        if not draft.doc_number:
+            return None
+        looked_for = self._looked_for.pop((draft.entity, draft.doc_number.casefold()), None)
+        rows = (
+            self.client.query(draft.entity, f"DocNumber = {quoted(draft.doc_number)}")
+            if looked_for is None
+            else looked_for
+        )
+        for row in rows:
+            if _is_ours(row, document):
+                return booked(row)
+        for row in rows:
+            if says_the_same(row, draft.body, sent_total(draft.body)):
+                if self.adopts_typed:
+                    return booked(row)
+                raise Rejected(
+                    f"it already stands in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id "
+                    f"{row['Id']}) has its party, date and total. Delete that one and retry; or let such be adopted, "
+                    'by typed_by_hand = "adopt" in the mapping.',
+                    code="already_there",
+                )
+        return None
 
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. QuickBooks answers the same request id with the document it made before."""
         return self._written(draft.entity, draft.body, request_id)
 
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
-        """Replace the document by what Odoo says now; raises Rejected when a person changed it in QuickBooks."""
+        """Replace the document by what Odoo says now."""
         body = {**draft.body, "Id": booked.identity, "SyncToken": booked.sync_token, "sparse": False}
-        try:
-            return self._written(draft.entity, body, request_id)
-        except Refused as error:
-            if error.fault.code != STALE_SYNC_TOKEN:
-                raise
-        raise Rejected(
-            "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
-            "Make the two agree by hand, or undo the change in QuickBooks.",
-            code="changed_in_quickbooks",
-        )
+        return self._written(draft.entity, body, request_id)
 
-    def remove(self, document_type: DocumentType, identity: str, request_id: str) -> bool:
+    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
         """Delete the document; returns False when it is gone already.
 
         Delete, not void: only invoices can be voided, and a voided one would keep its number from being used again
         when the document is posted once more. QuickBooks' audit log keeps what was deleted. Raises Rejected when a
-        payment is applied to it, because deleting would silently set that payment free.
+        payment is applied to it, because deleting would silently set that payment free, and when a person has changed
+        it there, because that work would be gone.
         """
         entity = ENTITIES[document_type]
         try:
-            row = self.client.read(entity, identity)
+            row = self.client.read(entity, booked.identity)
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
                 return False
             raise
-        if _is_paid(row):
-            raise Rejected(
-                "it was withdrawn in Odoo, but a payment or credit is applied to it in QuickBooks. Take that off "
-                "there, then retry; or post it again in Odoo.",
-                code="payment_applied",
-            )
-        body = {"Id": identity, "SyncToken": row["SyncToken"]}
+        self._check_removable(row, booked)
+        body = {"Id": booked.identity, "SyncToken": row["SyncToken"]}
         try:
             self.client.write(entity, body, request_id=request_id, operation="delete")
         except Refused as error:
@@ -108,6 +155,22 @@ class QuickBooksBooks:
                 return False
             raise
         return True
+
+    @staticmethod
+    def _check_removable(row: Json, known: Booked) -> None:
+        if is_paid(row):
+            raise Rejected(
+                "it was withdrawn in Odoo, but a payment or credit is applied to it in QuickBooks. Take that off "
+                "there, then retry; or post it again in Odoo.",
+                code="payment_applied",
+            )
+        now = booked(row)
+        if known.fingerprint and now.sync_token != known.sync_token and now.fingerprint != known.fingerprint:
+            raise Rejected(
+                "it was withdrawn in Odoo, but somebody has changed it in QuickBooks since it was posted. Delete it "
+                "there, then retry; or post it again in Odoo.",
+                code="changed_in_quickbooks",
+            )
 
     def attach(
         self, document_type: DocumentType, identity: str, file_name: str, content: bytes, request_id: str
@@ -121,13 +184,13 @@ class QuickBooksBooks:
             "ContentType": "application/pdf",
         }
         row = self.client.upload(metadata, name, content, request_id=request_id)
-        attached = _attached(row)
-        if attached.size_bytes not in (0, len(content)):
+        file = attached(row)
+        if file.size_bytes not in (0, len(content)):
             raise Rejected(
-                f"its PDF arrived in QuickBooks with {attached.size_bytes} of {len(content)} bytes. Retry it.",
+                f"its PDF arrived in QuickBooks with {file.size_bytes} of {len(content)} bytes. Retry it.",
                 code="pdf_damaged",
             )
-        return attached
+        return file
 
     def attachments(self, document_type: DocumentType, identity: str) -> list[Attached]:
         """Return the files that hang on a document."""
@@ -135,7 +198,7 @@ class QuickBooksBooks:
             f"AttachableRef.EntityRef.Type = {quoted(ENTITIES[document_type])} "
             f"and AttachableRef.EntityRef.value = {quoted(identity)}"
         )
-        return [_attached(row) for row in self.client.query("Attachable", where)]
+        return [attached(row) for row in self.client.query("Attachable", where)]
 
     def detach(self, attachable_id: str, request_id: str) -> None:
         """Delete a file that a newer one has replaced; one that is gone already is no matter."""
@@ -148,7 +211,7 @@ class QuickBooksBooks:
                 if error.fault.code != OBJECT_NOT_FOUND:
                     raise
 
-    def difference(self, document: Document, booked: Booked) -> str:
+    def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how QuickBooks' figures differ from Odoo's, or an empty text when they agree to the cent."""
         if booked.currency and booked.currency != document.currency:
             return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
@@ -159,13 +222,21 @@ class QuickBooksBooks:
             return (
                 f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
-                f"(tax {shown(document.tax, document.currency)})"
+                f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
+            )
+        # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
+        allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
+        if booked.home_total is not None and abs(booked.home_total - document.home_total) > allowed:
+            home = document.company.currency
+            return (
+                f"QuickBooks makes it {shown(booked.home_total, home)} in its own currency, Odoo "
+                f"{shown(document.home_total, home)}"
             )
         return ""
 
     def _written(self, entity: str, body: Json, request_id: str) -> Booked:
         try:
-            return _booked(self.client.write(entity, body, request_id=request_id))
+            return booked(self.client.write(entity, body, request_id=request_id))
         except Refused as error:
             if error.fault.code in (OBJECT_NOT_FOUND, INVALID_REFERENCE):
                 self.references.forget()
@@ -175,24 +246,24 @@ class QuickBooksBooks:
         """Whether a refusal says that the document's number is in use."""
         return isinstance(error, Refused) and error.fault.code == DUPLICATE_DOC_NUMBER
 
-
-def _booked(row: Json) -> Booked:
-    return Booked(
-        identity=str(row["Id"]),
-        sync_token=str(row.get("SyncToken", "0")),
-        doc_number=str(row.get("DocNumber", "")),
-        total=decimal(row.get("TotalAmt", 0)),
-        tax=decimal(row.get("TxnTaxDetail", {}).get("TotalTax", 0)),
-        currency=str(row.get("CurrencyRef", {}).get("value", "")),
-        updated_at=str(row.get("MetaData", {}).get("LastUpdatedTime", "")),
-    )
+    def is_stale(self, error: Exception) -> bool:
+        """Whether a refusal says that the document was touched in QuickBooks since."""
+        return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
 
 
-def _attached(row: Json) -> Attached:
-    return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)))
+def _is_ours(row: Json, document: Document) -> bool:
+    return marker(document) in (row.get("PrivateNote") or "")
 
 
-def _is_paid(row: dict[str, Any]) -> bool:
-    total = decimal(row.get("TotalAmt", 0))
-    open_ = decimal(row.get("Balance", row.get("RemainingCredit", total)))
-    return total not in (ZERO, open_)
+def _lines_that_differ(draft: Draft, standing: Booked) -> str:
+    """Return which lines came out otherwise than they were sent, at most five of them."""
+    sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
+    if len(sent) != len(standing.line_amounts):
+        return ""
+    told = [
+        f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and stands "
+        f"there with {amount}"
+        for number, (line, amount) in enumerate(zip(sent, standing.line_amounts, strict=True), 1)
+        if rounded(line.get("Amount", ZERO)) != rounded(amount)
+    ]
+    return f"; {'; '.join(told[:5])}" if told else ""

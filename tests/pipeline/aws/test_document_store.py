@@ -57,11 +57,20 @@ def test_a_document_that_is_gone_says_how_it_comes_back(store, key):
 
 
 def test_a_pdf_waits_under_pending_and_is_read_from_there(store, client):
-    key = store.put_pdf(ENTRY.entry_id, a_pdf())
+    stored = store.put_pdf(ENTRY.entry_id, a_pdf())
 
-    assert key == "pending/odoo-account.move-17.pdf"
+    assert stored.key == "pending/odoo-account.move-17.pdf"
+    assert stored.sha256 == a_pdf().sha256
     assert store.pdf(ENTRY) == PDF
-    assert client.head_object(Bucket=BUCKET, Key=key)["ContentType"] == "application/pdf"
+    assert client.head_object(Bucket=BUCKET, Key=stored.key)["ContentType"] == "application/pdf"
+
+
+def test_a_pdf_that_s3_has_received_otherwise_is_sent_again_later(store, client, monkeypatch):
+    put = client.put_object
+    monkeypatch.setattr(client, "put_object", lambda **arguments: put(**{**arguments, "Body": b"%PDF-cut"}))
+
+    with pytest.raises(Unavailable, match="otherwise than it was sent"):
+        store.put_pdf(ENTRY.entry_id, a_pdf())
 
 
 def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(store, client):

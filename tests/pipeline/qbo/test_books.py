@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from local.http_server import Response
-from pipeline.books import Booked
+from pipeline.books import Booked, Draft
 from pipeline.document import DocumentType
 from pipeline.errors import InvalidDocument, OutcomeUnknown, Rejected
 from pipeline.qbo import books as module
+from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.faults import Refused
 from tests.books_world import (
     COSTS,
@@ -154,15 +155,65 @@ def test_an_update_changes_the_same_document(world):
     assert updated.sync_token == "1"
 
 
-def test_what_a_person_changed_in_quickbooks_is_reported_and_not_overwritten(world):
+def test_an_update_of_what_was_touched_in_quickbooks_is_stale(world):
     booked = posted(world)
     world.book.pay("Invoice", booked.identity, money(1))
 
-    with pytest.raises(Rejected, match=r"changed in QuickBooks since it was posted.*by hand") as told:
+    with pytest.raises(Refused) as told:
         world.books.update(world.books.draft(a_document(lines=(line("120.00"),))), booked, "r-2")
 
-    assert told.value.code == "changed_in_quickbooks"
+    assert world.books.is_stale(told.value)
+    assert not world.books.is_stale(ValueError())
     assert world.book.documents("Invoice")[0]["TotalAmt"] == money(100)
+
+
+def test_the_fingerprint_is_that_of_the_body_until_somebody_changes_what_we_write(world):
+    draft = world.books.draft(a_document())
+    booked = world.books.create(draft, "r-1")
+
+    assert booked.fingerprint == fingerprint(draft.body)
+    world.book.pay("Invoice", booked.identity, money(1))
+    assert world.books.find(a_document(), identity=booked.identity).fingerprint == booked.fingerprint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"DocNumber": "9"}, {"TxnDate": "2026-01-01"}, {"DueDate": "2026-01-01"}, {"PrivateNote": "mine"},
+     {"CustomerRef": {"value": "999"}}, {"Line": []}, {"TxnTaxDetail": {"TotalTax": 1}}],
+)  # fmt: skip
+def test_the_fingerprint_changes_with_whatever_we_write(world, changes):
+    booked = posted(world)
+    world.edit_by_hand("Invoice", booked.identity, **changes)
+
+    found = world.books.find(a_document(), identity=booked.identity)
+
+    assert found.fingerprint != booked.fingerprint
+
+
+# -- what stands there already ---------------------------------------------------------------------------------------
+
+
+def test_many_documents_are_looked_for_with_one_question_per_kind(world):
+    documents = [a_document(odoo_id=number, number=f"INV/{number}") for number in range(40)]
+    documents += [a_document(BILL, odoo_id=99)]
+    drafts = [world.books.draft(document) for document in documents]
+    before = world.client.calls["query"]
+
+    world.books.look_for(documents)
+    found = [world.books.standing(document, draft) for document, draft in zip(documents, drafts, strict=True)]
+
+    assert world.client.calls["query"] == before + 2
+    assert found == [None] * 41
+
+
+def test_what_was_looked_for_once_is_asked_for_anew_the_second_time(world):
+    document = a_document()
+    draft = world.books.draft(document)
+    world.books.look_for([document])
+    world.books.standing(document, draft)
+    booked = posted(world)
+
+    assert world.books.standing(document, draft) == booked
 
 
 def test_another_refusal_of_an_update_is_told_as_it_is(world):
@@ -195,6 +246,9 @@ def test_only_6140_says_that_a_number_is_taken(world, code, taken):
 # -- the difference --------------------------------------------------------------------------------------------------
 
 
+NO_LINES = Draft("Invoice", {"Line": []}, "hash", "A")
+
+
 def booked_as(total, tax="0", currency="USD"):
     return Booked("1", "0", "A", money(total), money(tax), currency)
 
@@ -215,19 +269,37 @@ TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(U
     ],
 )
 def test_a_difference_is_told_to_the_cent_with_both_figures(world, booked, words):
-    assert world.books.difference(TAXED, booked) == words
+    assert world.books.difference(TAXED, NO_LINES, booked) == words
+
+
+def test_a_difference_names_the_lines_that_came_out_otherwise(world):
+    draft = world.books.draft(a_document(lines=(line("60.00"), line("40.00", description="Travel"))))
+    booked = replace(booked_as("99.99"), line_amounts=(money("60.00"), money("39.99")))
+
+    told = world.books.difference(a_document(), draft, booked)
+
+    assert told.endswith("; line 2 'Travel' was sent with 40.00 and stands there with 39.99")
+
+
+@pytest.mark.parametrize(("home_total", "words"), [("107.53", ""), ("107.54", ""), ("108.00", "108.00 USD in its own")])
+def test_the_home_total_is_compared_too_but_for_what_the_rounding_of_lines_may_do(world, home_total, words):
+    document = replace(a_document(), currency="EUR", home_total=money("107.53"))
+    booked = replace(booked_as("100.00", currency="EUR"), home_total=money(home_total))
+
+    assert words in world.books.difference(document, NO_LINES, booked)
+    assert bool(words) == bool(world.books.difference(document, NO_LINES, booked))
 
 
 def test_a_purchase_in_the_us_has_no_tax_to_compare(world):
     document = a_document(BILL, taxes=(tax_amount(US_TAX, 100, "8.25"),), lines=(line(account=COSTS),))
 
-    assert world.books.difference(document, booked_as("108.25", "0")) == ""
+    assert world.books.difference(document, NO_LINES, booked_as("108.25", "0")) == ""
 
 
 def test_a_purchase_elsewhere_has_one():
     document = a_document(BILL, taxes=(tax_amount(VAT_SALE, 100, "21.00"),), lines=(line(account=COSTS),))
     with served(**VAT) as world:
-        assert world.books.difference(document, booked_as("121.00", "20.00")) != ""
+        assert world.books.difference(document, NO_LINES, booked_as("121.00", "20.00")) != ""
 
 
 # -- removing --------------------------------------------------------------------------------------------------------
@@ -237,15 +309,15 @@ def test_a_purchase_elsewhere_has_one():
 def test_a_document_is_deleted(world, document_type):
     booked = posted(world, a_document(document_type))
 
-    assert world.books.remove(document_type, booked.identity, "r-2") is True
+    assert world.books.remove(document_type, booked, "r-2") is True
     assert world.book.documents() == []
 
 
 def test_a_document_that_is_gone_already_is_no_matter(world):
     booked = posted(world)
-    world.books.remove(INVOICE, booked.identity, "r-2")
+    world.books.remove(INVOICE, booked, "r-2")
 
-    assert world.books.remove(INVOICE, booked.identity, "r-3") is False
+    assert world.books.remove(INVOICE, booked, "r-3") is False
 
 
 @pytest.mark.parametrize("amount", ["1", "100"])
@@ -255,7 +327,7 @@ def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type
     world.book.pay(document_type.value.capitalize(), booked.identity, money(amount))
 
     with pytest.raises(Rejected, match="payment or credit is applied") as told:
-        world.books.remove(document_type, booked.identity, "r-2")
+        world.books.remove(document_type, booked, "r-2")
 
     assert told.value.code == "payment_applied"
     assert len(world.book.documents()) == 1
@@ -264,7 +336,7 @@ def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type
 def test_a_document_of_zero_is_not_taken_for_a_paid_one(world):
     booked = posted(world, a_document(lines=(line("0.00"),)))
 
-    assert world.books.remove(INVOICE, booked.identity, "r-2") is True
+    assert world.books.remove(INVOICE, booked, "r-2") is True
 
 
 def test_a_document_in_a_closed_period_stays_and_says_so(world):
@@ -272,7 +344,7 @@ def test_a_document_in_a_closed_period_stays_and_says_so(world):
     world.book.realm.book_close_date = "2026-12-31"
 
     with pytest.raises(Refused, match="closed period"):
-        world.books.remove(INVOICE, booked.identity, "r-2")
+        world.books.remove(INVOICE, booked, "r-2")
 
 
 # -- files -----------------------------------------------------------------------------------------------------------

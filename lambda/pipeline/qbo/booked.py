@@ -1,0 +1,86 @@
+"""What QuickBooks answers, as ours: a transaction as it stands there, a file, and what was changed by somebody else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pipeline.books import Attached, Booked
+from pipeline.money import ZERO, decimal, plain, rounded
+from pipeline.qbo.payloads import NOT_TAXABLE
+
+# A subtotal is QuickBooks' own line.
+_OWN_LINES = ("SubTotalLineDetail",)
+_TEXTS = ("DocNumber", "TxnDate", "DueDate", "PrivateNote")
+_REFERENCES = ("CustomerRef", "VendorRef", "DepartmentRef", "ClassRef")
+_LINE_REFERENCES = ("ItemRef", "AccountRef", "ClassRef", "TaxCodeRef")
+
+
+def booked(row: Mapping[str, Any]) -> Booked:
+    """Return a transaction as it stands in QuickBooks."""
+    home_total = row.get("HomeTotalAmt")
+    return Booked(
+        identity=str(row["Id"]),
+        sync_token=str(row.get("SyncToken", "0")),
+        doc_number=str(row.get("DocNumber", "")),
+        total=decimal(row.get("TotalAmt", 0)),
+        tax=tax_of(row),
+        currency=_value(row.get("CurrencyRef")),
+        home_total=decimal(home_total) if home_total is not None else None,
+        line_amounts=tuple(decimal(line.get("Amount", 0)) for line in _lines(row)),
+        updated_at=str(row.get("MetaData", {}).get("LastUpdatedTime", "")),
+        fingerprint=fingerprint(row),
+    )
+
+
+def fingerprint(row: Mapping[str, Any]) -> str:
+    """Return a hash of what we write of a transaction, the same for a body and for what QuickBooks made of it.
+
+    It tells an edit by a person from a SyncToken that only rose because a payment was applied. Quantities and prices
+    are left out (their product is in it), and so is whatever QuickBooks adds by itself.
+    """
+    parts: list[Any] = [str(row.get(name) or "") for name in _TEXTS]
+    parts += [_value(row.get(name)) for name in _REFERENCES]
+    parts.append(plain(tax_of(row)))
+    for line in _lines(row):
+        detail = line.get(line.get("DetailType", ""), {})
+        codes = [_value(detail.get(name)) for name in _LINE_REFERENCES]
+        # QuickBooks answers NON where a purchase was sent without any code.
+        codes = ["" if code == NOT_TAXABLE else code for code in codes]
+        parts.append([plain(decimal(line.get("Amount", 0))), str(line.get("Description") or ""), *codes])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def tax_of(row: Mapping[str, Any]) -> Decimal:
+    """Return the tax of a transaction, zero where there is none."""
+    return decimal(row.get("TxnTaxDetail", {}).get("TotalTax", 0))
+
+
+def attached(row: Mapping[str, Any]) -> Attached:
+    """Return a file as it lies in QuickBooks."""
+    return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)))
+
+
+def is_paid(row: Mapping[str, Any]) -> bool:
+    """Whether a payment or credit is applied to a transaction."""
+    total = decimal(row.get("TotalAmt", 0))
+    open_ = decimal(row.get("Balance", row.get("RemainingCredit", total)))
+    return total not in (ZERO, open_)
+
+
+def says_the_same(row: Mapping[str, Any], body: Mapping[str, Any], total: Decimal) -> bool:
+    """Whether a transaction says what a body would: party, date and total, its number being the same already."""
+    party = "CustomerRef" if "CustomerRef" in body else "VendorRef"
+    same_party = _value(row.get(party)) == _value(body[party])
+    return same_party and row.get("TxnDate") == body["TxnDate"] and decimal(row.get("TotalAmt", 0)) == rounded(total)
+
+
+def _lines(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [line for line in row.get("Line", []) if line.get("DetailType") not in _OWN_LINES]
+
+
+def _value(reference: Any) -> str:
+    return str(reference.get("value", "")) if isinstance(reference, Mapping) else ""
