@@ -17,9 +17,9 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.deadline import Deadline
-from pipeline.post import Round, run
+from pipeline.post import Results, Round, run
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
-from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens
+from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
 from pipeline.settings import PosterSettings
 from pipeline.tracking import Shift, utc_now
 
@@ -40,25 +40,32 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     notes = Notes(_client("dynamodb"), settings.table)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
 
+    deadline = Deadline(context.get_remaining_time_in_millis)
+
     def open_desk(shift: Shift, dry_run: bool) -> QuickBooksDesk:
         secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
         issuer = IntuitIssuer(settings.qb_discovery_url)
-        tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer)
+        tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer, deadline=deadline)
         return QuickBooksDesk(
             shift, api_url=settings.qb_api_url, realm=realm_of(secret, shift.company), tokens=tokens, memory=notes,
             now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
     with reporting(SERVICE, settings.environment, alerts, notes) as report:
+        secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
+        known = companies(secret)
+        now = utc_now().timestamp()
         round_ = Round(
             table=TrackingTable(_client("dynamodb"), settings.table),
             store=DocumentStore(_client("s3"), settings.bucket),
             shifts=notes,
             open_desk=open_desk,
-            deadline=Deadline(context.get_remaining_time_in_millis),
+            deadline=deadline,
             clock=utc_now,
+            idle=idle_companies(secret, now),
+            results=Results(refresh_days_left=connection_days(secret, now)),
             failures=report.failures,
         )
-        run(round_, companies(secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)), request)
+        run(round_, known, request)
     put_metrics(SERVICE, settings.environment, round_.results.metrics() | {"AlertsUndelivered": report.undelivered})
     return round_.results.as_dict()

@@ -103,7 +103,14 @@ class Machine:
         """Store the `odoo` or `quickbooks` secret: a text as it is, anything else as JSON."""
         arn = {"odoo": self.deployment.odoo_secret, "quickbooks": self.deployment.quickbooks_secret}[which]
         text = value if isinstance(value, str) else json.dumps(value)
-        self.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
+        client = self.client("secretsmanager")
+        current = client.get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")["VersionId"]
+        # Not by a plain put-secret-value, as a person would: after the poster has moved the stage once, moto would
+        # leave two versions current; AWS does not.
+        stored = client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=["NEXT"])
+        client.update_secret_version_stage(
+            SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=stored["VersionId"], RemoveFromVersionId=current
+        )
 
     def client(self, name: str) -> Any:
         """Return an AWS client."""

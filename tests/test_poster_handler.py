@@ -186,7 +186,7 @@ def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
 
     assert (result["posted"], result["backlog"], result["calls"]["upload"]) == (4, 0, 4)
     assert result["calls"]["query"] == machine.quickbooks.metered
-    assert result["refresh_days_left"] > 99
+    assert min(result["refresh_days_left"].values()) > 99
     (metrics,) = machine.metrics
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "demo")
     assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == ([4], [0])
@@ -201,7 +201,8 @@ def test_the_renewed_token_is_in_the_secret_and_the_next_run_needs_no_refresh(ma
     machine.post({"dry_run": True, "company": "companyA"})
 
     secret = good_secret(machine)
-    assert machine.quickbooks.calls["token"] == 1
+    # One for each company: the one without documents is kept alive.
+    assert machine.quickbooks.calls["token"] == 2
     assert secret["access_tokens"]["companyA"]["value"].startswith("access-")
     assert set(secret["refresh_tokens"]) == {"companyA", "companyB"}
 
@@ -513,7 +514,7 @@ def test_a_401_in_the_middle_is_renewed_and_nobody_notices(machine):
     result = machine.post()
 
     assert result["posted"] == 4
-    assert machine.quickbooks.calls["token"] == 2
+    assert machine.quickbooks.calls["token"] == 2 + 1
     assert machine.alerts() == []
 
 
@@ -582,10 +583,18 @@ def test_keys_of_the_app_that_are_wrong_are_told_as_such(machine):
 
     result = machine.post()
 
-    assert result["paused"] == ["companyA"]
-    (alert,) = machine.alerts()
-    assert "client_id and client_secret" in alert["text"]
-    assert "reconnecting does not help" in alert["text"]
+    assert sorted(result["paused"]) == ["companyA", "companyB"]
+    for alert in machine.alerts():
+        assert "client_id and client_secret" in alert["text"]
+        assert "reconnecting does not help" in alert["text"]
+
+
+def test_a_company_without_documents_is_kept_connected(machine):
+    machine.post()
+    machine.post()
+
+    assert machine.quickbooks.calls["token"] == 2
+    assert set(good_secret(machine)["access_tokens"]) == {"companyA", "companyB"}
 
 
 def test_a_quickbooks_nobody_reaches_pauses_and_loses_nothing(machine):

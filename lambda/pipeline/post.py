@@ -11,7 +11,7 @@ import random
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -101,7 +101,10 @@ class Desk(Protocol):
 
 @dataclass(slots=True)
 class Results:
-    """What a run did, in documents; `calls` counts those to QuickBooks by kind."""
+    """What a run did, in documents; `calls` counts those to QuickBooks by kind.
+
+    `refresh_days_left` says of each company how long its connection lives on without being used.
+    """
 
     posted: int = 0
     voided: int = 0
@@ -112,7 +115,7 @@ class Results:
     calls: Counter[str] = field(default_factory=Counter)
     backlog: int | None = None
     backlog_age_s: int | None = None
-    refresh_days_left: float | None = None
+    refresh_days_left: dict[str, float] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,8 +133,8 @@ class Results:
         if self.backlog is not None and self.backlog_age_s is not None:
             watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
-        if self.refresh_days_left is not None:
-            watched["RefreshTokenDaysLeft"] = self.refresh_days_left
+        if self.refresh_days_left:
+            watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())
         return watched
 
 
@@ -145,6 +148,8 @@ class Round:
     open_desk: Callable[[Shift, bool], Desk]
     deadline: Deadline
     clock: Callable[[], datetime]
+    # Companies whose connection nobody has used for a day: a shift without work keeps it alive.
+    idle: Collection[str] = ()
     results: Results = field(default_factory=Results)
     failures: list[Failure] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -153,7 +158,8 @@ class Round:
         """Work off what is due for a company, unless another does or there is nothing to do."""
         if request.retry_failed and not request.dry_run:
             self._reopen(company, request.entry_ids)
-        if not request.by_a_person and next(self.table.due(company, self.clock()), None) is None:
+        is_needed = request.by_a_person or company in self.idle
+        if not is_needed and next(self.table.due(company, self.clock()), None) is None:
             return
         now = self.clock()
         until = lease_until(now, self.deadline.remaining_s)
@@ -380,10 +386,8 @@ class _Shift:
         if desk is not None:
             round_.results.calls += desk.calls
             shift = replace(shift, recent_calls=desk.recent_calls, recent_at=now)
-            days_left = desk.refresh_days_left
-            if days_left is not None:
-                known = round_.results.refresh_days_left
-                round_.results.refresh_days_left = days_left if known is None else min(known, days_left)
+            if desk.refresh_days_left is not None:
+                round_.results.refresh_days_left[shift.company] = desk.refresh_days_left
         if pause is None:
             round_.shifts.end_shift(replace(shift, pauses=0, pause_code=""), now)
             return

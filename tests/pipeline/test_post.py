@@ -150,11 +150,11 @@ class World:
             raise self.desk_errors[shift.company]
         return Desk(self.books[shift.company])
 
-    def run(self, request: Request = SWEEP, companies=(COMPANY, OTHER)) -> Results:
+    def run(self, request: Request = SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
         self.failures = []
         round_ = Round(
             table=self.table, store=self.store, shifts=self.shifts, open_desk=self.open_desk,
-            deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, failures=self.failures,
+            deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, idle=idle, failures=self.failures,
         )  # fmt: skip
         run(round_, companies, request)
         return round_.results
@@ -169,6 +169,24 @@ class World:
 @pytest.fixture
 def world():
     return World()
+
+
+# -- keeping a connection alive --------------------------------------------------------------------------------------
+
+
+def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_shift_without_work(world):
+    results = world.run(idle={OTHER})
+
+    assert results.refresh_days_left == {OTHER: 88.0}
+    assert [shift.company for shift in world.shifts.ended] == [OTHER]
+
+
+def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
+    world.desk_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
+
+    world.run(idle={OTHER})
+
+    assert [failure.code for failure in world.failures] == ["connection_gone"]
 
 
 # -- what is due -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.deadline import Deadline
 from pipeline.errors import Disconnected, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ TIMEOUT_S = 20.0
 # Refreshed a little early, so that a token does not expire between here and QuickBooks.
 EARLY_S = 180
 STORE_TRIES = 4
+# A refresh that has begun must be stored: discovery and token at their time-outs, and the tries to store.
+REFRESH_ALLOWANCE_S = 50.0
 DAY_S = 86_400
 
 
@@ -109,16 +112,48 @@ def _mark(refresh_token: str) -> str:
     return hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
 
 
+def connection_days(secret: Mapping[str, Any], now: float) -> dict[str, float]:
+    """Return how many days each company's connection lives on without being used, where that was ever said."""
+    kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
+    return {
+        company: (kept[company]["refresh_expires_at"] - now) / DAY_S
+        for company in secret["realm_ids"]
+        if kept.get(company, {}).get("refresh_expires_at")
+    }
+
+
+def idle_companies(secret: Mapping[str, Any], now: float) -> set[str]:
+    """Return the companies that have a refresh token nobody has used for a day.
+
+    A token dies after a hundred days without use; used every day, a lost connection shows on that day and not when the
+    next invoice of a quiet company is due.
+    """
+    kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
+    connected = set(secret.get("refresh_tokens") or {})
+    if secret.get("refresh_token"):
+        connected |= set(secret["realm_ids"])
+    renewed_at = {company: kept.get(company, {}).get("renewed_at", 0) for company in connected}
+    return {company for company, moment in renewed_at.items() if now - moment >= DAY_S}
+
+
 class Tokens:
     """The access token of one company, good for the next call, whichever function used it last."""
 
     def __init__(
-        self, store: SecretStore, arn: str, company: str, issuer: Issuer, *, clock: Callable[[], float] = time.time
+        self,
+        store: SecretStore,
+        arn: str,
+        company: str,
+        issuer: Issuer,
+        *,
+        deadline: Deadline | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._arn = arn
         self._company = company
         self._issuer = issuer
+        self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
         self._access_token = ""
@@ -179,6 +214,10 @@ class Tokens:
         return True
 
     def _refresh(self, secret: Mapping[str, Any], refresh_token: str) -> None:
+        # Once a day Intuit gives out another refresh token and forgets the old one. A function that is stopped between
+        # that and the storing of it would take the connection with it; so nothing is asked for that near the end.
+        if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
+            raise Unavailable(f"No time is left in this run to renew the access token of {self._company}")
         issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
         now = self._clock()
         self._keep(issued, refresh_token, now)
@@ -220,6 +259,7 @@ class Tokens:
                 **(current.get("access_tokens") or {}),
                 self._company: {
                     "value": issued.access_token,
+                    "renewed_at": int(now),
                     "expires_at": int(now + issued.expires_in_s),
                     "refresh_expires_at": int(now + issued.refresh_expires_in_s),
                     "came_with": _mark(issued.refresh_token),

@@ -15,9 +15,10 @@ from local.quickbooks.faults import oauth_error
 from local.quickbooks.realm import Realm
 from local.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.secrets import Secrets
+from pipeline.deadline import Deadline
 from pipeline.errors import Disconnected, PipelineError, Unavailable
 from pipeline.qbo import tokens as module
-from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens
+from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens, connection_days, idle_companies
 from tests.books_world import COMPANY, SecretBox, log_of
 
 DAY_S = 86_400
@@ -357,6 +358,47 @@ def test_a_crash_between_issue_and_store_leaves_the_chain_whole_while_the_value_
     token = tokens_of(after, Issuer(events, issued(3, rotated=False)), clock).access_token()
 
     assert token == "access-3"
+
+
+@pytest.mark.parametrize(("left_ms", "asks"), [(49_000, False), (51_000, True)])
+def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, asks):
+    issuer = Issuer(events, issued(2))
+    tokens = Tokens(Box(events), "arn", COMPANY, issuer, deadline=Deadline(lambda: left_ms), clock=clock)
+
+    if asks:
+        assert tokens.access_token() == "access-2"
+    else:
+        with pytest.raises(Unavailable, match="No time is left in this run"):
+            tokens.access_token()
+    assert bool(issuer.asked) is asks
+
+
+# -- connections nobody uses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("hours", "idle"), [(23, set()), (24, {COMPANY})])
+def test_a_connection_is_idle_a_day_after_it_was_last_renewed(events, clock, hours, idle):
+    box = Box(events)
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+    clock.now += hours * 3600
+
+    assert idle_companies(box.secret, clock()) == idle
+
+
+def test_a_connection_that_was_never_used_is_idle_and_a_company_without_one_is_not(clock):
+    realms = {COMPANY: "1", OTHER: "2"}
+
+    assert idle_companies({"realm_ids": realms, "refresh_tokens": {COMPANY: "r-1"}}, clock()) == {COMPANY}
+    assert idle_companies({"realm_ids": realms, "refresh_token": "r-1"}, clock()) == {COMPANY, OTHER}
+    assert idle_companies({"realm_ids": realms}, clock()) == set()
+
+
+def test_the_days_each_connection_lives_on_are_known_without_a_refresh(events, clock):
+    box = Box(events, realm_ids={COMPANY: "1", OTHER: "2"})
+    tokens_of(box, Issuer(events, issued(2)), clock).access_token()
+    clock.now += 10 * DAY_S
+
+    assert connection_days(box.secret, clock()) == {COMPANY: 90.0}
 
 
 def test_eight_threads_are_one_refresh(events, clock):
