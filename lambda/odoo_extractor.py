@@ -16,6 +16,7 @@ from pipeline.aws.reporting import reporting
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
+from pipeline.compare import compare
 from pipeline.deadline import Deadline
 from pipeline.extract import Extraction, chosen, run
 from pipeline.odoo.client import Odoo
@@ -51,9 +52,10 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     memory = None if dry_run else notes
     with reporting(SERVICE, settings.environment, alerts, memory) as report:
         source = _source(settings, memory, deadline)
+        table = TrackingTable(_client("dynamodb"), settings.table)
         extraction = Extraction(
             source=source,
-            table=TrackingTable(_client("dynamodb"), settings.table),
+            table=table,
             cursors=notes,
             store=DocumentStore(_client("s3"), settings.bucket),
             deadline=deadline,
@@ -61,7 +63,12 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             dry_run=dry_run,
             failures=report.failures,
         )
-        run(extraction, chosen(source.companies(), company), selection)
+        run(
+            extraction,
+            chosen(source.companies(), company),
+            selection,
+            afterwards=lambda company: compare(extraction, source, table, notes, company),
+        )
     counts = extraction.counts
     put_metrics(
         SERVICE,

@@ -24,7 +24,7 @@ DOMAIN = {
     "deadline",
     "books",
 }
-USE_CASES = {"extract", "post", "posting", "sync_orders"}
+USE_CASES = {"compare", "extract", "post", "posting", "sync_orders"}
 EDGES = {"odoo", "qbo", "aws"}
 # Not of the domain, and nobody's edge: what edges share.
 SHARED = {"http", "pages", "settings"}

@@ -589,6 +589,31 @@ def test_keys_of_the_app_that_are_wrong_are_told_as_such(machine):
         assert "reconnecting does not help" in alert["text"]
 
 
+def test_a_document_deleted_in_odoo_is_told_and_a_retry_takes_it_out(machine):
+    machine.post()
+    number = min(machine.entries())
+    machine.odoo.reset_to_draft(number)
+    machine.odoo.delete(number)
+    a_day_passes(machine)
+    machine.alerts()
+    machine.extract()
+
+    assert machine.entries()[number]["error_code"] == "deleted_in_odoo"
+    (alert,) = machine.alerts()
+    assert "still stands in QuickBooks" in alert["text"]
+    assert machine.post()["voided"] == 0
+    assert len(booked(machine)) == 4
+
+    assert machine.post({"company": "companyA", "retry_failed": True})["voided"] == 1
+    assert len(booked(machine)) == 3
+
+
+def a_day_passes(machine) -> None:
+    """Forget when the ids were last compared."""
+    key = f"compared#{machine.odoo.database}#companyA"
+    machine.client("dynamodb").delete_item(TableName=machine.deployment.table, Key={"entry_id": {"S": key}})
+
+
 def test_a_company_without_documents_is_kept_connected(machine):
     machine.post()
     machine.post()

@@ -9,7 +9,7 @@ the walk is complete does the cursor move, and then to no later than the walk be
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -107,6 +107,9 @@ class Cursors(Protocol):
 
 class Store(Protocol):
     """Where documents and their PDFs lie."""
+
+    def document(self, entry: Entry) -> Document:
+        """Return the stored document of an entry."""
 
     def put_document(self, document: Document, version: int) -> str:
         """Store the document and return its key."""
@@ -366,8 +369,15 @@ def chosen(companies: Sequence[Company], name: str) -> list[Company]:
     return found
 
 
-def run(extraction: Extraction, companies: Sequence[Company], selection: Selection | None) -> None:
+def run(
+    extraction: Extraction,
+    companies: Sequence[Company],
+    selection: Selection | None,
+    afterwards: Callable[[Company], None] = lambda _company: None,
+) -> None:
     """Pull several companies; one that fails does not keep the others from being pulled.
+
+    `afterwards` is done for each company that was pulled by its cursor.
 
     Raises the first company's PipelineError at the end, so that alarm, retries and dead letter see it.
     """
@@ -376,6 +386,7 @@ def run(extraction: Extraction, companies: Sequence[Company], selection: Selecti
         try:
             if selection is None:
                 extraction.pull(company)
+                afterwards(company)
             else:
                 extraction.pull_selected(company, selection)
         except PipelineError as error:

@@ -43,6 +43,15 @@ class Notes:
         """Store how far a company was read."""
         self.keep(f"cursor#{database}#{company}", dumps(cursor))
 
+    def compared_at(self, database: str, company: str) -> datetime | None:
+        """Return when a company was last compared with Odoo, or None."""
+        kept = self.value(f"compared#{database}#{company}")
+        return datetime.fromisoformat(kept) if kept else None
+
+    def keep_compared(self, database: str, company: str, moment: datetime) -> None:
+        """Keep when a company was compared with Odoo."""
+        self.keep(f"compared#{database}#{company}", moment.isoformat())
+
     # -- connections -----------------------------------------------------------------------------------------------
 
     def connection(self, key: str) -> Mapping[str, Any] | None:

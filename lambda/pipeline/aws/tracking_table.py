@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
+from pipeline.document import entry_id, odoo_id_of
 from pipeline.errors import Unavailable
 from pipeline.tracking import Entry, Status
 
@@ -86,12 +87,7 @@ class TrackingTable:
 
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status; the index may be a moment behind."""
-        return self._query(
-            IndexName=COMPANY_STATUS_INDEX,
-            KeyConditionExpression="company = :company AND #status = :status",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":company": {"S": company}, ":status": {"S": status.value}},
-        )
+        return self._query(**_having(company, status))
 
     # -- for the extractor -----------------------------------------------------------------------------------------
 
@@ -108,6 +104,17 @@ class TrackingTable:
             done = self._update(entry, _EXTRACTED, version=was.version)
         if not done:
             logger.info("another run was faster", extra={"entry_id": entry.entry_id})
+
+    def ids(self, database: str, company: str) -> dict[int, Status]:
+        """Return the Odoo id and the status of every entry of a company, as the index has them."""
+        beginning = entry_id(database, 0)[:-1]
+        found: dict[int, Status] = {}
+        for status in Status:
+            for stored in self._items(**_having(company, status), ProjectionExpression="entry_id"):
+                key = str(stored["entry_id"]["S"])
+                if key.startswith(beginning):
+                    found[odoo_id_of(key)] = status
+        return found
 
     def attach_pdf(self, entry: Entry) -> None:
         """Store where the PDF of this version lies, which makes the entry ready to post."""
@@ -199,13 +206,15 @@ class TrackingTable:
         )
 
     def _query(self, **arguments: Any) -> Iterator[Entry]:
+        return (to_dataclass(Entry, stored, _FIELDS) for stored in self._items(**arguments))
+
+    def _items(self, **arguments: Any) -> Iterator[Item]:
         start: Mapping[str, Any] = {}
         while True:
             page = self._try(
                 lambda: self._client.query(TableName=self._name, **arguments, **start)  # noqa: B023 - called at once
             )
-            for stored in page["Items"]:
-                yield to_dataclass(Entry, stored, _FIELDS)
+            yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -226,3 +235,13 @@ class TrackingTable:
             return call()
         except (ClientError, BotoCoreError) as error:
             raise our_error(error, f"The table {self._name}") from error
+
+
+def _having(company: str, status: Status) -> dict[str, Any]:
+    """Return the query for the entries of a company that have a status."""
+    return {
+        "IndexName": COMPANY_STATUS_INDEX,
+        "KeyConditionExpression": "company = :company AND #status = :status",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":company": {"S": company}, ":status": {"S": status.value}},
+    }

@@ -168,6 +168,13 @@ def test_only_connections_expire(notes, client):
     assert expiring == ["connection#odoo"]
 
 
+def test_when_a_company_was_compared_is_kept_by_database(notes):
+    notes.keep_compared("odoo", COMPANY, NOW)
+
+    assert notes.compared_at("odoo", COMPANY) == NOW
+    assert notes.compared_at("another", COMPANY) is None
+
+
 def test_a_connection_can_be_forgotten(notes):
     notes.keep_connection("odoo", {"uid": 2})
     assert notes.connection("odoo") == {"uid": 2}

@@ -199,6 +199,34 @@ def test_what_waits_elsewhere_is_found(table, companies, found):
     assert {entry.odoo_id for entry in table.waiting_elsewhere(companies)} == found
 
 
+def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_database_are_not(table):
+    table.offer(entry_of(1), was=None)
+    table.offer(entry_of(2, status=Status.VOIDED), was=None)
+    table.offer(entry_of(3, company="other"), was=None)
+    table.offer(entry_of(4, entry_id="another-account.move-4"), was=None)
+
+    assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
+
+
+def test_an_entry_whose_pdf_was_lost_is_unfinished_again(table):
+    entry = entry_of(qb_id="55", status=Status.POSTING)
+    table.offer(entry, was=None)
+
+    table.ask_for_pdf(entry)
+
+    (unfinished,) = table.unfinished(COMPANY, 10)
+    assert (unfinished.pdf_sha256, unfinished.status, unfinished.qb_id) == ("", Status.PENDING, "55")
+
+
+def test_the_pdf_of_a_newer_version_is_not_lost_with_an_older_one(table):
+    entry = entry_of()
+    table.offer(replace(entry, version=2), was=None)
+
+    table.ask_for_pdf(entry)
+
+    assert table.entry(entry.entry_id).pdf_sha256
+
+
 def test_notes_beside_the_entries_are_in_no_index(table, client):
     client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
     table.offer(entry_of(), was=None)

@@ -195,6 +195,25 @@ def test_posted_and_withdrawn_documents_are_read_and_drafts_never_posted_are_not
     assert found.keys().isdisjoint({315, 316, 318, 352})
 
 
+def test_the_ids_of_a_company_are_those_of_its_documents_in_one_call(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    expected = {document.odoo_id for document in documents_of(source, company)}
+    before = len(asked(stand_in))
+
+    assert source.ids(company) == expected
+    assert len(asked(stand_in)) == before + 1
+
+
+def test_what_exists_is_told_whatever_its_state_and_what_was_deleted_is_not(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    stand_in.reset_to_draft(304)
+    stand_in.delete(305)
+
+    assert source.existing(company, {304, 305, 315}) == {304, 315}
+
+
 def test_a_company_sees_its_own_documents_only(opened):
     _, source = opened()
     first, second = source.companies()
