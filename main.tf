@@ -559,9 +559,10 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
+  # Lambda sends what the function could not handle, the function itself what no retry can mend.
   statement {
     sid       = "SendDeadLetters"
-    actions   = ["sqs:SendMessage"]
+    actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
     resources = [aws_sqs_queue.dead_letter[each.key].arn]
   }
 
@@ -641,6 +642,12 @@ data "aws_iam_policy_document" "odoo_extractor" {
       values   = ["pending/*", "documents/*"]
     }
   }
+
+  statement {
+    sid       = "RedriveOwnDeadLetters"
+    actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    resources = [aws_sqs_queue.dead_letter["odoo-extractor"].arn]
+  }
 }
 
 data "aws_iam_policy_document" "qb_poster" {
@@ -708,7 +715,7 @@ data "aws_iam_policy_document" "qb_poster" {
 
   statement {
     sid       = "RedriveOwnDeadLetters"
-    actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
     resources = [aws_sqs_queue.dead_letter["qb-poster"].arn]
   }
 }

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 
 from pipeline.aws.alerts import Alerts
+from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import extractor_request
 from pipeline.aws.notes import Notes
@@ -21,7 +22,9 @@ from pipeline.deadline import Deadline
 from pipeline.extract import Extraction, chosen, run
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
+from pipeline.redrive import odoo_ids, settle
 from pipeline.settings import ExtractorSettings
+from pipeline.source import Selection
 from pipeline.tracking import utc_now
 
 SERVICE = "odoo-extractor"
@@ -43,15 +46,18 @@ def _source(settings: ExtractorSettings, memory: Notes | None, deadline: Deadlin
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Pull, and return the counts. Raises, after all companies were tried, when one could not be read."""
     log_as_json(SERVICE)
-    company, selection, dry_run = extractor_request(event)
+    request = extractor_request(event)
     settings = ExtractorSettings.from_env(os.environ)
     notes = Notes(_client("dynamodb"), settings.table)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
     # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
-    memory = None if dry_run else notes
-    with reporting(SERVICE, settings.environment, alerts, memory) as report:
+    memory = None if request.dry_run else notes
+    letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+    with reporting(SERVICE, settings.environment, alerts, memory, None if request.dry_run else letters) as report:
         source = _source(settings, memory, deadline)
+        taken = list(letters.take()) if request.redrive else []
+        ids = odoo_ids(taken)
         table = TrackingTable(_client("dynamodb"), settings.table)
         extraction = Extraction(
             source=source,
@@ -60,15 +66,16 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             store=DocumentStore(_client("s3"), settings.bucket),
             deadline=deadline,
             now=utc_now(),
-            dry_run=dry_run,
+            dry_run=request.dry_run,
             failures=report.failures,
         )
         run(
             extraction,
-            chosen(source.companies(), company),
-            selection,
+            chosen(source.companies(), request.company),
+            Selection(ids=ids) if ids else request.selection,
             afterwards=lambda company: compare(extraction, source, table, notes, company),
         )
+        settle(letters, table, taken)
     counts = extraction.counts
     put_metrics(
         SERVICE,

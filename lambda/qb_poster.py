@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 
 from pipeline.aws.alerts import Alerts
+from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import poster_request
 from pipeline.aws.notes import Notes
@@ -20,6 +21,7 @@ from pipeline.deadline import Deadline
 from pipeline.post import Results, Round, run
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
+from pipeline.redrive import reopen, settle
 from pipeline.settings import PosterSettings
 from pipeline.tracking import Shift, utc_now
 
@@ -51,12 +53,14 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
-    with reporting(SERVICE, settings.environment, alerts, notes) as report:
+    table = TrackingTable(_client("dynamodb"), settings.table)
+    letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+    with reporting(SERVICE, settings.environment, alerts, notes, letters) as report:
         secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
         known = companies(secret)
         now = utc_now().timestamp()
         round_ = Round(
-            table=TrackingTable(_client("dynamodb"), settings.table),
+            table=table,
             store=DocumentStore(_client("s3"), settings.bucket),
             shifts=notes,
             open_desk=open_desk,
@@ -66,6 +70,10 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             results=Results(refresh_days_left=connection_days(secret, now)),
             failures=report.failures,
         )
+        if request.redrive:
+            round_.results.redriven = reopen(letters, round_.reopen)
         run(round_, known, request)
+        if round_.results.recovered and not request.redrive:
+            settle(letters, table, list(letters.take()))
     put_metrics(SERVICE, settings.environment, round_.results.metrics() | {"AlertsUndelivered": report.undelivered})
     return round_.results.as_dict()

@@ -154,6 +154,19 @@ class Deployment:
         # Notes have a # in their key and are none.
         return [item for item in items if "#" not in item["entry_id"]]
 
+    def dead_letters(self, function: str) -> list[Any]:
+        """Return what lies in a function's dead-letter queue, and leave it there."""
+        sqs = self.aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=f"{function}-dlq-{ENVIRONMENT}")["QueueUrl"]
+        found: list[Any] = []
+        taken: list[str] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found += [json.loads(message["Body"]) for message in messages]
+            taken += [message["ReceiptHandle"] for message in messages]
+        for receipt in taken:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        return found
+
     def alerts(self) -> list[dict[str, str]]:
         """Return and remove the alerts that were sent, oldest first."""
         sqs = self.aws.client("sqs")
@@ -194,6 +207,8 @@ def deploy(
         )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
+    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
+        sqs.create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     environs = {

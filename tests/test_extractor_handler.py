@@ -385,6 +385,20 @@ def test_a_broken_document_fails_alone_and_is_told_once(machine):
     assert "poster" not in alert["text"]
 
 
+def test_a_broken_document_waits_in_the_queue_until_a_redrive_finds_it_mended(machine):
+    move = machine.odoo.row("account.move", BILL)
+    currency, move["currency_id"] = move["currency_id"], False
+    machine.extract()
+    (letter,) = machine.deployment.dead_letters("odoo-extractor")
+    assert letter["entry_id"] == machine.entries()[BILL]["entry_id"]
+    move["currency_id"] = currency
+
+    machine.extract({"redrive": True})
+
+    assert machine.entries()[BILL]["status"] == "pending"
+    assert machine.deployment.dead_letters("odoo-extractor") == []
+
+
 @pytest.mark.parametrize("field", ["partner_id", "currency_id", "amount_total", "invoice_date", "write_date", "name"])
 def test_false_in_a_document_never_keeps_the_others(small, field):
     small.odoo.row("account.move", BILL)[field] = False

@@ -21,10 +21,11 @@ DOMAIN = {
     "alert",
     "source",
     "request",
+    "dead_letter",
     "deadline",
     "books",
 }
-USE_CASES = {"compare", "extract", "post", "posting", "sync_orders"}
+USE_CASES = {"compare", "extract", "redrive", "post", "posting", "sync_orders"}
 EDGES = {"odoo", "qbo", "aws"}
 # Not of the domain, and nobody's edge: what edges share.
 SHARED = {"http", "pages", "settings"}

@@ -425,6 +425,69 @@ def test_what_was_refused_is_posted_once_when_the_cause_is_mended(machine):
     assert len(booked(machine)) == 4
 
 
+# -- dead letters ----------------------------------------------------------------------------------------------------
+
+
+def refuse_one(machine) -> None:
+    break_once(machine, fault_in_200("6000", MESSAGES["6000"], "Something is off."))
+    assert machine.post()["failed"] == 1
+
+
+def test_a_failed_document_waits_in_the_queue_with_its_error_and_what_to_do(machine):
+    refuse_one(machine)
+
+    (letter,) = machine.deployment.dead_letters("qb-poster")
+    (entry,) = failed(machine)
+    assert letter["entry_id"] == entry["entry_id"]
+    assert letter["error"] in entry["error_message"]
+    assert "retry_failed" in letter["fix"]
+
+
+def test_a_redrive_puts_everything_back_and_each_is_applied_once(machine):
+    refuse_one(machine)
+
+    first = machine.post({"redrive": True})
+    second = machine.post({"redrive": True})
+
+    assert (first["redriven"], first["posted"]) == (1, 1)
+    assert (second["redriven"], second["posted"]) == (0, 0)
+    assert len(booked(machine)) == 4
+    assert machine.deployment.dead_letters("qb-poster") == []
+
+
+def test_the_event_of_a_function_that_died_is_put_back_like_any_other(machine):
+    refuse_one(machine)
+    sqs = machine.client("sqs")
+    url = sqs.get_queue_url(QueueName="qb-poster-dlq-demo")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    (entry,) = failed(machine)
+    killed = {"Records": [{"s3": {"object": {"key": f"pending/{entry['entry_id']}.pdf"}}}]}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(killed), MessageAttributes={
+        "ErrorMessage": {"DataType": "String", "StringValue": "Task timed out after 120.00 seconds"}})  # fmt: skip
+
+    result = machine.post({"redrive": True})
+
+    assert (result["redriven"], result["posted"]) == (1, 1)
+
+
+def test_what_fails_again_is_in_the_queue_again(machine):
+    machine.quickbooks.books(REALM_A).realm.book_close_date = "2099-12-31"
+    machine.post()
+
+    result = machine.post({"redrive": True})
+
+    assert (result["redriven"], result["failed"]) == (4, 4)
+    assert len(machine.deployment.dead_letters("qb-poster")) == 4
+
+
+def test_a_document_that_came_right_by_a_retry_leaves_no_letter_behind(machine):
+    refuse_one(machine)
+
+    machine.post({"retry_failed": True})
+
+    assert machine.deployment.dead_letters("qb-poster") == []
+
+
 def test_many_documents_of_one_cause_are_one_alert(machine):
     def every_document(request):
         return request.method == "POST" and request.path.rpartition("/")[2] in (

@@ -20,7 +20,8 @@ class Alert:
 class Failure:
     """One document (or one whole company, when `title` is empty) that needs a person, and why.
 
-    `remedy` is what to do once the cause is mended, where that is not to invoke the poster.
+    `remedy` is what to do once the cause is mended, where that is not to invoke the poster. `entry_id` is its key, for
+    documents.
     """
 
     company: str
@@ -28,6 +29,15 @@ class Failure:
     title: str
     message: str
     remedy: str = ""
+    entry_id: str = ""
+
+    @property
+    def what_to_do(self) -> str:
+        """What to do when the cause is mended."""
+        return self.remedy or (
+            f'When the cause is mended, invoke the poster with {{"company": "{self.company}", "retry_failed": true}}; '
+            "a change of the document in Odoo retries it by itself."
+        )
 
 
 def alerts_for(failures: Iterable[Failure], *, environment: str) -> list[Alert]:
@@ -50,15 +60,9 @@ def _alert(company: str, code: str, group: list[Failure], environment: str) -> A
         lines.append(
             f"... and {len(group) - DOCUMENTS_SHOWN_MAX} more; the tracking table's status-index has them all."
         )
-    remedies = list(dict.fromkeys(failure.remedy for failure in documents if failure.remedy))
+    remedies = dict.fromkeys(failure.what_to_do for failure in documents)
     if remedies:
         lines += ["", *remedies]
-    elif documents:
-        lines += [
-            "",
-            "When the cause is mended, invoke the poster with",
-            f'{{"company": "{company}", "retry_failed": true}}; a change of the document in Odoo retries it by itself.',
-        ]
     return Alert(subject, "\n".join(lines))
 
 

@@ -141,4 +141,6 @@ def _take_out(extraction: Extraction, table: Table, company: Company, entry: Ent
     extraction.counts.withdrawn += 1
     if was_sent:
         extraction.counts.failed += 1
-        extraction.failures.append(Failure(company.name, DELETED_IN_ODOO, entry.title, message, _DELETED_REMEDY))
+        extraction.failures.append(
+            Failure(company.name, DELETED_IN_ODOO, entry.title, message, _DELETED_REMEDY, entry.entry_id)
+        )

@@ -276,7 +276,14 @@ class Extraction:
             return
         self.counts.failed += 1
         self.failures.append(
-            Failure(company.name, broken.error.code, broken.number or "a document", message, _PULLED_AGAIN)
+            Failure(
+                company.name,
+                broken.error.code,
+                broken.number or "a document",
+                message,
+                _PULLED_AGAIN,
+                entry_id(self.source.database, broken.odoo_id),
+            )
         )
         if not self.dry_run:
             self.table.offer(_refused(broken, company, self.source.database, was, self.now, message), was=was)

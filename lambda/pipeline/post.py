@@ -101,8 +101,9 @@ class Desk(Protocol):
 
 @dataclass(slots=True)
 class Results:
-    """What a run did, in documents; `calls` counts those to QuickBooks by kind.
+    """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
+    `recovered` are those of the posted and voided that had failed or been put off before.
     `refresh_days_left` says of each company how long its connection lives on without being used.
     """
 
@@ -110,6 +111,8 @@ class Results:
     voided: int = 0
     failed: int = 0
     later: int = 0
+    recovered: int = 0
+    redriven: int = 0
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -157,7 +160,7 @@ class Round:
     def work(self, company: str, request: Request) -> None:
         """Work off what is due for a company, unless another does or there is nothing to do."""
         if request.retry_failed and not request.dry_run:
-            self._reopen(company, request.entry_ids)
+            self._reopen_failed(company, request.entry_ids)
         is_needed = request.by_a_person or company in self.idle
         if not is_needed and next(self.table.due(company, self.clock()), None) is None:
             return
@@ -212,12 +215,11 @@ class Round:
                                                  "code": error.code, "reason": str(error)})  # fmt: skip
         with self._counting:
             self.results.failed += 1
-            self.failures.append(Failure(entry.company, error.code, entry.title, str(error)))
+            self.failures.append(Failure(entry.company, error.code, entry.title, str(error), entry_id=entry.entry_id))
 
-    def _reopen(self, company: str, entry_ids: Sequence[str]) -> None:
-        """Set failed entries to pending again, at most 5,000 at a time."""
-        listed = [entry.entry_id for entry in self.table.with_status(company, Status.FAILED)]
-        for entry_id in [each for each in listed if not entry_ids or each in entry_ids][:RETRIED_MAX]:
+    def reopen(self, entry_ids: Sequence[str]) -> None:
+        """Set failed entries to pending again; others are left as they are."""
+        for entry_id in entry_ids:
             entry = self.table.entry(entry_id)
             # Without a stored document there is nothing to send: only a change in Odoo can mend that one.
             if entry and entry.status is Status.FAILED and entry.document_key:
@@ -227,6 +229,11 @@ class Round:
                     updated_at=now,
                 )  # fmt: skip
                 self.table.save(again)
+
+    def _reopen_failed(self, company: str, entry_ids: Sequence[str]) -> None:
+        """Set the failed entries of a company to pending again, at most 5,000 at a time."""
+        listed = [entry.entry_id for entry in self.table.with_status(company, Status.FAILED)]
+        self.reopen([each for each in listed if not entry_ids or each in entry_ids][:RETRIED_MAX])
 
 
 class _Shift:
@@ -339,6 +346,7 @@ class _Shift:
             logger.info("document done", extra={"entry_id": entry.entry_id, "company": entry.company,
                                                 "status": finished.status.value, "qb_id": finished.qb_id})  # fmt: skip
             with round_._counting:  # noqa: SLF001
+                round_.results.recovered += bool(entry.error_code)
                 if finished.status is Status.VOIDED:
                     round_.results.voided += 1
                 else:

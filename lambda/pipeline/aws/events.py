@@ -9,12 +9,12 @@ from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
 from pipeline.errors import InvalidRequest
-from pipeline.request import Request
+from pipeline.request import PullRequest, Request
 from pipeline.source import Selection
 
 LISTED_MAX = 1_000
-_EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run"}
-_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep"}
+_EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
+_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild"}
 
 
 def is_schedule(event: Any) -> bool:
@@ -32,7 +32,7 @@ def is_from_s3(event: Any) -> bool:
     )
 
 
-def _entry_ids(event: Mapping[str, Any]) -> list[str]:
+def entry_ids_of(event: Mapping[str, Any]) -> list[str]:
     """Return the entries whose PDFs an S3 event names; keys outside `pending/` are none of ours and left out."""
     found = []
     for record in event.get("Records", []):
@@ -44,10 +44,10 @@ def _entry_ids(event: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def extractor_request(event: Any) -> tuple[str, Selection | None, bool]:
-    """Return company (or an empty text), selection (or None for what is new) and dry_run of an invocation."""
+def extractor_request(event: Any) -> PullRequest:
+    """Return what the extractor is asked for; a tick of EventBridge asks for what is new."""
     if is_schedule(event):
-        return "", None, False
+        return PullRequest()
     body = _body(event, _EXTRACTOR_KEYS)
     selection = Selection(
         since=_instant(body, "since"),
@@ -55,7 +55,15 @@ def extractor_request(event: Any) -> tuple[str, Selection | None, bool]:
         numbers=_texts(body, "numbers"),
         ids=_whole_numbers(body, "ids"),
     )
-    return _text(body, "company"), selection if selection != Selection() else None, _flag(body, "dry_run")
+    request = PullRequest(
+        company=_text(body, "company"),
+        selection=selection if selection != Selection() else None,
+        dry_run=_flag(body, "dry_run"),
+        redrive=_flag(body, "redrive"),
+    )
+    if request.redrive and request != PullRequest(redrive=True):
+        raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+    return request
 
 
 def poster_request(event: Any) -> Request:
@@ -66,15 +74,22 @@ def poster_request(event: Any) -> Request:
     if is_schedule(event):
         return Request()
     if is_from_s3(event):
-        return Request(woken_by=tuple(_entry_ids(event)))
+        return Request(woken_by=tuple(entry_ids_of(event)))
     body = _body(event, _POSTER_KEYS)
     _flag(body, "sweep")
-    return Request(
+    request = Request(
         company=_text(body, "company"),
         entry_ids=_texts(body, "entry_ids"),
         retry_failed=_flag(body, "retry_failed"),
         dry_run=_flag(body, "dry_run"),
+        redrive=_flag(body, "redrive"),
+        rebuild=_flag(body, "rebuild"),
     )
+    if request.redrive and request != Request(redrive=True):
+        raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+    if request.rebuild and request != Request(company=request.company, rebuild=True):
+        raise InvalidRequest("rebuild takes nothing beside it but a company.")
+    return request
 
 
 def _body(event: Any, known: set[str]) -> Mapping[str, Any]:

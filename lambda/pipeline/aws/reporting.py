@@ -21,6 +21,13 @@ class Memory(Protocol):
         """Keep a text under a key."""
 
 
+class Letters(Protocol):
+    """Where failed documents wait."""
+
+    def put(self, failure: Failure) -> bool:
+        """Put a failed document there; returns False when that fails."""
+
+
 class Remembered:
     """A memory that lives as long as the container."""
 
@@ -45,8 +52,12 @@ class Report:
 
 
 @contextmanager
-def reporting(service: str, environment: str, alerts: Alerts, memory: Memory | None) -> Iterator[Report]:
+def reporting(
+    service: str, environment: str, alerts: Alerts, memory: Memory | None, letters: Letters | None = None
+) -> Iterator[Report]:
     """Send one alert per company and cause at the end of a run, whether it succeeds or raises.
+
+    Each failed document goes to the dead letters as well, where it waits with its error until it is redriven.
 
     Trouble of a whole company (a login refused, a right missing) comes back every run until somebody mends it: with a
     memory it is told once, and again when it has been well in between.
@@ -57,16 +68,18 @@ def reporting(service: str, environment: str, alerts: Alerts, memory: Memory | N
     except NeedsAttention as error:
         if not any(not failure.title for failure in report.failures):
             report.failures.append(Failure("", error.code, "", str(error)))
-        _tell(service, environment, alerts, memory, report)
+        _tell(service, environment, alerts, memory, report, letters)
         raise type(error)(str(error), code=error.code) from None
     except PipelineError as error:
-        _tell(service, environment, alerts, memory, report)
+        _tell(service, environment, alerts, memory, report, letters)
         raise type(error)(str(error), code=error.code) from None
     else:
-        _tell(service, environment, alerts, memory, report)
+        _tell(service, environment, alerts, memory, report, letters)
 
 
-def _tell(service: str, environment: str, alerts: Alerts, memory: Memory | None, report: Report) -> None:
+def _tell(
+    service: str, environment: str, alerts: Alerts, memory: Memory | None, report: Report, letters: Letters | None
+) -> None:
     fresh = [failure for failure in report.failures if failure.title or memory is None]
     if memory is not None:
         key = f"alerted#{service}"
@@ -75,7 +88,10 @@ def _tell(service: str, environment: str, alerts: Alerts, memory: Memory | None,
         if told != _remembered(memory, key):
             fresh += [failure for failure in report.failures if not failure.title]
             _remember(memory, key, told)
-    report.undelivered = alerts.send(alerts_for(fresh, environment=environment))
+    if letters is not None:
+        documents = [failure for failure in report.failures if failure.entry_id]
+        report.undelivered += sum(not letters.put(failure) for failure in documents)
+    report.undelivered += alerts.send(alerts_for(fresh, environment=environment))
 
 
 def _remembered(memory: Memory, key: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.aws.events import extractor_request, is_from_s3, is_schedule, poster_request
 from pipeline.errors import InvalidRequest
-from pipeline.request import Request
+from pipeline.request import PullRequest, Request
 from pipeline.source import Selection
 
 TICK = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -100,9 +100,8 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
         poster_request(FOREIGN[case])
 
-    assert "which this function does not know; it knows company, dry_run, entry_ids, retry_failed, sweep" in str(
-        told.value
-    )
+    known = "company, dry_run, entry_ids, rebuild, redrive, retry_failed, sweep"
+    assert f"which this function does not know; it knows {known}" in str(told.value)
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
 
 
@@ -124,16 +123,16 @@ def test_a_value_of_the_wrong_kind_is_named(event, words):
 
 
 def test_the_extractor_is_asked_for_what_is_new_by_a_tick_and_by_an_empty_payload():
-    assert extractor_request(TICK) == extractor_request({}) == ("", None, False)
+    assert extractor_request(TICK) == extractor_request({}) == PullRequest()
 
 
 def test_the_extractor_is_asked_for_a_selection():
     event = {"company": "A", "since": "2026-11-01", "until": "2026-11-02T10:00:00Z", "numbers": ["INV/1"], "ids": [7]}
 
-    company, selection, dry_run = extractor_request({**event, "dry_run": True})
+    request = extractor_request({**event, "dry_run": True})
 
-    assert (company, dry_run) == ("A", True)
-    assert selection == Selection(
+    assert (request.company, request.dry_run) == ("A", True)
+    assert request.selection == Selection(
         since=datetime(2026, 11, 1, tzinfo=UTC),
         until=datetime(2026, 11, 2, 10, tzinfo=UTC),
         numbers=("INV/1",),
@@ -155,6 +154,29 @@ def test_the_extractor_is_asked_for_a_selection():
 def test_a_selection_of_the_wrong_kind_is_named(event, words):
     with pytest.raises(InvalidRequest, match=words):
         extractor_request(event)
+
+
+def test_both_functions_put_their_dead_letters_back():
+    assert extractor_request({"redrive": True}) == PullRequest(redrive=True)
+    assert poster_request({"redrive": True}) == Request(redrive=True)
+    assert poster_request({"redrive": True}).by_a_person
+
+
+def test_the_table_is_rebuilt_for_all_companies_or_one():
+    assert poster_request({"rebuild": True}) == Request(rebuild=True)
+    assert poster_request({"rebuild": True, "company": "A"}) == Request(company="A", rebuild=True)
+
+
+@pytest.mark.parametrize("event", [{"redrive": True, "company": "A"}, {"redrive": True, "dry_run": True}])
+def test_a_redrive_takes_nothing_beside_it(event):
+    for read in (extractor_request, poster_request):
+        with pytest.raises(InvalidRequest, match="redrive puts all dead letters back"):
+            read(event)
+
+
+def test_a_rebuild_takes_nothing_but_a_company_beside_it():
+    with pytest.raises(InvalidRequest, match="rebuild takes nothing beside it but a company"):
+        poster_request({"rebuild": True, "dry_run": True})
 
 
 @pytest.mark.parametrize("event", [None, [], "aws.events", {"source": "aws.s3"}])

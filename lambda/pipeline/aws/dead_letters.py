@@ -1,0 +1,97 @@
+"""A function's dead-letter queue: events that Lambda puts there when it raises or dies, and documents that failed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.alert import Failure
+from pipeline.aws.events import entry_ids_of, is_from_s3
+from pipeline.aws.items import our_error
+from pipeline.dead_letter import Letter
+from pipeline.document import odoo_id_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+logger = logging.getLogger(__name__)
+
+MESSAGES_MAX = 10
+# So long a letter that was taken is nobody else's; longer than a function lives.
+TAKEN_S = 900
+LETTERS_MAX = 5_000
+
+
+class DeadLetters:
+    """The queue `<function>-dlq-<environment>`. Raises Unavailable or Misconfigured when SQS refuses."""
+
+    def __init__(self, client: SQSClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._address = ""
+
+    def put(self, failure: Failure) -> bool:
+        """Put a failed document there with its error and what to do; returns False, and logs it, when that fails."""
+        body = {
+            "entry_id": failure.entry_id,
+            "company": failure.company,
+            "document": failure.title,
+            "code": failure.code,
+            "error": failure.message,
+            "fix": failure.what_to_do,
+        }
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body, ensure_ascii=False))
+        except (ClientError, BotoCoreError) as error:
+            logger.error("dead letter not sent", extra={"entry_id": failure.entry_id, "reason": type(error).__name__})  # noqa: TRY400
+            return False
+        return True
+
+    def take(self) -> Iterator[Letter]:
+        """Yield the letters there are, at most 5,000; what is not removed is there again after fifteen minutes."""
+        for _ in range(LETTERS_MAX // MESSAGES_MAX):
+            try:
+                # A short wait asks all of SQS' servers; without one, letters may be overlooked.
+                answer = self._client.receive_message(
+                    QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise our_error(error, f"The queue {self._name}") from error
+            messages = answer.get("Messages", [])
+            for message in messages:
+                yield Letter(_entry_ids(message["Body"]), message["ReceiptHandle"])
+            if not messages:
+                return
+
+    def remove(self, letter: Letter) -> None:
+        """Remove a letter."""
+        try:
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+        except (ClientError, BotoCoreError) as error:
+            raise our_error(error, f"The queue {self._name}") from error
+
+    @property
+    def _url(self) -> str:
+        if not self._address:
+            self._address = self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
+        return self._address
+
+
+def _entry_ids(body: str) -> tuple[str, ...]:
+    """Return the entries a message is about: ours names one, an event of S3 may name several, a tick names none."""
+    try:
+        event: Any = json.loads(body)
+    except ValueError:
+        return ()
+    if is_from_s3(event):
+        return tuple(entry_ids_of(event))
+    entry_id = event.get("entry_id") if isinstance(event, dict) else None
+    try:
+        odoo_id_of(str(entry_id))
+    except ValueError:
+        return ()
+    return (str(entry_id),)

@@ -1,0 +1,13 @@
+"""A dead letter: what a function could not handle, waiting to be put back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The entries it is about (none, when it is a tick of a schedule), and how it is removed."""
+
+    entry_ids: tuple[str, ...]
+    receipt: str
