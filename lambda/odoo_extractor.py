@@ -49,19 +49,24 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     deadline = Deadline(context.get_remaining_time_in_millis)
     # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
     memory = None if dry_run else notes
+    store = DocumentStore(_client("s3"), settings.bucket)
     with reporting(SERVICE, settings.environment, alerts, memory) as report:
+        mapping = store.mapping()
         source = _source(settings, memory, deadline)
+        companies = source.companies()
+        mapping.check_companies([each.name for each in companies], "that the Odoo user may see")
         extraction = Extraction(
             source=source,
             table=TrackingTable(_client("dynamodb"), settings.table),
             cursors=notes,
-            store=DocumentStore(_client("s3"), settings.bucket),
+            store=store,
             deadline=deadline,
             now=utc_now(),
             dry_run=dry_run,
+            go_live=lambda name: mapping.rules(name).go_live,
             failures=report.failures,
         )
-        run(extraction, chosen(source.companies(), company), selection)
+        run(extraction, chosen(companies, company), selection)
     counts = extraction.counts
     put_metrics(
         SERVICE,

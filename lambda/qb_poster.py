@@ -40,19 +40,23 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     notes = Notes(_client("dynamodb"), settings.table)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
 
+    store = DocumentStore(_client("s3"), settings.bucket)
+
     def open_desk(shift: Shift, dry_run: bool) -> QuickBooksDesk:
         secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
+        mapping = store.mapping()
+        mapping.check_companies(companies(secret), "in the QuickBooks secret under realm_ids")
         issuer = IntuitIssuer(settings.qb_discovery_url)
         tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer)
         return QuickBooksDesk(
             shift, api_url=settings.qb_api_url, realm=realm_of(secret, shift.company), tokens=tokens, memory=notes,
-            now=utc_now(), dry_run=dry_run,
+            rules=mapping.rules(shift.company), now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
     with reporting(SERVICE, settings.environment, alerts, notes) as report:
         round_ = Round(
             table=TrackingTable(_client("dynamodb"), settings.table),
-            store=DocumentStore(_client("s3"), settings.bucket),
+            store=store,
             shifts=notes,
             open_desk=open_desk,
             deadline=Deadline(context.get_remaining_time_in_millis),

@@ -23,6 +23,7 @@ DOMAIN = {
     "request",
     "deadline",
     "books",
+    "mapping",
 }
 USE_CASES = {"extract", "post", "posting", "sync_orders"}
 EDGES = {"odoo", "qbo", "aws"}

@@ -14,11 +14,15 @@ DAY_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """One tax code of a company outside the US with its one rate in percent; `scope` is sale, purchase or both."""
+    """One tax code of a company outside the US with its one rate in percent; `scope` is sale, purchase or both.
+
+    A code of several rates has `parts` instead: name and percent of each. Codes that name a part alike share its rate.
+    """
 
     name: str
-    percent: Decimal
+    percent: Decimal = Decimal(0)
     scope: str = "both"
+    parts: tuple[tuple[str, Decimal | int | str], ...] = ()
 
 
 @dataclass

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.errors import Misconfigured
+from pipeline.mapping import Rules
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.references import Memory, References
+from pipeline.qbo.lists import Memory
+from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
 from pipeline.tracking import Shift
 
@@ -27,6 +29,7 @@ class QuickBooksDesk:
         realm: str,
         tokens: Tokens,
         memory: Memory,
+        rules: Rules,
         now: datetime,
         dry_run: bool = False,
     ) -> None:
@@ -36,7 +39,9 @@ class QuickBooksDesk:
         tokens.access_token()
         self._tokens = tokens
         self._client = Client(api_url, realm, shift.company, tokens, limiter)
-        self.books = QuickBooksBooks(self._client, References(self._client, memory, dry_run=dry_run))
+        references = References(self._client, memory, rules, dry_run=dry_run)
+        references.check_rules()
+        self.books = QuickBooksBooks(self._client, references)
 
     @property
     def recent_calls(self) -> tuple[int, ...]:

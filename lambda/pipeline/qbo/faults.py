@@ -17,6 +17,7 @@ DUPLICATE_NAME = "6240"
 STALE_SYNC_TOKEN = "5010"  # noqa: S105 - a fault code
 OBJECT_NOT_FOUND = "610"
 INVALID_REFERENCE = "2500"
+PERIOD_CLOSED = ("6200", "6210")
 ONE_NAME_AT_A_TIME = "one name at a time"
 
 # Code to what a person can do about it; {detail} is QuickBooks' own explanation.
