@@ -83,10 +83,12 @@ def payload(document: Document, references: Resolver) -> Json:
     booked_on, closed = _open_day(document, references)
     is_sale = document.document_type.is_sale
     classes = Classes.of(document, references)
-    lines = (_sales_lines if is_sale else _purchase_lines)(document, references, classes)
     tax = tax_detail(document, references)
-    department = references.rules.journal(document.journal).department
-    # The party last: it may create a name, and a document that fails before leaves none behind.
+    rule = references.rules.journal(document.journal).department
+    department = references.department(rule) if rule else ""
+    _check_lines(document, references, classes)
+    # Items, then the party: they may be created, and a document that fails before leaves none behind.
+    lines = (_sales_lines if is_sale else _purchase_lines)(document, references, classes)
     body: Json = {
         "CustomerRef" if is_sale else "VendorRef": {"value": references.party(document)},
         "DocNumber": doc_number(document),
@@ -103,13 +105,10 @@ def payload(document: Document, references: Resolver) -> Json:
     if is_sale and document.memo:
         body["CustomerMemo"] = {"value": document.memo[:MEMO_LENGTH_MAX]}
     if department:
-        body["DepartmentRef"] = {"value": references.department(department)}
+        body["DepartmentRef"] = {"value": department}
     if classes.of_document:
         body["ClassRef"] = {"value": classes.of_document}
-    if realm.multicurrency:
-        body["CurrencyRef"] = {"value": document.currency}
-        if document.currency != realm.home_currency:
-            body["ExchangeRate"] = exchange_rate(document)
+    body |= _currency(document, realm)
     if tax is not None:
         body["TxnTaxDetail"] = tax
     if not realm.is_us and realm.sales_tax:
@@ -222,6 +221,23 @@ def _check(document: Document, realm: Realm) -> None:
         )
     if not any(line.kind is LineKind.ITEM for line in document.lines):
         raise InvalidDocument("it has no line with an amount.", code="no_lines")
+
+
+def _check_lines(document: Document, references: Resolver, classes: Classes) -> None:
+    """Find out whether all lines can be sent, without creating anything."""
+    for line in document.lines:
+        if line.kind is LineKind.ITEM:
+            _booked_on(line, references)
+            line_tax(line, references, is_sale=document.document_type.is_sale)
+            classes.parts(line)
+
+
+def _currency(document: Document, realm: Realm) -> Json:
+    """Return currency and rate, where the company has more than one."""
+    if not realm.multicurrency:
+        return {}
+    own: Json = {"CurrencyRef": {"value": document.currency}}
+    return own if document.currency == realm.home_currency else {**own, "ExchangeRate": exchange_rate(document)}
 
 
 # -- sales -----------------------------------------------------------------------------------------------------------
