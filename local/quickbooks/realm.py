@@ -85,6 +85,7 @@ class Switches:
     home_currency_ref_refused: bool = True  # with multicurrency off, even the home currency may not be named
     requires_global_tax_calculation: bool = True
     inactive_reference_code: str = "610"  # 610 and 2500 were both seen
+    merged_names_vanish: bool = False  # whether a merged name can still be read, as an inactive one
     closed_books_code: str = "6210"  # 6200 and 6210 were both seen
     bill_numbers_unique_per_vendor: bool = False
     unit_price_decimals: int | None = None  # how many decimals UnitPrice and Qty keep is not documented

@@ -221,7 +221,8 @@ class References:
         message = _ELEMENT.sub(self._element_name, str(error))
         if code in PERIOD_CLOSED:
             self._keeper.forget()
-        if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE):
+        # Of a transaction that somebody deleted, nothing it refers to is the cause.
+        if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
             found = self._what_is_inactive(body)
             self._keeper.forget()
             if isinstance(found, PipelineError):

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.document import Account, DocumentType, LineKind, Product, Tax
-from pipeline.errors import InvalidDocument, Unmapped
+from pipeline.errors import InvalidDocument, Rejected, Unmapped
 from pipeline.mapping import AND, Mapping, Rules
 from pipeline.money import rounded
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 from pipeline.qbo.payloads import (
     _multiplies_back,
     doc_number,
+    exchange_rate,
     marker,
     payload,
     payload_hash,
@@ -448,6 +449,116 @@ def test_a_foreign_document_carries_odoos_own_rate():
 
     assert body["CurrencyRef"] == {"value": "EUR"}
     assert body["ExchangeRate"] == Decimal("1.075268817")
+
+
+@pytest.mark.parametrize(
+    ("total", "rate", "home_total", "sent"),
+    [
+        ("100.00", "1.086956522", "108.70", "1.086956522"),  # Odoo's own, where it comes out
+        ("5740.48", "1.075268817", "6172.57", "1.07527"),  # a cent off, because Odoo adds up rounded lines
+        ("0.00", "1.075268817", "0.00", "1.075268817"),
+        ("1200", "0.006655574", "7.98", "0.00665"),
+        ("9999999.99", "1.1", "10999999.95", "1.099999996"),
+        ("0.03", "0.5", "0.01", "0.333333"),
+    ],
+)
+def test_the_rate_is_one_at_which_the_total_comes_out_in_home_currency(total, rate, home_total, sent):
+    document = a_document(
+        lines=(line(total),), currency="EUR", exchange_rate=Decimal(rate), home_total=money(home_total)
+    )
+
+    found = body_of(document, US_MANY)["ExchangeRate"]
+
+    assert found == Decimal(sent)
+    assert rounded(document.total * found) == document.home_total
+
+
+@given(st.integers(1, 10**11), st.decimals("0.0001", "20000", places=9), st.integers(-3, 3))
+@settings(deadline=None)
+def test_whatever_odoo_made_of_the_lines_the_rate_brings_its_home_total(cents, rate, off):
+    total = Decimal(cents).scaleb(-2)
+    home_total = rounded(total * rate) + Decimal(off).scaleb(-2)
+    if not 0 < home_total < 10**12:
+        return
+    document = a_document(lines=(line(str(total)),), currency="EUR", exchange_rate=rate, home_total=home_total)
+
+    found = exchange_rate(document)
+
+    assert rounded(total * found) == home_total
+    assert len(found.as_tuple().digits) <= 15
+
+
+# -- dates, terms and closed books -----------------------------------------------------------------------------------
+
+CLOSED = replace(US, closed_to=date(2026, 3, 5))
+FIRST_OPEN_DAY = '[companyA]\nclosed_period = "first_open_day"'
+
+
+@pytest.mark.parametrize(("document_type", "day"), [(DocumentType.INVOICE, 2), (CREDIT_NOTE, 2), (BILL, 5)])
+def test_a_document_dated_in_a_closed_period_is_held_and_says_what_to_do(document_type, day):
+    names = Names(CLOSED)
+    with pytest.raises(Rejected) as told:
+        payload(a_document(document_type), names)
+
+    assert told.value.code == "period_closed"
+    assert names.created == []
+    assert str(told.value) == (
+        f"it is dated 2026-03-0{day}, and the books of companyA are closed to 2026-03-05 in QuickBooks. Open the "
+        "period there and retry, change the date in Odoo, or let the mapping say closed_period = "
+        '"first_open_day", which would '
+        "date it 2026-03-06."
+    )
+
+
+def test_the_day_after_the_close_is_open():
+    realm = replace(US, closed_to=date(2026, 3, 4))
+
+    assert body_of(a_document(BILL), realm)["TxnDate"] == "2026-03-05"
+
+
+def test_a_company_may_want_it_on_the_first_open_day_which_its_note_says():
+    body = body_of(a_document(BILL, memo="Thanks"), CLOSED, FIRST_OPEN_DAY)
+
+    assert body["TxnDate"] == "2026-03-06"
+    assert body["DueDate"] == "2026-04-01"
+    assert body["PrivateNote"].split("\n") == [
+        "Odoo BILL/2026/01/0001 [odoo-account.move-17]",
+        "https://odoo.example/web#id=17",
+        "Dated 2026-03-05 in Odoo; books are closed to 2026-03-05",
+        "Date of the bill: 2026-03-02",
+        "Reference: V-1001",
+        "Thanks",
+    ]
+
+
+def test_an_open_date_is_kept_whatever_the_company_wants():
+    body = body_of(a_document(), replace(US, closed_to=date(2026, 3, 1)), FIRST_OPEN_DAY)
+
+    assert body["TxnDate"] == "2026-03-02"
+    assert "closed" not in body["PrivateNote"]
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_terms_are_sent_beside_the_due_date_where_quickbooks_has_them(document_type):
+    names = Names()
+    names.terms = {"30 Days": "terms 3"}
+
+    known, unknown = (payload(a_document(document_type, terms=terms), names) for terms in ("30 Days", "2/7 Net 30"))
+
+    due = document_type in (DocumentType.INVOICE, BILL)
+    assert (known.get("SalesTermRef"), known.get("DueDate")) == (
+        ({"value": "terms 3"}, "2026-04-01") if due else (None, None)
+    )
+    assert "SalesTermRef" not in unknown
+
+
+def test_the_location_of_the_journal_is_that_of_the_document():
+    mapping = '[companyA.journals]\n"Customer Invoices" = { department = "Head office" }'
+
+    assert body_of(a_document(journal="Customer Invoices"), mapping=mapping)["DepartmentRef"] == {
+        "value": "location Head office"
+    }
+    assert "DepartmentRef" not in body_of(a_document(journal="Shop"), mapping=mapping)
 
 
 # -- refusals, before anything is written ----------------------------------------------------------------------------
