@@ -128,7 +128,7 @@ locals {
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Documents: one bucket. pending/ is outstanding work, posted/ is the archive, documents/ what was read.
+# Documents: one bucket. pending/ is outstanding work, posted/ is the archive, documents/ what was read, config/ the mapping.
 # ---------------------------------------------------------------------------------------------------------------------
 
 resource "aws_s3_bucket" "documents" {
@@ -174,7 +174,7 @@ resource "aws_s3_bucket_public_access_block" "documents" {
   restrict_public_buckets = true
 }
 
-# Only what is posted ages. Nothing here ever removes a current object under pending/ or documents/.
+# Only what is posted ages. Nothing here ever removes a current object under pending/, documents/ or config/.
 # S3 leaves files below 128 kB in the standard class, where they cost less than archiving them would.
 resource "aws_s3_bucket_lifecycle_configuration" "documents" {
   bucket = aws_s3_bucket.documents.id
@@ -249,6 +249,19 @@ resource "aws_s3_bucket_policy" "documents" {
 
   # Two changes to a bucket's access at once conflict.
   depends_on = [aws_s3_bucket_public_access_block.documents]
+}
+
+resource "aws_s3_object" "mapping" {
+  #checkov:skip=CKV_AWS_186:The requirement is SSE-S3, which the bucket applies; see aws_s3_bucket.documents.
+  count = var.mapping_file == "" ? 0 : 1
+
+  bucket       = aws_s3_bucket.documents.id
+  key          = "config/mapping.toml"
+  source       = var.mapping_file
+  source_hash  = filesha256(var.mapping_file)
+  content_type = "application/toml"
+
+  depends_on = [aws_s3_bucket_versioning.documents, aws_s3_bucket_server_side_encryption_configuration.documents]
 }
 
 resource "aws_lambda_permission" "bucket" {
@@ -624,6 +637,13 @@ data "aws_iam_policy_document" "odoo_extractor" {
     ]
   }
 
+  # The mapping says from which date on a company's documents are for the books.
+  statement {
+    sid       = "ReadMapping"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.documents.arn}/config/*"]
+  }
+
   statement {
     sid       = "RemoveWithdrawnPdfs"
     actions   = ["s3:DeleteObject"]
@@ -639,7 +659,7 @@ data "aws_iam_policy_document" "odoo_extractor" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["pending/*", "documents/*"]
+      values   = ["pending/*", "documents/*", "config/*"]
     }
   }
 
@@ -685,6 +705,7 @@ data "aws_iam_policy_document" "qb_poster" {
       "${aws_s3_bucket.documents.arn}/pending/*",
       "${aws_s3_bucket.documents.arn}/posted/*",
       "${aws_s3_bucket.documents.arn}/documents/*",
+      "${aws_s3_bucket.documents.arn}/config/*",
     ]
   }
 
@@ -709,7 +730,7 @@ data "aws_iam_policy_document" "qb_poster" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["pending/*", "posted/*", "documents/*"]
+      values   = ["pending/*", "posted/*", "documents/*", "config/*"]
     }
   }
 

@@ -1,5 +1,5 @@
 output "s3_bucket_name" {
-  description = "Bucket with pending/, posted/ and documents/."
+  description = "Bucket with pending/, posted/, documents/ and config/."
   value       = aws_s3_bucket.documents.id
 }
 

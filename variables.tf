@@ -115,6 +115,17 @@ variable "quickbooks_discovery_url" {
   }
 }
 
+variable "mapping_file" {
+  description = "TOML file with each company's mapping and go-live date (see mapping.toml.example), uploaded as config/mapping.toml; empty: none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.mapping_file == "" || (can(regex("\\.toml$", var.mapping_file)) && try(fileexists(var.mapping_file), false))
+    error_message = "Leave it empty, or name an existing file that ends in .toml."
+  }
+}
+
 # Alerts and logs
 
 variable "alert_email" {

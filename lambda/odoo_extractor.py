@@ -53,9 +53,13 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     deadline = Deadline(context.get_remaining_time_in_millis)
     # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
     memory = None if request.dry_run else notes
+    store = DocumentStore(_client("s3"), settings.bucket)
     letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     with reporting(SERVICE, settings.environment, alerts, memory, None if request.dry_run else letters) as report:
+        mapping = store.mapping()
         source = _source(settings, memory, deadline)
+        companies = source.companies()
+        mapping.check_companies([each.name for each in companies], "that the Odoo user may see")
         taken = list(letters.take()) if request.redrive else []
         ids = odoo_ids(taken)
         table = TrackingTable(_client("dynamodb"), settings.table)
@@ -63,15 +67,16 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             source=source,
             table=table,
             cursors=notes,
-            store=DocumentStore(_client("s3"), settings.bucket),
+            store=store,
             deadline=deadline,
             now=utc_now(),
             dry_run=request.dry_run,
+            go_live=lambda name: mapping.rules(name).go_live,
             failures=report.failures,
         )
         run(
             extraction,
-            chosen(source.companies(), request.company),
+            chosen(companies, request.company),
             Selection(ids=ids) if ids else request.selection,
             afterwards=lambda company: compare(extraction, source, table, notes, company),
         )

@@ -18,6 +18,7 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.deadline import Deadline
+from pipeline.mapping import Rules
 from pipeline.post import Results, Round, run
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
@@ -43,14 +44,21 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
 
     deadline = Deadline(context.get_remaining_time_in_millis)
+    store = DocumentStore(_client("s3"), settings.bucket)
 
     def open_desk(shift: Shift, dry_run: bool) -> QuickBooksDesk:
         secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
+
+        def rules() -> Rules:
+            mapping = store.mapping()
+            mapping.check_companies(companies(secret), "in the QuickBooks secret under realm_ids")
+            return mapping.rules(shift.company)
+
         issuer = IntuitIssuer(settings.qb_discovery_url)
         tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer, deadline=deadline)
         return QuickBooksDesk(
             shift, api_url=settings.qb_api_url, realm=realm_of(secret, shift.company), tokens=tokens, memory=notes,
-            now=utc_now(), dry_run=dry_run,
+            rules=rules, now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
     table = TrackingTable(_client("dynamodb"), settings.table)
@@ -61,7 +69,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
         now = utc_now().timestamp()
         round_ = Round(
             table=table,
-            store=DocumentStore(_client("s3"), settings.bucket),
+            store=store,
             shifts=notes,
             open_desk=open_desk,
             deadline=deadline,

@@ -31,6 +31,7 @@ from pipeline.document import (
     TaxAmount,
 )
 from pipeline.errors import InvalidDocument
+from pipeline.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
@@ -118,7 +119,7 @@ def a_document(document_type: DocumentType = DocumentType.INVOICE, **changes: An
         "untaxed": untaxed,
         "tax": tax,
         "total": untaxed + tax,
-        "home_total": untaxed + tax,
+        "home_total": rounded((untaxed + tax) * changes.get("exchange_rate", 1)),
         "written_at": NOW,
         "url": "https://odoo.example/web#id=17",
     }

@@ -292,6 +292,10 @@ run "bucket" {
     error_message = "Only a bucket of this account may wake the poster."
   }
 
+  assert {
+    condition     = length(aws_s3_object.mapping) == 0
+    error_message = "No mapping is uploaded unless a file is named."
+  }
 }
 
 run "tables" {
@@ -524,6 +528,7 @@ run "another_environment" {
     quickbooks_environment    = "sandbox"
     quickbooks_api_url        = "http://127.0.0.1:9000"
     quickbooks_discovery_url  = "http://127.0.0.1:9000/.well-known/openid_configuration"
+    mapping_file              = "pyproject.toml" # any TOML file will do here
     backlog_age_alarm_minutes = 90
     log_level                 = "DEBUG"
     log_retention_days        = 365
@@ -567,6 +572,11 @@ run "another_environment" {
   assert {
     condition     = aws_cloudwatch_event_rule.schedule["odoo-order-sync-schedule"].state == "ENABLED"
     error_message = "Sale orders are copied once their database and login are given."
+  }
+
+  assert {
+    condition     = aws_s3_object.mapping[0].key == "config/mapping.toml"
+    error_message = "The mapping is uploaded where extractor and poster read it."
   }
 
   assert {

@@ -161,11 +161,11 @@ class Clock:
         self.left_s -= seconds
 
 
-def extraction_of(odoo, aws, *, now=NOW, clock=None, dry_run=False):
+def extraction_of(odoo, aws, *, now=NOW, clock=None, dry_run=False, go_live=lambda _name: None):
     clock = clock or Clock()
     return Extraction(
         source=odoo, table=aws, cursors=aws, store=aws, deadline=Deadline(lambda: int(clock.left_s * 1000)), now=now,
-        dry_run=dry_run,
+        dry_run=dry_run, go_live=go_live,
     )  # fmt: skip
 
 

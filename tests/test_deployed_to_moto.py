@@ -288,6 +288,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:DeleteObject", f"{bucket}/documents/x.json"),
+            Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
             Call("", "s3:ListBucket", bucket, (("s3:prefix", "posted/"),)),
             # What guards against a second posting cannot be deleted.
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
@@ -301,7 +302,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             read_odoo,
             Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
-            Call("", "s3:PutObject", f"{bucket}/documents/x.json"),
+            Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
         ],
@@ -324,8 +325,8 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
     with subtests.test("a missing object is told from a forbidden one"):
         # S3 asks for ListBucket with the key as the prefix before it says 404.
         for name, prefixes in (
-            ("odoo-extractor", ("pending/", "documents/")),
-            ("qb-poster", ("pending/", "documents/")),
+            ("odoo-extractor", ("pending/", "documents/", "config/")),
+            ("qb-poster", ("pending/", "documents/", "config/")),
         ):
             for prefix in prefixes:
                 assert is_allowed(policies[name], Call("", "s3:ListBucket", bucket, (("s3:prefix", f"{prefix}x"),)))

@@ -252,6 +252,41 @@ NOT_OURS = [
 ]
 
 
+def put_mapping(machine, text):
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key="config/mapping.toml", Body=text.encode())
+
+
+def test_what_is_dated_before_the_go_live_is_skipped_and_taken_up_when_that_moves_back(small):
+    put_mapping(small, "[companyA]\ngo_live = 2099-01-01")
+    skipped = small.extract()
+    put_mapping(small, "[companyA]\ngo_live = 2000-01-01")
+
+    taken_up = small.extract({"since": "2000-01-01"})
+
+    mine = [entry for entry in small.entries().values() if entry["company"] == "companyA"]
+    assert skipped["skipped"] == taken_up["changed"] == len(mine) > 0
+    assert {entry["status"] for entry in mine} == {"pending"}
+    assert all(f"pending/{entry['entry_id']}.pdf" in small.keys("pending/") for entry in mine)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[companyA]\ngo_live = 1", "line 2: 'go_live' must be a date"),
+        ("[companyX]", "line 1: there is no company 'companyX' that the Odoo user may see; did you mean 'company"),
+    ],
+)
+def test_with_a_mapping_that_is_wrong_nothing_is_pulled_and_one_alert_says_why(small, text, words):
+    put_mapping(small, text)
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match="cannot be used"):
+            small.extract()
+
+    assert small.entries() == {}
+    (alert,) = small.alerts()
+    assert words in alert["text"]
+
+
 def test_a_payload_that_is_not_ours_is_refused_with_what_is(small):
     for event, words in NOT_OURS:
         with pytest.raises(InvalidRequest, match=re.escape(words)):

@@ -24,6 +24,7 @@ DOMAIN = {
     "dead_letter",
     "deadline",
     "books",
+    "mapping",
 }
 USE_CASES = {"compare", "extract", "redrive", "post", "posting", "sync_orders"}
 EDGES = {"odoo", "qbo", "aws"}

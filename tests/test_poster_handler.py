@@ -242,6 +242,58 @@ def test_an_unknown_company_is_refused_with_those_there_are(machine):
         machine.post({"company": "companyX"})
 
 
+# -- the mapping -----------------------------------------------------------------------------------------------------
+
+
+def put_mapping(machine, text):
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key="config/mapping.toml", Body=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[companyA]\nclosed = 1", "line 2: 'closed' is not known; did you mean 'closed_period'?"),
+        ("[compnayA]", "line 1: there is no company 'compnayA' in the QuickBooks secret"),
+        ('[companyA.accounts]\n"1" = "9999"', "line 2: account 1 → '9999': QuickBooks has no account with that number"),
+        ('[companyA]\nrealm = "5"', "line 2: the realm of companyA is 5 here"),
+    ],
+)
+def test_a_mapping_that_is_wrong_pauses_the_company_with_one_alert_and_nothing_is_posted(machine, text, words):
+    put_mapping(machine, text)
+    for _ in range(3):
+        machine.post()
+        open_companies(machine)
+
+    assert statuses(machine) == {"pending": 4}
+    (alert,) = machine.alerts()
+    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts (mapping)"
+    assert words in alert["text"]
+    assert machine.quickbooks.calls["create"] == 0
+
+    put_mapping(machine, '[companyA]\nclosed_period = "hold"')
+    assert machine.post()["posted"] == 4
+
+
+def test_the_mapping_decides_what_is_sent(machine):
+    put_mapping(machine, '[companyA]\nparties = "fail"')
+
+    result = machine.post()
+
+    assert result["failed"] == 4
+    assert {entry["error_code"] for entry in failed(machine)} == {"party_unmapped"}
+    assert machine.quickbooks.books(REALM_A).creates["Customer"] == 0
+
+
+def test_a_trial_with_a_mapping_that_is_wrong_says_so_and_writes_nothing(machine):
+    put_mapping(machine, '[companyA.accounts]\n"1" = "9999"')
+
+    result = machine.post({"dry_run": True, "company": "companyA"})
+
+    assert result["paused"] == ["companyA"]
+    assert result["drafts"] == []
+    assert machine.quickbooks.calls["create"] == 0
+
+
 # -- events that are not ours ----------------------------------------------------------------------------------------
 
 

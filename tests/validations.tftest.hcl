@@ -30,6 +30,7 @@ run "what_is_easily_mistyped_is_refused" {
     quickbooks_environment    = "prod"
     quickbooks_api_url        = "http://quickbooks.example.com"
     quickbooks_discovery_url  = "openid_configuration"
+    mapping_file              = "no-such-file.toml"
     alert_email               = "accounting"
     slack_webhook_url         = "https://example.com/hook"
     backlog_age_alarm_minutes = 0       # would always ring
@@ -48,6 +49,7 @@ run "what_is_easily_mistyped_is_refused" {
     var.quickbooks_environment,
     var.quickbooks_api_url,
     var.quickbooks_discovery_url,
+    var.mapping_file,
     var.alert_email,
     var.slack_webhook_url,
     var.backlog_age_alarm_minutes,
@@ -66,6 +68,7 @@ run "what_aws_or_odoo_would_refuse_later_is_refused_now" {
     odoo_api_url              = "https://company.odoo.com/web"
     schedule_rate             = "rate(1 minutes)"
     order_sync_schedule_rate  = "cron(0/15 * * * *)" # five fields
+    mapping_file              = "main.tf"
     alert_email               = "a@example.com, b@example.com"
     backlog_age_alarm_minutes = 7.5
     reserved_concurrency      = { qb-poster = 0 } # could never run
@@ -77,6 +80,7 @@ run "what_aws_or_odoo_would_refuse_later_is_refused_now" {
     var.odoo_api_url,
     var.schedule_rate,
     var.order_sync_schedule_rate,
+    var.mapping_file,
     var.alert_email,
     var.backlog_age_alarm_minutes,
     var.reserved_concurrency,

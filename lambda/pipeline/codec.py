@@ -1,8 +1,12 @@
-"""Frozen dataclasses to JSON and back, by their own type hints: Decimal as text, dates as ISO, enums by value."""
+"""Frozen dataclasses to JSON and back, by their own type hints: Decimal as text, dates as ISO, enums by value.
+
+And the JSON that is sent to the books, in which amounts are numbers.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +14,8 @@ from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pipeline.errors import InvalidDocument
 
 
 def dumps(value: Any) -> str:
@@ -66,3 +72,23 @@ def decode(kind: Any, value: Any) -> Any:
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+def exact_json(body: Mapping[str, Any]) -> str:
+    """Return the JSON of a body whose amounts are Decimal, each written with exactly its own digits.
+
+    Raises InvalidDocument for an amount of more digits than a number of JSON keeps: up to fifteen, its text is exactly
+    the Decimal's.
+    """
+    return json.dumps(body, default=_number, ensure_ascii=False, separators=(",", ":"))
+
+
+def _number(value: Any) -> float | int:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    if value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise InvalidDocument(f"{value} has more digits than an amount can have")
+    return number

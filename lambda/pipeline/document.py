@@ -210,6 +210,15 @@ class Document:
         return entry_id(self.database, self.odoo_id)
 
     @property
+    def booked_on(self) -> date:
+        """The date it has in the books: its own for a sale, as on the customer's paper, else the accounting date.
+
+        A vendor's bill of last month may come in this month and is then booked in this one: with the accounting date
+        each month ties out with Odoo, with the vendor's own it would not.
+        """
+        return self.issued_on if self.document_type.is_sale else self.accounting_on
+
+    @property
     def title(self) -> str:
         """How messages name it: type, number, party and amount."""
         return (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from pipeline.alert import Failure
@@ -35,6 +35,7 @@ UNFINISHED_MAX = 200
 # Above this many documents waiting to be posted, pulling pauses: a backlog belongs into Odoo, not into the table.
 BACKLOG_MAX = 2_000
 STRIKES_MAX = 3
+BEFORE_GO_LIVE = "before_go_live"
 _PULLED_AGAIN = "When it is mended in Odoo, it is pulled again by itself at the next run."
 
 
@@ -129,6 +130,8 @@ class Extraction:
     deadline: Deadline
     now: datetime
     dry_run: bool = False
+    # From which date on a company's documents are for the books; None is from the first.
+    go_live: Callable[[str], date | None] = lambda _company: None
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     _strikes: int = 0
@@ -194,7 +197,11 @@ class Extraction:
 
     def _take_one(self, document: Document, was: Entry | None) -> bool:
         self.counts.found += 1
-        if was and was.content_hash == document.content_hash:
+        begins_on = self.go_live(document.company.name)
+        is_early = begins_on is not None and document.booked_on < begins_on and _was_never_sent(was)
+        # The go-live date was moved back since: what was skipped for its sake is taken up, changed or not.
+        taken_up = was is not None and was.error_code == BEFORE_GO_LIVE and not is_early
+        if was and was.content_hash == document.content_hash and not taken_up:
             self.counts.unchanged += 1
             return was.is_ready or was.status is not Status.PENDING or self.dry_run or self._fetch_pdf(document, was)
         if document.withdrawn:
@@ -203,16 +210,17 @@ class Extraction:
             self.counts.changed += 1
         else:
             self.counts.new += 1
-        if self.dry_run:
-            return True
-        entry = self._offer(document, was)
+        entry = _entry(document, was, self.now)
+        if is_early and begins_on and entry.status is not Status.SKIPPED:
+            entry = _skipped(entry, document, begins_on)
         if entry.status is Status.SKIPPED:
             self.counts.skipped += 1
+        if self.dry_run:
             return True
-        return entry.withdrawn or self._fetch_pdf(document, entry)
+        entry = self._offer(document, entry, was)
+        return entry.status is Status.SKIPPED or entry.withdrawn or self._fetch_pdf(document, entry)
 
-    def _offer(self, document: Document, was: Entry | None) -> Entry:
-        entry = _entry(document, was, self.now)
+    def _offer(self, document: Document, entry: Entry, was: Entry | None) -> Entry:
         key = self.store.put_document(document, entry.version)
         entry = replace(entry, document_key=key)
         self.table.offer(entry, was=was)
@@ -332,6 +340,24 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
         error_message=reason,
         updated_at=now,
     )
+
+
+def _skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
+    """Return the entry of a document that is older than the books it would go to."""
+    return replace(
+        entry,
+        status=Status.SKIPPED,
+        error_code=BEFORE_GO_LIVE,
+        error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {begins_on}.",
+    )
+
+
+def _was_never_sent(was: Entry | None) -> bool:
+    """Whether nothing of a document ever was, or may be about to be, in the books: only then may it be skipped."""
+    if was is None:
+        return True
+    settled = was.status in (Status.SKIPPED, Status.FAILED)
+    return settled and not (was.qb_id or was.step or was.posted_at or was.generation)
 
 
 def _blank(key: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:

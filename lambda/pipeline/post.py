@@ -6,6 +6,7 @@ because the holder asks the same question: which entries of this company are due
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -15,13 +16,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import batched, islice
 from typing import Any, Protocol
 
 from pipeline import posting
 from pipeline.alert import Failure
 from pipeline.books import Books
+from pipeline.codec import exact_json
 from pipeline.deadline import Deadline
 from pipeline.document import Document
 from pipeline.errors import (
@@ -251,7 +252,7 @@ class _Shift:
         desk: Desk | None = None
         try:
             desk = round_.open_desk(self._shift, self._request.dry_run)
-            self._work_off(desk.books)
+            self._work_off(desk)
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
@@ -260,11 +261,12 @@ class _Shift:
         finally:
             self._end(desk)
 
-    def _work_off(self, books: Books) -> None:
+    def _work_off(self, desk: Desk) -> None:
         deadline = self._round.deadline
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="posting") as pool:
             for entries in batched(self._entries(), LOOKED_FOR_AT_ONCE):
+                books = desk.books
                 documents = self._look_for(entries, books, pool)
                 for entry in entries:
                     while len(running) >= THREADS_MAX:
@@ -382,7 +384,7 @@ class _Shift:
         shown: dict[str, Any] = {"entry_id": entry.entry_id, "title": entry.title}
         try:
             draft = books.draft(round_.store.document(entry))
-            shown |= {"entity": draft.entity, "body": _as_json(draft.body)}
+            shown |= {"entity": draft.entity, "body": json.loads(exact_json(draft.body))}
         except PipelineError as error:
             shown |= {"error": str(error), "code": error.code}
         with round_._counting:  # noqa: SLF001
@@ -411,17 +413,6 @@ class _Shift:
 
 
 _OPEN = (Status.PENDING, Status.POSTING)
-
-
-def _as_json(value: Any) -> Any:
-    """Return a body as Lambda can return it: JSON's numbers in place of Decimals, which keep up to fifteen digits."""
-    if isinstance(value, dict):
-        return {name: _as_json(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_as_json(part) for part in value]
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
 
 
 def _settled_at(entry: Entry) -> datetime | None:

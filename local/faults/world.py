@@ -21,7 +21,7 @@ from moto import mock_aws
 import odoo_extractor
 import pipeline.odoo.client
 import pipeline.qbo.desk
-import pipeline.qbo.references
+import pipeline.qbo.names
 import pipeline.qbo.tokens
 import qb_poster
 from local.aws import CREDENTIALS, Context, Deployment, InProcessAws, deploy
@@ -188,7 +188,7 @@ def _virtual_time(clock: Clock) -> list[Any]:
         patch.object(qb_poster, "Tokens", tokens),
         patch.object(pipeline.qbo.desk, "Limiter", limiter),
         patch.object(pipeline.qbo.desk, "References", references),
-        patch.object(pipeline.qbo.references, "time", asleep),
+        patch.object(pipeline.qbo.names, "time", asleep),
         patch.object(pipeline.qbo.tokens, "time", asleep),
         patch.object(pipeline.odoo.client, "time", asleep),
     ]

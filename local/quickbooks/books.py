@@ -115,6 +115,20 @@ class Books:
         with self.lock:
             self._retire(entity, self._tables.table(entity)[row_id])
 
+    def merge(self, entity: str, row_id: str, into: str) -> None:
+        """Merge one name into another, as a person does: its documents become the other's, and it is gone."""
+        with self.lock:
+            rows = self._tables.table(entity)
+            for document in self.documents():
+                key = f"{entity}Ref"
+                if document.get(key, {}).get("value") == row_id:
+                    stored = next(self._tables.table(kind)[document["Id"]] for kind in DOCUMENTS
+                                  if document["Id"] in self._tables.table(kind))  # fmt: skip
+                    stored[key] = self._tables.reference(entity, into)
+            self._retire(entity, rows[row_id])
+            if self._switches.merged_names_vanish:
+                del rows[row_id]
+
     # What the HTTP surface does.
 
     def create(self, entity: str, body: Row) -> Row:

@@ -14,11 +14,15 @@ DAY_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """One tax code of a company outside the US with its one rate in percent; `scope` is sale, purchase or both."""
+    """One tax code of a company outside the US with its one rate in percent; `scope` is sale, purchase or both.
+
+    A code of several rates has `parts` instead: name and percent of each. Codes that name a part alike share its rate.
+    """
 
     name: str
-    percent: Decimal
+    percent: Decimal = Decimal(0)
     scope: str = "both"
+    parts: tuple[tuple[str, Decimal | int | str], ...] = ()
 
 
 @dataclass
@@ -81,6 +85,7 @@ class Switches:
     home_currency_ref_refused: bool = True  # with multicurrency off, even the home currency may not be named
     requires_global_tax_calculation: bool = True
     inactive_reference_code: str = "610"  # 610 and 2500 were both seen
+    merged_names_vanish: bool = False  # whether a merged name can still be read, as an inactive one
     closed_books_code: str = "6210"  # 6200 and 6210 were both seen
     bill_numbers_unique_per_vendor: bool = False
     unit_price_decimals: int | None = None  # how many decimals UnitPrice and Qty keep is not documented

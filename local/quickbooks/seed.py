@@ -92,18 +92,10 @@ def _store_tax(tables: Tables) -> None:
         sides: dict[str, list[Row]] = {"Sales": [], "Purchase": []}
         for side, details in sides.items():
             if rate.scope in ("both", {"Sales": "sale", "Purchase": "purchase"}[side]):
-                stored = tables.insert(
-                    "TaxRate",
-                    {
-                        "Name": f"{rate.name} ({side})",
-                        "Active": True,
-                        "RateValue": rate.percent,
-                        "AgencyRef": {"value": "1"},
-                        "DisplayType": "ReadOnly",
-                    },
-                )
-                reference = {"value": stored["Id"], "name": stored["Name"]}
-                details.append({"TaxRateRef": reference, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": 0})
+                for order, (name, percent) in enumerate(rate.parts or ((rate.name, rate.percent),)):
+                    stored = _tax_rate(tables, f"{name} ({side})", Decimal(percent))
+                    reference = {"value": stored["Id"], "name": stored["Name"]}
+                    details.append({"TaxRateRef": reference, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": order})
         tables.insert(
             "TaxCode",
             {
@@ -116,6 +108,14 @@ def _store_tax(tables: Tables) -> None:
                 "PurchaseTaxRateList": {"TaxRateDetail": sides["Purchase"]},
             },
         )
+
+
+def _tax_rate(tables: Tables, name: str, percent: Decimal) -> Row:
+    """Return the tax rate of that name, a new one unless another code has it already."""
+    return tables.named("TaxRate", name) or tables.insert(
+        "TaxRate",
+        {"Name": name, "Active": True, "RateValue": percent, "AgencyRef": {"value": "1"}, "DisplayType": "ReadOnly"},
+    )
 
 
 def company_info(realm: Realm) -> Row:

@@ -75,15 +75,17 @@ def _global(tables: Tables, entity: str, row: Row, charges: list[Charge]) -> tup
         net = sum((charge.amount for charge in charges), ZERO)
         return net, {"GlobalTaxCalculation": mode, "TxnTaxDetail": {"TotalTax": ZERO}}
     bases: dict[str, Decimal] = {}
-    total_gross = ZERO
+    total_gross = net = ZERO
     for charge in charges:
-        rate_id, percent = _rate(tables, entity, charge)
+        rates = _rates(tables, entity, charge)
         base = charge.amount
         if mode == "TaxInclusive":
             gross = charge.gross if charge.gross is not None else charge.amount
             total_gross += gross
-            base = cents(gross * 100 / (100 + percent))
-        bases[rate_id] = bases.get(rate_id, ZERO) + base
+            base = cents(gross * 100 / (100 + sum(rates.values(), ZERO)))
+        net += base
+        for rate_id in rates:
+            bases[rate_id] = bases.get(rate_id, ZERO) + base
     if mode is None:
         if tables.switches.requires_global_tax_calculation:
             raise missing("GlobalTaxCalculation")
@@ -103,7 +105,7 @@ def _global(tables: Tables, entity: str, row: Row, charges: list[Charge]) -> tup
         for rate_id, base in bases.items()
     ]
     tax = sum(taxes.values(), ZERO)
-    total = total_gross if mode == "TaxInclusive" else sum(bases.values(), ZERO) + tax
+    total = total_gross if mode == "TaxInclusive" else net + tax
     return total, {"GlobalTaxCalculation": mode, "TxnTaxDetail": {"TotalTax": tax, "TaxLine": lines}}
 
 
@@ -126,14 +128,13 @@ def _taxes(tables: Tables, bases: dict[str, Decimal], sent: Row) -> dict[str, De
     return taxes | overrides
 
 
-def _rate(tables: Tables, entity: str, charge: Charge) -> tuple[str, Decimal]:
-    """Return the rate a line is under: its tax code must exist and have a rate for this side of the books."""
+def _rates(tables: Tables, entity: str, charge: Charge) -> dict[str, Decimal]:
+    """Return the rates a line is under: its tax code must exist and have one or more for this side of the books."""
     side = "SalesTaxRateList" if entity in SALES_FORMS else "PurchaseTaxRateList"
     code = tables.table("TaxCode").get(charge.tax_code or "")
-    rates = code[side]["TaxRateDetail"] if code and code["Active"] else []
-    if not rates:
+    details = code[side]["TaxRateDetail"] if code and code["Active"] else []
+    if not details:
         word = "GST/HST" if tables.realm.country == "CA" else "VAT"
         raise business(f"Make sure all your transactions have a {word} rate before you save.")
-    rate_id = str(rates[0]["TaxRateRef"]["value"])
-    percent: Decimal = tables.table("TaxRate")[rate_id]["RateValue"]
-    return rate_id, percent
+    ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
+    return {rate_id: tables.table("TaxRate")[rate_id]["RateValue"] for rate_id in ids}

@@ -7,10 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipeline.document import Account, Document, Tax
+from pipeline.document import Account, Document
+from pipeline.mapping import AND, Rules
 from pipeline.money import ZERO
 from pipeline.odoo import documents
-from pipeline.qbo.references import BookAccount, Realm, TaxCode
+from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 
 REALMS = {
     "us": Realm(country="US", home_currency="USD", multicurrency=True, sales_tax=True),
@@ -49,20 +50,34 @@ class Case:
 class ReadableReferences:
     """Resolves every name to an id that is the name, so that a golden file can be read."""
 
-    def __init__(self, realm: Realm) -> None:
+    def __init__(self, realm: Realm, rules: Rules | None = None) -> None:
         self.realm = realm
+        self.rules = rules or Rules()
 
     def account(self, account: Account) -> BookAccount:
         return BookAccount(f"account {account.code or account.name}", account.name, account.code, "")
 
-    def tax_code(self, tax: Tax | None, *, is_sale: bool) -> TaxCode:
-        name = tax.name if tax else "No VAT"
-        return TaxCode(f"code {name}", name, f"rate {name}", tax.rate if tax else ZERO, is_sale)
+    def tax_code(self, taxes: Any, *, is_sale: bool) -> TaxCode:
+        name = AND.join(tax.name for tax in taxes) or "No VAT"
+        rates = [Rate(f"rate {tax.name}", tax.rate) for tax in taxes] or [Rate("rate No VAT", ZERO)]
+        return TaxCode(f"code {name}", name, tuple(rates), is_sale)
+
+    def term(self, name: str) -> str:
+        return f"terms {name}" if name else ""
+
+    def book_class(self, target: Any) -> str:
+        return f"class {target.name}"
+
+    def department(self, target: Any) -> str:
+        return f"location {target.name}"
+
+    def closed_to(self, day: Any) -> None:
+        return None
 
     def party(self, document: Document) -> str:
         return f"{'customer' if document.document_type.is_sale else 'vendor'} {document.party.name.strip()}"
 
-    def item(self, account: BookAccount) -> str:
+    def item(self, account: BookAccount, product: Any, database: str) -> str:
         return f"item for {account.identity}"
 
 

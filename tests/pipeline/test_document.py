@@ -151,3 +151,10 @@ def test_a_document_type_knows_its_side_and_its_words(document_type, is_sale, no
 def test_an_account_is_named_by_code_and_name():
     assert str(SALES) == "400000 'Product Sales'"
     assert str(replace(SALES, code="")) == "'Product Sales'"
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_sales_stand_in_the_books_on_their_own_date_and_purchases_on_the_accounting_date(document_type):
+    document = a_document(document_type=document_type, issued_on=date(2026, 3, 31), accounting_on=date(2026, 4, 2))
+
+    assert document.booked_on == (date(2026, 3, 31) if document_type.is_sale else date(2026, 4, 2))

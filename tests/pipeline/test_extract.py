@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -19,9 +19,11 @@ from pipeline.extract import (
     run,
 )
 from pipeline.source import Broken, Pdf, PdfSource, Selection
-from pipeline.tracking import Status
+from pipeline.tracking import Status, Step
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Clock, Crash, FakeAws, FakeOdoo, extraction_of, pull
+
+A_DAY = timedelta(days=1)
 
 
 def broken(odoo_id, message="cannot be read", number="INV/9"):
@@ -645,3 +647,108 @@ def test_the_counts_are_json_values(aws):
         *("found", "new", "changed", "unchanged", "withdrawn", "pdfs", "skipped", "failed", "cursor", "remaining"),
     }
     assert datetime.fromisoformat(counts["cursor"]["companyA"]).tzinfo == UTC
+
+
+# -- the go-live date --------------------------------------------------------------------------------------------------
+
+GO_LIVE = a_document(7).booked_on
+
+
+def since(day):
+    return {"go_live": lambda name: day if name == COMPANY.name else None}
+
+
+def day_before(day):
+    return day - timedelta(days=1)
+
+
+def test_a_document_dated_before_the_go_live_is_skipped_with_the_reason_and_without_a_pdf(aws):
+    odoo = FakeOdoo(a_document(7), a_document(8, issued_on=day_before(GO_LIVE)))
+
+    counts = pull(odoo, aws, **since(GO_LIVE)).counts
+
+    assert (aws.entry(7).status, aws.entry(8).status) == (Status.PENDING, Status.SKIPPED)
+    assert aws.entry(8).error_code == "before_go_live"
+    assert aws.entry(8).error_message == f"It is dated {day_before(GO_LIVE)}, and companyA goes live on {GO_LIVE}."
+    assert odoo.pdfs_asked == [(7, False)]
+    assert (counts.new, counts.skipped, counts.pdfs) == (2, 1, 1)
+
+
+def test_a_bill_is_early_or_not_by_its_accounting_date(aws):
+    late = a_document(7, document_type=DocumentType.BILL, issued_on=day_before(GO_LIVE), accounting_on=GO_LIVE)
+    early = a_document(8, document_type=DocumentType.BILL, issued_on=GO_LIVE, accounting_on=day_before(GO_LIVE))
+
+    pull(FakeOdoo(late, early), aws, **since(GO_LIVE))
+
+    assert (aws.entry(7).status, aws.entry(8).status) == (Status.PENDING, Status.SKIPPED)
+
+
+def test_another_company_has_its_own_go_live_date(aws):
+    pull(FakeOdoo(a_document(7)), aws, go_live=lambda name: date(2099, 1, 1) if name == "companyB" else None)
+
+    assert aws.entry(7).status is Status.PENDING
+
+
+def test_what_was_skipped_stays_so_until_the_go_live_date_moves_back(aws):
+    odoo = FakeOdoo(a_document(7))
+    pull(odoo, aws, **since(GO_LIVE + A_DAY))
+    again = pull(odoo, aws, selection=Selection(since=WRITTEN_AT), **since(GO_LIVE + A_DAY)).counts
+    skipped = aws.entry(7)
+
+    counts = pull(odoo, aws, selection=Selection(since=WRITTEN_AT), **since(GO_LIVE)).counts
+
+    assert (skipped.status, skipped.version, again.unchanged) == (Status.SKIPPED, 1, 1)
+    entry = aws.entry(7)
+    assert (entry.status, entry.is_ready, entry.error_code, entry.error_message) == (Status.PENDING, True, "", "")
+    assert (counts.changed, counts.skipped, counts.pdfs) == (1, 0, 1)
+
+
+def test_a_walk_takes_up_what_it_meets_again_too(aws):
+    odoo = FakeOdoo(a_document(7))
+    pull(odoo, aws, **since(GO_LIVE + A_DAY))
+
+    pull(odoo, aws, now=LATER)
+
+    assert aws.entry(7).status is Status.PENDING
+
+
+@pytest.mark.parametrize(
+    "was",
+    [
+        {"status": Status.POSTED, "qb_id": "12"},
+        {"status": Status.VOIDED, "posted_at": NOW},
+        {"status": Status.FAILED, "qb_id": "12"},
+        {"status": Status.FAILED, "step": Step.CREATE},
+        {"status": Status.FAILED, "generation": 1},
+        {"status": Status.PENDING},
+    ],
+)
+def test_an_edit_of_what_is_or_may_be_in_the_books_is_never_skipped(aws, was):
+    odoo = FakeOdoo(a_document(7))
+    pull(odoo, aws)
+    key = a_document(7).entry_id
+    aws.stored[key] = replace(aws.stored[key], **was)
+    odoo.put(a_document(7, memo="edited"))
+
+    pull(odoo, aws, now=LATER, **since(GO_LIVE + A_DAY))
+
+    assert (aws.entry(7).status, aws.entry(7).version) == (Status.PENDING, 2)
+
+
+def test_an_edit_of_what_failed_before_anything_was_sent_is_skipped(aws):
+    odoo = FakeOdoo(a_document(7))
+    pull(odoo, aws)
+    key = a_document(7).entry_id
+    aws.stored[key] = replace(aws.stored[key], status=Status.FAILED, error_code="account_unmapped")
+    odoo.put(a_document(7, memo="edited"))
+
+    pull(odoo, aws, now=LATER, **since(GO_LIVE + A_DAY))
+
+    assert aws.entry(7).status is Status.SKIPPED
+
+
+def test_a_dry_run_counts_what_would_be_skipped(aws):
+    counts = pull(FakeOdoo(a_document(7)), aws, dry_run=True, **since(GO_LIVE + A_DAY)).counts
+
+    assert (counts.new, counts.skipped) == (1, 1)
+    assert aws.journal == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -741,3 +742,16 @@ def test_ten_posters_at_once_do_the_work_of_one(start_machine, unhurried):
     assert len(machine.alerts()) == 1
     assert any(result["busy"] for result in results)
     assert machine.quickbooks.refusals["6000"] == 0
+
+
+def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
+    world.add(1)
+    bodies = {"Rate": Decimal("1.086956522"), "Whole": money("100.00")}, {"Rate": Decimal("1.0000000000000000001")}
+
+    shown = []
+    for body in bodies:
+        world.books[COMPANY].draft = lambda document, body=body: Draft("Invoice", body, "hash", document.number)
+        shown += world.run(Request(dry_run=True)).drafts
+
+    assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'
+    assert "more digits than an amount can have" in shown[1]["error"]

@@ -834,6 +834,7 @@ def test_what_was_touched_but_is_as_it_was_is_deleted(world):
 
 def test_a_refusal_whose_cause_is_mended_is_not_replayed(world):
     world.stand_in.remembers_faults = True
+    _ = world.references.realm  # read while the books were still open
     world.book.realm.book_close_date = "2026-12-31"
     desk = at(world)
     with pytest.raises(Rejected, match="closed period"):

@@ -1,4 +1,4 @@
-"""The bucket: documents as JSON, PDFs waiting under `pending/`, and PDFs of posted documents, filed for people."""
+"""The bucket: documents as JSON, PDFs waiting under `pending/` and filed for people, and the mapping."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipeline.aws.items import error_code, our_error
 from pipeline.codec import dumps, loads
 from pipeline.document import Document
 from pipeline.errors import InvalidDocument, Unavailable
+from pipeline.mapping import FILE, Mapping, broken
 from pipeline.source import Pdf, StoredPdf
 from pipeline.tracking import Entry
 
@@ -88,6 +89,16 @@ class DocumentStore:
         """Remove the PDF from `pending/`: an object there means work outstanding."""
         key = pending_key(entry.entry_id)
         self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+
+    def mapping(self) -> Mapping:
+        """Return the mapping; an empty one when there is none. Raises Misconfigured when it cannot be read."""
+        content = self._get(FILE) or b""
+        try:
+            # Windows' editors begin a file with a byte order mark.
+            return Mapping.parse(content.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
         """Store an object and return the SHA-256 of what S3 has received, by its own count."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.books import Attached, Booked
 from pipeline.money import ZERO, decimal, plain, rounded
-from pipeline.qbo.payloads import NOT_TAXABLE
+from pipeline.qbo.taxes import NOT_TAXABLE
 
 # A subtotal is QuickBooks' own line.
 _OWN_LINES = ("SubTotalLineDetail",)

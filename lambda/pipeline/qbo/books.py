@@ -13,7 +13,7 @@ from pipeline.errors import InvalidDocument, Rejected
 from pipeline.money import ZERO, rounded, shown
 from pipeline.qbo.booked import attached, booked, is_paid, says_the_same
 from pipeline.qbo.client import Client, quoted
-from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, INVALID_REFERENCE, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
+from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
@@ -238,9 +238,9 @@ class QuickBooksBooks:
         try:
             return booked(self.client.write(entity, body, request_id=request_id))
         except Refused as error:
-            if error.fault.code in (OBJECT_NOT_FOUND, INVALID_REFERENCE):
-                self.references.forget()
-            raise
+            if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
+                raise
+            raise self.references.after_refusal(error, body) from error
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-from pipeline.errors import Disconnected, InvalidDocument, OutcomeUnknown, Unavailable
+from pipeline.codec import exact_json
+from pipeline.errors import Disconnected, OutcomeUnknown, Unavailable
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
@@ -71,7 +70,7 @@ class Client:
             f"/{entity.lower()}",
             parameters,
             is_write=True,
-            data=to_json(body),
+            data=exact_json(body),
             headers={"Content-Type": "application/json"},
         )
         try:
@@ -89,7 +88,7 @@ class Client:
             is_write=True,
             timeout_s=UPLOAD_TIMEOUT_S,
             files={
-                "file_metadata_01": ("metadata.json", to_json(metadata), "application/json"),
+                "file_metadata_01": ("metadata.json", exact_json(metadata), "application/json"),
                 "file_content_01": (name, content, "application/pdf"),
             },
         )
@@ -207,20 +206,3 @@ def quoted(value: str) -> str:
     r"""Return a text as a literal of QuickBooks' query language: backslash before ' and \; doubling is refused."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def to_json(body: Mapping[str, Any]) -> str:
-    """Return the JSON of a body whose amounts are Decimal, each written with exactly its own digits."""
-    return json.dumps(body, default=_number, ensure_ascii=False, separators=(",", ":"))
-
-
-def _number(value: Any) -> float | int:
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} is not JSON")
-    if value == value.to_integral_value():
-        return int(value)
-    # JSON has one kind of number. Up to fifteen digits its text is exactly the Decimal's; more are refused.
-    number = float(value)
-    if Decimal(repr(number)) != value:
-        raise InvalidDocument(f"{value} has more digits than an amount can have")
-    return number

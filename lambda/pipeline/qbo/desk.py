@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from pipeline.errors import Misconfigured
+from pipeline.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.references import Memory, References
+from pipeline.qbo.lists import Memory
+from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
 from pipeline.tracking import Shift
 
@@ -27,6 +30,7 @@ class QuickBooksDesk:
         realm: str,
         tokens: Tokens,
         memory: Memory,
+        rules: Callable[[], Rules],
         now: datetime,
         dry_run: bool = False,
     ) -> None:
@@ -36,7 +40,25 @@ class QuickBooksDesk:
         tokens.access_token()
         self._tokens = tokens
         self._client = Client(api_url, realm, shift.company, tokens, limiter)
-        self.books = QuickBooksBooks(self._client, References(self._client, memory, dry_run=dry_run))
+        self._memory = memory
+        self._rules = rules
+        self._dry_run = dry_run
+
+    @cached_property
+    def books(self) -> QuickBooksBooks:
+        """The books, with the company's rules; raises Misconfigured, naming all that is wrong with those.
+
+        Opened when there is something to post: a shift that only keeps the connection alive needs no rules.
+        """
+        rules = self._rules()
+        references = References(self._client, self._memory, rules, dry_run=self._dry_run)
+        references.check_rules()
+        return QuickBooksBooks(
+            self._client,
+            references,
+            adopts_typed=rules.typed_by_hand is TypedByHand.ADOPT,
+            keeps_replaced_files=rules.replaced_pdf is ReplacedPdf.KEEP,
+        )
 
     @property
     def recent_calls(self) -> tuple[int, ...]:

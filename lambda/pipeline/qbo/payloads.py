@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from pipeline.document import Account, Document, DocumentType, Line, LineKind, Tax
-from pipeline.errors import InvalidDocument, Unmapped
+from pipeline.document import Account, Document, DocumentType, Line, LineKind, Product, Tax
+from pipeline.errors import InvalidDocument, Rejected, Unmapped
+from pipeline.mapping import ClosedPeriod, Rules, Target
 from pipeline.money import ZERO, plain, rounded, shown
-from pipeline.qbo.references import BookAccount, Realm, TaxCode
+from pipeline.qbo.classes import Classes
+from pipeline.qbo.lists import BookAccount, Realm, TaxCode
+from pipeline.qbo.taxes import line_tax, tax_detail
 
 type Json = dict[str, Any]
 
@@ -27,7 +32,8 @@ DESCRIPTION_LENGTH_MAX = 4_000
 TAXABLE_SALES_LINES_MAX = 750
 # How many decimals QuickBooks keeps of a price or a quantity is not documented: five are seen to pass.
 FACTOR_DECIMALS_MAX = 5
-TAXABLE, NOT_TAXABLE = "TAX", "NON"
+# JSON readers keep fifteen digits of a number.
+RATE_DIGITS_MAX = 15
 
 
 class Resolver(Protocol):
@@ -37,49 +43,75 @@ class Resolver(Protocol):
     def realm(self) -> Realm:
         """What the company is like."""
 
+    @property
+    def rules(self) -> Rules:
+        """The company's mapping."""
+
     def account(self, account: Account) -> BookAccount:
         """Return an account."""
 
-    def tax_code(self, tax: Tax | None, *, is_sale: bool) -> TaxCode:
-        """Return a tax code."""
+    def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
+        """Return the tax code of the taxes of one line."""
+
+    def term(self, name: str) -> str:
+        """Return the id of payment terms, or an empty text."""
+
+    def book_class(self, target: Target) -> str:
+        """Return the id of a class."""
+
+    def department(self, target: Target) -> str:
+        """Return the id of a location."""
+
+    def closed_to(self, day: date) -> date | None:
+        """Return the last closed day when a day lies in a closed period."""
 
     def party(self, document: Document) -> str:
         """Return the id of the customer or vendor."""
 
-    def item(self, account: BookAccount) -> str:
-        """Return the id of the item that books to an account."""
+    def item(self, account: BookAccount, product: Product | None, database: str) -> str:
+        """Return the id of the item of a line that is booked to an account."""
 
 
 def payload(document: Document, references: Resolver) -> Json:
     """Return the body that creates (or, with Id and SyncToken, replaces) the document in QuickBooks.
 
     Everything that can be refused without a call is: raises Unmapped for an account, tax or currency without a
-    counterpart, and InvalidDocument for what QuickBooks has no form for.
+    counterpart, InvalidDocument for what QuickBooks has no form for, and Rejected for a closed period.
     """
     realm = references.realm
     _check(document, realm)
+    booked_on, closed = _open_day(document, references)
     is_sale = document.document_type.is_sale
-    lines = _sales_lines(document, references) if is_sale else _purchase_lines(document, references)
-    tax = _tax_detail(document, references)
-    # The party last: it may create a name, and a document that fails before leaves none behind.
+    classes = Classes.of(document, references)
+    tax = tax_detail(document, references)
+    rule = references.rules.journal(document.journal).department
+    department = references.department(rule) if rule else ""
+    _check_lines(document, references, classes)
+    # Items, then the party: they may be created, and a document that fails before leaves none behind.
+    lines = (_sales_lines if is_sale else _purchase_lines)(document, references, classes)
     body: Json = {
         "CustomerRef" if is_sale else "VendorRef": {"value": references.party(document)},
         "DocNumber": doc_number(document),
-        "TxnDate": document.issued_on.isoformat(),
-        "PrivateNote": private_note(document),
+        "TxnDate": booked_on.isoformat(),
+        "PrivateNote": private_note(document, closed),
         "Line": lines,
     }
     if document.document_type in (DocumentType.INVOICE, DocumentType.BILL):
+        # QuickBooks works a due date out from the terms only where none is sent: Odoo's own wins.
         body["DueDate"] = document.due_on.isoformat()
+        term = references.term(document.terms)
+        if term:
+            body["SalesTermRef"] = {"value": term}
     if is_sale and document.memo:
         body["CustomerMemo"] = {"value": document.memo[:MEMO_LENGTH_MAX]}
-    if realm.multicurrency:
-        body["CurrencyRef"] = {"value": document.currency}
-        if document.currency != realm.home_currency:
-            body["ExchangeRate"] = document.exchange_rate
+    if department:
+        body["DepartmentRef"] = {"value": department}
+    if classes.of_document:
+        body["ClassRef"] = {"value": classes.of_document}
+    body |= _currency(document, realm)
     if tax is not None:
         body["TxnTaxDetail"] = tax
-    if not realm.is_us:
+    if not realm.is_us and realm.sales_tax:
         body["GlobalTaxCalculation"] = "TaxExcluded"
     return body
 
@@ -107,14 +139,58 @@ def marker(document: Document) -> str:
     return f"[{document.entry_id}]"
 
 
-def private_note(document: Document) -> str:
-    """Return the note to the bookkeeper: number, marker and address in Odoo, then the memo."""
+def private_note(document: Document, closed: str = "") -> str:
+    """Return the note to the bookkeeper: number, marker and address in Odoo, its own date, then the memo.
+
+    `closed` says why it stands on another date than Odoo has for it.
+    """
     parts = [f"Odoo {document.number} {marker(document)}", document.url]
+    if closed:
+        parts.append(closed)
+    if document.issued_on != document.booked_on:
+        parts.append(f"Date of the {document.document_type.noun}: {document.issued_on}")
     if document.reference:
         parts.append(f"Reference: {document.reference}")
     if document.memo:
         parts.append(document.memo)
     return "\n".join(parts)[:NOTE_LENGTH_MAX]
+
+
+def exchange_rate(document: Document) -> Decimal:
+    """Return the rate at which the total comes out in home currency as Odoo booked it.
+
+    That is Odoo's own rate, as a rule. But Odoo rounds each line in home currency and adds up what it rounded, and
+    QuickBooks multiplies the total: where the two differ by a cent, the rate is what Odoo's two totals say it is, with
+    as many digits as it takes. A rate that differs in its seventh digit harms nobody; books that do not tie out do.
+    """
+    rate, total = document.exchange_rate, document.total
+    if not total or rounded(total * rate) == rounded(document.home_total):
+        return rate
+    exact = document.home_total / total
+    for digits in range(6, RATE_DIGITS_MAX + 1):
+        rate = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1))
+        if rounded(total * rate) == rounded(document.home_total):
+            break
+    return rate
+
+
+def _open_day(document: Document, references: Resolver) -> tuple[date, str]:
+    """Return the date it gets in QuickBooks, and what its note says when that is not its own.
+
+    Raises Rejected when its period is closed and the company wants such documents held.
+    """
+    day = document.booked_on
+    closed_to = references.closed_to(day)
+    if closed_to is None:
+        return day, ""
+    if references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY:
+        return closed_to + timedelta(days=1), f"Dated {day} in Odoo; books are closed to {closed_to}"
+    raise Rejected(
+        f"it is dated {day}, and the books of {document.company.name} are closed to {closed_to} in QuickBooks. Open "
+        "the period there and retry, change the date in Odoo, or let the mapping say closed_period = "
+        f'"first_open_day", which would date it {closed_to + timedelta(days=1)}.',
+        code="period_closed",
+    )
 
 
 def _check(document: Document, realm: Realm) -> None:
@@ -147,11 +223,33 @@ def _check(document: Document, realm: Realm) -> None:
         raise InvalidDocument("it has no line with an amount.", code="no_lines")
 
 
+def _check_lines(document: Document, references: Resolver, classes: Classes) -> None:
+    """Find out whether all lines can be sent, without creating anything."""
+    for line in document.lines:
+        if line.kind is LineKind.ITEM:
+            _booked_on(line, references)
+            line_tax(line, references, is_sale=document.document_type.is_sale)
+            classes.parts(line)
+
+
+def _currency(document: Document, realm: Realm) -> Json:
+    """Return currency and rate, where the company has more than one."""
+    if not realm.multicurrency:
+        return {}
+    own: Json = {"CurrencyRef": {"value": document.currency}}
+    return own if document.currency == realm.home_currency else {**own, "ExchangeRate": exchange_rate(document)}
+
+
 # -- sales -----------------------------------------------------------------------------------------------------------
 
 
-def _sales_lines(document: Document, references: Resolver) -> list[Json]:
-    lines = [_sales_line(line, references) for line in document.lines if _says_something(line)]
+def _sales_lines(document: Document, references: Resolver, classes: Classes) -> list[Json]:
+    lines = [
+        each
+        for line in document.lines
+        if _says_something(line)
+        for each in _sales_line(line, document, references, classes)
+    ]
     if document.tax and len(lines) > TAXABLE_SALES_LINES_MAX:
         raise InvalidDocument(
             f"it has {len(lines)} lines, and QuickBooks takes {TAXABLE_SALES_LINES_MAX} on a taxable sale. Split it.",
@@ -164,24 +262,33 @@ def _says_something(line: Line) -> bool:
     return line.kind is LineKind.ITEM or bool(line.description.strip())
 
 
-def _sales_line(line: Line, references: Resolver) -> Json:
+def _sales_line(line: Line, document: Document, references: Resolver, classes: Classes) -> Iterator[Json]:
     if line.kind is not LineKind.ITEM:
-        return {
+        yield {
             "DetailType": "DescriptionOnly",
             "Description": line.description[:DESCRIPTION_LENGTH_MAX],
             "DescriptionLineDetail": {},
         }
-    detail: Json = {"ItemRef": {"value": references.item(_booked_on(line, references))}}
-    detail["TaxCodeRef"] = {"value": _line_tax(line, references, is_sale=True)}
-    quantity_and_price = _multiplies_back(line)
-    if quantity_and_price:
-        detail["Qty"], detail["UnitPrice"] = quantity_and_price
-    return {
-        "DetailType": "SalesItemLineDetail",
-        "Amount": line.amount,
-        "Description": _description(line, is_priced=quantity_and_price is not None),
-        "SalesItemLineDetail": detail,
-    }
+        return
+    item = references.item(_booked_on(line, references), line.product, document.database)
+    tax_code = line_tax(line, references, is_sale=True)
+    parts = classes.parts(line)
+    # A part of a line is sent by its amount alone: price and quantity are those of the whole.
+    quantity_and_price = _multiplies_back(line) if len(parts) == 1 else None
+    for part in parts:
+        detail: Json = {"ItemRef": {"value": item}}
+        if tax_code:
+            detail["TaxCodeRef"] = {"value": tax_code}
+        if part.book_class:
+            detail["ClassRef"] = {"value": part.book_class}
+        if quantity_and_price:
+            detail["Qty"], detail["UnitPrice"] = quantity_and_price
+        yield {
+            "DetailType": "SalesItemLineDetail",
+            "Amount": part.amount,
+            "Description": _description(line, is_priced=quantity_and_price is not None, share=part.share),
+            "SalesItemLineDetail": detail,
+        }
 
 
 def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
@@ -207,43 +314,55 @@ def _decimals(value: Decimal) -> int:
     return max(0, -int(value.normalize().as_tuple().exponent))
 
 
-def _description(line: Line, *, is_priced: bool) -> str:
+def _description(line: Line, *, is_priced: bool, share: str = "") -> str:
     """Return the line's text, with what QuickBooks has no field for."""
     text = line.description.strip() or (line.product.name if line.product else "")
-    if line.kind is LineKind.ITEM and (not is_priced or line.discount_percentage):
+    if line.kind is LineKind.ITEM and (not is_priced or line.discount_percentage or share):
         calculation = f"{plain(line.quantity)} x {plain(line.unit_price)}"
         if line.discount_percentage:
             calculation += f" - {plain(line.discount_percentage)}%"
-        text = f"{text[: DESCRIPTION_LENGTH_MAX - 60]} ({calculation})"
+        if share:
+            calculation = f"{share} of {calculation}"
+        text = f"{text[: DESCRIPTION_LENGTH_MAX - 80]} ({calculation})"
     return text[:DESCRIPTION_LENGTH_MAX]
 
 
 # -- purchases -------------------------------------------------------------------------------------------------------
 
 
-def _purchase_lines(document: Document, references: Resolver) -> list[Json]:
+def _purchase_lines(document: Document, references: Resolver, classes: Classes) -> list[Json]:
     # Bills have no lines for text: sections and notes have no place there.
-    lines = [_purchase_line(line, references) for line in document.lines if line.kind is LineKind.ITEM]
+    lines = [
+        each
+        for line in document.lines
+        if line.kind is LineKind.ITEM
+        for each in _purchase_line(line, references, classes)
+    ]
     if references.realm.is_us:
         # US companies have no purchase tax: it is an expense like any other, on the account Odoo booked it to.
         lines += [
-            _expense(tax.amount, tax.tax.name, references.account(tax.account), None)
+            _expense(tax.amount, tax.tax.name, references.account(tax.account), "", classes.of_journal)
             for tax in document.taxes
             if tax.amount
         ]
     return lines
 
 
-def _purchase_line(line: Line, references: Resolver) -> Json:
-    code = None if references.realm.is_us else _line_tax(line, references, is_sale=False)
-    description = _description(line, is_priced=line.quantity == 1 and not line.discount_percentage)
-    return _expense(line.amount, description, _booked_on(line, references), code)
+def _purchase_line(line: Line, references: Resolver, classes: Classes) -> Iterator[Json]:
+    code = "" if references.realm.is_us else line_tax(line, references, is_sale=False)
+    account = _booked_on(line, references)
+    for part in classes.parts(line):
+        is_priced = line.quantity == 1 and not line.discount_percentage
+        description = _description(line, is_priced=is_priced, share=part.share)
+        yield _expense(part.amount, description, account, code, part.book_class)
 
 
-def _expense(amount: Decimal, description: str, account: BookAccount, tax_code: str | None) -> Json:
+def _expense(amount: Decimal, description: str, account: BookAccount, tax_code: str, book_class: str) -> Json:
     detail: Json = {"AccountRef": {"value": account.identity}}
     if tax_code:
         detail["TaxCodeRef"] = {"value": tax_code}
+    if book_class:
+        detail["ClassRef"] = {"value": book_class}
     return {
         "DetailType": "AccountBasedExpenseLineDetail",
         "Amount": amount,
@@ -259,61 +378,6 @@ def _booked_on(line: Line, references: Resolver) -> BookAccount:
     if line.account is None:
         raise InvalidDocument(f"its line '{line.description.strip()[:60]}' has no account.", code="no_account")
     return references.account(line.account)
-
-
-def _line_tax(line: Line, references: Resolver, *, is_sale: bool) -> str:
-    """Return the tax code of a line: TAX or NON in the US, elsewhere the id of the code of its one tax."""
-    if references.realm.is_us:
-        return TAXABLE if any(tax.rate for tax in line.taxes) else NOT_TAXABLE
-    if len(line.taxes) > 1:
-        raise Unmapped(
-            f"its line '{line.description.strip()[:60]}' carries {len(line.taxes)} taxes "
-            f"({', '.join(tax.name for tax in line.taxes)}), and a line has one tax code in QuickBooks. Use one "
-            "combined tax on the line in Odoo.",
-            code="several_taxes",
-        )
-    return references.tax_code(line.taxes[0] if line.taxes else None, is_sale=is_sale).identity
-
-
-def _tax_detail(document: Document, references: Resolver) -> Json | None:
-    """Return the tax as Odoo has it. QuickBooks' own may differ by a cent, and Odoo's is on the paper."""
-    realm = references.realm
-    is_sale = document.document_type.is_sale
-    if realm.is_us:
-        if not is_sale:
-            return None
-        taxable = any(tax.rate for line in document.lines for tax in line.taxes)
-        if document.tax and not realm.sales_tax:
-            raise Unmapped(
-                f"it carries sales tax of {shown(document.tax, document.currency)}, but sales tax is turned off for "
-                f"{document.company.name} in QuickBooks. Turn it on there under Taxes.",
-                code="sales_tax_off",
-            )
-        return {"TotalTax": document.tax} if taxable else None
-    # One line per rate of QuickBooks, which may stand for several taxes of Odoo, each booked to several accounts.
-    codes: dict[str, TaxCode] = {}
-    amounts: dict[str, Decimal] = {}
-    bases: dict[str, dict[Tax, Decimal]] = {}
-    for each in document.taxes:
-        code = references.tax_code(each.tax, is_sale=is_sale)
-        rate = code.rate_identity
-        codes[rate] = code
-        amounts[rate] = amounts.get(rate, ZERO) + each.amount
-        bases.setdefault(rate, {})[each.tax] = each.base
-    lines = [
-        {
-            "DetailType": "TaxLineDetail",
-            "Amount": amounts[rate],
-            "TaxLineDetail": {
-                "TaxRateRef": {"value": rate},
-                "PercentBased": True,
-                "TaxPercent": code.rate,
-                "NetAmountTaxable": sum(bases[rate].values(), ZERO),
-            },
-        }
-        for rate, code in codes.items()
-    ]
-    return {"TotalTax": document.tax, "TaxLine": lines} if lines else None
 
 
 def sent_total(body: Json) -> Decimal:

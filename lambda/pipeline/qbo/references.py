@@ -1,210 +1,159 @@
-"""QuickBooks' ids for what a document names: accounts, tax codes, customers, vendors and items.
+"""QuickBooks' ids for what a document names, by the company's mapping and otherwise by convention.
 
-Reads are metered and writes are free, so names are created first and looked for only when QuickBooks says they exist;
-what was found is kept in the tracking table. An exact match or a clear refusal, never a guess.
+An exact match or a clear refusal, never a guess. What a refusal of QuickBooks names by an id only is named here, too.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import re
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
 
-from pipeline.codec import dumps, loads
-from pipeline.document import Account, Document, Party, Tax
-from pipeline.errors import Rejected, Unavailable, Unmapped
-from pipeline.money import ZERO, decimal, plain
-from pipeline.qbo.client import Client, Json, quoted
-from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
+from pipeline.document import Account, Document, Product, Tax
+from pipeline.errors import PipelineError, Unmapped
+from pipeline.mapping import AND, Items, Rules, Target, broken
+from pipeline.money import plain
+from pipeline.qbo.client import Client
+from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
+from pipeline.qbo.lists import (
+    BookAccount,
+    ListKeeper,
+    Memory,
+    Realm,
+    TaxCode,
+    find_account,
+    find_named,
+    find_target_account,
+    find_target_code,
+    find_tax_code,
+)
+from pipeline.qbo.names import Names, books_to
+from pipeline.qbo.rule_check import problems
 
-# Preferences and lists change rarely, and a miss always looks again.
-KEPT_S = 6 * 3600
-NAME_LENGTH_MAX = 500
-ITEM_NAME_LENGTH_MAX = 100
-NAME_TRIES = 4
-# An item of DynamoDB holds 400 KB; longer lists are read anew at every shift.
-KEPT_BYTES_MAX = 350_000
-HOME_COUNTRY_WITHOUT_CODES = "US"
-NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
-
-
-class Memory(Protocol):
-    """Where references are kept between runs."""
-
-    def value(self, key: str) -> str | None:
-        """Return the text kept under a key, or None."""
-
-    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
-        """Keep a text under a key."""
-
-    def claim(self, key: str, value: str) -> str:
-        """Keep a text under a key unless another is there already; return the one that is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Realm:
-    """What a QuickBooks company is like, read once from its preferences."""
-
-    country: str
-    home_currency: str
-    multicurrency: bool
-    sales_tax: bool
-
-    @property
-    def is_us(self) -> bool:
-        """Whether tax codes are TAX and NON, and purchases carry no tax."""
-        return self.country == HOME_COUNTRY_WITHOUT_CODES
-
-
-@dataclass(frozen=True, slots=True)
-class BookAccount:
-    """An account as QuickBooks has it."""
-
-    identity: str
-    name: str
-    number: str
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaxCode:
-    """A tax code outside the US, with the one rate it stands for on sales or on purchases."""
-
-    identity: str
-    name: str
-    rate_identity: str
-    rate: Decimal
-    is_sale: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    read_at: int
-    realm: Realm
-    accounts: tuple[BookAccount, ...]
-    tax_codes: tuple[TaxCode, ...]
+_NO_RULES = Rules()
+_ELEMENT = re.compile(r"\b(Names|Accounts|Klasses|Items|Departments|Terms|TaxCodes) element id (\d+)")
 
 
 class References:
     """Resolves names for one realm; safe to use from several threads of one shift."""
 
     def __init__(
-        self, client: Client, memory: Memory, *, dry_run: bool = False, clock: Callable[[], float] = time.time
+        self,
+        client: Client,
+        memory: Memory,
+        rules: Rules = _NO_RULES,
+        *,
+        dry_run: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self.rules = rules
         self._client = client
-        self._dry_run = dry_run
-        self._memory = memory
-        self._clock = clock
-        self._lists: _Lists | None = None
-        self._reading = threading.Lock()
-        # QuickBooks takes one name at a time, per company.
-        self._naming = threading.Lock()
-        self._known: dict[str, str] = {}
+        self._keeper = ListKeeper(client, memory, [target.name for target in rules.products.values()], clock)
+        self._names = Names(client, memory, policy=rules.parties, dry_run=dry_run)
+
+    def check_rules(self) -> None:
+        """Raise Misconfigured unless everything the mapping points to is in QuickBooks: all that is not, at once."""
+        if self.rules == _NO_RULES:
+            return
+        lists = self._keeper.current()
+        for each in (lists, None):
+            known = each or self._keeper.current(older_than=lists)
+            found = problems(self.rules, known, company=self._client.company, realm=self._client.realm)
+            if not found:
+                return
+        raise broken(found)
 
     # -- lists -----------------------------------------------------------------------------------------------------
 
     @property
     def realm(self) -> Realm:
         """What the company is like."""
-        return self._current().realm
+        return self._keeper.current().realm
+
+    def closed_to(self, day: date) -> date | None:
+        """Return the last closed day when a day lies before its end, else None.
+
+        Before a document is held the preferences are read once more, so that opening the period helps at once.
+        """
+        lists = self._keeper.current()
+        for each in (lists, None):
+            closed_to = (each or self._keeper.current(older_than=lists)).realm.closed_to
+            if closed_to is None or day > closed_to:
+                return None
+        return closed_to
 
     def account(self, account: Account) -> BookAccount:
-        """Return the account with the same number, else the one with the same name; raises Unmapped."""
-        return self._look(lambda lists: _account(lists.accounts, account), lambda: self._no_account(account))
+        """Return the account the mapping names, else that of the same number, else of the same name.
 
-    def tax_code(self, tax: Tax | None, *, is_sale: bool) -> TaxCode:
-        """Return the tax code of the same name, else the only one of the same rate and side; raises Unmapped.
-
-        A line without tax needs a code too outside the US: the only one whose rate is zero, or among several the one
-        that says so by its name.
+        Raises Unmapped when there is none.
         """
-        return self._look(
-            lambda lists: _tax_code(lists.tax_codes, tax, is_sale=is_sale), lambda: self._no_code(tax, is_sale=is_sale)
-        )
-
-    def _look[T](self, find: Callable[[_Lists], T | None], error: Callable[[], Unmapped]) -> T:
-        """Return what is in the lists; a miss reads them anew once, because a person may just have added it."""
-        lists = self._current()
-        found = find(lists)
+        target = self.rules.account(account.code, account.name)
+        if target:
+            found = self._keeper.look(lambda lists: find_target_account(lists.accounts, target.name))
+        else:
+            found = self._keeper.look(lambda lists: find_account(lists.accounts, account))
         if found is None:
-            found = find(self._current(older_than=lists))
-        if found is None:
-            raise error()
+            raise _gone(target, "account", "account_unmapped") if target else self._no_account(account)
         return found
 
-    def _current(self, *, older_than: _Lists | None = None) -> _Lists:
-        with self._reading:
-            if self._lists is None:
-                self._lists = self._kept_lists()
-            stale = self._lists is None or self._clock() > self._lists.read_at + KEPT_S
-            # Lists read within this very minute are as new as they get: many misses are one reading.
-            missed = self._lists is not None and self._lists is older_than and self._clock() > self._lists.read_at + 60
-            if self._lists is None or stale or missed:
-                self._lists = self._read()
-                text = dumps(self._lists)
-                if len(text.encode()) <= KEPT_BYTES_MAX:
-                    self._memory.keep(self._lists_key, text)
-            return self._lists
+    def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
+        """Return the tax code of the taxes of one line; none are a line without tax, which has a code too.
 
-    def _kept_lists(self) -> _Lists | None:
-        kept = self._memory.value(self._lists_key)
-        try:
-            return loads(_Lists, kept) if kept else None
-        except ValueError:
-            return None  # kept by another version of this code
-
-    @property
-    def _lists_key(self) -> str:
-        return f"reference#{self._client.realm}#lists"
-
-    def _read(self) -> _Lists:
-        preferences = self._client.query("Preferences")[0]
-        company = self._client.query("CompanyInfo")[0]
-        currency = preferences.get("CurrencyPrefs", {})
-        tax = preferences.get("TaxPrefs", {})
-        realm = Realm(
-            country=str(company.get("Country", "")),
-            home_currency=str(currency.get("HomeCurrency", {}).get("value", "")),
-            multicurrency=bool(currency.get("MultiCurrencyEnabled")),
-            sales_tax=bool(tax.get("UsingSalesTax")),
-        )
-        accounts = tuple(
-            BookAccount(
-                str(row["Id"]),
-                str(row["Name"]),
-                str(row.get("AcctNum", "")),
-                str(row.get("CurrencyRef", {}).get("value", "")),
+        The one the mapping names; else, for a single tax, the one of the same name and rate, else the only one of the
+        same rate. Several taxes have one code only where the mapping names their combination. Raises Unmapped.
+        """
+        target = self.rules.tax(tax.name for tax in taxes) if taxes else None
+        if target:
+            found = self._keeper.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
+            if found is None:
+                raise _gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
+            return found
+        if len(taxes) > 1:
+            names = AND.join(tax.name for tax in taxes)
+            raise Unmapped(
+                f"it carries {len(taxes)} taxes on one line ({names}), and a line has one tax code in QuickBooks. Name "
+                f'the combination in the mapping ("{names}" = "…"), or use one combined tax on the line in Odoo.',
+                code="several_taxes",
             )
-            for row in self._client.query("Account")
-        )
-        codes = () if realm.is_us else self._read_tax_codes()
-        return _Lists(int(self._clock()), realm, accounts, codes)
+        tax = taxes[0] if taxes else None
+        found = self._keeper.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
+        if found is None:
+            raise self._no_code(tax, is_sale=is_sale)
+        return found
 
-    def _read_tax_codes(self) -> tuple[TaxCode, ...]:
-        rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}
-        found = []
-        for row in self._client.query("TaxCode"):
-            for side, is_sale in (("SalesTaxRateList", True), ("PurchaseTaxRateList", False)):
-                details = row.get(side, {}).get("TaxRateDetail", [])
-                if len(details) == 1:
-                    rate = str(details[0]["TaxRateRef"]["value"])
-                    found.append(TaxCode(str(row["Id"]), str(row["Name"]), rate, rates.get(rate, ZERO), is_sale))
-        return tuple(found)
+    def term(self, name: str) -> str:
+        """Return the id of payment terms, or an empty text: a document's due date says the same without them."""
+        target = self.rules.term(name)
+        wanted = target.name if target else name
+        # No second look: terms without a counterpart are common, and not worth a reading.
+        found = find_named(self._keeper.current().terms, wanted) if wanted else None
+        return found.identity if found else ""
+
+    def book_class(self, target: Target) -> str:
+        """Return the id of a class the mapping points to; raises Unmapped when it is gone."""
+        found = self._keeper.look(lambda lists: find_named(lists.classes, target.name))
+        if found is None:
+            raise _gone(target, "class", "class_unmapped")
+        return found.identity
+
+    def department(self, target: Target) -> str:
+        """Return the id of a location the mapping points to; raises Unmapped when it is gone."""
+        found = self._keeper.look(lambda lists: find_named(lists.departments, target.name))
+        if found is None:
+            raise _gone(target, "location", "department_unmapped")
+        return found.identity
 
     def _no_account(self, account: Account) -> Unmapped:
-        names = {each.name for each in self._current().accounts}
+        names = {each.name for each in self._keeper.current().accounts}
         near = difflib.get_close_matches(account.name, sorted(names), n=1)
         return Unmapped(
             f"account {account} has no QuickBooks account with that number or name"
             + (f"; nearest by name: '{near[0]}'" if near else "")
-            + f". Give an account of {self._client.company} in QuickBooks this number or name.",
+            + f". Give an account of {self._client.company} in QuickBooks this number or name, or name one in the "
+            "mapping.",
             code="account_unmapped",
         )
 
@@ -213,188 +162,125 @@ class References:
         what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
         return Unmapped(
             f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "
-            f"tax code of {self._client.company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}.",
+            f"tax code of {self._client.company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}"
+            + (", or name one in the mapping." if tax else "."),
             code="tax_unmapped",
         )
 
     # -- names -----------------------------------------------------------------------------------------------------
 
     def party(self, document: Document) -> str:
-        """Return the id of the customer or vendor of a document, found by its Odoo partner or created.
-
-        A party's currency is fixed in QuickBooks: a partner invoiced in two has a second name, ending in the currency.
-        """
-        entity = "Customer" if document.document_type.is_sale else "Vendor"
+        """Return the id of the customer or vendor of a document, found by its Odoo partner, adopted or created."""
         realm = self.realm
-        foreign = realm.multicurrency and document.currency != realm.home_currency
-        owner = f"{document.party.odoo_id}{'#' + document.currency if foreign else ''}"
-        key = f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
-        known = self._remembered(key)
-        if known:
-            return known
-        if self._dry_run:
-            return _to_be_created(entity, document.party.name)
-        with self._naming:
-            known = self._remembered(key)
-            if known:
-                return known
-            suffix = f" ({document.currency})" if foreign else ""
-            body = _party_body(document.party, document.currency if realm.multicurrency else "", entity)
-            identity = self._named(entity, body, "DisplayName", _names(document.party, suffix), key, document.currency)
-            return self._remember(key, identity)
+        return self._names.party(
+            document,
+            document.currency if realm.multicurrency else "",
+            is_foreign=realm.multicurrency and document.currency != realm.home_currency,
+        )
 
-    def item(self, account: BookAccount) -> str:
-        """Return the id of the service item that books to an income account: one item per account.
+    def item(self, account: BookAccount, product: Product | None, database: str) -> str:
+        """Return the id of the item of a sales line, which must book to the line's own account.
 
-        A line then lands on its own account whatever product it names; an item per product would put it on the
-        product's account instead, which in Odoo a person may have changed on the line.
+        The one the mapping names for the product; else the product's own where the mapping wants one per product;
+        else the one of the account. Raises Unmapped when it books to another account than Odoo did.
         """
-        key = f"item#{self._client.realm}#{account.identity}"
-        known = self._remembered(key)
-        if known:
-            return known
-        if self._dry_run:
-            return _to_be_created("Item", account.name)
-        with self._naming:
-            known = self._remembered(key)
-            if known:
-                return known
-            name = _cleaned(f"{account.number} {account.name}")[:ITEM_NAME_LENGTH_MAX]
-            body = {"Type": "Service", "IncomeAccountRef": {"value": account.identity}}
-            short = name[: ITEM_NAME_LENGTH_MAX - 20]
-            identity = self._named("Item", body, "Name", [name, f"{short} [{account.identity}]"], key, "")
-            return self._remember(key, identity)
+        target = self.rules.product(product.code, product.name) if product else None
+        if product and target:
+            item = self._keeper.look(lambda lists: find_named(lists.items, target.name))
+            if item is None:
+                raise _gone(target, "product or service", "item_unmapped")
+            name, where = item.name, f"line {target.line} of the mapping"
+            if books_to(item, account):
+                return item.identity
+        elif product and self.rules.items is Items.PRODUCT:
+            known = self._names.product_item(product, database, account)
+            name, where = known.name, "its product"
+            if books_to(known, account):
+                return known.identity
+            item = None
+        else:
+            return self._names.account_item(account)
+        booked_to = (item or known).account
+        theirs = next((str(each) for each in self._keeper.current().accounts if each.identity == booked_to), "another")
+        raise Unmapped(
+            f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to {theirs}, but "
+            f"Odoo booked the line to {account}. Change the account in Odoo, name an item of that account for the "
+            'product in the mapping, or say items = "account" there.',
+            code="item_books_elsewhere",
+        )
 
-    def _named(self, entity: str, body: Json, name_field: str, names: list[str], key: str, currency: str) -> str:
-        """Create an object under the first of the names that is free, or adopt one that is nobody else's."""
-        refusal: Refused | None = None
-        for name in names:
-            try:
-                created = self._create(entity, {**body, name_field: name}, f"{key}#{name}")
-            except Refused as error:
-                if error.fault.code != DUPLICATE_NAME:
-                    raise
-                refusal = error
-                taken = error.fault.named_id
-                # Without an id the name belongs to another kind (a vendor, an employee): the next name is tried.
-                if taken and self._may_adopt(entity, taken, currency) and self._claim(entity, taken, key):
-                    return taken
-            else:
-                identity = str(created["Id"])
-                self._claim(entity, identity, key)
-                return identity
-        raise Rejected(
-            f"the names {' and '.join(repr(name) for name in names)} are both taken in QuickBooks by others. Rename "
-            "one of them in Odoo or in QuickBooks.",
-            code="name_taken",
-        ) from refusal
+    # -- after a refusal -------------------------------------------------------------------------------------------
 
-    def _create(self, entity: str, body: Json, seed: str) -> Json:
-        request_id = _request_id(seed, body)
-        for tried in range(NAME_TRIES):
-            try:
-                return self._client.write(entity, body, request_id=request_id)
-            except Refused as error:
-                if ONE_NAME_AT_A_TIME not in error.fault.detail:
-                    raise
-                time.sleep(0.5 * 2**tried)
-        # A person is working in the books: nothing is wrong with the document.
-        raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
+    def after_refusal(self, error: Refused, body: dict[str, Any]) -> PipelineError:
+        """Return what a refusal of a document means: with names in place of ids, and with what was found out since.
 
-    def _may_adopt(self, entity: str, identity: str, currency: str) -> bool:
-        rows = self._client.query(entity, f"Id = {quoted(identity)} and Active in (true, false)")
-        if not rows:
-            return False
-        row = rows[0]
-        theirs = row.get("CurrencyRef", {}).get("value", currency)
-        return bool(row.get("Active", True)) and (not currency or not theirs or theirs == currency)
+        Lists that may be the cause are forgotten, so that the next attempt reads them anew; a party that was merged
+        is followed. Returns a RetryLater when the document goes through at its next attempt.
+        """
+        code = error.fault.code
+        message = _ELEMENT.sub(self._element_name, str(error))
+        if code in PERIOD_CLOSED:
+            self._keeper.forget()
+        # Of a transaction that somebody deleted, nothing it refers to is the cause.
+        if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
+            found = self._what_is_inactive(body)
+            self._keeper.forget()
+            if isinstance(found, PipelineError):
+                return found
+            message = f"{found} {message}" if found else message
+        return Refused(message, error.fault)
 
-    def _claim(self, entity: str, identity: str, key: str) -> bool:
-        """Bind an object to one Odoo partner; two partners of the same name never share one."""
-        return self._memory.claim(f"owner#{self._client.realm}#{entity.lower()}#{identity}", key) == key
+    def _what_is_inactive(self, body: dict[str, Any]) -> str | PipelineError:
+        entity = "Customer" if "CustomerRef" in body else "Vendor"
+        try:
+            said = self._names.follow_party(entity, body[f"{entity}Ref"]["value"])
+        except PipelineError as error:
+            return error
+        if said:
+            return said
+        details = [line.get(line["DetailType"], {}) for line in body["Line"]]
+        items = sorted({detail["ItemRef"]["value"] for detail in details if "ItemRef" in detail})
+        inactive = self._names.inactive_items(items)
+        if inactive:
+            named = ", ".join(f"'{name}'" for name in inactive)
+            return f"the item {named} is inactive in QuickBooks. Make it active again there, then retry."
+        return ""
 
-    def _remembered(self, key: str) -> str:
-        if key not in self._known:
-            kept = self._memory.value(key)
-            if not kept:
-                return ""
-            self._known[key] = str(json.loads(kept)["id"])
-        return self._known[key]
-
-    def _remember(self, key: str, identity: str) -> str:
-        self._memory.keep(key, json.dumps({"id": identity}))
-        self._known[key] = identity
-        return identity
+    def _element_name(self, found: re.Match[str]) -> str:
+        table, identity = found.groups()
+        lists = self._keeper.current()
+        rows: Sequence[Any] = {
+            "Accounts": lists.accounts,
+            "Klasses": lists.classes,
+            "Departments": lists.departments,
+            "Terms": lists.terms,
+            "TaxCodes": lists.tax_codes,
+            "Items": lists.items,
+        }.get(table, ())
+        name = next((str(each.name) for each in rows if each.identity == identity), "")
+        entities = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}.get(table, ())
+        name = name or next(filter(None, (self._names.name_of(entity, identity) for entity in entities)), "")
+        return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]
 
     def forget(self) -> None:
         """Forget the lists: QuickBooks has just refused something in them as gone."""
-        with self._reading:
-            self._lists = None
-            self._memory.keep(self._lists_key, "")
+        self._keeper.forget()
 
 
-def _to_be_created(entity: str, name: str) -> str:
-    return f"({entity} '{_cleaned(name)}', to be found or created)"
+_NOUNS = {
+    "Names": "the customer or vendor",
+    "Accounts": "the account",
+    "Klasses": "the class",
+    "Items": "the item",
+    "Departments": "the location",
+    "Terms": "the terms",
+    "TaxCodes": "the tax code",
+}
 
 
-def _account(accounts: tuple[BookAccount, ...], account: Account) -> BookAccount | None:
-    by_number = [each for each in accounts if account.code and each.number == account.code]
-    if by_number:
-        return by_number[0]
-    by_name = [each for each in accounts if each.name.casefold() == account.name.casefold()]
-    return by_name[0] if len(by_name) == 1 else None
-
-
-def _tax_code(codes: tuple[TaxCode, ...], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
-    rate = tax.rate if tax else ZERO
-    same_rate = [code for code in codes if code.is_sale == is_sale and code.rate == rate]
-    if tax:
-        by_name = [code for code in same_rate if code.name.casefold() == tax.name.casefold()]
-        if by_name:
-            return by_name[0]
-    elif len(same_rate) > 1:
-        same_rate = [code for code in same_rate if code.name.casefold() in NO_TAX_NAMES]
-    return same_rate[0] if len(same_rate) == 1 else None
-
-
-def _names(party: Party, suffix: str) -> list[str]:
-    """Return the name a party gets, and the one for when that is taken: with its Odoo id, which is nobody else's."""
-    name = _cleaned(party.name)
-    mark = f" [{party.odoo_id}]"
-    first = f"{name}{suffix}"
-    second = f"{name[: NAME_LENGTH_MAX - len(mark) - len(suffix)]}{mark}{suffix}"
-    return [first, second] if len(first) <= NAME_LENGTH_MAX else [second]
-
-
-def _cleaned(name: str) -> str:
-    """Return a name without what QuickBooks refuses in one: colons, tabs, line breaks, outer and double spaces."""
-    return " ".join(re.sub(r"[:\x00-\x1f\x7f]", " ", name).split())
-
-
-def _party_body(party: Party, currency: str, entity: str) -> Json:
-    body: Json = {"CompanyName": _cleaned(party.name)[:100]}
-    if currency:
-        body["CurrencyRef"] = {"value": currency}
-    if re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", party.email) and len(party.email) <= 100:
-        body["PrimaryEmailAddr"] = {"Address": party.email}
-    if party.phone:
-        body["PrimaryPhone"] = {"FreeFormNumber": party.phone[:30]}
-    address = {
-        "Line1": party.address.street[:500],
-        "Line2": party.address.street2[:500],
-        "City": party.address.city[:255],
-        "CountrySubDivisionCode": party.address.state[:255],
-        "PostalCode": party.address.postal_code[:30],
-        "Country": party.address.country[:255],
-    }
-    filled = {name: value for name, value in address.items() if value}
-    if filled:
-        body["BillAddr"] = filled
-    if entity == "Customer":
-        body["Notes"] = f"Odoo contact {party.odoo_id}"
-    return body
-
-
-def _request_id(seed: str, body: Json) -> str:
-    text = f"{seed}|{json.dumps(body, sort_keys=True, default=str)}"
-    return f"odoo-name-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+def _gone(target: Target, kind: str, code: str) -> Unmapped:
+    return Unmapped(
+        f"the mapping (line {target.line}) points from '{target.source}' to '{target.name}', and QuickBooks has no "
+        f"{kind} of that name. Correct the mapping, or make it in QuickBooks.",
+        code=code,
+    )

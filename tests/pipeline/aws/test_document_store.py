@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.errors import InvalidDocument, Misconfigured, Unavailable
+from pipeline.mapping import Mapping
 from pipeline.source import Pdf, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
 
@@ -185,3 +187,25 @@ def test_an_s3_that_does_not_answer_is_no_missing_document(store, client, monkey
 
     with pytest.raises(Unavailable, match="The bucket documents did not answer"):
         store.pdf(ENTRY)
+
+
+# -- the mapping -----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_file_the_mapping_is_empty(store):
+    assert store.mapping() == Mapping()
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_mapping_is_read_with_or_without_a_byte_order_mark(store, client, mark):
+    text = '["companyÄ"]\ngo_live = 2026-01-01'.encode()
+    client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body=mark + text)
+
+    assert store.mapping().rules("companyÄ").go_live == date(2026, 1, 1)
+
+
+def test_a_mapping_that_is_no_utf_8_is_told_with_its_line(store, client):
+    client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body='[A]\nrealm = "Ä"'.encode("latin-1"))
+
+    with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):
+        store.mapping()

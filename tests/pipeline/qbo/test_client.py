@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from local.http_server import Fault, Response
 from local.quickbooks import query as queries
 from local.quickbooks.faults import fault_in_200, html_error, throttled, unauthenticated, unauthorized, validation_fault
+from pipeline.codec import exact_json
 from pipeline.errors import Disconnected, InvalidDocument, OutcomeUnknown, Throttled, Unavailable
 from pipeline.http import ANSWER_BYTES_MAX
 from pipeline.qbo import client as module
-from pipeline.qbo.client import quoted, to_json
+from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
 from tests.books_world import COMPANY, PDF, answered, dropped, is_write_to, log_of, served
 
@@ -70,7 +71,7 @@ def test_json_is_asked_for_and_the_minor_version_is_named(world):
 
 @pytest.mark.parametrize("text", ["0.10", "2047.48", "1861.08", "99999999999.99", "-0.01", "100", "0.30000", "1E+2"])
 def test_an_amount_is_written_with_exactly_its_own_digits(text):
-    body = to_json({"Amount": Decimal(text)})
+    body = exact_json({"Amount": Decimal(text)})
 
     assert Decimal(json.loads(body, parse_float=Decimal, parse_int=Decimal)["Amount"]) == Decimal(text)
     assert '"' + text + '"' not in body
@@ -79,19 +80,19 @@ def test_an_amount_is_written_with_exactly_its_own_digits(text):
 @settings(deadline=None)
 @given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
 def test_no_amount_of_two_decimals_changes_on_the_way(amount):
-    sent = json.loads(to_json({"Amount": amount}), parse_float=Decimal, parse_int=Decimal)["Amount"]
+    sent = json.loads(exact_json({"Amount": amount}), parse_float=Decimal, parse_int=Decimal)["Amount"]
 
     assert sent == amount
 
 
 def test_more_digits_than_json_keeps_are_refused():
     with pytest.raises(InvalidDocument, match="more digits"):
-        to_json({"Amount": Decimal("123456789012345678.12")})
+        exact_json({"Amount": Decimal("123456789012345678.12")})
 
 
 def test_what_is_no_json_is_an_error_of_ours():
     with pytest.raises(TypeError):
-        to_json({"Amount": object()})
+        exact_json({"Amount": object()})
 
 
 def test_a_file_arrives_byte_for_byte(world):

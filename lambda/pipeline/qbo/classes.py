@@ -1,0 +1,146 @@
+"""The class of each line, by its analytic accounts, else by its journal; or of the whole where QuickBooks wants one.
+
+A line of several classes is split, because a line has one class in QuickBooks and the largest share's would be a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Protocol, Self
+
+from pipeline.document import Document, Line, LineKind, Share
+from pipeline.errors import Unmapped
+from pipeline.mapping import Rules, Target
+from pipeline.money import ZERO, plain
+from pipeline.qbo.lists import ClassTracking, Realm
+
+WHOLE = Decimal(100)
+# How a document joins the analytic accounts of several plans that share a percentage.
+BETWEEN_PLANS = " / "
+
+
+class Resolver(Protocol):
+    """Who knows the mapping and QuickBooks' ids of classes."""
+
+    @property
+    def realm(self) -> Realm:
+        """What the company is like."""
+
+    @property
+    def rules(self) -> Rules:
+        """The company's mapping."""
+
+    def book_class(self, target: Target) -> str:
+        """Return the id of a class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A line, or a part of one: its amount, the id of its class or an empty text, its share as a person reads it."""
+
+    amount: Decimal
+    book_class: str
+    share: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of one document: `of_journal` for lines without one, `of_document` where there is one for all."""
+
+    rules: Rules
+    references: Resolver
+    of_journal: str = ""
+    of_document: str = ""
+    per_line: bool = True
+
+    @classmethod
+    def of(cls, document: Document, references: Resolver) -> Self:
+        """Return the classes of a document; raises Unmapped when QuickBooks has no place for what it needs."""
+        rules = references.rules
+        target = rules.journal(document.journal).book_class
+        classes = cls(rules, references, references.book_class(target) if target else "")
+        if references.realm.class_tracking is not ClassTracking.TRANSACTION:
+            return classes
+        items = [line for line in document.lines if line.kind is LineKind.ITEM]
+        found = {part.book_class for line in items for part in classes.parts(line)}
+        if len(found) > 1:
+            raise Unmapped(
+                "its lines belong to several classes, and QuickBooks is set to one class per transaction. Turn on one "
+                "class per row there under Account and settings, Advanced, Categories.",
+                code="class_unmapped",
+            )
+        (only,) = found or {""}
+        if only and not document.document_type.is_sale:
+            # Purchases have a class per line only, which this setting of QuickBooks has none of.
+            raise Unmapped(
+                f"the mapping gives it a class, and QuickBooks takes one on a {document.document_type.noun} only per "
+                "row. Turn that on there under Account and settings, Advanced, Categories, or remove the class.",
+                code="class_unmapped",
+            )
+        return cls(rules, references, of_document=only, per_line=False)
+
+    def parts(self, line: Line) -> list[Part]:
+        """Return the line whole with its class, or its parts by class, which add up to it to the cent.
+
+        What is not mapped keeps the class of the journal. Raises Unmapped when its classes overlap.
+        """
+        if not self.per_line:
+            return [Part(line.amount, "")]
+        percentages: dict[str, Decimal] = {}
+        for share in line.shares:
+            target = self._target(line, share)
+            if target:
+                book_class = self.references.book_class(target)
+                percentages[book_class] = percentages.get(book_class, ZERO) + share.percentage
+        mapped = sum(percentages.values(), ZERO)
+        if mapped > WHOLE:
+            raise Unmapped(
+                f"its line '{line.description.strip()[:60]}' belongs to classes of {plain(mapped)}% together, because "
+                "analytic accounts of several plans have one. Map those of one plan only.",
+                code="class_unmapped",
+            )
+        if mapped < WHOLE:
+            percentages[self.of_journal] = percentages.get(self.of_journal, ZERO) + WHOLE - mapped
+        amounts = split(line.amount, list(percentages.values()))
+        parts = [
+            Part(amount, book_class, f"{plain(percentage)}%")
+            for (book_class, percentage), amount in zip(percentages.items(), amounts, strict=True)
+            if amount
+        ]
+        if len(percentages) == 1 or not parts:
+            return [Part(line.amount, next(iter(percentages)) if len(percentages) == 1 else "")]
+        return parts
+
+    def _target(self, line: Line, share: Share) -> Target | None:
+        """Return the class of a share; of analytic accounts of several plans exactly one may have one."""
+        analytics = self.rules.analytics
+        if share.analytic in analytics:
+            return analytics[share.analytic]
+        found = [analytics[name] for name in share.analytic.split(BETWEEN_PLANS) if name in analytics]
+        if len({target.name for target in found}) > 1:
+            raise Unmapped(
+                f"its line '{line.description.strip()[:60]}' is on '{share.analytic}', of which "
+                f"{' and '.join(repr(target.source) for target in found)} have a class each, and a line has one in "
+                f"QuickBooks. Map '{share.analytic}' itself, or only one of them.",
+                code="class_unmapped",
+            )
+        return found[0] if found else None
+
+
+def split(amount: Decimal, percentages: Sequence[Decimal]) -> list[Decimal]:
+    """Return an amount split by percentages that make 100, to the cent, by the largest remainder.
+
+    Each part is cut to the cent; the cents left over go to the parts that lost most, the first of equals first. It is
+    how a person would do it, the same every time, and nothing is left over.
+    """
+    cent = Decimal("0.01")
+    sign = -1 if amount < 0 else 1
+    exact = [abs(amount) * percentage / WHOLE for percentage in percentages]
+    parts = [each.quantize(cent, ROUND_FLOOR) for each in exact]
+    left = int((abs(amount) - sum(parts, ZERO)) / cent)
+    by_loss = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])
+    for place in by_loss[:left]:
+        parts[place] += cent
+    return [sign * part for part in parts]

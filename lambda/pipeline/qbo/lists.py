@@ -1,0 +1,318 @@
+"""What a QuickBooks company is like, and its lists: accounts, tax codes, terms, classes, departments.
+
+Read in a handful of calls, kept in the tracking table for hours, because reads are metered and lists change rarely.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pipeline.codec import dumps, loads
+from pipeline.document import Account, Tax
+from pipeline.money import ZERO, decimal
+from pipeline.qbo.client import Client, quoted
+
+# Preferences and lists change rarely, and a miss always looks again.
+KEPT_S = 6 * 3600
+# Lists read within this very minute are as new as they get: many misses are one reading.
+FRESH_S = 60
+# An item of DynamoDB holds 400 KB; longer lists are read anew at every shift.
+KEPT_BYTES_MAX = 350_000
+HOME_COUNTRY_WITHOUT_CODES = "US"
+NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
+NAMES_PER_QUERY = 50
+
+
+class Memory(Protocol):
+    """Where references are kept between runs."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        """Keep a text under a key."""
+
+    def claim(self, key: str, value: str) -> str:
+        """Keep a text under a key unless another is there already; return the one that is."""
+
+
+class ClassTracking(StrEnum):
+    """Where a QuickBooks company wants classes."""
+
+    OFF = "off"
+    LINE = "line"
+    TRANSACTION = "transaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """What a QuickBooks company is like, read once from its preferences; `closed_to` is the last closed day."""
+
+    country: str
+    home_currency: str
+    multicurrency: bool
+    sales_tax: bool
+    closed_to: date | None = None
+    class_tracking: ClassTracking = ClassTracking.OFF
+    departments_tracked: bool = False
+
+    @property
+    def is_us(self) -> bool:
+        """Whether tax codes are TAX and NON, and purchases carry no tax."""
+        return self.country == HOME_COUNTRY_WITHOUT_CODES
+
+
+@dataclass(frozen=True, slots=True)
+class BookAccount:
+    """An account as QuickBooks has it; `full_name` begins with the accounts it is under (`Sales:Export`)."""
+
+    identity: str
+    name: str
+    number: str
+    currency: str
+    full_name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.number} '{self.name}'" if self.number else f"'{self.name}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A row of a list that only has a name: a term, a class, a department."""
+
+    identity: str
+    name: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookItem:
+    """A product or service as QuickBooks has it; `account` is the id of the account its sales go to, or empty."""
+
+    identity: str
+    name: str
+    full_name: str
+    account: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One rate of a tax code, in percent."""
+
+    identity: str
+    percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TaxCode:
+    """A tax code outside the US with the rates it stands for on sales or on purchases: one, or several together."""
+
+    identity: str
+    name: str
+    rates: tuple[Rate, ...]
+    is_sale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """All lists of a company as they were at `read_at`; `items` are those of the names in `items_asked`."""
+
+    read_at: int
+    realm: Realm
+    accounts: tuple[BookAccount, ...]
+    tax_codes: tuple[TaxCode, ...]
+    terms: tuple[Named, ...]
+    classes: tuple[Named, ...]
+    departments: tuple[Named, ...]
+    items: tuple[BookItem, ...]
+    items_asked: tuple[str, ...]
+
+
+class ListKeeper:
+    """The lists of one realm, as new as they need to be; safe to use from several threads."""
+
+    def __init__(self, client: Client, memory: Memory, items: Iterable[str], clock: Callable[[], float]) -> None:
+        self._client = client
+        self._memory = memory
+        self._items = tuple(sorted(set(items)))
+        self._clock = clock
+        self._lists: Lists | None = None
+        self._reading = threading.Lock()
+        self._key = f"reference#{client.realm}#lists"
+
+    def current(self, *, older_than: Lists | None = None) -> Lists:
+        """Return the lists; with `older_than`, newer ones than those, unless they were read within this minute."""
+        with self._reading:
+            if self._lists is None:
+                self._lists = self._kept()
+            age_s = self._clock() - self._lists.read_at if self._lists else 0.0
+            missed = self._lists is older_than and age_s > FRESH_S
+            if self._lists is None or age_s > KEPT_S or missed:
+                self._lists = self._read()
+                text = dumps(self._lists)
+                if len(text.encode()) <= KEPT_BYTES_MAX:
+                    self._memory.keep(self._key, text)
+            return self._lists
+
+    def look[T](self, find: Callable[[Lists], T | None]) -> T | None:
+        """Return what is in the lists; a miss reads them anew once, because a person may just have added it."""
+        lists = self.current()
+        found = find(lists)
+        return find(self.current(older_than=lists)) if found is None else found
+
+    def forget(self) -> None:
+        """Forget the lists: QuickBooks has just refused something because of them."""
+        with self._reading:
+            self._lists = None
+            self._memory.keep(self._key, "")
+
+    def _kept(self) -> Lists | None:
+        kept = self._memory.value(self._key)
+        try:
+            lists = loads(Lists, kept) if kept else None
+        except ValueError:
+            return None  # kept by another version of this code
+        # A mapping that names other items than before wants these read, too.
+        return lists if lists and set(self._items) <= set(lists.items_asked) else None
+
+    def _read(self) -> Lists:
+        preferences = self._client.query("Preferences")[0]
+        company = self._client.query("CompanyInfo")[0]
+        realm = _realm(preferences, str(company.get("Country", "")))
+        accounts = tuple(
+            BookAccount(
+                str(row["Id"]),
+                str(row["Name"]),
+                str(row.get("AcctNum", "")),
+                str(row.get("CurrencyRef", {}).get("value", "")),
+                str(row.get("FullyQualifiedName", "")),
+            )
+            for row in self._client.query("Account")
+        )
+        return Lists(
+            read_at=int(self._clock()),
+            realm=realm,
+            accounts=accounts,
+            tax_codes=self._tax_codes() if realm.sales_tax and not realm.is_us else (),
+            terms=self._named("Term"),
+            classes=self._named("Class") if realm.class_tracking is not ClassTracking.OFF else (),
+            departments=self._named("Department") if realm.departments_tracked else (),
+            items=tuple(self._read_items()),
+            items_asked=self._items,
+        )
+
+    def _named(self, entity: str) -> tuple[Named, ...]:
+        return tuple(
+            Named(str(row["Id"]), str(row["Name"]), str(row.get("FullyQualifiedName", row["Name"])))
+            for row in self._client.query(entity)
+        )
+
+    def _read_items(self) -> Iterable[BookItem]:
+        # Items may be many thousands: only those the mapping names are asked for, by the last part of their names.
+        names = sorted({name.rpartition(":")[2] for name in self._items})
+        for start in range(0, len(names), NAMES_PER_QUERY):
+            listed = ", ".join(quoted(name) for name in names[start : start + NAMES_PER_QUERY])
+            for row in self._client.query("Item", f"Name in ({listed})"):
+                yield book_item(row)
+
+    def _tax_codes(self) -> tuple[TaxCode, ...]:
+        rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}
+        found = []
+        for row in self._client.query("TaxCode"):
+            for side, is_sale in (("SalesTaxRateList", True), ("PurchaseTaxRateList", False)):
+                details = row.get(side, {}).get("TaxRateDetail", [])
+                ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
+                if ids:
+                    own = tuple(Rate(each, rates.get(each, ZERO)) for each in ids)
+                    found.append(TaxCode(str(row["Id"]), str(row["Name"]), own, is_sale))
+        return tuple(found)
+
+
+def _realm(preferences: dict[str, Any], country: str) -> Realm:
+    currency = preferences.get("CurrencyPrefs", {})
+    accounting = preferences.get("AccountingInfoPrefs", {})
+    closed_to = accounting.get("BookCloseDate")
+    by_line, by_transaction = accounting.get("ClassTrackingPerTxnLine"), accounting.get("ClassTrackingPerTxn")
+    return Realm(
+        country=country,
+        home_currency=str(currency.get("HomeCurrency", {}).get("value", "")),
+        multicurrency=bool(currency.get("MultiCurrencyEnabled")),
+        sales_tax=bool(preferences.get("TaxPrefs", {}).get("UsingSalesTax")),
+        closed_to=date.fromisoformat(str(closed_to)[:10]) if closed_to else None,
+        class_tracking=ClassTracking.LINE
+        if by_line
+        else ClassTracking.TRANSACTION
+        if by_transaction
+        else ClassTracking.OFF,
+        departments_tracked=bool(accounting.get("TrackDepartments")),
+    )
+
+
+def book_item(row: dict[str, Any]) -> BookItem:
+    """Return the item of a row of QuickBooks."""
+    return BookItem(
+        str(row["Id"]),
+        str(row["Name"]),
+        str(row.get("FullyQualifiedName", row["Name"])),
+        str(row.get("IncomeAccountRef", {}).get("value", "")),
+        str(row.get("Type", "")),
+    )
+
+
+# -- finding, exactly ------------------------------------------------------------------------------------------------
+
+
+def find_account(accounts: Sequence[BookAccount], account: Account) -> BookAccount | None:
+    """Return the account of the same number, else the only one of the same name."""
+    by_number = [each for each in accounts if account.code and each.number == account.code]
+    return by_number[0] if by_number else _only([each for each in accounts if _same(each.name, account.name)])
+
+
+def find_target_account(accounts: Sequence[BookAccount], name: str) -> BookAccount | None:
+    """Return the account a mapping points to, by its number, its full name, or its name when only one has it."""
+    by_number = [each for each in accounts if each.number == name]
+    by_full_name = [each for each in accounts if _same(each.full_name, name)]
+    return _only(by_number or by_full_name or [each for each in accounts if _same(each.name, name)])
+
+
+def find_named[T: (Named, BookItem)](rows: Sequence[T], name: str) -> T | None:
+    """Return the row of a full name, else the only one of the name."""
+    by_full_name = [each for each in rows if _same(each.full_name, name)]
+    return _only(by_full_name or [each for each in rows if _same(each.name, name)])
+
+
+def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> TaxCode | None:
+    """Return the tax code a mapping points to, as it is on sales or on purchases."""
+    return _only([code for code in codes if code.is_sale == is_sale and _same(code.name, name)])
+
+
+def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
+    """Return the code of one rate that has the tax's name and rate, else the only one of its rate.
+
+    A line without tax needs a code too outside the US: the only one whose rate is zero, or among several the one
+    that says so by its name.
+    """
+    rate = tax.rate if tax else ZERO
+    same_rate = [code for code in codes if code.is_sale == is_sale and [each.percent for each in code.rates] == [rate]]
+    if tax:
+        by_name = [code for code in same_rate if _same(code.name, tax.name)]
+        if by_name:
+            return by_name[0]
+    elif len(same_rate) > 1:
+        same_rate = [code for code in same_rate if code.name.casefold() in NO_TAX_NAMES]
+    return _only(same_rate)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _only[T](found: Sequence[T]) -> T | None:
+    return found[0] if len(found) == 1 else None

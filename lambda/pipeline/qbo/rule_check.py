@@ -1,0 +1,127 @@
+"""Whether everything the mapping points to is in QuickBooks: asked when the books open, before anything is posted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from pipeline.mapping import Rules, Target
+from pipeline.qbo.lists import ClassTracking, Lists, find_named, find_target_account, find_target_code
+
+_NO_SALES_ITEMS = ("Category", "Group")
+
+
+def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[str]:
+    """Return what of a company's rules has no counterpart in QuickBooks, each with its line; empty when all has."""
+    found = [
+        *_realm(rules, company, realm),
+        *_missing(
+            rules.accounts.values(),
+            "account",
+            lambda name: find_target_account(lists.accounts, name) is not None,
+            "account with that number or name",
+            {name: str(each) for each in lists.accounts for name in (each.name, each.number) if name},
+        ),
+        *_taxes(rules, lists, company),
+        *_missing(
+            rules.terms.values(),
+            "terms",
+            lambda name: find_named(lists.terms, name) is not None,
+            "terms of that name",
+            {each.name: f"'{each.name}'" for each in lists.terms},
+        ),
+        *_classes(rules, lists, company),
+        *_departments(rules, lists, company),
+        *_items(rules, lists),
+    ]
+    return sorted(dict.fromkeys(found), key=lambda text: int(text.split()[1].rstrip(":")))
+
+
+def _realm(rules: Rules, company: str, realm: str) -> Iterator[str]:
+    if rules.realm and rules.realm.name != realm:
+        yield (
+            f"line {rules.realm.line}: the realm of {company} is {rules.realm.name} here, but {realm} in the "
+            "QuickBooks secret: one of the two is another company's"
+        )
+
+
+def _missing(
+    targets: Iterable[Target], kind: str, exists: Callable[[str], bool], wanted: str, known: Mapping[str, str]
+) -> Iterator[str]:
+    for target in targets:
+        if not exists(target.name):
+            near = difflib.get_close_matches(target.name, known, n=1)
+            # How it is shown may say more than what was compared.
+            yield (
+                f"line {target.line}: {kind} {target.source} → '{target.name}': QuickBooks has no {wanted}"
+                + (f"; nearest: {known[near[0]]}" if near else "")
+            )
+
+
+def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
+    realm = lists.realm
+    if realm.is_us or not realm.sales_tax:
+        why = "is in the US, where QuickBooks has no tax codes" if realm.is_us else "has sales tax turned off"
+        for target in rules.taxes.values():
+            yield f"line {target.line}: tax {target.source} → '{target.name}': {company} {why}. Remove the line"
+        return
+    codes = lists.tax_codes
+    yield from _missing(
+        rules.taxes.values(),
+        "tax",
+        lambda name: any(find_target_code(codes, name, is_sale=is_sale) for is_sale in (True, False)),
+        "tax code of that name",
+        {each.name: f"'{each.name}'" for each in codes},
+    )
+
+
+def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
+    if lists.realm.class_tracking is ClassTracking.OFF:
+        for target in rules.classes:
+            yield (
+                f"line {target.line}: class {target.source} → '{target.name}': {company} does not track classes. Turn "
+                "them on in QuickBooks under Account and settings, Advanced, Categories, or remove the line"
+            )
+        return
+    yield from _missing(
+        rules.classes,
+        "class",
+        lambda name: find_named(lists.classes, name) is not None,
+        "class of that name",
+        {each.full_name: f"'{each.full_name}'" for each in lists.classes},
+    )
+
+
+def _departments(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
+    if not lists.realm.departments_tracked:
+        for target in rules.departments:
+            yield (
+                f"line {target.line}: department {target.source} → '{target.name}': {company} does not track "
+                "locations. Turn them on in QuickBooks under Account and settings, Advanced, Categories, or remove "
+                "the line"
+            )
+        return
+    yield from _missing(
+        rules.departments,
+        "department",
+        lambda name: find_named(lists.departments, name) is not None,
+        "location of that name",
+        {each.full_name: f"'{each.full_name}'" for each in lists.departments},
+    )
+
+
+def _items(rules: Rules, lists: Lists) -> Iterator[str]:
+    yield from _missing(
+        rules.products.values(),
+        "product",
+        lambda name: find_named(lists.items, name) is not None,
+        "product or service of that name",
+        {},
+    )
+    for target in rules.products.values():
+        item = find_named(lists.items, target.name)
+        if item and (item.kind in _NO_SALES_ITEMS or not item.account):
+            yield (
+                f"line {target.line}: product {target.source} → '{target.name}': in QuickBooks that is a "
+                f"{item.kind.lower() or 'row'} without an income account, which no line can name"
+            )
