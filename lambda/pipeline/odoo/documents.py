@@ -66,6 +66,9 @@ CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
+RATE_STEP = Decimal("1e-9")
+RATE_DIGITS_MAX = 15
+
 _ITEM_TYPES = ("product", "rounding")
 _SECTION_TYPES = ("line_section", "line_subsection")
 LEGAL_PDF_FIELD = "invoice_pdf_report_file"
@@ -280,13 +283,24 @@ def _party(move: Row, lookups: Lookups) -> Party:
 
 
 def _rate(move: Row, own_company: Company, total: Decimal, home_total: Decimal) -> Decimal:
-    """Return home currency per unit of document currency. Odoo's own rate is the other way round."""
+    """Return home currency per unit of document currency, at which the total comes to Odoo's own in home currency.
+
+    Odoo's rate is the other way round. Odoo converts line by line, so its sum may be some cents away from the total at
+    that rate; then the rate is the one of the two totals, with as few decimals as give the cent.
+    """
     if _name(move["currency_id"]) == own_company.currency:
         return Decimal(1)
     per_home = decimal(move.get("invoice_currency_rate") or 0)
-    if per_home > 0:
-        return (1 / per_home).quantize(Decimal("1e-9"))
-    return (home_total / total).quantize(Decimal("1e-9")) if total else Decimal(1)
+    rate = (1 / per_home).quantize(RATE_STEP) if per_home > 0 else ZERO
+    if not total or not home_total:
+        return rate or Decimal(1)
+    step = RATE_STEP
+    while rounded(total * rate) != rounded(home_total):
+        nearer = (home_total / total).quantize(step)
+        if len(nearer.as_tuple().digits) > RATE_DIGITS_MAX:
+            break
+        rate, step = nearer, step / 10
+    return rate
 
 
 def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:

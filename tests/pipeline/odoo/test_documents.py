@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from local.demo.documents import labels, load
 from pipeline.document import DocumentType, LineKind, check_adds_up
 from pipeline.errors import InvalidDocument
+from pipeline.money import rounded
 from pipeline.odoo import documents as rows_to
 
 ROWS, _ = load()
@@ -228,6 +229,29 @@ def test_before_18_the_rate_follows_from_the_two_totals():
     rate = read(move, LINES[odoo_id]).exchange_rate
 
     assert rate == (Decimal("653.84") / Decimal("608.07")).quantize(Decimal("1e-9"))
+
+
+@pytest.mark.parametrize(
+    ("total", "home_total", "rate"),
+    [
+        ("608.07", "653.84", "1.075268817"),  # at Odoo's own rate
+        ("608.07", "653.83", "1.075254494"),  # a cent less: each of its lines was rounded down
+        ("608.07", "653.91", "1.075386058"),
+        ("9999999999.99", "10752688170.10", "1.075268817011"),  # nine decimals would be some cents off
+        ("0.01", "0.01", "1.075268817"),
+        ("0.01", "0.02", "2.000000000"),
+        ("0.00", "0.00", "1.075268817"),
+        ("0.01", "0.00", "1.075268817"),  # nothing in home currency: no rate gives it
+    ],
+)
+def test_the_total_at_the_rate_is_odoos_own_total_in_home_currency(total, home_total, rate):
+    odoo_id = LABELS["eur_in_usd_company"]
+    move = {**MOVES[odoo_id], "amount_total": Decimal(total), "amount_total_signed": Decimal(home_total)}
+
+    found = read(move, LINES[odoo_id])
+
+    assert str(found.exchange_rate) == rate
+    assert rounded(found.total * found.exchange_rate) == found.home_total or not found.home_total
 
 
 def test_yen_have_no_decimals():
