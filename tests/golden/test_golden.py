@@ -7,8 +7,6 @@ and `quickbooks.json` are what the two translations make of it. After a change o
 
 from __future__ import annotations
 
-import json
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import pytest
 from pipeline.codec import encode
 from pipeline.document import check_adds_up
 from pipeline.qbo.payloads import payload, sent_total
-from tests.golden.golden_case import Case, ReadableReferences, written
+from tests.golden.golden_case import Case, ReadableReferences, assert_golden, written
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("cases/*/odoo.json"))
 
@@ -30,13 +28,13 @@ def case(request):
 def test_odoo_rows_become_this_document(case):
     document = case.document()
 
-    assert_golden(case.folder / "document.json", encode(document))
+    assert_golden(case.folder / "document.json", written(encode(document)))
 
 
 def test_the_document_becomes_this_quickbooks_json(case):
     body = payload(case.document(), ReadableReferences(case.realm))
 
-    assert_golden(case.folder / "quickbooks.json", body)
+    assert_golden(case.folder / "quickbooks.json", written(body))
 
 
 def test_what_is_sent_adds_up_to_odoos_own_total(case):
@@ -45,11 +43,3 @@ def test_what_is_sent_adds_up_to_odoos_own_total(case):
     check_adds_up(document)
     assert Decimal(str(case.move["amount_total"])) == document.total
     assert sent_total(payload(document, ReadableReferences(case.realm))) == document.total
-
-
-def assert_golden(path: Path, value: object) -> None:
-    text = written(value)
-    if os.environ.get("GOLDEN") == "update":
-        path.write_text(text)
-    assert text == path.read_text()
-    json.loads(text)
