@@ -261,10 +261,15 @@ def _booked_on(line: Line, references: Resolver) -> BookAccount:
     return references.account(line.account)
 
 
+def _is_taxed(line: Line) -> bool:
+    """Whether a line carries a tax of more than nothing; of a group or a formula Odoo names no rate."""
+    return any(tax.rate or not tax.is_percentage for tax in line.taxes)
+
+
 def _line_tax(line: Line, references: Resolver, *, is_sale: bool) -> str:
     """Return the tax code of a line: TAX or NON in the US, elsewhere the id of the code of its one tax."""
     if references.realm.is_us:
-        return TAXABLE if any(tax.rate for tax in line.taxes) else NOT_TAXABLE
+        return TAXABLE if _is_taxed(line) else NOT_TAXABLE
     if len(line.taxes) > 1:
         raise Unmapped(
             f"its line '{line.description.strip()[:60]}' carries {len(line.taxes)} taxes "
@@ -282,7 +287,7 @@ def _tax_detail(document: Document, references: Resolver) -> Json | None:
     if realm.is_us:
         if not is_sale:
             return None
-        taxable = any(tax.rate for line in document.lines for tax in line.taxes)
+        taxable = any(_is_taxed(line) for line in document.lines)
         if document.tax and not realm.sales_tax:
             raise Unmapped(
                 f"it carries sales tax of {shown(document.tax, document.currency)}, but sales tax is turned off for "
@@ -290,6 +295,13 @@ def _tax_detail(document: Document, references: Resolver) -> Json | None:
                 code="sales_tax_off",
             )
         return {"TotalTax": document.tax} if taxable else None
+    private = sum((each.amount for each in document.taxes if each.is_private), ZERO)
+    if private:
+        raise InvalidDocument(
+            f"a part of it is private, with {shown(private, document.currency)} of tax that may not be deducted; a tax "
+            "code in QuickBooks deducts all of it. Book it by hand.",
+            code="private_part",
+        )
     # One line per rate of QuickBooks, which may stand for several taxes of Odoo, each booked to several accounts.
     codes: dict[str, TaxCode] = {}
     amounts: dict[str, Decimal] = {}
