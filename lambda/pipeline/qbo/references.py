@@ -240,7 +240,8 @@ class References:
                 return known
             suffix = f" ({document.currency})" if foreign else ""
             body = _party_body(document.party, document.currency if realm.multicurrency else "", entity)
-            identity = self._named(entity, body, "DisplayName", _names(document.party, suffix), key, document.currency)
+            names = _names(document.party, suffix, entity)
+            identity = self._named(entity, body, "DisplayName", names, key, document.currency)
             return self._remember(key, identity)
 
     def item(self, account: BookAccount) -> str:
@@ -284,7 +285,7 @@ class References:
                 self._claim(entity, identity, key)
                 return identity
         raise Rejected(
-            f"the names {' and '.join(repr(name) for name in names)} are both taken in QuickBooks by others. Rename "
+            f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
             code="name_taken",
         ) from refusal
@@ -357,13 +358,16 @@ def _tax_code(codes: tuple[TaxCode, ...], tax: Tax | None, *, is_sale: bool) -> 
     return same_rate[0] if len(same_rate) == 1 else None
 
 
-def _names(party: Party, suffix: str) -> list[str]:
-    """Return the name a party gets, and the one for when that is taken: with its Odoo id, which is nobody else's."""
+def _names(party: Party, suffix: str, entity: str) -> list[str]:
+    """Return the name a party gets, and those for when that is taken: with its Odoo id, which is nobody else's.
+
+    One that is customer and vendor may need the id for both, because another partner has the plain name.
+    """
     name = _cleaned(party.name)
-    mark = f" [{party.odoo_id}]"
+    marks = (f" [{party.odoo_id}]{suffix}", f" [{party.odoo_id} {entity.lower()}]{suffix}")
     first = f"{name}{suffix}"
-    second = f"{name[: NAME_LENGTH_MAX - len(mark) - len(suffix)]}{mark}{suffix}"
-    return [first, second] if len(first) <= NAME_LENGTH_MAX else [second]
+    others = [f"{name[: NAME_LENGTH_MAX - len(mark)]}{mark}" for mark in marks]
+    return [first, *others] if len(first) <= NAME_LENGTH_MAX else others
 
 
 def _cleaned(name: str) -> str:

@@ -343,9 +343,18 @@ def test_the_name_of_an_employee_is_never_taken():
         assert names_of(world) == ["Azure Interior [7]"]
 
 
-def test_when_both_names_are_taken_a_person_is_asked():
-    taken = [{"DisplayName": "Azure Interior"}, {"DisplayName": "Azure Interior [7]"}]
-    words = r"'Azure Interior' and 'Azure Interior \[7\]' are both taken"
+def test_two_partners_of_one_name_may_both_be_customer_and_vendor(world):
+    for odoo_id in (6, 7):
+        world.references.party(named("Azure Interior", odoo_id=odoo_id))
+        world.references.party(a_document(BILL, party=Party(odoo_id, "Azure Interior")))
+
+    assert names_of(world) == ["Azure Interior", "Azure Interior [7]"]
+    assert names_of(world, "Vendor") == ["Azure Interior [6]", "Azure Interior [7 vendor]"]
+
+
+def test_when_all_names_are_taken_a_person_is_asked():
+    taken = [{"DisplayName": f"Azure Interior{mark}"} for mark in ("", " [7]", " [7 customer]")]
+    words = r"'Azure Interior' and 'Azure Interior \[7\]' and 'Azure Interior \[7 customer\]' are taken"
     with served(employees=taken) as world, pytest.raises(Rejected, match=words) as told:
         world.references.party(a_document())
 
