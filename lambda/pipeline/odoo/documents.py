@@ -269,7 +269,7 @@ def _tax_amounts(
         base = sum((line.amount for line in items if own in line.taxes), ZERO)
         account_ = _row(lookups.accounts, account_id, *_ACCOUNT)
         found.append(TaxAmount(own, rounded(base, places), rounded(amount, places), account_))
-    return tuple(found)
+    return tuple(each for each in found if each.amount or not each.is_private)
 
 
 def _installments(lines: Sequence[Row], places: int, sign: int, due_on: date) -> tuple[Installment, ...]:

@@ -294,6 +294,12 @@ def _tax_detail(document: Document, references: Resolver) -> Json | None:
                 f"{document.company.name} in QuickBooks. Turn it on there under Taxes.",
                 code="sales_tax_off",
             )
+        if document.tax and not taxable:
+            raise InvalidDocument(
+                f"it carries tax of {shown(document.tax, document.currency)}, but no line of it has a tax of more than "
+                "0 %, and QuickBooks takes no tax without one. Correct the taxes of its lines in Odoo.",
+                code="tax_without_line",
+            )
         return {"TotalTax": document.tax} if taxable else None
     private = sum((each.amount for each in document.taxes if each.is_private), ZERO)
     if private:

@@ -300,6 +300,12 @@ def test_the_private_part_of_a_bill_is_carried_to_its_own_account_with_its_tax()
     assert part.tax.name == "non_deductible_tax"
 
 
+def test_a_private_part_without_tax_is_no_tax():
+    found = with_lines(2, ("non_deductible_tax", 0.0, {"tax_line_id": False}))
+
+    assert found.taxes == document(2).taxes
+
+
 def test_a_subsection_is_a_section():
     assert [line.kind for line in items_of(with_lines(310, ("line_subsection", 0.0, {"account_id": False})),
                                            "line_subsection")] == [LineKind.SECTION]  # fmt: skip

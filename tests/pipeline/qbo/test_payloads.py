@@ -492,6 +492,13 @@ def test_a_group_of_taxes_in_the_us_is_a_taxable_line_though_odoo_names_no_rate_
     assert sent_total(body) == money(106)
 
 
+def test_tax_in_the_us_that_hangs_on_no_line_is_for_a_person():
+    with pytest.raises(InvalidDocument, match="no line of it has a tax of more than 0 %") as refused:
+        body_of(a_document(taxes=[tax_amount(Tax(9, "0%", Decimal(0)), 100, "0.02")]))
+
+    assert refused.value.code == "tax_without_line"
+
+
 PRIVATE = [
     tax_amount(VAT_PURCHASE, 75, "15.75", TAX_PAID),
     tax_amount(private_tax("private part (taxes)"), 0, "5.25", COSTS),
