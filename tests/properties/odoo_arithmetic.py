@@ -336,11 +336,10 @@ def _private_parts(entry: _Entry, amounts: dict[tuple[Tax, int, int], float], st
         private += part
         private_tax += _take_off(amounts, item, part, step)
         is_taxed = is_taxed or bool(item.taxes)
-    account = entry.invoice.accounts["private"]
     if private:
-        entry.add("non_deductible_product_total", private, account, name="private part")
+        entry.add("non_deductible_product_total", private, entry.invoice.accounts["private"], name="private part")
     if is_taxed:
-        entry.add("non_deductible_tax", private_tax, account, name="private part (taxes)")
+        entry.add("non_deductible_tax", private_tax, entry.invoice.accounts["private"], name="private part (taxes)")
 
 
 def _cash_rounding(entry: _Entry) -> None:
