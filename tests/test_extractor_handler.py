@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pypdf import PdfReader
 
+from local.demo.small_files import pdf_page
 from local.http_server import Fault, Response, StandInServer
 from local.odoo.rights import User
 from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
@@ -446,7 +447,10 @@ def test_false_in_a_document_never_keeps_the_others(small, field):
 
 
 def test_a_damaged_file_costs_the_document_nothing_but_its_own_paper(machine):
-    machine.odoo.files[457] = b"%PDF-1.4 and then nothing"
+    # So it was uploaded: what Odoo sends is what it has.
+    content = b"%PDF-1.4 and then nothing"
+    machine.odoo.files[457] = content
+    machine.odoo.row("ir.attachment", 457)["checksum"] = hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
     counts = machine.extract()
 
@@ -454,6 +458,23 @@ def test_a_damaged_file_costs_the_document_nothing_but_its_own_paper(machine):
     assert machine.entries()[BILL]["pdf_source"] == "rendered"
     (notes,) = [line["notes"] for line in machine.log if line.get("message") == "PDF with notes"]
     assert "is damaged and does not open" in notes[0]
+
+
+def test_a_file_that_arrives_other_than_odoo_has_it_is_fetched_again_and_never_posted(machine):
+    sound, machine.odoo.files[457] = machine.odoo.files[457], pdf_page(["another bill"])
+
+    machine.extract()
+
+    entry = machine.entries()[BILL]
+    assert "arrived damaged" in entry["error_message"]
+    assert not entry.get("pdf_key")
+
+    machine.odoo.files[457] = sound
+    machine.extract()
+
+    entry = machine.entries()[BILL]
+    assert (entry["pdf_source"], entry.get("error_message", "")) == ("attached", "")
+    assert machine.object(entry["pdf_key"]) == sound
 
 
 # -- secrets and environment -------------------------------------------------------------------------------------------

@@ -120,6 +120,16 @@ class TaxAmount:
     amount: Decimal
     account: Account
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is the tax on the private part of a bill, which Odoo counts as tax and nobody may deduct."""
+        return not self.tax.odoo_id
+
+
+def private_tax(name: str) -> Tax:
+    """Return what stands in the place of a tax where Odoo names none: for the private part of a bill."""
+    return Tax(0, name, ZERO, is_percentage=False, is_sale=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Share:

@@ -23,6 +23,7 @@ CURRENCIES = {
     "HKD": "Hong Kong Dollar",
     "INR": "Indian Rupee",
     "JPY": "Japanese Yen",
+    "KWD": "Kuwaiti Dinar",
     "MXN": "Mexican Peso",
     "NOK": "Norwegian Krone",
     "NZD": "New Zealand Dollar",

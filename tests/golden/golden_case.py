@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pipeline.mapping import AND, Rules
 from pipeline.money import ZERO
 from pipeline.odoo import documents
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
+
+type Rows = dict[str, list[dict[str, Any]]]
 
 REALMS = {
     "us": Realm(country="US", home_currency="USD", multicurrency=True, sales_tax=True),
@@ -24,27 +27,31 @@ class Case:
         self.folder = folder
         content = json.loads((folder / "odoo.json").read_text(), parse_float=Decimal)
         self.realm = REALMS[content["realm"]]
-        self._rows: dict[str, list[dict[str, Any]]] = content["rows"]
+        self._rows: Rows = content["rows"]
         (self.move,) = self._rows["account.move"]
 
     def document(self) -> Document:
-        lookups = documents.Lookups(
-            companies={row["id"]: documents.company(row) for row in self._rows["res.company"]},
-            currencies={row["id"]: row for row in self._rows["res.currency"]},
-            partners={row["id"]: row for row in self._rows["res.partner"]},
-            accounts={row["id"]: documents.account(row) for row in self._rows["account.account"]},
-            taxes={row["id"]: documents.tax(row) for row in self._rows["account.tax"]},
-            products={row["id"]: documents.product(row) for row in self._rows["product.product"]},
-            analytics={row["id"]: row["name"] for row in self._rows["account.analytic.account"]},
-        )
         return documents.document(
             self.move,
             self._rows["account.move.line"],
             self._rows["ir.attachment"],
-            lookups,
+            lookups(self._rows),
             database="odoo_demo",
             base_url="https://odoo.example",
         )
+
+
+def lookups(rows: Rows) -> documents.Lookups:
+    """Return what the moves among the rows point to, as the source would have looked it up."""
+    return documents.Lookups(
+        companies={row["id"]: documents.company(row) for row in rows["res.company"]},
+        currencies={row["id"]: row for row in rows["res.currency"]},
+        partners={row["id"]: row for row in rows["res.partner"]},
+        accounts={row["id"]: documents.account(row) for row in rows["account.account"]},
+        taxes={row["id"]: documents.tax(row) for row in rows["account.tax"]},
+        products={row["id"]: documents.product(row) for row in rows["product.product"]},
+        analytics={row["id"]: row["name"] for row in rows["account.analytic.account"]},
+    )
 
 
 class ReadableReferences:
@@ -83,3 +90,12 @@ class ReadableReferences:
 
 def written(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def assert_golden(path: Path, text: str) -> None:
+    """Compare a text with a file, which `GOLDEN=update` writes anew."""
+    if os.environ.get("GOLDEN") == "update":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+    json.loads(text)

@@ -37,19 +37,19 @@ def make(rows: dict[str, list[dict[str, Any]]], move_id: int, name: str, folder:
     }
     move_fields = (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18)
     found = {
-        "account.move": [_cut(move, move_fields)],
-        "account.move.line": [_cut(line, documents.LINE_FIELDS) for line in lines],
-        "ir.attachment": [_cut(file, documents.ATTACHMENT_FIELDS) for file in files],
+        "account.move": [cut(move, move_fields)],
+        "account.move.line": [cut(line, documents.LINE_FIELDS) for line in lines],
+        "ir.attachment": [cut(file, documents.ATTACHMENT_FIELDS) for file in files],
     }
     for model, fields in MODELS.items():
-        found[model] = [_cut(row, fields) for row in rows[model] if row["id"] in named[model]]
+        found[model] = [cut(row, fields) for row in rows[model] if row["id"] in named[model]]
     realm = "be" if move["company_id"][1] == "companyB" else "us"
     case = folder / name
     case.mkdir(parents=True, exist_ok=True)
     (case / "odoo.json").write_text(written({"realm": realm, "rows": found}))
 
 
-def _cut(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+def cut(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     return {name: row[name] for name in fields}
 
 

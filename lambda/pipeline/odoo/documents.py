@@ -26,6 +26,7 @@ from pipeline.document import (
     Share,
     Tax,
     TaxAmount,
+    private_tax,
 )
 from pipeline.errors import InvalidDocument
 from pipeline.money import ZERO, decimal, rounded
@@ -66,8 +67,19 @@ CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
-_ITEM_TYPES = ("product", "rounding")
+RATE_STEP = Decimal("1e-9")
+
+# Lines that carry money to an account. Only the first is a person's own; the others Odoo adds in pairs that come to
+# nothing (a discount shown on its own account, an early-payment discount that lowers the base of the tax, from 19 the
+# private part of a bill), but for cash rounding.
+_ITEM_TYPES = (
+    *("product", "rounding", "discount", "epd"),
+    *("non_deductible_product", "non_deductible_product_total"),
+)
+_TAX_TYPES = ("tax", "non_deductible_tax")
 _SECTION_TYPES = ("line_section", "line_subsection")
+# What is owed, and what stock cost: QuickBooks books the one itself, and Odoo keeps the stock.
+_LEFT_OUT_TYPES = ("payment_term", "cogs")
 LEGAL_PDF_FIELD = "invoice_pdf_report_file"
 
 
@@ -142,7 +154,7 @@ def _document(
     if issued_on is None:
         raise InvalidDocument("it has no date")
     due_on = _date(move["invoice_date_due"]) or issued_on
-    items = tuple(_line(line, lookups, places, sign) for line in lines if line["display_type"] in _KINDS)
+    items = tuple(_line(line, lookups, places, sign) for line in lines if _is_shown(line))
     main = _id(move["message_main_attachment_id"])
     return Document(
         database=database,
@@ -186,6 +198,24 @@ _KINDS = {
 }
 
 
+def _is_tax(row: Row) -> bool:
+    # Cash rounding may be booked on the biggest tax; Odoo then counts it as tax.
+    return row["display_type"] in _TAX_TYPES or (row["display_type"] == "rounding" and bool(row["tax_line_id"]))
+
+
+def _is_shown(row: Row) -> bool:
+    """Whether a journal item is a line of the document; raises InvalidDocument for a kind that nobody here knows."""
+    kind = row["display_type"]
+    if kind in _KINDS:
+        return not _is_tax(row)
+    if kind not in (*_TAX_TYPES, *_LEFT_OUT_TYPES) and row["amount_currency"]:
+        raise InvalidDocument(
+            f"it has '{kind}' of {row['amount_currency']}, a kind of line that is not known here. Book it by hand",
+            code="unknown_line",
+        )
+    return False
+
+
 _ACCOUNT = ("account", "account.account")
 _TAX = ("tax", "account.tax")
 
@@ -227,18 +257,18 @@ def _tax_amounts(
 
     The base is summed from the lines, because Odoo's own `tax_base_amount` is in company currency.
     """
-    amounts: dict[tuple[int, int], Decimal] = defaultdict(lambda: ZERO)
+    amounts: dict[tuple[Tax, int], Decimal] = defaultdict(lambda: ZERO)
     for row in lines:
-        if row["display_type"] == "tax":
-            key = (_id(row["tax_line_id"]), _id(row["account_id"]))
-            amounts[key] += sign * decimal(row["amount_currency"])
+        if _is_tax(row):
+            is_private = row["display_type"] == "non_deductible_tax"
+            own = private_tax(_text(row["name"])) if is_private else _row(lookups.taxes, _id(row["tax_line_id"]), *_TAX)
+            amounts[own, _id(row["account_id"])] += sign * decimal(row["amount_currency"])
     found = []
-    for (tax_id, account_id), amount in amounts.items():
-        own = _row(lookups.taxes, tax_id, *_TAX)
+    for (own, account_id), amount in amounts.items():
         base = sum((line.amount for line in items if own in line.taxes), ZERO)
         account_ = _row(lookups.accounts, account_id, *_ACCOUNT)
         found.append(TaxAmount(own, rounded(base, places), rounded(amount, places), account_))
-    return tuple(found)
+    return tuple(each for each in found if each.amount or not each.is_private)
 
 
 def _installments(lines: Sequence[Row], places: int, sign: int, due_on: date) -> tuple[Installment, ...]:
@@ -285,8 +315,8 @@ def _rate(move: Row, own_company: Company, total: Decimal, home_total: Decimal) 
         return Decimal(1)
     per_home = decimal(move.get("invoice_currency_rate") or 0)
     if per_home > 0:
-        return (1 / per_home).quantize(Decimal("1e-9"))
-    return (home_total / total).quantize(Decimal("1e-9")) if total else Decimal(1)
+        return (1 / per_home).quantize(RATE_STEP)
+    return (home_total / total).quantize(RATE_STEP) if total else Decimal(1)
 
 
 def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from pipeline import pages
 from pipeline.document import Attachment, Document, DocumentType
@@ -17,6 +19,7 @@ from pipeline.source import Pdf, PdfSource
 PDF_BYTES_MAX = 25 * 1024 * 1024
 TEMPLATES_MAX = 200
 REPORT = "account.report_invoice_with_payments"
+DAMAGED = "arrived damaged: it is not the file Odoo has"
 OWN_TEMPLATE = "PDF for QuickBooks"
 _TEMPLATES = {
     DocumentType.CREDIT_NOTE: "account.email_template_edi_credit_note",
@@ -36,13 +39,13 @@ class Pdfs:
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the best PDF there is; with `plain`, one at any price: no rendering is tried, and no failure counts.
 
-        Raises Unavailable when Odoo cannot answer now, unless `plain`; whatever else stands in the way leads to the
-        next source, and to a note that says what was passed over.
+        Raises Unavailable when Odoo cannot answer now or a file arrives other than Odoo has it, unless `plain`;
+        whatever else stands in the way leads to the next source, and to a note that says what was passed over.
         """
         notes: list[str] = []
         sources: list[tuple[PdfSource, Callable[[Document, list[str]], bytes | None]]] = [
-            (PdfSource.LEGAL, self._legal),
-            (PdfSource.ATTACHED, self._attached),
+            (PdfSource.LEGAL, partial(self._legal, plain=plain)),
+            (PdfSource.ATTACHED, partial(self._attached, plain=plain)),
         ]
         if self._renders and not plain:
             sources.append((PdfSource.RENDERED, self._rendered))
@@ -60,19 +63,19 @@ class Pdfs:
                 notes.append(f"{source.value} PDF: {error}")
         return Pdf(pages.plain_page(document, notes), PdfSource.PLAIN, tuple(notes))
 
-    def _legal(self, document: Document, notes: list[str]) -> bytes | None:
+    def _legal(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
         legal = [each for each in document.attachments if each.is_legal and each.media_type == "application/pdf"]
-        contents = self._contents(document, legal[-1:], notes)
+        contents = self._contents(document, legal[-1:], notes, plain=plain)
         return contents[0] if contents else None
 
-    def _attached(self, document: Document, notes: list[str]) -> bytes | None:
+    def _attached(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
         """Return the vendor's own paper: every PDF and image of a bill, the main one first, in one PDF."""
         if document.document_type.is_sale:
             return None
         files = [each for each in document.attachments if not each.is_legal]
         files.sort(key=lambda each: (not each.is_main, each.odoo_id))
         usable = [each for each in files if each.media_type == "application/pdf" or each.media_type in _IMAGES]
-        contents = self._contents(document, usable, notes)
+        contents = self._contents(document, usable, notes, plain=plain)
         if not contents:
             return None
         try:
@@ -81,8 +84,13 @@ class Pdfs:
             notes.append(f"The attached files {error}; only the first is carried along.")
             return contents[0]
 
-    def _contents(self, document: Document, files: Sequence[Attachment], notes: list[str]) -> list[bytes]:
-        """Return the files as PDFs. Sizes are known before anything is fetched, so nothing too large ever is."""
+    def _contents(
+        self, document: Document, files: Sequence[Attachment], notes: list[str], *, plain: bool
+    ) -> list[bytes]:
+        """Return the files as PDFs. Sizes are known before anything is fetched, so nothing too large ever is.
+
+        A file that is not the one Odoo has was damaged on its way: the whole is fetched again later, unless `plain`.
+        """
         wanted, size = [], 0
         for each in files:
             if size + each.size_bytes > PDF_BYTES_MAX:
@@ -103,6 +111,10 @@ class Pdfs:
             try:
                 contents.append(_as_pdf(each, data.get(each.odoo_id)))
             except InvalidDocument as error:
+                notes.append(f"'{each.name}' {error}.")
+            except Unavailable as error:
+                if not plain:
+                    raise Unavailable(f"'{each.name}' of {document.title} {error}") from error
                 notes.append(f"'{each.name}' {error}.")
         return contents
 
@@ -136,9 +148,9 @@ class Pdfs:
         if not attachments:
             raise NeedsAttention("the mail template of Odoo has no report to render", code="not_rendered")
         try:
-            files = self._odoo.read("ir.attachment", attachments, ["id", "name", "datas"], companies=companies)
-            for file in files:
-                content = _decoded(file["datas"])
+            fields = ["id", "name", "datas", "checksum"]
+            for file in self._odoo.read("ir.attachment", attachments, fields, companies=companies):
+                content = _received(file["datas"], file["checksum"])
                 if content.startswith(b"%PDF"):
                     return content
         finally:
@@ -192,7 +204,7 @@ class Pdfs:
 
 
 def _as_pdf(file: Attachment, data: object) -> bytes:
-    content = _decoded(data)
+    content = _received(data, file.sha1)
     if not content:
         raise InvalidDocument("is empty")
     if file.media_type in _IMAGES:
@@ -201,10 +213,14 @@ def _as_pdf(file: Attachment, data: object) -> bytes:
     return content
 
 
-def _decoded(data: object) -> bytes:
-    if not isinstance(data, str):
+def _received(data: object, sha1: object) -> bytes:
+    """Return the bytes of a file, nothing for one that is gone; raises Unavailable when Odoo's checksum is another."""
+    if not isinstance(data, str) or not data:
         return b""
     try:
-        return base64.b64decode(data, validate=False)
+        content = base64.b64decode(data, validate=False)
     except binascii.Error as error:
-        raise InvalidDocument("is damaged on its way") from error
+        raise Unavailable(DAMAGED) from error
+    if sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:
+        raise Unavailable(DAMAGED)
+    return content

@@ -63,7 +63,7 @@ class Names:
         entity = "Customer" if document.document_type.is_sale else "Vendor"
         owner = f"{document.party.odoo_id}{'#' + document.currency if is_foreign else ''}"
         key = f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
-        names = party_names(document.party, f" ({document.currency})" if is_foreign else "")
+        names = party_names(document.party, entity, f" ({document.currency})" if is_foreign else "")
         known = self._remembered(key)
         if known:
             return known.identity
@@ -192,7 +192,7 @@ class Names:
                 self._claim(entity, identity, key)
                 return self._remember(key, Known(identity, name, account))
         raise Rejected(
-            f"the names {' and '.join(repr(name) for name in names)} are both taken in QuickBooks by others. Rename "
+            f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
             code="name_taken",
         ) from refusal
@@ -262,13 +262,16 @@ def _to_be_created(entity: str, name: str) -> str:
     return f"({entity} '{cleaned(name)}', to be found or created)"
 
 
-def party_names(party: Party, suffix: str = "") -> list[str]:
-    """Return the name a party gets, and the one for when that is taken: with its Odoo id, which is nobody else's."""
+def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
+    """Return the name a party gets, and those for when that is taken: with its Odoo id, which is nobody else's.
+
+    One that is customer and vendor may need the id for both, because another partner has the plain name.
+    """
     name = cleaned(party.name)
-    mark = f" [{party.odoo_id}]"
+    marks = (f" [{party.odoo_id}]{suffix}", f" [{party.odoo_id} {entity.lower()}]{suffix}")
     first = f"{name}{suffix}"
-    second = f"{name[: NAME_LENGTH_MAX - len(mark) - len(suffix)]}{mark}{suffix}"
-    return [first, second] if len(first) <= NAME_LENGTH_MAX and name else [second.strip()]
+    others = [f"{name[: NAME_LENGTH_MAX - len(mark)]}{mark}".strip() for mark in marks]
+    return [first, *others] if len(first) <= NAME_LENGTH_MAX and name else others
 
 
 def cleaned(name: str) -> str:

@@ -317,7 +317,8 @@ def _decimals(value: Decimal) -> int:
 def _description(line: Line, *, is_priced: bool, share: str = "") -> str:
     """Return the line's text, with what QuickBooks has no field for."""
     text = line.description.strip() or (line.product.name if line.product else "")
-    if line.kind is LineKind.ITEM and (not is_priced or line.discount_percentage or share):
+    is_rounded = _decimals(line.unit_price) > FACTOR_DECIMALS_MAX
+    if line.kind is LineKind.ITEM and (not is_priced or is_rounded or line.discount_percentage or share):
         calculation = f"{plain(line.quantity)} x {plain(line.unit_price)}"
         if line.discount_percentage:
             calculation += f" - {plain(line.discount_percentage)}%"

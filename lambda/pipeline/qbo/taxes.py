@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from pipeline.document import Document, Line, LineKind, Tax, TaxAmount
-from pipeline.errors import Unmapped
+from pipeline.errors import InvalidDocument, Unmapped
 from pipeline.mapping import AND
 from pipeline.money import ZERO, plain, shown
 from pipeline.qbo.lists import Rate, Realm, TaxCode
@@ -34,7 +34,7 @@ class Resolver(Protocol):
 def line_tax(line: Line, references: Resolver, *, is_sale: bool) -> str:
     """Return the tax code of a line: TAX or NON in the US, elsewhere an id; empty where sales tax is turned off."""
     if references.realm.is_us:
-        return TAXABLE if any(tax.rate for tax in line.taxes) else NOT_TAXABLE
+        return TAXABLE if _is_taxed(line) else NOT_TAXABLE
     if not references.realm.sales_tax:
         return ""
     return references.tax_code(line.taxes, is_sale=is_sale).identity
@@ -43,7 +43,8 @@ def line_tax(line: Line, references: Resolver, *, is_sale: bool) -> str:
 def tax_detail(document: Document, references: Resolver) -> Json | None:
     """Return the tax as Odoo has it, or None where none is to be sent.
 
-    Raises Unmapped for tax of a company whose sales tax is turned off in QuickBooks: it would be dropped unsaid.
+    Raises Unmapped for tax of a company whose sales tax is turned off in QuickBooks: it would be dropped unsaid; and
+    InvalidDocument for tax that QuickBooks has no form for.
     """
     realm = references.realm
     is_sale = document.document_type.is_sale
@@ -59,10 +60,28 @@ def tax_detail(document: Document, references: Resolver) -> Json | None:
             code="sales_tax_off",
         )
     if realm.is_us:
-        taxable = any(tax.rate for line in document.lines for tax in line.taxes)
+        taxable = any(_is_taxed(line) for line in document.lines)
+        if document.tax and not taxable:
+            raise InvalidDocument(
+                f"it carries tax of {shown(document.tax, document.currency)}, but no line of it has a tax of more than "
+                "0 %, and QuickBooks takes no tax without one. Correct the taxes of its lines in Odoo.",
+                code="tax_without_line",
+            )
         return {"TotalTax": document.tax} if taxable else None
+    private = sum((each.amount for each in document.taxes if each.is_private), ZERO)
+    if private:
+        raise InvalidDocument(
+            f"a part of it is private, with {shown(private, document.currency)} of tax that may not be deducted; a tax "
+            "code in QuickBooks deducts all of it. Book it by hand.",
+            code="private_part",
+        )
     lines = _tax_lines(document, references) if realm.sales_tax else []
     return {"TotalTax": document.tax, "TaxLine": lines} if lines else None
+
+
+def _is_taxed(line: Line) -> bool:
+    """Whether a line carries a tax of more than nothing; of a group or a formula Odoo names no rate."""
+    return any(tax.rate or not tax.is_percentage for tax in line.taxes)
 
 
 def _tax_lines(document: Document, references: Resolver) -> list[Json]:

@@ -206,10 +206,121 @@ def test_the_cent_that_19_books_on_a_line_is_taken_from_the_booking_and_not_from
     check_adds_up(found)
 
 
-def test_lines_that_are_neither_shown_nor_taxed_are_left_out():
-    lines = [*LINES[310], {**LINES[310][0], "id": 999_999, "display_type": "cogs", "amount_currency": 50.0}]
+def with_lines(odoo_id, *others, **changes):
+    """Return a document with journal items added: each a display type, an amount of the document, and what differs."""
+    sample = next(row for row in LINES[odoo_id] if row["display_type"] == "product")
+    sign = 1 if sample["amount_currency"] > 0 else -1
+    added = [
+        {
+            **sample,
+            "id": 999_000 + index,
+            "display_type": display_type,
+            "name": display_type,
+            "product_id": False,
+            "quantity": 0.0,
+            "price_unit": 0.0,
+            "discount": 0.0,
+            "tax_ids": [],
+            "amount_currency": sign * amount,
+            "balance": sign * amount,
+            **fields,
+        }
+        for index, (display_type, amount, fields) in enumerate(others)
+    ]
+    return read({**MOVES[odoo_id], **changes}, [*LINES[odoo_id], *added])
 
-    assert read(MOVES[310], lines).lines == document(310).lines
+
+def items_of(found, *descriptions):
+    return [line for line in found.lines if line.description in descriptions]
+
+
+def plus(odoo_id, untaxed="0", tax="0"):
+    """Return the totals of a document that grew."""
+    grown = {"amount_untaxed": Decimal(untaxed), "amount_tax": Decimal(tax)}
+    grown["amount_total"] = sum(grown.values())
+    return {name: Decimal(str(MOVES[odoo_id][name])) + more for name, more in grown.items()}
+
+
+def test_a_rounding_that_odoo_books_on_the_biggest_tax_is_tax():
+    tax = next(row for row in LINES[310] if row["display_type"] == "tax")
+    on_tax = {"tax_line_id": tax["tax_line_id"], "account_id": tax["account_id"]}
+
+    found = with_lines(310, ("rounding", 0.03, on_tax), **plus(310, tax="0.03"))
+
+    check_adds_up(found)
+    assert items_of(found, "rounding") == []
+    assert found.taxes[0].amount == document(310).taxes[0].amount + Decimal("0.03")
+
+
+def test_a_discount_on_an_account_of_its_own_is_carried_to_it():
+    costs = LINES[2][0]["account_id"]
+
+    found = with_lines(310, ("discount", 20.0, {}), ("discount", -20.0, {"account_id": costs}))
+
+    check_adds_up(found)
+    gross, discount = items_of(found, "discount")
+    assert (gross.amount, gross.account, gross.taxes) == (Decimal("20.00"), lookups().accounts[27], ())
+    assert (discount.amount, discount.account.odoo_id) == (Decimal("-20.00"), costs[0])
+
+
+def test_an_early_discount_that_is_taken_off_the_tax_from_the_start_lowers_its_base():
+    taxed = next(row for row in LINES[310] if row["display_type"] == "product" and row["tax_ids"])["tax_ids"]
+
+    found = with_lines(310, ("epd", -2.0, {"tax_ids": taxed}), ("epd", 2.0, {}))
+
+    check_adds_up(found)
+    assert [(line.amount, len(line.taxes)) for line in items_of(found, "epd")] == [
+        (Decimal("-2.00"), len(taxed)),
+        (Decimal("2.00"), 0),
+    ]
+    before = {each.tax: each.base for each in document(310).taxes}
+    assert {each.tax: each.base for each in found.taxes} == {tax: base - 2 for tax, base in before.items()}
+
+
+def test_the_private_part_of_a_bill_is_carried_to_its_own_account_with_its_tax():
+    odoo_id = next(each for each in POSTED if MOVES[each]["move_type"] == "in_invoice" and MOVES[each]["amount_tax"])
+    sample = next(row for row in LINES[odoo_id] if row["display_type"] == "product" and row["tax_ids"])
+    private = {"account_id": next(row for row in ROWS["account.move.line"] if row["account_id"])["account_id"]}
+
+    found = with_lines(
+        odoo_id,
+        ("non_deductible_product", -25.0, {"tax_ids": sample["tax_ids"]}),
+        ("non_deductible_product_total", 25.0, private),
+        ("non_deductible_tax", 3.75, {**private, "tax_line_id": False}),
+        **plus(odoo_id, tax="3.75"),
+    )
+
+    check_adds_up(found)
+    (off,), (on,) = items_of(found, "non_deductible_product"), items_of(found, "non_deductible_product_total")
+    assert (off.amount, off.account.odoo_id) == (Decimal("-25.00"), sample["account_id"][0])
+    assert (on.amount, on.account.odoo_id, on.taxes) == (Decimal("25.00"), private["account_id"][0], ())
+    (part,) = [each for each in found.taxes if each.is_private]
+    assert (part.amount, part.base, part.account.odoo_id) == (Decimal("3.75"), 0, private["account_id"][0])
+    assert part.tax.name == "non_deductible_tax"
+
+
+def test_a_private_part_without_tax_is_no_tax():
+    found = with_lines(2, ("non_deductible_tax", 0.0, {"tax_line_id": False}))
+
+    assert found.taxes == document(2).taxes
+
+
+def test_a_subsection_is_a_section():
+    assert [line.kind for line in items_of(with_lines(310, ("line_subsection", 0.0, {"account_id": False})),
+                                           "line_subsection")] == [LineKind.SECTION]  # fmt: skip
+
+
+@pytest.mark.parametrize("display_type", ["cogs", "payment_term"])
+def test_what_quickbooks_books_itself_is_left_out(display_type):
+    assert with_lines(310, (display_type, 50.0, {})).lines == document(310).lines
+
+
+def test_a_kind_of_line_that_nobody_here_knows_is_refused_when_it_moves_money():
+    with pytest.raises(InvalidDocument, match=r"'surcharge' of -50\.0, a kind of line that is not known") as refused:
+        with_lines(310, ("surcharge", 50.0, {}))
+
+    assert refused.value.code == "unknown_line"
+    assert with_lines(310, ("surcharge", 0.0, {})).lines == document(310).lines
 
 
 def test_the_rate_is_home_per_foreign_and_from_the_document_itself():

@@ -1,5 +1,6 @@
 """Every document gets the best PDF there is, and the entry says which it was and what was passed over."""
 
+import hashlib
 import io
 from dataclasses import replace
 from types import SimpleNamespace
@@ -346,20 +347,77 @@ def test_a_file_that_was_removed_meanwhile_is_passed_over(world):
     assert "is empty" in pdf.notes[0]
 
 
-def test_data_damaged_on_the_way_is_passed_over(world):
-    there = world()
+def damage_on_the_way(there, old, new):
+    """Change the bytes of every answer between Odoo and us."""
     answer = there.odoo.server.answer
 
     def damaged(request):
         response = answer(request)
-        return replace(response, body=response.body.replace(b'"datas": "', b'"datas": "x'))
+        return replace(response, body=response.body.replace(old, new))
 
     there.odoo.server.answer = damaged
 
-    pdf = there.pdf(BILL)
 
-    assert pdf.source is PdfSource.RENDERED
-    assert pdf.notes
+# The first is no base64 any more, the others decode to a file of which a letter or the beginning is another.
+DAMAGES = {
+    "broken": (b'"datas": "', b'"datas": "x'),
+    "a letter": (b'"datas": "JVBERi0xLj', b'"datas": "JVBERi0xMj'),
+    "cut": (b'"datas": "JVBERi0x', b'"datas": "'),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("odoo_id", [SENT, BILL], ids=["legal", "attached"])
+def test_a_file_damaged_on_the_way_is_asked_for_again(world, way, damage, odoo_id):
+    there = world(*way)
+    document = there.document(odoo_id)
+    damage_on_the_way(there, *damage)
+
+    with pytest.raises(Unavailable, match="arrived damaged"):
+        there.source.pdf(document)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_rendering_damaged_on_the_way_is_asked_for_again(world, damage):
+    there = world(18, API_KEY)
+    document = there.document(UNSENT)
+    damage_on_the_way(there, *damage)
+
+    with pytest.raises(Unavailable, match="arrived damaged"):
+        there.source.pdf(document)
+
+
+def test_at_any_price_a_damaged_file_is_passed_over_and_named_and_a_sound_one_beside_it_kept(world):
+    there = world()
+    for name in ("bad.pdf", "good.pdf"):
+        there.odoo.attach(BILL_NONE, name, PDF, pdf_page([name]))
+    document = there.document(BILL_NONE)
+    bad = next(each for each in document.attachments if each.name == "bad.pdf")
+    there.odoo.files[bad.odoo_id] = pdf_page(["another"])
+
+    pdf = there.source.pdf(document, plain=True)
+
+    assert (pdf.source, texts(pdf)) == (PdfSource.ATTACHED, ["good.pdf"])
+    assert pdf.notes == ("'bad.pdf' arrived damaged: it is not the file Odoo has.",)
+
+
+def test_at_any_price_a_damaged_file_alone_leads_to_a_plain_page(world):
+    there = world()
+    document = there.document(BILL)
+    damage_on_the_way(there, *DAMAGES["a letter"])
+
+    pdf = there.source.pdf(document, plain=True)
+
+    assert pdf.source is PdfSource.PLAIN
+    assert "arrived damaged" in pdf.notes[0]
+
+
+def test_a_file_whose_checksum_odoo_does_not_give_is_taken_as_it_comes(world):
+    there = world()
+    there.attachment(BILL)["checksum"] = False
+
+    assert there.pdf(BILL).source is PdfSource.ATTACHED
 
 
 # -- when Odoo gives none ----------------------------------------------------------------------------------------------
@@ -475,7 +533,9 @@ def test_of_several_legal_pdfs_the_latest_counts(world):
 
 def test_a_legal_pdf_that_does_not_open_is_rendered_anew(world):
     there = world()
-    there.odoo.files[there.attachment(SENT)["id"]] = DAMAGED
+    row = there.attachment(SENT)
+    there.odoo.files[row["id"]] = DAMAGED
+    row["checksum"] = hashlib.sha1(DAMAGED, usedforsecurity=False).hexdigest()
 
     pdf = there.pdf(SENT)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.document import Account, DocumentType, LineKind, Product, Tax
+from pipeline.document import Account, DocumentType, LineKind, Product, Tax, private_tax
 from pipeline.errors import InvalidDocument, Rejected, Unmapped
 from pipeline.mapping import AND, Mapping, Rules
 from pipeline.money import rounded
@@ -597,6 +597,46 @@ def test_what_quickbooks_has_no_form_for_is_refused_before_a_name_is_created(cod
 
     assert told.value.code == code
     assert names.created == []
+
+
+def test_a_group_of_taxes_in_the_us_is_a_taxable_line_though_odoo_names_no_rate_of_it():
+    group = Tax(9, "State and county", Decimal(0), is_percentage=False)
+    state = Tax(10, "State 6%", Decimal(6))
+
+    body = body_of(a_document(lines=[line(100, taxes=(group,))], taxes=[tax_amount(state, 0, 6)]))
+
+    assert body["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"] == {"value": "TAX"}
+    assert body["TxnTaxDetail"] == {"TotalTax": money(6)}
+    assert sent_total(body) == money(106)
+
+
+def test_tax_in_the_us_that_hangs_on_no_line_is_for_a_person():
+    with pytest.raises(InvalidDocument, match="no line of it has a tax of more than 0 %") as refused:
+        body_of(a_document(taxes=[tax_amount(Tax(9, "0%", Decimal(0)), 100, "0.02")]))
+
+    assert refused.value.code == "tax_without_line"
+
+
+PRIVATE = [
+    tax_amount(VAT_PURCHASE, 75, "15.75", TAX_PAID),
+    tax_amount(private_tax("private part (taxes)"), 0, "5.25", COSTS),
+]
+
+
+def test_the_tax_on_a_private_part_of_a_bill_is_an_expense_in_the_us():
+    body = body_of(a_document(BILL, lines=[line(100, account=COSTS)], taxes=PRIVATE))
+
+    assert [(each["Amount"], each["Description"]) for each in body["Line"][1:]] == [
+        (money("15.75"), "21% M"),
+        (money("5.25"), "private part (taxes)"),
+    ]
+
+
+def test_the_tax_on_a_private_part_of_a_bill_is_for_a_person_elsewhere():
+    with pytest.raises(InvalidDocument, match=r"with 5\.25 EUR of tax that may not be deducted") as refused:
+        body_of(belgian(BILL, lines=[line(100, account=COSTS, taxes=(VAT_PURCHASE,))], taxes=PRIVATE), BE)
+
+    assert refused.value.code == "private_part"
 
 
 def test_several_taxes_on_a_line_in_the_us_are_one_taxable_line():

@@ -355,9 +355,18 @@ def test_the_name_of_an_employee_is_never_taken():
         assert names_of(world) == ["Azure Interior [7]"]
 
 
-def test_when_both_names_are_taken_a_person_is_asked():
-    taken = [{"DisplayName": "Azure Interior"}, {"DisplayName": "Azure Interior [7]"}]
-    words = r"'Azure Interior' and 'Azure Interior \[7\]' are both taken"
+def test_two_partners_of_one_name_may_both_be_customer_and_vendor(world):
+    for odoo_id in (6, 7):
+        world.references.party(named("Azure Interior", odoo_id=odoo_id))
+        world.references.party(a_document(BILL, party=Party(odoo_id, "Azure Interior")))
+
+    assert names_of(world) == ["Azure Interior", "Azure Interior [7]"]
+    assert names_of(world, "Vendor") == ["Azure Interior [6]", "Azure Interior [7 vendor]"]
+
+
+def test_when_all_names_are_taken_a_person_is_asked():
+    taken = [{"DisplayName": f"Azure Interior{mark}"} for mark in ("", " [7]", " [7 customer]")]
+    words = r"'Azure Interior' and 'Azure Interior \[7\]' and 'Azure Interior \[7 customer\]' are taken"
     with served(employees=taken) as world, pytest.raises(Rejected, match=words) as told:
         world.references.party(a_document())
 
@@ -698,7 +707,7 @@ def test_a_name_of_nothing_quickbooks_takes_is_the_odoo_id(world):
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), min_size=2, max_size=12, unique=True))
 @settings(max_examples=100, deadline=None)
 def test_the_second_name_of_every_partner_is_nobody_elses_second_name(texts):
-    second = [party_names(Party(number, text))[-1] for number, text in enumerate(texts)]
+    second = [party_names(Party(number, text), "Customer")[-1] for number, text in enumerate(texts)]
 
     assert len({name.casefold() for name in second}) == len(texts)
 
