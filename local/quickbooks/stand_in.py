@@ -29,6 +29,7 @@ from local.quickbooks.faults import (
     Refused,
     business,
     fault_body,
+    forced,
     refusal,
     throttled,
     unauthenticated,
@@ -88,6 +89,7 @@ class QuickBooksStandIn(Switches):
         self._recent: dict[str, deque[float]] = {realm.realm_id: deque() for realm in realms}
         self._lock = threading.Lock()
         self._tids = count(1)
+        self._forced: list[tuple[str, str, str]] = []
         self.server = StandInServer(self._answer)
         self.url = self.server.url
         self.discovery_url = f"{self.url}{_DISCOVERY[0]}"
@@ -107,6 +109,21 @@ class QuickBooksStandIn(Switches):
     def revoke(self, realm_id: str) -> None:
         """End the connection of a company, as a person does under Apps."""
         self.tokens.revoke(realm_id)
+
+    def refuse(self, code: str, *, entity: str = "", detail: str = "", times: int = 1) -> None:
+        """Refuse the next writes with a code, in QuickBooks' own words; `entity` says of what, empty is of anything."""
+        with self._lock:
+            self._forced += [(code, entity, detail)] * times
+
+    def _refused_on_purpose(self, call: _Call) -> Response | None:
+        entity = _PATHS.get(call.path[0], call.path[0])
+        with self._lock:
+            for place, (code, wanted, detail) in enumerate(self._forced):
+                if call.kind not in ("read", "query") and wanted in ("", entity):
+                    del self._forced[place]
+                    self.refusals[code] += 1
+                    return forced(code, detail)
+        return None
 
     def _answer(self, request: Request) -> Response:
         if request.path in _DISCOVERY or request.path.rstrip("/") in _DISCOVERY:
@@ -161,6 +178,9 @@ class QuickBooksStandIn(Switches):
         books = self._books[parts[2]]
         call = _Call(request, books, parts[3:], _kind(request, parts[3:]))
         self._count(call.kind)
+        on_purpose = self._refused_on_purpose(call)
+        if on_purpose is not None:
+            return on_purpose
         try:
             with self._pen(call):
                 time.sleep(self.latency_s)

@@ -25,7 +25,8 @@ CATALOGUE: dict[str, str] = {
     "500": "QuickBooks does not offer what was asked: {detail} Report this as a fault of the pipeline.",
     "600": "QuickBooks has met its request before, with other content: {detail} Report this as a fault of the "
     "pipeline.",
-    "610": "Something it refers to was made inactive or deleted in QuickBooks: {detail} Make it active again.",
+    "610": "Something it refers to was made inactive or deleted in QuickBooks: {detail} Make it active again in "
+    "QuickBooks.",
     "1040": "Too much was sent at once: {detail} Report this as a fault of the pipeline.",
     "1050": "It was sent in a form QuickBooks does not read: {detail} Report this as a fault of the pipeline.",
     "2000": "QuickBooks does not know what was asked for: {detail} Report this as a fault of the pipeline.",
@@ -41,7 +42,8 @@ CATALOGUE: dict[str, str] = {
     "2170": "A value is none of those QuickBooks allows: {detail} Report this as a fault of the pipeline.",
     "2210": "An e-mail address is not valid: {detail} Correct it on the contact in Odoo.",
     "2220": "QuickBooks does not know the currency: {detail} Add it in QuickBooks under Currencies.",
-    "2500": "It refers to something QuickBooks does not have or that was made inactive: {detail} Restore it.",
+    "2500": "It refers to something QuickBooks does not have or that was made inactive: {detail} Make it active again "
+    "in QuickBooks, or change it in Odoo.",
     "4000": "A question to QuickBooks does not parse: {detail} Report this as a fault of the pipeline.",
     "4001": "A question to QuickBooks names what cannot be asked: {detail} Report this as a fault of the pipeline.",
     "5010": "It was changed in QuickBooks at the same moment: {detail} Look at it there.",
@@ -64,6 +66,22 @@ CATALOGUE: dict[str, str] = {
     "6210": "Its date lies in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
     "6480": "It is matched to a bank transaction in QuickBooks and cannot change: {detail} Undo the match there.",
     "6540": "It is deposited in QuickBooks and cannot change: {detail} Remove it from the deposit there.",
+}
+
+# Of a broken business rule (6000) only QuickBooks' own words say which one: the words, and what can be done about it.
+BUSINESS_RULES: dict[str, str] = {
+    "rate before you save": "A line has no tax code: {detail} Map its tax in the mapping, or turn the tax on in "
+    "QuickBooks under Taxes.",
+    "currency of the transaction is invalid": "Its customer, vendor or account is kept in another currency: {detail} "
+    "Give the one in the wrong currency another name in QuickBooks, then retry.",
+    "Multi Currency should be enabled": "The company has one currency only: {detail} Turn on Multicurrency in "
+    "QuickBooks.",
+    ONE_NAME_AT_A_TIME: "Somebody was editing a name in QuickBooks at the same moment: {detail} Retry it.",
+    "list element that has been deleted": "It names something that is inactive: {detail} Make it active again in "
+    "QuickBooks.",
+    "type of name assigned": "A customer stands where a vendor belongs, or the reverse: {detail} Report this as a "
+    "fault of the pipeline.",
+    "is 0 or greater": "Its total is below zero: {detail} Turn it into a credit note in Odoo.",
 }
 
 
@@ -125,7 +143,9 @@ def explained(fault: Fault) -> str:
     """Return what a fault means to a person, and what to do."""
     # QuickBooks talks to whoever types the number in; who reads this wants to know what has it already.
     detail = _shortened((fault.detail or fault.message).rpartition("has already been used. ")[2])
-    template = CATALOGUE.get(fault.code, CATALOGUE["6000"])
+    rules = BUSINESS_RULES if fault.code == "6000" else {}
+    by_words = next((remedy for words, remedy in rules.items() if words in fault.detail), "")
+    template = by_words or CATALOGUE.get(fault.code, CATALOGUE["6000"])
     return template.format(detail=detail) + f" (QuickBooks {fault.code or 'fault'})"
 
 

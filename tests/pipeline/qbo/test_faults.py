@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from local.quickbooks import faults as theirs
-from pipeline.errors import Disconnected, NeedsAttention, RetryLater, Throttled, Unavailable
+from pipeline.errors import (
+    Disconnected,
+    NeedsAttention,
+    OutcomeUnknown,
+    PipelineError,
+    RetryLater,
+    Throttled,
+    Unavailable,
+)
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import CATALOGUE, Fault, Refused, error_for, explained, faults
 from tests.books_world import ACCOUNTS, COMPANY, COSTS, REALM_ID, SALES, VAT, money, served
@@ -304,6 +313,82 @@ def test_each_refusal_of_quickbooks_is_told_with_its_own_words_and_what_to_do(ca
     said = " ".join(told.value.fault.detail.split()).rpartition("has already been used. ")[2]
     assert (said[:60] in str(told.value)) == (code not in NEEDS_NO_DETAIL)
     assert any(words in str(told.value) for words in TELLS_WHAT_TO_DO), str(told.value)
+
+
+# Every code of Intuit's own list of errors, as the facts give it.
+CODES = (
+    *(
+        "120",
+        "500",
+        "600",
+        "610",
+        "1040",
+        "2000",
+        "2010",
+        "2020",
+        "2030",
+        "2040",
+        "2050",
+        "2060",
+        "2090",
+        "2110",
+        "2130",
+    ),
+    *("2170", "2210", "2220", "2500", "3001", "3100", "3200", "4000", "4001", "5010", "5020", "5030", "6000", "6070"),
+    *("6080", "6090", "6100", "6140", "6160", "6170", "6190", "6200", "6210", "6240", "6430", "6480", "6540", "10000"),
+)
+
+
+def test_the_stand_in_has_an_example_of_every_code():
+    assert set(CODES) <= set(theirs.EXAMPLES)
+
+
+@pytest.mark.parametrize("code", sorted(theirs.EXAMPLES, key=int))
+def test_every_code_is_told_with_its_family_and_what_to_do(code):
+    families = {
+        "120": Disconnected, "3001": Throttled, "3100": Disconnected, "3200": Disconnected, "6190": Disconnected,
+        "10000": OutcomeUnknown,
+    }  # fmt: skip
+    with served(**US) as world:
+        # A token may be renewed once before its refusal counts.
+        world.client._tokens = SimpleNamespace(
+            access_token=lambda **_: world.box.secret["access_tokens"][COMPANY]["value"]
+        )
+        world.stand_in.refuse(code, times=2)
+
+        with pytest.raises(PipelineError) as told:
+            world.client.write("Invoice", _invoice(world), request_id="r-1")
+
+        assert world.book.creates["Invoice"] == 0
+    error = told.value
+    assert type(error) is families.get(code, Refused)
+    if isinstance(error, Refused):
+        assert error.code == f"quickbooks_{code}"
+        assert any(words in str(error) for words in TELLS_WHAT_TO_DO), str(error)
+    if isinstance(error, Disconnected):
+        assert COMPANY in str(error)
+
+
+@pytest.mark.parametrize("words", theirs.BUSINESS_RULES)
+def test_a_business_rule_is_told_by_its_words_with_its_own_remedy(words):
+    text = explained(a_fault("6000", f"Business Validation Error: {words}"))
+
+    assert words.rstrip(".") in text
+    assert "QuickBooks refuses it" not in text
+    assert any(words in text for words in (*TELLS_WHAT_TO_DO, "Retry it")), text
+
+
+def test_a_refusal_on_purpose_is_of_the_entity_it_names_and_once():
+    with served(**US) as world:
+        world.stand_in.refuse("6540", entity="Invoice")
+        world.client.write("Customer", {"DisplayName": "Cleo"}, request_id="r-1")
+        with pytest.raises(Refused, match="deposited"):
+            world.client.write("Invoice", _invoice(world), request_id="r-2")
+
+        world.client.write("Invoice", _invoice(world), request_id="r-3")
+
+        assert world.book.creates["Invoice"] == 1
+        assert world.stand_in.refusals == {"6540": 1}
 
 
 @pytest.mark.parametrize("capitalised", [False, True])
