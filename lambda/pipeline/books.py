@@ -15,13 +15,18 @@ from pipeline.document import Document, DocumentType
 class Draft:
     """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
 
-    `doc_number` is the number it will be found by.
+    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it.
     """
 
     entity: str
     body: dict[str, Any]
     hash: str
     doc_number: str
+    fingerprint: str = ""
+
+
+# What every document's token is until somebody touches it.
+FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 
 
 @dataclass(frozen=True, slots=True)

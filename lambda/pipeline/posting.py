@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pipeline.books import Attached, Booked, Books, Draft
+from pipeline.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft
 from pipeline.document import Document, check_adds_up
 from pipeline.errors import InvalidDocument, NeedsAttention, Rejected
 from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
@@ -113,6 +113,7 @@ class Posting:
         if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
             found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
             if found is not None:
+                found = self._as_we_left_it(found)
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
                 self._booked(found, entry.payload_hash if sent_this else _UNKNOWN)
@@ -137,6 +138,19 @@ class Posting:
     def _create_id(self, payload_hash: str) -> str:
         return request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
 
+    def _as_we_left_it(self, found: Booked) -> Booked:
+        """Return what a look has found as it was when we last knew it, if somebody has changed it since.
+
+        Whatever is written then, by the token of before, the books refuse as stale, which leads to a second thought.
+        """
+        entry = self.entry
+        ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
+        is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN
+        if is_new or not ours or found.fingerprint in ours:
+            return found
+        before = entry.qb_sync_token or FIRST_SYNC_TOKEN
+        return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)
+
     def _create(self, document: Document, draft: Draft) -> Booked:
         if self.entry.step is None:
             standing = self.books.standing(document, draft)
@@ -146,7 +160,7 @@ class Posting:
                 self._find_attached(document)
                 return standing
         identity = self._create_id(draft.hash)
-        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number)
+        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
         try:
             booked = self.books.create(draft, identity)
         except NeedsAttention as error:
@@ -179,7 +193,7 @@ class Posting:
 
     def _send_update(self, draft: Draft, booked: Booked) -> Booked:
         identity = request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
-        self._intend(Step.UPDATE, identity, self.entry.payload_hash)
+        self._intend(Step.UPDATE, identity, self.entry.payload_hash, fingerprint=draft.fingerprint)
         try:
             updated = self.books.update(draft, booked, identity)
         except NeedsAttention:
@@ -287,7 +301,9 @@ class Posting:
 
     # -- the entry -------------------------------------------------------------------------------------------------
 
-    def _intend(self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "") -> None:
+    def _intend(
+        self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "", fingerprint: str = ""
+    ) -> None:
         """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
@@ -300,6 +316,7 @@ class Posting:
             qb_doc_number=doc_number or before.qb_doc_number, next_attempt_at=settled_at, updated_at=self.clock(),
             # When it may first have taken effect, however often it is repeated.
             sent_at=(before.sent_at or self.clock()) if step is Step.CREATE else None,
+            sent_fingerprint=fingerprint,
         )  # fmt: skip
         if not self.table.save(self.entry):
             self.entry = before
@@ -322,11 +339,12 @@ class Posting:
             payload_hash=payload_hash,
             step=None,
             sent_at=None,
+            sent_fingerprint="",
         )
 
     def _forget_intent(self) -> None:
         """Note that what was intended was refused: whoever tries again does so with a request id of its own."""
-        self._save(step=None, sent_at=None, refusals=self.entry.refusals + 1)
+        self._save(step=None, sent_at=None, sent_fingerprint="", refusals=self.entry.refusals + 1)
 
     def _note(self, **changes: object) -> None:
         self.entry = replace(self.entry, updated_at=self.clock(), **changes)  # type: ignore[arg-type]
@@ -354,6 +372,7 @@ _GONE = {
     "attached_sha256": "",
     "step": None,
     "sent_at": None,
+    "sent_fingerprint": "",
 }
 
 

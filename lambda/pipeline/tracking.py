@@ -95,6 +95,7 @@ class Entry:
     step: Step | None = None
     request_id: str = ""
     sent_at: datetime | None = None
+    sent_fingerprint: str = ""
     generation: int = 0
     refusals: int = 0
     qb_id: str = ""

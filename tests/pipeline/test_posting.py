@@ -798,6 +798,41 @@ def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
     assert desk.entry.step is None
 
 
+@pytest.mark.parametrize(("step", "took_effect"), [("create", True), ("update", True), ("update", False)])
+def test_what_a_person_changed_before_we_looked_is_not_overwritten_either(world, step, took_effect):
+    desk = at(world)
+    if step == "update":
+        desk.post()
+        desk.edit(**EDITED)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    (row,) = world.book.documents("Invoice")
+    world.edit_by_hand("Invoice", row["Id"], TxnDate="2026-03-09")
+    desk.edit(**{**EDITED, "reference": "changed once more"})
+    desk.settle()
+
+    for _ in range(2):
+        with pytest.raises(Rejected, match="changed in QuickBooks"):
+            desk.post()
+
+    assert world.book.documents("Invoice")[0]["TxnDate"] == "2026-03-09"
+
+
+def test_a_payment_before_we_looked_keeps_no_edit_from_being_carried_over(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    world.book.pay("Invoice", world.book.documents("Invoice")[0]["Id"], money(10))
+    desk.edit(**EDITED)
+    desk.settle()
+
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
 def test_a_payment_that_was_applied_meanwhile_keeps_no_edit_from_being_carried_over(world):
     desk = at(world)
     entry = desk.post()

@@ -39,7 +39,8 @@ _EXTRACTED = (
 )
 # What QuickBooks said, true whatever Odoo says meanwhile ...
 _BOOKED = (
-    *("step", "request_id", "sent_at", "generation", "refusals", "qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
+    *("step", "request_id", "sent_at", "sent_fingerprint", "generation", "refusals"),
+    *("qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
     *("qb_updated_at", "qb_fingerprint", "payload_hash", "pdf_attached", "attachable_id", "attached_sha256"),
     *("posted_at", "pdf_losses"),
 )

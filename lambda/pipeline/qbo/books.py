@@ -11,7 +11,7 @@ from pipeline.books import Attached, Booked, Draft
 from pipeline.document import Document, DocumentType
 from pipeline.errors import InvalidDocument, Rejected
 from pipeline.money import ZERO, rounded, shown
-from pipeline.qbo.booked import attached, booked, is_paid, says_the_same
+from pipeline.qbo.booked import attached, booked, fingerprint, is_paid, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
@@ -53,7 +53,7 @@ class QuickBooksBooks:
                 f"{shown(document.total, document.currency)}. Report this as a fault of the pipeline.",
                 code="does_not_add_up",
             )
-        return Draft(ENTITIES[document.document_type], body, payload_hash(body), number_of(document))
+        return Draft(ENTITIES[document.document_type], body, payload_hash(body), number_of(document), fingerprint(body))
 
     def find(
         self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
