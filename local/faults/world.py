@@ -36,7 +36,17 @@ import pipeline.qbo.lists
 import pipeline.qbo.names
 import pipeline.qbo.tokens
 import qb_poster
-from local.aws import ACCOUNT, CREDENTIALS, REGION, Context, Deployment, InProcessAws, deploy, object_created
+from local.aws import (
+    ACCOUNT,
+    CREDENTIALS,
+    REGION,
+    Context,
+    Deployment,
+    InProcessAws,
+    deploy,
+    object_created,
+    unforeseen_changes,
+)
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
 from local.faults import short_way
@@ -203,7 +213,10 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         for function in (EXTRACTOR, POSTER):
             os.environ.update(deployment.environs[function])
         realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
-        yield World(chance, clock, outside, turns, odoo, quickbooks, deployment, realms)
+        unforeseen = stack.enter_context(unforeseen_changes())
+        yield World(
+            chance, clock, outside, turns, odoo, quickbooks, deployment, realms, faults_of_ours=unforeseen
+        )  # fmt: skip
 
 
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
