@@ -222,6 +222,9 @@ class Posting:
         self._save(**_GONE, generation=self.entry.generation + 1)
 
     def _withdraw(self, document: Document) -> Entry:
+        if self.entry.step is Step.ATTACH:
+            # It may be refused to be taken out, and posted again in Odoo: then the newer file has to replace this one.
+            self._find_attached(document)
         booked = self._known(document)
         if booked is not None:
             self._delete(document, booked)

@@ -695,6 +695,24 @@ def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_on
     assert len(world.book.attachables()) == 1
 
 
+def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
+    desk = at(world)
+    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.settle()
+    identity = world.book.documents("Invoice")[0]["Id"]
+    world.book.pay("Invoice", identity, money(10))
+    desk.withdraw()
+    with pytest.raises(Rejected, match="a payment or credit is applied"):
+        desk.post()
+
+    desk.edit(**EDITED, withdrawn=False)
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
