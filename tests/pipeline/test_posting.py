@@ -760,6 +760,28 @@ def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
     assert standing(world) == ([money("108.25")], [PDF])
 
 
+def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_mended(world):
+    world.stand_in.tax_off_by = money("0.01")
+    desk = at(world, a_document(**TAXED))
+    _ = world.references.realm  # read while the books were still open
+    original = world.book.create
+
+    def then_closed(entity, *arguments):
+        created = original(entity, *arguments)
+        if entity == "Invoice":
+            world.book.realm.book_close_date = "2026-12-31"
+        return created
+
+    world.book.create = then_closed
+    with pytest.raises(Rejected, match="closed period"):
+        desk.post()
+    world.book.realm.book_close_date = None
+    world.stand_in.tax_off_by = money(0)
+
+    assert desk.post().status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [PDF])
+
+
 # -- after posting ---------------------------------------------------------------------------------------------------
 
 
