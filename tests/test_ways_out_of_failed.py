@@ -1,0 +1,217 @@
+"""For every way to get to `failed` there is one that leads out, and it is the one that the message names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Rejected, Unmapped
+from pipeline.posting import PDF_LOSSES_MAX
+from pipeline.tracking import DELETED_IN_ODOO, LOST, Status
+from tests.state_world import World
+
+PACKAGE = Path(__file__).parents[1] / "lambda/pipeline"
+OURS = ("compare", "document", "extract", "post", "posting", "aws/document_store")
+THEIRS = ("books", "classes", "faults", "lists", "names", "payloads", "references", "taxes")
+NEEDS_ATTENTION = {"NeedsAttention", "InvalidDocument", "Unmapped", "Rejected"}
+# A whole company is refused, and no document fails.
+OF_A_COMPANY = {"documents_gone"}
+
+
+@pytest.fixture
+def world():
+    world = World()
+    world.put()
+    yield world
+    world.close()
+
+
+def _codes(modules: tuple[str, ...], folder: str = "") -> set[str]:
+    """Return the codes of the errors for a person that some modules raise; an error's own one where none is given."""
+    found = set()
+    for module in modules:
+        for node in ast.walk(ast.parse((PACKAGE / folder / f"{module}.py").read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NEEDS_ATTENTION:
+                given = [each.value for each in node.keywords if each.arg == "code"]
+                found |= {each.value for each in given if isinstance(each, ast.Constant)}
+    return found
+
+
+def pulled(world: World) -> None:
+    world.extract()
+
+
+def posted(world: World) -> None:
+    world.extract()
+    world.post()
+    assert world.entry().status is Status.POSTED
+
+
+# -- how it fails, and what a person does about it -------------------------------------------------------------------
+
+
+def no_realm(world):
+    pulled(world)
+    world.companies = ["companyB"]
+
+
+def unexpected(world):
+    pulled(world)
+    world.books.draft = lambda _document: {}["a fault of ours"]
+
+
+def is_mended(world):
+    del world.books.draft
+
+
+def total_differs(world):
+    pulled(world)
+    world.books.settings.add("tax computed otherwise")
+
+
+def changed_in_quickbooks(world):
+    posted(world)
+    (row,) = world.books.rows.values()
+    row.token, row.fingerprint = row.token + 1, "by hand"
+    world.edit()
+    world.extract()
+
+
+def is_changed_back(world):
+    (row,) = world.books.rows.values()
+    row.fingerprint = world.entry().qb_fingerprint
+
+
+def pdf_missing(world):
+    for _ in range(PDF_LOSSES_MAX - 1):
+        world.extract()
+        world.store.lose_pdf(world.entry().entry_id)
+        world.post()
+        assert world.entry().status is Status.PENDING
+    world.extract()
+    world.store.lose_pdf(world.entry().entry_id)
+
+
+def pdf_changed(world):
+    for _ in range(PDF_LOSSES_MAX - 1):
+        world.extract()
+        world.store.waiting[world.entry().entry_id] = b"another"
+        world.post()
+        assert world.entry().status is Status.PENDING
+    world.extract()
+    world.store.waiting[world.entry().entry_id] = b"another"
+
+
+def copy_missing(world):
+    pulled(world)
+    world.store.lose_copies(world.entry().entry_id)
+
+
+def is_saved_once_more(world):
+    world.passes(60)
+    world.odoo.write(1, world.now)
+
+
+def does_not_add_up(world):
+    world.edit(1, total=world.odoo.documents[1].total + 1)
+    pulled(world)
+
+
+def is_corrected(world):
+    world.edit()
+
+
+def deleted_in_odoo(world):
+    posted(world)
+    world.odoo.delete(1)
+    world.passes(90_000)
+    world.extract()
+
+
+def unreadable(world):
+    world.odoo.breaks(1, "Its customer has no name.")
+    world.extract()
+
+
+def is_readable(world):
+    world.passes(90_000)
+    world.odoo.broken.clear()
+
+
+def nothing(_world):
+    pass
+
+
+WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
+    "no_realm": (no_realm, World.mend),
+    "unexpected": (unexpected, is_mended),
+    "total_differs": (total_differs, World.mend),
+    "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
+    "pdf_missing": (pdf_missing, nothing),
+    "pdf_changed": (pdf_changed, nothing),
+    "copy_missing": (copy_missing, is_saved_once_more),
+    "does_not_add_up": (does_not_add_up, is_corrected),
+    DELETED_IN_ODOO: (deleted_in_odoo, nothing),
+    "invalid_document": (unreadable, is_readable),
+}
+
+
+def test_every_code_of_our_own_is_tried_here():
+    assert _codes(OURS) - OF_A_COMPANY | LOST | {DELETED_IN_ODOO, "invalid_document"} == set(WAYS)
+
+
+@pytest.mark.parametrize("code", sorted(WAYS))
+def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(world, code):
+    fails, mended = WAYS[code]
+    fails(world)
+    world.post()
+    failed = world.entry()
+    mended(world)
+    world.extract()
+
+    world.retry()
+    world.come_to_rest()
+
+    assert (failed.status, failed.error_code) == (Status.FAILED, code)
+    assert failed.error_message.endswith(".")
+    assert world.faults() == []
+    assert world.table.complaints == []
+
+
+@pytest.mark.parametrize("code", sorted(_codes(THEIRS, "qbo") | {f"quickbooks_{each}" for each in (610, 6000, 6210)}))
+@pytest.mark.parametrize("call", ["draft", "standing", "create", "update", "remove", "attach"])
+def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_mended(world, call, code):
+    if call in ("update", "remove"):
+        posted(world)
+        world.edit(1, withdrawn=True) if call == "remove" else world.edit()
+    pulled(world)
+    refusal = (Unmapped if "unmapped" in code else Rejected)("It is refused. Mend it.", code=code)
+    setattr(world.books, call, lambda *_: (_ for _ in ()).throw(refusal))
+    world.post()
+    failed = world.entry()
+    delattr(world.books, call)
+
+    world.retry()
+    world.come_to_rest()
+
+    assert (failed.status, failed.error_code) == (Status.FAILED, code)
+    assert failed.error_message.endswith("It is refused. Mend it.")
+    assert world.faults() == []
+
+
+@pytest.mark.parametrize("code", sorted(code for code, (_, mended) in WAYS.items() if mended is not nothing))
+def test_a_retry_before_the_cause_is_mended_fails_again_and_loses_nothing(world, code):
+    WAYS[code][0](world)
+    world.post()
+    failed = world.entry()
+
+    world.retry()
+
+    again = world.entry()
+    counted = ("attempts", "generation", "refusals", "request_id", "pending_since", "updated_at")
+    assert again.status is Status.FAILED
+    assert replace(again, **{name: getattr(failed, name) for name in counted}) == failed
