@@ -20,8 +20,10 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.deadline import Deadline
 from pipeline.mapping import Rules
 from pipeline.post import Results, Round, run
+from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
+from pipeline.rebuild import Rebuild
 from pipeline.redrive import reopen, settle
 from pipeline.settings import PosterSettings
 from pipeline.tracking import Shift, utc_now
@@ -61,6 +63,12 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             rules=rules, now=utc_now(), dry_run=dry_run,
         )  # fmt: skip
 
+    def rebuild(company: str, books: QuickBooksBooks) -> tuple[int, bool]:
+        go_live = store.mapping().rules(company).go_live
+        work = Rebuild(company, books, store, table, utc_now, deadline, go_live)
+        work.run()
+        return work.count, work.remaining
+
     table = TrackingTable(_client("dynamodb"), settings.table)
     letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     with reporting(SERVICE, settings.environment, alerts, notes, letters) as report:
@@ -75,6 +83,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             deadline=deadline,
             clock=utc_now,
             idle=idle_companies(secret, now),
+            rebuild=rebuild,
             results=Results(refresh_days_left=connection_days(secret, now)),
             failures=report.failures,
         )

@@ -75,7 +75,7 @@ class Posting:
         if document.withdrawn:
             return self._withdraw(document)
         check_adds_up(document)
-        draft = self.books.draft(document)
+        draft = self.books.draft(document, is_booked=bool(self.entry.qb_id or self.entry.step))
         if self.entry.step is Step.ATTACH:
             self._find_attached(document)
         booked = self._book(document, draft)
@@ -116,7 +116,7 @@ class Posting:
                 found = self._as_we_left_it(found)
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
-                self._booked(found, entry.payload_hash if sent_this else _UNKNOWN)
+                self._booked(found, entry.payload_hash if sent_this else UNKNOWN_HASH)
                 return found
             if entry.step is Step.DELETE:
                 self._save(**_GONE, generation=entry.generation + 1)
@@ -155,7 +155,7 @@ class Posting:
         if self.entry.step is None:
             standing = self.books.standing(document, draft)
             if standing is not None:
-                self._booked(standing, _UNKNOWN)
+                self._booked(standing, UNKNOWN_HASH)
                 self._is_adopted = True
                 self._find_attached(document)
                 return standing
@@ -170,7 +170,7 @@ class Posting:
                 self._forget_intent()
                 raise
             # It may be an earlier version of it that stands there: the unknown hash makes the update follow.
-            self._booked(found, _UNKNOWN)
+            self._booked(found, UNKNOWN_HASH)
             return found
         self._booked(booked, draft.hash)
         return booked
@@ -238,7 +238,7 @@ class Posting:
         Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
         """
         for file in self.books.attachments(document.document_type, self.entry.qb_id):
-            if file.identity != self.entry.attachable_id and _OUR_FILE.search(file.file_name):
+            if file.identity != self.entry.attachable_id and OUR_FILE.search(file.file_name):
                 if self.entry.attachable_id:
                     identity = request_id(
                         self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
@@ -356,9 +356,9 @@ class Posting:
 
 
 # How `file_name` ends: with a bit of the PDF's hash.
-_OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
+OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 # The hash of a body that was not kept: equal to none, so that the document is sent once more.
-_UNKNOWN = "unknown"
+UNKNOWN_HASH = "unknown"
 _GONE = {
     "qb_id": "",
     "qb_sync_token": "",

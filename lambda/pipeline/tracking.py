@@ -132,9 +132,11 @@ def request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
 
     QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
     generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it replays a refusal
-    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well.
+    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well. And so
+    is when the entry was made: after the table was lost, both begin anew.
     """
-    parts = (realm, entry.entry_id, str(entry.version), step, f"{entry.generation}.{entry.refusals}", payload_hash)
+    life = f"{entry.created_at.isoformat()} {entry.generation}.{entry.refusals}"
+    parts = (realm, entry.entry_id, str(entry.version), step, life, payload_hash)
     return f"odoo-{entry.odoo_id}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"[:50]
 
 

@@ -57,7 +57,7 @@ class FakeBooks:
         if what in self.refusals:
             raise self.refusals[what]
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked):
         self._note("draft")
         return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
