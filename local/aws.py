@@ -106,7 +106,12 @@ class InProcessAws:
     def client(self, name: str) -> Any:
         """Return a client of one service; making one costs more than a hundred calls."""
         if name not in self._clients:
-            self._clients[name] = boto3.client(name, region_name=REGION)  # type: ignore[call-overload]
+            self._clients[name] = boto3.client(
+                name,  # type: ignore[call-overload]
+                region_name=REGION,
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
         return self._clients[name]
 
 
@@ -144,7 +149,7 @@ class Deployment:
         """Return the ObjectCreated events of the PDFs that wait, one per object, as S3 words them."""
         s3 = self.aws.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="pending/")
-        return [_object_created(self.bucket, each["Key"]) for page in pages for each in page.get("Contents", [])]
+        return [object_created(self.bucket, each["Key"]) for page in pages for each in page.get("Contents", [])]
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all entries of the tracking table, as plain values."""
@@ -189,17 +194,19 @@ def deploy(
     quickbooks_url: str,
     discovery_url: str,
     quickbooks_secret: Mapping[str, Any],
+    alerts_are_read: bool = True,
 ) -> Deployment:
-    """Make what Terraform makes, with the secrets filled in, and return it."""
-    s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+    """Make what Terraform makes, with the secrets filled in, and return it.
+
+    Without `alerts_are_read` nobody subscribes to the alerts, and `Deployment.alerts` has nothing to tell.
+    """
+    s3, dynamodb, sns = (aws.client(name) for name in ("s3", "dynamodb", "sns"))
     bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_tracking_table(dynamodb, table)
     _make_order_table(dynamodb, order_table)
     topic = sns.create_topic(Name="odoo-qb-alerts-demo")["TopicArn"]
-    queue = sqs.create_queue(QueueName="alerts-read-by-the-demo")["QueueUrl"]
-    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    queue = _subscribed(aws, topic) if alerts_are_read else ""
     secrets = aws.client("secretsmanager")
     odoo_arn, quickbooks_arn = (
         secrets.create_secret(
@@ -230,6 +237,15 @@ def deploy(
         },
     }
     return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
+
+
+def _subscribed(aws: EmbeddedAws | InProcessAws, topic: str) -> str:
+    """Return the queue to which a topic's messages are copied."""
+    sqs = aws.client("sqs")
+    queue: str = sqs.create_queue(QueueName="alerts-read-by-the-demo")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    return queue
 
 
 def make_tracking_table(dynamodb: Any, name: str) -> None:
@@ -269,7 +285,8 @@ def _text_attributes(*names: str) -> list[dict[str, str]]:
     return [{"AttributeName": name, "AttributeType": "S"} for name in names]
 
 
-def _object_created(bucket: str, key: str) -> dict[str, Any]:
+def object_created(bucket: str, key: str) -> dict[str, Any]:
+    """Return the event that S3 sends for a new object."""
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",

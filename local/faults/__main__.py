@@ -10,7 +10,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
-from local.faults.scenario import Verdict, run
+from local.faults.scenario import run
+from local.faults.verdict import Verdict
 
 SHOWN_MAX = 20
 

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import logging
 import os
 import random
+import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from boto3.dynamodb.types import TypeDeserializer
 from moto import mock_aws
+from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
 
+import local.odoo.stand_in
+import local.quickbooks.stand_in
 import odoo_extractor
 import pipeline.odoo.client
+import pipeline.post
+import pipeline.qbo.client
 import pipeline.qbo.desk
+import pipeline.qbo.limiter
 import pipeline.qbo.names
+import pipeline.qbo.references
 import pipeline.qbo.tokens
 import qb_poster
-from local.aws import CREDENTIALS, Context, Deployment, InProcessAws, deploy
+from local.aws import ACCOUNT, CREDENTIALS, REGION, Context, Deployment, InProcessAws, deploy, object_created
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
-from local.faults.outside import Clock, Killed, Outside
+from local.faults import short_way
+from local.faults.outside import Clock, Killed, Outside, Process
+from local.faults.turns import TurnLock, TurnPool, Turns
 from local.odoo.stand_in import OdooStandIn
 from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
@@ -40,104 +53,169 @@ PASSWORD = "demo-password"
 ROWS, FILES = demo_documents.load()
 # Documents of every kind that QuickBooks takes as they are, small ones.
 CANDIDATES = (304, 305, 306, 310, 312, 321, 349, 26, 1, 2, 330, 336, 339, 341, 343, 215, 212, 218, 225, 340)
-INVOCATION_S = {"odoo-extractor": 300.0, "qb-poster": 120.0}
+ODOO, QUICKBOOKS = "http://odoo.stand-in", "http://quickbooks.stand-in"
+EXTRACTOR, POSTER = "odoo-extractor", "qb-poster"
+INVOCATION_S = {EXTRACTOR: 300.0, POSTER: 120.0}
+# What Terraform says of asynchronous invocations: tried again after one minute and after two more, then a dead letter.
+RETRIED_AFTER_S = (60.0, 120.0)
+_AWS = InProcessAws()
+
+
+@dataclass(slots=True)
+class Event:
+    """An event on its way to a function, for the `tried`-th time; due in seconds of the world's clock."""
+
+    function: str
+    payload: Any
+    tried: int = 0
+    due_at: float = 0.0
 
 
 @dataclass(slots=True)
 class World:
-    """Everything of one scenario."""
+    """Everything of one scenario. `faults_of_ours` are errors of the functions that are not the pipeline's own."""
 
     random: random.Random
     clock: Clock
     outside: Outside
+    turns: Turns
     odoo: OdooStandIn
     quickbooks: QuickBooksStandIn
     deployment: Deployment
     realms: dict[str, str]
+    retries: list[Event] = field(default_factory=list)
+    dead_letters: list[Event] = field(default_factory=list)
+    faults_of_ours: list[str] = field(default_factory=list)
 
     def extract(self) -> None:
         """Let the schedule invoke the extractor once."""
-        self._invoke("odoo-extractor", odoo_extractor.lambda_handler, [{}])
+        self.at_once([Event(EXTRACTOR, {})])
 
-    def post(self, events: list[Any]) -> None:
-        """Invoke the poster with each of the events, at the same time."""
-        self._invoke("qb-poster", qb_poster.lambda_handler, events)
+    def post(self, *payloads: Any) -> None:
+        """Invoke the poster with each of the payloads, at the same time."""
+        self.at_once([Event(POSTER, payload) for payload in payloads])
 
-    def _invoke(self, function: str, handler: Callable[[Any, Any], Any], events: list[Any]) -> None:
-        """Invoke a function; a kill takes every invocation that runs, as a host that fails does."""
-        self.outside.dead = False
-        with self.deployment.environ_of(function):
-            if len(events) == 1:
-                self._one(function, handler, events[0])
-            else:
-                with ThreadPoolExecutor(len(events)) as pool:
-                    list(pool.map(lambda event: self._one(function, handler, event), events))
-        self.outside.dead = False
+    def at_once(self, events: list[Event], others: tuple[Callable[[], None], ...] = ()) -> None:
+        """Deliver events at the same time, and let other things happen meanwhile."""
+        processes = [Process(self.clock.time() + INVOCATION_S[event.function]) for event in events]
+        self.outside.running = processes
+        works: list[tuple[Any, Callable[[], None]]] = [
+            (process, lambda event=event, process=process: self._invoke(event, process))  # type: ignore[misc]
+            for event, process in zip(events, processes, strict=True)
+        ]
+        self.turns.run([*works, *((None, other) for other in others)])
+        self.outside.running = []
 
-    def _one(self, function: str, handler: Callable[[Any, Any], Any], event: Any) -> None:
-        context = _VirtualContext(INVOCATION_S[function], self.clock)
-        with contextlib.suppress(PipelineError, Killed):
-            handler(event, context)
+    def _invoke(self, event: Event, process: Process) -> None:
+        handler = {EXTRACTOR: odoo_extractor, POSTER: qb_poster}[event.function].lambda_handler
+        try:
+            handler(event.payload, _VirtualContext(process, self.clock))
+        except (PipelineError, Killed):
+            self._failed(event)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            self.faults_of_ours.append(f"{event.function} raised {type(error).__name__}: {error}")
+            self._failed(event)
+
+    def _failed(self, event: Event) -> None:
+        if event.tried == len(RETRIED_AFTER_S):
+            self.dead_letters.append(event)
+            return
+        due_at = self.clock.time() + RETRIED_AFTER_S[event.tried]
+        self.retries.append(Event(event.function, event.payload, event.tried + 1, due_at))
+
+    # -- looking in, by no call ------------------------------------------------------------------------------------
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return the tracking table's entries."""
-        return self.deployment.entries()
+        """Return the tracking table's entries as plain values, in the order of their ids."""
+        table = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table]
+        read = TypeDeserializer().deserialize
+        items = [{name: read(value.to_json()) for name, value in item.attrs.items()} for item in table.all_items()]
+        # Notes have a # in their key and are none.
+        return sorted((item for item in items if "#" not in item["entry_id"]), key=lambda item: str(item["entry_id"]))
+
+    def objects(self, prefix: str) -> list[str]:
+        """Return the keys in the bucket that begin so."""
+        keys = s3_backends[ACCOUNT]["aws"].get_bucket(self.deployment.bucket).keys
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def object_hash(self, key: str) -> str:
+        """Return the hash of an object; an empty text when there is none."""
+        found = s3_backends[ACCOUNT]["aws"].get_object(self.deployment.bucket, key)
+        return sha256(found.value) if found else ""
+
+    def pending_events(self) -> list[Event]:
+        """Return S3's events of the PDFs that wait, one per object."""
+        return [Event(POSTER, object_created(self.deployment.bucket, key)) for key in self.objects("pending/")]
 
 
 class _VirtualContext(Context):
     """An invocation whose time is the world's."""
 
-    def __init__(self, timeout_s: float, clock: Clock) -> None:
-        super().__init__(timeout_s)
+    def __init__(self, process: Process, clock: Clock) -> None:
+        super().__init__(0.0)
         self._clock = clock
-        self._virtual_began_at = clock.time()
+        self._process = process
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds left."""
-        return int(1000 * (self.timeout_s - (self._clock.time() - self._virtual_began_at)))
+        return max(0, int(1000 * (self._process.ends_at - self._clock.time())))
+
+
+class _NoServer:
+    """In place of a stand-in's HTTP server: it is asked in this process."""
+
+    def __init__(self, url: str, answer: Any) -> None:
+        self.url = url
+        self.answer = answer
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 @contextmanager
-def opened(seed: int) -> Iterator[World]:
-    """Open a fresh world, the same for the same seed."""
+def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
+    """Open a fresh world, the same for the same seed; with `wire`, calls to AWS go the long way."""
     chance = random.Random(seed)  # noqa: S311
     clock = Clock()
-    outside = Outside(random.Random(seed + 1), clock)  # noqa: S311
+    turns = Turns(random.Random(seed + 1))  # noqa: S311
+    outside = Outside(random.Random(seed + 2), clock, turns, wire=wire)  # noqa: S311
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, CREDENTIALS))
-        stack.enter_context(mock_aws())
         stack.enter_context(redirect_stdout(io.StringIO()))
         stack.enter_context(redirect_stderr(io.StringIO()))
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, logging.NOTSET)
-        for module in (odoo_extractor, qb_poster):
-            module._client.cache_clear()  # noqa: SLF001 - a new world is a new container
-        odoo = _odoo(chance, clock)
-        stack.callback(odoo.close)
-        quickbooks = _quickbooks(chance, clock)
-        stack.callback(quickbooks.close)
-        outside.servers = {odoo.url: odoo.server.answer, quickbooks.url: quickbooks.server.answer}
-        deployment = deploy(
-            InProcessAws(),
-            odoo_url=odoo.url,
-            odoo_secret={"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD},
-            quickbooks_url=quickbooks.url,
-            discovery_url=quickbooks.discovery_url,
-            quickbooks_secret=secret_of(demo_realms()),
-        )
-        deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = chance.choice(("true", "false"))
-        for each in _virtual_time(clock):
+        stack.enter_context(mock_aws() if wire else short_way.in_a_hurry())
+        for each in (*_in_virtual_time(clock, outside), *_taking_turns(turns, seed)):
             stack.enter_context(each)
         stack.enter_context(outside.in_place())
-        yield World(
-            chance,
-            clock,
-            outside,
-            odoo,
-            quickbooks,
-            deployment,
-            {realm.company_name: realm.realm_id for realm in demo_realms()},
-        )
+        odoo = _odoo(chance, clock)
+        quickbooks = _quickbooks(chance, clock)
+        outside.servers = {odoo.url: odoo.server.answer, quickbooks.url: quickbooks.server.answer}
+        deployment = _deployed(odoo, quickbooks)
+        deployment.environs[EXTRACTOR]["ODOO_RENDER_PDFS"] = chance.choice(("true", "false"))
+        # One environment for both: they run at the same time, and what has one name in both has one value.
+        for function in (EXTRACTOR, POSTER):
+            os.environ.update(deployment.environs[function])
+        realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
+        yield World(chance, clock, outside, turns, odoo, quickbooks, deployment, realms)
+
+
+def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
+    """Deploy into an empty AWS."""
+    reset_model_data()
+    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends):
+        for backend in backends[ACCOUNT].values():
+            backend.reset()
+    return deploy(
+        _AWS,
+        odoo_url=odoo.url,
+        odoo_secret={"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD},
+        quickbooks_url=quickbooks.url,
+        discovery_url=quickbooks.discovery_url,
+        quickbooks_secret=secret_of(demo_realms()),
+        alerts_are_read=False,
+    )
 
 
 def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
@@ -148,7 +226,8 @@ def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
     kept = {row["id"]: FILES[row["id"]] for row in files}
     rows = {**ROWS, "account.move": moves, "account.move.line": lines, "ir.attachment": files, "sale.order": [],
             "sale.order.line": []}  # fmt: skip
-    odoo = OdooStandIn(rows, kept, version=chance.choice((18, 19)), password=PASSWORD)
+    with patch.object(local.odoo.stand_in, "StandInServer", lambda answer: _NoServer(ODOO, answer)):
+        odoo = OdooStandIn(rows, kept, version=chance.choice((18, 19)), password=PASSWORD)
     odoo.clock = clock.utc_now
     return odoo
 
@@ -157,7 +236,8 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     realms = demo_realms()
     for realm in realms:
         realm.book_close_date = None
-    quickbooks = QuickBooksStandIn(realms, clock=clock.time)
+    with patch.object(local.quickbooks.stand_in, "StandInServer", lambda answer: _NoServer(QUICKBOOKS, answer)):
+        quickbooks = QuickBooksStandIn(realms, clock=clock.time)
     quickbooks.name_edit_s = quickbooks.refresh_s = 0.0
     # What is not known about QuickBooks must not matter.
     quickbooks.remembers_request_ids = chance.random() < 0.7
@@ -169,12 +249,12 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     return quickbooks
 
 
-def _virtual_time(clock: Clock) -> list[Any]:
+def _in_virtual_time(clock: Clock, outside: Outside) -> list[Any]:
     """Return the patches that let the functions live in the world's time."""
-    asleep = SimpleNamespace(sleep=clock.pass_by, time=clock.time, monotonic=clock.time)
+    asleep = SimpleNamespace(sleep=outside.sleep, time=clock.time, monotonic=clock.time)
 
     def limiter(**arguments: Any) -> Limiter:
-        return Limiter(clock=clock.time, sleep=clock.pass_by, **arguments)
+        return Limiter(clock=clock.time, sleep=outside.sleep, **arguments)
 
     def references(*arguments: Any, **keywords: Any) -> References:
         return References(*arguments, clock=clock.time, **keywords)
@@ -194,11 +274,19 @@ def _virtual_time(clock: Clock) -> list[Any]:
     ]
 
 
-def pdf_of(world: World, entry: dict[str, Any]) -> str:
-    """Return the hash of the PDF that is filed for an entry."""
-    s3 = world.deployment.aws.client("s3")
-    content = s3.get_object(Bucket=world.deployment.bucket, Key=entry["pdf_key"])["Body"].read()
-    return sha256(content)
+def _taking_turns(turns: Turns, seed: int) -> list[Any]:
+    """Return the patches that make one thread of many, and the random of the functions the seed's."""
+    chance = random.Random(seed + 3)  # noqa: S311
+    locks = SimpleNamespace(Lock=lambda: TurnLock(turns))
+    return [
+        patch.object(pipeline.post, "ThreadPoolExecutor", lambda *_size, **_name: TurnPool(turns)),
+        patch.object(pipeline.post, "wait", turns.first_done),
+        patch.object(pipeline.post, "random", chance),
+        patch.object(pipeline.post, "uuid", SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128)))),
+        *(patch.object(module, "threading", locks) for module in (
+            pipeline.qbo.client, pipeline.qbo.limiter, pipeline.qbo.references, pipeline.qbo.tokens)),
+        *(patch.object(module, "_client", _AWS.client) for module in (odoo_extractor, qb_poster)),
+    ]  # fmt: skip
 
 
 def sha256(content: bytes) -> str:

@@ -129,6 +129,16 @@ class Books:
             if self._switches.merged_names_vanish:
                 del rows[row_id]
 
+    def activate(self, entity: str, row_id: str, name: str) -> None:
+        """Make a row of a name list active again under its old name, as a person would."""
+        with self.lock:
+            row = self._tables.table(entity)[row_id]
+            for key in ("DisplayName", "Name", "FullyQualifiedName"):
+                if key in row:
+                    row[key] = name
+            row["Active"] = True
+            self._touch(row)
+
     # What the HTTP surface does.
 
     def create(self, entity: str, body: Row) -> Row:

@@ -1,0 +1,304 @@
+"""What may happen in a scenario: functions run, people work in Odoo and in QuickBooks, time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from local.faults.world import EXTRACTOR, FILES, POSTER, Event, World
+from local.quickbooks.books import Books
+from local.quickbooks.faults import Refused
+from pipeline.aws.secrets import Secrets
+
+ENTITIES = {"out_invoice": "Invoice", "out_refund": "CreditMemo", "in_invoice": "Bill", "in_refund": "VendorCredit"}
+OUR_MARK = "[odoo_demo-account.move-"
+SWEEP = {"sweep": True}
+SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
+# How often the turn changes hands at a call when several run at once: now and then, often, always.
+EAGERNESS = (0.05, 0.3, 1.0)
+# How many calls others may have made before a person's change comes in between.
+CALLS_BEFORE_MAX = 60
+# How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
+IMPATIENT = 0.7
+
+
+class Script:
+    """What may happen, each thing as often as it is listed.
+
+    `typed` are documents that a person typed into QuickBooks and `paid` those a payment is applied to, each as
+    (entity, realm, row); `deleted` are rows that Odoo no longer has.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._struck = world.outside.struck
+        self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
+        self._retired: list[tuple[Books, dict[str, Any]]] = []
+        self.typed: list[tuple[str, str, dict[str, Any]]] = []
+        self.paid: list[tuple[str, str, dict[str, Any]]] = []
+        self.deleted: list[dict[str, Any]] = []
+        self._actions: list[Callable[[], None]] = [
+            *(self._pull, self._pull, self._sweep, self._sweep, self._sweep),
+            *(self._events_arrive, self._events_arrive, self._retries_arrive),
+            *(self._all_at_once, self._all_at_once, self._all_at_once, self._time_passes, self._time_passes),
+            *(self._odoo_changes, self._odoo_changes, self._odoo_changes, self._late_commit),
+            *(self._tokens_expire, self._connection_revoked, self._reconnect, self._account_retired),
+            *(self._books_closed, self._typed_by_hand, self._paid, self._paid),
+        ]
+
+    def act(self) -> None:
+        """Let one thing happen."""
+        self._world.random.choice(self._actions)()
+        if self._world.outside.late and self._world.random.random() < IMPATIENT:
+            self._world.clock.pass_by(self._world.random.uniform(5, 40))
+            self._sweep()
+
+    # -- the functions ---------------------------------------------------------------------------------------------
+
+    def _pull(self) -> None:
+        self._world.extract()
+
+    def _sweep(self) -> None:
+        self._world.post(SWEEP)
+
+    def _events_arrive(self) -> None:
+        """Deliver S3's events: some, none, doubled, late, in any order."""
+        chance = self._world.random
+        waiting = self._world.pending_events()
+        events = [event for event in waiting if chance.random() < 0.8]
+        self._struck["event lost"] += len(waiting) - len(events)
+        doubled = [event for event in events if chance.random() < 0.3]
+        self._struck["event doubled"] += len(doubled)
+        events += doubled
+        in_order = list(events)
+        chance.shuffle(events)
+        self._struck["events out of order"] += events != in_order
+        for event in events[:4]:
+            self._world.at_once([event])
+
+    def _retries_arrive(self) -> None:
+        """Let Lambda try again what failed: each event once its time has come, or a while after."""
+        world = self._world
+        if world.retries:
+            world.clock.pass_by(max(0.0, world.retries[0].due_at - world.clock.time()))
+        due = [event for event in world.retries if event.due_at <= world.clock.time()]
+        world.retries = [event for event in world.retries if event.due_at > world.clock.time()]
+        for event in due[:3]:
+            self._struck["event tried again"] += 1
+            world.at_once([event])
+
+    def _all_at_once(self) -> None:
+        """Run several posters, perhaps the extractor, and perhaps let somebody change Odoo meanwhile."""
+        world, chance = self._world, self._world.random
+        events = [Event(POSTER, SWEEP)] * chance.choice((1, 1, 2, 3))
+        if chance.random() < 0.6:
+            events += [Event(EXTRACTOR, {})]
+        self._struck["functions at once"] += len(events) > 1
+        others = tuple(self._between(self._change()) for _ in range(chance.choice((0, 1, 1, 2))))
+        world.turns.eagerness = chance.choice(EAGERNESS)
+        world.at_once(events, others)
+        world.turns.eagerness = 1.0
+
+    def _between(self, change: Callable[[], None]) -> Callable[[], None]:
+        calls_before = self._world.random.randint(0, CALLS_BEFORE_MAX)
+
+        def happen() -> None:
+            for _ in range(calls_before):
+                self._world.turns.give_way()
+            change()
+            self._struck["changed in between"] += 1
+
+        return happen
+
+    def _time_passes(self) -> None:
+        self._world.clock.pass_by(self._world.random.choice((30, 90, 200, 900, 7200)))
+
+    # -- Odoo ------------------------------------------------------------------------------------------------------
+
+    def _odoo_changes(self) -> None:
+        self._change()()
+
+    def _change(self) -> Callable[[], None]:
+        """Return something that a person does in Odoo."""
+        move, number = self._any_move(), self._world.random.randint(1, 999)
+        kind = self._world.random.choice(
+            (self._edit, self._edit, self._renumber, self._withdraw, self._repost, self._attach)
+        )
+        return lambda: kind(move, number)
+
+    def _edit(self, move: int, number: int) -> None:
+        self._world.odoo.edit(move, ref=f"edited {number}")
+        self._struck["edited in Odoo"] += 1
+
+    def _renumber(self, move: int, number: int) -> None:
+        self._world.odoo.edit(move, name=f"NEW/{move}/{number}")
+        self._struck["renumbered in Odoo"] += 1
+
+    def _withdraw(self, move: int, number: int) -> None:
+        if self._world.odoo.move(move)["state"] == "posted":
+            (self._world.odoo.cancel if number % 2 else self._world.odoo.reset_to_draft)(move)
+            self._struck["withdrawn in Odoo"] += 1
+
+    def _repost(self, move: int, _number: int) -> None:
+        if self._world.odoo.move(move)["state"] != "posted":
+            self._world.odoo.repost(move)
+            self._struck["posted again in Odoo"] += 1
+
+    def _attach(self, move: int, number: int) -> None:
+        content = b"no PDF at all" if number % 10 < 3 else FILES[457]
+        self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
+        self._struck["attached in Odoo"] += 1
+
+    def _late_commit(self) -> None:
+        """Let a long transaction commit now, whose write date is when it began: before the last pull."""
+        move = self._any_move()
+        self._world.extract()
+        self._world.odoo.edit(move, ref=f"imported {self._world.random.randint(1, 999)}")
+        began = self._world.clock.now - timedelta(minutes=self._world.random.randint(1, 9))
+        self._world.odoo.touch(move, began)
+        self._struck["late commit in Odoo"] += 1
+
+    def _any_move(self) -> int:
+        return int(self._world.random.choice(self._moves))
+
+    # -- QuickBooks ------------------------------------------------------------------------------------------------
+
+    def _tokens_expire(self) -> None:
+        self._world.quickbooks.expire_access_tokens()
+        self._world.clock.pass_by(self._world.random.choice((0, 4000)))
+        self._struck["tokens expired"] += 1
+
+    def _connection_revoked(self) -> None:
+        self._world.quickbooks.revoke(self._any_realm())
+        self._struck["connection revoked"] += 1
+
+    def _reconnect(self) -> None:
+        """Do what an alert asks a person for: connect every company again and store the new tokens."""
+
+        def reconnected(secret: Mapping[str, Any]) -> dict[str, Any]:
+            tokens = {company: world.quickbooks.tokens.reconnect(realm) for company, realm in world.realms.items()}
+            return {**secret, "refresh_tokens": tokens}
+
+        world = self._world
+        # Not by put-secret-value, as a person would: moto then leaves two versions current, AWS does not.
+        Secrets(world.deployment.aws.client("secretsmanager")).change(world.deployment.quickbooks_secret, reconnected)
+        self._struck["connected anew"] += 1
+
+    def _account_retired(self) -> None:
+        """Make an account inactive that documents are booked to."""
+        books = self._world.quickbooks.books(self._any_realm())
+        kinds = self._world.random.choice((SOLD_ON, SPENT_ON))
+        accounts = [row for row in books.rows("Account") if row["AccountType"] in kinds and row["Active"]]
+        if len(accounts) > 1:
+            account = self._world.random.choice(accounts)
+            books.deactivate("Account", account["Id"])
+            self._retired.append((books, account))
+            self._struck["account made inactive"] += 1
+
+    def _books_closed(self) -> None:
+        self._world.quickbooks.books(self._any_realm()).realm.book_close_date = "2027-12-31"
+        self._struck["books closed"] += 1
+
+    def _typed_by_hand(self) -> None:
+        """Let a person type a document with the number of one that is in Odoo."""
+        move = self._world.odoo.move(self._any_move())
+        entity, realm = ENTITIES[move["move_type"]], self._world.realms[move["company_id"][1]]
+        books = self._world.quickbooks.books(realm)
+        # Where QuickBooks checks numbers, or the books are closed, a person is refused just as the pipeline is.
+        with suppress(Refused):
+            self.typed.append((entity, realm, type_by_hand(books, entity, _number(move))))
+            self._struck["typed by hand in QuickBooks"] += 1
+
+    def _paid(self) -> None:
+        """Apply a payment to a document that was posted."""
+        standing = [
+            (entity, realm, row)
+            for realm in self._world.realms.values()
+            for entity in ("Invoice", "Bill")
+            for row in self._world.quickbooks.books(realm).documents(entity)
+            if OUR_MARK in str(row.get("PrivateNote", "")) and row["Balance"] == row["TotalAmt"] > 0
+        ]
+        if standing:
+            entity, realm, row = self._world.random.choice(standing)
+            self._world.quickbooks.books(realm).pay(entity, row["Id"], row["TotalAmt"])
+            self.paid.append((entity, realm, row))
+            self._struck["paid in QuickBooks"] += 1
+
+    def _any_realm(self) -> str:
+        return self._world.random.choice(list(self._world.realms.values()))
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """Mend what only a person can mend."""
+        self._reconnect()
+        for realm in self._world.realms.values():
+            self._world.quickbooks.books(realm).realm.book_close_date = None
+        for books, account in self._retired:
+            books.activate("Account", account["Id"], account["Name"])
+        # Two documents of one number: a person removes the one that was typed by hand, or leaves them both.
+        for entity, realm, row in list(self.typed):
+            if self._world.random.random() < 0.5:
+                books = self._world.quickbooks.books(realm)
+                books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
+                self.typed.remove((entity, realm, row))
+
+    def excuses(self, move: Mapping[str, Any]) -> set[str]:
+        """Return the error codes with which a document may stay failed when everything is mended."""
+        realm, entity = self._world.realms[move["company_id"][1]], ENTITIES[move["move_type"]]
+        codes = set()
+        if any(there == realm and row["DocNumber"] == _number(move) for _, there, row in self.typed):
+            codes.add("quickbooks_6140")
+        mark = f"[odoo_demo-account.move-{move['id']}]"
+        if any((kind, there) == (entity, realm) and mark in row["PrivateNote"] for kind, there, row in self.paid):
+            codes |= {"payment_applied", "changed_in_quickbooks"}
+        return codes
+
+
+def _number(move: Mapping[str, Any]) -> str:
+    """Return the number a document has in QuickBooks: on purchases the vendor's."""
+    is_sale = str(move["move_type"]).startswith("out_")
+    return str(move["name"] if is_sale else move["ref"] or move["name"])[:21]
+
+
+def type_by_hand(books: Books, entity: str, number: str) -> dict[str, Any]:
+    """Type a document of 12.34 with a number into QuickBooks and return it as it stands."""
+    is_sale = entity in ("Invoice", "CreditMemo")
+    party = "Customer" if is_sale else "Vendor"
+    codes = [row["Id"] for row in books.rows("TaxCode") if row["Name"] == "No VAT"]
+    detail: dict[str, Any] = {"TaxCodeRef": {"value": codes[0] if codes else "NON"}}
+    if is_sale:
+        detail |= {
+            "ItemRef": {
+                "value": _made(books, "Item", {"Type": "Service", "IncomeAccountRef": _account(books, SOLD_ON)})
+            }
+        }
+    else:
+        detail |= {"AccountRef": _account(books, SPENT_ON)}
+    kind = "SalesItemLineDetail" if is_sale else "AccountBasedExpenseLineDetail"
+    body = {
+        f"{party}Ref": {"value": _made(books, party, {})},
+        "DocNumber": number,
+        "TxnDate": "2026-11-20",
+        "PrivateNote": "typed by hand",
+        "Line": [{"Amount": Decimal("12.34"), "DetailType": kind, kind: detail}],
+    }
+    if books.realm.country != "US":
+        body["GlobalTaxCalculation"] = "TaxExcluded"
+    created = books.create(entity, body)
+    return next(row for row in books.documents(entity) if row["Id"] == created["Id"])
+
+
+def _made(books: Books, entity: str, body: dict[str, Any]) -> str:
+    """Return the id of a party or item of a person's own, made when it is not there yet."""
+    name = f"{entity} typed by hand"
+    field = "Name" if entity == "Item" else "DisplayName"
+    found = [row for row in books.rows(entity) if row.get(field) == name]
+    return str((found[0] if found else books.create(entity, {**body, field: name}))["Id"])
+
+
+def _account(books: Books, kinds: tuple[str, ...]) -> dict[str, Any]:
+    return {"value": next(row["Id"] for row in books.rows("Account") if row["AccountType"] in kinds and row["Active"])}

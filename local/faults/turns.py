@@ -1,0 +1,179 @@
+"""Turns: whatever runs at once runs one at a time, and a seeded random says who goes on at every call outside.
+
+So two invocations, and the documents inside one, meet in every order there is, and a seed always in the same.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+# Real time: whoever holds the turn for so long waits for a lock that somebody without the turn holds.
+STUCK_S = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """Something that runs among others; `process` is the invocation that it belongs to."""
+
+    work: Callable[[], None]
+    process: Any = None
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    ready: Callable[[], bool] | None = None
+
+
+class Turns:
+    """Hands the turn from task to task. `eagerness` is how often it changes hands at a call outside."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._random = chance
+        self._alive: list[Task] = []
+        self._now: Task | None = None
+        self._done = threading.Semaphore(0)
+        self._broken: BaseException | None = None
+        self.eagerness = 1.0
+
+    @property
+    def process(self) -> Any:
+        """The invocation whose turn it is."""
+        return self._now.process if self._now else None
+
+    def run(self, works: Iterable[tuple[Any, Callable[[], None]]]) -> None:
+        """Run (process, work) pairs, all at once, and return when all are done; raises what any of them raised."""
+        self._broken = None
+        tasks = [self._start(process, work) for process, work in works]
+        if not tasks:
+            return
+        self._now = self._random.choice(tasks)
+        self._now.go.release()
+        if not self._done.acquire(timeout=STUCK_S):
+            raise AssertionError("nobody goes on: a lock of the functions is held across a call and not a TurnLock")
+        if self._broken is not None:
+            raise self._broken
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        """Let a task of the invocation whose turn it is run along."""
+        self._start(self.process, work)
+
+    def give_way(self) -> None:
+        """Perhaps let another go on first."""
+        me = self._now
+        if me is not None and len(self._alive) > 1 and self._random.random() < self.eagerness:
+            self._hand_over(me)
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Let others go on until something holds."""
+        me = self._now
+        if me is None or ready():
+            return
+        me.ready = ready
+        self._hand_over(me)
+        me.ready = None
+
+    def first_done(self, futures: set[Future[Any]], **_how: Any) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        """In place of `concurrent.futures.wait`: return the futures that are done and the others, once one is done."""
+        self.wait(lambda: any(each.done() for each in futures))
+        done = {each for each in futures if each.done()}
+        return done, futures - done
+
+    def _start(self, process: Any, work: Callable[[], None]) -> Task:
+        task = Task(work, process)
+        self._alive.append(task)
+        threading.Thread(target=self._live, args=(task,), daemon=True).start()
+        return task
+
+    def _live(self, task: Task) -> None:
+        task.go.acquire()
+        try:
+            task.work()
+        except BaseException as error:  # noqa: BLE001 - whoever started the tasks gets to see it
+            self._broken = error
+        self._alive.remove(task)
+        if self._alive:
+            self._hand_over(None)
+        else:
+            self._now = None
+            self._done.release()
+
+    def _hand_over(self, me: Task | None) -> None:
+        able = [task for task in self._alive if task.ready is None or task.ready()]
+        if not able:
+            self._broken = AssertionError("everybody waits for somebody else")
+            self._done.release()
+            threading.Semaphore(0).acquire()
+        chosen = able[0] if len(able) == 1 else self._random.choice(able)
+        if chosen is me:
+            return
+        self._now = chosen
+        chosen.go.release()
+        if me is not None:
+            me.go.acquire()
+
+
+class TurnLock:
+    """A lock whose holder may lose the turn while holding it."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._held = False
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def acquire(self) -> bool:
+        """Wait until the lock is free and take it."""
+        self._turns.wait(lambda: not self._held)
+        self._held = True
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._held = False
+
+
+class TurnPool:
+    """In place of ThreadPoolExecutor: what is submitted takes turns with everything else."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._futures: list[Future[Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._turns.wait(lambda: all(future.done() for future in self._futures))
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Let the work run along and return its future, whose `result` waits as any future's does."""
+        future = _Future(self._turns)
+        self._futures.append(future)
+
+        def run() -> None:
+            try:
+                future.set_result(work(*arguments))
+            except BaseException as error:  # noqa: BLE001 - as the real pool does
+                future.set_exception(error)
+
+        self._turns.spawn(run)
+        return future
+
+
+class _Future(Future[Any]):
+    """A future that gives way until it is done."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def result(self, timeout: float | None = None) -> Any:  # noqa: ARG002
+        self._turns.wait(self.done)
+        return super().result()

@@ -1,0 +1,40 @@
+"""A short run of the fault explorer: `make faults RUNS=10000` plays the long one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.faults.scenario import run
+
+FIRST_SEED = 1
+CHUNKS, CHUNK = 12, 25
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_whatever_breaks_nothing_is_lost_or_doubled(chunk):
+    seeds = range(FIRST_SEED + chunk * CHUNK, FIRST_SEED + (chunk + 1) * CHUNK)
+    complaints = {seed: verdict.complaints for seed in seeds if (verdict := run(seed)).complaints}
+
+    assert complaints == {}
+
+
+def test_a_seed_is_one_scenario_in_every_process():
+    seeds = (2001, 2002, 2003)
+    program = f"from local.faults.scenario import run\nfor seed in {seeds}: print(run(seed).as_text)"
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT / 'lambda'}:{ROOT}", "PYTHONHASHSEED": "7"}
+    elsewhere = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], env=environ, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert elsewhere.splitlines() == [run(seed).as_text for seed in seeds]
+
+
+def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
+    for seed in (2004, 2005, 2006):
+        assert run(seed, wire=True).as_text == run(seed).as_text
