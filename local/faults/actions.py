@@ -21,6 +21,8 @@ SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
 EAGERNESS = (0.05, 0.3, 1.0)
 # How many calls others may have made before a person's change comes in between.
 CALLS_BEFORE_MAX = 60
+# How often a scenario begins with documents that are ready to be posted.
+BEGUN = 0.8
 # How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
 IMPATIENT = 0.7
 
@@ -41,13 +43,19 @@ class Script:
         self.paid: list[tuple[str, str, dict[str, Any]]] = []
         self.deleted: list[dict[str, Any]] = []
         self._actions: list[Callable[[], None]] = [
-            *(self._pull, self._pull, self._sweep, self._sweep, self._sweep),
-            *(self._events_arrive, self._events_arrive, self._retries_arrive),
-            *(self._all_at_once, self._all_at_once, self._all_at_once, self._time_passes, self._time_passes),
-            *(self._odoo_changes, self._odoo_changes, self._odoo_changes, self._late_commit),
-            *(self._tokens_expire, self._connection_revoked, self._reconnect, self._account_retired),
-            *(self._books_closed, self._typed_by_hand, self._paid, self._paid),
+            *(self._pull, self._pull, self._sweep, self._sweep, self._sweep, self._sweep),
+            *(self._events_arrive, self._events_arrive, self._retries_arrive, self._retries_arrive),
+            *(self._all_at_once,) * 6,
+            *(self._time_passes,) * 3,
+            *(self._odoo_changes,) * 4,
+            *(self._late_commit, self._tokens_expire, self._connection_revoked, self._account_retired),
+            *(self._books_closed, self._typed_by_hand, self._paid, self._paid, self._mend, self._mend),
         ]
+
+    def begin(self) -> None:
+        """Let the documents be pulled, more often than not."""
+        if self._world.random.random() < BEGUN:
+            self._pull()
 
     def act(self) -> None:
         """Let one thing happen."""
@@ -232,13 +240,19 @@ class Script:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def mend(self) -> None:
-        """Mend what only a person can mend."""
+    def _mend(self) -> None:
+        """Let a person answer the alerts: connect anew, open the books, make accounts active again."""
         self._reconnect()
         for realm in self._world.realms.values():
             self._world.quickbooks.books(realm).realm.book_close_date = None
         for books, account in self._retired:
             books.activate("Account", account["Id"], account["Name"])
+        self._retired.clear()
+        self._world.post({"retry_failed": True})
+
+    def mend(self) -> None:
+        """Mend all that only a person can mend."""
+        self._mend()
         # Two documents of one number: a person removes the one that was typed by hand, or leaves them both.
         for entity, realm, row in list(self.typed):
             if self._world.random.random() < 0.5:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -165,6 +165,11 @@ class TurnPool:
 
         self._turns.spawn(run)
         return future
+
+    def map(self, work: Callable[[Any], Any], each: Iterable[Any]) -> Iterator[Any]:
+        """Let the work run along for each of them and yield what comes of it, in their order."""
+        futures = [self.submit(work, one) for one in each]
+        return (future.result() for future in futures)
 
 
 class _Future(Future[Any]):
