@@ -14,6 +14,7 @@ from local.quickbooks.faults import Refused
 from pipeline.aws.secrets import Secrets
 
 ENTITIES = {"out_invoice": "Invoice", "out_refund": "CreditMemo", "in_invoice": "Bill", "in_refund": "VendorCredit"}
+SALES = ("Invoice", "CreditMemo")
 OUR_MARK = "[odoo_demo-account.move-"
 SWEEP = {"sweep": True}
 SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
@@ -30,8 +31,9 @@ IMPATIENT = 0.7
 class Script:
     """What may happen, each thing as often as it is listed.
 
-    `typed` are documents that a person typed into QuickBooks and `paid` those a payment is applied to, each as
-    (entity, realm, row); `deleted` are rows that Odoo no longer has.
+    `typed` are documents that a person typed into QuickBooks, `twins` those among them that are one of Odoo's, `paid`
+    those a payment is applied to, and `edited` those a person has changed there, each as (entity, realm, row);
+    `deleted` are rows that Odoo no longer has.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,7 +42,9 @@ class Script:
         self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
         self._retired: list[tuple[Books, dict[str, Any]]] = []
         self.typed: list[tuple[str, str, dict[str, Any]]] = []
+        self.twins: list[tuple[str, str, dict[str, Any]]] = []
         self.paid: list[tuple[str, str, dict[str, Any]]] = []
+        self.edited: list[tuple[str, str, dict[str, Any]]] = []
         self.deleted: list[dict[str, Any]] = []
         self._actions: list[Callable[[], None]] = [
             *(self._pull, self._pull, self._sweep, self._sweep, self._sweep, self._sweep),
@@ -49,7 +53,8 @@ class Script:
             *(self._time_passes,) * 3,
             *(self._odoo_changes,) * 4,
             *(self._late_commit, self._tokens_expire, self._connection_revoked, self._account_retired),
-            *(self._books_closed, self._typed_by_hand, self._paid, self._paid, self._mend, self._mend),
+            *(self._books_closed, self._tax_off, self._typed_by_hand, self._typed_twin, self._edited_in_quickbooks),
+            *(self._paid, self._paid, self._mend, self._mend),
         ]
 
     def begin(self) -> None:
@@ -122,7 +127,7 @@ class Script:
         return happen
 
     def _time_passes(self) -> None:
-        self._world.clock.pass_by(self._world.random.choice((30, 90, 200, 900, 7200)))
+        self._world.clock.pass_by(self._world.random.choice((30, 90, 200, 900, 7200, 90_000)))
 
     # -- Odoo ------------------------------------------------------------------------------------------------------
 
@@ -150,9 +155,10 @@ class Script:
             (self._world.odoo.cancel if number % 2 else self._world.odoo.reset_to_draft)(move)
             self._struck["withdrawn in Odoo"] += 1
 
-    def _repost(self, move: int, _number: int) -> None:
-        if self._world.odoo.move(move)["state"] != "posted":
-            self._world.odoo.repost(move)
+    def _repost(self, _move: int, number: int) -> None:
+        withdrawn = [move for move in self._moves if self._world.odoo.move(move)["state"] != "posted"]
+        if withdrawn:
+            self._world.odoo.repost(withdrawn[number % len(withdrawn)])
             self._struck["posted again in Odoo"] += 1
 
     def _attach(self, move: int, number: int) -> None:
@@ -220,15 +226,52 @@ class Script:
             self.typed.append((entity, realm, type_by_hand(books, entity, _number(move))))
             self._struck["typed by hand in QuickBooks"] += 1
 
-    def _paid(self) -> None:
-        """Apply a payment to a document that was posted."""
-        standing = [
+    def _typed_twin(self) -> None:
+        """Let a person type in the very document that Odoo has: number, party, date and total."""
+        move = self._world.odoo.move(self._any_move())
+        entity, realm = ENTITIES[move["move_type"]], self._world.realms[move["company_id"][1]]
+        books = self._world.quickbooks.books(realm)
+        foreign = move["currency_id"][1] != books.realm.home_currency
+        if foreign or any(_mark(move) in row["PrivateNote"] for _, _, row in self._posted_anywhere((entity,))):
+            return
+        with suppress(Refused):
+            party = _made(books, "Customer" if entity in SALES else "Vendor", {}, move["commercial_partner_id"][1])
+            amount, day = Decimal(str(move["amount_total"])), str(move["invoice_date"])
+            typed = type_by_hand(books, entity, _number(move), party, amount, day)
+            self.typed.append((entity, realm, typed))
+            self.twins.append((entity, realm, typed))
+            self._struck["twin typed in QuickBooks"] += 1
+
+    def _edited_in_quickbooks(self) -> None:
+        """Let a person change the date of a document that was posted."""
+        posted = self._posted_anywhere(tuple(ENTITIES.values()))
+        if posted and not self._world.quickbooks.tax_off_by:
+            entity, realm, row = self._world.random.choice(posted)
+            body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": "2026-11-19"}
+            with suppress(Refused):
+                self._world.quickbooks.books(realm).update(entity, body)
+                self.edited.append((entity, realm, row))
+                self._struck["edited in QuickBooks"] += 1
+
+    def _tax_off(self) -> None:
+        """Let QuickBooks make another total of what it is sent."""
+        self._world.quickbooks.tax_off_by = Decimal("0.05")
+        self._struck["tax computed otherwise"] += 1
+
+    def _posted_anywhere(self, entities: tuple[str, ...]) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return what stands in QuickBooks from Odoo, as (entity, realm, row)."""
+        return [
             (entity, realm, row)
             for realm in self._world.realms.values()
-            for entity in ("Invoice", "Bill")
+            for entity in entities
             for row in self._world.quickbooks.books(realm).documents(entity)
-            if OUR_MARK in str(row.get("PrivateNote", "")) and row["Balance"] == row["TotalAmt"] > 0
+            if OUR_MARK in str(row.get("PrivateNote", ""))
         ]
+
+    def _paid(self) -> None:
+        """Apply a payment to a document that was posted."""
+        posted = self._posted_anywhere(("Invoice", "Bill"))
+        standing = [found for found in posted if found[2]["Balance"] == found[2]["TotalAmt"] > 0]
         if standing:
             entity, realm, row = self._world.random.choice(standing)
             self._world.quickbooks.books(realm).pay(entity, row["Id"], row["TotalAmt"])
@@ -243,6 +286,7 @@ class Script:
     def _mend(self) -> None:
         """Let a person answer the alerts: connect anew, open the books, make accounts active again."""
         self._reconnect()
+        self._world.quickbooks.tax_off_by = Decimal(0)
         for realm in self._world.realms.values():
             self._world.quickbooks.books(realm).realm.book_close_date = None
         for books, account in self._retired:
@@ -260,16 +304,29 @@ class Script:
                 books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
                 self.typed.remove((entity, realm, row))
 
+    def edit_one(self) -> None:
+        """Let a document change in Odoo."""
+        self._edit(self._any_move(), self._world.random.randint(1, 999))
+
     def excuses(self, move: Mapping[str, Any]) -> set[str]:
         """Return the error codes with which a document may stay failed when everything is mended."""
         realm, entity = self._world.realms[move["company_id"][1]], ENTITIES[move["move_type"]]
         codes = set()
         if any(there == realm and row["DocNumber"] == _number(move) for _, there, row in self.typed):
-            codes.add("quickbooks_6140")
-        mark = f"[odoo_demo-account.move-{move['id']}]"
-        if any((kind, there) == (entity, realm) and mark in row["PrivateNote"] for kind, there, row in self.paid):
+            codes |= {"quickbooks_6140", "already_there"}
+        if _is_among(self.paid, entity, realm, move):
             codes |= {"payment_applied", "changed_in_quickbooks"}
+        if _is_among(self.edited, entity, realm, move):
+            codes.add("changed_in_quickbooks")
         return codes
+
+
+def _is_among(rows: list[tuple[str, str, dict[str, Any]]], entity: str, realm: str, move: Mapping[str, Any]) -> bool:
+    return any((kind, there) == (entity, realm) and _mark(move) in row["PrivateNote"] for kind, there, row in rows)
+
+
+def _mark(move: Mapping[str, Any]) -> str:
+    return f"{OUR_MARK}{move['id']}]"
 
 
 def _number(move: Mapping[str, Any]) -> str:
@@ -278,27 +335,30 @@ def _number(move: Mapping[str, Any]) -> str:
     return str(move["name"] if is_sale else move["ref"] or move["name"])[:21]
 
 
-def type_by_hand(books: Books, entity: str, number: str) -> dict[str, Any]:
-    """Type a document of 12.34 with a number into QuickBooks and return it as it stands."""
-    is_sale = entity in ("Invoice", "CreditMemo")
-    party = "Customer" if is_sale else "Vendor"
+def type_by_hand(
+    books: Books,
+    entity: str,
+    number: str,
+    party_id: str = "",
+    amount: Decimal = Decimal("12.34"),
+    day: str = "2026-11-20",
+) -> dict[str, Any]:
+    """Type a document into QuickBooks, for a party of one's own where none is given, and return it as it stands."""
+    party = "Customer" if entity in SALES else "Vendor"
     codes = [row["Id"] for row in books.rows("TaxCode") if row["Name"] == "No VAT"]
     detail: dict[str, Any] = {"TaxCodeRef": {"value": codes[0] if codes else "NON"}}
-    if is_sale:
-        detail |= {
-            "ItemRef": {
-                "value": _made(books, "Item", {"Type": "Service", "IncomeAccountRef": _account(books, SOLD_ON)})
-            }
-        }
+    if entity in SALES:
+        item = {"Type": "Service", "IncomeAccountRef": _account(books, SOLD_ON)}
+        detail |= {"ItemRef": {"value": _made(books, "Item", item)}}
     else:
         detail |= {"AccountRef": _account(books, SPENT_ON)}
-    kind = "SalesItemLineDetail" if is_sale else "AccountBasedExpenseLineDetail"
+    kind = "SalesItemLineDetail" if entity in SALES else "AccountBasedExpenseLineDetail"
     body = {
-        f"{party}Ref": {"value": _made(books, party, {})},
+        f"{party}Ref": {"value": party_id or _made(books, party, {})},
         "DocNumber": number,
-        "TxnDate": "2026-11-20",
+        "TxnDate": day,
         "PrivateNote": "typed by hand",
-        "Line": [{"Amount": Decimal("12.34"), "DetailType": kind, kind: detail}],
+        "Line": [{"Amount": amount, "DetailType": kind, kind: detail}],
     }
     if books.realm.country != "US":
         body["GlobalTaxCalculation"] = "TaxExcluded"
@@ -306,9 +366,9 @@ def type_by_hand(books: Books, entity: str, number: str) -> dict[str, Any]:
     return next(row for row in books.documents(entity) if row["Id"] == created["Id"])
 
 
-def _made(books: Books, entity: str, body: dict[str, Any]) -> str:
-    """Return the id of a party or item of a person's own, made when it is not there yet."""
-    name = f"{entity} typed by hand"
+def _made(books: Books, entity: str, body: dict[str, Any], name: str = "") -> str:
+    """Return the id of a party or item of a name, or of a person's own, made when it is not there yet."""
+    name = name or f"{entity} typed by hand"
     field = "Name" if entity == "Item" else "DisplayName"
     found = [row for row in books.rows(entity) if row.get(field) == name]
     return str((found[0] if found else books.create(entity, {**body, field: name}))["Id"])

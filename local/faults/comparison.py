@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local.faults.actions import ENTITIES, Script
+from local.faults.actions import ENTITIES, OUR_MARK, Script
 from local.faults.verdict import Verdict
 from local.faults.world import World, sha256
 
@@ -19,17 +19,33 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
     for move in script.deleted:
         verdict.documents += 1
         _compare_deleted(world, verdict, move, entries.get(move["id"]))
-    for entity, realm, row in script.typed:
-        now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
-        if now != [row]:
-            verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
-    for entity, realm, row in script.paid:
-        if row["Id"] not in {each["Id"] for each in world.quickbooks.books(realm).documents(entity)}:
-            verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
+    _compare_theirs(world, script, verdict)
     waiting = world.objects("pending/")
     open_entries = [entry for entry in entries.values() if entry["status"] not in ("posted", "voided", "skipped")]
     if len(waiting) > len(open_entries):
         verdict.complain(f"{len(waiting)} objects in pending/ for {len(open_entries)} open entries")
+
+
+def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
+    """Complain of what people did in QuickBooks and did not find again."""
+    for entity, realm, row in script.typed:
+        if row not in world.quickbooks.books(realm).documents(entity):
+            verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
+    for entity, realm, row in script.twins:
+        rows = world.quickbooks.books(realm).documents(entity)
+        ours = [each for each in rows if each["DocNumber"] == row["DocNumber"] and OUR_MARK in each["PrivateNote"]]
+        # Renumbered to a number that was typed in meanwhile, it was posted before: only what was made later is doubled.
+        later = [each for each in ours if int(each["Id"]) > int(row["Id"]) and "NEW/" not in each["DocNumber"]]
+        if later and row in rows:
+            verdict.duplicates += 1
+            verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
+    for entity, realm, row in script.paid:
+        if row["Id"] not in {each["Id"] for each in world.quickbooks.books(realm).documents(entity)}:
+            verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
+    for entity, realm, row in script.edited:
+        now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
+        if not now or now[0]["TxnDate"] != "2026-11-19":
+            verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
 
 
 def _standing(world: World, move: dict[str, Any]) -> list[dict[str, Any]]:

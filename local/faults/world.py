@@ -143,6 +143,10 @@ class World:
         found = s3_backends[ACCOUNT]["aws"].get_object(self.deployment.bucket, key)
         return sha256(found.value) if found else ""
 
+    def alerts(self) -> list[str]:
+        """Return the texts of all alerts so far."""
+        return [str(sent[1]) for sent in sns_backends[ACCOUNT][REGION].topics[self.deployment.topic].sent_notifications]
+
     def pending_events(self) -> list[Event]:
         """Return S3's events of the PDFs that wait, one per object."""
         return [Event(POSTER, object_created(self.deployment.bucket, key)) for key in self.objects("pending/")]
