@@ -243,8 +243,12 @@ class Script:
             self._struck["twin typed in QuickBooks"] += 1
 
     def _edited_in_quickbooks(self) -> None:
-        """Let a person change the date of a document that was posted."""
-        posted = self._posted_anywhere(tuple(ENTITIES.values()))
+        """Let a person change the date of a document that is posted.
+
+        One that QuickBooks has made without an answer, and nobody has looked for yet, is left alone.
+        """
+        settled = {entry["qb_id"] for entry in self._world.entries() if entry["status"] == "posted"}
+        posted = [found for found in self._posted_anywhere(tuple(ENTITIES.values())) if found[2]["Id"] in settled]
         if posted and not self._world.quickbooks.tax_off_by:
             entity, realm, row = self._world.random.choice(posted)
             body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": "2026-11-19"}
@@ -301,8 +305,10 @@ class Script:
         for entity, realm, row in list(self.typed):
             if self._world.random.random() < 0.5:
                 books = self._world.quickbooks.books(realm)
-                books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
-                self.typed.remove((entity, realm, row))
+                # One that is not what it was stays, and is complained of.
+                with suppress(Refused):
+                    books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
+                    self.typed.remove((entity, realm, row))
 
     def edit_one(self) -> None:
         """Let a document change in Odoo."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local.faults.actions import ENTITIES, OUR_MARK, Script
+from local.faults.actions import ENTITIES, OUR_MARK, SALES, Script
 from local.faults.verdict import Verdict
 from local.faults.world import World, sha256
 
@@ -33,7 +33,9 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
             verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
     for entity, realm, row in script.twins:
         rows = world.quickbooks.books(realm).documents(entity)
-        ours = [each for each in rows if each["DocNumber"] == row["DocNumber"] and OUR_MARK in each["PrivateNote"]]
+        party = "CustomerRef" if entity in SALES else "VendorRef"
+        same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
+        ours = [each for each in same if OUR_MARK in each["PrivateNote"]]
         # Renumbered to a number that was typed in meanwhile, it was posted before: only what was made later is doubled.
         later = [each for each in ours if int(each["Id"]) > int(row["Id"]) and "NEW/" not in each["DocNumber"]]
         if later and row in rows:

@@ -54,6 +54,15 @@ class Clock:
         return self.now.timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How often a call is broken, by what it is: to AWS, any other, and a write to the books."""
+
+    aws: float = 0.0
+    http: float = 0.0
+    write: float = 0.0
+
+
 @dataclass(slots=True, eq=False)
 class Process:
     """One invocation; `ends_at` is when Lambda stops it, in seconds of the world's clock."""
@@ -71,8 +80,11 @@ HTTP_FAULTS = (
 )
 # QuickBooks itself gives up on a request after two minutes; until then one without an answer may still count.
 LATE_S = 100
-# A write to the books is where a fault can double something: it is broken more often than other calls.
-WRITE_WEIGHT = 5
+# A write to the books is where a fault can double something, most of all one that took effect without an answer.
+WRITE_FAULTS = (
+    *HTTP_FAULTS,
+    *("kill after", "kill after", "time-out after", "dropped after", "takes effect late", "takes effect late"),
+)
 AWS_FAULTS = (
     *("kill before", "kill after", "aws throttled", "aws 500 before", "aws 500 after", "aws time-out before"),
     "aws time-out after",
@@ -90,7 +102,7 @@ HOST_FAILS = 0.3
 
 @dataclass(slots=True)
 class Outside:
-    """The door. `likelihood` is how often a call is broken; `struck` counts faults by kind.
+    """The door. `weather` is how often a call is broken; `struck` counts faults by kind.
 
     With `wire` calls to AWS go the long way, through botocore and the whole of moto.
     """
@@ -99,7 +111,7 @@ class Outside:
     clock: Clock
     turns: Turns
     servers: dict[str, Answer] = field(default_factory=dict)
-    likelihood: float = 0.0
+    weather: Weather = Weather()
     wire: bool = False
     struck: Counter[str] = field(default_factory=Counter)
     running: list[Process] = field(default_factory=list)
@@ -142,7 +154,7 @@ class Outside:
     ) -> Any:
         on_index = "IndexName" in parameters
         kinds = INDEX_FAULTS if on_index else BATCH_FAULTS if operation == "BatchGetItem" else AWS_FAULTS
-        kind = self._kind(kinds, AWS_S)
+        kind = self._kind(kinds, AWS_S, self.weather.aws)
         self._strike_before(kind)
         if kind == "aws throttled":
             raise _aws_error(THROTTLED.get(service, "ThrottlingException"), 400, operation)
@@ -174,7 +186,10 @@ class Outside:
 
     def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
         is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
-        kind = self._kind(HTTP_FAULTS, HTTP_S, WRITE_WEIGHT if is_write else 1)
+        if is_write:
+            kind = self._kind(WRITE_FAULTS, HTTP_S, self.weather.write)
+        else:
+            kind = self._kind(HTTP_FAULTS, HTTP_S, self.weather.http)
         self._let_late_ones_arrive()
         self._strike_before(kind)
         if kind == "takes effect late":
@@ -229,14 +244,14 @@ class Outside:
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
-    def _kind(self, kinds: tuple[str, ...], takes_s: float, weight: int = 1) -> str:
+    def _kind(self, kinds: tuple[str, ...], takes_s: float, likelihood: float) -> str:
         """Return the fault that strikes a call, or an empty text; what the world itself asks for is never broken."""
         if self.turns.process is None:
             return ""
         self.turns.give_way()
         self.clock.pass_by(takes_s)
         self._check_alive()
-        if self.random.random() >= self.likelihood * weight:
+        if self.random.random() >= likelihood:
             return ""
         kind = self.random.choice(kinds)
         self.struck[kind] += 1

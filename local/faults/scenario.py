@@ -7,13 +7,18 @@ import json
 from local.faults import comparison
 from local.faults import world as worlds
 from local.faults.actions import Script
+from local.faults.outside import Weather
 from local.faults.verdict import Verdict
 from local.faults.world import World
 
 ACTIONS_MIN, ACTIONS_MAX = 4, 10
 TICK_S = 15 * 60
 ROUNDS_MAX = 30
-LIKELIHOODS = (0.0, 0.02, 0.05, 0.1)
+# Where everything breaks a little, nothing gets far: mostly one kind of call is broken, and that one often.
+WEATHERS = (
+    *(Weather(), Weather(write=0.2), Weather(write=0.5), Weather(http=0.03, write=0.2), Weather(http=0.1)),
+    *(Weather(aws=0.02), Weather(aws=0.06), Weather(aws=0.01, http=0.02, write=0.3)),
+)
 # How often the books are kept for two days more.
 LONG = 0.2
 # What must stand still before the books are compared.
@@ -28,10 +33,10 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
     verdict = Verdict(seed)
     with worlds.opened(seed, wire=wire) as world:
         script = Script(world)
-        world.outside.likelihood = world.random.choice(LIKELIHOODS)
+        world.outside.weather = world.random.choice(WEATHERS)
         script.begin()
         for _ in range(world.random.randint(ACTIONS_MIN, ACTIONS_MAX)):
-            world.outside.likelihood = world.random.choice(LIKELIHOODS)
+            world.outside.weather = world.random.choice(WEATHERS)
             script.act()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
@@ -42,7 +47,7 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
 
 def _heal(world: World, script: Script, verdict: Verdict) -> None:
     """Break nothing any more, mend what a person mends, and let time pass until nothing moves."""
-    world.outside.likelihood = 0.0
+    world.outside.weather = Weather()
     # Longer than any lease, any pause and anything QuickBooks may still be working on.
     world.clock.pass_by(2 * 3600)
     script.mend()
