@@ -215,7 +215,7 @@ def deploy(
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
     for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
-        sqs.create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     environs = {

@@ -54,7 +54,7 @@ class Script:
             *(self._odoo_changes,) * 4,
             *(self._late_commit, self._tokens_expire, self._connection_revoked, self._account_retired),
             *(self._books_closed, self._tax_off, self._typed_by_hand, self._typed_twin, self._edited_in_quickbooks),
-            *(self._paid, self._paid, self._mend, self._mend),
+            *(self._paid, self._paid, self._mend, self._mend, self._redrive, self._delete),
         ]
 
     def begin(self) -> None:
@@ -91,6 +91,12 @@ class Script:
         self._struck["events out of order"] += events != in_order
         for event in events[:4]:
             self._world.at_once([event])
+
+    def _redrive(self) -> None:
+        """Let a person have the dead letters tried again."""
+        function = self._world.random.choice((EXTRACTOR, POSTER))
+        self._world.at_once([Event(function, {"redrive": True})])
+        self._struck["dead letters redriven"] += 1
 
     def _retries_arrive(self) -> None:
         """Let Lambda try again what failed: each event once its time has come, or a while after."""
@@ -165,6 +171,15 @@ class Script:
         content = b"no PDF at all" if number % 10 < 3 else FILES[457]
         self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
         self._struck["attached in Odoo"] += 1
+
+    def _delete(self) -> None:
+        """Reset a document to draft and delete it: no write date, no row."""
+        if len(self._moves) > 1:
+            move = self._any_move()
+            self.deleted.append(dict(self._world.odoo.move(move)))
+            self._world.odoo.delete(move)
+            self._moves.remove(move)
+            self._struck["deleted in Odoo"] += 1
 
     def _late_commit(self) -> None:
         """Let a long transaction commit now, whose write date is when it began: before the last pull."""

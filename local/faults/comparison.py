@@ -18,7 +18,7 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
         _compare_one(world, script, verdict, move, entries.get(move["id"]))
     for move in script.deleted:
         verdict.documents += 1
-        _compare_deleted(world, verdict, move, entries.get(move["id"]))
+        _compare_deleted(world, script, verdict, move, entries.get(move["id"]))
     _compare_theirs(world, script, verdict)
     waiting = world.objects("pending/")
     open_entries = [entry for entry in entries.values() if entry["status"] not in ("posted", "voided", "skipped")]
@@ -112,14 +112,17 @@ def _compare_booked(
         verdict.complain(f"{name} has another PDF in QuickBooks than in S3")
 
 
-def _compare_deleted(world: World, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None) -> None:
-    """Complain unless a document that Odoo no longer has stays in QuickBooks, and a person is told."""
+def _compare_deleted(
+    world: World, script: Script, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None
+) -> None:
+    """Complain unless a document that Odoo no longer has is taken out, or a person is told why not."""
     name = f"{move['move_type']} {move['name']} ({move['id']}, deleted)"
     standing = _standing(world, move)
     if len(standing) > 1:
         verdict.duplicates += 1
         verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
-    elif standing and (entry is None or entry["status"] != "failed" or entry.get("error_code") != "deleted_in_odoo"):
-        verdict.complain(f"{name} stands in QuickBooks, and nothing says that Odoo has it no more")
-    elif not standing and entry is not None and entry["status"] not in ("skipped", "voided"):
+    elif standing:
+        if entry is None or entry["status"] != "failed" or entry.get("error_code") not in script.excuses(move):
+            verdict.complain(f"{name} stands in QuickBooks, and nothing says why: {entry}")
+    elif entry is not None and entry["status"] not in ("skipped", "voided"):
         verdict.complain(f"{name} is nowhere any more, but its entry is {entry['status']}")

@@ -53,8 +53,8 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     script.mend()
     told = len(world.alerts())
     _come_to_rest(world, verdict)
-    if world.random.random() < LONG:
-        # Tokens last an hour, refresh tokens a day: nobody is needed for that.
+    if script.deleted or world.random.random() < LONG:
+        # What was deleted shows once a day. Tokens last an hour, refresh tokens a day: nobody is needed for that.
         for _ in range(2):
             world.clock.pass_by(25 * 3600)
             script.edit_one()

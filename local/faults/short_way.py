@@ -25,6 +25,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.s3.models import s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
+from moto.sqs.responses import SQSResponse
 
 from local.aws import ACCOUNT, REGION
 
@@ -47,7 +48,19 @@ def call(service: str, operation: str, parameters: Parameters) -> Any:
 
 
 def _dynamodb(operation: str, parameters: Parameters) -> Any:
-    handler = DynamoHandler()
+    return _answered(DynamoHandler(), operation, parameters)
+
+
+def _sqs(operation: str, parameters: Parameters) -> Any:
+    if "WaitTimeSeconds" in parameters:
+        # The queue answers at once when it is empty, too.
+        parameters = {**parameters, "WaitTimeSeconds": 0}
+    handler = SQSResponse()
+    handler.uri = f"https://sqs.{REGION}.amazonaws.com/"
+    return _answered(handler, operation, parameters)
+
+
+def _answered(handler: Any, operation: str, parameters: Parameters) -> Any:
     # Texts, numbers as text, lists and maps: what goes through JSON unchanged, and is nobody else's afterwards.
     handler.body = handler.params = json.loads(json.dumps(parameters))
     _at_home(handler)
@@ -121,6 +134,7 @@ _SERVICES: dict[str, Callable[[str, Parameters], Any]] = {
     "secretsmanager": _secretsmanager,
     "s3": _s3,
     "sns": _sns,
+    "sqs": _sqs,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import os
 import random
@@ -22,6 +23,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 import local.odoo.stand_in
 import local.quickbooks.stand_in
@@ -31,11 +33,21 @@ import pipeline.post
 import pipeline.qbo.client
 import pipeline.qbo.desk
 import pipeline.qbo.limiter
+import pipeline.qbo.lists
 import pipeline.qbo.names
-import pipeline.qbo.references
 import pipeline.qbo.tokens
 import qb_poster
-from local.aws import ACCOUNT, CREDENTIALS, REGION, Context, Deployment, InProcessAws, deploy, object_created
+from local.aws import (
+    ACCOUNT,
+    CREDENTIALS,
+    ENVIRONMENT,
+    REGION,
+    Context,
+    Deployment,
+    InProcessAws,
+    deploy,
+    object_created,
+)
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
 from local.faults import short_way
@@ -84,7 +96,6 @@ class World:
     deployment: Deployment
     realms: dict[str, str]
     retries: list[Event] = field(default_factory=list)
-    dead_letters: list[Event] = field(default_factory=list)
     faults_of_ours: list[str] = field(default_factory=list)
 
     def extract(self) -> None:
@@ -118,7 +129,10 @@ class World:
 
     def _failed(self, event: Event) -> None:
         if event.tried == len(RETRIED_AFTER_S):
-            self.dead_letters.append(event)
+            # Put there by Lambda itself: no call of the function, and nothing can keep it from it.
+            queue = f"{event.function}-dlq-{ENVIRONMENT}"
+            sqs_backends[ACCOUNT][REGION].send_message(queue, json.dumps(event.payload))
+            self.outside.struck["dead letter"] += 1
             return
         due_at = self.clock.time() + RETRIED_AFTER_S[event.tried]
         self.retries.append(Event(event.function, event.payload, event.tried + 1, due_at))
@@ -208,7 +222,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
     """Deploy into an empty AWS."""
     reset_model_data()
-    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends):
+    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends, sqs_backends):
         for backend in backends[ACCOUNT].values():
             backend.reset()
     return deploy(
@@ -288,7 +302,7 @@ def _taking_turns(turns: Turns, seed: int) -> list[Any]:
         patch.object(pipeline.post, "random", chance),
         patch.object(pipeline.post, "uuid", SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128)))),
         *(patch.object(module, "threading", locks) for module in (
-            pipeline.qbo.client, pipeline.qbo.limiter, pipeline.qbo.references, pipeline.qbo.tokens)),
+            pipeline.qbo.client, pipeline.qbo.limiter, pipeline.qbo.lists, pipeline.qbo.names, pipeline.qbo.tokens)),
         *(patch.object(module, "_client", _AWS.client) for module in (odoo_extractor, qb_poster)),
     ]  # fmt: skip
 
