@@ -242,6 +242,37 @@ def test_an_unknown_company_is_refused_with_those_there_are(machine):
         machine.post({"company": "companyX"})
 
 
+def test_a_merged_customer_is_followed_without_anybody_being_told(start_machine):
+    machine = start_machine(of_company_a(2))
+    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    machine.extract()
+    first = min(machine.entries().values(), key=_number)
+    machine.post({"entry_ids": [first["entry_id"]]})
+    books = machine.quickbooks.books(REALM_A)
+    entity = "Customer" if first["document_type"] == "invoice" else "Vendor"
+    (old,) = [row for row in books.rows(entity) if row["DisplayName"] == first["party"]]
+    books.deactivate(entity, old["Id"])
+    new = books.create(entity, {"DisplayName": first["party"], "CurrencyRef": {"value": first["currency"]}})
+
+    # The same document once more, as an edit in Odoo would send it.
+    machine.client("dynamodb").update_item(
+        TableName=machine.deployment.table, Key={"entry_id": {"S": first["entry_id"]}},
+        UpdateExpression="SET #status = :pending, payload_hash = :other, version = :two",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":pending": {"S": "pending"}, ":other": {"S": "x"}, ":two": {"N": "2"}},
+    )  # fmt: skip
+    put_off = machine.post({"entry_ids": [first["entry_id"]]})
+    make_due(machine)
+    machine.post()
+
+    assert put_off["later"] == 1
+    assert statuses(machine) == {"posted": 2}
+    identity = machine.entries()[_number(first)]["qb_id"]
+    (document,) = [row for row in booked(machine) if row["Id"] == identity]
+    assert document[f"{entity}Ref"]["value"] == new["Id"]
+    assert machine.alerts() == []
+
+
 # -- the mapping -----------------------------------------------------------------------------------------------------
 
 

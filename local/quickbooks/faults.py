@@ -87,7 +87,7 @@ EXAMPLES = {
     "2130": "Request Id format is invalid. Supplied value:",
     "2170": "Enumeration value is invalid. Supplied value:Pigeon",
     "2210": "Email Address does not conform to the syntax rules of RFC 822. Supplied value:a@b",
-    "2220": "Currency type is invalid. Supplied value:XXX",
+    "2220": "Currency type is invalid. Supplied value:ABC",
     "2500": "Invalid Reference Id : Names element id 583 not found",
     "3001": "The request limit was reached.  Try again later",
     "3100": "",

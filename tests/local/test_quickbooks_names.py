@@ -239,3 +239,19 @@ def test_employees_tax_codes_and_preferences_can_only_be_read(company):
     assert company.get(f"employee/{company.id_of('Employee', 'Eve')}").status_code == 200
     assert company.refused("Employee", {"DisplayName": "X"})[0] == "500"
     assert company.refused("TaxCode", {"Name": "X"})[0] == "500"
+
+
+@pytest.mark.parametrize("vanishes", [False, True])
+def test_a_merged_name_is_gone_and_its_documents_are_the_others(company, vanishes):
+    company.stand_in.merged_names_vanish = vanishes
+    body = company.invoice()
+    row = company.create("Invoice", body)
+    carol = company.create("Customer", {"DisplayName": "Carol"})
+
+    company.books.merge("Customer", row["CustomerRef"]["value"], carol["Id"])
+
+    (moved,) = company.found("select * from Invoice")
+    assert moved["CustomerRef"] == {"value": carol["Id"], "name": "Carol"}
+    assert company.refused("Invoice", body)[0] in ("610", "2500")
+    named = [each["DisplayName"] for each in company.found("select * from Customer where Active in (true, false)")]
+    assert sorted(named) == (["Carol"] if vanishes else ["Alice (deleted)", "Carol"])

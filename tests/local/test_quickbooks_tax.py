@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.quickbooks.realm import TaxRate
 from tests.local.quickbooks_company import VAT, opened
 
 VAT_MISSING = "Business Validation Error: Make sure all your transactions have a VAT rate before you save."
@@ -206,3 +207,17 @@ def test_tax_codes_say_which_side_they_are_for(be):
     assert codes["21%"]["SalesTaxRateList"]["TaxRateDetail"]
     assert not codes["21%"]["PurchaseTaxRateList"]["TaxRateDetail"]
     assert codes["No VAT"]["PurchaseTaxRateList"]["TaxRateDetail"]
+
+
+def test_a_code_of_several_rates_taxes_a_line_at_each_and_codes_share_a_rate_of_one_name():
+    rates = [TaxRate("GST", parts=(("GST", 5),)), TaxRate("GST/QST", parts=(("GST", 5), ("QST", "9.975")))]
+    with opened(**{**VAT, "country": "CA", "tax_rates": rates}) as ca:
+        both, one = ca.sale(100, tax=code(ca, "GST/QST")), ca.sale(60, tax=code(ca, "GST"))
+        row = ca.create("Invoice", excluded(ca, both, one))
+        inclusive = ca.create("Invoice", ca.invoice(ca.sale(114.98, tax=code(ca, "GST/QST")),
+                                                    GlobalTaxCalculation="TaxInclusive"))  # fmt: skip
+
+    figures = [(each["TaxLineDetail"]["NetAmountTaxable"], each["Amount"]) for each in row["TxnTaxDetail"]["TaxLine"]]
+    assert figures == [(160, 8), (100, 9.98)]
+    assert row["TotalAmt"] == 177.98
+    assert inclusive["TotalAmt"] == 114.98

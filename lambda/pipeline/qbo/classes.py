@@ -17,6 +17,7 @@ from pipeline.money import ZERO, plain
 from pipeline.qbo.lists import ClassTracking, Realm
 
 WHOLE = Decimal(100)
+ROUNDED_AWAY = Decimal("0.1")
 # How a document joins the analytic accounts of several plans that share a percentage.
 BETWEEN_PLANS = " / "
 
@@ -89,19 +90,21 @@ class Classes:
         if not self.per_line:
             return [Part(line.amount, "")]
         percentages: dict[str, Decimal] = {}
-        for share in line.shares:
-            target = self._target(line, share)
-            if target:
-                book_class = self.references.book_class(target)
-                percentages[book_class] = percentages.get(book_class, ZERO) + share.percentage
+        shares = [share for share in line.shares if share.percentage]
+        targets = [(target, share) for share in shares if (target := self._target(line, share))]
+        for target, share in targets:
+            book_class = self.references.book_class(target)
+            percentages[book_class] = percentages.get(book_class, ZERO) + share.percentage
         mapped = sum(percentages.values(), ZERO)
-        if mapped > WHOLE:
+        # Three times 33.33 is meant to be all of it: Odoo keeps two decimals of a percentage.
+        is_whole = abs(mapped - WHOLE) < ROUNDED_AWAY and len(targets) == len(shares)
+        if mapped > WHOLE and not is_whole:
             raise Unmapped(
                 f"its line '{line.description.strip()[:60]}' belongs to classes of {plain(mapped)}% together, because "
                 "analytic accounts of several plans have one. Map those of one plan only.",
                 code="class_unmapped",
             )
-        if mapped < WHOLE:
+        if mapped < WHOLE and not is_whole:
             percentages[self.of_journal] = percentages.get(self.of_journal, ZERO) + WHOLE - mapped
         amounts = split(line.amount, list(percentages.values()))
         parts = [
@@ -129,15 +132,16 @@ class Classes:
         return found[0] if found else None
 
 
-def split(amount: Decimal, percentages: Sequence[Decimal]) -> list[Decimal]:
-    """Return an amount split by percentages that make 100, to the cent, by the largest remainder.
+def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Return an amount split in proportion to weights, to the cent, by the largest remainder.
 
     Each part is cut to the cent; the cents left over go to the parts that lost most, the first of equals first. It is
     how a person would do it, the same every time, and nothing is left over.
     """
     cent = Decimal("0.01")
     sign = -1 if amount < 0 else 1
-    exact = [abs(amount) * percentage / WHOLE for percentage in percentages]
+    whole = sum(weights, ZERO)
+    exact = [abs(amount) * weight / whole for weight in weights]
     parts = [each.quantize(cent, ROUND_FLOOR) for each in exact]
     left = int((abs(amount) - sum(parts, ZERO)) / cent)
     by_loss = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])

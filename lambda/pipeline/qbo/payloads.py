@@ -227,7 +227,13 @@ def _check_lines(document: Document, references: Resolver, classes: Classes) -> 
     """Find out whether all lines can be sent, without creating anything."""
     for line in document.lines:
         if line.kind is LineKind.ITEM:
-            _booked_on(line, references)
+            account = _booked_on(line, references)
+            if account.currency not in ("", references.realm.home_currency, document.currency):
+                raise Unmapped(
+                    f"account {account} is kept in {account.currency} in QuickBooks, and the document is in "
+                    f"{document.currency}. Map the account of Odoo to one in {references.realm.home_currency}.",
+                    code="currency_unmapped",
+                )
             line_tax(line, references, is_sale=document.document_type.is_sale)
             classes.parts(line)
 

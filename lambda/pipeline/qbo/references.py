@@ -13,8 +13,8 @@ from datetime import date
 from typing import Any
 
 from pipeline.document import Account, Document, Product, Tax
-from pipeline.errors import PipelineError, Unmapped
-from pipeline.mapping import AND, Items, Rules, Target, broken
+from pipeline.errors import PipelineError, RetryLater, Unmapped
+from pipeline.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
 from pipeline.money import plain
 from pipeline.qbo.client import Client
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
@@ -220,7 +220,15 @@ class References:
         code = error.fault.code
         message = _ELEMENT.sub(self._element_name, str(error))
         if code in PERIOD_CLOSED:
+            before = self.realm.closed_to
             self._keeper.forget()
+            # Only when the books were closed since: of a document that stands in a closed period no date helps.
+            if self.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY and self.realm.closed_to != before:
+                return RetryLater(
+                    f"The books of {self._client.company} were closed to {self.realm.closed_to} meanwhile; the "
+                    "document gets the first open day.",
+                    code="period_closed",
+                )
         # Of a transaction that somebody deleted, nothing it refers to is the cause.
         if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
             found = self._what_is_inactive(body)

@@ -61,6 +61,7 @@ def parts_of(sent, journal=""):
         ([("R&D / Unmapped", 100)], "", "Research"),
         ([("Sales / Spring", 100)], "", "Trade"),
         ([("Sales", 60), ("Spring", 40)], "", "Trade"),
+        ([("R&D", 0)], "Customer Invoices", "Other"),
     ],
 )
 def test_a_line_of_one_class_stays_whole(shares, journal, expected):
@@ -80,6 +81,23 @@ def test_a_line_of_several_classes_is_split_and_the_rest_keeps_the_journals(shar
     found = parts_of(shared(*shares), journal)
 
     assert found == [Part(money(amount), book_class, share) for amount, book_class, share in expected]
+
+
+def test_percentages_that_odoo_has_rounded_are_all_of_the_line():
+    thirds = shared(("R&D", "33.33"), ("Sales", "66.66"))
+    more = shared(("R&D", "33.34"), ("Sales", "66.68"))
+
+    for sent in (thirds, more):
+        assert [(part.amount, part.book_class) for part in parts_of(sent, "Customer Invoices")] == [
+            (money("33.33"), "Research"),
+            (money("66.67"), "Trade"),
+        ]
+
+
+def test_a_small_share_that_is_not_mapped_is_not_taken_for_a_rounding():
+    (_, rest) = parts_of(shared(("R&D", "99.95"), ("Unmapped", "0.05")))
+
+    assert rest == Part(money("0.05"), "", "0.05%")
 
 
 def test_a_part_of_no_cents_is_left_out():

@@ -24,6 +24,7 @@ from pipeline.qbo.payloads import (
     sent_total,
 )
 from tests.books_world import (
+    ACCOUNTS,
     BELGIAN,
     COSTS,
     SALES,
@@ -671,6 +672,16 @@ def test_a_currency_of_three_decimals_passes_when_two_suffice():
 
 def test_a_currency_without_decimals_passes():
     assert sent_total(body_of(a_document(currency="JPY", decimal_places=0, lines=(line("1200"),)), US_MANY)) == 1200
+
+
+def test_an_account_of_another_foreign_currency_is_refused_before_anything_is_created():
+    accounts = [*ACCOUNTS[:2], {"Name": "Product Sales", "AccountType": "Income", "CurrencyRef": {"value": "GBP"}}]
+    with served(multicurrency=True, accounts=accounts) as world:
+        with pytest.raises(Unmapped, match="'Product Sales' is kept in GBP in QuickBooks") as told:
+            world.books.draft(a_document(currency="EUR", exchange_rate=Decimal("1.1")))
+
+        assert told.value.code == "currency_unmapped"
+        assert world.writes == {}
 
 
 # -- sums and hashes -------------------------------------------------------------------------------------------------

@@ -859,6 +859,31 @@ def test_books_that_were_closed_since_they_were_read_are_read_anew(code):
     assert (first.code, second.code) == (f"quickbooks_{code}", "period_closed")
 
 
+def test_books_that_were_closed_since_give_the_document_its_first_open_day_at_the_next_try():
+    with served() as world:
+        world.references = ruled(world, '[companyA]\nclosed_period = "first_open_day"')
+        assert world.references.realm.closed_to is None
+        world.realm.book_close_date = "2026-03-31"
+
+        first, second = refused(world), refused(world)
+
+        assert isinstance(first, RetryLater)
+        assert isinstance(second, str)
+        assert [row["TxnDate"] for row in world.book.documents("Invoice")] == ["2026-04-01"]
+
+
+def test_a_document_that_stands_in_a_closed_period_is_not_tried_for_ever():
+    with served() as world:
+        world.references = ruled(world, '[companyA]\nclosed_period = "first_open_day"')
+        books = QuickBooksBooks(world.client, world.references)
+        booked = books.create(books.draft(a_document()), "r-1")
+        world.realm.book_close_date = "2026-03-31"
+        world.references.forget()
+
+        with pytest.raises(Refused, match=r"closed period of QuickBooks\. Open the period there"):
+            books.update(books.draft(a_document(memo="edited")), booked, "r-2")
+
+
 # -- a trial ---------------------------------------------------------------------------------------------------------
 
 
