@@ -36,8 +36,7 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
         party = "CustomerRef" if entity in SALES else "VendorRef"
         same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
         ours = [each for each in same if OUR_MARK in each["PrivateNote"]]
-        # Renumbered to a number that was typed in meanwhile, it was posted before: only what was made later is doubled.
-        later = [each for each in ours if int(each["Id"]) > int(row["Id"]) and "NEW/" not in each["DocNumber"]]
+        later = [each for each in ours if int(each["Id"]) > int(row["Id"])]
         if later and row in rows:
             verdict.duplicates += 1
             verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
@@ -108,8 +107,8 @@ def _compare_booked(
         verdict.duplicates += len(files) > 1
         verdict.losses += not files
         verdict.complain(f"{name} has {len(files)} PDFs in QuickBooks")
-    elif world.object_hash(entry["pdf_key"]) != sha256(files[0].content):
-        verdict.complain(f"{name} has another PDF in QuickBooks than in S3")
+    elif not sha256(files[0].content) == entry["pdf_sha256"] == world.object_hash(entry["pdf_key"]):
+        verdict.complain(f"{name} has another PDF in QuickBooks than the one that was made, or another in S3")
 
 
 def _compare_deleted(

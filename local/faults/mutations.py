@@ -84,8 +84,7 @@ def _cursor_first() -> AbstractContextManager[Any]:
 
 
 def _entry_before_its_document() -> AbstractContextManager[Any]:
-    def hasty(extraction: Extraction, document: Document, was: Entry | None) -> Entry:
-        entry = extract._entry(document, was, extraction.now)  # noqa: SLF001
+    def hasty(extraction: Extraction, document: Document, entry: Entry, was: Entry | None) -> Entry:
         entry = replace(entry, document_key=f"documents/{document.entry_id}/{entry.version}.json")
         extraction.table.offer(entry, was=was)
         extraction.store.put_document(document, entry.version)

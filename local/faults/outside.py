@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
@@ -76,14 +77,21 @@ HTTP_FAULTS = (
     *("kill before", "kill after", "time-out before", "time-out after", "dropped before", "dropped after"),
     *("refused connection", "no connection in time", "429", "500 before", "500 after", "503 before"),
     *("html 200 before", "html 502 after", "fault in 200 before", "answer cut after", "401", "takes effect late"),
-    "slow answer",
+    *("slow answer", "kill, and takes effect late"),
 )
 # QuickBooks itself gives up on a request after two minutes; until then one without an answer may still count.
-LATE_S = 100
+LATE_S = (60.0, 118.0)
 # A write to the books is where a fault can double something, most of all one that took effect without an answer.
 WRITE_FAULTS = (
     *HTTP_FAULTS,
-    *("kill after", "kill after", "time-out after", "dropped after", "takes effect late", "takes effect late"),
+    *(
+        "kill after",
+        "kill after",
+        "time-out after",
+        "dropped after",
+        "takes effect late",
+        "kill, and takes effect late",
+    ),
 )
 AWS_FAULTS = (
     *("kill before", "kill after", "aws throttled", "aws 500 before", "aws 500 after", "aws time-out before"),
@@ -192,8 +200,10 @@ class Outside:
             kind = self._kind(HTTP_FAULTS, HTTP_S, self.weather.http)
         self._let_late_ones_arrive()
         self._strike_before(kind)
-        if kind == "takes effect late":
-            self.late.append((self.clock.time() + LATE_S, request))
+        if kind.endswith("takes effect late"):
+            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), request))
+        if kind == "kill, and takes effect late":
+            self._kill()
         broken = _BROKEN.get(kind)
         if not kind.endswith("after"):
             self._break_off(kind)
@@ -331,6 +341,22 @@ _BROKEN: dict[str, Callable[[], Response]] = {
 }  # fmt: skip
 
 
+class _Original:
+    """Where `requests` looks for cookies."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.msg = Message()
+        for name, value in headers.items():
+            self.msg[name] = value
+
+    def isclosed(self) -> bool:
+        """Say that all has been read."""
+        return True
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 def _as_requests(answer: Response, request: requests.PreparedRequest) -> requests.Response:
     from urllib3.response import HTTPResponse
 
@@ -338,7 +364,10 @@ def _as_requests(answer: Response, request: requests.PreparedRequest) -> request
     made = requests.Response()
     made.status_code = answer.status
     made.headers = CaseInsensitiveDict(headers)
-    made.raw = HTTPResponse(io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False)
+    made.raw = HTTPResponse(
+        io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False,
+        original_response=_Original(headers),  # type: ignore[arg-type]
+    )  # fmt: skip
     made.url = request.url or ""
     made.request = request
     return made

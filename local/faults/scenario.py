@@ -52,29 +52,30 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     world.clock.pass_by(2 * 3600)
     script.mend()
     told = len(world.alerts())
-    _come_to_rest(world, verdict)
-    if script.deleted or world.random.random() < LONG:
-        # What was deleted shows once a day. Tokens last an hour, refresh tokens a day: nobody is needed for that.
-        for _ in range(2):
-            world.clock.pass_by(25 * 3600)
-            script.edit_one()
-            _come_to_rest(world, verdict)
+    _come_to_rest(world, verdict, rounds_min=2)
+    # Tokens last an hour, refresh tokens a day; and what was deleted in Odoo shows once a day.
+    days = 2 if world.random.random() < LONG else 1 if script.deleted else 0
+    for _ in range(days):
+        world.clock.pass_by(25 * 3600)
+        script.edit_one()
+        _come_to_rest(world, verdict, rounds_min=1)
     if any("econnect" in text for text in world.alerts()[told:]):
         verdict.complain("somebody was asked to reconnect a company, and the connection was fine")
 
 
-def _come_to_rest(world: World, verdict: Verdict) -> None:
+def _come_to_rest(world: World, verdict: Verdict, *, rounds_min: int) -> None:
     for round_ in range(ROUNDS_MAX):
         before = _state(world)
         world.extract()
         world.post({"sweep": True})
-        if round_ == 1:
-            world.post({"retry_failed": True})
+        if round_ == rounds_min - 1:
+            if any(entry["status"] == "failed" for entry in world.entries()):
+                world.post({"retry_failed": True})
             # Whatever the secret says of their lifetime: QuickBooks refuses them now, and new ones are asked for.
             world.quickbooks.expire_access_tokens()
         world.clock.pass_by(TICK_S)
         still_open = any(entry["status"] in ("pending", "posting") for entry in world.entries())
-        if round_ > 1 and not still_open and _state(world) == before:
+        if round_ >= rounds_min and not still_open and _state(world) == before:
             return
     verdict.complain("it never comes to rest")
 

@@ -157,6 +157,14 @@ class World:
         found = s3_backends[ACCOUNT]["aws"].get_object(self.deployment.bucket, key)
         return sha256(found.value) if found else ""
 
+    def replace_object(self, key: str, content: bytes | None) -> None:
+        """Put something else in the place of an object, or nothing."""
+        backend = s3_backends[ACCOUNT]["aws"]
+        if content is None:
+            backend.delete_object(self.deployment.bucket, key)
+        else:
+            backend.put_object(self.deployment.bucket, key, content)
+
     def alerts(self) -> list[str]:
         """Return the texts of all alerts so far."""
         return [str(sent[1]) for sent in sns_backends[ACCOUNT][REGION].topics[self.deployment.topic].sent_notifications]
