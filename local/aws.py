@@ -200,7 +200,7 @@ def deploy(
 
     Without `alerts_are_read` nobody subscribes to the alerts, and `Deployment.alerts` has nothing to tell.
     """
-    s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+    s3, dynamodb, sns = (aws.client(name) for name in ("s3", "dynamodb", "sns"))
     bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_tracking_table(dynamodb, table)
@@ -215,7 +215,7 @@ def deploy(
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
     for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
-        sqs.create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     environs = {

@@ -152,13 +152,13 @@ class Posting:
         return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)
 
     def _create(self, document: Document, draft: Draft) -> Booked:
-        if self.entry.step is None:
-            standing = self.books.standing(document, draft)
-            if standing is not None:
-                self._booked(standing, UNKNOWN_HASH)
-                self._is_adopted = True
-                self._find_attached(document)
-                return standing
+        # Before every try, not only the first: a person may type it in while the connection is gone for days.
+        standing = self.books.standing(document, draft)
+        if standing is not None:
+            self._booked(standing, UNKNOWN_HASH)
+            self._is_adopted = True
+            self._find_attached(document)
+            return standing
         identity = self._create_id(draft.hash)
         self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
         try:
@@ -237,14 +237,16 @@ class Posting:
 
         Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
         """
-        for file in self.books.attachments(document.document_type, self.entry.qb_id):
-            if file.identity != self.entry.attachable_id and OUR_FILE.search(file.file_name):
-                if self.entry.attachable_id:
-                    identity = request_id(
-                        self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
-                    )
-                    self.books.detach(self.entry.attachable_id, identity)
-                self._note(attachable_id=file.identity)
+        files = self.books.attachments(document.document_type, self.entry.qb_id)
+        left = [each for each in files if each.identity != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
+        # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
+        for file in sorted(left, key=lambda each: each.file_name == file_name(self.entry)):
+            if self.entry.attachable_id and not self.books.keeps_replaced_files:
+                identity = request_id(
+                    self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
+                )
+                self.books.detach(self.entry.attachable_id, identity)
+            self._note(attachable_id=file.identity)
 
     def _attach(self, document: Document, booked: Booked) -> None:
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:

@@ -688,6 +688,24 @@ def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_on
     assert len(world.book.attachables()) == 1
 
 
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honours):
+    world.stand_in.upload_honours_request_id = honours
+    desk = at(world)
+    for edit in ({}, EDITED):
+        if edit:
+            desk.edit(**edit)
+        world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 2
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
@@ -905,6 +923,20 @@ def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world
     desk = at(world)
 
     with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {identity}\)") as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not_doubled(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=False))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    typed_by_hand(world)
+
+    with pytest.raises(Rejected) as told:
         desk.post()
 
     assert told.value.code == "already_there"
