@@ -17,7 +17,6 @@ from unittest.mock import patch
 
 from local.faults.scenario import run
 from pipeline import extract, post, posting
-from pipeline.aws.document_store import DocumentStore, pending_key, posted_key
 from pipeline.aws.notes import Notes
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
@@ -93,18 +92,6 @@ def _entry_before_its_document() -> AbstractContextManager[Any]:
     return patch.object(Extraction, "_offer", hasty)
 
 
-def _removed_before_filed() -> AbstractContextManager[Any]:
-    def hasty(store: DocumentStore, entry: Entry) -> str:
-        key, target = pending_key(entry.entry_id), posted_key(entry)
-        content = store._get(key)  # noqa: SLF001
-        store.drop_pending(entry)
-        if content is not None:
-            store._put(target, content, "application/pdf")  # noqa: SLF001
-        return target
-
-    return patch.object(DocumentStore, "file_posted", hasty)
-
-
 def _compared_by_write_date() -> AbstractContextManager[Any]:
     real: Any = Document.content_hash.fget  # type: ignore[attr-defined]
 
@@ -157,7 +144,7 @@ MUTATIONS: dict[str, Off] = {
     "cursor last": _cursor_first,
     "compared by content": _compared_by_write_date,
     "PDF compared by hash": _any_pdf,
-    "PDF filed before it leaves pending/": _removed_before_filed,
+    "lost PDF fetched anew": _without(TrackingTable, "ask_for_pdf"),
     "new request id after a delete": _same_id_after(generation=0),
     "new request id after a refusal": _same_id_after(refusals=0),
     "totals compared after posting": _without(QuickBooksBooks, "difference", str),

@@ -27,6 +27,7 @@ from moto.sqs.models import sqs_backends
 
 import local.odoo.stand_in
 import local.quickbooks.stand_in
+import local.quickbooks.tokens
 import odoo_extractor
 import pipeline.odoo.client
 import pipeline.post
@@ -297,6 +298,9 @@ def _in_virtual_time(clock: Clock, outside: Outside) -> list[Any]:
         patch.object(pipeline.qbo.names, "time", asleep),
         patch.object(pipeline.qbo.tokens, "time", asleep),
         patch.object(pipeline.odoo.client, "time", asleep),
+        # A call to QuickBooks is one step: nobody else has a turn in it.
+        patch.object(local.quickbooks.stand_in, "time", SimpleNamespace(sleep=clock.pass_by)),
+        patch.object(local.quickbooks.tokens, "time", SimpleNamespace(sleep=clock.pass_by)),
     ]
 
 
