@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,9 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+# A signature says which service it is for.
+_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/")
+
 type Handler = Callable[[Any, Any], Any]
 type Environ = dict[str, str]
 
@@ -36,11 +41,14 @@ class _OneAtATime:
     """Lets one request into moto at a time: its conditional writes are not atomic by themselves, those of AWS are."""
 
     def __init__(self, application: Any) -> None:
+        self.calls: Counter[str] = Counter()
         self._application = application
         self._lock = threading.Lock()
 
     def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        scope = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         with self._lock:
+            self.calls[f"{scope[1] if scope else 'unsigned'} {environ['REQUEST_METHOD']}"] += 1
             return list(self._application(environ, start_response))
 
 
@@ -68,10 +76,14 @@ class Context:
 
 
 class EmbeddedAws:
-    """moto's server on a free port of this machine, and clients of it; a new one is empty."""
+    """moto's server on a free port of this machine, and clients of it; a new one is empty.
+
+    `calls` counts what it was asked, by service and method, such as `s3 PUT`.
+    """
 
     def __init__(self) -> None:
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self.calls = application.calls
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -242,7 +242,8 @@ class References:
             self._keeper.forget()
             if isinstance(found, PipelineError):
                 return found
-            message = f"{found} {message}" if found else message
+            # What is inactive has been found by its name: QuickBooks' own words say less.
+            message = f"{found} (QuickBooks {code})" if found else message
         return Refused(message, error.fault)
 
     def _what_is_inactive(self, body: dict[str, Any]) -> str | PipelineError:
