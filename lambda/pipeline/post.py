@@ -227,12 +227,11 @@ class Round:
         """Set failed entries to pending again; others are left as they are."""
         for entry_id in entry_ids:
             entry = self.table.entry(entry_id)
-            # Without a stored document there is nothing to send: only a change in Odoo can mend that one.
-            if entry and entry.status is Status.FAILED and entry.document_key:
+            if entry and entry.can_be_retried:
                 now = self.clock()
                 again = replace(
                     entry, status=Status.PENDING, attempts=0, next_attempt_at=_settled_at(entry), pending_since=now,
-                    updated_at=now,
+                    pdf_losses=0, updated_at=now,
                 )  # fmt: skip
                 self.table.save(again)
 

@@ -72,7 +72,7 @@ class Posting:
         Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
         """
         document = document or self.store.document(self.entry)
-        if document.withdrawn:
+        if document.withdrawn or self.entry.withdrawn:
             return self._withdraw(document)
         check_adds_up(document)
         draft = self.books.draft(document, is_booked=bool(self.entry.qb_id or self.entry.step))
@@ -289,7 +289,8 @@ class Posting:
             if hashlib.sha256(content).hexdigest() == self.entry.pdf_sha256:
                 return content
             lost = InvalidDocument(
-                "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.", code="pdf_changed"
+                "its PDF in S3 is not the one that was stored. Retry it, and it is fetched from Odoo anew.",
+                code="pdf_changed",
             )
         except InvalidDocument as error:
             lost = error

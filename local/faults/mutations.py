@@ -63,8 +63,8 @@ def _endless_shift() -> AbstractContextManager[Any]:
 def _no_version_check() -> AbstractContextManager[Any]:
     real = TrackingTable._update  # noqa: SLF001
 
-    def unconditional(table: TrackingTable, entry: Any, names: Any, *, version: int | None) -> bool:  # noqa: ARG001
-        return real(table, entry, names, version=None)
+    def unconditional(table: TrackingTable, entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
+        return real(table, entry, names, version=None, **others)
 
     return patch.object(TrackingTable, "_update", unconditional)
 

@@ -48,6 +48,7 @@ from local.aws import (
     InProcessAws,
     deploy,
     object_created,
+    unforeseen_changes,
 )
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
@@ -225,7 +226,10 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         for function in (EXTRACTOR, POSTER):
             os.environ.update(deployment.environs[function])
         realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
-        yield World(chance, clock, outside, turns, odoo, quickbooks, deployment, realms)
+        unforeseen = stack.enter_context(unforeseen_changes())
+        yield World(
+            chance, clock, outside, turns, odoo, quickbooks, deployment, realms, faults_of_ours=unforeseen
+        )  # fmt: skip
 
 
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:

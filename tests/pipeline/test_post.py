@@ -29,6 +29,7 @@ from pipeline.errors import (
     Unmapped,
 )
 from pipeline.post import DOCUMENT_ALLOWANCE_S, STRIKES_MAX, Results, Round, run
+from pipeline.posting import PDF_LOSSES_MAX
 from pipeline.qbo import limiter
 from pipeline.request import Request
 from pipeline.tracking import OUTCOME_SETTLES_S, Shift, Status, Step
@@ -584,6 +585,31 @@ def test_a_failed_entry_without_a_stored_document_stays_failed(world):
     world.run(Request(retry_failed=True))
 
     assert world.status(1) is Status.FAILED
+
+
+def test_a_failed_entry_that_cannot_be_read_in_odoo_is_not_posted_as_it_once_was(world):
+    world.add(1, status=Status.FAILED, content_hash="")
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.FAILED
+
+
+def test_a_document_that_was_deleted_in_odoo_can_be_retried_though_nothing_can_be_read_of_it(world):
+    world.add(1, status=Status.FAILED, content_hash="", withdrawn=True)
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.VOIDED
+
+
+def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
+    world.add(1, status=Status.FAILED, error_code="pdf_missing", pdf_losses=PDF_LOSSES_MAX)
+    del world.store.pdfs["odoo-account.move-1"]
+
+    world.run(Request(retry_failed=True))
+
+    assert (world.status(1), world.entry(1).is_unfinished) == (Status.PENDING, True)
 
 
 def test_a_person_does_not_wait_for_a_later_attempt(world):

@@ -346,6 +346,13 @@ def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(desk):
     assert told.value.code == "pdf_changed"
 
 
+def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(desk):
+    desk.post()
+    desk.table.put(replace(desk.entry, status=Status.PENDING, withdrawn=True))
+
+    assert desk.post().status is Status.VOIDED
+
+
 # -- while Odoo changes it -------------------------------------------------------------------------------------------
 
 

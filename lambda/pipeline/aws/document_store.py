@@ -45,7 +45,7 @@ class DocumentStore:
         if content is None:
             raise InvalidDocument(
                 f"{entry.title}: its stored copy {entry.document_key} is missing. Save the document in Odoo once more; "
-                "it is then pulled again.",
+                "it is then pulled again. If Odoo has it no more, restore the object's last version in S3, then retry.",
                 code="copy_missing",
             )
         return loads(Document, content)
@@ -94,8 +94,7 @@ class DocumentStore:
             if content is not None:
                 return content
         raise InvalidDocument(
-            f"{entry.title}: its PDF {entry.pdf_key} is missing. Save the document in Odoo once more; it is then "
-            "pulled again.",
+            f"{entry.title}: its PDF {entry.pdf_key} is missing. Retry it, and it is fetched from Odoo anew.",
             code="pdf_missing",
         )
 

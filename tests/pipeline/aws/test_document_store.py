@@ -111,7 +111,7 @@ def test_a_newer_pending_pdf_wins_over_the_filed_one(store):
 
 
 def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
-    with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Save the document in Odoo") as told:
+    with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Retry it") as told:
         store.pdf(ENTRY)
 
     assert told.value.code == "pdf_missing"
