@@ -38,6 +38,7 @@ class Actor(StrEnum):
     COMPARISON = "daily comparison"
     POSTER = "poster"
     PERSON = "person"
+    REBUILD = "rebuild"
 
 
 class Change(NamedTuple):
@@ -50,7 +51,7 @@ class Change(NamedTuple):
 
 
 PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
-EXTRACTOR, COMPARISON, POSTER, PERSON = Actor
+EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
 
 # The state machine. Whoever writes an entry as none of these says is a fault of ours (`is_foreseen`).
 CHANGES: tuple[Change, ...] = (
@@ -72,6 +73,11 @@ CHANGES: tuple[Change, ...] = (
     Change((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, perhaps in QuickBooks: a person decides"),
     Change((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
     Change((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
+    Change((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
+    Change((None,), POSTED, REBUILD, "the table was lost; it stands in QuickBooks with its PDF"),
+    Change((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Change((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
+    Change((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and stands in QuickBooks"),
 )
 
 _FORESEEN = frozenset((was, change.to, change.by) for change in CHANGES for was in change.was)
