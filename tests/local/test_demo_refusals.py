@@ -51,7 +51,7 @@ def test_each_names_its_document_once_and_its_object_by_name(provoked):
     assert "customer 'North Media 28'" in by_code["610"].told
     assert "the account 'Expenses'" in by_code["2500"].told
     assert "the names 'North Media 28' and" in by_code["6240"].told
-    assert "DocNumber=INV/2026/00131 is assigned" in by_code["6140"].told
+    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].told
 
 
 def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):
