@@ -81,6 +81,15 @@ def test_a_refusal_that_never_came_is_not_called_mended():
     assert not refusal.mended
 
 
+def test_a_refusal_of_another_kind_is_not_called_mended():
+    (inactive,) = (case for case in refusals.cases() if case.code == "610")
+
+    (refusal,) = provoke([replace(inactive, code="6540")])
+
+    assert "is inactive in QuickBooks" in refusal.told
+    assert not refusal.mended
+
+
 def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypatch):
     monkeypatch.setattr(refusals.SmallWorld, "times_booked", lambda _world, _document: 2)
 
