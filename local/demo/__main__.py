@@ -74,7 +74,7 @@ def main() -> int:
             deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = "false"
         mapping = upload_mapping(os.environ, deployment, quickbooks, setting.realms)
         if mapping:
-            print(f"Posted by {mapping}.")
+            print(f"Mapping: {mapping}, checked.")
         return _tell(Machine(deployment, aws, quickbooks), setting, began)
     finally:
         quickbooks.close()

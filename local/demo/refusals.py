@@ -195,7 +195,7 @@ def _realm_of(document: Document) -> Realm:
 
 def _words(fault: Fault, told: str) -> str:
     """Return QuickBooks' own words, without the part that is quoted in what is told."""
-    detail = " ".join(fault.detail.split())
+    detail = " ".join(fault.detail.split()).removeprefix(f"{fault.message} : ")
     is_quoted = not detail or detail == fault.message or detail[:25] in told or detail[-10:] in told
     return fault.message if is_quoted else f"{fault.message}: {detail}"
 

@@ -51,7 +51,7 @@ def test_each_names_its_document_once_and_its_object_by_name(provoked):
     assert "customer 'North Media 28'" in by_code["610"].told
     assert "the account 'Expenses'" in by_code["2500"].told
     assert "the names 'North Media 28' and" in by_code["6240"].told
-    assert "DocNumber=INV/2026/00131 is assigned" in by_code["6140"].told
+    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].told
 
 
 def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):
@@ -78,6 +78,15 @@ def test_a_cause_that_goes_on_is_not_called_mended():
 def test_a_refusal_that_never_came_is_not_called_mended():
     (refusal,) = provoke([Case("6540", 310, begin=lambda _world, _document: None)])
 
+    assert not refusal.mended
+
+
+def test_a_refusal_of_another_kind_is_not_called_mended():
+    (inactive,) = (case for case in refusals.cases() if case.code == "610")
+
+    (refusal,) = provoke([replace(inactive, code="6540")])
+
+    assert "is inactive in QuickBooks" in refusal.told
     assert not refusal.mended
 
 

@@ -239,6 +239,7 @@ class QuickBooksBooks:
                 f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
                 f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
+                + (_UNTAXED if document.tax and not booked.tax and self.references.realm.is_us else "")
             )
         # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
         allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
@@ -265,6 +266,10 @@ class QuickBooksBooks:
     def is_stale(self, error: Exception) -> bool:
         """Whether a refusal says that the document was touched in QuickBooks since."""
         return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
+
+
+# Automated sales tax drops what it is told when it takes nobody to owe any.
+_UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 
 
 def _is_ours(row: Json, document: Document) -> bool:
