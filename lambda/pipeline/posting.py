@@ -97,10 +97,11 @@ class Posting:
     # -- the document ----------------------------------------------------------------------------------------------
 
     def _book(self, document: Document, draft: Draft) -> Booked:
-        booked = self._known(document)
-        if booked is None:
-            booked = self._create(document, draft)
-        if self.entry.payload_hash != draft.hash:
+        known = self._known(document)
+        booked = known or self._create(document, draft)
+        # One that came out different and could not be taken back is sent once more: its cause may be mended.
+        is_wrong = known is not None and bool(self.books.difference(document, draft, known))
+        if is_wrong or self.entry.payload_hash != draft.hash:
             booked = self._update(document, draft, booked)
         difference = self.books.difference(document, draft, booked)
         if difference:
@@ -222,6 +223,9 @@ class Posting:
         self._save(**_GONE, generation=self.entry.generation + 1)
 
     def _withdraw(self, document: Document) -> Entry:
+        if self.entry.step is Step.ATTACH:
+            # It may be refused to be taken out, and posted again in Odoo: then the newer file has to replace this one.
+            self._find_attached(document)
         booked = self._known(document)
         if booked is not None:
             self._delete(document, booked)

@@ -713,6 +713,24 @@ def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honou
     assert len(world.book.attachables()) == 1
 
 
+def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
+    desk = at(world)
+    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.settle()
+    identity = world.book.documents("Invoice")[0]["Id"]
+    world.book.pay("Invoice", identity, money(10))
+    desk.withdraw()
+    with pytest.raises(Rejected, match="a payment or credit is applied"):
+        desk.post()
+
+    desk.edit(**EDITED, withdrawn=False)
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
@@ -757,6 +775,28 @@ def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
 
     # The same content: only the generation keeps QuickBooks from giving the answer of the deleted document again.
     assert entry.status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [PDF])
+
+
+def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_mended(world):
+    world.stand_in.tax_off_by = money("0.01")
+    desk = at(world, a_document(**TAXED))
+    _ = world.references.realm  # read while the books were still open
+    original = world.book.create
+
+    def then_closed(entity, *arguments):
+        created = original(entity, *arguments)
+        if entity == "Invoice":
+            world.book.realm.book_close_date = "2026-12-31"
+        return created
+
+    world.book.create = then_closed
+    with pytest.raises(Rejected, match="closed period"):
+        desk.post()
+    world.book.realm.book_close_date = None
+    world.stand_in.tax_off_by = money(0)
+
+    assert desk.post().status is Status.POSTED
     assert standing(world) == ([money("108.25")], [PDF])
 
 
