@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import requests
 from boto3.dynamodb.types import TypeDeserializer
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from pipeline.aws import tracking_table
+from pipeline.tracking import Entry, Status
 
 ACCOUNT = "123456789012"
 REGION = "us-west-2"
@@ -127,6 +131,18 @@ class InProcessAws:
         return self._clients[name]
 
 
+@contextmanager
+def unforeseen_changes() -> Iterator[list[str]]:
+    """Collect every change of an entry's status that is not among `pipeline.tracking.CHANGES`."""
+    found: list[str] = []
+
+    def told(entry: Entry, was: Status | None) -> None:
+        found.append(f"{entry.title} went from {was} to {entry.status}, as no rule says")
+
+    with patch.object(tracking_table, "tell_unforeseen", told):
+        yield found
+
+
 @dataclass(slots=True)
 class Deployment:
     """The pipeline's resources, and the environment of each function by its name."""
@@ -143,11 +159,17 @@ class Deployment:
 
     @contextmanager
     def environ_of(self, function: str) -> Iterator[None]:
-        """Put a function's environment in place of this process' own, as a container of its own would have it."""
+        """Put a function's environment in place of this process' own, as a container of its own would have it.
+
+        Raises AssertionError when an entry's status was changed meanwhile as no rule says.
+        """
         before = dict(os.environ)
         os.environ.update(self.aws.environ | self.environs[function])
         try:
-            yield
+            with unforeseen_changes() as found:
+                yield
+            if found:
+                raise AssertionError(found)
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -212,7 +234,7 @@ def deploy(
 
     Without `alerts_are_read` nobody subscribes to the alerts, and `Deployment.alerts` has nothing to tell.
     """
-    s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+    s3, dynamodb, sns = (aws.client(name) for name in ("s3", "dynamodb", "sns"))
     bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_tracking_table(dynamodb, table)
@@ -227,7 +249,7 @@ def deploy(
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
     for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
-        sqs.create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     environs = {

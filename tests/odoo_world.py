@@ -10,7 +10,7 @@ from pipeline.deadline import Deadline
 from pipeline.document import Company
 from pipeline.extract import Extraction, run
 from pipeline.source import Page, Pdf, PdfSource, StoredPdf
-from pipeline.tracking import Cursor, Status
+from pipeline.tracking import Actor, Cursor, Status, is_foreseen
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 
 NOW = WRITTEN_AT + timedelta(days=1)
@@ -106,19 +106,19 @@ class FakeAws:
 
     def offer(self, entry, *, was):
         assert (was is None) == (entry.entry_id not in self.stored)
+        assert is_foreseen(was.status if was else None, entry.status, Actor.EXTRACTOR, Actor.COMPARISON)
         self.stored[entry.entry_id] = entry
         self._write("entry", entry.odoo_id)
 
     def attach_pdf(self, entry):
         kept = self.stored[entry.entry_id]
-        if kept.version == entry.version:
+        if kept.version == entry.version and kept.status is Status.PENDING:
             names = ("pdf_key", "pdf_sha256", "pdf_source", "stored_sha256", "attempts", "error_message")
             self.stored[entry.entry_id] = replace(kept, **{name: getattr(entry, name) for name in names})
         self._write("ready" if entry.pdf_sha256 else "not ready", entry.odoo_id)
 
     def unfinished(self, company, limit):
-        open_ = [e for e in self.stored.values() if e.company == company and e.status is Status.PENDING]
-        return [entry for entry in open_ if not entry.is_ready][:limit]
+        return [each for each in self.stored.values() if each.company == company and each.is_unfinished][:limit]
 
     def backlog(self, company, limit):
         return min(self.waiting, limit)
@@ -139,6 +139,9 @@ class FakeAws:
         self.objects[f"pending/{entry_id}.pdf"] = pdf.content
         self._write("pdf", int(entry_id.rpartition("-")[2]))
         return StoredPdf(f"pending/{entry_id}.pdf", pdf.sha256)
+
+    def drop_pending(self, entry):
+        self.objects.pop(f"pending/{entry.entry_id}.pdf", None)
 
     def document(self, entry):
         return self.objects[entry.document_key]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.tracking import CHANGES, Change, Status
+
 ROOT = Path(__file__).parents[1]
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 TEXTS = [
@@ -62,6 +64,19 @@ def test_every_requirement_stands_in_the_tests_own_list():
     assert set(range(1, 25)) <= orders
 
 
+def test_the_readme_lists_the_changes_of_status_as_the_code_does():
+    readme = (ROOT / "README.md").read_text()
+    head = "| from | to | by | when |\n|---|---|---|---|\n"
+    table = readme.partition(head)[2].partition("\n\n")[0]
+
+    assert table.splitlines() == [_row(change) for change in CHANGES]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_the_readme_says_what_each_status_means(status):
+    assert f"**{status}** (" in (ROOT / "README.md").read_text()
+
+
 def test_every_test_the_list_names_exists():
     names = set(re.findall(r"(test_\w+)`", (ROOT / "tests/README.md").read_text()))
     sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
@@ -81,6 +96,12 @@ def test_nothing_unfinished_is_committed():
     ]  # fmt: skip
 
     assert found == []
+
+
+def _row(change: Change) -> str:
+    """Return a change of status as a row of the README's table."""
+    was = ", ".join(f"`{each}`" if each else "(new)" for each in change.was)
+    return f"| {was} | `{change.to}` | {change.by} | {change.when} |"
 
 
 def _is_ignored(name: str) -> bool:

@@ -17,7 +17,7 @@ from pipeline.document import Company, entry_id
 from pipeline.errors import InvalidDocument, NeedsAttention
 from pipeline.extract import PAGE_DOCUMENTS, Extraction
 from pipeline.source import Selection
-from pipeline.tracking import Entry, Status
+from pipeline.tracking import DELETED_IN_ODOO, Entry, Status
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ LOOK_BACK = timedelta(hours=25)
 ALLOWANCE_S = 60.0
 # Above this many at once it is a right that was lost rather than documents: a person is asked, and nothing is touched.
 DELETED_MAX = 200
-DELETED_IN_ODOO = "deleted_in_odoo"
 _DELETED_REMEDY = (
     "Have it deleted in QuickBooks by retrying it (invoke the poster with its company and retry_failed), or keep it "
     "there and leave its entry as it is."
@@ -91,8 +90,10 @@ def compare(extraction: Extraction, source: Source, table: Table, memory: Memory
         entry = table.entry(entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
-    back = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] is Status.FAILED}
-    back = {odoo_id for odoo_id in back if _was_reported(table.entry(entry_id(database, odoo_id)))}
+    # A right that was lost and is granted again: what was taken for deleted is there, and nothing of it has changed.
+    maybe = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] not in (Status.SKIPPED, Status.POSTED)}
+    entries = extraction.table.entries([entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
+    back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
     for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
         logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
         extraction.pull_selected(company, Selection(ids=ids))
@@ -100,10 +101,6 @@ def compare(extraction: Extraction, source: Source, table: Table, memory: Memory
         extraction.pull_selected(company, Selection(since=now - LOOK_BACK))
     if not extraction.counts.remaining:
         memory.keep_compared(database, company.name, now)
-
-
-def _was_reported(entry: Entry | None) -> bool:
-    return entry is not None and entry.error_code == DELETED_IN_ODOO
 
 
 def _take_out(extraction: Extraction, table: Table, company: Company, entry: Entry) -> None:
@@ -117,15 +114,20 @@ def _take_out(extraction: Extraction, table: Table, company: Company, entry: Ent
         else "It was deleted in Odoo before it was posted."
     )
     version = entry.version + 1
+    status = Status.FAILED if was_sent else Status.PENDING
     try:
         document = replace(extraction.store.document(entry), withdrawn=True)
         key = extraction.store.put_document(document, version)
     except InvalidDocument:
-        key = entry.document_key  # without a copy there is nothing to take back with, and a retry says so
+        # Without a copy there is nothing to take back with, and a retry says so; or nothing that could ever be sent.
+        key = entry.document_key
+        if not was_sent:
+            status = Status.VOIDED
+            extraction.store.drop_pending(entry)
     table.offer(
         replace(
             entry,
-            status=Status.FAILED if was_sent else Status.PENDING,
+            status=status,
             withdrawn=True,
             version=version,
             document_key=key,

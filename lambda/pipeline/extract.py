@@ -20,7 +20,7 @@ from pipeline.document import Company, Document, DocumentType, entry_id
 from pipeline.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.money import ZERO
 from pipeline.source import Broken, Page, Pdf, PdfSource, Selection, StoredPdf
-from pipeline.tracking import Cursor, Entry, Status
+from pipeline.tracking import LOST, Cursor, Entry, Status
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Table(Protocol):
         """Store where the PDF of this version of the entry lies, which makes it ready to post."""
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
-        """Return pending entries that still lack their PDF."""
+        """Return pending entries that still lack their PDF, and failed ones that could not be read."""
 
     def backlog(self, company: str, limit: int) -> int:
         """Return how many documents wait to be posted, counting no further than `limit`."""
@@ -118,6 +118,9 @@ class Store(Protocol):
     def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
         """Store the PDF of an entry under `pending/`."""
 
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF of an entry from `pending/`."""
+
 
 @dataclass(slots=True)
 class Extraction:
@@ -136,6 +139,7 @@ class Extraction:
     failures: list[Failure] = field(default_factory=list)
     _strikes: int = 0
     _tried: set[tuple[str, int]] = field(default_factory=set)
+    _refused: set[int] = field(default_factory=set)
 
     def pull(self, company: Company) -> None:
         """Pull what is new and changed since the company's cursor; goes on at the next run where time ran out."""
@@ -199,8 +203,9 @@ class Extraction:
         self.counts.found += 1
         begins_on = self.go_live(document.company.name)
         is_early = begins_on is not None and document.booked_on < begins_on and _was_never_sent(was)
-        # The go-live date was moved back since: what was skipped for its sake is taken up, changed or not.
-        taken_up = was is not None and was.error_code == BEFORE_GO_LIVE and not is_early
+        # The go-live date was moved back since, or its copy or PDF was lost and a person has saved it once more: it is
+        # taken up, changed or not.
+        taken_up = was is not None and ((was.error_code == BEFORE_GO_LIVE and not is_early) or was.error_code in LOST)
         if was and was.content_hash == document.content_hash and not taken_up:
             self.counts.unchanged += 1
             return was.is_ready or was.status is not Status.PENDING or self.dry_run or self._fetch_pdf(document, was)
@@ -210,9 +215,9 @@ class Extraction:
             self.counts.changed += 1
         else:
             self.counts.new += 1
-        entry = _entry(document, was, self.now)
+        entry = entry_of(document, was, self.now)
         if is_early and begins_on and entry.status is not Status.SKIPPED:
-            entry = _skipped(entry, document, begins_on)
+            entry = skipped(entry, document, begins_on)
         if entry.status is Status.SKIPPED:
             self.counts.skipped += 1
         if self.dry_run:
@@ -223,6 +228,9 @@ class Extraction:
     def _offer(self, document: Document, entry: Entry, was: Entry | None) -> Entry:
         key = self.store.put_document(document, entry.version)
         entry = replace(entry, document_key=key)
+        if was and entry.status is Status.SKIPPED:
+            # Before it is called skipped: an object in pending/ always means work outstanding.
+            self.store.drop_pending(entry)
         self.table.offer(entry, was=was)
         logger.info(
             "document stored",
@@ -277,6 +285,9 @@ class Extraction:
 
     def _refuse(self, company: Company, broken: Broken, was: Entry | None) -> None:
         """Keep a row that is no readable document as a failed entry, and tell a person once."""
+        if broken.odoo_id in self._refused:
+            return
+        self._refused.add(broken.odoo_id)
         self.counts.found += 1
         message = str(broken.error)
         if was and was.status is Status.FAILED and was.error_message == message:
@@ -308,7 +319,7 @@ def _walked(cursor: Cursor, page: Page) -> Cursor:
     return Cursor(since=max(since, cursor.since) if cursor.since else since)
 
 
-def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
+def entry_of(document: Document, was: Entry | None, now: datetime) -> Entry:
     """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept."""
     status, reason = Status.PENDING, ""
     if document.withdrawn and (was is None or was.status is Status.SKIPPED):
@@ -342,7 +353,7 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
     )
 
 
-def _skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
+def skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
     """Return the entry of a document that is older than the books it would go to."""
     return replace(
         entry,
@@ -387,6 +398,8 @@ def _refused(broken: Broken, company: Company, database: str, was: Entry | None,
         odoo_write_date=broken.written_at,
         content_hash="",
         version=base.version + 1,
+        # Whether it is withdrawn is among what cannot be read.
+        withdrawn=False,
         error_code=broken.error.code,
         error_message=message,
         updated_at=now,

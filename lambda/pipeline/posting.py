@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pipeline.books import Attached, Booked, Books, Draft
+from pipeline.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft
 from pipeline.document import Document, check_adds_up
 from pipeline.errors import InvalidDocument, NeedsAttention, Rejected
 from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
@@ -72,10 +72,10 @@ class Posting:
         Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
         """
         document = document or self.store.document(self.entry)
-        if document.withdrawn:
+        if document.withdrawn or self.entry.withdrawn:
             return self._withdraw(document)
         check_adds_up(document)
-        draft = self.books.draft(document)
+        draft = self.books.draft(document, is_booked=bool(self.entry.qb_id or self.entry.step))
         if self.entry.step is Step.ATTACH:
             self._find_attached(document)
         booked = self._book(document, draft)
@@ -113,9 +113,10 @@ class Posting:
         if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
             found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
             if found is not None:
+                found = self._as_we_left_it(found)
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
-                self._booked(found, entry.payload_hash if sent_this else _UNKNOWN)
+                self._booked(found, entry.payload_hash if sent_this else UNKNOWN_HASH)
                 return found
             if entry.step is Step.DELETE:
                 self._save(**_GONE, generation=entry.generation + 1)
@@ -137,16 +138,29 @@ class Posting:
     def _create_id(self, payload_hash: str) -> str:
         return request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
 
+    def _as_we_left_it(self, found: Booked) -> Booked:
+        """Return what a look has found as it was when we last knew it, if somebody has changed it since.
+
+        Whatever is written then, by the token of before, the books refuse as stale, which leads to a second thought.
+        """
+        entry = self.entry
+        ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
+        is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN
+        if is_new or not ours or found.fingerprint in ours:
+            return found
+        before = entry.qb_sync_token or FIRST_SYNC_TOKEN
+        return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)
+
     def _create(self, document: Document, draft: Draft) -> Booked:
-        if self.entry.step is None:
-            standing = self.books.standing(document, draft)
-            if standing is not None:
-                self._booked(standing, _UNKNOWN)
-                self._is_adopted = True
-                self._find_attached(document)
-                return standing
+        # Before every try, not only the first: a person may type it in while the connection is gone for days.
+        standing = self.books.standing(document, draft)
+        if standing is not None:
+            self._booked(standing, UNKNOWN_HASH)
+            self._is_adopted = True
+            self._find_attached(document)
+            return standing
         identity = self._create_id(draft.hash)
-        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number)
+        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
         try:
             booked = self.books.create(draft, identity)
         except NeedsAttention as error:
@@ -156,7 +170,7 @@ class Posting:
                 self._forget_intent()
                 raise
             # It may be an earlier version of it that stands there: the unknown hash makes the update follow.
-            self._booked(found, _UNKNOWN)
+            self._booked(found, UNKNOWN_HASH)
             return found
         self._booked(booked, draft.hash)
         return booked
@@ -179,7 +193,7 @@ class Posting:
 
     def _send_update(self, draft: Draft, booked: Booked) -> Booked:
         identity = request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
-        self._intend(Step.UPDATE, identity, self.entry.payload_hash)
+        self._intend(Step.UPDATE, identity, self.entry.payload_hash, fingerprint=draft.fingerprint)
         try:
             updated = self.books.update(draft, booked, identity)
         except NeedsAttention:
@@ -223,14 +237,16 @@ class Posting:
 
         Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
         """
-        for file in self.books.attachments(document.document_type, self.entry.qb_id):
-            if file.identity != self.entry.attachable_id and _OUR_FILE.search(file.file_name):
-                if self.entry.attachable_id:
-                    identity = request_id(
-                        self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
-                    )
-                    self.books.detach(self.entry.attachable_id, identity)
-                self._note(attachable_id=file.identity)
+        files = self.books.attachments(document.document_type, self.entry.qb_id)
+        left = [each for each in files if each.identity != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
+        # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
+        for file in sorted(left, key=lambda each: each.file_name == file_name(self.entry)):
+            if self.entry.attachable_id and not self.books.keeps_replaced_files:
+                identity = request_id(
+                    self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
+                )
+                self.books.detach(self.entry.attachable_id, identity)
+            self._note(attachable_id=file.identity)
 
     def _attach(self, document: Document, booked: Booked) -> None:
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
@@ -273,7 +289,8 @@ class Posting:
             if hashlib.sha256(content).hexdigest() == self.entry.pdf_sha256:
                 return content
             lost = InvalidDocument(
-                "its PDF in S3 is not the one that was stored. Save the document in Odoo once more.", code="pdf_changed"
+                "its PDF in S3 is not the one that was stored. Retry it, and it is fetched from Odoo anew.",
+                code="pdf_changed",
             )
         except InvalidDocument as error:
             lost = error
@@ -287,7 +304,9 @@ class Posting:
 
     # -- the entry -------------------------------------------------------------------------------------------------
 
-    def _intend(self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "") -> None:
+    def _intend(
+        self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "", fingerprint: str = ""
+    ) -> None:
         """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
@@ -300,6 +319,7 @@ class Posting:
             qb_doc_number=doc_number or before.qb_doc_number, next_attempt_at=settled_at, updated_at=self.clock(),
             # When it may first have taken effect, however often it is repeated.
             sent_at=(before.sent_at or self.clock()) if step is Step.CREATE else None,
+            sent_fingerprint=fingerprint,
         )  # fmt: skip
         if not self.table.save(self.entry):
             self.entry = before
@@ -322,11 +342,12 @@ class Posting:
             payload_hash=payload_hash,
             step=None,
             sent_at=None,
+            sent_fingerprint="",
         )
 
     def _forget_intent(self) -> None:
         """Note that what was intended was refused: whoever tries again does so with a request id of its own."""
-        self._save(step=None, sent_at=None, refusals=self.entry.refusals + 1)
+        self._save(step=None, sent_at=None, sent_fingerprint="", refusals=self.entry.refusals + 1)
 
     def _note(self, **changes: object) -> None:
         self.entry = replace(self.entry, updated_at=self.clock(), **changes)  # type: ignore[arg-type]
@@ -338,9 +359,9 @@ class Posting:
 
 
 # How `file_name` ends: with a bit of the PDF's hash.
-_OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
+OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 # The hash of a body that was not kept: equal to none, so that the document is sent once more.
-_UNKNOWN = "unknown"
+UNKNOWN_HASH = "unknown"
 _GONE = {
     "qb_id": "",
     "qb_sync_token": "",
@@ -354,6 +375,7 @@ _GONE = {
     "attached_sha256": "",
     "step": None,
     "sent_at": None,
+    "sent_fingerprint": "",
 }
 
 

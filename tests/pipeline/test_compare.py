@@ -161,6 +161,45 @@ def test_a_document_that_is_shown_again_is_taken_up_again(world):
     assert (entry.status, entry.withdrawn, entry.qb_id) == (Status.PENDING, False, "145")
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.VOIDED])
+def test_what_was_never_sent_and_is_shown_again_is_taken_up_again_even_when_it_is_voided(world, status):
+    world.odoo.hidden = {7}
+    world.compare()
+    entry = world.aws.entry(7)
+    world.aws.stored[entry.entry_id] = replace(entry, status=status)
+    world.odoo.hidden = set()
+
+    world.compare(now=NOW + DAY)
+
+    entry = world.aws.entry(7)
+    assert (entry.status, entry.withdrawn, entry.is_ready) == (Status.PENDING, False, True)
+
+
+def test_what_is_cancelled_in_odoo_and_voided_is_not_taken_up_again(world):
+    cancelled = a_document(7, withdrawn=True)
+    entry = world.aws.entry(7)
+    world.odoo.put(cancelled)
+    world.aws.stored[entry.entry_id] = replace(
+        entry, status=Status.VOIDED, withdrawn=True, content_hash=cancelled.content_hash
+    )
+
+    world.compare()
+
+    assert world.aws.entry(7).status is Status.VOIDED
+
+
+def test_what_was_never_read_and_is_deleted_in_odoo_is_voided_because_nothing_of_it_was_ever_sent(world):
+    entry = world.aws.entry(7)
+    world.aws.stored[entry.entry_id] = replace(entry, status=Status.FAILED, content_hash="", document_key="none")
+    world.aws.document = lambda _entry: (_ for _ in ()).throw(InvalidDocument("no copy", code="copy_missing"))
+    del world.odoo.documents[7]
+
+    world.compare()
+
+    assert world.aws.entry(7).status is Status.VOIDED
+    assert not [key for key in world.aws.objects if key == f"pending/{entry.entry_id}.pdf"]
+
+
 def test_many_at_once_are_a_right_that_was_lost_and_nothing_is_touched():
     world = World(*(a_document(each) for each in range(1, DELETED_MAX + 3)))
     world.odoo.hidden = set(range(1, DELETED_MAX + 2))

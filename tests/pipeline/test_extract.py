@@ -357,6 +357,35 @@ def test_a_broken_row_is_told_again_when_it_is_broken_otherwise(aws):
     assert [each.message for each in extraction.failures] == ["no vendor"]
 
 
+def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(aws):
+    odoo = FakeOdoo(a_document(2))
+    odoo.broken[2] = broken(2, "the name of its customer is empty")
+    pull(odoo, aws)
+    odoo.put(a_document(3, written_at=NOW + 30 * A_DAY))
+    pull(odoo, aws, now=NOW + 30 * A_DAY)
+    del odoo.broken[2]
+
+    pull(odoo, aws, now=NOW + 31 * A_DAY)
+
+    assert (aws.entry(2).status, aws.entry(2).is_ready) == (Status.PENDING, True)
+
+
+@pytest.mark.parametrize("code", ["copy_missing", "pdf_missing", "pdf_changed"])
+def test_what_lost_its_copy_or_pdf_is_taken_anew_when_a_person_saves_it_once_more(aws, code):
+    odoo = FakeOdoo(a_document(7))
+    pull(odoo, aws)
+    key = a_document(7).entry_id
+    aws.stored[key] = replace(aws.stored[key], status=Status.FAILED, error_code=code)
+    aws.objects.clear()
+    odoo.put(a_document(7, written_at=NOW))
+
+    pull(odoo, aws, now=LATER)
+
+    entry = aws.entry(7)
+    assert (entry.status, entry.version, entry.is_ready) == (Status.PENDING, 2, True)
+    assert {entry.document_key, entry.pdf_key} == set(aws.objects)
+
+
 def test_a_broken_row_that_was_mended_is_pulled(aws):
     odoo = FakeOdoo(a_document(2))
     odoo.broken[2] = broken(2)
@@ -745,6 +774,7 @@ def test_an_edit_of_what_failed_before_anything_was_sent_is_skipped(aws):
     pull(odoo, aws, now=LATER, **since(GO_LIVE + A_DAY))
 
     assert aws.entry(7).status is Status.SKIPPED
+    assert not [key for key in aws.objects if key.startswith("pending/")]
 
 
 def test_a_dry_run_counts_what_would_be_skipped(aws):

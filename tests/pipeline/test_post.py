@@ -29,6 +29,7 @@ from pipeline.errors import (
     Unmapped,
 )
 from pipeline.post import DOCUMENT_ALLOWANCE_S, STRIKES_MAX, Results, Round, run
+from pipeline.posting import PDF_LOSSES_MAX
 from pipeline.qbo import limiter
 from pipeline.request import Request
 from pipeline.tracking import OUTCOME_SETTLES_S, Shift, Status, Step
@@ -55,7 +56,7 @@ class Books:
         self.pace = threading.Event()
         self._lock = threading.Lock()
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked):
         with self._lock:
             self.at_once += 1
             self.at_once_max = max(self.at_once_max, self.at_once)
@@ -352,9 +353,9 @@ def test_a_document_that_changed_in_odoo_meanwhile_is_neither_posted_nor_failed(
     entry = world.add(1)
     books = world.books[COMPANY]
 
-    def changes(document):
+    def changes(document, **options):
         world.table.put(replace(entry, version=2))
-        return Books.draft(books, document)
+        return Books.draft(books, document, **options)
 
     books.draft = changes
 
@@ -369,7 +370,7 @@ def test_an_error_of_a_document_that_changed_meanwhile_is_not_told(world):
     entry = world.add(1)
     books = world.books[COMPANY]
 
-    def changes(document):
+    def changes(document, **_options):
         world.table.put(replace(entry, version=2))
         raise InvalidDocument("the old version was wrong")
 
@@ -586,6 +587,31 @@ def test_a_failed_entry_without_a_stored_document_stays_failed(world):
     assert world.status(1) is Status.FAILED
 
 
+def test_a_failed_entry_that_cannot_be_read_in_odoo_is_not_posted_as_it_once_was(world):
+    world.add(1, status=Status.FAILED, content_hash="")
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.FAILED
+
+
+def test_a_document_that_was_deleted_in_odoo_can_be_retried_though_nothing_can_be_read_of_it(world):
+    world.add(1, status=Status.FAILED, content_hash="", withdrawn=True)
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.VOIDED
+
+
+def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
+    world.add(1, status=Status.FAILED, error_code="pdf_missing", pdf_losses=PDF_LOSSES_MAX)
+    del world.store.pdfs["odoo-account.move-1"]
+
+    world.run(Request(retry_failed=True))
+
+    assert (world.status(1), world.entry(1).is_unfinished) == (Status.PENDING, True)
+
+
 def test_a_person_does_not_wait_for_a_later_attempt(world):
     world.add(1, next_attempt_at=NOW + timedelta(hours=1))
 
@@ -750,7 +776,7 @@ def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
 
     shown = []
     for body in bodies:
-        world.books[COMPANY].draft = lambda document, body=body: Draft("Invoice", body, "hash", document.number)
+        world.books[COMPANY].draft = lambda document, body=body, **_: Draft("Invoice", body, "hash", document.number)
         shown += world.run(Request(dry_run=True)).drafts
 
     assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'

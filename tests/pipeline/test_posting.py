@@ -57,7 +57,7 @@ class FakeBooks:
         if what in self.refusals:
             raise self.refusals[what]
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked):
         self._note("draft")
         return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
@@ -344,6 +344,13 @@ def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(desk):
         desk.post()
 
     assert told.value.code == "pdf_changed"
+
+
+def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(desk):
+    desk.post()
+    desk.table.put(replace(desk.entry, status=Status.PENDING, withdrawn=True))
+
+    assert desk.post().status is Status.VOIDED
 
 
 # -- while Odoo changes it -------------------------------------------------------------------------------------------
@@ -688,6 +695,24 @@ def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_on
     assert len(world.book.attachables()) == 1
 
 
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honours):
+    world.stand_in.upload_honours_request_id = honours
+    desk = at(world)
+    for edit in ({}, EDITED):
+        if edit:
+            desk.edit(**edit)
+        world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 2
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
@@ -798,6 +823,41 @@ def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
     assert desk.entry.step is None
 
 
+@pytest.mark.parametrize(("step", "took_effect"), [("create", True), ("update", True), ("update", False)])
+def test_what_a_person_changed_before_we_looked_is_not_overwritten_either(world, step, took_effect):
+    desk = at(world)
+    if step == "update":
+        desk.post()
+        desk.edit(**EDITED)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    (row,) = world.book.documents("Invoice")
+    world.edit_by_hand("Invoice", row["Id"], TxnDate="2026-03-09")
+    desk.edit(**{**EDITED, "reference": "changed once more"})
+    desk.settle()
+
+    for _ in range(2):
+        with pytest.raises(Rejected, match="changed in QuickBooks"):
+            desk.post()
+
+    assert world.book.documents("Invoice")[0]["TxnDate"] == "2026-03-09"
+
+
+def test_a_payment_before_we_looked_keeps_no_edit_from_being_carried_over(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    world.book.pay("Invoice", world.book.documents("Invoice")[0]["Id"], money(10))
+    desk.edit(**EDITED)
+    desk.settle()
+
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
 def test_a_payment_that_was_applied_meanwhile_keeps_no_edit_from_being_carried_over(world):
     desk = at(world)
     entry = desk.post()
@@ -870,6 +930,20 @@ def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world
     desk = at(world)
 
     with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {identity}\)") as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not_doubled(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=False))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    typed_by_hand(world)
+
+    with pytest.raises(Rejected) as told:
         desk.post()
 
     assert told.value.code == "already_there"

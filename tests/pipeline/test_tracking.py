@@ -6,21 +6,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.tracking import TRANSITIONS, Status, Step, backoff_s, lease_until, request_id
+from pipeline.tracking import CHANGES, Actor, Status, Step, backoff_s, is_foreseen, lease_until, request_id
 from tests.builders import an_entry
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 IDS = st.integers(min_value=1, max_value=10**9)
 
 
-def test_every_status_may_go_back_to_pending_because_odoo_may_change_any_document():
-    assert set(TRANSITIONS) == set(Status)
-    assert all(Status.PENDING in following for following in TRANSITIONS.values())
+def test_no_change_is_listed_twice():
+    listed = [(was, change.to, change.by) for change in CHANGES for was in change.was]
+
+    assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("status", [Status.POSTED, Status.FAILED, Status.SKIPPED, Status.VOIDED])
-def test_what_is_settled_leaves_only_by_way_of_pending(status):
-    assert TRANSITIONS[status] == {Status.PENDING}
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_is_entered_and_left(status):
+    assert any(change.to is status for change in CHANGES)
+    assert any(status in change.was for change in CHANGES)
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.PENDING, Status.POSTING}))
+def test_what_is_settled_is_worked_on_again_only_by_way_of_pending(status):
+    following = {change.to for change in CHANGES if status in change.was}
+
+    assert Status.PENDING in following
+    assert not following & {Status.POSTING, Status.POSTED}
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_may_stay_as_it_is_and_nobody_makes_an_entry_posted_but_the_poster(status):
+    others = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.PERSON)
+
+    assert is_foreseen(status, status, Actor.EXTRACTOR)
+    assert not is_foreseen(None, status, Actor.POSTER)
+    assert is_foreseen(status, Status.POSTED, *others) == (status is Status.POSTED)
 
 
 @pytest.mark.parametrize("status", list(Status))

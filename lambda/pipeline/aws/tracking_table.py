@@ -2,6 +2,9 @@
 
 The extractor and the poster work on the same item at the same time. Each writes only its own attributes, and whatever
 depends on the version an entry was read at is conditional on it: whoever comes second finds out and does no harm.
+
+A change of status that is not among `CHANGES` is told and written all the same: it is a fault of ours, but what is
+written with it may be all that is known of a document in QuickBooks. Tests, the explorer and the demo stop at it.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
 from pipeline.document import entry_id, odoo_id_of
 from pipeline.errors import Unavailable
-from pipeline.tracking import Entry, Status
+from pipeline.tracking import Actor, Entry, Status, is_foreseen
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,9 +41,14 @@ _EXTRACTED = (
     "stored_sha256",
     *("attempts", "next_attempt_at", "pending_since", "error_code", "error_message", "updated_at"),
 )
+_EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
+_POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
+# Where nothing follows: decided by what an entry was, and only as long as it is.
+DECIDED = (Status.SKIPPED, Status.VOIDED)
 # What QuickBooks said, true whatever Odoo says meanwhile ...
 _BOOKED = (
-    *("step", "request_id", "sent_at", "generation", "refusals", "qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
+    *("step", "request_id", "sent_at", "sent_fingerprint", "generation", "refusals"),
+    *("qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
     *("qb_updated_at", "qb_fingerprint", "payload_hash", "pdf_attached", "attachable_id", "attached_sha256"),
     *("posted_at", "pdf_losses"),
 )
@@ -100,10 +109,21 @@ class TrackingTable:
                     TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
                 )
             )
+            if done is not None:
+                _check(entry, None, _EXTRACTORS)
         else:
-            done = self._update(entry, _EXTRACTED, version=was.version)
-        if not done:
+            done = self._offer_again(entry, was)
+        if done is None:
             logger.info("another run was faster", extra={"entry_id": entry.entry_id})
+
+    def _offer_again(self, entry: Entry, was: Entry) -> Item | None:
+        status = was.status if entry.status in DECIDED else None
+        done = self._update(entry, _EXTRACTED, version=was.version, status=status, is_settled=True, by=_EXTRACTORS)
+        if done is None:
+            # The poster has sent something since the entry was read: when its outcome can be looked for, it has said.
+            names = [name for name in _EXTRACTED if name != "next_attempt_at"]
+            done = self._update(entry, names, version=was.version, status=status, by=_EXTRACTORS)
+        return done
 
     def ids(self, database: str, company: str) -> dict[int, Status]:
         """Return the Odoo id and the status of every entry of a company, as the index has them."""
@@ -117,18 +137,21 @@ class TrackingTable:
         return found
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store where the PDF of this version lies, which makes the entry ready to post."""
-        self._update(entry, _PDF, version=entry.version)
+        """Store where the PDF of this version lies, which makes the entry ready to post.
+
+        Only while it waits for one: when the poster has refused it meanwhile, what a person has to do stays.
+        """
+        self._update(entry, _PDF, version=entry.version, status=Status.PENDING)
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
-        """Return at most `limit` pending entries that still lack their PDF."""
-        found = []
-        for entry in self.with_status(company, Status.PENDING):
-            if not entry.is_ready:
-                found.append(entry)
-            if len(found) == limit:
-                break
-        return found
+        """Return at most `limit` pending entries that still lack their PDF, and failed ones that could not be read."""
+        found = (
+            entry
+            for status in (Status.PENDING, Status.FAILED)
+            for entry in self.with_status(company, status)
+            if entry.is_unfinished
+        )
+        return list(islice(found, limit))
 
     def backlog(self, company: str, limit: int) -> int:
         """Return how many documents wait to be posted, counting no further than `limit`."""
@@ -163,14 +186,14 @@ class TrackingTable:
     def ask_for_pdf(self, entry: Entry) -> None:
         """Let the extractor fetch the PDF of this version anew: the entry waits without one until then."""
         wanted = replace(entry, status=Status.PENDING, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
-        self._update(wanted, (*_BOOKED, *_WORKED, *_PDF[1:4]), version=entry.version)
+        self._update(wanted, (*_BOOKED, *_WORKED, *_PDF[1:4]), version=entry.version, by=_POSTERS)
 
     def save(self, entry: Entry) -> bool:
         """Store what the poster did to an entry; returns False when Odoo has changed it meanwhile.
 
         What QuickBooks said is stored in either case: the document stands there, whatever Odoo says now.
         """
-        if self._update(entry, (*_BOOKED, *_WORKED), version=entry.version):
+        if self._update(entry, (*_BOOKED, *_WORKED), version=entry.version, by=_POSTERS) is not None:
             return True
         self._update(entry, _BOOKED, version=None)
         logger.info("the document changed in Odoo meanwhile", extra={"entry_id": entry.entry_id})
@@ -178,7 +201,11 @@ class TrackingTable:
 
     # -- the wire --------------------------------------------------------------------------------------------------
 
-    def _update(self, entry: Entry, names: Sequence[str], *, version: int | None) -> bool:
+    def _update(
+        self, entry: Entry, names: Sequence[str], *, version: int | None, status: Status | None = None,
+        is_settled: bool = False, by: Sequence[Actor] = (),
+    ) -> Item | None:  # fmt: skip
+        """Write some attributes of an entry and return what they were; None when a condition does not hold."""
         values = from_dataclass(entry)
         kept = item({name: values[name] for name in names})
         attributes = {f"#{name}": name for name in names}
@@ -194,7 +221,14 @@ class TrackingTable:
             condition += " AND #at = :at"
             attributes["#at"] = "version"
             placeholders[":at"] = {"N": str(version)}
-        return self._conditional(
+        if status is not None:
+            condition += " AND #was = :was"
+            attributes["#was"] = "status"
+            placeholders[":was"] = {"S": status.value}
+        if is_settled:
+            condition += " AND attribute_not_exists(#step)"
+            attributes["#step"] = "step"
+        before = self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
                 Key={"entry_id": {"S": entry.entry_id}},
@@ -202,8 +236,12 @@ class TrackingTable:
                 ConditionExpression=condition,
                 ExpressionAttributeNames=attributes,
                 ExpressionAttributeValues=placeholders,
+                ReturnValues="UPDATED_OLD",
             )
         )
+        if before is not None and "status" in before:
+            _check(entry, Status(before["status"]["S"]), by)
+        return before
 
     def _query(self, **arguments: Any) -> Iterator[Entry]:
         return (to_dataclass(Entry, stored, _FIELDS) for stored in self._items(**arguments))
@@ -219,22 +257,37 @@ class TrackingTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _conditional(self, write: Callable[[], Any]) -> bool:
+    def _conditional(self, write: Callable[[], Any]) -> Item | None:
+        """Return the attributes a write answers with; None when its condition does not hold."""
         try:
-            write()
+            answer = write()
         except ClientError as error:
             if error_code(error) == CONDITION_FAILED:
-                return False
+                return None
             raise our_error(error, f"The table {self._name}") from error
         except BotoCoreError as error:
             raise our_error(error, f"The table {self._name}") from error
-        return True
+        attributes: Item = answer.get("Attributes", {})
+        return attributes
 
     def _try[T](self, call: Callable[[], T]) -> T:
         try:
             return call()
         except (ClientError, BotoCoreError) as error:
             raise our_error(error, f"The table {self._name}") from error
+
+
+def tell_unforeseen(entry: Entry, was: Status | None) -> None:
+    """Tell that an entry's status was changed as no rule says."""
+    logger.error(
+        "status changed as no rule says",
+        extra={"entry_id": entry.entry_id, "was": was.value if was else "", "status": entry.status.value},
+    )
+
+
+def _check(entry: Entry, was: Status | None, by: Sequence[Actor]) -> None:
+    if not is_foreseen(was, entry.status, *by):
+        tell_unforeseen(entry, was)
 
 
 def _having(company: str, status: Status) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from local.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.errors import Misconfigured, Unavailable
-from pipeline.tracking import TRANSITIONS, Status, Step
+from pipeline.tracking import Status, Step
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
@@ -100,6 +100,88 @@ def test_the_extractor_leaves_alone_what_quickbooks_said(table):
         Step.ATTACH,
         "r",
     )
+
+
+def test_an_edit_keeps_when_a_write_can_be_looked_for_that_was_sent_since_the_entry_was_read(table):
+    read = entry_of()
+    table.offer(read, was=None)
+    later = NOW + timedelta(seconds=150)
+    table.save(replace(read, status=Status.POSTING, step=Step.CREATE, next_attempt_at=later))
+
+    table.offer(replace(read, version=2, number="new"), was=read)
+
+    entry = table.entry(read.entry_id)
+    assert (entry.number, entry.step, entry.next_attempt_at) == ("new", Step.CREATE, later)
+
+
+def test_an_edit_ends_a_wait_for_which_nothing_was_sent(table):
+    read = entry_of(next_attempt_at=NOW + timedelta(hours=1))
+    table.offer(read, was=None)
+
+    table.offer(replace(read, version=2, next_attempt_at=None), was=read)
+
+    assert table.entry(read.entry_id).next_attempt_at is None
+
+
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.VOIDED])
+def test_nothing_is_skipped_that_a_person_has_retried_since_the_entry_was_read(table, status):
+    read = entry_of(status=Status.FAILED)
+    table.offer(read, was=None)
+    table.save(replace(read, status=Status.PENDING))
+
+    table.offer(replace(read, version=2, status=status), was=read)
+
+    assert (table.entry(read.entry_id).status, table.entry(read.entry_id).version) == (Status.PENDING, 1)
+
+
+def test_a_pdf_that_comes_late_does_not_take_away_what_a_person_has_to_do(table):
+    entry = entry_of(pdf_sha256="", pdf_key="")
+    table.offer(entry, was=None)
+    table.save(replace(entry, status=Status.FAILED, error_message="Add its realm."))
+
+    table.attach_pdf(replace(entry, pdf_key="k", pdf_sha256="s"))
+
+    assert table.entry(entry.entry_id).error_message == "Add its realm."
+
+
+def test_rows_that_cannot_be_read_are_unfinished_and_failed_ones_that_can_are_not(table):
+    table.offer(entry_of(1, status=Status.FAILED, content_hash=""), was=None)
+    table.offer(entry_of(2, status=Status.FAILED), was=None)
+    table.offer(entry_of(3, status=Status.FAILED, content_hash="", withdrawn=True), was=None)
+
+    assert [entry.odoo_id for entry in table.unfinished(COMPANY, 10)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("was", "status", "told"),
+    [
+        (Status.PENDING, Status.POSTING, False),
+        (Status.POSTING, Status.POSTING, False),
+        (Status.POSTED, Status.FAILED, True),
+        (Status.VOIDED, Status.POSTED, True),
+    ],
+)
+def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_same(table, was, status, told):
+    entry = entry_of(status=Status.PENDING)
+    table.offer(entry, was=None)
+    table.save(replace(entry, status=was))
+
+    with log_of() as records:
+        table.save(replace(entry, status=status, qb_id="55"))
+
+    unforeseen = [(each.was, each.status) for each in records if each.message == "status changed as no rule says"]
+    assert unforeseen == ([(was.value, status.value)] if told else [])
+    assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
+
+
+def test_an_extractor_that_calls_a_document_posted_is_told(table):
+    entry = entry_of()
+    table.offer(entry, was=None)
+
+    with log_of() as records:
+        table.offer(replace(entry, version=2, status=Status.POSTED), was=entry)
+
+    assert [each.message for each in records] == ["status changed as no rule says"]
 
 
 def test_the_poster_leaves_alone_what_odoo_says(table):
@@ -313,10 +395,6 @@ CALLS = {
 def test_trouble_with_dynamodb_is_told_as_ours(call, error, kind, words):
     with pytest.raises(kind, match=f"The table {NAME} .*{words}"):
         CALLS[call](TrackingTable(Broken(error), NAME))
-
-
-def test_every_status_can_go_back_to_pending():
-    assert all(Status.PENDING in followers for status, followers in TRANSITIONS.items() if status is not Status.PENDING)
 
 
 def test_the_batch_is_what_dynamodb_takes():
