@@ -54,7 +54,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
     memory = None if request.dry_run else notes
     store = DocumentStore(_client("s3"), settings.bucket)
-    letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+    letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     with reporting(SERVICE, settings.environment, alerts, memory, None if request.dry_run else letters) as report:
         mapping = store.mapping()
         source = _source(settings, memory, deadline)

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from pipeline.alert import Failure
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
@@ -20,9 +21,12 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.deadline import Deadline
 from pipeline.mapping import Rules
 from pipeline.post import Results, Round, run
+from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
+from pipeline.rebuild import Rebuild
 from pipeline.redrive import reopen, settle
+from pipeline.request import Request
 from pipeline.settings import PosterSettings
 from pipeline.tracking import Shift, utc_now
 
@@ -34,54 +38,81 @@ def _client(name: str) -> Any:
     return boto3.client(name)  # type: ignore[call-overload]
 
 
+class Poster:
+    """What one invocation works with, wired."""
+
+    def __init__(self, settings: PosterSettings, deadline: Deadline) -> None:
+        self.settings = settings
+        self.deadline = deadline
+        self.secrets = Secrets(_client("secretsmanager"))
+        self.notes = Notes(_client("dynamodb"), settings.table)
+        self.table = TrackingTable(_client("dynamodb"), settings.table)
+        self.store = DocumentStore(_client("s3"), settings.bucket)
+        self.letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+        self.alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
+
+    def secret(self) -> dict[str, Any]:
+        """Return the QuickBooks secret as it is now."""
+        return self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
+
+    def open_desk(self, shift: Shift, dry_run: bool) -> QuickBooksDesk:
+        """Open a company's books for a shift."""
+        issuer = IntuitIssuer(self.settings.qb_discovery_url)
+        tokens = Tokens(self.secrets, self.settings.qb_secret_arn, shift.company, issuer, deadline=self.deadline)
+        return QuickBooksDesk(
+            shift,
+            api_url=self.settings.qb_api_url,
+            realm=realm_of(self.secret(), shift.company),
+            tokens=tokens,
+            memory=self.notes,
+            rules=lambda: self.rules(shift.company),
+            now=utc_now(),
+            dry_run=dry_run,
+        )
+
+    def rules(self, company: str) -> Rules:
+        """Return how a company wants its documents posted; raises Misconfigured for a mapping that is wrong."""
+        mapping = self.store.mapping()
+        mapping.check_companies(companies(self.secret()), "in the QuickBooks secret under realm_ids")
+        return mapping.rules(company)
+
+    def rebuild(self, company: str, books: QuickBooksBooks) -> tuple[int, bool]:
+        """Make a company's entries anew; return how many, and whether time ran out before all were."""
+        go_live = self.rules(company).go_live
+        work = Rebuild(company, books, self.store, self.table, utc_now, self.deadline, go_live)
+        work.run()
+        return work.count, work.remaining
+
+    def work(self, request: Request, failures: list[Failure]) -> Results:
+        """Work off what a request is about."""
+        secret, now = self.secret(), utc_now().timestamp()
+        round_ = Round(
+            table=self.table,
+            store=self.store,
+            shifts=self.notes,
+            open_desk=self.open_desk,
+            deadline=self.deadline,
+            clock=utc_now,
+            idle=idle_companies(secret, now),
+            rebuild=self.rebuild,
+            results=Results(refresh_days_left=connection_days(secret, now)),
+            failures=failures,
+        )
+        if request.redrive:
+            round_.results.redriven = reopen(self.letters, round_.reopen)
+        run(round_, companies(secret), request)
+        if round_.results.recovered and not request.redrive:
+            settle(self.letters, self.table, list(self.letters.take()))
+        return round_.results
+
+
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Post what is due, and return the results. Documents that fail are in them and in an alert, not in an error."""
     log_as_json(SERVICE)
     request = poster_request(event)
     settings = PosterSettings.from_env(os.environ)
-    secrets = Secrets(_client("secretsmanager"))
-    notes = Notes(_client("dynamodb"), settings.table)
-    alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
-
-    deadline = Deadline(context.get_remaining_time_in_millis)
-    store = DocumentStore(_client("s3"), settings.bucket)
-
-    def open_desk(shift: Shift, dry_run: bool) -> QuickBooksDesk:
-        secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
-
-        def rules() -> Rules:
-            mapping = store.mapping()
-            mapping.check_companies(companies(secret), "in the QuickBooks secret under realm_ids")
-            return mapping.rules(shift.company)
-
-        issuer = IntuitIssuer(settings.qb_discovery_url)
-        tokens = Tokens(secrets, settings.qb_secret_arn, shift.company, issuer, deadline=deadline)
-        return QuickBooksDesk(
-            shift, api_url=settings.qb_api_url, realm=realm_of(secret, shift.company), tokens=tokens, memory=notes,
-            rules=rules, now=utc_now(), dry_run=dry_run,
-        )  # fmt: skip
-
-    table = TrackingTable(_client("dynamodb"), settings.table)
-    letters = DeadLetters(_client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
-    with reporting(SERVICE, settings.environment, alerts, notes, letters) as report:
-        secret = secrets.read(settings.qb_secret_arn, REQUIRED_KEYS)
-        known = companies(secret)
-        now = utc_now().timestamp()
-        round_ = Round(
-            table=table,
-            store=store,
-            shifts=notes,
-            open_desk=open_desk,
-            deadline=deadline,
-            clock=utc_now,
-            idle=idle_companies(secret, now),
-            results=Results(refresh_days_left=connection_days(secret, now)),
-            failures=report.failures,
-        )
-        if request.redrive:
-            round_.results.redriven = reopen(letters, round_.reopen)
-        run(round_, known, request)
-        if round_.results.recovered and not request.redrive:
-            settle(letters, table, list(letters.take()))
-    put_metrics(SERVICE, settings.environment, round_.results.metrics() | {"AlertsUndelivered": report.undelivered})
-    return round_.results.as_dict()
+    poster = Poster(settings, Deadline(context.get_remaining_time_in_millis))
+    with reporting(SERVICE, settings.environment, poster.alerts, poster.notes, poster.letters) as report:
+        results = poster.work(request, report.failures)
+    put_metrics(SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered})
+    return results.as_dict()

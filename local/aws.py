@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +34,9 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+# A signature says which service it is for.
+_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/")
+
 type Handler = Callable[[Any, Any], Any]
 type Environ = dict[str, str]
 
@@ -40,11 +45,14 @@ class _OneAtATime:
     """Lets one request into moto at a time: its conditional writes are not atomic by themselves, those of AWS are."""
 
     def __init__(self, application: Any) -> None:
+        self.calls: Counter[str] = Counter()
         self._application = application
         self._lock = threading.Lock()
 
     def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        scope = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         with self._lock:
+            self.calls[f"{scope[1] if scope else 'unsigned'} {environ['REQUEST_METHOD']}"] += 1
             return list(self._application(environ, start_response))
 
 
@@ -72,10 +80,14 @@ class Context:
 
 
 class EmbeddedAws:
-    """moto's server on a free port of this machine, and clients of it; a new one is empty."""
+    """moto's server on a free port of this machine, and clients of it; a new one is empty.
+
+    `calls` counts what it was asked, by service and method, such as `s3 PUT`.
+    """
 
     def __init__(self) -> None:
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self.calls = application.calls
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -222,7 +234,7 @@ def deploy(
 
     Without `alerts_are_read` nobody subscribes to the alerts, and `Deployment.alerts` has nothing to tell.
     """
-    s3, dynamodb, sns, sqs = (aws.client(name) for name in ("s3", "dynamodb", "sns", "sqs"))
+    s3, dynamodb, sns = (aws.client(name) for name in ("s3", "dynamodb", "sns"))
     bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     make_tracking_table(dynamodb, table)
@@ -237,7 +249,7 @@ def deploy(
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
     for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
-        sqs.create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     environs = {

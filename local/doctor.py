@@ -109,9 +109,14 @@ class Doctor:
             attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
             count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
             if count:
+                remedy = (
+                    "purge the queue; the schedule repeats the work"
+                    if function == "odoo-order-sync"
+                    else f'invoke {function} with {{"redrive": true}}'
+                )
                 yield (
-                    f"{count} events of {function} ended in its dead-letter queue: read why in its log, mend it, then "
-                    "purge the queue; the schedule and the sweep repeat the work."
+                    f"{count} dead letters of {function} wait in {function}-dlq-{self.environment}: each says what is "
+                    f"wrong. Mend it, then {remedy}."
                 )
 
     def _event(self) -> Iterator[str]:

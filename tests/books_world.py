@@ -222,7 +222,7 @@ class FakeTable:
             now = self.entries[entry.entry_id]
             same = now.version == entry.version
             names = (*_BOOKED, *_WORKED) if same else _BOOKED
-            assert not same or is_foreseen(now.status, entry.status, Actor.POSTER, Actor.PERSON)
+            assert not same or is_foreseen(now.status, entry.status, Actor.POSTER, Actor.PERSON, Actor.REBUILD)
             self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
             self.saved.append(entry)
             self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")

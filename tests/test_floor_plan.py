@@ -26,7 +26,7 @@ DOMAIN = {
     "books",
     "mapping",
 }
-USE_CASES = {"compare", "extract", "redrive", "post", "posting", "sync_orders"}
+USE_CASES = {"compare", "extract", "rebuild", "redrive", "post", "posting", "sync_orders"}
 EDGES = {"odoo", "qbo", "aws"}
 # Not of the domain, and nobody's edge: what edges share.
 SHARED = {"http", "pages", "settings"}

@@ -508,6 +508,47 @@ def test_what_was_refused_is_posted_once_when_the_cause_is_mended(machine):
     assert len(booked(machine)) == 4
 
 
+# -- the table lost ---------------------------------------------------------------------------------------------------
+
+
+def lose_the_table(machine) -> None:
+    """Restore it empty, as a person would who has no backup."""
+    dynamodb = machine.client("dynamodb")
+    for item in machine.items(machine.deployment.table):
+        dynamodb.delete_item(TableName=machine.deployment.table, Key={"entry_id": item["entry_id"]})
+
+
+@pytest.mark.parametrize("pulls_first", [False, True], ids=["rebuilt at once", "rebuilt after a pull"])
+def test_a_lost_table_is_rebuilt_by_one_command_and_nothing_is_posted_twice(machine, pulls_first):
+    machine.post()
+    before = booked(machine)
+    lose_the_table(machine)
+    if pulls_first:
+        machine.extract()
+
+    result = machine.post({"rebuild": True})
+    machine.extract()
+    machine.post()
+
+    assert (result["rebuilt"], result["remaining"]) == (4, False)
+    assert statuses(machine) == {"posted": 4}
+    assert [row["Id"] for row in booked(machine)] == [row["Id"] for row in before]
+    assert len(machine.quickbooks.books(REALM_A).attachables()) == 4
+    assert machine.alerts() == []
+
+
+def test_even_without_a_rebuild_nothing_is_posted_twice(machine):
+    machine.post()
+    before = booked(machine)
+    lose_the_table(machine)
+
+    machine.extract()
+    machine.post()
+
+    assert statuses(machine) == {"posted": 4}
+    assert [row["Id"] for row in booked(machine)] == [row["Id"] for row in before]
+
+
 # -- dead letters ----------------------------------------------------------------------------------------------------
 
 

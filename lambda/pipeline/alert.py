@@ -35,8 +35,8 @@ class Failure:
     def what_to_do(self) -> str:
         """What to do when the cause is mended."""
         return self.remedy or (
-            f'When the cause is mended, invoke the poster with {{"company": "{self.company}", "retry_failed": true}}; '
-            "a change of the document in Odoo retries it by itself."
+            "When the cause is mended, a document is tried again as soon as it changes in Odoo; all of them are, when "
+            f'the poster is invoked with {{"company": "{self.company}", "retry_failed": true}}.'
         )
 
 

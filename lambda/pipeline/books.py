@@ -16,6 +16,7 @@ class Draft:
     """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
 
     `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it.
+    `in_closed_period` says that its own date lies in books that are closed by now.
     """
 
     entity: str
@@ -23,6 +24,7 @@ class Draft:
     hash: str
     doc_number: str
     fingerprint: str = ""
+    in_closed_period: bool = False
 
 
 # What every document's token is until somebody touches it.
@@ -58,6 +60,15 @@ class Attached:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A document of ours in the books, the customer or vendor it stands under, and the files that hang on it."""
+
+    booked: Booked
+    party: str
+    files: tuple[Attached, ...]
+
+
 class Books(Protocol):
     """One company's books. Errors are of two families: RetryLater pauses, NeedsAttention fails one document."""
 
@@ -65,8 +76,8 @@ class Books(Protocol):
     def realm(self) -> str:
         """The id of the company in the books."""
 
-    def draft(self, document: Document) -> Draft:
-        """Return what would be sent for a document."""
+    def draft(self, document: Document, *, is_booked: bool) -> Draft:
+        """Return what would be sent for a document; one that `is_booked` is not held because its period was closed."""
 
     @property
     def keeps_replaced_files(self) -> bool:

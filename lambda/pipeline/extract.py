@@ -215,9 +215,9 @@ class Extraction:
             self.counts.changed += 1
         else:
             self.counts.new += 1
-        entry = _entry(document, was, self.now)
+        entry = entry_of(document, was, self.now)
         if is_early and begins_on and entry.status is not Status.SKIPPED:
-            entry = _skipped(entry, document, begins_on)
+            entry = skipped(entry, document, begins_on)
         if entry.status is Status.SKIPPED:
             self.counts.skipped += 1
         if self.dry_run:
@@ -319,7 +319,7 @@ def _walked(cursor: Cursor, page: Page) -> Cursor:
     return Cursor(since=max(since, cursor.since) if cursor.since else since)
 
 
-def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
+def entry_of(document: Document, was: Entry | None, now: datetime) -> Entry:
     """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept."""
     status, reason = Status.PENDING, ""
     if document.withdrawn and (was is None or was.status is Status.SKIPPED):
@@ -353,7 +353,7 @@ def _entry(document: Document, was: Entry | None, now: datetime) -> Entry:
     )
 
 
-def _skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
+def skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
     """Return the entry of a document that is older than the books it would go to."""
     return replace(
         entry,

@@ -104,8 +104,9 @@ class Desk(Protocol):
 class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
-    `recovered` are those of the posted and voided that had failed or been put off before.
-    `refresh_days_left` says of each company how long its connection lives on without being used.
+    `recovered` are those of the posted and voided that had failed or been put off before; `rebuilt` are entries made
+    anew, with `remaining` when time ran out before all were. `refresh_days_left` says of each company how long its
+    connection lives on without being used.
     """
 
     posted: int = 0
@@ -114,6 +115,8 @@ class Results:
     later: int = 0
     recovered: int = 0
     redriven: int = 0
+    rebuilt: int = 0
+    remaining: bool = False
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -154,6 +157,8 @@ class Round:
     clock: Callable[[], datetime]
     # Companies whose connection nobody has used for a day: a shift without work keeps it alive.
     idle: Collection[str] = ()
+    # Makes a company's entries anew; returns how many, and whether time ran out before all were.
+    rebuild: Callable[[str, Any], tuple[int, bool]] = lambda _company, _books: (0, False)
     results: Results = field(default_factory=Results)
     failures: list[Failure] = field(default_factory=list)
     _counting: threading.Lock = field(default_factory=threading.Lock)
@@ -251,7 +256,7 @@ class _Shift:
         desk: Desk | None = None
         try:
             desk = round_.open_desk(self._shift, self._request.dry_run)
-            self._work_off(desk)
+            (self._rebuild if self._request.rebuild else self._work_off)(desk)
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
@@ -275,6 +280,13 @@ class _Shift:
                     running.add(pool.submit(self._work, entry, books, documents.get(entry.entry_id)))
             while running:
                 running = self._collect(running)
+
+    def _rebuild(self, desk: Desk) -> None:
+        round_ = self._round
+        count, remaining = round_.rebuild(self._shift.company, desk.books)
+        with round_._counting:  # noqa: SLF001
+            round_.results.rebuilt += count
+            round_.results.remaining |= remaining
 
     def _look_for(self, entries: Sequence[Entry], books: Books, pool: ThreadPoolExecutor) -> dict[str, Document]:
         """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
@@ -382,7 +394,7 @@ class _Shift:
         round_ = self._round
         shown: dict[str, Any] = {"entry_id": entry.entry_id, "title": entry.title}
         try:
-            draft = books.draft(round_.store.document(entry))
+            draft = books.draft(round_.store.document(entry), is_booked=bool(entry.qb_id))
             shown |= {"entity": draft.entity, "body": json.loads(exact_json(draft.body))}
         except PipelineError as error:
             shown |= {"error": str(error), "code": error.code}

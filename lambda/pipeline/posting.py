@@ -75,7 +75,7 @@ class Posting:
         if document.withdrawn or self.entry.withdrawn:
             return self._withdraw(document)
         check_adds_up(document)
-        draft = self.books.draft(document)
+        draft = self.books.draft(document, is_booked=bool(self.entry.qb_id or self.entry.step))
         if self.entry.step is Step.ATTACH:
             self._find_attached(document)
         booked = self._book(document, draft)
@@ -117,7 +117,7 @@ class Posting:
                 found = self._as_we_left_it(found)
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
                 sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
-                self._booked(found, entry.payload_hash if sent_this else _UNKNOWN)
+                self._booked(found, entry.payload_hash if sent_this else UNKNOWN_HASH)
                 return found
             if entry.step is Step.DELETE:
                 self._save(**_GONE, generation=entry.generation + 1)
@@ -153,13 +153,13 @@ class Posting:
         return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)
 
     def _create(self, document: Document, draft: Draft) -> Booked:
-        if self.entry.step is None:
-            standing = self.books.standing(document, draft)
-            if standing is not None:
-                self._booked(standing, _UNKNOWN)
-                self._is_adopted = True
-                self._find_attached(document)
-                return standing
+        # Before every try, not only the first: a person may type it in while the connection is gone for days.
+        standing = self.books.standing(document, draft)
+        if standing is not None:
+            self._booked(standing, UNKNOWN_HASH)
+            self._is_adopted = True
+            self._find_attached(document)
+            return standing
         identity = self._create_id(draft.hash)
         self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
         try:
@@ -171,7 +171,7 @@ class Posting:
                 self._forget_intent()
                 raise
             # It may be an earlier version of it that stands there: the unknown hash makes the update follow.
-            self._booked(found, _UNKNOWN)
+            self._booked(found, UNKNOWN_HASH)
             return found
         self._booked(booked, draft.hash)
         return booked
@@ -241,14 +241,16 @@ class Posting:
 
         Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
         """
-        for file in self.books.attachments(document.document_type, self.entry.qb_id):
-            if file.identity != self.entry.attachable_id and _OUR_FILE.search(file.file_name):
-                if self.entry.attachable_id:
-                    identity = request_id(
-                        self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
-                    )
-                    self.books.detach(self.entry.attachable_id, identity)
-                self._note(attachable_id=file.identity)
+        files = self.books.attachments(document.document_type, self.entry.qb_id)
+        left = [each for each in files if each.identity != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
+        # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
+        for file in sorted(left, key=lambda each: each.file_name == file_name(self.entry)):
+            if self.entry.attachable_id and not self.books.keeps_replaced_files:
+                identity = request_id(
+                    self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
+                )
+                self.books.detach(self.entry.attachable_id, identity)
+            self._note(attachable_id=file.identity)
 
     def _attach(self, document: Document, booked: Booked) -> None:
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
@@ -361,9 +363,9 @@ class Posting:
 
 
 # How `file_name` ends: with a bit of the PDF's hash.
-_OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
+OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 # The hash of a body that was not kept: equal to none, so that the document is sent once more.
-_UNKNOWN = "unknown"
+UNKNOWN_HASH = "unknown"
 _GONE = {
     "qb_id": "",
     "qb_sync_token": "",

@@ -36,4 +36,4 @@ class Request:
     @property
     def by_a_person(self) -> bool:
         """Whether a person asked, who does not care for a pause."""
-        return bool(self.entry_ids or self.retry_failed or self.dry_run or self.redrive)
+        return bool(self.entry_ids or self.retry_failed or self.dry_run or self.redrive or self.rebuild)

@@ -70,3 +70,13 @@ class StoredPdf:
 
     key: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The last stored copy of a document, where its PDF lies, if anywhere, and which version it is."""
+
+    entry_id: str
+    version: int
+    document_key: str
+    pdf_key: str = ""

@@ -38,6 +38,7 @@ class Actor(StrEnum):
     COMPARISON = "daily comparison"
     POSTER = "poster"
     PERSON = "person"
+    REBUILD = "rebuild"
 
 
 class Change(NamedTuple):
@@ -50,7 +51,7 @@ class Change(NamedTuple):
 
 
 PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
-EXTRACTOR, COMPARISON, POSTER, PERSON = Actor
+EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
 
 # The state machine. Whoever writes an entry as none of these says is a fault of ours (`is_foreseen`).
 CHANGES: tuple[Change, ...] = (
@@ -72,6 +73,11 @@ CHANGES: tuple[Change, ...] = (
     Change((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, perhaps in QuickBooks: a person decides"),
     Change((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
     Change((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
+    Change((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
+    Change((None,), POSTED, REBUILD, "the table was lost; it stands in QuickBooks with its PDF"),
+    Change((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Change((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
+    Change((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and stands in QuickBooks"),
 )
 
 _FORESEEN = frozenset((was, change.to, change.by) for change in CHANGES for was in change.was)
@@ -190,9 +196,11 @@ def request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
 
     QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
     generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it replays a refusal
-    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well.
+    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well. And so
+    is when the entry was made: after the table was lost, both begin anew.
     """
-    parts = (realm, entry.entry_id, str(entry.version), step, f"{entry.generation}.{entry.refusals}", payload_hash)
+    life = f"{entry.created_at.isoformat()} {entry.generation}.{entry.refusals}"
+    parts = (realm, entry.entry_id, str(entry.version), step, life, payload_hash)
     return f"odoo-{entry.odoo_id}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"[:50]
 
 

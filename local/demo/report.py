@@ -13,6 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from local.demo.refusals import Consequence, Refusal
+
 PDF_EMBEDDED_BYTES_MAX = 2 * 1024 * 1024
 PDFS_EMBEDDED_BYTES_MAX = 40 * 1024 * 1024
 DOCUMENTS_SHOWN_MAX = 5_000
@@ -60,8 +62,7 @@ class Sheet:
         """Why it needs a person, without its own name in front, which the report shows already."""
         text = str(self.entry.get("error_message", ""))
         _, separator, rest = text.partition(f"{self.entry['currency']}): ")
-        reason = rest if separator else text
-        return reason[:1].upper() + reason[1:]
+        return _sentence(rest if separator else text)
 
     @property
     def type_words(self) -> str:
@@ -138,12 +139,21 @@ def summary(sheets: Sequence[Sheet]) -> str:
     return f"{posted} of {len(belonging)} documents posted, {failed} need attention"
 
 
-def write(path: Path, sheets: Sequence[Sheet], *, alerts: Sequence[dict[str, str]], source: str, at: datetime) -> None:
+def write(
+    path: Path,
+    sheets: Sequence[Sheet],
+    *,
+    alerts: Sequence[dict[str, str]],
+    source: str,
+    at: datetime,
+    refusals: Sequence[Refusal] = (),
+) -> None:
     """Write one HTML file that needs nothing beside it."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
     )
     environment.filters["amount"] = _amount
+    environment.filters["sentence"] = _sentence
     page = environment.get_template("report.html.j2").render(
         summary=summary(sheets),
         totals=totals(sheets),
@@ -153,11 +163,18 @@ def write(path: Path, sheets: Sequence[Sheet], *, alerts: Sequence[dict[str, str
         words=STATUS_WORDS,
         pdfs=_embedded(sheets),
         alerts=alerts,
+        refusals=refusals,
+        consequences=_by_consequence(refusals),
         source=source,
         at=at,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def _by_consequence(refusals: Sequence[Refusal]) -> list[tuple[Consequence, list[Refusal]]]:
+    groups = ((each, [refusal for refusal in refusals if refusal.consequence is each]) for each in Consequence)
+    return [(consequence, group) for consequence, group in groups if group]
 
 
 def _reading_order(sheet: Sheet) -> tuple[Any, ...]:
@@ -178,3 +195,7 @@ def _embedded(sheets: Sequence[Sheet]) -> dict[str, str]:
 
 def _amount(value: Decimal | None) -> str:
     return "" if value is None else f"{value:,.2f}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -9,7 +9,10 @@ from typing import Any, Self
 from local.demo import documents as demo_documents
 from local.odoo.stand_in import OdooStandIn
 from local.quickbooks.realm import Realm, TaxRate
+from pipeline.document import Document
 from pipeline.odoo.client import Odoo, Row
+from pipeline.odoo.source import OdooSource
+from pipeline.source import Selection
 
 VARIABLES = ("ODOO_API_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 PASSWORD = "demo-password"
@@ -143,3 +146,15 @@ def _tax_rates(taxes: list[Row]) -> list[TaxRate]:
             key = (str(row["name"]).casefold(), str(row["type_tax_use"]))
             found.setdefault(key, TaxRate(str(row["name"]), row["amount"], row["type_tax_use"]))
     return [*found.values(), TaxRate("No VAT", 0, "both")]  # type: ignore[arg-type]
+
+
+def recorded_documents(*odoo_ids: int) -> dict[int, Document]:
+    """Return some of the recorded documents by their Odoo id, as the extractor reads them."""
+    odoo = demo_odoo()
+    try:
+        source = OdooSource(real_odoo(odoo.address))
+        pages = [source.page(each, Selection(ids=odoo_ids), after_id=0, limit=len(odoo_ids))
+                 for each in source.companies()]  # fmt: skip
+    finally:
+        odoo.close()
+    return {document.odoo_id: document for page in pages for document in page.documents}

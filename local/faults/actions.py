@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from local.faults.outside import Weather
 from local.faults.world import EXTRACTOR, FILES, POSTER, Event, World
 from local.quickbooks.books import Books
 from local.quickbooks.faults import Refused
@@ -17,6 +18,8 @@ ENTITIES = {"out_invoice": "Invoice", "out_refund": "CreditMemo", "in_invoice": 
 SALES = ("Invoice", "CreditMemo")
 OUR_MARK = "[odoo_demo-account.move-"
 SWEEP = {"sweep": True}
+# How a number or reference begins that was changed in Odoo.
+CHANGED = ("NEW/", "edited", "imported")
 SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
 # How often the turn changes hands at a call when several run at once: now and then, often, always.
 EAGERNESS = (0.05, 0.3, 1.0)
@@ -54,19 +57,28 @@ class Script:
             *(self._odoo_changes,) * 4,
             *(self._late_commit, self._tokens_expire, self._connection_revoked, self._account_retired),
             *(self._books_closed, self._tax_off, self._typed_by_hand, self._typed_twin, self._edited_in_quickbooks),
-            *(self._paid, self._paid, self._mend, self._mend),
+            *(self._paid, self._paid, self._mend, self._mend, self._redrive, self._delete, self._pdf_lost),
         ]
 
     def begin(self) -> None:
-        """Let the documents be pulled, more often than not."""
+        """Let the documents be pulled, more often than not, and begin to post them when answers get lost."""
         if self._world.random.random() < BEGUN:
             self._pull()
+            if self._world.random.random() < BEGUN:
+                self._world.outside.weather = Weather(write=0.4)
+                self._sweep()
+                self._impatience()
 
     def act(self) -> None:
         """Let one thing happen."""
         self._world.random.choice(self._actions)()
+        self._impatience()
+
+    def _impatience(self) -> None:
+        """Look again, more often than not, before QuickBooks has done what it will still do."""
         if self._world.outside.late and self._world.random.random() < IMPATIENT:
-            self._world.clock.pass_by(self._world.random.uniform(5, 40))
+            self._world.outside.weather = Weather()
+            self._world.clock.pass_by(self._world.random.uniform(30, 85))
             self._sweep()
 
     # -- the functions ---------------------------------------------------------------------------------------------
@@ -91,6 +103,12 @@ class Script:
         self._struck["events out of order"] += events != in_order
         for event in events[:4]:
             self._world.at_once([event])
+
+    def _redrive(self) -> None:
+        """Let a person have the dead letters tried again."""
+        function = self._world.random.choice((EXTRACTOR, POSTER))
+        self._world.at_once([Event(function, {"redrive": True})])
+        self._struck["dead letters redriven"] += 1
 
     def _retries_arrive(self) -> None:
         """Let Lambda try again what failed: each event once its time has come, or a while after."""
@@ -166,6 +184,23 @@ class Script:
         self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
         self._struck["attached in Odoo"] += 1
 
+    def _delete(self) -> None:
+        """Reset a document to draft and delete it: no write date, no row."""
+        if len(self._moves) > 1:
+            move = self._any_move()
+            self.deleted.append(dict(self._world.odoo.move(move)))
+            self._world.odoo.delete(move)
+            self._moves.remove(move)
+            self._struck["deleted in Odoo"] += 1
+
+    def _pdf_lost(self) -> None:
+        """Let the PDF of a document that waits be overwritten, or removed, by somebody."""
+        waiting = [entry for entry in self._world.entries() if entry["status"] == "pending" and entry.get("pdf_key")]
+        if waiting:
+            key = self._world.random.choice(waiting)["pdf_key"]
+            self._world.replace_object(key, self._world.random.choice((b"something else", None)))
+            self._struck["PDF lost in S3"] += 1
+
     def _late_commit(self) -> None:
         """Let a long transaction commit now, whose write date is when it began: before the last pull."""
         move = self._any_move()
@@ -231,6 +266,8 @@ class Script:
         move = self._world.odoo.move(self._any_move())
         entity, realm = ENTITIES[move["move_type"]], self._world.realms[move["company_id"][1]]
         books = self._world.quickbooks.books(realm)
+        if _number(move).startswith(CHANGED):
+            return  # ours may stand there under the number before, and take this one later
         foreign = move["currency_id"][1] != books.realm.home_currency
         if foreign or any(_mark(move) in row["PrivateNote"] for _, _, row in self._posted_anywhere((entity,))):
             return
@@ -243,8 +280,12 @@ class Script:
             self._struck["twin typed in QuickBooks"] += 1
 
     def _edited_in_quickbooks(self) -> None:
-        """Let a person change the date of a document that was posted."""
-        posted = self._posted_anywhere(tuple(ENTITIES.values()))
+        """Let a person change the date of a document that is posted.
+
+        One that QuickBooks has made without an answer, and nobody has looked for yet, is left alone.
+        """
+        settled = {entry["qb_id"] for entry in self._world.entries() if entry["status"] == "posted"}
+        posted = [found for found in self._posted_anywhere(tuple(ENTITIES.values())) if found[2]["Id"] in settled]
         if posted and not self._world.quickbooks.tax_off_by:
             entity, realm, row = self._world.random.choice(posted)
             body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": "2026-11-19"}
@@ -301,8 +342,10 @@ class Script:
         for entity, realm, row in list(self.typed):
             if self._world.random.random() < 0.5:
                 books = self._world.quickbooks.books(realm)
-                books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
-                self.typed.remove((entity, realm, row))
+                # One that is not what it was stays, and is complained of.
+                with suppress(Refused):
+                    books.delete(entity, {"Id": row["Id"], "SyncToken": row["SyncToken"]})
+                    self.typed.remove((entity, realm, row))
 
     def edit_one(self) -> None:
         """Let a document change in Odoo."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local.faults.actions import ENTITIES, OUR_MARK, Script
+from local.faults.actions import ENTITIES, OUR_MARK, SALES, Script
 from local.faults.verdict import Verdict
 from local.faults.world import World, sha256
 
@@ -18,7 +18,7 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
         _compare_one(world, script, verdict, move, entries.get(move["id"]))
     for move in script.deleted:
         verdict.documents += 1
-        _compare_deleted(world, verdict, move, entries.get(move["id"]))
+        _compare_deleted(world, script, verdict, move, entries.get(move["id"]))
     _compare_theirs(world, script, verdict)
     waiting = world.objects("pending/")
     open_entries = [entry for entry in entries.values() if entry["status"] not in ("posted", "voided", "skipped")]
@@ -33,9 +33,10 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
             verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
     for entity, realm, row in script.twins:
         rows = world.quickbooks.books(realm).documents(entity)
-        ours = [each for each in rows if each["DocNumber"] == row["DocNumber"] and OUR_MARK in each["PrivateNote"]]
-        # Renumbered to a number that was typed in meanwhile, it was posted before: only what was made later is doubled.
-        later = [each for each in ours if int(each["Id"]) > int(row["Id"]) and "NEW/" not in each["DocNumber"]]
+        party = "CustomerRef" if entity in SALES else "VendorRef"
+        same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
+        ours = [each for each in same if OUR_MARK in each["PrivateNote"]]
+        later = [each for each in ours if int(each["Id"]) > int(row["Id"])]
         if later and row in rows:
             verdict.duplicates += 1
             verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
@@ -106,18 +107,21 @@ def _compare_booked(
         verdict.duplicates += len(files) > 1
         verdict.losses += not files
         verdict.complain(f"{name} has {len(files)} PDFs in QuickBooks")
-    elif world.object_hash(entry["pdf_key"]) != sha256(files[0].content):
-        verdict.complain(f"{name} has another PDF in QuickBooks than in S3")
+    elif not sha256(files[0].content) == entry["pdf_sha256"] == world.object_hash(entry["pdf_key"]):
+        verdict.complain(f"{name} has another PDF in QuickBooks than the one that was made, or another in S3")
 
 
-def _compare_deleted(world: World, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None) -> None:
-    """Complain unless a document that Odoo no longer has stays in QuickBooks, and a person is told."""
+def _compare_deleted(
+    world: World, script: Script, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None
+) -> None:
+    """Complain unless a document that Odoo no longer has is taken out, or a person is told why not."""
     name = f"{move['move_type']} {move['name']} ({move['id']}, deleted)"
     standing = _standing(world, move)
     if len(standing) > 1:
         verdict.duplicates += 1
         verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
-    elif standing and (entry is None or entry["status"] != "failed" or entry.get("error_code") != "deleted_in_odoo"):
-        verdict.complain(f"{name} stands in QuickBooks, and nothing says that Odoo has it no more")
-    elif not standing and entry is not None and entry["status"] not in ("skipped", "voided"):
+    elif standing:
+        if entry is None or entry["status"] != "failed" or entry.get("error_code") not in script.excuses(move):
+            verdict.complain(f"{name} stands in QuickBooks, and nothing says why: {entry}")
+    elif entry is not None and entry["status"] not in ("skipped", "voided"):
         verdict.complain(f"{name} is nowhere any more, but its entry is {entry['status']}")

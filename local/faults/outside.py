@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
@@ -54,6 +55,15 @@ class Clock:
         return self.now.timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How often a call is broken, by what it is: to AWS, any other, and a write to the books."""
+
+    aws: float = 0.0
+    http: float = 0.0
+    write: float = 0.0
+
+
 @dataclass(slots=True, eq=False)
 class Process:
     """One invocation; `ends_at` is when Lambda stops it, in seconds of the world's clock."""
@@ -67,12 +77,22 @@ HTTP_FAULTS = (
     *("kill before", "kill after", "time-out before", "time-out after", "dropped before", "dropped after"),
     *("refused connection", "no connection in time", "429", "500 before", "500 after", "503 before"),
     *("html 200 before", "html 502 after", "fault in 200 before", "answer cut after", "401", "takes effect late"),
-    "slow answer",
+    *("slow answer", "kill, and takes effect late"),
 )
 # QuickBooks itself gives up on a request after two minutes; until then one without an answer may still count.
-LATE_S = 100
-# A write to the books is where a fault can double something: it is broken more often than other calls.
-WRITE_WEIGHT = 5
+LATE_S = (60.0, 118.0)
+# A write to the books is where a fault can double something, most of all one that took effect without an answer.
+WRITE_FAULTS = (
+    *HTTP_FAULTS,
+    *(
+        "kill after",
+        "kill after",
+        "time-out after",
+        "dropped after",
+        "takes effect late",
+        "kill, and takes effect late",
+    ),
+)
 AWS_FAULTS = (
     *("kill before", "kill after", "aws throttled", "aws 500 before", "aws 500 after", "aws time-out before"),
     "aws time-out after",
@@ -90,7 +110,7 @@ HOST_FAILS = 0.3
 
 @dataclass(slots=True)
 class Outside:
-    """The door. `likelihood` is how often a call is broken; `struck` counts faults by kind.
+    """The door. `weather` is how often a call is broken; `struck` counts faults by kind.
 
     With `wire` calls to AWS go the long way, through botocore and the whole of moto.
     """
@@ -99,7 +119,7 @@ class Outside:
     clock: Clock
     turns: Turns
     servers: dict[str, Answer] = field(default_factory=dict)
-    likelihood: float = 0.0
+    weather: Weather = Weather()
     wire: bool = False
     struck: Counter[str] = field(default_factory=Counter)
     running: list[Process] = field(default_factory=list)
@@ -142,7 +162,7 @@ class Outside:
     ) -> Any:
         on_index = "IndexName" in parameters
         kinds = INDEX_FAULTS if on_index else BATCH_FAULTS if operation == "BatchGetItem" else AWS_FAULTS
-        kind = self._kind(kinds, AWS_S)
+        kind = self._kind(kinds, AWS_S, self.weather.aws)
         self._strike_before(kind)
         if kind == "aws throttled":
             raise _aws_error(THROTTLED.get(service, "ThrottlingException"), 400, operation)
@@ -174,11 +194,16 @@ class Outside:
 
     def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
         is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
-        kind = self._kind(HTTP_FAULTS, HTTP_S, WRITE_WEIGHT if is_write else 1)
+        if is_write:
+            kind = self._kind(WRITE_FAULTS, HTTP_S, self.weather.write)
+        else:
+            kind = self._kind(HTTP_FAULTS, HTTP_S, self.weather.http)
         self._let_late_ones_arrive()
         self._strike_before(kind)
-        if kind == "takes effect late":
-            self.late.append((self.clock.time() + LATE_S, request))
+        if kind.endswith("takes effect late"):
+            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), request))
+        if kind == "kill, and takes effect late":
+            self._kill()
         broken = _BROKEN.get(kind)
         if not kind.endswith("after"):
             self._break_off(kind)
@@ -229,14 +254,14 @@ class Outside:
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
-    def _kind(self, kinds: tuple[str, ...], takes_s: float, weight: int = 1) -> str:
+    def _kind(self, kinds: tuple[str, ...], takes_s: float, likelihood: float) -> str:
         """Return the fault that strikes a call, or an empty text; what the world itself asks for is never broken."""
         if self.turns.process is None:
             return ""
         self.turns.give_way()
         self.clock.pass_by(takes_s)
         self._check_alive()
-        if self.random.random() >= self.likelihood * weight:
+        if self.random.random() >= likelihood:
             return ""
         kind = self.random.choice(kinds)
         self.struck[kind] += 1
@@ -316,6 +341,22 @@ _BROKEN: dict[str, Callable[[], Response]] = {
 }  # fmt: skip
 
 
+class _Original:
+    """Where `requests` looks for cookies."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self.msg = Message()
+        for name, value in headers.items():
+            self.msg[name] = value
+
+    def isclosed(self) -> bool:
+        """Say that all has been read."""
+        return True
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 def _as_requests(answer: Response, request: requests.PreparedRequest) -> requests.Response:
     from urllib3.response import HTTPResponse
 
@@ -323,7 +364,10 @@ def _as_requests(answer: Response, request: requests.PreparedRequest) -> request
     made = requests.Response()
     made.status_code = answer.status
     made.headers = CaseInsensitiveDict(headers)
-    made.raw = HTTPResponse(io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False)
+    made.raw = HTTPResponse(
+        io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False,
+        original_response=_Original(headers),  # type: ignore[arg-type]
+    )  # fmt: skip
     made.url = request.url or ""
     made.request = request
     return made

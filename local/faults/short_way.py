@@ -25,7 +25,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.s3.models import s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
-from moto.sqs.models import sqs_backends
+from moto.sqs.responses import SQSResponse
 
 from local.aws import ACCOUNT, REGION
 
@@ -48,7 +48,19 @@ def call(service: str, operation: str, parameters: Parameters) -> Any:
 
 
 def _dynamodb(operation: str, parameters: Parameters) -> Any:
-    handler = DynamoHandler()
+    return _answered(DynamoHandler(), operation, parameters)
+
+
+def _sqs(operation: str, parameters: Parameters) -> Any:
+    if "WaitTimeSeconds" in parameters:
+        # The queue answers at once when it is empty, too.
+        parameters = {**parameters, "WaitTimeSeconds": 0}
+    handler = SQSResponse()
+    handler.uri = f"https://sqs.{REGION}.amazonaws.com/"
+    return _answered(handler, operation, parameters)
+
+
+def _answered(handler: Any, operation: str, parameters: Parameters) -> Any:
     # Texts, numbers as text, lists and maps: what goes through JSON unchanged, and is nobody else's afterwards.
     handler.body = handler.params = json.loads(json.dumps(parameters))
     _at_home(handler)
@@ -115,25 +127,6 @@ def _sns(operation: str, parameters: Parameters) -> Any:
     return {
         "MessageId": backend.publish(parameters["Message"], arn=parameters["TopicArn"], subject=parameters["Subject"])
     }
-
-
-def _sqs(operation: str, parameters: Parameters) -> Any:
-    backend = sqs_backends[ACCOUNT][REGION]
-    if operation == "CreateQueue":
-        return {"QueueUrl": backend.create_queue(parameters["QueueName"]).name}
-    if operation == "GetQueueUrl":
-        return {"QueueUrl": backend.get_queue(parameters["QueueName"]).name}
-    name = parameters["QueueUrl"]
-    if operation == "SendMessage":
-        return {"MessageId": backend.send_message(name, parameters["MessageBody"]).id}
-    if operation == "ReceiveMessage":
-        # No waiting for what is not there.
-        taken = backend.receive_message(name, parameters["MaxNumberOfMessages"], 0, parameters["VisibilityTimeout"], [])
-        return {"Messages": [{"Body": each.body, "ReceiptHandle": each.receipt_handle} for each in taken]}
-    if operation != "DeleteMessage":
-        raise NotImplementedError(operation)
-    backend.delete_message(name, parameters["ReceiptHandle"])
-    return {}
 
 
 _SERVICES: dict[str, Callable[[str, Parameters], Any]] = {

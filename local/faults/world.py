@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import os
 import random
@@ -26,6 +27,7 @@ from moto.sqs.models import sqs_backends
 
 import local.odoo.stand_in
 import local.quickbooks.stand_in
+import local.quickbooks.tokens
 import odoo_extractor
 import pipeline.odoo.client
 import pipeline.post
@@ -39,6 +41,7 @@ import qb_poster
 from local.aws import (
     ACCOUNT,
     CREDENTIALS,
+    ENVIRONMENT,
     REGION,
     Context,
     Deployment,
@@ -95,7 +98,6 @@ class World:
     deployment: Deployment
     realms: dict[str, str]
     retries: list[Event] = field(default_factory=list)
-    dead_letters: list[Event] = field(default_factory=list)
     faults_of_ours: list[str] = field(default_factory=list)
 
     def extract(self) -> None:
@@ -129,7 +131,10 @@ class World:
 
     def _failed(self, event: Event) -> None:
         if event.tried == len(RETRIED_AFTER_S):
-            self.dead_letters.append(event)
+            # Put there by Lambda itself: no call of the function, and nothing can keep it from it.
+            queue = f"{event.function}-dlq-{ENVIRONMENT}"
+            sqs_backends[ACCOUNT][REGION].send_message(queue, json.dumps(event.payload))
+            self.outside.struck["dead letter"] += 1
             return
         due_at = self.clock.time() + RETRIED_AFTER_S[event.tried]
         self.retries.append(Event(event.function, event.payload, event.tried + 1, due_at))
@@ -153,6 +158,14 @@ class World:
         """Return the hash of an object; an empty text when there is none."""
         found = s3_backends[ACCOUNT]["aws"].get_object(self.deployment.bucket, key)
         return sha256(found.value) if found else ""
+
+    def replace_object(self, key: str, content: bytes | None) -> None:
+        """Put something else in the place of an object, or nothing."""
+        backend = s3_backends[ACCOUNT]["aws"]
+        if content is None:
+            backend.delete_object(self.deployment.bucket, key)
+        else:
+            backend.put_object(self.deployment.bucket, key, content)
 
     def alerts(self) -> list[str]:
         """Return the texts of all alerts so far."""
@@ -289,6 +302,9 @@ def _in_virtual_time(clock: Clock, outside: Outside) -> list[Any]:
         patch.object(pipeline.qbo.names, "time", asleep),
         patch.object(pipeline.qbo.tokens, "time", asleep),
         patch.object(pipeline.odoo.client, "time", asleep),
+        # A call to QuickBooks is one step: nobody else has a turn in it.
+        patch.object(local.quickbooks.stand_in, "time", SimpleNamespace(sleep=clock.pass_by)),
+        patch.object(local.quickbooks.tokens, "time", SimpleNamespace(sleep=clock.pass_by)),
     ]
 
 

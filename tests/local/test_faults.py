@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.faults.mutations import MUTATIONS
 from local.faults.scenario import run
 
 FIRST_SEED = 1
@@ -38,3 +39,24 @@ def test_a_seed_is_one_scenario_in_every_process():
 def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
     for seed in (2004, 2005, 2006):
         assert run(seed, wire=True).as_text == run(seed).as_text
+
+
+# A scenario each that finds the bug at once; `python -m local.faults.mutations` tries every safeguard.
+FOUND_BY = {
+    "look for the PDF before it is sent again": 5,
+    "wait until an outcome has settled": 11,
+    "lag": 23,
+    "one shift per company": 33,
+    "payments looked for before a delete": 35,
+    "tokens stored before they are used": 2,
+    "secret changed, never overwritten": 12,
+}
+
+
+@pytest.mark.parametrize(("safeguard", "seed"), FOUND_BY.items())
+def test_a_safeguard_that_is_switched_off_is_found(safeguard, seed):
+    with MUTATIONS[safeguard]():
+        complaints = run(seed).complaints
+
+    assert complaints
+    assert run(seed).complaints == []

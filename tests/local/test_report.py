@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.demo.refusals import Consequence, Refusal
 from local.demo.report import Sheet, summary, text_table, totals, write
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -85,3 +86,48 @@ def test_each_document_has_its_pdf_a_click_away(page):
 
 def test_what_needs_a_person_says_why_without_repeating_the_document(page):
     assert "<p>Account X has no counterpart.</p>" in page
+
+
+def a_refusal(**changes: object) -> Refusal:
+    values = {
+        "code": "6540",
+        "words": "Deposited Transaction Cannot Be Changed",
+        "document": "invoice INV/7 of <i>Acme</i> (1.00 USD)",
+        "told": "it is deposited in QuickBooks.",
+        "consequence": Consequence.MEND,
+        "mended": True,
+    }
+    return Refusal(**{**values, **changes})
+
+
+@pytest.fixture
+def refusals(tmp_path):
+    path = tmp_path / "report.html"
+    found = [
+        a_refusal(),
+        a_refusal(code="3001", told="QuickBooks asks to slow down", consequence=Consequence.WAIT, mended=False),
+    ]
+    write(path, [sheet("posted", booked="100.00")], alerts=[], refusals=found, source="Odoo", at=AT)
+    return path.read_text().partition('<details id="refusals">')[2].partition("</details>")[0]
+
+
+def test_the_refusals_are_folded_under_what_each_stops(refusals):
+    headings = re.findall("<h3>(.*?)</h3>", refusals)
+
+    assert headings == [Consequence.MEND.value, Consequence.WAIT.value]
+    assert "What QuickBooks may refuse, and what you would read" in refusals.partition("</summary>")[0]
+
+
+def test_each_refusal_shows_code_words_document_message_and_what_became_of_it(refusals):
+    text = [re.sub(r"<[^>]+>|\s+", " ", row).split() for row in re.findall("<tr>(.*?)</tr>", refusals, re.DOTALL)]
+
+    first, second = [" ".join(words) for words in text if words[:1] in (["6540"], ["3001"])]
+    assert first == (
+        "6540 Deposited Transaction Cannot Be Changed invoice INV/7 of &lt;i&gt;Acme&lt;/i&gt; (1.00 USD) It is "
+        "deposited in QuickBooks. ✓ posted"
+    )
+    assert second.endswith("✗ open")
+
+
+def test_without_refusals_nothing_is_said_of_them(page):
+    assert "may refuse" not in page

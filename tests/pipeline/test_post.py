@@ -56,7 +56,7 @@ class Books:
         self.pace = threading.Event()
         self._lock = threading.Lock()
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked):
         with self._lock:
             self.at_once += 1
             self.at_once_max = max(self.at_once_max, self.at_once)
@@ -353,9 +353,9 @@ def test_a_document_that_changed_in_odoo_meanwhile_is_neither_posted_nor_failed(
     entry = world.add(1)
     books = world.books[COMPANY]
 
-    def changes(document):
+    def changes(document, **options):
         world.table.put(replace(entry, version=2))
-        return Books.draft(books, document)
+        return Books.draft(books, document, **options)
 
     books.draft = changes
 
@@ -370,7 +370,7 @@ def test_an_error_of_a_document_that_changed_meanwhile_is_not_told(world):
     entry = world.add(1)
     books = world.books[COMPANY]
 
-    def changes(document):
+    def changes(document, **_options):
         world.table.put(replace(entry, version=2))
         raise InvalidDocument("the old version was wrong")
 
@@ -776,7 +776,7 @@ def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
 
     shown = []
     for body in bodies:
-        world.books[COMPANY].draft = lambda document, body=body: Draft("Invoice", body, "hash", document.number)
+        world.books[COMPANY].draft = lambda document, body=body, **_: Draft("Invoice", body, "hash", document.number)
         shown += world.run(Request(dry_run=True)).drafts
 
     assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'

@@ -57,7 +57,7 @@ class FakeBooks:
         if what in self.refusals:
             raise self.refusals[what]
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked):
         self._note("draft")
         return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
@@ -695,6 +695,24 @@ def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_on
     assert len(world.book.attachables()) == 1
 
 
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honours):
+    world.stand_in.upload_honours_request_id = honours
+    desk = at(world)
+    for edit in ({}, EDITED):
+        if edit:
+            desk.edit(**edit)
+        world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 2
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
 def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
     desk = at(world)
     world.break_next(is_write_to("upload"), dropped(takes_effect=True))
@@ -958,6 +976,20 @@ def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world
     assert len(world.book.documents("Invoice")) == 1
 
 
+def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not_doubled(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=False))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    typed_by_hand(world)
+
+    with pytest.raises(Rejected) as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
 def test_a_document_that_a_person_has_typed_in_is_adopted_by_policy(world):
     identity = typed_by_hand(world)
     desk = Desk(replace(world.books, adopts_typed=True))
@@ -1087,7 +1119,7 @@ def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
     at(strict, a_document(odoo_id=99, party=OTHER_PARTY)).post()
     desk = at(strict)
 
-    with pytest.raises(NeedsAttention, match=r"Its number is already used.*TxnId"):
+    with pytest.raises(NeedsAttention, match=r"Its number is already used.*\(Id \d+\) has it"):
         desk.post()
 
     assert desk.entry.step is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,8 +29,9 @@ LETTERS_MAX = 5_000
 class DeadLetters:
     """The queue `<function>-dlq-<environment>`. Raises Unavailable or Misconfigured when SQS refuses."""
 
-    def __init__(self, client: SQSClient, name: str) -> None:
-        self._client = client
+    def __init__(self, client: Callable[[], SQSClient], name: str) -> None:
+        # Most runs have no dead letter: the client, which takes its time to be made, is made for those that do.
+        self._make_client = client
         self._name = name
         self._address = ""
 
@@ -73,6 +74,10 @@ class DeadLetters:
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
         except (ClientError, BotoCoreError) as error:
             raise our_error(error, f"The queue {self._name}") from error
+
+    @property
+    def _client(self) -> SQSClient:
+        return self._make_client()
 
     @property
     def _url(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,13 +14,14 @@ from pipeline.codec import dumps, loads
 from pipeline.document import Document
 from pipeline.errors import InvalidDocument, Unavailable
 from pipeline.mapping import FILE, Mapping, broken
-from pipeline.source import Pdf, StoredPdf
+from pipeline.source import Copy, Pdf, StoredPdf
 from pipeline.tracking import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-PENDING = "pending/"
+PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
 _MISSING = ("NoSuchKey", "404", "NotFound")
 
@@ -34,7 +35,7 @@ class DocumentStore:
 
     def put_document(self, document: Document, version: int) -> str:
         """Store a version of a document and return its key."""
-        key = f"documents/{document.entry_id}/{version}.json"
+        key = f"{DOCUMENTS}{document.entry_id}/{version}.json"
         self._put(key, dumps(document).encode(), "application/json")
         return key
 
@@ -48,6 +49,31 @@ class DocumentStore:
                 code="copy_missing",
             )
         return loads(Document, content)
+
+    def document_at(self, key: str) -> Document:
+        """Return the document under a key; raises InvalidDocument when it is gone."""
+        content = self._get(key)
+        if content is None:
+            raise InvalidDocument(f"The copy {key} is missing.", code="copy_missing")
+        return loads(Document, content)
+
+    def pdf_at(self, key: str) -> bytes | None:
+        """Return the PDF under a key, or None."""
+        return self._get(key)
+
+    def copies(self) -> list[Copy]:
+        """Return the last stored copy of every document with the key of its PDF: the waiting one, or the last filed."""
+        latest: dict[str, tuple[int, str]] = {}
+        for stored in self._listed(DOCUMENTS):
+            found = re.fullmatch(rf"{DOCUMENTS}(.+)/(\d+)\.json", stored["Key"])
+            if found:
+                latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), stored["Key"]))
+        pdfs: dict[str, str] = {}
+        for stored in sorted(self._listed(POSTED), key=lambda each: each["LastModified"]):
+            pdfs |= dict.fromkeys(_entry_ids_of_posted(stored["Key"]) & latest.keys(), stored["Key"])
+        for stored in self._listed(PENDING):
+            pdfs[entry_id_of_pending(stored["Key"]) or ""] = stored["Key"]
+        return [Copy(each, version, key, pdfs.get(each, "")) for each, (version, key) in sorted(latest.items())]
 
     def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
         """Store the PDF of an entry under `pending/`, which wakes the poster.
@@ -110,6 +136,13 @@ class DocumentStore:
 
         return self._unless_missing(put) or ""
 
+    def _listed(self, prefix: str) -> Iterator[ObjectTypeDef]:
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                yield from page.get("Contents", [])
+        except (ClientError, BotoCoreError) as error:
+            raise our_error(error, f"The bucket {self._bucket}") from error
+
     def _get(self, key: str) -> bytes | None:
         def get() -> bytes:
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -136,7 +169,13 @@ def posted_key(entry: Entry) -> str:
     """Return where the PDF of a posted entry is filed: `posted/<company>/<yyyy-mm>/<number>__<entry_id>.pdf`."""
     company = _part(entry.company)
     number = _part(entry.number)[:NUMBER_LENGTH_MAX]
-    return f"posted/{company}/{entry.document_date:%Y-%m}/{number}__{entry.entry_id}.pdf"
+    return f"{POSTED}{company}/{entry.document_date:%Y-%m}/{number}__{entry.entry_id}.pdf"
+
+
+def _entry_ids_of_posted(key: str) -> set[str]:
+    """Return what may be the entry of a filed PDF: a number may hold what stands between it and the entry."""
+    parts = key.removesuffix(".pdf").split("__")
+    return {"__".join(parts[start:]) for start in range(1, len(parts))}
 
 
 def _part(text: str) -> str:

@@ -41,8 +41,8 @@ _EXTRACTED = (
     "stored_sha256",
     *("attempts", "next_attempt_at", "pending_since", "error_code", "error_message", "updated_at"),
 )
-_EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON)
-_POSTERS = (Actor.POSTER, Actor.PERSON)
+_EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
+_POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
 # Where nothing follows: decided by what an entry was, and only as long as it is.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
 # What QuickBooks said, true whatever Odoo says meanwhile ...

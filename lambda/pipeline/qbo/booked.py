@@ -64,6 +64,17 @@ def attached(row: Mapping[str, Any]) -> Attached:
     return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)))
 
 
+def hangs_on(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the transactions a file hangs on, as kind and id."""
+    references = [part.get("EntityRef", {}) for part in row.get("AttachableRef", [])]
+    return [(str(each.get("type", "")), str(each.get("value", ""))) for each in references]
+
+
+def party_of(row: Mapping[str, Any]) -> str:
+    """Return the id of the customer or vendor of a transaction."""
+    return _value(row.get("CustomerRef")) or _value(row.get("VendorRef"))
+
+
 def is_paid(row: Mapping[str, Any]) -> bool:
     """Whether a payment or credit is applied to a transaction."""
     total = decimal(row.get("TotalAmt", 0))

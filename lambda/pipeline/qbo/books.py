@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.books import Attached, Booked, Draft
+from pipeline.books import Attached, Booked, Draft, Standing
 from pipeline.document import Document, DocumentType
 from pipeline.errors import InvalidDocument, Rejected
 from pipeline.money import ZERO, rounded, shown
 from pipeline.qbo.booked import attached, booked, fingerprint, is_paid, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
+from pipeline.qbo.inventory import inventory
 from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
@@ -39,13 +40,13 @@ class QuickBooksBooks:
         """The id of the QuickBooks company."""
         return self.client.realm
 
-    def draft(self, document: Document) -> Draft:
+    def draft(self, document: Document, *, is_booked: bool = False) -> Draft:
         """Return what would be sent for a document; may create its customer, vendor or item.
 
         Raises Unmapped or InvalidDocument for what cannot be posted, and InvalidDocument when the body does not add
         up to Odoo's total: that is found out before anything is sent.
         """
-        body = payload(document, self.references)
+        body = payload(document, self.references, is_booked=is_booked)
         total = sent_total(body)
         if rounded(total) != rounded(document.total):
             raise InvalidDocument(
@@ -53,7 +54,22 @@ class QuickBooksBooks:
                 f"{shown(document.total, document.currency)}. Report this as a fault of the pipeline.",
                 code="does_not_add_up",
             )
-        return Draft(ENTITIES[document.document_type], body, payload_hash(body), number_of(document), fingerprint(body))
+        return Draft(
+            ENTITIES[document.document_type],
+            body,
+            payload_hash(body),
+            number_of(document),
+            fingerprint(body),
+            in_closed_period=self.references.closed_to(document.booked_on) is not None,
+        )
+
+    def inventory(self) -> dict[str, Standing]:
+        """Return every document of ours that stands in QuickBooks, by entry id: a metered read per thousand."""
+        return inventory(self.client)
+
+    def remember_party(self, document: Document, identity: str) -> None:
+        """Remember which customer or vendor a document's party is."""
+        self.references.remember_party(document, identity)
 
     def find(
         self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
@@ -223,6 +239,7 @@ class QuickBooksBooks:
                 f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
                 f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
+                + (_UNTAXED if document.tax and not booked.tax and self.references.realm.is_us else "")
             )
         # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
         allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
@@ -249,6 +266,10 @@ class QuickBooksBooks:
     def is_stale(self, error: Exception) -> bool:
         """Whether a refusal says that the document was touched in QuickBooks since."""
         return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
+
+
+# Automated sales tax drops what it is told when it takes nobody to owe any.
+_UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 
 
 def _is_ours(row: Json, document: Document) -> bool:

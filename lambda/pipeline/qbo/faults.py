@@ -30,8 +30,8 @@ CATALOGUE: dict[str, str] = {
     "1040": "Too much was sent at once: {detail} Report this as a fault of the pipeline.",
     "1050": "It was sent in a form QuickBooks does not read: {detail} Report this as a fault of the pipeline.",
     "2000": "QuickBooks does not know what was asked for: {detail} Report this as a fault of the pipeline.",
-    "2010": "It was sent with a property QuickBooks does not know ({detail}). Report this as a fault of the pipeline.",
-    "2020": "QuickBooks misses a required value: {detail} Fill it in in Odoo.",
+    "2010": "It was sent with a property QuickBooks does not know: {detail} Report this as a fault of the pipeline.",
+    "2020": "QuickBooks misses a required value: {detail} Enter it in Odoo.",
     "2030": "It refers to an id that QuickBooks does not know: {detail} Report this as a fault of the pipeline.",
     "2040": "A name or text contains characters QuickBooks does not take: {detail} Change it in Odoo.",
     "2050": "A text is longer than QuickBooks allows: {detail} Shorten it in Odoo.",
@@ -83,6 +83,9 @@ BUSINESS_RULES: dict[str, str] = {
     "fault of the pipeline.",
     "is 0 or greater": "Its total is below zero: {detail} Turn it into a credit note in Odoo.",
 }
+
+# How a duplicate number says what has it.
+_HOLDER = re.compile(r"DocNumber=(.+?) is assigned to TxnType=([\w ]+?) with TxnId=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ def _either(body: Mapping[str, Any], upper: str, lower: str) -> Any:
 def explained(fault: Fault) -> str:
     """Return what a fault means to a person, and what to do."""
     # QuickBooks talks to whoever types the number in; who reads this wants to know what has it already.
-    detail = _shortened((fault.detail or fault.message).rpartition("has already been used. ")[2])
+    holder = _HOLDER.search(fault.detail)
+    text = f"{holder[2]} {holder[1]} (Id {holder[3]}) has it." if holder else fault.detail or fault.message
+    detail = _shortened(text)
     rules = BUSINESS_RULES if fault.code == "6000" else {}
     by_words = next((remedy for words, remedy in rules.items() if words in fault.detail), "")
     template = by_words or CATALOGUE.get(fault.code, CATALOGUE["6000"])

@@ -60,9 +60,7 @@ class Names:
         `currency` is empty where there is only one. It is fixed in QuickBooks: a partner invoiced in two has a second
         name, ending in the currency. Raises Unmapped when the mapping wants no parties created.
         """
-        entity = "Customer" if document.document_type.is_sale else "Vendor"
-        owner = f"{document.party.odoo_id}{'#' + document.currency if is_foreign else ''}"
-        key = f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
+        entity, key = self._party_key(document, is_foreign=is_foreign)
         names = party_names(document.party, entity, f" ({document.currency})" if is_foreign else "")
         known = self._remembered(key)
         if known:
@@ -77,6 +75,18 @@ class Names:
                 return self._existing_party(entity, names, key, document.currency)
             body = _party_body(document.party, currency, entity)
             return self._named(entity, body, "DisplayName", names, key, currency=document.currency).identity
+
+    def remember_party(self, document: Document, identity: str, *, is_foreign: bool) -> None:
+        """Bind a party to the id that its document stands under in QuickBooks."""
+        entity, key = self._party_key(document, is_foreign=is_foreign)
+        with self._naming:
+            if not self._remembered(key) and self._claim(entity, identity, key):
+                self._remember(key, Known(identity, "", ""))
+
+    def _party_key(self, document: Document, *, is_foreign: bool) -> tuple[str, str]:
+        entity = "Customer" if document.document_type.is_sale else "Vendor"
+        owner = f"{document.party.odoo_id}{'#' + document.currency if is_foreign else ''}"
+        return entity, f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
 
     def _existing_party(self, entity: str, names: list[str], key: str, currency: str) -> str:
         """Return the party that stands there under exactly this name; else say which is nearest. One metered query."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -72,15 +73,16 @@ class Resolver(Protocol):
         """Return the id of the item of a line that is booked to an account."""
 
 
-def payload(document: Document, references: Resolver) -> Json:
+def payload(document: Document, references: Resolver, *, is_booked: bool = False) -> Json:
     """Return the body that creates (or, with Id and SyncToken, replaces) the document in QuickBooks.
 
     Everything that can be refused without a call is: raises Unmapped for an account, tax or currency without a
-    counterpart, InvalidDocument for what QuickBooks has no form for, and Rejected for a closed period.
+    counterpart, InvalidDocument for what QuickBooks has no form for, and Rejected for a closed period, unless the
+    document `is_booked` already.
     """
     realm = references.realm
     _check(document, realm)
-    booked_on, closed = _open_day(document, references)
+    booked_on, closed = _open_day(document, references, is_booked=is_booked)
     is_sale = document.document_type.is_sale
     classes = Classes.of(document, references)
     tax = tax_detail(document, references)
@@ -139,6 +141,12 @@ def marker(document: Document) -> str:
     return f"[{document.entry_id}]"
 
 
+def entry_id_in(note: str) -> str:
+    """Return the entry id that a note carries as our marker, or an empty text."""
+    found = re.search(r"\[([^\[\]\n]+-account\.move-\d+)\]", note)
+    return found[1] if found else ""
+
+
 def private_note(document: Document, closed: str = "") -> str:
     """Return the note to the bookkeeper: number, marker and address in Odoo, its own date, then the memo.
 
@@ -174,7 +182,7 @@ def exchange_rate(document: Document) -> Decimal:
     return rate
 
 
-def _open_day(document: Document, references: Resolver) -> tuple[date, str]:
+def _open_day(document: Document, references: Resolver, *, is_booked: bool) -> tuple[date, str]:
     """Return the date it gets in QuickBooks, and what its note says when that is not its own.
 
     Raises Rejected when its period is closed and the company wants such documents held.
@@ -185,6 +193,9 @@ def _open_day(document: Document, references: Resolver) -> tuple[date, str]:
         return day, ""
     if references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY:
         return closed_to + timedelta(days=1), f"Dated {day} in Odoo; books are closed to {closed_to}"
+    if is_booked:
+        # Where its period was closed since, nothing may need to change; and if it does, QuickBooks itself says no.
+        return day, ""
     raise Rejected(
         f"it is dated {day}, and the books of {document.company.name} are closed to {closed_to} in QuickBooks. Open "
         "the period there and retry, change the date in Odoo, or let the mapping say closed_period = "

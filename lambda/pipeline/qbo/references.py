@@ -178,6 +178,13 @@ class References:
             is_foreign=realm.multicurrency and document.currency != realm.home_currency,
         )
 
+    def remember_party(self, document: Document, identity: str) -> None:
+        """Remember the customer or vendor of a document that stands in QuickBooks already."""
+        realm = self.realm
+        self._names.remember_party(
+            document, identity, is_foreign=realm.multicurrency and document.currency != realm.home_currency
+        )
+
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
         """Return the id of the item of a sales line, which must book to the line's own account.
 
@@ -235,7 +242,8 @@ class References:
             self._keeper.forget()
             if isinstance(found, PipelineError):
                 return found
-            message = f"{found} {message}" if found else message
+            # What is inactive has been found by its name: QuickBooks' own words say less.
+            message = f"{found} (QuickBooks {code})" if found else message
         return Refused(message, error.fault)
 
     def _what_is_inactive(self, body: dict[str, Any]) -> str | PipelineError:

@@ -25,7 +25,7 @@ def url(sqs):
 
 
 def test_a_failed_document_waits_there_with_its_error_and_what_to_do(sqs, url):
-    assert DeadLetters(sqs, NAME).put(FAILED)
+    assert DeadLetters(lambda: sqs, NAME).put(FAILED)
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     body = json.loads(message["Body"])
@@ -51,7 +51,7 @@ S3_EVENT = {"Records": [{"s3": {"object": {"key": "pending/my+db-account.move-18
 def test_a_letter_says_which_entries_it_is_about(sqs, url, body, entry_ids):
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
-    (letter,) = DeadLetters(sqs, NAME).take()
+    (letter,) = DeadLetters(lambda: sqs, NAME).take()
 
     assert letter.entry_ids == entry_ids
 
@@ -59,7 +59,7 @@ def test_a_letter_says_which_entries_it_is_about(sqs, url, body, entry_ids):
 def test_every_letter_is_taken_once_and_what_is_removed_is_gone(sqs, url):
     for number in range(25):
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"entry_id": f"odoo-account.move-{number}"}))
-    letters = DeadLetters(sqs, NAME)
+    letters = DeadLetters(lambda: sqs, NAME)
 
     taken = list(letters.take())
     for letter in taken[:20]:
@@ -72,7 +72,7 @@ def test_every_letter_is_taken_once_and_what_is_removed_is_gone(sqs, url):
 
 def test_a_letter_that_cannot_be_sent_never_fails_the_run_and_is_logged(empty_aws):
     with log_of("pipeline.aws.dead_letters") as records:
-        sent = DeadLetters(empty_aws.client("sqs"), "nowhere").put(FAILED)
+        sent = DeadLetters(lambda: empty_aws.client("sqs"), "nowhere").put(FAILED)
 
     assert sent is False
     assert records[0].entry_id == "odoo-account.move-17"
@@ -80,4 +80,4 @@ def test_a_letter_that_cannot_be_sent_never_fails_the_run_and_is_logged(empty_aw
 
 def test_a_queue_that_is_not_there_is_ours_to_tell(empty_aws):
     with pytest.raises(PipelineError, match="The queue nowhere"):
-        list(DeadLetters(empty_aws.client("sqs"), "nowhere").take())
+        list(DeadLetters(lambda: empty_aws.client("sqs"), "nowhere").take())

@@ -9,7 +9,7 @@ import pytest
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.mapping import Mapping
-from pipeline.source import Pdf, PdfSource
+from pipeline.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
 
 BUCKET = "documents"
@@ -166,6 +166,36 @@ def test_only_a_pdf_under_pending_is_an_entrys(key, expected):
 
 def test_the_pending_key_names_the_entry():
     assert entry_id_of_pending(pending_key(ENTRY.entry_id)) == ENTRY.entry_id
+
+
+def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_was_filed_last(store, client):
+    other = replace(ENTRY, entry_id="my__db-account.move-18", number="A__B")
+    for key in ("documents/odoo-account.move-17/9.json", "documents/odoo-account.move-17/10.json",
+                "documents/my__db-account.move-18/1.json", "documents/odoo-account.move-19/1.json", "documents/else",
+                "pending/odoo-account.move-17.pdf", posted_key(replace(ENTRY, number="old")), posted_key(other),
+                "posted/companyA/2026-03/nobody.pdf"):  # fmt: skip
+        client.put_object(Bucket=BUCKET, Key=key, Body=b"{}")
+
+    copies = {copy.entry_id: copy for copy in store.copies()}
+
+    assert copies == {
+        "odoo-account.move-17": Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json",
+                                     "pending/odoo-account.move-17.pdf"),
+        "my__db-account.move-18": Copy("my__db-account.move-18", 1, "documents/my__db-account.move-18/1.json",
+                                       posted_key(other)),
+        "odoo-account.move-19": Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
+    }  # fmt: skip
+
+
+def test_a_copy_and_its_pdf_are_read_by_their_keys(store):
+    key = store.put_document(a_document(), 3)
+    pdf = store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    assert store.document_at(key) == a_document()
+    assert store.pdf_at(pdf.key) == PDF
+    assert store.pdf_at("pending/none.pdf") is None
+    with pytest.raises(InvalidDocument, match=r"The copy documents/none\.json is missing"):
+        store.document_at("documents/none.json")
 
 
 @pytest.mark.parametrize("call", ["put_pdf", "pdf", "file_posted", "document"])

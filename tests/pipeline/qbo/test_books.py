@@ -253,6 +253,7 @@ def booked_as(total, tax="0", currency="USD"):
     return Booked("1", "0", "A", money(total), money(tax), currency)
 
 
+UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(US_TAX, 100, "8.25"),))
 
 
@@ -263,7 +264,10 @@ TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(U
         (booked_as("108.250", "8.250"), ""),
         (booked_as("108.25", "8.25", ""), ""),
         (booked_as("108.26", "8.26"), "QuickBooks makes it 108.26 USD (tax 8.26 USD), Odoo 108.25 USD (tax 8.25 USD)"),
-        (booked_as("100.00", "0"), "QuickBooks makes it 100.00 USD (tax 0.00 USD), Odoo 108.25 USD (tax 8.25 USD)"),
+        (
+            booked_as("100.00", "0"),
+            f"QuickBooks makes it 100.00 USD (tax 0.00 USD), Odoo 108.25 USD (tax 8.25 USD){UNTAXED}",
+        ),
         (booked_as("108.25", "8.26"), "QuickBooks makes it 108.25 USD (tax 8.26 USD), Odoo 108.25 USD (tax 8.25 USD)"),
         (booked_as("108.25", "8.25", "EUR"), "QuickBooks booked it in EUR, Odoo has USD"),
     ],

@@ -741,6 +741,8 @@ def test_a_party_that_was_made_inactive_is_named_with_what_to_do(world, code, do
     assert isinstance(error, Refused)
     assert f"its {entity.lower()} 'Azure Interior' is inactive in QuickBooks" in str(error)
     assert "Make it active again in QuickBooks" in str(error)
+    assert "Something" not in str(error)  # QuickBooks' own words, which name nothing
+    assert str(error).endswith(f"(QuickBooks {code})")
 
 
 def test_a_party_that_is_active_again_is_used_again(world):

@@ -1,0 +1,25 @@
+"""Everything of ours that stands in a QuickBooks company, read whole: for when the tracking table is lost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pipeline.books import Attached, Standing
+from pipeline.qbo.booked import attached, booked, hangs_on, party_of
+from pipeline.qbo.client import Client
+from pipeline.qbo.payloads import ENTITIES, entry_id_in
+
+
+def inventory(client: Client) -> dict[str, Standing]:
+    """Return the documents that carry our marker, by entry id, each with its party and its files."""
+    files: defaultdict[tuple[str, str], list[Attached]] = defaultdict(list)
+    for row in client.query("Attachable"):
+        for place in hangs_on(row):
+            files[place].append(attached(row))
+    found = {}
+    for entity in ENTITIES.values():
+        for row in client.query(entity):
+            entry_id = entry_id_in(row.get("PrivateNote") or "")
+            if entry_id:
+                found[entry_id] = Standing(booked(row), party_of(row), tuple(files[entity, str(row["Id"])]))
+    return found

@@ -1,0 +1,56 @@
+"""A mapping to be tried in the demo: the file MAPPING names, checked whole before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local.aws import Deployment
+from local.demo.small_world import open_books
+from local.quickbooks.realm import Realm
+from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.aws.document_store import DocumentStore
+from pipeline.errors import Misconfigured
+from pipeline.mapping import FILE, Rules
+
+VARIABLE = "MAPPING"
+
+
+def upload_mapping(
+    environ: Mapping[str, str], deployment: Deployment, quickbooks: QuickBooksStandIn, realms: Sequence[Realm]
+) -> str:
+    """Put the file MAPPING names where the deployment has its mapping, and return its name; empty when none is named.
+
+    Raises SystemExit with everything that is wrong with it, line by line, as the poster would tell it.
+    """
+    name = environ.get(VARIABLE, "")
+    if not name:
+        return ""
+    try:
+        content = Path(name).read_bytes()
+    except OSError as error:
+        raise SystemExit(f"{VARIABLE}={name}: {error.strerror}") from None
+    s3 = deployment.aws.client("s3")
+    s3.put_object(Bucket=deployment.bucket, Key=FILE, Body=content)
+    try:
+        mapping = DocumentStore(s3, deployment.bucket).mapping()
+        mapping.check_companies([realm.company_name for realm in realms], "in Odoo")
+        errors = [_errors_in_books(quickbooks, realm, mapping.rules(realm.company_name)) for realm in realms]
+    except Misconfigured as error:
+        errors = [_lines(error)]
+    if any(errors):
+        raise SystemExit(f"{name} cannot be used:\n" + "\n".join(filter(None, errors)))
+    return name
+
+
+def _errors_in_books(quickbooks: QuickBooksStandIn, realm: Realm, rules: Rules) -> str:
+    try:
+        open_books(quickbooks, realm, rules)
+    except Misconfigured as error:
+        return _lines(error)
+    return ""
+
+
+def _lines(error: Misconfigured) -> str:
+    """Return the lines that are wrong, without what to do about a deployed mapping."""
+    return str(error).partition("\n")[2] or str(error)

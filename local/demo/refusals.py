@@ -1,0 +1,206 @@
+"""Every refusal of QuickBooks, provoked: what a person would read of it, and that it is gone when its cause is.
+
+Each code in a small world of its own: the stand-in refuses a document of the demo, the poster says what it says, the
+cause ends, the poster runs again, and the document must stand in the books, once, with nothing left to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from local.demo.books import demo_realms
+from local.demo.small_world import Run, SmallWorld
+from local.demo.source import recorded_documents
+from local.http_server import Request
+from local.quickbooks.faults import EXAMPLES, forced
+from local.quickbooks.realm import Realm
+from pipeline.document import Document
+from pipeline.qbo.faults import Fault, faults
+from pipeline.qbo.payloads import ENTITIES
+from pipeline.tracking import Status
+
+# Long enough for every pause, and for a write of unknown outcome to settle.
+AN_HOUR_S = 3_600
+# Ordinary documents of the demo, of each type; the codes take turns.
+_ORDINARY = (304, 330, 26, 310, 341, 2, 312, 339)
+_BELGIAN_INVOICE, _EURO_INVOICE, _INVOICE, _BILL = 215, 307, 305, 2
+_REPORT = "Report this as a fault of the pipeline"
+
+
+class Consequence(StrEnum):
+    """What a refusal stops, in the order of what a person has to do."""
+
+    MEND = "The document waits until a person has mended it; all others go on."
+    RECONNECT = "The whole company waits, and one e-mail says so. After the repair its documents follow by themselves."
+    WAIT = "Nobody has to do anything: the pipeline waits a little and goes on by itself."
+    REPORT = "Nothing you did: the document waits, all others go on, and whoever runs the pipeline must look."
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """How one refusal comes about; `detail` may name the {number} of the document and the {account} of its lines.
+
+    `at` is what is refused: a name that is to be created, the upload, or (empty) the document itself; `times` how often
+    the pipeline must hear it before it gives up. `update` lets the document stand in the books already and change in
+    Odoo; `begin` and `end` bring the cause about and take it away where a person in QuickBooks does.
+    """
+
+    code: str
+    document: int
+    detail: str = ""
+    at: str = ""
+    times: int = 1
+    update: bool = False
+    begin: Callable[[SmallWorld, Document], None] | None = None
+    end: Callable[[SmallWorld, Document], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal as it went: QuickBooks' own words, and what a person read. `mended` says whether that ended well."""
+
+    code: str
+    words: str
+    document: str
+    told: str
+    consequence: Consequence
+    mended: bool
+
+
+def _deactivate(world: SmallWorld, document: Document) -> None:
+    row = world.books.named("Customer", document.party.name)
+    world.books.deactivate("Customer", row["Id"])
+
+
+def _activate(world: SmallWorld, document: Document) -> None:
+    row = world.books.named("Customer", f"{document.party.name} (deleted)")
+    world.books.activate("Customer", row["Id"], document.party.name)
+
+
+def _end_subscription(world: SmallWorld, _document: Document) -> None:
+    world.books.realm.subscription_ended = True
+
+
+def _renew_subscription(world: SmallWorld, _document: Document) -> None:
+    world.books.realm.subscription_ended = False
+
+
+# Those that do not come about by refusing any document once.
+_SPECIAL = (
+    Case("610", 312, update=True, begin=_deactivate, end=_activate),
+    Case("2040", 304, at="Customer"),
+    Case("2210", _INVOICE, at="Customer"),
+    Case("2220", _EURO_INVOICE, "Currency type is invalid. Supplied value:EUR"),
+    Case("2500", _BILL, "Invalid Reference Id : Accounts element id {account} not found"),
+    Case("3200", 310, times=2),
+    # One stale token is mended by reading the document again; a second one means that somebody is at it.
+    Case("5010", 321, update=True, times=2),
+    Case("6030", _BILL, at="upload"),
+    Case("6041", 330, at="upload"),
+    Case("6080", 304, at="Customer"),
+    Case("6100", _INVOICE),
+    Case(
+        "6140", 312, "Duplicate Document Number Error : You must specify a different number. This number has already "
+        "been used. DocNumber={number} is assigned to TxnType=Invoice with TxnId=3632",
+    ),
+    Case("6170", _BELGIAN_INVOICE),
+    Case("6190", 26, begin=_end_subscription, end=_renew_subscription),
+    # The name as it is, with the contact's id, and with its id and kind: all three are taken.
+    Case("6240", 304, at="Customer", times=3),
+    Case("6430", _BILL),
+    Case("6480", 330, update=True),
+    Case("6540", 310, update=True),
+    # A code of many meanings, told by QuickBooks' words.
+    Case("6000", _BELGIAN_INVOICE, "Business Validation Error: Make sure all your transactions have a VAT rate before "
+         "you save."),
+    Case("6000", _EURO_INVOICE, "Business Validation Error: The currency of the transaction is invalid for customer / "
+         "vendor / account."),
+    Case("6000", _EURO_INVOICE, "Business Validation Error: Multi Currency should be enabled to perform this "
+         "operation"),
+    Case("6000", 304, "Business Validation Error: You cannot modify a list element that has been deleted."),
+    Case("6000", _BILL, "Business Validation Error: The type of name assigned to this transaction is wrong."),
+    Case("6000", _INVOICE, "Business Validation Error: Enter a transaction amount that is 0 or greater."),
+)  # fmt: skip
+
+
+def cases() -> list[Case]:
+    """Return a case of every code the stand-in can refuse with, in order of the codes."""
+    special = {case.code for case in _SPECIAL}
+    rest = sorted(set(EXAMPLES) - special, key=int)
+    ordinary = [Case(code, _ORDINARY[place % len(_ORDINARY)]) for place, code in enumerate(rest)]
+    return sorted([*_SPECIAL, *ordinary], key=lambda case: int(case.code))
+
+
+def provoke(wanted: Sequence[Case] | None = None) -> list[Refusal]:
+    """Provoke refusals, all of them unless some are named, and return how each went. Takes a few seconds."""
+    wanted = cases() if wanted is None else wanted
+    documents = recorded_documents(*{case.document for case in wanted})
+    return [_provoked(case, documents[case.document]) for case in wanted]
+
+
+def _provoked(case: Case, document: Document) -> Refusal:
+    world = SmallWorld(_realm_of(document))
+    try:
+        world.arrive(document)
+        if case.update:
+            world.post()
+            document = replace(document, due_on=(document.due_on or document.issued_on) + timedelta(days=7))
+            world.arrive(document)
+        fault = _begin(case, world, document)
+        refused = world.post()
+        entry, is_failed = world.entry(document), world.entry(document).status is Status.FAILED
+        # A company that cannot be entered is told before any document is touched.
+        told = entry.error_message or next((failure.message for failure in refused.failures), "")
+        if case.end:
+            case.end(world, document)
+        world.wait(AN_HOUR_S)
+        world.post(retry_failed=is_failed)
+        now = world.entry(document)
+        is_provoked = world.quickbooks.refusals[case.code] >= case.times
+        is_gone = now.status is Status.POSTED and not now.error_message and not now.error_code
+        return Refusal(
+            code=case.code,
+            words=_words(fault, told),
+            document=entry.title,
+            told=told.removeprefix(f"{entry.title}: "),
+            consequence=_consequence(refused, told, is_failed=is_failed),
+            mended=is_provoked and bool(told) and is_gone and world.times_booked(document) == 1,
+        )
+    finally:
+        world.close()
+
+
+def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
+    """Bring the cause about; return what QuickBooks will say."""
+    accounts = [line.account.name for line in document.lines if line.account]
+    account = world.books.named("Account", accounts[0])["Id"]
+    detail = case.detail.format(number=document.number, account=account)
+    if case.begin:
+        case.begin(world, document)
+    else:
+        at = case.at or ENTITIES[document.document_type]
+        world.quickbooks.refuse(case.code, entity=at, detail=detail, times=case.times)
+    (fault,) = faults(Request("", "", {}, {}, forced(case.code, detail).body).json())
+    return fault
+
+
+def _realm_of(document: Document) -> Realm:
+    """Return the books of a document's company, without what the demo has in them to be refused."""
+    (realm,) = (each for each in demo_realms() if each.company_name == document.company.name)
+    return replace(realm, book_close_date=None, documents={})
+
+
+def _words(fault: Fault, told: str) -> str:
+    """Return QuickBooks' own words, without the part that is quoted in what is told."""
+    detail = " ".join(fault.detail.split()).removeprefix(f"{fault.message} : ")
+    is_quoted = not detail or detail == fault.message or detail[:25] in told or detail[-10:] in told
+    return fault.message if is_quoted else f"{fault.message}: {detail}"
+
+
+def _consequence(refused: Run, told: str, *, is_failed: bool) -> Consequence:
+    if is_failed:
+        return Consequence.REPORT if _REPORT in told else Consequence.MEND
+    return Consequence.RECONNECT if refused.failures else Consequence.WAIT

@@ -1,0 +1,281 @@
+"""One QuickBooks company with everything around it in memory: the real poster over it, document by document.
+
+For what needs many small worlds in a few seconds; the demo's main run goes through the handlers and embedded AWS.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local.demo.small_files import pdf_page
+from local.quickbooks.books import Books
+from local.quickbooks.realm import Realm, secret_of
+from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.alert import Failure
+from pipeline.deadline import Deadline
+from pipeline.document import Document
+from pipeline.mapping import Rules
+from pipeline.post import Results, Round, run
+from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.client import Client
+from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.payloads import ENTITIES
+from pipeline.qbo.references import References
+from pipeline.qbo.tokens import IntuitIssuer, Tokens
+from pipeline.request import Request
+from pipeline.source import Pdf, PdfSource
+from pipeline.tracking import Entry, Shift, Status
+
+INVOCATION_S = 120
+TOKEN_LIVES_S = 3_600
+NO_RULES = Rules()
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run of the poster did, and whom it told."""
+
+    results: Results
+    failures: list[Failure]
+
+
+class SmallWorld:
+    """A company of the stand-in, and the poster at work for it. Its clock stands still but for `wait`."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.realm = realm
+        self.quickbooks = QuickBooksStandIn([realm])
+        self.quickbooks.name_edit_s = self.quickbooks.refresh_s = 0
+        self._table = _Table()
+        self._store = _Store()
+        self._memory = Memory()
+        self._secret = Secret(self.quickbooks, realm)
+        self._clock = _Clock()
+
+    @property
+    def books(self) -> Books:
+        """What stands in QuickBooks."""
+        return self.quickbooks.books(self.realm.realm_id)
+
+    def arrive(self, document: Document) -> None:
+        """Store a document as the extractor would: a new one, or a new version of one that is there."""
+        was = self._table.entry(document.entry_id)
+        pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
+        entry = replace(_blank(document, self._clock()) if was is None else was, status=Status.PENDING)
+        entry = replace(
+            entry,
+            version=1 if was is None else was.version + 1,
+            content_hash=document.content_hash,
+            pdf_sha256=pdf.sha256,
+        )
+        self._store.keep(document, pdf.content)
+        self._table.save(entry)
+
+    def entry(self, document: Document) -> Entry:
+        """Return the entry of a document."""
+        return self._table.entries[document.entry_id]
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self._clock.now += timedelta(seconds=seconds)
+
+    def post(self, *, retry_failed: bool = False) -> Run:
+        """Run the poster: the sweep, or a person's retry of what has failed."""
+        company = self.realm.company_name
+        failures: list[Failure] = []
+        round_ = Round(
+            table=self._table,
+            store=self._store,
+            shifts=_Shifts(),
+            open_desk=lambda _shift, _dry_run: _Desk(self.open_books()),
+            deadline=Deadline(lambda: INVOCATION_S * 1000),
+            clock=self._clock,
+            failures=failures,
+        )
+        run(round_, [company], Request(company=company, retry_failed=retry_failed))
+        return Run(round_.results, failures)
+
+    def open_books(self) -> QuickBooksBooks:
+        """Return the books as a shift opens them."""
+        return open_books(self.quickbooks, self.realm, secret=self._secret, memory=self._memory)
+
+    def times_booked(self, document: Document) -> int:
+        """Return how often a document stands in the books with its PDF."""
+        entry, entity = self.entry(document), ENTITIES[document.document_type]
+        rows = [row for row in self.books.documents(entity) if row["Id"] == entry.qb_id]
+        return sum(bool(self.books.attachables(entity, row["Id"])) for row in rows)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.quickbooks.close()
+
+
+def open_books(
+    quickbooks: QuickBooksStandIn,
+    realm: Realm,
+    rules: Rules = NO_RULES,
+    *,
+    secret: Secret | None = None,
+    memory: Memory | None = None,
+) -> QuickBooksBooks:
+    """Return the books of a company as a shift opens them, without waiting for QuickBooks' limits.
+
+    Raises Misconfigured when the rules name what is not in them.
+    """
+    secret = secret or Secret(quickbooks, realm)
+    limiter = _Clock()
+    client = Client(
+        quickbooks.url,
+        realm.realm_id,
+        realm.company_name,
+        Tokens(secret, "secret", realm.company_name, IntuitIssuer(quickbooks.discovery_url)),
+        Limiter(clock=limiter.seconds, sleep=limiter.sleep),
+    )
+    references = References(client, memory or Memory(), rules)
+    references.check_rules()
+    return QuickBooksBooks(client, references)
+
+
+def _blank(document: Document, now: datetime) -> Entry:
+    return Entry(
+        entry_id=document.entry_id,
+        company=document.company.name,
+        status=Status.PENDING,
+        document_type=document.document_type,
+        number=document.number,
+        party=document.party.name,
+        document_date=document.issued_on,
+        currency=document.currency,
+        total=document.total,
+        odoo_id=document.odoo_id,
+        odoo_write_date=document.written_at,
+        created_at=now,
+        updated_at=now,
+        pending_since=now,
+        document_key=document.entry_id,
+        pdf_key=document.entry_id,
+    )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class _Table:
+    """The tracking table; nobody but the poster of this process writes to it."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+
+    def save(self, entry: Entry) -> bool:
+        self.entries[entry.entry_id] = entry
+        return True
+
+    def ask_for_pdf(self, entry: Entry) -> None:
+        raise NotImplementedError(f"the PDF of {entry.number} is never lost here")
+
+    def entry(self, entry_id: str) -> Entry | None:
+        return self.entries.get(entry_id)
+
+    def due(self, company: str, now: datetime) -> Iterator[Entry]:
+        return iter([each for each in self.entries.values() if each.company == company and each.is_due(now)])
+
+    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
+        return iter([each for each in self.entries.values() if (each.company, each.status) == (company, status)])
+
+    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
+        return [each for each in self.entries.values() if each.company not in companies]
+
+
+class _Store:
+    def __init__(self) -> None:
+        self._documents: dict[str, tuple[Document, bytes]] = {}
+
+    def keep(self, document: Document, pdf: bytes) -> None:
+        self._documents[document.entry_id] = document, pdf
+
+    def document(self, entry: Entry) -> Document:
+        return self._documents[entry.document_key][0]
+
+    def pdf(self, entry: Entry) -> bytes:
+        return self._documents[entry.entry_id][1]
+
+    def file_posted(self, entry: Entry) -> str:
+        return entry.pdf_key
+
+    def drop_pending(self, entry: Entry) -> None:
+        """Nothing lies anywhere."""
+
+
+class Memory:
+    """References kept between shifts."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+        return self._values.get(key)
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        """Keep a text under a key; nothing lasts long enough here to be forgotten."""
+        del expires_at
+        self._values[key] = value
+
+    def claim(self, key: str, value: str) -> str:
+        """Keep a text under a key unless another is there; return the one that is."""
+        return self._values.setdefault(key, value)
+
+
+class Secret:
+    """The QuickBooks secret of one company, with an access token it has been given."""
+
+    def __init__(self, quickbooks: QuickBooksStandIn, realm: Realm) -> None:
+        token = quickbooks.tokens.access_token(realm.realm_id)
+        kept = {"value": token, "expires_at": time.time() + TOKEN_LIVES_S}
+        self._content: dict[str, Any] = {**secret_of([realm]), "access_tokens": {realm.company_name: kept}}
+
+    def read(self, arn: str, required: tuple[str, ...]) -> dict[str, Any]:
+        """Return it."""
+        del arn, required
+        return dict(self._content)
+
+    def change(self, arn: str, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Replace it by what `change` makes of it."""
+        del arn
+        self._content = change(self._content)
+        return self._content
+
+
+class _Shifts:
+    """The shift is always free: there is one poster, and a pause is over when it is invoked again."""
+
+    def take_shift(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Shift | None:
+        del now, force
+        return Shift(company, holder, until)
+
+    def end_shift(self, shift: Shift, now: datetime, *, paused_for_s: int = 0) -> None:
+        """Nobody waits for it."""
+
+
+class _Desk:
+    def __init__(self, books: QuickBooksBooks) -> None:
+        self.books = books
+        self.recent_calls: tuple[int, ...] = ()
+        self.calls: Counter[str] = Counter()
+        self.refresh_days_left: float | None = None
