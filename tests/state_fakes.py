@@ -265,7 +265,7 @@ class Books:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def draft(self, document):
+    def draft(self, document, *, is_booked=False):
         if "account unmapped" in self.settings:
             raise Unmapped("the account 400000 has no counterpart. Map it.", code="account_unmapped")
         self._meets("read")

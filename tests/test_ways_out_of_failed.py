@@ -61,7 +61,7 @@ def no_realm(world):
 
 def unexpected(world):
     pulled(world)
-    world.books.draft = lambda _document: {}["a fault of ours"]
+    world.books.draft = lambda _document, **_: {}["a fault of ours"]
 
 
 def is_mended(world):
@@ -190,7 +190,7 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
         world.edit(1, withdrawn=True) if call == "remove" else world.edit()
     pulled(world)
     refusal = (Unmapped if "unmapped" in code else Rejected)("It is refused. Mend it.", code=code)
-    setattr(world.books, call, lambda *_: (_ for _ in ()).throw(refusal))
+    setattr(world.books, call, lambda *_, **__: (_ for _ in ()).throw(refusal))
     world.post()
     failed = world.entry()
     delattr(world.books, call)
