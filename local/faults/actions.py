@@ -27,6 +27,8 @@ EAGERNESS = (0.05, 0.3, 1.0)
 CALLS_BEFORE_MAX = 60
 # How often a scenario begins with documents that are ready to be posted.
 BEGUN = 0.8
+# How often a document changes in Odoo just before extractor and poster run at once.
+OVERTAKEN = 0.5
 # How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
 IMPATIENT = 0.7
 
@@ -127,11 +129,21 @@ class Script:
         events = [Event(POSTER, SWEEP)] * chance.choice((1, 1, 2, 3))
         if chance.random() < 0.6:
             events += [Event(EXTRACTOR, {})]
+            if chance.random() < OVERTAKEN:
+                self._change_of_waiting()
         self._struck["functions at once"] += len(events) > 1
         others = tuple(self._between(self._change()) for _ in range(chance.choice((0, 1, 1, 2))))
         world.turns.eagerness = chance.choice(EAGERNESS)
         world.at_once(events, others)
         world.turns.eagerness = 1.0
+
+    def _change_of_waiting(self) -> None:
+        """Change a document in Odoo that waits to be posted: it is pulled anew while the poster works on it."""
+        waiting = [int(entry["odoo_id"]) for entry in self._world.entries() if entry["status"] == "pending"]
+        there = [move for move in self._moves if move in waiting]
+        if there:
+            change = self._world.random.choice((self._edit, self._renumber, self._withdraw))
+            change(self._world.random.choice(there), self._world.random.randint(1, 999))
 
     def _between(self, change: Callable[[], None]) -> Callable[[], None]:
         calls_before = self._world.random.randint(0, CALLS_BEFORE_MAX)

@@ -57,6 +57,9 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     days = 2 if world.random.random() < LONG else 1 if script.deleted else 0
     for _ in range(days):
         world.clock.pass_by(25 * 3600)
+        world.post({"retry_failed": True})
+        # Whatever the secret says of their lifetime: QuickBooks refuses them now, and new ones are asked for.
+        world.quickbooks.expire_access_tokens()
         script.edit_one()
         _come_to_rest(world, script, verdict, rounds_min=1)
     if any("econnect" in text for text in world.alerts()[told:]):
@@ -70,11 +73,8 @@ def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min:
         before = _state(world)
         world.extract()
         world.post({"sweep": True})
-        if round_ == rounds_min - 1:
-            if any(entry["status"] == "failed" for entry in world.entries()):
-                world.post({"retry_failed": True})
-            # Whatever the secret says of their lifetime: QuickBooks refuses them now, and new ones are asked for.
-            world.quickbooks.expire_access_tokens()
+        if round_ == rounds_min - 1 and any(entry["status"] == "failed" for entry in world.entries()):
+            world.post({"retry_failed": True})
         world.clock.pass_by(TICK_S)
         open_ids = {int(entry["odoo_id"]) for entry in world.entries() if entry["status"] in ("pending", "posting")}
         if round_ >= rounds_min and not open_ids - gone and _state(world) == before:

@@ -251,7 +251,11 @@ def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
 
 def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
     wanted = set(chance.sample(CANDIDATES, chance.randint(2, 6)))
-    moves = [row for row in ROWS["account.move"] if row["id"] in wanted]
+    # Written a day apart: the lag reads anew what is ten minutes old, and nothing else.
+    moves = [
+        {**row, "write_date": f"2026-11-{20 - number:02} 21:12:00"}
+        for number, row in enumerate(row for row in ROWS["account.move"] if row["id"] in wanted)
+    ]
     lines = [row for row in ROWS["account.move.line"] if row["move_id"][0] in wanted]
     files = [row for row in ROWS["ir.attachment"] if row["res_id"] in wanted]
     kept = {row["id"]: FILES[row["id"]] for row in files}

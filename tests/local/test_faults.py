@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.faults.mutations import MUTATIONS
+from local.faults.mutations import scenarios_until_found
 from local.faults.scenario import run
 
 FIRST_SEED = 1
@@ -41,17 +41,12 @@ def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
         assert run(seed, wire=True).as_text == run(seed).as_text
 
 
-# A scenario each that finds the bug at once; `python -m local.faults.mutations` tries every safeguard.
-FOUND_BY = {
-    "one shift per company": 33,
-    "tokens stored before they are used": 2,
-}
+# Those that a few scenarios find; `python -m local.faults.mutations` tries every safeguard, and takes an hour.
+SOON_FOUND = ("cursor last", "one shift per company")
+# Which scenario finds it changes with every call that the functions make: so it is asked of a handful of them.
+SOON = 60
 
 
-@pytest.mark.parametrize(("safeguard", "seed"), FOUND_BY.items())
-def test_a_safeguard_that_is_switched_off_is_found(safeguard, seed):
-    with MUTATIONS[safeguard]():
-        complaints = run(seed).complaints
-
-    assert complaints
-    assert run(seed).complaints == []
+@pytest.mark.parametrize("safeguard", SOON_FOUND)
+def test_a_safeguard_that_is_switched_off_is_found(safeguard):
+    assert scenarios_until_found(safeguard, tries=SOON)
