@@ -68,7 +68,7 @@ def is_mended(world):
     del world.books.draft
 
 
-def total_differs(world):
+def booked_otherwise(world):
     pulled(world)
     world.books.settings.add("tax computed otherwise")
 
@@ -149,7 +149,7 @@ def nothing(_world):
 WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "no_realm": (no_realm, World.mend),
     "unexpected": (unexpected, is_mended),
-    "total_differs": (total_differs, World.mend),
+    "booked_otherwise": (booked_otherwise, World.mend),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
     "pdf_missing": (pdf_missing, nothing),
     "pdf_changed": (pdf_changed, nothing),

@@ -35,8 +35,9 @@ FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 class Booked:
     """A document as it stands in the books.
 
-    `fingerprint` changes when what we write of it is changed by anybody; `line_amounts` and `home_total` are known only
-    right after the books have said so.
+    `fingerprint` changes when what we write of it is changed by anybody; `line_amounts`, `item_accounts` (the account
+    that the sales of each item went to, by their ids) and `home_total` are known only right after the books have said
+    so.
     """
 
     identity: str
@@ -47,6 +48,7 @@ class Booked:
     currency: str
     home_total: Decimal | None = None
     line_amounts: tuple[Decimal, ...] = ()
+    item_accounts: tuple[tuple[str, str], ...] = ()
     updated_at: str = ""
     fingerprint: str = ""
 

@@ -84,7 +84,7 @@ class Unmapped(NeedsAttention):
 
 
 class Rejected(NeedsAttention):
-    """QuickBooks refused the document; `code` is QuickBooks' own, or `total_differs`."""
+    """QuickBooks refused the document; `code` is QuickBooks' own, or `booked_otherwise`."""
 
     code = "rejected"
 

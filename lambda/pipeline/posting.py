@@ -97,11 +97,8 @@ class Posting:
     # -- the document ----------------------------------------------------------------------------------------------
 
     def _book(self, document: Document, draft: Draft) -> Booked:
-        known = self._known(document)
-        booked = known or self._create(document, draft)
-        # One that came out different and could not be taken back is sent once more: its cause may be mended.
-        is_wrong = known is not None and bool(self.books.difference(document, draft, known))
-        if is_wrong or self.entry.payload_hash != draft.hash:
+        booked = self._known(document) or self._create(document, draft)
+        if self.entry.payload_hash != draft.hash:
             booked = self._update(document, draft, booked)
         difference = self.books.difference(document, draft, booked)
         if difference:
@@ -205,20 +202,20 @@ class Posting:
 
     def _take_back(self, document: Document, booked: Booked, difference: str) -> None:
         """Delete what came out different, and fail with both figures: the books hold no wrong amount."""
-        self._delete(document, booked)
-        raise Rejected(
-            f"{difference}. It was taken back out of QuickBooks. Look at the taxes and the rounding of this document.",
-            code="total_differs",
-        )
+        # One that cannot be taken back is sent once more by whoever tries next: the cause may be mended.
+        self._note(payload_hash=UNKNOWN_HASH)
+        self._delete(document, booked, f"{difference}. It should be taken back out of QuickBooks")
+        raise Rejected(f"{difference}. It was taken back out of QuickBooks.", code="booked_otherwise")
 
-    def _delete(self, document: Document, booked: Booked) -> None:
+    def _delete(self, document: Document, booked: Booked, why: str) -> None:
+        """Take it out of the books; raises Rejected, saying why it should go, when a person has to do so."""
         request = request_id(self.books.realm, self.entry, Step.DELETE, booked.identity)
         self._intend(Step.DELETE, request, self.entry.payload_hash)
         try:
             self.books.remove(document.document_type, booked, request)
-        except NeedsAttention:
+        except NeedsAttention as error:
             self._forget_intent()
-            raise
+            raise Rejected(f"{why}, but {error}", code=error.code) from error
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
         self._save(**_GONE, generation=self.entry.generation + 1)
 
@@ -228,7 +225,7 @@ class Posting:
             self._find_attached(document)
         booked = self._known(document)
         if booked is not None:
-            self._delete(document, booked)
+            self._delete(document, booked, "it was withdrawn in Odoo")
         # Before it is called voided: an object in pending/ always means work outstanding.
         self.store.drop_pending(self.entry)
         self._save(status=Status.VOIDED, step=None, error_code="", error_message="", next_attempt_at=None)

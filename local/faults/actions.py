@@ -31,6 +31,8 @@ BEGUN = 0.8
 OVERTAKEN = 0.5
 # How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
 IMPATIENT = 0.7
+# And by how much it comes before: as little as it takes to look and write.
+IMPATIENT_BY_S = (1.0, 15.0)
 
 
 class Script:
@@ -80,7 +82,8 @@ class Script:
         """Look again, more often than not, before QuickBooks has done what it will still do."""
         if self._world.outside.late and self._world.random.random() < IMPATIENT:
             self._world.outside.weather = Weather()
-            self._world.clock.pass_by(self._world.random.uniform(30, 85))
+            due_at = min(due_at for due_at, _ in self._world.outside.late)
+            self._world.clock.pass_by(due_at - self._world.random.uniform(*IMPATIENT_BY_S) - self._world.clock.time())
             self._sweep()
 
     # -- the functions ---------------------------------------------------------------------------------------------

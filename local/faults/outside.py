@@ -80,7 +80,7 @@ HTTP_FAULTS = (
     *("slow answer", "kill, and takes effect late"),
 )
 # QuickBooks itself gives up on a request after two minutes; until then one without an answer may still count.
-LATE_S = (60.0, 118.0)
+LATE_S = (80.0, 118.0)
 # A write to the books is where a fault can double something, most of all one that took effect without an answer.
 WRITE_FAULTS = (
     *HTTP_FAULTS,

@@ -759,9 +759,25 @@ def test_a_document_whose_total_differs_is_taken_back_and_told_with_both_figures
     with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back") as told:
         desk.post()
 
-    assert told.value.code == "total_differs"
+    assert told.value.code == "booked_otherwise"
     assert world.book.documents() == []
     assert (desk.entry.generation, desk.entry.qb_id, desk.entry.step) == (1, "", None)
+
+
+def test_an_edit_that_comes_out_different_on_a_paid_document_says_both_and_is_sent_once_more(world):
+    desk = at(world, a_document(**TAXED))
+    entry = desk.post()
+    world.book.pay("Invoice", entry.qb_id, money(10))
+    desk.edit(reference="PO-9")
+    world.stand_in.tax_off_by = money("0.01")
+
+    with pytest.raises(Rejected, match=r"108.26 USD.*should be taken back.*, but a payment or credit is app") as told:
+        desk.post()
+
+    assert told.value.code == "payment_applied"
+    world.stand_in.tax_off_by = money(0)
+    assert desk.post().status is Status.POSTED
+    assert [row["TotalAmt"] for row in world.book.documents("Invoice")] == [money("108.25")]
 
 
 def test_after_it_was_taken_back_a_retry_creates_it_anew(world):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,7 @@ def booked(row: Mapping[str, Any]) -> Booked:
         currency=_value(row.get("CurrencyRef")),
         home_total=decimal(home_total) if home_total is not None else None,
         line_amounts=tuple(decimal(line.get("Amount", 0)) for line in _lines(row)),
+        item_accounts=tuple(_item_accounts(row)),
         updated_at=str(row.get("MetaData", {}).get("LastUpdatedTime", "")),
         fingerprint=fingerprint(row),
     )
@@ -87,6 +88,15 @@ def says_the_same(row: Mapping[str, Any], body: Mapping[str, Any], total: Decima
     party = "CustomerRef" if "CustomerRef" in body else "VendorRef"
     same_party = _value(row.get(party)) == _value(body[party])
     return same_party and row.get("TxnDate") == body["TxnDate"] and decimal(row.get("TotalAmt", 0)) == rounded(total)
+
+
+def _item_accounts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for line in _lines(row):
+        detail = line.get(line.get("DetailType", ""), {})
+        item, account = _value(detail.get("ItemRef")), _value(detail.get("ItemAccountRef"))
+        # QuickBooks need not say the account.
+        if item and account:
+            yield item, account
 
 
 def _lines(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -176,15 +176,13 @@ class QuickBooksBooks:
     def _check_removable(row: Json, known: Booked) -> None:
         if is_paid(row):
             raise Rejected(
-                "it was withdrawn in Odoo, but a payment or credit is applied to it in QuickBooks. Take that off "
-                "there, then retry; or post it again in Odoo.",
+                "a payment or credit is applied to it in QuickBooks. Take that off there, then retry.",
                 code="payment_applied",
             )
         now = booked(row)
         if known.fingerprint and now.sync_token != known.sync_token and now.fingerprint != known.fingerprint:
             raise Rejected(
-                "it was withdrawn in Odoo, but somebody has changed it in QuickBooks since it was posted. Delete it "
-                "there, then retry; or post it again in Odoo.",
+                "somebody has changed it in QuickBooks since it was posted. Delete it there, then retry.",
                 code="changed_in_quickbooks",
             )
 
@@ -228,7 +226,10 @@ class QuickBooksBooks:
                     raise
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
-        """Return how QuickBooks' figures differ from Odoo's, or an empty text when they agree to the cent."""
+        """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
+
+        They agree when total, tax and currency do to the cent, and every item booked to the account of its lines.
+        """
         if booked.currency and booked.currency != document.currency:
             return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
         # On purchases in the US the tax is a line like any other, and QuickBooks knows of none.
@@ -240,6 +241,7 @@ class QuickBooksBooks:
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
                 f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
                 + (_UNTAXED if document.tax and not booked.tax and self.references.realm.is_us else "")
+                + _LOOK_AT_IT
             )
         # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
         allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
@@ -247,9 +249,9 @@ class QuickBooksBooks:
             home = document.company.currency
             return (
                 f"QuickBooks makes it {shown(booked.home_total, home)} in its own currency, Odoo "
-                f"{shown(document.home_total, home)}"
+                f"{shown(document.home_total, home)}{_LOOK_AT_IT}"
             )
-        return ""
+        return self.references.moved_item(booked.item_accounts)
 
     def _written(self, entity: str, body: Json, request_id: str) -> Booked:
         try:
@@ -268,6 +270,7 @@ class QuickBooksBooks:
         return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
 
 
+_LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
 # Automated sales tax drops what it is told when it takes nobody to owe any.
 _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 

@@ -53,6 +53,7 @@ class References:
         self._client = client
         self._keeper = ListKeeper(client, memory, [target.name for target in rules.products.values()], clock)
         self._names = Names(client, memory, policy=rules.parties, dry_run=dry_run)
+        self._account_of_item: dict[str, BookAccount] = {}
 
     def check_rules(self) -> None:
         """Raise Misconfigured unless everything the mapping points to is in QuickBooks: all that is not, at once."""
@@ -191,6 +192,31 @@ class References:
         The one the mapping names for the product; else the product's own where the mapping wants one per product;
         else the one of the account. Raises Unmapped when it books to another account than Odoo did.
         """
+        identity = self._item(account, product, database)
+        self._account_of_item[identity] = account
+        return identity
+
+    def moved_item(self, item_accounts: Sequence[tuple[str, str]]) -> str:
+        """Return which item booked to another account than it had when it was bound to ours, or an empty text.
+
+        A person may give an item another income account in QuickBooks at any time, and every later line lands there.
+        """
+        for identity, booked_to in item_accounts:
+            account = self._account_of_item.get(identity)
+            if account and account.identity != booked_to:
+                name = self._names.name_of("Item", identity) or identity
+                return (
+                    f"its item '{name}' books to {self._account_name(booked_to)} in QuickBooks, but Odoo booked the "
+                    f"line to {account}. Give the item its income account {account} back in QuickBooks, then retry"
+                )
+        return ""
+
+    def _account_name(self, identity: str) -> str:
+        return next(
+            (str(each) for each in self._keeper.current().accounts if each.identity == identity), "another account"
+        )
+
+    def _item(self, account: BookAccount, product: Product | None, database: str) -> str:
         target = self.rules.product(product.code, product.name) if product else None
         if product and target:
             item = self._keeper.look(lambda lists: find_named(lists.items, target.name))
@@ -207,8 +233,7 @@ class References:
             item = None
         else:
             return self._names.account_item(account)
-        booked_to = (item or known).account
-        theirs = next((str(each) for each in self._keeper.current().accounts if each.identity == booked_to), "another")
+        theirs = self._account_name((item or known).account)
         raise Unmapped(
             f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to {theirs}, but "
             f"Odoo booked the line to {account}. Change the account in Odoo, name an item of that account for the "

@@ -40,12 +40,12 @@ def failure(number=1, *, company=COMPANY, code="unmapped", title=None, message="
 
 
 def test_there_is_one_alert_per_company_and_cause_not_per_document():
-    failures = [failure(1), failure(2), failure(3, company="companyB"), failure(4, code="total_differs")]
+    failures = [failure(1), failure(2), failure(3, company="companyB"), failure(4, code="booked_otherwise")]
 
     subjects = [alert.subject for alert in alerts_for(failures, environment="prod")]
 
     assert subjects == [
-        "[prod] companyA: 1 document for a person (total_differs)",
+        "[prod] companyA: 1 document for a person (booked_otherwise)",
         "[prod] companyA: 2 documents for a person (unmapped)",
         "[prod] companyB: 1 document for a person (unmapped)",
     ]
