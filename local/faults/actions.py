@@ -25,10 +25,12 @@ SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
 EAGERNESS = (0.05, 0.3, 1.0)
 # How many calls others may have made before a person's change comes in between.
 CALLS_BEFORE_MAX = 60
+# About how many calls the extractor makes before it stores what it has pulled.
+CALLS_BEFORE_A_PULL = 25
 # How often a scenario begins with documents that are ready to be posted.
 BEGUN = 0.8
-# How often a document changes in Odoo just before extractor and poster run at once.
-OVERTAKEN = 0.5
+# How often something stands in the way of some of them before any is posted.
+TROUBLED = 0.4
 # How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
 IMPATIENT = 0.7
 # And by how much it comes before: as little as it takes to look and write.
@@ -57,6 +59,8 @@ class Script:
             *(self._pull, self._pull, self._sweep, self._sweep, self._sweep, self._sweep),
             *(self._events_arrive, self._events_arrive, self._retries_arrive, self._retries_arrive),
             *(self._all_at_once,) * 6,
+            *(self._overtaken,) * 4,
+            *(self._in_the_way,) * 3,
             *(self._time_passes,) * 3,
             *(self._odoo_changes,) * 4,
             *(self._late_commit, self._tokens_expire, self._connection_revoked, self._account_retired),
@@ -66,9 +70,13 @@ class Script:
 
     def begin(self) -> None:
         """Let the documents be pulled, more often than not, and begin to post them when answers get lost."""
-        if self._world.random.random() < BEGUN:
+        chance = self._world.random
+        if chance.random() < BEGUN:
+            self._world.outside.weather = chance.choice((self._world.outside.weather, Weather(), Weather(aws=0.1)))
             self._pull()
-            if self._world.random.random() < BEGUN:
+            if chance.random() < TROUBLED:
+                chance.choice((self._typed_twin, self._tax_off))()
+            if chance.random() < BEGUN:
                 self._world.outside.weather = Weather(write=0.4)
                 self._sweep()
                 self._impatience()
@@ -132,32 +140,41 @@ class Script:
         events = [Event(POSTER, SWEEP)] * chance.choice((1, 1, 2, 3))
         if chance.random() < 0.6:
             events += [Event(EXTRACTOR, {})]
-            if chance.random() < OVERTAKEN:
-                self._change_of_waiting()
         self._struck["functions at once"] += len(events) > 1
         others = tuple(self._between(self._change()) for _ in range(chance.choice((0, 1, 1, 2))))
         world.turns.eagerness = chance.choice(EAGERNESS)
         world.at_once(events, others)
         world.turns.eagerness = 1.0
 
-    def _change_of_waiting(self) -> None:
-        """Change a document in Odoo that waits to be posted: it is pulled anew while the poster works on it."""
-        waiting = [int(entry["odoo_id"]) for entry in self._world.entries() if entry["status"] == "pending"]
-        there = [move for move in self._moves if move in waiting]
-        if there:
-            change = self._world.random.choice((self._edit, self._renumber, self._withdraw))
-            change(self._world.random.choice(there), self._world.random.randint(1, 999))
+    def _overtaken(self) -> None:
+        """Let a document that waits change once more, and be pulled anew just when the poster works on it."""
+        world, chance = self._world, self._world.random
+        # Nothing is paused any more, and what was left open has settled.
+        world.clock.pass_by(7200)
+        world.outside.weather = Weather()
+        move = self._any_move()
+        self._edit(move, chance.randint(1, 999))
+        self._pull()
+        chance.choice((self._edit, self._renumber, self._withdraw))(move, chance.randint(1, 999))
+        calls_before = chance.randint(0, CALLS_BEFORE_A_PULL)
+        world.at_once(
+            [Event(EXTRACTOR, {})], (self._after(calls_before, lambda: world.meanwhile(Event(POSTER, SWEEP))),)
+        )
+        self._struck["pulled anew meanwhile"] += 1
 
     def _between(self, change: Callable[[], None]) -> Callable[[], None]:
-        calls_before = self._world.random.randint(0, CALLS_BEFORE_MAX)
+        self._struck["changed in between"] += 1
+        return self._after(self._world.random.randint(0, CALLS_BEFORE_MAX), change)
 
-        def happen() -> None:
-            for _ in range(calls_before):
+    def _after(self, calls: int, happens: Callable[[], None]) -> Callable[[], None]:
+        """Return what lets others make so many calls first."""
+
+        def wait_and_do() -> None:
+            for _ in range(calls):
                 self._world.turns.give_way()
-            change()
-            self._struck["changed in between"] += 1
+            happens()
 
-        return happen
+        return wait_and_do
 
     def _time_passes(self) -> None:
         self._world.clock.pass_by(self._world.random.choice((30, 90, 200, 900, 7200, 90_000)))
@@ -191,7 +208,21 @@ class Script:
     def _repost(self, _move: int, number: int) -> None:
         withdrawn = [move for move in self._moves if self._world.odoo.move(move)["state"] != "posted"]
         if withdrawn:
-            self._world.odoo.repost(withdrawn[number % len(withdrawn)])
+            self._repost_it(withdrawn[number % len(withdrawn)], number)
+
+    def _in_the_way(self) -> None:
+        """Let something be in the way of an edit that the pipeline cannot know of: its lists are kept for hours."""
+        self._world.clock.pass_by(7200)
+        self._world.outside.weather = Weather()
+        self._sweep()
+        self._edit(self._any_move(), self._world.random.randint(1, 999))
+        self._pull()
+        self._world.random.choice((self._account_retired, self._books_closed, self._tax_off))()
+        self._sweep()
+
+    def _repost_it(self, move: int, _number: int) -> None:
+        if self._world.odoo.move(move)["state"] != "posted":
+            self._world.odoo.repost(move)
             self._struck["posted again in Odoo"] += 1
 
     def _attach(self, move: int, number: int) -> None:

@@ -107,7 +107,7 @@ def _compare_booked(
         verdict.duplicates += len(files) > 1
         verdict.losses += not files
         verdict.complain(f"{name} has {len(files)} PDFs in QuickBooks")
-    elif not sha256(files[0].content) == entry["pdf_sha256"] == world.object_hash(entry["pdf_key"]):
+    elif not sha256(files[0].content) == entry.get("pdf_sha256") == world.object_hash(entry.get("pdf_key", "")):
         verdict.complain(f"{name} has another PDF in QuickBooks than the one that was made, or another in S3")
 
 

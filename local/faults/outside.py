@@ -89,7 +89,7 @@ WRITE_FAULTS = (
         "kill after",
         "time-out after",
         "dropped after",
-        "takes effect late",
+        *("takes effect late",) * 3,
         "kill, and takes effect late",
     ),
 )

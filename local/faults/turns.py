@@ -55,9 +55,9 @@ class Turns:
         if self._broken is not None:
             raise self._broken
 
-    def spawn(self, work: Callable[[], None]) -> None:
-        """Let a task of the invocation whose turn it is run along."""
-        self._start(self.process, work)
+    def spawn(self, work: Callable[[], None], process: Any = None) -> None:
+        """Let a task run along: of a process of its own, or of the invocation whose turn it is."""
+        self._start(process or self.process, work)
 
     def give_way(self) -> None:
         """Perhaps let another go on first."""

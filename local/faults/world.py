@@ -110,14 +110,18 @@ class World:
 
     def at_once(self, events: list[Event], others: tuple[Callable[[], None], ...] = ()) -> None:
         """Deliver events at the same time, and let other things happen meanwhile."""
-        processes = [Process(self.clock.time() + INVOCATION_S[event.function]) for event in events]
-        self.outside.running = processes
-        works: list[tuple[Any, Callable[[], None]]] = [
-            (process, lambda event=event, process=process: self._invoke(event, process))  # type: ignore[misc]
-            for event, process in zip(events, processes, strict=True)
-        ]
-        self.turns.run([*works, *((None, other) for other in others)])
+        self.turns.run([*map(self._begun, events), *((None, other) for other in others)])
         self.outside.running = []
+
+    def meanwhile(self, event: Event) -> None:
+        """Deliver one more event while others are at work."""
+        process, work = self._begun(event)
+        self.turns.spawn(work, process)
+
+    def _begun(self, event: Event) -> tuple[Process, Callable[[], None]]:
+        process = Process(self.clock.time() + INVOCATION_S[event.function])
+        self.outside.running.append(process)
+        return process, lambda: self._invoke(event, process)
 
     def _invoke(self, event: Event, process: Process) -> None:
         handler = {EXTRACTOR: odoo_extractor, POSTER: qb_poster}[event.function].lambda_handler
