@@ -77,7 +77,7 @@ class Script:
             if chance.random() < TROUBLED:
                 chance.choice((self._typed_twin, self._tax_off))()
             if chance.random() < BEGUN:
-                self._world.outside.weather = Weather(write=0.4)
+                self._world.outside.weather = Weather(write=0.4, only=chance.choice(("", "", "takes effect late")))
                 self._sweep()
                 self._impatience()
 
@@ -90,7 +90,7 @@ class Script:
         """Look again, more often than not, before QuickBooks has done what it will still do."""
         if self._world.outside.late and self._world.random.random() < IMPATIENT:
             self._world.outside.weather = Weather()
-            due_at = min(due_at for due_at, _ in self._world.outside.late)
+            due_at, _ = self._world.random.choice(self._world.outside.late)
             self._world.clock.pass_by(due_at - self._world.random.uniform(*IMPATIENT_BY_S) - self._world.clock.time())
             self._sweep()
 

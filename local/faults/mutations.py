@@ -30,7 +30,7 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.tracking import Entry, Shift, request_id
 
-TRIES_MAX = 400
+TRIES_MAX = 1000
 
 type Off = Callable[[], AbstractContextManager[Any]]
 

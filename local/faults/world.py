@@ -279,12 +279,12 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
         quickbooks = QuickBooksStandIn(realms, clock=clock.time)
     quickbooks.name_edit_s = quickbooks.refresh_s = 0.0
     # What is not known about QuickBooks must not matter.
-    quickbooks.remembers_request_ids = chance.random() < 0.7
+    quickbooks.remembers_request_ids = chance.random() < 0.6
     quickbooks.request_id_window_s = chance.choice((None, 60.0))
     quickbooks.remembers_faults = chance.random() < 0.3
     quickbooks.upload_honours_request_id = chance.random() < 0.5
     for realm in realms:
-        realm.custom_transaction_numbers = chance.random() < 0.7
+        realm.custom_transaction_numbers = chance.random() < 0.5
     return quickbooks
 
 
