@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import odoo_extractor
 import qb_poster
@@ -26,6 +27,7 @@ from local.demo.books import demo_realms
 from local.odoo.stand_in import OdooStandIn
 from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
+from pipeline import extract
 
 PASSWORD = "demo-password"
 ROOT = Path(__file__).parents[1]
@@ -50,9 +52,9 @@ class Bench:
     deployment: Deployment
 
     @classmethod
-    def with_documents(cls, count: int) -> Bench:
+    def with_documents(cls, count: int, *, one_write_date: bool = False) -> Bench:
         """Return a fresh deployment with `count` documents of twenty parties in Odoo."""
-        rows, files = documents.many(count, parties=20)
+        rows, files = documents.many(count, parties=20, one_write_date=one_write_date)
         odoo = OdooStandIn(rows, files, version=18, password=PASSWORD)
         realms = demo_realms()
         for realm in realms:
@@ -192,9 +194,9 @@ def _seconds(script: str) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def peak_memory() -> tuple[str, str, str]:
-    """Measure the most memory the extractor's own process takes while it pulls 2,000 documents."""
-    bench = Bench.with_documents(PULLED_DOCUMENTS)
+def peak_memory(count: int = PULLED_DOCUMENTS) -> tuple[str, str, str]:
+    """Measure the most memory the extractor's own process takes while it pulls documents written at one instant."""
+    bench = Bench.with_documents(count, one_write_date=True)
     environ = {**os.environ, **bench.aws.environ, **bench.deployment.environs["odoo-extractor"]}
     try:
         command = [sys.executable, "-m", "local.bench", "pull"]
@@ -210,7 +212,8 @@ def _pull_here() -> None:
     import resource
 
     found = 0
-    with redirect_stdout(io.StringIO()):
+    # Nobody posts meanwhile.
+    with redirect_stdout(io.StringIO()), patch.object(extract, "BACKLOG_MAX", sys.maxsize):
         while True:
             counts = odoo_extractor.lambda_handler({}, Context(300, "odoo-extractor"))
             found += counts["new"]
@@ -229,14 +232,17 @@ def zip_sizes() -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table; or, asked for `memory` and a number of documents, that one row."""
     if sys.argv[1:] == ["pull"]:
         _pull_here()
         return
-    rows = zip_sizes()
-    with tempfile.TemporaryDirectory() as folder:
-        rows += cold_starts(Path(folder))
-    rows += [odoo_calls(), *quickbooks_calls(), peak_memory(), documents_a_minute()]
+    if sys.argv[1:2] == ["memory"]:
+        rows = [peak_memory(int(sys.argv[2]))]
+    else:
+        rows = zip_sizes()
+        with tempfile.TemporaryDirectory() as folder:
+            rows += cold_starts(Path(folder))
+        rows += [odoo_calls(), *quickbooks_calls(), peak_memory(), documents_a_minute()]
     width = max(len(what) for what, _, _ in rows)
     print(f"{datetime.now(UTC):%Y-%m-%d}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     for what, figure, aim in rows:
