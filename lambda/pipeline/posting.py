@@ -250,9 +250,10 @@ class Posting:
             self._note(attachable_id=file.identity)
 
     def _attach(self, document: Document, booked: Booked) -> None:
+        # Even of one that hangs there already: it is filed next, and what lies in its place may be another by now.
+        content = self._pdf()
         if self.entry.pdf_attached and self.entry.attached_sha256 == self.entry.pdf_sha256:
             return
-        content = self._pdf()
         name = file_name(self.entry)
         kind = document.document_type
         attached: Attached | None = None

@@ -319,6 +319,17 @@ def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_docum
     assert not desk.entry.is_ready
 
 
+def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_place(desk):
+    entry = desk.post()
+    desk.table.put(replace(entry, status=Status.PENDING))
+    desk.store.lose(desk.entry_id, b"%PDF- something else")
+
+    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+        desk.post()
+
+    assert desk.events.count("file") == 1
+
+
 def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(desk):
     desk.store.lose(desk.entry_id, None)
     with pytest.raises(Superseded):
