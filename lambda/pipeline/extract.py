@@ -19,7 +19,7 @@ from pipeline.deadline import Deadline
 from pipeline.document import Company, Document, DocumentType, entry_id
 from pipeline.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.money import ZERO
-from pipeline.source import Broken, Page, Pdf, PdfSource, Selection, StoredPdf
+from pipeline.source import Broken, NotRendered, Page, Pdf, PdfSource, Selection, StoredPdf
 from pipeline.tracking import LOST, Cursor, Entry, Status
 
 logger = logging.getLogger(__name__)
@@ -254,7 +254,8 @@ class Extraction:
         try:
             pdf = self.source.pdf(document, plain=plain)
         except Unavailable as error:
-            self._strikes += 1
+            # An Odoo whose rendering is broken must not keep the documents that need none.
+            self._strikes += not isinstance(error, NotRendered)
             self.counts.remaining = True
             logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
             self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))

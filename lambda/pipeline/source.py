@@ -8,7 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from pipeline.document import Document, DocumentType
-from pipeline.errors import NeedsAttention
+from pipeline.errors import NeedsAttention, Unavailable
+
+
+class NotRendered(Unavailable):
+    """The source answers, but cannot make the PDF of one document just now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pipeline.extract import (
     chosen,
     run,
 )
-from pipeline.source import Broken, Pdf, PdfSource, Selection
+from pipeline.source import Broken, NotRendered, Pdf, PdfSource, Selection
 from pipeline.tracking import Status, Step
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Clock, Crash, FakeAws, FakeOdoo, extraction_of, pull
@@ -613,6 +613,20 @@ def test_an_odoo_that_gives_no_pdf_at_all_ends_the_run(aws):
         pull(odoo, aws)
 
     assert len(odoo.pdfs_asked) == 3
+
+
+def test_an_odoo_whose_rendering_is_broken_keeps_no_document_that_needs_none(aws):
+    odoo = FakeOdoo(*(a_document(each) for each in range(1, 10)))
+
+    def unrendered(document):
+        if document.odoo_id < 9:
+            raise NotRendered("no rendering now")
+
+    odoo.before_pdf = unrendered
+    pull(odoo, aws)
+
+    assert len(odoo.pdfs_asked) == 9
+    assert aws.entry(9).is_ready
 
 
 def test_a_new_file_on_an_old_bill_is_noticed(aws):

@@ -13,7 +13,7 @@ from pipeline import pages
 from pipeline.document import Attachment, Document, DocumentType
 from pipeline.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.odoo.client import Odoo, Row
-from pipeline.source import Pdf, PdfSource
+from pipeline.source import NotRendered, Pdf, PdfSource
 
 # What one document may bring along, all its files together.
 PDF_BYTES_MAX = 25 * 1024 * 1024
@@ -126,8 +126,9 @@ class Pdfs:
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
         if answer.status == 200 and not answer.is_html:
             return answer.content
-        if answer.status in (502, 503, 504):
-            raise Unavailable(f"Odoo did not render {document.title}: HTTP {answer.status}")
+        # An Odoo that has more to do than connections to its database answers 500, too.
+        if answer.status >= 500:
+            raise NotRendered(f"Odoo did not render {document.title}: HTTP {answer.status}")
         raise NeedsAttention(f"Odoo could not render it (HTTP {answer.status})", code="not_rendered")
 
     def _composed(self, document: Document) -> bytes:

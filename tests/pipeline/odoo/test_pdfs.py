@@ -18,7 +18,7 @@ from pipeline.odoo import client
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
 from pipeline.odoo.source import OdooSource
-from pipeline.source import PdfSource, Selection
+from pipeline.source import NotRendered, PdfSource, Selection
 from tests.builders import a_document, demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
@@ -423,7 +423,7 @@ def test_a_file_whose_checksum_odoo_does_not_give_is_taken_as_it_comes(world):
 # -- when Odoo gives none ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [403, 404, 422, 500])
+@pytest.mark.parametrize("status", [403, 404, 422])
 def test_a_rendering_that_odoo_refuses_leads_to_a_plain_page_that_says_so(world, status):
     there = world()
     document = there.document(UNSENT)
@@ -469,7 +469,7 @@ def test_an_odoo_upgraded_to_19_under_a_kept_connection_still_renders(world):
     assert there.pdf(UNSENT).source is PdfSource.RENDERED
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_an_odoo_that_cannot_render_now_is_asked_again_later(world, status):
     there = world()
     document = there.document(UNSENT)
@@ -477,7 +477,7 @@ def test_an_odoo_that_cannot_render_now_is_asked_again_later(world, status):
         Fault("busy", Response.html("busy", status)) if request.path.startswith("/report") else None
     )
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotRendered):
         there.source.pdf(document)
 
 
