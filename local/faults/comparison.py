@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from local.faults.actions import ENTITIES, OUR_MARK, SALES, Script
+from local.faults.actions import Script
+from local.faults.in_quickbooks import ENTITIES, OUR_MARK, SALES
 from local.faults.verdict import Verdict
 from local.faults.world import World, sha256
 
@@ -16,7 +17,7 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
     for move in world.odoo.rows["account.move"]:
         verdict.documents += 1
         _compare_one(world, script, verdict, move, entries.get(move["id"]))
-    for move in script.deleted:
+    for move in script.in_odoo.deleted:
         verdict.documents += 1
         _compare_deleted(world, script, verdict, move, entries.get(move["id"]))
     _compare_theirs(world, script, verdict)
@@ -28,10 +29,10 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
 
 def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
     """Complain of what people did in QuickBooks and did not find again."""
-    for entity, realm, row in script.typed:
+    for entity, realm, row in script.in_quickbooks.typed:
         if row not in world.quickbooks.books(realm).documents(entity):
             verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
-    for entity, realm, row in script.twins:
+    for entity, realm, row in script.in_quickbooks.twins:
         rows = world.quickbooks.books(realm).documents(entity)
         party = "CustomerRef" if entity in SALES else "VendorRef"
         same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
@@ -40,10 +41,10 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
         if later and row in rows:
             verdict.duplicates += 1
             verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
-    for entity, realm, row in script.paid:
+    for entity, realm, row in script.in_quickbooks.paid:
         if row["Id"] not in {each["Id"] for each in world.quickbooks.books(realm).documents(entity)}:
             verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
-    for entity, realm, row in script.edited:
+    for entity, realm, row in script.in_quickbooks.edited:
         now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
         if not now or now[0]["TxnDate"] != "2026-11-19":
             verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
@@ -67,7 +68,7 @@ def _compare_one(
     code = str(entry.get("error_code", "")) if entry else ""
     if reported:
         verdict.struck[f"(failed: {code})"] += 1
-        if code not in script.excuses(move):
+        if code not in script.in_quickbooks.excuses(move):
             verdict.complain(f"{name} failed without need: {entry and entry['error_message']}")
     if len(standing) > 1:
         verdict.duplicates += 1
@@ -121,7 +122,11 @@ def _compare_deleted(
         verdict.duplicates += 1
         verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
     elif standing:
-        if entry is None or entry["status"] != "failed" or entry.get("error_code") not in script.excuses(move):
+        if (
+            entry is None
+            or entry["status"] != "failed"
+            or entry.get("error_code") not in script.in_quickbooks.excuses(move)
+        ):
             verdict.complain(f"{name} stands in QuickBooks, and nothing says why: {entry}")
     elif entry is not None and entry["status"] not in ("skipped", "voided"):
         verdict.complain(f"{name} is nowhere any more, but its entry is {entry['status']}")

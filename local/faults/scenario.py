@@ -54,13 +54,13 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     told = len(world.alerts())
     _come_to_rest(world, script, verdict, rounds_min=2)
     # Tokens last an hour, refresh tokens a day; and what was deleted in Odoo shows once a day.
-    days = 2 if world.random.random() < LONG else 1 if script.deleted else 0
+    days = 2 if world.random.random() < LONG else 1 if script.in_odoo.deleted else 0
     for _ in range(days):
         world.clock.pass_by(25 * 3600)
         world.post({"retry_failed": True})
         # Whatever the secret says of their lifetime: QuickBooks refuses them now, and new ones are asked for.
         world.quickbooks.expire_access_tokens()
-        script.edit_one()
+        script.in_odoo.edit_one()
         _come_to_rest(world, script, verdict, rounds_min=1)
     if any("econnect" in text for text in world.alerts()[told:]):
         verdict.complain("somebody was asked to reconnect a company, and the connection was fine")
@@ -68,7 +68,7 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
 
 def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min: int) -> None:
     # A document that is gone from Odoo without its PDF having been fetched waits for the daily comparison.
-    gone = {move["id"] for move in script.deleted}
+    gone = {move["id"] for move in script.in_odoo.deleted}
     for round_ in range(ROUNDS_MAX):
         before = _state(world)
         world.extract()
