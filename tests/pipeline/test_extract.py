@@ -128,6 +128,26 @@ def test_a_failed_read_leaves_the_cursor_and_is_no_empty_day(aws):
     assert aws.since == WRITTEN_AT
 
 
+def test_after_thirty_days_without_odoo_everything_written_meanwhile_is_read(aws):
+    odoo = FakeOdoo(a_document(1))
+    pull(odoo, aws)
+
+    def fails(_company):
+        raise Unavailable("Odoo is down")
+
+    odoo.before_page = fails
+    for day in range(1, 31):
+        odoo.put(a_document(1 + day, written_at=NOW + timedelta(days=day)))
+        with pytest.raises(Unavailable):
+            pull(odoo, aws, now=NOW + timedelta(days=day))
+    odoo.before_page = lambda _company: None
+
+    counts = pull(odoo, aws, now=NOW + timedelta(days=31)).counts
+
+    assert (counts.new, len(aws.stored)) == (30, 31)
+    assert aws.since == NOW + timedelta(days=30)
+
+
 def test_a_page_that_fails_in_the_middle_leaves_the_cursor_before_it(aws):
     odoo = FakeOdoo(*(a_document(each) for each in range(1, PAGE_DOCUMENTS + 2)))
     pages = Counter()
