@@ -56,6 +56,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     store = DocumentStore(_client("s3"), settings.bucket)
     letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     with reporting(SERVICE, settings.environment, alerts, memory, None if request.dry_run else letters) as report:
+        report.only = request.company
         mapping = store.mapping()
         source = _source(settings, memory, deadline)
         companies = source.companies()

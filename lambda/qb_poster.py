@@ -113,6 +113,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis))
     with reporting(SERVICE, settings.environment, poster.alerts, poster.notes, poster.letters) as report:
+        report.only = request.company
         results = poster.work(request, report.failures)
     put_metrics(SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered})
     return results.as_dict()

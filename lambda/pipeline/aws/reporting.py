@@ -10,6 +10,9 @@ from pipeline.alert import Failure, alerts_for
 from pipeline.aws.alerts import Alerts
 from pipeline.errors import NeedsAttention, PipelineError
 
+# Between the troubles that were told, in what is remembered of them.
+SEPARATOR = "; "
+
 
 class Memory(Protocol):
     """Remembers what people were told."""
@@ -44,11 +47,22 @@ class Remembered:
 
 
 class Report:
-    """Collects the failures of one run; `undelivered` counts alerts that could not be sent."""
+    """Collects the failures of one run; `undelivered` counts alerts that could not be sent.
+
+    `only` is the company the run was about, empty for all: of the others it says nothing. `is_whole` is False when an
+    outage ended it.
+    """
 
     def __init__(self) -> None:
         self.failures: list[Failure] = []
         self.undelivered = 0
+        self.only = ""
+        self.is_whole = True
+
+    def is_silent_about(self, trouble: str) -> bool:
+        """Whether the run did not look at what was in trouble."""
+        company = trouble.partition(": ")[0]
+        return bool(self.only and company) and company != self.only
 
 
 @contextmanager
@@ -71,6 +85,7 @@ def reporting(
         _tell(service, environment, alerts, memory, report, letters)
         raise type(error)(str(error), code=error.code) from None
     except PipelineError as error:
+        report.is_whole = False
         _tell(service, environment, alerts, memory, report, letters)
         raise type(error)(str(error), code=error.code) from None
     else:
@@ -83,15 +98,22 @@ def _tell(
     fresh = [failure for failure in report.failures if failure.title or memory is None]
     if memory is not None:
         key = f"alerted#{service}"
-        general = sorted({f"{failure.company}: {failure.code}" for failure in report.failures if not failure.title})
-        told = "; ".join(general)
-        if told != _remembered(memory, key):
-            fresh += [failure for failure in report.failures if not failure.title]
-            _remember(memory, key, told)
+        before = _remembered(memory, key)
+        known = set(filter(None, (before or "").split(SEPARATOR)))
+        general = {_trouble(failure) for failure in report.failures if not failure.title}
+        # What this run did not look at is as it was.
+        unseen = {each for each in known if not report.is_whole or report.is_silent_about(each)}
+        fresh += [failure for failure in report.failures if not failure.title and _trouble(failure) not in known]
+        if before is None or general | unseen != known:
+            _remember(memory, key, SEPARATOR.join(sorted(general | unseen)))
     if letters is not None:
         documents = [failure for failure in report.failures if failure.entry_id]
         report.undelivered += sum(not letters.put(failure) for failure in documents)
     report.undelivered += alerts.send(alerts_for(fresh, environment=environment))
+
+
+def _trouble(failure: Failure) -> str:
+    return f"{failure.company}: {failure.code}"
 
 
 def _remembered(memory: Memory, key: str) -> str | None:

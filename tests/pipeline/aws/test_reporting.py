@@ -29,8 +29,9 @@ class Broken:
         raise Unavailable("The table did not answer.")
 
 
-def one_run(alerts, memory, *failures, error=None):
+def one_run(alerts, memory, *failures, error=None, only=""):
     with reporting("qb-poster", "prod", alerts, memory) as report:
+        report.only = only
         report.failures += failures
         if error:
             raise error
@@ -53,6 +54,32 @@ def test_trouble_that_comes_back_is_told_again():
         one_run(alerts, memory, *failures)
 
     assert len(alerts.subjects) == 2
+
+
+def test_a_run_that_did_not_look_at_a_company_says_nothing_of_its_trouble():
+    alerts, memory = Alerts(), Remembered()
+    one_run(alerts, memory, COMPANY)
+
+    one_run(alerts, memory, only="companyB")
+    with pytest.raises(Unavailable):
+        one_run(alerts, memory, error=Unavailable("no answer"))
+    one_run(alerts, memory, COMPANY)
+    assert len(alerts.subjects) == 1
+
+    one_run(alerts, memory, only="companyA")
+    one_run(alerts, memory, COMPANY)
+    assert len(alerts.subjects) == 2
+
+
+def test_a_second_trouble_is_told_without_the_first_once_more():
+    alerts, memory = Alerts(), Remembered()
+    one_run(alerts, memory, COMPANY)
+
+    one_run(alerts, memory, COMPANY, Failure("companyB", "connection_gone", "", "The connection is gone."))
+
+    assert len(alerts.subjects) == 2
+    assert "companyB" in alerts.subjects[1]
+    assert "companyA" not in alerts.subjects[1]
 
 
 def test_a_setting_that_is_wrong_is_told_once_and_raised_every_time():
