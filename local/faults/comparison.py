@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.faults.actions import Script
-from local.faults.in_quickbooks import ENTITIES, OUR_MARK, SALES
+from local.faults.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES
 from local.faults.verdict import Verdict
 from local.faults.world import World, sha256
 
@@ -46,7 +46,7 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
             verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
     for entity, realm, row in script.in_quickbooks.edited:
         now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
-        if not now or now[0]["TxnDate"] != "2026-11-19":
+        if not now or now[0]["TxnDate"] != EDITED_TO:
             verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
 
 

@@ -17,6 +17,8 @@ SALES = ("Invoice", "CreditMemo")
 OUR_MARK = "[odoo_demo-account.move-"
 # How a number or reference begins that was changed in Odoo.
 CHANGED = ("NEW/", "edited", "imported")
+# The date a person gives a document there: no document of Odoo has it.
+EDITED_TO = "2026-11-30"
 SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
 
 
@@ -105,7 +107,7 @@ class InQuickBooks:
         posted = [found for found in self._posted_anywhere(tuple(ENTITIES.values())) if found[2]["Id"] in settled]
         if posted and not self._world.quickbooks.tax_off_by:
             entity, realm, row = self._world.random.choice(posted)
-            body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": "2026-11-19"}
+            body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": EDITED_TO}
             with suppress(Refused):
                 self._world.quickbooks.books(realm).update(entity, body)
                 self.edited.append((entity, realm, row))
