@@ -337,7 +337,7 @@ class _Shift:
         if self._request.dry_run:
             self._show(entry, books)
             return
-        task = Posting(entry, books, round_.table, round_.store, round_.clock)
+        task = Posting(entry, books, round_.table, round_.store, round_.clock, self._shift.until)
         try:
             finished = task.run(document)
         except Superseded as superseded:
@@ -382,7 +382,9 @@ class _Shift:
             wait_s = max(wait_s, backoff_s(entry.attempts, random.random()))  # noqa: S311 - jitter, no secret
         now = round_.clock()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
-        if entry.step is not None and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
+        # Of what was sent just now it is known when.
+        is_open = entry.step is not None and not isinstance(error, OutcomeUnknown)
+        if is_open and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
             due_at = entry.next_attempt_at
         round_.table.save(
             replace(entry, attempts=attempts, next_attempt_at=due_at, error_code=error.code,

@@ -57,13 +57,14 @@ class Superseded(Exception):
 
 @dataclass(slots=True)
 class Posting:
-    """One entry on its way into the books."""
+    """One entry on its way into the books; whoever brings it there sends nothing any more after `sends_until`."""
 
     entry: Entry
     books: Books
     table: Table
     store: Store
     clock: Callable[[], datetime]
+    sends_until: datetime
     _is_adopted: bool = False
 
     def run(self, document: Document | None = None) -> Entry:
@@ -312,9 +313,10 @@ class Posting:
         """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
-        that comes too early to see what QuickBooks is still working on.
+        that comes too early to see what QuickBooks is still working on. And it may be sent much later than this is
+        written down: the budget of calls may be used up, tokens may have to be renewed.
         """
-        settled_at = self.clock() + timedelta(seconds=OUTCOME_SETTLES_S)
+        settled_at = self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S)
         before = self.entry
         self.entry = replace(
             before, status=Status.POSTING, step=step, request_id=identity, payload_hash=payload_hash,

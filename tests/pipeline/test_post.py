@@ -396,7 +396,7 @@ def test_an_unknown_outcome_is_looked_at_after_it_has_settled(world):
     entry = world.entry(1)
     assert results.later == 1
     assert (entry.status, entry.step) == (Status.POSTING, Step.CREATE)
-    assert (entry.next_attempt_at - world.clock()).total_seconds() >= OUTCOME_SETTLES_S
+    assert OUTCOME_SETTLES_S <= (entry.next_attempt_at - world.clock()).total_seconds() < OUTCOME_SETTLES_S + 5
     assert entry.error_code == "outcome_unknown"
 
 
@@ -639,7 +639,8 @@ def test_a_failure_with_an_open_outcome_remembers_when_it_can_be_looked_for(worl
 
     entry = world.entry(1)
     assert (entry.status, entry.step) == (Status.FAILED, Step.CREATE)
-    assert entry.next_attempt_at == NOW + timedelta(seconds=OUTCOME_SETTLES_S)
+    # As long after the end of the function, which might have sent it with its last breath.
+    assert entry.next_attempt_at == NOW + timedelta(seconds=120 + OUTCOME_SETTLES_S)
 
 
 def test_entries_of_another_company_are_not_worked_on_in_this_ones_shift(world):

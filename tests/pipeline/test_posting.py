@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -39,6 +40,7 @@ from tests.books_world import (
 OTHER_PARTY = Party(8, "Deco Addict")
 NEW_PDF = pdf_page(["the second version"], title="second")
 BILL = DocumentType.BILL
+LIFE = timedelta(seconds=120)
 
 
 class FakeBooks:
@@ -120,10 +122,14 @@ class Desk:
         return self.table.entries[self.entry_id]
 
     def post(self, books=None) -> Entry:
-        return Posting(self.entry, books or self.books, self.table, self.store, self.clock).run()
+        return Posting(self.entry, books or self.books, self.table, self.store, self.clock, self.sends_until).run()
+
+    @property
+    def sends_until(self) -> datetime:
+        return self.clock() + LIFE
 
     def settle(self) -> None:
-        self.clock.sleep(OUTCOME_SETTLES_S + 1)
+        self.clock.sleep(LIFE.total_seconds() + OUTCOME_SETTLES_S + 1)
 
     def edit(self, pdf: bytes = NEW_PDF, **changes) -> None:
         """Store a new version, as the extractor does."""
@@ -223,7 +229,7 @@ def test_an_intent_says_what_is_sent_and_when_its_outcome_can_be_looked_for(desk
     assert desk.entry.step is step
     assert desk.entry.status is Status.POSTING
     assert desk.entry.request_id.startswith("odoo-17-")
-    assert (desk.entry.next_attempt_at - desk.clock()).total_seconds() == OUTCOME_SETTLES_S
+    assert desk.entry.next_attempt_at - desk.sends_until == timedelta(seconds=OUTCOME_SETTLES_S)
 
 
 def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(desk):
@@ -610,6 +616,7 @@ def post_crashing(desk: Desk, at_call: int, *, afterwards: bool) -> bool:
         wrap(desk.table, ("save",)),
         wrap(desk.store, ("document", "pdf", "file_posted", "drop_pending")),
         desk.clock,
+        desk.sends_until,
     )
     try:
         task.run()

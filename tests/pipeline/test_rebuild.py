@@ -72,7 +72,7 @@ class World:
 
     def post(self, entry: Entry) -> Entry:
         now = self.table.entries[entry.entry_id]
-        return Posting(now, self.company.books, self.table, self.store, self.clock).run()
+        return Posting(now, self.company.books, self.table, self.store, self.clock, self.clock()).run()
 
     def lose(self) -> None:
         """Lose the table, and with it what was known of names."""
