@@ -1,6 +1,7 @@
 """Guards, each with a way to switch it off: the model test must then fail, or it proves nothing.
 
-`PYTHONPATH=lambda:. python -m tests.state_mutations` tries each, and says after how many sequences of events it failed.
+`PYTHONPATH=lambda:. HYPOTHESIS_EXAMPLES=3000 python -m tests.state_mutations` tries each, and says after how many
+sequences of events it failed: most fail within a few, two of them are rare.
 """
 
 from __future__ import annotations
@@ -138,17 +139,6 @@ def _a_decision_ignores_what_happened_since() -> AbstractContextManager[Any]:
     return patch.object(state_fakes, "DECIDED", ())
 
 
-def _a_late_pdf_takes_the_message() -> AbstractContextManager[Any]:
-    def attach(table: Table, entry: Entry) -> None:
-        now = table.stored[entry.entry_id]
-        if now.version == entry.version:
-            table.stored[entry.entry_id] = replace(
-                now, pdf_key=entry.pdf_key, pdf_sha256=entry.pdf_sha256, error_message=entry.error_message
-            )
-
-    return patch.object(Table, "attach_pdf", attach)
-
-
 def _deleted_ones_are_not_looked_for() -> AbstractContextManager[Any]:
     return patch.object(state_fakes.Odoo, "ids", lambda odoo, _company: {*odoo.documents, *range(1, 10)})
 
@@ -180,7 +170,6 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "a failure says what to do": _a_failure_says_nothing,
     "what is skipped leaves no PDF waiting": _what_is_skipped_leaves_its_pdf,
     "a decision is taken on what is": _a_decision_ignores_what_happened_since,
-    "a late PDF takes no message": _a_late_pdf_takes_the_message,
     "deleted documents are looked for": _deleted_ones_are_not_looked_for,
     "a refusal forgets its intent": _a_refusal_keeps_its_intent,
     "the table is held to": _a_row_of_the_table_is_missing,

@@ -29,8 +29,8 @@ OF_THE_MODEL = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-# An hour and a fifth is the longest wait there is, after the settling time of a write.
-LONGEST_WAIT = timedelta(seconds=3600 * 1.2 + 150)
+# An hour and a fifth is the longest wait there is, after the life of a function and the settling time of a write.
+LONGEST_WAIT = timedelta(seconds=3600 * 1.2 + 120 + 150)
 
 CHANGES_OF = {
     "edited": lambda world, _document: world.content(),
