@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = 200
 SPEED_DOCUMENTS = 960
 NAMED_DOCUMENTS = 60
+SPEED_COMPANY = "companyA"
 MINUTE_S = 60.5
 PULLED_DOCUMENTS = 2_000
 LATENCY_S = 0.5
@@ -78,6 +79,12 @@ class Bench:
         """Invoke a handler with its log kept out of the table."""
         with redirect_stdout(io.StringIO()):
             return self.deployment.invoke(function, handler, event, timeout_s=timeout_s)
+
+    def run_apart(self, function: str, work: str) -> str:
+        """Do some work of a function in a process of its own, and return what it prints."""
+        environ = {**os.environ, **self.aws.environ, **self.deployment.environs[function]}
+        command = [sys.executable, "-m", "local.bench", work]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
     def pull(self) -> None:
         """Pull until nothing is left."""
@@ -134,11 +141,10 @@ def documents_a_minute() -> tuple[str, str, str]:
     The parties are known by then; to create one takes another call.
     """
     bench = Bench.with_documents(SPEED_DOCUMENTS)
-    company = "companyA"
-    request = {"company": company}
+    request = {"company": SPEED_COMPANY}
     try:
         moves = bench.odoo.rows["account.move"]
-        own = [row for row in moves if row["company_id"][1] == company]
+        own = [row for row in moves if row["company_id"][1] == SPEED_COMPANY]
         moves[:] = own[:NAMED_DOCUMENTS]
         bench.pull()
         bench.run("qb-poster", qb_poster.lambda_handler, request, 120)
@@ -150,8 +156,7 @@ def documents_a_minute() -> tuple[str, str, str]:
         bench.quickbooks.throttle = True
         bench.quickbooks.latency_s = LATENCY_S
         began = datetime.now(UTC)
-        while datetime.now(UTC) < began + 2 * timedelta(seconds=MINUTE_S):
-            bench.run("qb-poster", qb_poster.lambda_handler, request, 120)
+        bench.run_apart("qb-poster", "post")
         ended = (began + 2 * timedelta(seconds=MINUTE_S)).isoformat()
         times = [str(entry["posted_at"]) for entry in bench.deployment.entries() if entry["status"] == "posted"]
         posted = sum(began.isoformat() < posted_at < ended for posted_at in times)
@@ -198,13 +203,10 @@ def _seconds(script: str) -> float:
 def peak_memory(count: int = PULLED_DOCUMENTS) -> tuple[str, str, str]:
     """Measure the most memory the extractor's own process takes while it pulls documents written at one instant."""
     bench = Bench.with_documents(count, one_write_date=True)
-    environ = {**os.environ, **bench.aws.environ, **bench.deployment.environs["odoo-extractor"]}
     try:
-        command = [sys.executable, "-m", "local.bench", "pull"]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)  # noqa: S603
+        result = json.loads(bench.run_apart("odoo-extractor", "pull").splitlines()[-1])
     finally:
         bench.close()
-    result = json.loads(done.stdout.splitlines()[-1])
     return f"peak memory of a pull of {result['found']} documents", f"{result['peak_mb']:.0f} MB", "<= 300 MB"
 
 
@@ -223,6 +225,14 @@ def _pull_here() -> None:
     print(json.dumps({"found": found, "peak_mb": int(peak_kb) / 1024}))
 
 
+def _post_here() -> None:
+    """Post in this process for two minutes of QuickBooks' budget."""
+    ends_at = time.monotonic() + 2 * MINUTE_S
+    with redirect_stdout(io.StringIO()):
+        while time.monotonic() < ends_at:
+            qb_poster.lambda_handler({"company": SPEED_COMPANY}, Context(120, "qb-poster"))
+
+
 def zip_sizes() -> list[tuple[str, str, str]]:
     """Return the sizes of the zips."""
     return [
@@ -232,12 +242,15 @@ def zip_sizes() -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Print the table; or, asked for `memory` and a number of documents, that one row."""
-    if sys.argv[1:] == ["pull"]:
-        _pull_here()
+    """Print the table; or one row of it, asked for `speed`, or for `memory` and a number of documents."""
+    apart = {"pull": _pull_here, "post": _post_here}.get(" ".join(sys.argv[1:]))
+    if apart:
+        apart()
         return
     if sys.argv[1:2] == ["memory"]:
         rows = [peak_memory(int(sys.argv[2]))]
+    elif sys.argv[1:] == ["speed"]:
+        rows = [documents_a_minute()]
     else:
         rows = zip_sizes()
         with tempfile.TemporaryDirectory() as folder:
