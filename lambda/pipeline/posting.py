@@ -216,7 +216,9 @@ class Posting:
             self.books.remove(document.document_type, booked, request)
         except NeedsAttention as error:
             self._forget_intent()
-            raise Rejected(f"{why}, but {error}", code=error.code) from error
+            if isinstance(error, Rejected):
+                raise Rejected(f"{why}, but {error}", code=error.code) from error
+            raise  # a right or a setting that is missing: not this document's trouble
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
         self._save(**_GONE, generation=self.entry.generation + 1)
 

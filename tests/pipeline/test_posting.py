@@ -14,7 +14,15 @@ from local.http_server import Response
 from local.quickbooks.faults import html_error, throttled
 from pipeline.books import Attached, Booked, Draft
 from pipeline.document import DocumentType, Party
-from pipeline.errors import InvalidDocument, NeedsAttention, OutcomeUnknown, Rejected, RetryLater, Throttled
+from pipeline.errors import (
+    InvalidDocument,
+    Misconfigured,
+    NeedsAttention,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    Throttled,
+)
 from pipeline.posting import PDF_LOSSES_MAX, Posting, Superseded, file_name
 from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
 from tests.books_world import (
@@ -954,6 +962,15 @@ def test_what_a_person_changed_in_quickbooks_is_not_deleted(world):
 
     assert told.value.code == "changed_in_quickbooks"
     assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_right_that_is_missing_stays_the_companys_trouble_when_a_document_is_taken_out(desk):
+    desk.post()
+    desk.edit(withdrawn=True)
+    desk.books.refusals["remove"] = Misconfigured("the connection lacks a right")
+
+    with pytest.raises(Misconfigured):
+        desk.post()
 
 
 def test_what_was_touched_but_is_as_it_was_is_deleted(world):
