@@ -10,8 +10,8 @@ from pipeline.alert import Failure, alerts_for
 from pipeline.aws.alerts import Alerts
 from pipeline.errors import NeedsAttention, PipelineError
 
-# Between the troubles that were told, in what is remembered of them.
-SEPARATOR = "; "
+# Between the troubles that were told, in what is remembered of them; no name of a company has one.
+SEPARATOR = "\n"
 
 
 class Memory(Protocol):
@@ -61,7 +61,7 @@ class Report:
 
     def is_silent_about(self, trouble: str) -> bool:
         """Whether the run did not look at what was in trouble."""
-        company = trouble.partition(": ")[0]
+        company = trouble.rpartition(": ")[0]
         return bool(self.only and company) and company != self.only
 
 

@@ -71,6 +71,17 @@ def test_a_run_that_did_not_look_at_a_company_says_nothing_of_its_trouble():
     assert len(alerts.subjects) == 2
 
 
+def test_a_company_may_have_any_name():
+    alerts, memory = Alerts(), Remembered()
+    trouble = Failure("Smith; Sons: Ltd", "connection_gone", "", "The connection is gone.")
+    for only in ("", "Smith; Sons: Ltd", "companyB"):
+        one_run(alerts, memory, *([trouble] if only != "companyB" else []), only=only)
+
+    one_run(alerts, memory, trouble)
+
+    assert len(alerts.subjects) == 1
+
+
 def test_a_second_trouble_is_told_without_the_first_once_more():
     alerts, memory = Alerts(), Remembered()
     one_run(alerts, memory, COMPANY)
