@@ -14,6 +14,7 @@ from local.demo.small_files import pdf_page
 from local.http_server import Fault, Response, StandInServer
 from local.odoo.rights import User
 from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
+from pipeline.aws.notes import Notes
 from pipeline.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client
 from tests.builders import demo_documents
@@ -550,6 +551,17 @@ def test_trouble_of_a_whole_company_is_told_once_and_again_when_it_comes_back(sm
         alerts.append(len(small.alerts()))
 
     assert alerts == [1, 0, 0, 1]
+
+
+def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(small):
+    memory = Notes(small.client("dynamodb"), small.deployment.table)
+    memory.keep("alerted#odoo-extractor", "companyB: somehow")
+
+    small.extract({"company": "companyA"})
+    assert memory.value("alerted#odoo-extractor") == "companyB: somehow"
+
+    small.extract()
+    assert not memory.value("alerted#odoo-extractor")
 
 
 def test_an_alert_names_environment_cause_and_remedy(small):

@@ -21,6 +21,7 @@ from local.quickbooks.faults import (
     unauthorized,
     validation_fault,
 )
+from pipeline.aws.notes import Notes
 from pipeline.errors import InvalidRequest, Misconfigured, PipelineError
 from pipeline.qbo import limiter
 from pipeline.tracking import OUTCOME_SETTLES_S
@@ -379,6 +380,17 @@ BAD_SECRETS = {
     "no realm_ids": (without("realm_ids"), r"lacks realm_ids\."),
     "realm_ids a text": (lambda secret: {**secret, "realm_ids": "123"}, "realm_ids must map companies to realms"),
 }
+
+
+def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(machine):
+    memory = Notes(machine.client("dynamodb"), machine.deployment.table)
+    memory.keep("alerted#qb-poster", "companyB: somehow")
+
+    machine.post({"company": "companyA"})
+    assert memory.value("alerted#qb-poster") == "companyB: somehow"
+
+    machine.post()
+    assert not memory.value("alerted#qb-poster")
 
 
 def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine):
