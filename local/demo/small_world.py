@@ -19,6 +19,7 @@ from local.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.alert import Failure
 from pipeline.deadline import Deadline
 from pipeline.document import Document
+from pipeline.extract import entry_of
 from pipeline.mapping import Rules
 from pipeline.post import Results, Round, run
 from pipeline.qbo.books import QuickBooksBooks
@@ -64,17 +65,11 @@ class SmallWorld:
 
     def arrive(self, document: Document) -> None:
         """Store a document as the extractor would: a new one, or a new version of one that is there."""
-        was = self._table.entry(document.entry_id)
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
-        entry = replace(_blank(document, self._clock()) if was is None else was, status=Status.PENDING)
-        entry = replace(
-            entry,
-            version=1 if was is None else was.version + 1,
-            content_hash=document.content_hash,
-            pdf_sha256=pdf.sha256,
-        )
+        entry = entry_of(document, self._table.entry(document.entry_id), self._clock())
+        key = document.entry_id
         self._store.keep(document, pdf.content)
-        self._table.save(entry)
+        self._table.save(replace(entry, document_key=key, pdf_key=key, pdf_sha256=pdf.sha256))
 
     def entry(self, document: Document) -> Entry:
         """Return the entry of a document."""
@@ -141,27 +136,6 @@ def open_books(
     return QuickBooksBooks(client, references)
 
 
-def _blank(document: Document, now: datetime) -> Entry:
-    return Entry(
-        entry_id=document.entry_id,
-        company=document.company.name,
-        status=Status.PENDING,
-        document_type=document.document_type,
-        number=document.number,
-        party=document.party.name,
-        document_date=document.issued_on,
-        currency=document.currency,
-        total=document.total,
-        odoo_id=document.odoo_id,
-        odoo_write_date=document.written_at,
-        created_at=now,
-        updated_at=now,
-        pending_since=now,
-        document_key=document.entry_id,
-        pdf_key=document.entry_id,
-    )
-
-
 class _Clock:
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
@@ -187,7 +161,7 @@ class _Table:
         return True
 
     def ask_for_pdf(self, entry: Entry) -> None:
-        raise NotImplementedError(f"the PDF of {entry.number} is never lost here")
+        raise AssertionError(f"the PDF of {entry.number} is never lost here")
 
     def entry(self, entry_id: str) -> Entry | None:
         return self.entries.get(entry_id)

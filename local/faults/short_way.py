@@ -114,7 +114,7 @@ def _s3(operation: str, parameters: Parameters) -> Any:
         names = sorted(name for name in backend.get_bucket(bucket).keys if name.startswith(parameters["Prefix"]))
         return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
     else:
-        raise NotImplementedError(operation)
+        raise LookupError(f"there is no short way for {operation}")
     return {}
 
 
@@ -123,7 +123,7 @@ def _sns(operation: str, parameters: Parameters) -> Any:
     if operation == "CreateTopic":
         return {"TopicArn": backend.create_topic(parameters["Name"]).arn}
     if operation != "Publish":
-        raise NotImplementedError(operation)
+        raise LookupError(f"there is no short way for {operation}")
     return {
         "MessageId": backend.publish(parameters["Message"], arn=parameters["TopicArn"], subject=parameters["Subject"])
     }
