@@ -245,11 +245,7 @@ class Posting:
         left = [each for each in files if each.identity != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
         # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
         for file in sorted(left, key=lambda each: each.file_name == file_name(self.entry)):
-            if self.entry.attachable_id and not self.books.keeps_replaced_files:
-                identity = request_id(
-                    self.books.realm, self.entry, Step.DELETE, f"attachable {self.entry.attachable_id}"
-                )
-                self.books.detach(self.entry.attachable_id, identity)
+            self._detach_replaced()
             self._note(attachable_id=file.identity)
 
     def _attach(self, document: Document, booked: Booked) -> None:
@@ -271,10 +267,8 @@ class Posting:
                 self._forget_intent()
                 raise
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
-        replaced = self.entry.attachable_id
-        if replaced and replaced != attached.identity and not self.books.keeps_replaced_files:
-            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
-            self.books.detach(replaced, identity)
+        if self.entry.attachable_id != attached.identity:
+            self._detach_replaced()
         self._note(
             pdf_attached=True,
             attachable_id=attached.identity,
@@ -282,6 +276,13 @@ class Posting:
             step=None,
             sent_at=None,
         )
+
+    def _detach_replaced(self) -> None:
+        """Remove the file that hangs there so far, where the company does not keep such as history."""
+        replaced = self.entry.attachable_id
+        if replaced and not self.books.keeps_replaced_files:
+            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
+            self.books.detach(replaced, identity)
 
     def _pdf(self) -> bytes:
         """Return the PDF of this version; one that is gone, or another's, is fetched from Odoo anew.
