@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from local.faults.scenario import run
 from local.faults.verdict import Verdict
 
-SHOWN_MAX = 20
+# A long run takes an hour; who watches it wants to know every few minutes that it goes on.
+HEARD_EVERY = 500
 
 
 def main() -> int:
@@ -25,21 +26,25 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     seeds = range(asked.seed, asked.seed + asked.runs)
+    verdicts: list[Verdict] = []
     with ProcessPoolExecutor(asked.processes) as pool:
-        verdicts = list(pool.map(run, seeds, chunksize=10))
+        for verdict in pool.map(run, seeds, chunksize=10):
+            verdicts.append(verdict)
+            if verdict.complaints:
+                print(f"seed {verdict.seed}: " + "; ".join(verdict.complaints), flush=True)
+            if len(verdicts) % HEARD_EVERY == 0 and len(verdicts) < asked.runs:
+                print(f"  {len(verdicts)} scenarios played, {time.monotonic() - began:.0f} s", flush=True)
     return tell(verdicts, asked.seed, time.monotonic() - began)
 
 
 def tell(verdicts: list[Verdict], seed: int, seconds: float) -> int:
-    """Print the figures and every complaint; return 1 when there is one."""
+    """Print the figures; return 1 when there is a complaint."""
     struck: Counter[str] = Counter()
     for verdict in verdicts:
         struck.update(verdict.struck)
     bad = [verdict for verdict in verdicts if verdict.complaints]
     for kind, count in sorted(struck.items()):
         print(f"  {kind:<28}{count:>8}")
-    for verdict in bad[:SHOWN_MAX]:
-        print(f"seed {verdict.seed}: " + "; ".join(verdict.complaints))
     faults = {kind: count for kind, count in struck.items() if not kind.startswith("(")}
     print(
         f"{datetime.now(UTC):%Y-%m-%d}: seed {seed}, {len(verdicts)} scenarios, "
