@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,7 +168,8 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         with self._lock:
-            self.now += timedelta(seconds=seconds)
+            # Rounded up, because nobody is woken early: a sleep of less than its resolution would never end.
+            self.now += timedelta(microseconds=math.ceil(seconds * 1e6))
 
 
 class Memory:

@@ -24,7 +24,7 @@ from pipeline.alert import Failure
 from pipeline.books import Books
 from pipeline.codec import exact_json
 from pipeline.deadline import Deadline
-from pipeline.document import Document
+from pipeline.document import Document, DocumentType
 from pipeline.errors import (
     Disconnected,
     InvalidRequest,
@@ -48,8 +48,8 @@ COMPANIES_AT_ONCE = 4
 DOCUMENT_ALLOWANCE_S = 25.0
 # The same trouble with this many documents in a row is the company's trouble, not theirs.
 STRIKES_MAX = 3
-# So many new documents are looked for in the books with one question per kind.
-LOOKED_FOR_AT_ONCE = 40
+# So many new documents are read and looked for in the books together, with one question per kind.
+LOOKED_FOR_AT_ONCE = 100
 RETRIED_MAX = 5_000
 BACKLOG_COUNTED_MAX = 5_000
 
@@ -294,7 +294,10 @@ class _Shift:
             return {}
         new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
         found = [document for document in pool.map(self._document, new) if document]
-        books.look_for(found)
+        kinds: dict[DocumentType, list[Document]] = {}
+        for document in found:
+            kinds.setdefault(document.document_type, []).append(document)
+        list(pool.map(books.look_for, kinds.values()))
         return {document.entry_id: document for document in found}
 
     def _document(self, entry: Entry) -> Document | None:

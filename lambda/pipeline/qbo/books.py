@@ -102,7 +102,7 @@ class QuickBooksBooks:
             if number:
                 numbers.setdefault(ENTITIES[document.document_type], {})[number.casefold()] = number
         for entity, wanted in numbers.items():
-            rows = self.client.query(entity, f"DocNumber in ({', '.join(map(quoted, wanted.values()))})")
+            rows = self.client.query_any(entity, "DocNumber", wanted.values())
             for number in wanted:
                 self._looked_for[entity, number] = [
                     row for row in rows if str(row.get("DocNumber", "")).casefold() == number

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 from pipeline.codec import exact_json
 from pipeline.errors import Disconnected, OutcomeUnknown, Unavailable
@@ -22,6 +23,8 @@ TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 60.0
 MINOR_VERSION = "75"
 PAGE_ROWS = 1_000
+# A question is part of the address. How long one may be is not documented; 8 kB is what servers are commonly set to.
+LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
 
 type Json = dict[str, Any]
@@ -55,6 +58,13 @@ class Client:
             rows += page
             if len(page) < PAGE_ROWS:
                 return rows
+
+    def query_any(self, entity: str, attribute: str, values: Iterable[str], where: str = "") -> list[Json]:
+        """Return all rows of which an attribute is one of the values, in as few questions as an address allows."""
+        rows: list[Json] = []
+        for listed in _listed(values):
+            rows += self.query(entity, f"{attribute} in ({listed}){' and ' + where if where else ''}")
+        return rows
 
     def read(self, entity: str, identity: str) -> Json:
         """Return one object as it is now."""
@@ -200,6 +210,21 @@ def _part(body: Any, name: str) -> Json:
     if not isinstance(part, dict):
         raise Unavailable(f"QuickBooks answered without the {name} it was asked for")
     return part
+
+
+def _listed(values: Iterable[str]) -> Iterator[str]:
+    """Yield the values as lists of literals, each short enough for an address."""
+    listed: list[str] = []
+    length = 0
+    for literal in map(quoted, values):
+        taken = len(quote_plus(f"{literal}, "))
+        if listed and length + taken > LIST_LENGTH_MAX:
+            yield ", ".join(listed)
+            listed, length = [], 0
+        listed.append(literal)
+        length += taken
+    if listed:
+        yield ", ".join(listed)
 
 
 def quoted(value: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.codec import dumps, loads
 from pipeline.document import Account, Tax
 from pipeline.money import ZERO, decimal
-from pipeline.qbo.client import Client, quoted
+from pipeline.qbo.client import Client
 
 # Preferences and lists change rarely, and a miss always looks again.
 KEPT_S = 6 * 3600
@@ -26,7 +26,6 @@ FRESH_S = 60
 KEPT_BYTES_MAX = 350_000
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
-NAMES_PER_QUERY = 50
 
 
 class Memory(Protocol):
@@ -217,10 +216,7 @@ class ListKeeper:
     def _read_items(self) -> Iterable[BookItem]:
         # Items may be many thousands: only those the mapping names are asked for, by the last part of their names.
         names = sorted({name.rpartition(":")[2] for name in self._items})
-        for start in range(0, len(names), NAMES_PER_QUERY):
-            listed = ", ".join(quoted(name) for name in names[start : start + NAMES_PER_QUERY])
-            for row in self._client.query("Item", f"Name in ({listed})"):
-                yield book_item(row)
+        return map(book_item, self._client.query_any("Item", "Name", names))
 
     def _tax_codes(self) -> tuple[TaxCode, ...]:
         rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}

@@ -169,8 +169,7 @@ class Names:
 
     def inactive_items(self, identities: list[str]) -> list[str]:
         """Return the names of those items that are inactive or gone."""
-        listed = ", ".join(map(quoted, identities))
-        rows = self._client.query("Item", f"Id in ({listed}) and Active in (true, false)") if identities else []
+        rows = self._client.query_any("Item", "Id", identities, "Active in (true, false)")
         found = {str(row["Id"]): row for row in rows}
         return [
             _DELETED.sub("", str(found[each]["Name"])) if each in found else f"with the id {each}"

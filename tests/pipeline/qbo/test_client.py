@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,22 @@ def test_a_full_last_page_is_followed_by_one_more_question():
     accounts = [{"Name": f"Account {number}", "AccountType": "Expense"} for number in range(1_000)]
     with served(accounts=accounts) as world:
         assert len(world.client.query("Account")) == 1_000
+
+
+@pytest.mark.parametrize(("name", "questions"), [("INV/2026/{:05}", 1), ("会计年度会计年度会计年度{:04}", 4)])
+def test_many_values_are_asked_for_in_as_few_questions_as_an_address_has_room_for(name, questions):
+    names = [name.format(number) for number in range(100)]
+    with served(accounts=[{"Name": each, "AccountType": "Expense"} for each in [*names, "Another"]]) as world:
+        rows = world.client.query_any("Account", "Name", names, "Active = true")
+
+        assert sorted(row["Name"] for row in rows) == names
+        assert world.client.calls["query"] == questions
+        assert max(len(quote_plus(request.query["query"])) for request in world.requests("GET")) < 5_000
+
+
+def test_no_values_are_no_question(world):
+    assert world.client.query_any("Account", "Name", []) == []
+    assert world.client.calls["query"] == 0
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------
