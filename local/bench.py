@@ -33,7 +33,8 @@ from pipeline import extract
 PASSWORD = "demo-password"
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = 200
-SPEED_DOCUMENTS = 960
+SPEED_DOCUMENTS = 1_200
+SPEED_BEGINNING_S = 15
 NAMED_DOCUMENTS = 60
 SPEED_COMPANY = "companyA"
 MINUTE_S = 60.5
@@ -137,17 +138,16 @@ def quickbooks_calls() -> list[tuple[str, str, str]]:
 def documents_a_minute() -> tuple[str, str, str]:
     """Measure how fast one company is posted at QuickBooks' limits, each call taking half a second.
 
-    Counted over two whole minutes of QuickBooks' budget: in the first fifty seconds of each, all of it may be spent.
-    The parties are known by then; to create one takes another call.
+    The poster has a process of its own, as in life. Counted over two whole minutes of QuickBooks' budget, from
+    the first document on. The parties are known by then; to create one takes another call.
     """
     bench = Bench.with_documents(SPEED_DOCUMENTS)
-    request = {"company": SPEED_COMPANY}
     try:
         moves = bench.odoo.rows["account.move"]
         own = [row for row in moves if row["company_id"][1] == SPEED_COMPANY]
         moves[:] = own[:NAMED_DOCUMENTS]
         bench.pull()
-        bench.run("qb-poster", qb_poster.lambda_handler, request, 120)
+        bench.run("qb-poster", qb_poster.lambda_handler, {"company": SPEED_COMPANY}, 120)
         moves[:] = own
         for row in own[NAMED_DOCUMENTS:]:
             bench.odoo.touch(row["id"])
@@ -155,12 +155,12 @@ def documents_a_minute() -> tuple[str, str, str]:
         time.sleep(MINUTE_S)
         bench.quickbooks.throttle = True
         bench.quickbooks.latency_s = LATENCY_S
-        began = datetime.now(UTC)
-        while datetime.now(UTC) < began + 2 * timedelta(seconds=MINUTE_S):
-            bench.run("qb-poster", qb_poster.lambda_handler, request, 120)
-        ended = (began + 2 * timedelta(seconds=MINUTE_S)).isoformat()
-        times = [str(entry["posted_at"]) for entry in bench.deployment.entries() if entry["status"] == "posted"]
-        posted = sum(began.isoformat() < posted_at < ended for posted_at in times)
+        began = datetime.now(UTC).isoformat()
+        bench.run_apart("qb-poster", "post")
+        found = [str(entry["posted_at"]) for entry in bench.deployment.entries() if entry["status"] == "posted"]
+        times = [datetime.fromisoformat(posted_at) for posted_at in found if posted_at > began]
+        ended = min(times) + 2 * timedelta(seconds=MINUTE_S)
+        posted = sum(posted_at < ended for posted_at in times)
         throttled = bench.quickbooks.refusals["3001"]
     finally:
         bench.close()
@@ -169,6 +169,14 @@ def documents_a_minute() -> tuple[str, str, str]:
         f"{posted / 2:.0f}",
         ">= 240 (250 possible)",
     )
+
+
+def _post_here() -> None:
+    """Post for somewhat more than two minutes."""
+    ended_at = time.monotonic() + 2 * MINUTE_S + SPEED_BEGINNING_S
+    with redirect_stdout(io.StringIO()):
+        while time.monotonic() < ended_at:
+            qb_poster.lambda_handler({"company": SPEED_COMPANY}, Context(120, "qb-poster"))
 
 
 _BARE = "import boto3\nfor name in {clients}: boto3.client(name, region_name='us-west-2')\n"
@@ -236,8 +244,9 @@ def zip_sizes() -> list[tuple[str, str, str]]:
 
 def main() -> None:
     """Print the table; or one row of it, asked for `speed`, or for `memory` and a number of documents."""
-    if sys.argv[1:] == ["pull"]:
-        _pull_here()
+    apart = {"pull": _pull_here, "post": _post_here}
+    if sys.argv[1:2] and sys.argv[1] in apart:
+        apart[sys.argv[1]]()
         return
     if sys.argv[1:2] == ["memory"]:
         rows = [peak_memory(int(sys.argv[2]))]

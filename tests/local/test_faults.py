@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from local.faults.__main__ import tell
 from local.faults.mutations import scenarios_until_found
 from local.faults.scenario import run
+from local.faults.verdict import Verdict
 
 FIRST_SEED = 1
 CHUNKS, CHUNK = 12, 25
@@ -34,6 +37,19 @@ def test_a_seed_is_one_scenario_in_every_process():
     ).stdout
 
     assert elsewhere.splitlines() == [run(seed).as_text for seed in seeds]
+
+
+@pytest.mark.parametrize(("complaints", "ended"), [([], 0), (["INV/1 stands there twice"], 1)])
+def test_the_long_run_tells_its_figures_and_fails_on_any_complaint(capsys, complaints, ended):
+    struck = Counter({"killed before a call": 2, "Odoo answers 503": 1, "(no fault): a usual day": 9})
+    verdicts = [Verdict(7, 4, struck=struck), Verdict(8, 3, complaints, struck=struck, duplicates=len(complaints))]
+
+    code = tell(verdicts, 7, 2.0)
+
+    assert code == ended
+    figures, verdict = capsys.readouterr().out.splitlines()[-2:]
+    assert figures.endswith(": seed 7, 2 scenarios, 7 documents, 6 faults of 2 kinds, 2 s")
+    assert verdict == f"0 losses, {ended} duplicates, {ended} scenarios with a complaint"
 
 
 def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
