@@ -31,6 +31,10 @@ class Draft:
 FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 
 
+# What parts a fingerprint from the tax at its end.
+TAX_BEHIND = " tax "
+
+
 @dataclass(frozen=True, slots=True)
 class Booked:
     """A document as it stands in the books.
@@ -51,6 +55,11 @@ class Booked:
     item_accounts: tuple[tuple[str, str], ...] = ()
     updated_at: str = ""
     fingerprint: str = ""
+
+
+def came_of(found: str, sent: str) -> bool:
+    """Whether a fingerprint is that of what was sent, with whatever tax the books computed of it."""
+    return bool(sent) and found.partition(TAX_BEHIND)[0] == sent.partition(TAX_BEHIND)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pipeline.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft
+from pipeline.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft, came_of
 from pipeline.document import Document, check_adds_up
 from pipeline.errors import InvalidDocument, NeedsAttention, Rejected
 from pipeline.tracking import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
@@ -145,7 +145,7 @@ class Posting:
         entry = self.entry
         ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
         is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN
-        if is_new or not ours or found.fingerprint in ours:
+        if is_new or not ours or found.fingerprint in ours or came_of(found.fingerprint, entry.sent_fingerprint):
             return found
         before = entry.qb_sync_token or FIRST_SYNC_TOKEN
         return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)

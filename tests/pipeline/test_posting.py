@@ -806,6 +806,32 @@ def test_an_edit_that_comes_out_different_on_a_paid_document_says_both_and_is_se
     assert [row["TotalAmt"] for row in world.book.documents("Invoice")] == [money("108.25")]
 
 
+def test_an_edit_without_an_answer_that_came_out_different_is_taken_back_too(world):
+    desk = at(world, a_document(**TAXED))
+    desk.post()
+    desk.edit(reference="PO-9")
+    world.stand_in.tax_off_by = money("0.01")
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+
+    # Nobody but us has touched it: what we sent stands there, with a tax that QuickBooks computed.
+    with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back"):
+        until_done(desk)
+
+    world.stand_in.tax_off_by = money(0)
+    assert desk.post().status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [NEW_PDF])
+
+
+def test_a_tax_that_a_person_changed_is_not_overwritten(world):
+    desk = at(world, a_document(**TAXED))
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnTaxDetail={"TotalTax": money("8.30")})
+    desk.edit(reference="PO-9")
+
+    with pytest.raises(Rejected, match="changed in QuickBooks"):
+        desk.post()
+
+
 def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
     world.stand_in.tax_off_by = money("0.01")
     desk = at(world, a_document(**TAXED))

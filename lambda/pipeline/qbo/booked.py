@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pipeline.books import Attached, Booked
+from pipeline.books import TAX_BEHIND, Attached, Booked
 from pipeline.money import ZERO, decimal, plain, rounded
 from pipeline.qbo.taxes import NOT_TAXABLE
 
@@ -41,18 +41,18 @@ def fingerprint(row: Mapping[str, Any]) -> str:
     """Return a hash of what we write of a transaction, the same for a body and for what QuickBooks made of it.
 
     It tells an edit by a person from a SyncToken that only rose because a payment was applied. Quantities and prices
-    are left out (their product is in it), and so is whatever QuickBooks adds by itself.
+    are left out (their product is in it), and so is whatever QuickBooks adds by itself. The tax stands behind the hash,
+    because QuickBooks may compute another than it was sent.
     """
     parts: list[Any] = [str(row.get(name) or "") for name in _TEXTS]
     parts += [_value(row.get(name)) for name in _REFERENCES]
-    parts.append(plain(tax_of(row)))
     for line in _lines(row):
         detail = line.get(line.get("DetailType", ""), {})
         codes = [_value(detail.get(name)) for name in _LINE_REFERENCES]
         # QuickBooks answers NON where a purchase was sent without any code.
         codes = ["" if code == NOT_TAXABLE else code for code in codes]
         parts.append([plain(decimal(line.get("Amount", 0))), str(line.get("Description") or ""), *codes])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}{TAX_BEHIND}{plain(tax_of(row))}"
 
 
 def tax_of(row: Mapping[str, Any]) -> Decimal:
