@@ -87,6 +87,8 @@ class InQuickBooks:
         books = self._world.quickbooks.books(realm)
         if _number(move).startswith(CHANGED):
             return  # ours may stand there under the number before, and take this one later
+        if any(_mark(move) in str(request.body) for _, request in self._world.outside.late):
+            return  # QuickBooks is still at work on ours: nobody could keep the two apart
         foreign = move["currency_id"][1] != books.realm.home_currency
         if foreign or any(_mark(move) in row["PrivateNote"] for _, _, row in self._posted_anywhere((entity,))):
             return
