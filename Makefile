@@ -25,7 +25,7 @@ unit: $(VENV)/test
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 faults: $(VENV)/demo  ## break everything on purpose, RUNS=300 times, and compare the books
-	@$(RUN) -W ignore -m local.faults --runs $(or $(RUNS),300) --seed $(or $(SEED),1)
+	@$(RUN) -W ignore -m local.simulation --runs $(or $(RUNS),300) --seed $(or $(SEED),1)
 
 bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
 	@$(RUN) -m local.bench

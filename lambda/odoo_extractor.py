@@ -13,19 +13,19 @@ from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import extractor_request
 from pipeline.aws.notes import Notes
-from pipeline.aws.reporting import reporting
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.compare import compare
-from pipeline.deadline import Deadline
-from pipeline.extract import Extraction, chosen, run
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.entry import utc_now
+from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
-from pipeline.redrive import odoo_ids, settle
 from pipeline.settings import ExtractorSettings
-from pipeline.source import Selection
-from pipeline.tracking import utc_now
+from pipeline.use_cases.extract.pull import Extraction, chosen, run
+from pipeline.use_cases.reconcile.deletions import compare
+from pipeline.use_cases.recover.redrive import odoo_ids, settle
+from pipeline.use_cases.report import reporting
 
 SERVICE = "odoo-extractor"
 SECRET_KEYS = ("database", "username", "password")

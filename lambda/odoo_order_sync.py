@@ -9,18 +9,18 @@ from typing import Any
 
 import boto3
 
-from pipeline.alert import Failure
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
-from pipeline.aws.reporting import Remembered, reporting
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
-from pipeline.deadline import Deadline
+from pipeline.domain.alert import Failure
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.entry import utc_now
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order
 from pipeline.settings import OrderSyncSettings
-from pipeline.sync_orders import Sync
-from pipeline.tracking import utc_now
+from pipeline.use_cases.report import Remembered, reporting
+from pipeline.use_cases.sync_orders import Sync
 
 SERVICE = "odoo-order-sync"
 _told = Remembered()

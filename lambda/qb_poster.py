@@ -8,27 +8,27 @@ from typing import Any
 
 import boto3
 
-from pipeline.alert import Failure
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import poster_request
 from pipeline.aws.notes import Notes
-from pipeline.aws.reporting import reporting
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.deadline import Deadline
-from pipeline.mapping import Rules
-from pipeline.post import Results, Round, run
+from pipeline.domain.alert import Failure
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.entry import Shift, utc_now
+from pipeline.domain.mapping import Rules
+from pipeline.domain.request import Request
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
-from pipeline.rebuild import Rebuild
-from pipeline.redrive import reopen, settle
-from pipeline.request import Request
 from pipeline.settings import PosterSettings
-from pipeline.tracking import Shift, utc_now
+from pipeline.use_cases.post.run import Results, Round, run
+from pipeline.use_cases.recover.rebuild import Rebuild
+from pipeline.use_cases.recover.redrive import reopen, settle
+from pipeline.use_cases.report import reporting
 
 SERVICE = "qb-poster"
 

@@ -22,13 +22,13 @@ from unittest.mock import patch
 
 import odoo_extractor
 import qb_poster
-from local.aws import Context, Deployment, EmbeddedAws, deploy
 from local.demo import documents
 from local.demo.books import demo_realms
-from local.odoo.stand_in import OdooStandIn
-from local.quickbooks.realm import secret_of
-from local.quickbooks.stand_in import QuickBooksStandIn
-from pipeline import extract
+from local.stand_ins.aws import Context, Deployment, EmbeddedAws, deploy
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.realm import secret_of
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.use_cases.extract import pull as extract
 
 PASSWORD = "demo-password"
 ROOT = Path(__file__).parents[1]

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import STATUS_INDEX
-from pipeline.errors import PipelineError
+from pipeline.domain.errors import PipelineError
 from pipeline.odoo.client import Odoo
 from pipeline.qbo.desk import companies
 from pipeline.qbo.tokens import REQUIRED_KEYS

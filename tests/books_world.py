@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 from local.demo.small_files import pdf_page
-from local.http_server import Fault, Request, Response
-from local.quickbooks.realm import Realm, TaxRate
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.http_server import Fault, Request, Response
+from local.stand_ins.quickbooks.realm import Realm, TaxRate
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.tracking_table import _BOOKED, _WORKED
-from pipeline.document import (
+from pipeline.domain.document import (
     Account,
     Address,
     Company,
@@ -31,14 +31,14 @@ from pipeline.document import (
     Tax,
     TaxAmount,
 )
-from pipeline.errors import InvalidDocument
-from pipeline.money import rounded
+from pipeline.domain.entry import Actor, Entry, Status, is_foreseen
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
-from pipeline.tracking import Actor, Entry, Status, is_foreseen
 
 REALM_ID = "4620816365001"
 COMPANY = "companyA"

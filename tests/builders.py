@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.demo.documents import load
-from pipeline.document import (
+from pipeline.domain.document import (
     Account,
     Company,
     Document,
@@ -21,7 +21,7 @@ from pipeline.document import (
     Tax,
     TaxAmount,
 )
-from pipeline.tracking import Entry, Status
+from pipeline.domain.entry import Entry, Status
 
 WRITTEN_AT = datetime(2026, 11, 20, 21, 12, 11, tzinfo=UTC)
 COMPANY = Company(1, "companyA", "USD", "United States")

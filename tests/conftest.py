@@ -15,13 +15,13 @@ import requests
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
-from local.aws import Deployment, EmbeddedAws, deploy
 from local.demo.books import demo_realms
 from local.demo.documents import load
-from local.odoo.stand_in import OdooStandIn
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
-from pipeline.aws.reporting import Remembered
+from pipeline.use_cases.report import Remembered
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
-from local.http_server import Request
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.http_server import Request
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.qbo.client import Client
 from tests.books_world import Served
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
-from pipeline.deadline import Deadline
-from pipeline.document import Company
-from pipeline.extract import Extraction, run
-from pipeline.source import Page, Pdf, PdfSource, StoredPdf
-from pipeline.tracking import Actor, Cursor, Status, is_foreseen
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Company
+from pipeline.domain.entry import Actor, Cursor, Status, is_foreseen
+from pipeline.domain.source import Page, Pdf, PdfSource, StoredPdf
+from pipeline.use_cases.extract.pull import Extraction, run
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 
 NOW = WRITTEN_AT + timedelta(days=1)

@@ -16,9 +16,10 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.aws.tracking_table import _BOOKED, _EXTRACTED, _PDF, _WORKED, DECIDED
-from pipeline.books import Attached, Booked, Draft
-from pipeline.document import Document
-from pipeline.errors import (
+from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Actor, Cursor, Entry, Shift, Status, is_foreseen
+from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
     Misconfigured,
@@ -28,8 +29,7 @@ from pipeline.errors import (
     Unavailable,
     Unmapped,
 )
-from pipeline.source import Broken, Pdf, PdfSource, StoredPdf
-from pipeline.tracking import Actor, Cursor, Entry, Shift, Status, is_foreseen
+from pipeline.domain.source import Broken, Pdf, PdfSource, StoredPdf
 from tests.builders import COMPANY
 from tests.odoo_world import FakeOdoo
 

@@ -17,10 +17,13 @@ from unittest.mock import patch
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pipeline import extract, post, posting, tracking
-from pipeline.extract import Extraction
-from pipeline.posting import Posting
-from pipeline.tracking import Entry, Status
+from pipeline.domain import entry as tracking
+from pipeline.domain.entry import Entry, Status
+from pipeline.use_cases.extract import pull as extract
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.post import posting
+from pipeline.use_cases.post import run as post
+from pipeline.use_cases.post.posting import Posting
 from tests import state_fakes
 from tests.state_fakes import Store, Table
 from tests.test_state_machine import OF_THE_MODEL, Life

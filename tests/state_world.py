@@ -17,18 +17,18 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from pipeline import post
-from pipeline.compare import compare
-from pipeline.deadline import Deadline
-from pipeline.document import Document, entry_id
-from pipeline.errors import (
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Document, entry_id
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import (
     PipelineError,
 )
-from pipeline.extract import Extraction, run
-from pipeline.post import Round
-from pipeline.request import Request
-from pipeline.source import Selection
-from pipeline.tracking import Entry, Status
+from pipeline.domain.request import Request
+from pipeline.domain.source import Selection
+from pipeline.use_cases.extract.pull import Extraction, run
+from pipeline.use_cases.post import run as post
+from pipeline.use_cases.post.run import Round
+from pipeline.use_cases.reconcile.deletions import compare
 from tests.builders import COMPANY, LINE, WRITTEN_AT, a_document
 from tests.state_fakes import Books, ComparisonsTable, Notes, Odoo, Shifts, Store, Table, pdf_of
 

@@ -19,13 +19,13 @@ import pytest
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
-from local.aws import Deployment, EmbeddedAws
 from local.demo.books import demo_realms
 from local.demo.documents import load
 from local.doctor import Doctor
-from local.odoo.stand_in import OdooStandIn
-from local.quickbooks.realm import secret_of
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.aws import Deployment, EmbeddedAws
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.realm import secret_of
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from tests.terraform_tools import Terraform, without_aws, working_copy
 
 ENVIRONMENT = "deployed"

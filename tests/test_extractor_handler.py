@@ -11,11 +11,11 @@ import pytest
 from pypdf import PdfReader
 
 from local.demo.small_files import pdf_page
-from local.http_server import Fault, Response, StandInServer
-from local.odoo.rights import User
-from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
+from local.stand_ins.http_server import Fault, Response, StandInServer
+from local.stand_ins.odoo.rights import User
+from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
 from pipeline.aws.notes import Notes
-from pipeline.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
+from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client
 from tests.builders import demo_documents
 from tests.conftest import API_KEY, PASSWORD

@@ -49,7 +49,7 @@ def _imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
-            # `from pipeline import pages` imports the module, not a name in it.
+            # `from pipeline import pdf as pages` imports the module, not a name in it.
             names |= (
                 {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "pipeline" else {node.module}
             )

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from local.demo.documents import load
-from local.http_server import Fault, Response
-from local.odoo.rights import User
-from local.odoo.stand_in import CONNECTION_CLOSED
-from pipeline.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
+from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.odoo.rights import User
+from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED
+from pipeline.domain.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client
 from tests.conftest import API_KEY, PASSWORD
 

@@ -11,8 +11,8 @@ import pytest
 
 from local.demo.books import REALM_A, REALM_B
 from local.demo.documents import many
-from local.http_server import Fault, Response, StandInServer
-from local.quickbooks.faults import (
+from local.stand_ins.http_server import Fault, Response, StandInServer
+from local.stand_ins.quickbooks.faults import (
     MESSAGES,
     fault_in_200,
     html_error,
@@ -22,9 +22,9 @@ from local.quickbooks.faults import (
     validation_fault,
 )
 from pipeline.aws.notes import Notes
-from pipeline.errors import InvalidRequest, Misconfigured, PipelineError
+from pipeline.domain.entry import OUTCOME_SETTLES_S
+from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError
 from pipeline.qbo import limiter
-from pipeline.tracking import OUTCOME_SETTLES_S
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}

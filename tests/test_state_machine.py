@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from pipeline.document import entry_id
-from pipeline.request import Request
-from pipeline.source import Selection
-from pipeline.tracking import Status
+from pipeline.domain.document import entry_id
+from pipeline.domain.entry import Status
+from pipeline.domain.request import Request
+from pipeline.domain.source import Selection
 from tests.state_fakes import READS, SETTINGS, UNKNOWN, WRITES, Odoo
 from tests.state_world import EARLY, LATE, OPEN, Process, World
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Rejected, Unmapped
-from pipeline.posting import PDF_LOSSES_MAX
-from pipeline.tracking import DELETED_IN_ODOO, LOST, Status
+from pipeline.domain.entry import DELETED_IN_ODOO, LOST, Status
+from pipeline.domain.errors import Rejected, Unmapped
+from pipeline.use_cases.post.posting import PDF_LOSSES_MAX
 from tests.state_world import World
 
 PACKAGE = Path(__file__).parents[1] / "lambda/pipeline"

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
-from pipeline.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
 
 CONNECT_TIMEOUT_S = 5
 # Room for a PDF of 25 MB in base64 inside JSON; beyond it the function's memory would be at risk.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pipeline.errors import Misconfigured
+from pipeline.domain.errors import Misconfigured
 
 QUICKBOOKS_APIS = {
     "production": "https://quickbooks.api.intuit.com",

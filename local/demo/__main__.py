@@ -18,14 +18,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.aws import Deployment, EmbeddedAws, deploy
 from local.demo import refusals, report
 from local.demo.books import demo_realms
 from local.demo.machine import Machine, quiet
 from local.demo.mapping_file import upload_mapping
 from local.demo.source import DemoOdoo, OdooAddress, demo_odoo, real_odoo, realms_like
-from local.quickbooks.realm import Realm, secret_of
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
+from local.stand_ins.quickbooks.realm import Realm, secret_of
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 
 REPORT = Path("build/report.html")
 REAL_SINCE_DAYS = 31

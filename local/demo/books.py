@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from local.quickbooks.realm import Realm, Row, TaxRate
+from local.stand_ins.quickbooks.realm import Realm, Row, TaxRate
 
 REALM_A = "9130357766900001"
 REALM_B = "9130357766900002"

@@ -15,11 +15,11 @@ from typing import Any
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
-from local.aws import Context, Deployment, EmbeddedAws
 from local.demo import report
-from local.quickbooks.books import Books
-from local.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.document import DocumentType
+from local.stand_ins.aws import Context, Deployment, EmbeddedAws
+from local.stand_ins.quickbooks.books import Books
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.document import DocumentType
 from pipeline.qbo.payloads import ENTITIES
 
 EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S = 300, 120

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local.aws import Deployment
 from local.demo.small_world import open_books
-from local.quickbooks.realm import Realm
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.aws import Deployment
+from local.stand_ins.quickbooks.realm import Realm
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.document_store import DocumentStore
-from pipeline.errors import Misconfigured
-from pipeline.mapping import FILE, Rules
+from pipeline.domain.errors import Misconfigured
+from pipeline.domain.mapping import FILE, Rules
 
 VARIABLE = "MAPPING"
 

@@ -14,13 +14,13 @@ from enum import StrEnum
 from local.demo.books import demo_realms
 from local.demo.small_world import Run, SmallWorld
 from local.demo.source import recorded_documents
-from local.http_server import Request
-from local.quickbooks.faults import EXAMPLES, forced
-from local.quickbooks.realm import Realm
-from pipeline.document import Document
+from local.stand_ins.http_server import Request
+from local.stand_ins.quickbooks.faults import EXAMPLES, forced
+from local.stand_ins.quickbooks.realm import Realm
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Status
 from pipeline.qbo.faults import Fault, faults
 from pipeline.qbo.payloads import ENTITIES
-from pipeline.tracking import Status
 
 # Long enough for every pause, and for a write of unknown outcome to settle.
 AN_HOUR_S = 3_600

@@ -13,24 +13,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.demo.small_files import pdf_page
-from local.quickbooks.books import Books
-from local.quickbooks.realm import Realm, secret_of
-from local.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.alert import Failure
-from pipeline.deadline import Deadline
-from pipeline.document import Document
-from pipeline.extract import entry_of
-from pipeline.mapping import Rules
-from pipeline.post import Results, Round, run
+from local.stand_ins.quickbooks.books import Books
+from local.stand_ins.quickbooks.realm import Realm, secret_of
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.alert import Failure
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry, Shift, Status
+from pipeline.domain.mapping import Rules
+from pipeline.domain.request import Request
+from pipeline.domain.source import Pdf, PdfSource
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import IntuitIssuer, Tokens
-from pipeline.request import Request
-from pipeline.source import Pdf, PdfSource
-from pipeline.tracking import Entry, Shift, Status
+from pipeline.use_cases.extract.pull import entry_of
+from pipeline.use_cases.post.run import Results, Round, run
 
 INVOCATION_S = 120
 TOKEN_LIVES_S = 3_600

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from local.demo import documents as demo_documents
-from local.odoo.stand_in import OdooStandIn
-from local.quickbooks.realm import Realm, TaxRate
-from pipeline.document import Document
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.realm import Realm, TaxRate
+from pipeline.domain.document import Document
+from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo, Row
 from pipeline.odoo.source import OdooSource
-from pipeline.source import Selection
 
 VARIABLES = ("ODOO_API_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 PASSWORD = "demo-password"

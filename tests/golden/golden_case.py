@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipeline.document import Account, Document
-from pipeline.mapping import AND, Rules
-from pipeline.money import ZERO
+from pipeline.domain.document import Account, Document
+from pipeline.domain.mapping import AND, Rules
+from pipeline.domain.money import ZERO
 from pipeline.odoo import documents
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from local.demo import documents as demo
-from local.quickbooks.books import Books
-from local.quickbooks.realm import Realm, TaxRate
-from local.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.document import Document, DocumentType
+from local.stand_ins.quickbooks.books import Books
+from local.stand_ins.quickbooks.realm import Realm, TaxRate
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.document import Document, DocumentType
 from pipeline.odoo import documents
 from tests.books_world import REALM_ID
 from tests.golden.golden_case import Rows, lookups

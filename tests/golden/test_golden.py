@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.codec import encode
-from pipeline.document import check_adds_up
-from pipeline.errors import NeedsAttention
-from pipeline.money import rounded
+from pipeline.domain.codec import encode
+from pipeline.domain.document import check_adds_up
+from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.money import rounded
 from pipeline.qbo.payloads import payload, sent_total
 from tests.golden.golden_case import Case, ReadableReferences, assert_golden, written
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.codec import encode
-from pipeline.document import check_adds_up
-from pipeline.errors import NeedsAttention
+from pipeline.domain.codec import encode
+from pipeline.domain.document import check_adds_up
+from pipeline.domain.errors import NeedsAttention
 from pipeline.qbo.payloads import ENTITIES
 from tests.golden.golden_case import assert_golden
 from tests.golden.recorded_case import (

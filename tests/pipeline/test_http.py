@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.http_server import Fault, Response, StandInServer
+from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline import http
-from pipeline.errors import Misconfigured, Unavailable
+from pipeline.domain.errors import Misconfigured, Unavailable
 
 WHO = "Odoo at the test"
 

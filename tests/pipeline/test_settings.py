@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import Misconfigured
+from pipeline.domain.errors import Misconfigured
 from pipeline.settings import ExtractorSettings, OrderSyncSettings, PosterSettings
 
 SHARED = {"ENVIRONMENT": "prod", "DYNAMODB_TABLE": "t", "S3_BUCKET": "b", "SNS_ALERT_TOPIC": "arn:topic"}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.demo.documents import load
-from local.quickbooks.realm import Realm, TaxRate
+from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from pipeline.odoo import documents
 from tests.properties.odoo_arithmetic import GLOBALLY, GLOBALLY_19, PER_LINE, Currency, Invoice, Item, Tax
 

@@ -14,9 +14,9 @@ from functools import cache
 
 import pytest
 
-from local.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.document import LineKind, check_adds_up
-from pipeline.errors import NeedsAttention
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.document import LineKind, check_adds_up
+from pipeline.domain.errors import NeedsAttention
 from pipeline.odoo import documents
 from pipeline.qbo.payloads import sent_total
 from tests.in_process import Near

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.alert import Alert
-from pipeline.errors import PipelineError
+from pipeline.domain.alert import Alert
+from pipeline.domain.errors import PipelineError
 from pipeline.http import new_session, send
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.alert import Failure
 from pipeline.aws.events import entry_ids_of, is_from_s3
 from pipeline.aws.items import our_error
-from pipeline.dead_letter import Letter
-from pipeline.document import odoo_id_of
+from pipeline.domain.alert import Failure
+from pipeline.domain.dead_letter import Letter
+from pipeline.domain.document import odoo_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import error_code, our_error
-from pipeline.codec import dumps, loads
-from pipeline.document import Document
-from pipeline.errors import InvalidDocument, Unavailable
-from pipeline.mapping import FILE, Mapping, broken
-from pipeline.source import Copy, Pdf, StoredPdf
-from pipeline.tracking import Entry
+from pipeline.domain.codec import dumps, loads
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry
+from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.domain.mapping import FILE, Mapping, broken
+from pipeline.domain.source import Copy, Pdf, StoredPdf
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
-from pipeline.errors import InvalidRequest
-from pipeline.request import PullRequest, Request
-from pipeline.source import Selection
+from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.request import PullRequest, Request
+from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}

@@ -8,8 +8,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.codec import decode, encode
-from pipeline.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.codec import decode, encode
+from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
 
 type Item = dict[str, Any]
 

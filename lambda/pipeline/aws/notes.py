@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
-from pipeline.codec import dumps, loads
-from pipeline.tracking import Cursor, Shift
+from pipeline.domain.codec import dumps, loads
+from pipeline.domain.entry import Cursor, Shift
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import error_code, our_error
-from pipeline.errors import Misconfigured, Unavailable
+from pipeline.domain.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

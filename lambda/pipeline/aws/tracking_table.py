@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
-from pipeline.document import entry_id, odoo_id_of
-from pipeline.errors import Unavailable
-from pipeline.tracking import Actor, Entry, Status, is_foreseen
+from pipeline.domain.document import entry_id, odoo_id_of
+from pipeline.domain.entry import Actor, Entry, Status, is_foreseen
+from pipeline.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
-from pipeline.deadline import Deadline
-from pipeline.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.http import Answer, new_session, send
 
 TIMEOUT_S = 60.0

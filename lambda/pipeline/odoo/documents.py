@@ -11,7 +11,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
-from pipeline.document import (
+from pipeline.domain.document import (
     Account,
     Address,
     Attachment,
@@ -28,8 +28,8 @@ from pipeline.document import (
     TaxAmount,
     private_tax,
 )
-from pipeline.errors import InvalidDocument
-from pipeline.money import ZERO, decimal, rounded
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.money import ZERO, decimal, rounded
 
 type Row = Mapping[str, Any]
 

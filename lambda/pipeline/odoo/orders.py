@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from pipeline.errors import InvalidDocument
-from pipeline.money import decimal
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.money import decimal
+from pipeline.domain.order import Order
 from pipeline.odoo.client import Odoo
-from pipeline.order import Order
 
 ORDER_FIELDS = (
     *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),

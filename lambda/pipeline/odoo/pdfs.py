@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from pipeline import pages
-from pipeline.document import Attachment, Document, DocumentType
-from pipeline.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline import pdf as pages
+from pipeline.domain.document import Attachment, Document, DocumentType
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.odoo.client import Odoo, Row
-from pipeline.source import NotRendered, Pdf, PdfSource
 
 # What one document may bring along, all its files together.
 PDF_BYTES_MAX = 25 * 1024 * 1024

@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.document import Company, Document, DocumentType
-from pipeline.errors import InvalidDocument
+from pipeline.domain.document import Company, Document, DocumentType
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.source import Broken, Page, Pdf, Selection
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
 from pipeline.odoo.pdfs import Pdfs
-from pipeline.source import Broken, Page, Pdf, Selection
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pipeline.books import TAX_BEHIND, Attached, Booked
-from pipeline.money import ZERO, decimal, plain, rounded
+from pipeline.domain.books import TAX_BEHIND, Attached, Booked
+from pipeline.domain.money import ZERO, decimal, plain, rounded
 from pipeline.qbo.taxes import NOT_TAXABLE
 
 # A subtotal is QuickBooks' own line.

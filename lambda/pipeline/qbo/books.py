@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.books import Attached, Booked, Draft, Standing
-from pipeline.document import Document, DocumentType
-from pipeline.errors import InvalidDocument, Rejected
-from pipeline.money import ZERO, rounded, shown
+from pipeline.domain.books import Attached, Booked, Draft, Standing
+from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.errors import InvalidDocument, Rejected
+from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.qbo.booked import attached, booked, fingerprint, is_paid, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused

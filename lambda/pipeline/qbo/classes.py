@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Protocol, Self
 
-from pipeline.document import Document, Line, LineKind, Share
-from pipeline.errors import Unmapped
-from pipeline.mapping import Rules, Target
-from pipeline.money import ZERO, plain
+from pipeline.domain.document import Document, Line, LineKind, Share
+from pipeline.domain.errors import Unmapped
+from pipeline.domain.mapping import Rules, Target
+from pipeline.domain.money import ZERO, plain
 from pipeline.qbo.lists import ClassTracking, Realm
 
 WHOLE = Decimal(100)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
-from pipeline.codec import exact_json
-from pipeline.errors import Disconnected, OutcomeUnknown, Unavailable
+from pipeline.domain.codec import exact_json
+from pipeline.domain.errors import Disconnected, OutcomeUnknown, Unavailable
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter

@@ -8,15 +8,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pipeline.errors import Misconfigured
-from pipeline.mapping import ReplacedPdf, Rules, TypedByHand
+from pipeline.domain.entry import Shift
+from pipeline.domain.errors import Misconfigured
+from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.lists import Memory
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
-from pipeline.tracking import Shift
 
 
 class QuickBooksDesk:

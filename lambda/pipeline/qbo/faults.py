@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
+from pipeline.domain.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
 
 THROTTLE_WAIT_S = 60
 

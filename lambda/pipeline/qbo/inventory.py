@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipeline.books import Attached, Standing
+from pipeline.domain.books import Attached, Standing
 from pipeline.qbo.booked import attached, booked, hangs_on, party_of
 from pipeline.qbo.client import Client
 from pipeline.qbo.payloads import ENTITIES, entry_id_in

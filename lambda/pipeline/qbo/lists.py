@@ -13,9 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pipeline.codec import dumps, loads
-from pipeline.document import Account, Tax
-from pipeline.money import ZERO, decimal
+from pipeline.domain.codec import dumps, loads
+from pipeline.domain.document import Account, Tax
+from pipeline.domain.money import ZERO, decimal
 from pipeline.qbo.client import Client
 
 # Preferences and lists change rarely, and a miss always looks again.

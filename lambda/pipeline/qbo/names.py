@@ -14,9 +14,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from pipeline.document import Document, Party, Product
-from pipeline.errors import Rejected, RetryLater, Unavailable, Unmapped
-from pipeline.mapping import Parties
+from pipeline.domain.document import Document, Party, Product
+from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.mapping import Parties
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, Memory, book_item

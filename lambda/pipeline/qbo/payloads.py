@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from pipeline.document import Account, Document, DocumentType, Line, LineKind, Product, Tax
-from pipeline.errors import InvalidDocument, Rejected, Unmapped
-from pipeline.mapping import ClosedPeriod, Rules, Target
-from pipeline.money import ZERO, plain, rounded, shown
+from pipeline.domain.document import Account, Document, DocumentType, Line, LineKind, Product, Tax
+from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
+from pipeline.domain.mapping import ClosedPeriod, Rules, Target
+from pipeline.domain.money import ZERO, plain, rounded, shown
 from pipeline.qbo.classes import Classes
 from pipeline.qbo.lists import BookAccount, Realm, TaxCode
 from pipeline.qbo.taxes import line_tax, tax_detail

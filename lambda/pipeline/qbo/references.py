@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from pipeline.document import Account, Document, Product, Tax
-from pipeline.errors import PipelineError, RetryLater, Unmapped
-from pipeline.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
-from pipeline.money import plain
+from pipeline.domain.document import Account, Document, Product, Tax
+from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
+from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
+from pipeline.domain.money import plain
 from pipeline.qbo.client import Client
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
 from pipeline.qbo.lists import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from pipeline.mapping import Rules, Target
+from pipeline.domain.mapping import Rules, Target
 from pipeline.qbo.lists import ClassTracking, Lists, find_named, find_target_account, find_target_code
 
 _NO_SALES_ITEMS = ("Category", "Group")

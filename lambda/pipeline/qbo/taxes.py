@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from pipeline.document import Document, Line, LineKind, Tax, TaxAmount
-from pipeline.errors import InvalidDocument, Unmapped
-from pipeline.mapping import AND
-from pipeline.money import ZERO, plain, shown
+from pipeline.domain.document import Document, Line, LineKind, Tax, TaxAmount
+from pipeline.domain.errors import InvalidDocument, Unmapped
+from pipeline.domain.mapping import AND
+from pipeline.domain.money import ZERO, plain, shown
 from pipeline.qbo.lists import Rate, Realm, TaxCode
 
 type Json = dict[str, Any]

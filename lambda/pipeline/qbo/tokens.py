@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.deadline import Deadline
-from pipeline.errors import Disconnected, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import Disconnected, Unavailable
 
 logger = logging.getLogger(__name__)
 

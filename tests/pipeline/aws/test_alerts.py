@@ -5,10 +5,10 @@ import json
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local.http_server import Fault, Response, StandInServer
-from pipeline.alert import Alert, Failure, alerts_for
+from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline.aws import alerts as module
 from pipeline.aws.alerts import Alerts
+from pipeline.domain.alert import Alert, Failure, alerts_for
 from tests.books_world import COMPANY, log_of
 
 TOPIC = "arn:aws:sns:us-west-2:123456789012:alerts"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipeline.alert import Failure
 from pipeline.aws.dead_letters import DeadLetters
-from pipeline.errors import PipelineError
+from pipeline.domain.alert import Failure
+from pipeline.domain.errors import PipelineError
 from tests.books_world import log_of
 
 NAME = "qb-poster-dlq-demo"

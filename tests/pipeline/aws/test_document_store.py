@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
-from pipeline.errors import InvalidDocument, Misconfigured, Unavailable
-from pipeline.mapping import Mapping
-from pipeline.source import Copy, Pdf, PdfSource
+from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
+from pipeline.domain.mapping import Mapping
+from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
 
 BUCKET = "documents"

@@ -7,9 +7,9 @@ from urllib.parse import quote_plus
 import pytest
 
 from pipeline.aws.events import extractor_request, is_from_s3, is_schedule, poster_request
-from pipeline.errors import InvalidRequest
-from pipeline.request import PullRequest, Request
-from pipeline.source import Selection
+from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.request import PullRequest, Request
+from pipeline.domain.source import Selection
 
 TICK = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 S3_TEST = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-20T09:00:00.000Z", "Bucket": "documents"}

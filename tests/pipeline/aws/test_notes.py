@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from local.aws import make_tracking_table
+from local.stand_ins.aws import make_tracking_table
 from pipeline.aws.notes import Notes
-from pipeline.errors import Misconfigured
-from pipeline.tracking import Cursor, Shift, lease_until
+from pipeline.domain.entry import Cursor, Shift, lease_until
+from pipeline.domain.errors import Misconfigured
 from tests.books_world import COMPANY, NOW
 
 NAME = "tracking"

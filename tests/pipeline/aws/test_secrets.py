@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipeline.aws.secrets import CHANGES_TRIED_MAX, Secrets
-from pipeline.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
 from pipeline.qbo.tokens import REQUIRED_KEYS
 
 VALUE = {"client_id": "id-1", "client_secret": "very-secret", "refresh_token": "r-1", "realm_ids": {"A": "1"}}

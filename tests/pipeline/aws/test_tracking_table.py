@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local.aws import make_tracking_table
+from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.errors import Misconfigured, Unavailable
-from pipeline.tracking import Status, Step
+from pipeline.domain.entry import Status, Step
+from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"

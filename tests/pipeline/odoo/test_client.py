@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.demo.documents import load
-from local.http_server import Fault, Response, StandInServer
-from local.odoo.rights import User
-from local.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
-from pipeline.deadline import Deadline
-from pipeline.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from local.stand_ins.http_server import Fault, Response, StandInServer
+from local.stand_ins.odoo.rights import User
+from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client as client_module
 from pipeline.odoo.client import TRIES, Connection, Odoo
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.demo.documents import labels, load
-from pipeline.document import DocumentType, LineKind, check_adds_up
-from pipeline.errors import InvalidDocument
+from pipeline.domain.document import DocumentType, LineKind, check_adds_up
+from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
 
 ROWS, _ = load()

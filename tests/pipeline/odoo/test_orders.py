@@ -8,9 +8,9 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.order import Order
 from pipeline.odoo.orders import ORDER_FIELDS, order
-from pipeline.order import Order
 
 ROW = {
     "id": 17,

@@ -10,15 +10,15 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from local.demo.small_files import pdf_page, png_image
-from local.http_server import Fault, Response
-from local.odoo.stand_in import OdooStandIn
-from pipeline.document import Attachment, DocumentType
-from pipeline.errors import Unavailable
+from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from pipeline.domain.document import Attachment, DocumentType
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.source import NotRendered, PdfSource, Selection
 from pipeline.odoo import client
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
 from pipeline.odoo.source import OdooSource
-from pipeline.source import NotRendered, PdfSource, Selection
 from tests.builders import a_document, demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"

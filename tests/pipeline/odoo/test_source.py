@@ -8,15 +8,15 @@ from types import SimpleNamespace
 import pytest
 
 from local.demo.documents import load, many
-from local.http_server import Response
-from local.odoo.stand_in import OdooStandIn
-from pipeline.document import check_adds_up
-from pipeline.errors import Unavailable
+from local.stand_ins.http_server import Response
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from pipeline.domain.document import check_adds_up
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.source import Selection
 from pipeline.odoo import client
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource, odoo_time
-from pipeline.source import Selection
 from tests.builders import demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"

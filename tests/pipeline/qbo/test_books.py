@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from local.http_server import Response
-from pipeline.books import Booked, Draft
-from pipeline.document import DocumentType
-from pipeline.errors import InvalidDocument, OutcomeUnknown, Rejected
+from local.stand_ins.http_server import Response
+from pipeline.domain.books import Booked, Draft
+from pipeline.domain.document import DocumentType
+from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, Rejected
 from pipeline.qbo import books as module
 from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.faults import Refused

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.document import DocumentType, Share
-from pipeline.errors import Unmapped
-from pipeline.mapping import Mapping
+from pipeline.domain.document import DocumentType, Share
+from pipeline.domain.errors import Unmapped
+from pipeline.domain.mapping import Mapping
 from pipeline.qbo.classes import Classes, Part, split
 from pipeline.qbo.lists import ClassTracking, Realm
 from pipeline.qbo.payloads import payload, sent_total

@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.http_server import Fault, Response
-from local.quickbooks import query as queries
-from local.quickbooks.faults import fault_in_200, html_error, throttled, unauthenticated, unauthorized, validation_fault
-from pipeline.codec import exact_json
-from pipeline.errors import Disconnected, InvalidDocument, OutcomeUnknown, Throttled, Unavailable
+from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.quickbooks import query as queries
+from local.stand_ins.quickbooks.faults import (
+    fault_in_200,
+    html_error,
+    throttled,
+    unauthenticated,
+    unauthorized,
+    validation_fault,
+)
+from pipeline.domain.codec import exact_json
+from pipeline.domain.errors import Disconnected, InvalidDocument, OutcomeUnknown, Throttled, Unavailable
 from pipeline.http import ANSWER_BYTES_MAX
 from pipeline.qbo import client as module
 from pipeline.qbo.client import quoted

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.quickbooks import faults as theirs
-from pipeline.errors import (
+from local.stand_ins.quickbooks import faults as theirs
+from pipeline.domain.errors import (
     Disconnected,
     NeedsAttention,
     OutcomeUnknown,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.document import Account, DocumentType, LineKind, Product, Tax, private_tax
-from pipeline.errors import InvalidDocument, Rejected, Unmapped
-from pipeline.mapping import AND, Mapping, Rules
-from pipeline.money import rounded
+from pipeline.domain.document import Account, DocumentType, LineKind, Product, Tax, private_tax
+from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
+from pipeline.domain.mapping import AND, Mapping, Rules
+from pipeline.domain.money import rounded
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 from pipeline.qbo.payloads import (
     _multiplies_back,

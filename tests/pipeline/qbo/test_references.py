@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.quickbooks.realm import TaxRate
-from pipeline.document import Account, Address, DocumentType, Party, Product, Tax
-from pipeline.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
-from pipeline.mapping import Mapping
+from local.stand_ins.quickbooks.realm import TaxRate
+from pipeline.domain.document import Account, Address, DocumentType, Party, Product, Tax
+from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.mapping import Mapping
 from pipeline.qbo import lists, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained

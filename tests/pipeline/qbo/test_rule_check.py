@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.quickbooks.realm import TaxRate
-from pipeline.errors import Misconfigured
-from pipeline.mapping import Mapping
+from local.stand_ins.quickbooks.realm import TaxRate
+from pipeline.domain.errors import Misconfigured
+from pipeline.domain.mapping import Mapping
 from tests.books_world import REALM_ID, VAT, Clock, served
 
 CLASSES = {"class_tracking": "line", "classes": [{"Name": "Trade"}, {"Name": "Services"}]}

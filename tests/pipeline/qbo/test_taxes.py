@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from local.quickbooks.realm import TaxRate
-from pipeline.document import DocumentType, Tax
-from pipeline.errors import Unmapped
-from pipeline.mapping import Mapping
+from local.stand_ins.quickbooks.realm import TaxRate
+from pipeline.domain.document import DocumentType, Tax
+from pipeline.domain.errors import Unmapped
+from pipeline.domain.mapping import Mapping
 from pipeline.qbo.payloads import payload, sent_total
 from tests.books_world import (
     BELGIAN,

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from local.http_server import Fault, Response
-from local.quickbooks.faults import oauth_error
-from local.quickbooks.realm import Realm
-from local.quickbooks.stand_in import QuickBooksStandIn
+from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.quickbooks.faults import oauth_error
+from local.stand_ins.quickbooks.realm import Realm
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.secrets import Secrets
-from pipeline.deadline import Deadline
-from pipeline.errors import Disconnected, PipelineError, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import Disconnected, PipelineError, Unavailable
 from pipeline.qbo import tokens as module
 from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens, connection_days, idle_companies
 from tests.books_world import COMPANY, SecretBox, log_of

@@ -1,0 +1,145 @@
+"""The books we post to, in words of accounting; QuickBooks Online is the first, and not the last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pipeline.domain.document import Document, DocumentType
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
+
+    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it.
+    `in_closed_period` says that its own date lies in books that are closed by now.
+    """
+
+    entity: str
+    body: dict[str, Any]
+    hash: str
+    doc_number: str
+    fingerprint: str = ""
+    in_closed_period: bool = False
+
+
+# What every document's token is until somebody touches it.
+FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
+
+
+# What parts a fingerprint from the tax at its end.
+TAX_BEHIND = " tax "
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A document as it stands in the books.
+
+    `fingerprint` changes when what we write of it is changed by anybody; `line_amounts`, `item_accounts` (the account
+    that the sales of each item went to, by their ids) and `home_total` are known only right after the books have said
+    so.
+    """
+
+    identity: str
+    sync_token: str
+    doc_number: str
+    total: Decimal
+    tax: Decimal
+    currency: str
+    home_total: Decimal | None = None
+    line_amounts: tuple[Decimal, ...] = ()
+    item_accounts: tuple[tuple[str, str], ...] = ()
+    updated_at: str = ""
+    fingerprint: str = ""
+
+
+def came_of(found: str, sent: str) -> bool:
+    """Whether a fingerprint is that of what was sent, with whatever tax the books computed of it."""
+    return bool(sent) and found.partition(TAX_BEHIND)[0] == sent.partition(TAX_BEHIND)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that hangs on a document in the books; `size_bytes` is 0 where the books do not say."""
+
+    identity: str
+    file_name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A document of ours in the books, the customer or vendor it stands under, and the files that hang on it."""
+
+    booked: Booked
+    party: str
+    files: tuple[Attached, ...]
+
+
+class Books(Protocol):
+    """One company's books. Errors are of two families: RetryLater pauses, NeedsAttention fails one document."""
+
+    @property
+    def realm(self) -> str:
+        """The id of the company in the books."""
+
+    def draft(self, document: Document, *, is_booked: bool) -> Draft:
+        """Return what would be sent for a document; one that `is_booked` is not held because its period was closed."""
+
+    @property
+    def keeps_replaced_files(self) -> bool:
+        """Whether the PDF of an earlier version stays beside the new one, as history."""
+
+    def find(
+        self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
+    ) -> Booked | None:
+        """Return the document as it stands in the books, or None.
+
+        `identity` and `doc_number` are those it may stand there under when Odoo has changed it since, `since` is when
+        it was first sent.
+        """
+
+    def look_for(self, documents: Sequence[Document]) -> None:
+        """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
+
+    def standing(self, document: Document, draft: Draft) -> Booked | None:
+        """Return what stands in the books before we ever created it: ours from before a loss, or one to be adopted.
+
+        Raises Rejected when a person has typed it in, unless such are adopted.
+        """
+
+    def create(self, draft: Draft, request_id: str) -> Booked:
+        """Create the document; the same request id never creates it twice."""
+
+    def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
+        """Replace the document by what the draft says."""
+
+    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
+        """Take the document out of the books; returns False when it is gone already.
+
+        Raises Rejected when a payment is applied to it, or when somebody has changed it since it was as given.
+        """
+
+    def attach(
+        self, document_type: DocumentType, identity: str, file_name: str, content: bytes, request_id: str
+    ) -> Attached:
+        """Attach a PDF to the document."""
+
+    def attachments(self, document_type: DocumentType, identity: str) -> list[Attached]:
+        """Return the files that hang on the document."""
+
+    def detach(self, attachable_id: str, request_id: str) -> None:
+        """Remove a file that a newer one has replaced."""
+
+    def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
+        """Return how the books' figures differ from the document's, or an empty text."""
+
+    def is_number_taken(self, error: Exception) -> bool:
+        """Whether a refusal says that the document's number is in use."""
+
+    def is_stale(self, error: Exception) -> bool:
+        """Whether a refusal says that the document was touched in the books since."""

@@ -1,0 +1,284 @@
+"""A document: one posted invoice, credit note, bill or vendor credit, in nobody's field names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from pipeline.domain.codec import dumps
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.money import ZERO, rounded, shown
+
+LINES_MAX = 10_000
+
+
+class DocumentType(StrEnum):
+    """What kind of document it is; the four that carry money between a company and its parties."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    BILL = "bill"
+    VENDOR_CREDIT = "vendor_credit"
+
+    @property
+    def is_sale(self) -> bool:
+        """Whether the party is a customer."""
+        return self in (DocumentType.INVOICE, DocumentType.CREDIT_NOTE)
+
+    @property
+    def noun(self) -> str:
+        """The words a person uses for it."""
+        return self.value.replace("_", " ")
+
+
+class LineKind(StrEnum):
+    """A line that carries money, or one that only says something."""
+
+    ITEM = "item"
+    SECTION = "section"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The Odoo company a document belongs to; `name` is the key of its realm."""
+
+    odoo_id: int
+    name: str
+    currency: str
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address; every part may be empty."""
+
+    street: str = ""
+    street2: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to."""
+
+    odoo_id: int
+    name: str
+    contact: str = ""
+    email: str = ""
+    phone: str = ""
+    tax_id: str = ""
+    reference: str = ""
+    address: Address = Address()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the chart; `code` may be empty, the name never is."""
+
+    odoo_id: int
+    code: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.code} '{self.name}'" if self.code else f"'{self.name}'"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What was sold or bought, as far as Odoo names it."""
+
+    odoo_id: int
+    name: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """A tax as Odoo defines it; `rate` is a percentage when `is_percentage`, else an amount per unit."""
+
+    odoo_id: int
+    name: str
+    rate: Decimal
+    is_percentage: bool = True
+    is_sale: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaxAmount:
+    """What one tax comes to on one document: its base and amount in document currency, and where it is booked."""
+
+    tax: Tax
+    base: Decimal
+    amount: Decimal
+    account: Account
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is the tax on the private part of a bill, which Odoo counts as tax and nobody may deduct."""
+        return not self.tax.odoo_id
+
+
+def private_tax(name: str) -> Tax:
+    """Return what stands in the place of a tax where Odoo names none: for the private part of a bill."""
+    return Tax(0, name, ZERO, is_percentage=False, is_sale=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a line that belongs to an analytic account (or to several of different plans, joined)."""
+
+    analytic: str
+    percentage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `amount` is without tax, in document currency, and is what counts: price times quantity may differ."""
+
+    kind: LineKind
+    description: str
+    amount: Decimal = ZERO
+    quantity: Decimal = ZERO
+    unit_price: Decimal = ZERO
+    discount_percentage: Decimal = ZERO
+    account: Account | None = None
+    product: Product | None = None
+    taxes: tuple[Tax, ...] = ()
+    shares: tuple[Share, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Installment:
+    """A part of the total and the day it is due."""
+
+    due_on: date
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer."""
+
+    odoo_id: int
+    name: str
+    media_type: str
+    size_bytes: int
+    sha1: str
+    is_legal: bool = False
+    is_main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One `account.move` as accounting sees it. Amounts are positive for all four types, in document currency.
+
+    `exchange_rate` is home currency per unit of document currency (1 when they are the same). `withdrawn` is True when
+    the document was posted once and is now cancelled or back in draft.
+    """
+
+    database: str
+    odoo_id: int
+    document_type: DocumentType
+    company: Company
+    number: str
+    reference: str
+    issued_on: date
+    accounting_on: date
+    due_on: date
+    currency: str
+    decimal_places: int
+    exchange_rate: Decimal
+    party: Party
+    lines: tuple[Line, ...]
+    taxes: tuple[TaxAmount, ...]
+    installments: tuple[Installment, ...]
+    untaxed: Decimal
+    tax: Decimal
+    total: Decimal
+    home_total: Decimal
+    written_at: datetime
+    withdrawn: bool = False
+    terms: str = ""
+    journal: str = ""
+    salesperson: str = ""
+    origin: str = ""
+    memo: str = ""
+    url: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def entry_id(self) -> str:
+        """The key of its entry. Numbers repeat across companies and change; Odoo's id never does."""
+        return entry_id(self.database, self.odoo_id)
+
+    @property
+    def booked_on(self) -> date:
+        """The date it has in the books: its own for a sale, as on the customer's paper, else the accounting date.
+
+        A vendor's bill of last month may come in this month and is then booked in this one: with the accounting date
+        each month ties out with Odoo, with the vendor's own it would not.
+        """
+        return self.issued_on if self.document_type.is_sale else self.accounting_on
+
+    @property
+    def title(self) -> str:
+        """How messages name it: type, number, party and amount."""
+        return (
+            f"{self.document_type.noun} {self.number} of {self.party.name.strip()} ({shown(self.total, self.currency)})"
+        )
+
+    @property
+    def content_hash(self) -> str:
+        """A hash of everything that matters to the books.
+
+        `written_at` is left out: Odoo 19 bumps it when it renders a PDF, and a hash that followed it would make the
+        document look changed for ever.
+        """
+        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
+        return hashlib.sha256(dumps(still).encode()).hexdigest()
+
+
+def entry_id(database: str, odoo_id: int) -> str:
+    """Return the key of the entry of a document: `<database>-account.move-<id>`."""
+    return f"{database}-account.move-{odoo_id}"
+
+
+def odoo_id_of(entry: str) -> int:
+    """Return the Odoo id inside an entry id; raises ValueError when it is none of ours."""
+    found = re.fullmatch(r".+-account\.move-(\d+)", entry)
+    if not found:
+        raise ValueError(f"{entry!r} is not an entry id")
+    return int(found[1])
+
+
+def check_adds_up(document: Document) -> None:
+    """Raise InvalidDocument unless lines and taxes add up to the document's own totals, to the cent.
+
+    Nothing is ever adjusted to make them fit: what does not add up in Odoo is for a person to look at.
+    """
+    places = document.decimal_places
+    if len(document.lines) > LINES_MAX:
+        raise InvalidDocument(
+            f"{document.title}: has {len(document.lines)} lines; QuickBooks takes {LINES_MAX} at most"
+        )
+    untaxed = rounded(sum((line.amount for line in document.lines), ZERO), places)
+    tax = rounded(sum((amount.amount for amount in document.taxes), ZERO), places)
+    for name, found, expected in (
+        ("lines", untaxed, document.untaxed),
+        ("taxes", tax, document.tax),
+        ("untaxed amount and tax", document.untaxed + document.tax, document.total),
+    ):
+        if found != expected:
+            raise InvalidDocument(
+                f"{document.title}: its {name} add up to {shown(found, document.currency)}, but Odoo says "
+                f"{shown(expected, document.currency)}. Open it in Odoo, correct the lines and save it again.",
+                code="does_not_add_up",
+            )

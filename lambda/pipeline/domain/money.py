@@ -1,0 +1,49 @@
+"""Amounts of money: Decimal from the wire on, rounded half up, at a currency's own decimal places."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from pipeline.domain.errors import InvalidDocument
+
+ZERO = Decimal(0)
+# Nothing a company invoices comes near this; a larger amount is a broken value, not money. Below it an amount has at
+# most fifteen digits, which every JSON reader keeps exactly.
+AMOUNT_MAX = Decimal(10) ** 12
+
+
+def decimal(value: Any) -> Decimal:
+    """Return a finite Decimal for a number from the wire (int, str, Decimal or float by its shortest repr).
+
+    Raises InvalidDocument for anything else; Odoo's `false` stands for zero only in numeric fields, so a bool is no
+    number here and its caller decides.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise InvalidDocument(f"{value!r} is not a number")
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation as error:
+        raise InvalidDocument(f"{value!r} is not a number") from error
+    if not number.is_finite():
+        raise InvalidDocument(f"{value!r} is not a finite number")
+    return number
+
+
+def rounded(value: Decimal, decimal_places: int = 2) -> Decimal:
+    """Return the amount rounded half up, as both Odoo and QuickBooks round; raises InvalidDocument beyond 10^12."""
+    if abs(value) > AMOUNT_MAX:
+        raise InvalidDocument(f"{value} is larger than any amount of money")
+    return value.quantize(Decimal(1).scaleb(-decimal_places), rounding=ROUND_HALF_UP)
+
+
+def plain(value: Decimal) -> str:
+    """Return the number without exponent and without trailing zeros (1.5, 100, 0.005)."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def shown(value: Decimal, currency: str) -> str:
+    """Return the amount as a person reads it: `1,234.50 USD`."""
+    places = max(0, -int(value.as_tuple().exponent))
+    return f"{value:,.{places}f} {currency}"

@@ -1,0 +1,1 @@
+"""What the pipeline does, by subject, with the Protocols it needs."""

@@ -1,0 +1,1 @@
+"""Out of Odoo into the tracking table."""

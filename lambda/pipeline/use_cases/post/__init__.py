@@ -1,0 +1,1 @@
+"""Out of the tracking table into the books."""

@@ -1,0 +1,148 @@
+"""Once a day: which documents does Odoo have, and which do we? Finds what was deleted there, and what was ever missed.
+
+A document that is reset to draft and deleted is gone without a trace: no write date, no row. Only comparing ids shows
+it. What a pull cannot have seen (a transaction that committed later than the lag) is found by the same comparison.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Protocol
+
+from pipeline.domain.alert import Failure
+from pipeline.domain.document import Company, entry_id
+from pipeline.domain.entry import DELETED_IN_ODOO, Entry, Status
+from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.domain.source import Selection
+from pipeline.use_cases.extract.pull import PAGE_DOCUMENTS, Extraction
+
+logger = logging.getLogger(__name__)
+
+EVERY = timedelta(days=1)
+# Read again whole: a change in a transaction that took longer than the lag is a day old at most when it is found.
+LOOK_BACK = timedelta(hours=25)
+ALLOWANCE_S = 60.0
+# Above this many at once it is a right that was lost rather than documents: a person is asked, and nothing is touched.
+DELETED_MAX = 200
+_DELETED_REMEDY = (
+    "Have it deleted in QuickBooks by retrying it (invoke the poster with its company and retry_failed), or keep it "
+    "there and leave its entry as it is."
+)
+
+
+class Source(Protocol):
+    """Which documents there are."""
+
+    database: str
+
+    def ids(self, company: Company) -> set[int]:
+        """Return the ids of all documents of a company."""
+
+    def existing(self, company: Company, ids: set[int]) -> set[int]:
+        """Return which of these still exist, whatever their state."""
+
+
+class Table(Protocol):
+    """The tracking table, as the comparison needs it."""
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return an entry."""
+
+    def ids(self, database: str, company: str) -> dict[int, Status]:
+        """Return the Odoo id and the status of every entry of a company."""
+
+    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+        """Write what Odoo says now of an entry."""
+
+
+class Memory(Protocol):
+    """When a company was last compared."""
+
+    def compared_at(self, database: str, company: str) -> datetime | None:
+        """Return when a company was last compared, or None."""
+
+    def keep_compared(self, database: str, company: str, moment: datetime) -> None:
+        """Keep when a company was compared."""
+
+
+def compare(extraction: Extraction, source: Source, table: Table, memory: Memory, company: Company) -> None:
+    """Compare a company's ids, if a day has passed since and its last pull was complete; report what was deleted."""
+    database, now = source.database, extraction.now
+    if extraction.dry_run or extraction.cursors.cursor(database, company.name).walk_began is not None:
+        return
+    last = memory.compared_at(database, company.name)
+    if (last is not None and now - last < EVERY) or not extraction.deadline.allows(ALLOWANCE_S):
+        return
+    known = table.ids(database, company.name)
+    there = source.ids(company)
+    gone = {odoo_id for odoo_id, status in known.items() if status not in (Status.SKIPPED, Status.VOIDED)} - there
+    gone -= source.existing(company, gone) if gone else set()
+    if len(gone) > DELETED_MAX:
+        raise NeedsAttention(
+            f"Odoo no longer shows {len(gone)} of the {len(known)} documents known of {company.name}. Has its user "
+            "lost a right? If they were deleted on purpose, compare them with QuickBooks by hand; nothing was changed.",
+            code="documents_gone",
+        )
+    for odoo_id in sorted(gone):
+        entry = table.entry(entry_id(database, odoo_id))
+        if entry is not None and entry.error_code != DELETED_IN_ODOO:
+            _take_out(extraction, table, company, entry)
+    # A right that was lost and is granted again: what was taken for deleted is there, and nothing of it has changed.
+    maybe = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] not in (Status.SKIPPED, Status.POSTED)}
+    entries = extraction.table.entries([entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
+    back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
+    for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
+        logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
+        extraction.pull_selected(company, Selection(ids=ids))
+    if last is not None:
+        extraction.pull_selected(company, Selection(since=now - LOOK_BACK))
+    if not extraction.counts.remaining:
+        memory.keep_compared(database, company.name, now)
+
+
+def _take_out(extraction: Extraction, table: Table, company: Company, entry: Entry) -> None:
+    """Make the entry of a deleted document a withdrawal: at once where nothing was sent, else when a person says so."""
+    was_sent = bool(entry.qb_id) or entry.step is not None
+    message = (
+        "It was deleted in Odoo after it was posted, and still stands in QuickBooks"
+        + (f" as {entry.qb_doc_number or 'a document without number'} (Id {entry.qb_id})" if entry.qb_id else "")
+        + ". Retry it to have it deleted there, or keep it there and leave this as it is."
+        if was_sent
+        else "It was deleted in Odoo before it was posted."
+    )
+    version = entry.version + 1
+    status = Status.FAILED if was_sent else Status.PENDING
+    try:
+        document = replace(extraction.store.document(entry), withdrawn=True)
+        key = extraction.store.put_document(document, version)
+    except InvalidDocument:
+        # Without a copy there is nothing to take back with, and a retry says so; or nothing that could ever be sent.
+        key = entry.document_key
+        if not was_sent:
+            status = Status.VOIDED
+            extraction.store.drop_pending(entry)
+    table.offer(
+        replace(
+            entry,
+            status=status,
+            withdrawn=True,
+            version=version,
+            document_key=key,
+            content_hash="",
+            attempts=0,
+            error_code=DELETED_IN_ODOO if was_sent else "",
+            error_message=message,
+            pending_since=extraction.now,
+            updated_at=extraction.now,
+        ),
+        was=entry,
+    )
+    extraction.counts.withdrawn += 1
+    if was_sent:
+        extraction.counts.failed += 1
+        extraction.failures.append(
+            Failure(company.name, DELETED_IN_ODOO, entry.title, message, _DELETED_REMEDY, entry.entry_id)
+        )

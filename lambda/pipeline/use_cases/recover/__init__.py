@@ -1,0 +1,1 @@
+"""After a loss: dead letters and a lost table."""

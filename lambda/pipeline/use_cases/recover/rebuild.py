@@ -1,0 +1,172 @@
+"""The tracking table lost: entries made anew from the documents in the bucket and from what stands in the books.
+
+What the bucket has of a document is what was last read from Odoo, so the next pull finds nothing changed; what the
+books have of it carries our marker, so nothing is posted twice. Entries that are there already are only completed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+from itertools import batched
+from typing import Protocol
+
+from pipeline.domain.books import Attached, Draft, Standing
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.source import Copy
+from pipeline.use_cases.extract.pull import entry_of, skipped
+from pipeline.use_cases.post.posting import OUR_FILE, UNKNOWN_HASH, file_name
+
+logger = logging.getLogger(__name__)
+
+THREADS = 8
+BATCH_DOCUMENTS = 100
+# A batch: a hundred copies and PDFs read, as many bodies drafted, a name or two created.
+BATCH_ALLOWANCE_S = 30.0
+
+
+class Books(Protocol):
+    """The books, as rebuilding needs them."""
+
+    def inventory(self) -> dict[str, Standing]:
+        """Return every document of ours that stands in the books, by entry id."""
+
+    def remember_party(self, document: Document, identity: str) -> None:
+        """Remember which customer or vendor a document's party is."""
+
+    def draft(self, document: Document, *, is_booked: bool) -> Draft:
+        """Return what would be sent for a document."""
+
+
+class Store(Protocol):
+    """The bucket, as rebuilding needs it."""
+
+    def copies(self) -> list[Copy]:
+        """Return the last stored copy of every document."""
+
+    def document_at(self, key: str) -> Document:
+        """Return the document of a copy."""
+
+    def pdf_at(self, key: str) -> bytes | None:
+        """Return the PDF under a key, or None."""
+
+
+class Table(Protocol):
+    """The tracking table, as rebuilding needs it."""
+
+    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries there are, by id."""
+
+    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+        """Write a new entry, unless there is one."""
+
+    def save(self, entry: Entry) -> bool:
+        """Store what the poster knows of an entry."""
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """One company's entries made anew. `count` is how many, `remaining` whether time ran out before the end."""
+
+    company: str
+    books: Books
+    store: Store
+    table: Table
+    clock: Callable[[], datetime]
+    deadline: Deadline
+    go_live: date | None = None
+    count: int = 0
+    remaining: bool = False
+
+    def run(self) -> None:
+        """Make or complete the entries of all documents; what is there already is left as it is."""
+        standing = self.books.inventory()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="rebuild") as pool:
+            for copies in batched(self.store.copies(), BATCH_DOCUMENTS):
+                if not self.deadline.allows(BATCH_ALLOWANCE_S):
+                    self.remaining = True
+                    return
+                known = self.table.entries([copy.entry_id for copy in copies])
+                missing = [
+                    copy for copy in copies
+                    if copy.entry_id not in known or _is_incomplete(known[copy.entry_id], standing)
+                ]  # fmt: skip
+                for done in pool.map(partial(self._one, standing, known), missing):
+                    self.count += done
+        logger.info("entries rebuilt", extra={"company": self.company, "count": self.count})
+
+    def _one(self, standing: Mapping[str, Standing], known: Mapping[str, Entry], copy: Copy) -> bool:
+        document = self.store.document_at(copy.document_key)
+        if document.company.name != self.company:
+            return False
+        there = standing.get(copy.entry_id)
+        was = known.get(copy.entry_id)
+        if was is not None:
+            return there is not None and self.table.save(replace(_completed(was, there), updated_at=self.clock()))
+        entry = replace(entry_of(document, None, self.clock()), version=copy.version, document_key=copy.document_key)
+        if there is not None:
+            self.books.remember_party(document, there.party)
+        self.table.offer(self._entry(entry, document, copy, there), was=None)
+        return True
+
+    def _entry(self, entry: Entry, document: Document, copy: Copy, there: Standing | None) -> Entry:
+        if there is None and document.withdrawn:
+            return replace(entry, status=Status.VOIDED, error_message="")
+        if there is None and self.go_live is not None and document.booked_on < self.go_live:
+            return skipped(entry, document, self.go_live)
+        pdf = self.store.pdf_at(copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
+        if pdf is not None:
+            sha256 = hashlib.sha256(pdf).hexdigest()
+            entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, stored_sha256=sha256)
+        if there is None:
+            return entry
+        entry = _completed(entry, there)
+        draft = None if document.withdrawn else self._draft(document)
+        if draft is None or not (draft.in_closed_period or draft.fingerprint == there.booked.fingerprint):
+            return entry
+        entry = replace(entry, payload_hash=draft.hash)
+        if entry.pdf_sha256 and [each.file_name for each in _our_files(there)] == [file_name(entry)]:
+            entry = replace(entry, status=Status.POSTED, pdf_attached=True, attached_sha256=entry.pdf_sha256)
+        return entry
+
+    def _draft(self, document: Document) -> Draft | None:
+        """Return what would be sent, or None where that cannot be told: the next posting says why."""
+        try:
+            return self.books.draft(document, is_booked=True)
+        except NeedsAttention:
+            return None
+
+
+def _completed(entry: Entry, there: Standing) -> Entry:
+    """Return an entry with what the books have of it; whether that is the newest, the next posting finds out."""
+    files = _our_files(there)
+    return replace(
+        entry,
+        # Withdrawn before anybody knew that it stands there.
+        status=Status.PENDING if entry.status is Status.SKIPPED else entry.status,
+        qb_id=there.booked.identity,
+        qb_sync_token=there.booked.sync_token,
+        qb_doc_number=there.booked.doc_number,
+        qb_total=there.booked.total,
+        qb_updated_at=there.booked.updated_at,
+        qb_fingerprint=there.booked.fingerprint,
+        payload_hash=UNKNOWN_HASH,
+        attachable_id=files[-1].identity if files else "",
+    )
+
+
+def _our_files(there: Standing) -> list[Attached]:
+    return [each for each in there.files if OUR_FILE.search(each.file_name)]
+
+
+def _is_incomplete(entry: Entry, standing: Mapping[str, Standing]) -> bool:
+    """Whether an entry that was made since does not know yet that its document stands in the books."""
+    return not entry.qb_id and entry.step is None and entry.entry_id in standing

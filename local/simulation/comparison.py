@@ -1,0 +1,132 @@
+"""Hold the books against Odoo: once, with the PDF once, to the cent; everything else with a visible reason."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from local.simulation.actions import Script
+from local.simulation.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES
+from local.simulation.verdict import Verdict
+from local.simulation.world import World, sha256
+
+
+def compare(world: World, script: Script, verdict: Verdict) -> None:
+    """Complain of every document that was lost, doubled or came out wrong."""
+    entries = {int(entry["odoo_id"]): entry for entry in world.entries()}
+    for move in world.odoo.rows["account.move"]:
+        verdict.documents += 1
+        _compare_one(world, script, verdict, move, entries.get(move["id"]))
+    for move in script.in_odoo.deleted:
+        verdict.documents += 1
+        _compare_deleted(world, script, verdict, move, entries.get(move["id"]))
+    _compare_theirs(world, script, verdict)
+    waiting = world.objects("pending/")
+    open_entries = [entry for entry in entries.values() if entry["status"] not in ("posted", "voided", "skipped")]
+    if len(waiting) > len(open_entries):
+        verdict.complain(f"{len(waiting)} objects in pending/ for {len(open_entries)} open entries")
+
+
+def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
+    """Complain of what people did in QuickBooks and did not find again."""
+    for entity, realm, row in script.in_quickbooks.typed:
+        if row not in world.quickbooks.books(realm).documents(entity):
+            verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
+    for entity, realm, row in script.in_quickbooks.twins:
+        rows = world.quickbooks.books(realm).documents(entity)
+        party = "CustomerRef" if entity in SALES else "VendorRef"
+        same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
+        ours = [each for each in same if OUR_MARK in each["PrivateNote"]]
+        later = [each for each in ours if int(each["Id"]) > int(row["Id"])]
+        if later and row in rows:
+            verdict.duplicates += 1
+            verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
+    for entity, realm, row in script.in_quickbooks.paid:
+        if row["Id"] not in {each["Id"] for each in world.quickbooks.books(realm).documents(entity)}:
+            verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
+    for entity, realm, row in script.in_quickbooks.edited:
+        now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
+        if not now or now[0]["TxnDate"] != EDITED_TO:
+            verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
+
+
+def _standing(world: World, move: dict[str, Any]) -> list[dict[str, Any]]:
+    books = world.quickbooks.books(world.realms[move["company_id"][1]])
+    marker = f"[odoo_demo-account.move-{move['id']}]"
+    return [
+        row for entity in ENTITIES.values() for row in books.documents(entity)
+        if marker in str(row.get("PrivateNote", ""))
+    ]  # fmt: skip
+
+
+def _compare_one(
+    world: World, script: Script, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None
+) -> None:
+    name = f"{move['move_type']} {move['name']} ({move['id']}, {move['state']})"
+    standing = _standing(world, move)
+    reported = entry is not None and entry["status"] == "failed" and bool(entry.get("error_message"))
+    code = str(entry.get("error_code", "")) if entry else ""
+    if reported:
+        verdict.struck[f"(failed: {code})"] += 1
+        if code not in script.in_quickbooks.excuses(move):
+            verdict.complain(f"{name} failed without need: {entry and entry['error_message']}")
+    if len(standing) > 1:
+        verdict.duplicates += 1
+        verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
+    elif move["state"] != "posted":
+        if standing and not reported:
+            verdict.complain(f"{name} is withdrawn but stands in QuickBooks ({entry and entry['status']})")
+    elif not standing:
+        if not reported:
+            verdict.losses += 1
+            verdict.complain(f"{name} is not in QuickBooks, and nothing says why ({entry and entry['status']})")
+    elif not reported:
+        _compare_booked(world, verdict, name, move, standing[0], entry)
+
+
+def _compare_booked(
+    world: World,
+    verdict: Verdict,
+    name: str,
+    move: dict[str, Any],
+    booked: dict[str, Any],
+    entry: dict[str, Any] | None,
+) -> None:
+    if entry is None or entry["status"] != "posted":
+        verdict.complain(f"{name} stands in QuickBooks, but its entry is {entry and entry['status']}: "
+                         f"{entry and entry.get('error_message')}")  # fmt: skip
+        return
+    if entry.get("qb_id") != booked["Id"]:
+        verdict.complain(f"{name} is entry {entry.get('qb_id')}, but QuickBooks has it as {booked['Id']}")
+    if Decimal(str(booked["TotalAmt"])) != Decimal(str(move["amount_total"])):
+        verdict.complain(f"{name} is {booked['TotalAmt']} in QuickBooks and {move['amount_total']} in Odoo")
+    if str(move["ref"] or "") not in booked.get("PrivateNote", "") or str(move["name"]) not in booked["PrivateNote"]:
+        verdict.complain(f"{name} is not in QuickBooks as it is now in Odoo")
+    books = world.quickbooks.books(world.realms[move["company_id"][1]])
+    files = books.attachables(ENTITIES[move["move_type"]], booked["Id"])
+    if len(files) != 1:
+        verdict.duplicates += len(files) > 1
+        verdict.losses += not files
+        verdict.complain(f"{name} has {len(files)} PDFs in QuickBooks")
+    elif not sha256(files[0].content) == entry.get("pdf_sha256") == world.object_hash(entry.get("pdf_key", "")):
+        verdict.complain(f"{name} has another PDF in QuickBooks than the one that was made, or another in S3")
+
+
+def _compare_deleted(
+    world: World, script: Script, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None
+) -> None:
+    """Complain unless a document that Odoo no longer has is taken out, or a person is told why not."""
+    name = f"{move['move_type']} {move['name']} ({move['id']}, deleted)"
+    standing = _standing(world, move)
+    if len(standing) > 1:
+        verdict.duplicates += 1
+        verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
+    elif standing:
+        if (
+            entry is None
+            or entry["status"] != "failed"
+            or entry.get("error_code") not in script.in_quickbooks.excuses(move)
+        ):
+            verdict.complain(f"{name} stands in QuickBooks, and nothing says why: {entry}")
+    elif entry is not None and entry["status"] not in ("skipped", "voided"):
+        verdict.complain(f"{name} is nowhere any more, but its entry is {entry['status']}")

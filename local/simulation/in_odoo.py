@@ -1,0 +1,80 @@
+"""What people do in Odoo in a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from local.simulation.world import FILES, World
+
+
+class InOdoo:
+    """People at work in Odoo; `deleted` are rows that Odoo no longer has."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._struck = world.outside.struck
+        self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
+        self.deleted: list[dict[str, Any]] = []
+
+    def any_move(self) -> int:
+        """Return one of the documents by its id."""
+        return int(self._world.random.choice(self._moves))
+
+    def change(self) -> Callable[[], None]:
+        """Return something that a person does in Odoo."""
+        move, number = self.any_move(), self._world.random.randint(1, 999)
+        kind = self._world.random.choice(
+            (self.edit, self.edit, self.renumber, self.withdraw, self._repost, self._attach)
+        )
+        return lambda: kind(move, number)
+
+    def edit(self, move: int, number: int) -> None:
+        """Give it another reference."""
+        self._world.odoo.edit(move, ref=f"edited {number}")
+        self._struck["edited in Odoo"] += 1
+
+    def edit_one(self) -> None:
+        """Let any document change."""
+        self.edit(self.any_move(), self._world.random.randint(1, 999))
+
+    def renumber(self, move: int, number: int) -> None:
+        """Give it another number."""
+        self._world.odoo.edit(move, name=f"NEW/{move}/{number}")
+        self._struck["renumbered in Odoo"] += 1
+
+    def withdraw(self, move: int, number: int) -> None:
+        """Cancel it or reset it to draft."""
+        if self._world.odoo.move(move)["state"] == "posted":
+            (self._world.odoo.cancel if number % 2 else self._world.odoo.reset_to_draft)(move)
+            self._struck["withdrawn in Odoo"] += 1
+
+    def _repost(self, _move: int, number: int) -> None:
+        withdrawn = [move for move in self._moves if self._world.odoo.move(move)["state"] != "posted"]
+        if withdrawn:
+            self._world.odoo.repost(withdrawn[number % len(withdrawn)])
+            self._struck["posted again in Odoo"] += 1
+
+    def _attach(self, move: int, number: int) -> None:
+        content = b"no PDF at all" if number % 10 < 3 else FILES[457]
+        self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
+        self._struck["attached in Odoo"] += 1
+
+    def delete(self) -> None:
+        """Reset a document to draft and delete it: no write date, no row."""
+        if len(self._moves) > 1:
+            move = self.any_move()
+            self.deleted.append(dict(self._world.odoo.move(move)))
+            self._world.odoo.delete(move)
+            self._moves.remove(move)
+            self._struck["deleted in Odoo"] += 1
+
+    def late_commit(self) -> None:
+        """Let a long transaction commit now, whose write date is when it began: before the last pull."""
+        move = self.any_move()
+        self._world.extract()
+        self._world.odoo.edit(move, ref=f"imported {self._world.random.randint(1, 999)}")
+        began = self._world.clock.now - timedelta(minutes=self._world.random.randint(1, 9))
+        self._world.odoo.touch(move, began)
+        self._struck["late commit in Odoo"] += 1

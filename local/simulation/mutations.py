@@ -1,0 +1,199 @@
+"""Safeguards, each with a way to switch it off: the explorer must then find the bug, or it proves nothing.
+
+`python -m local.simulation.mutations` tries each and says how many scenarios it took; a name tries that one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import odoo_extractor
+from local.simulation.scenario import run
+from pipeline.aws.notes import Notes
+from pipeline.aws.secrets import Secrets
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry, Shift, request_id
+from pipeline.qbo import books
+from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.tokens import Tokens
+from pipeline.use_cases.extract import pull as extract
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.post import posting
+from pipeline.use_cases.post import run as post
+from pipeline.use_cases.post.posting import Posting
+
+TRIES_MAX = 1000
+
+type Off = Callable[[], AbstractContextManager[Any]]
+
+
+def _without(kind: type, name: str, result: Callable[[], Any] = lambda: None) -> Off:
+    """Return a way to make a method do nothing but return something."""
+    return lambda: patch.object(kind, name, lambda *_arguments, **_keywords: result())
+
+
+def _constant(module: Any, name: str, value: Any) -> Off:
+    return lambda: patch.object(module, name, value)
+
+
+def _no_wait_before_the_look() -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    for module in (posting, post):
+        stack.enter_context(patch.object(module, "OUTCOME_SETTLES_S", 0))
+    return stack
+
+
+def _no_shift() -> AbstractContextManager[Any]:
+    def always(_notes: Notes, company: str, holder: str, _now: Any, until: Any, *, force: bool) -> Shift:  # noqa: ARG001
+        return Shift(company, holder, until)
+
+    return patch.object(Notes, "take_shift", always)
+
+
+def _endless_shift() -> AbstractContextManager[Any]:
+    return patch.object(post, "lease_until", lambda now, _remaining_s: now + timedelta(days=30))
+
+
+def _no_version_check() -> AbstractContextManager[Any]:
+    real = TrackingTable._update  # noqa: SLF001
+
+    def unconditional(table: TrackingTable, entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
+        return real(table, entry, names, version=None, **others)
+
+    return patch.object(TrackingTable, "_update", unconditional)
+
+
+def _cursor_first() -> AbstractContextManager[Any]:
+    real = Extraction._take  # noqa: SLF001
+
+    def forgetful(extraction: Extraction, company: Any, page: Any) -> bool:
+        try:
+            real(extraction, company, page)
+        except Exception:  # noqa: BLE001 - the bug: whatever happened to the page, the cursor goes on
+            return True
+        return True
+
+    # The daily comparison would find again what this loses: it is left with what was deleted.
+    compare: Any = getattr(odoo_extractor, "compare")  # noqa: B009
+
+    def of_known(extraction: Any, source: Any, table: Any, memory: Any, company: Any) -> None:
+        def ids(_company: Any) -> set[int]:
+            found: set[int] = source.ids(company) & table.ids(source.database, company.name).keys()
+            return found
+
+        known = SimpleNamespace(database=source.database, ids=ids, existing=source.existing)
+        compare(extraction, known, table, memory, company)
+
+    stack = ExitStack()
+    stack.enter_context(patch.object(odoo_extractor, "compare", of_known))
+    stack.enter_context(patch.object(Extraction, "_take", forgetful))
+    return stack
+
+
+def _entry_before_its_document() -> AbstractContextManager[Any]:
+    def hasty(extraction: Extraction, document: Document, entry: Entry, was: Entry | None) -> Entry:
+        entry = replace(entry, document_key=f"documents/{document.entry_id}/{entry.version}.json")
+        extraction.table.offer(entry, was=was)
+        extraction.store.put_document(document, entry.version)
+        return entry
+
+    return patch.object(Extraction, "_offer", hasty)
+
+
+def _compared_by_write_date() -> AbstractContextManager[Any]:
+    real: Any = Document.content_hash.fget  # type: ignore[attr-defined]
+
+    def dated(document: Document) -> str:
+        return hashlib.sha256(f"{real(document)}{document.written_at}".encode()).hexdigest()
+
+    return patch.object(Document, "content_hash", property(dated))
+
+
+def _same_id_after(**forgotten: Any) -> Off:
+    """Return a way to leave something out of the request ids."""
+
+    def forgetful(realm: str, entry: Entry, step: Any, payload_hash: str) -> str:
+        return request_id(realm, replace(entry, **forgotten), step, payload_hash)
+
+    return lambda: patch.object(posting, "request_id", forgetful)
+
+
+def _secret_overwritten() -> AbstractContextManager[Any]:
+    real = Secrets._replace
+
+    def careless(secrets: Secrets, arn: str, _version: str, text: str) -> bool:
+        return real(secrets, arn, secrets._read(arn, ())[1], text)  # noqa: SLF001
+
+    return patch.object(Secrets, "_replace", careless)
+
+
+def _refused_token_used_again() -> AbstractContextManager[Any]:
+    real = Tokens.access_token
+    return patch.object(Tokens, "access_token", lambda tokens, **_refused: real(tokens))
+
+
+def _any_pdf() -> AbstractContextManager[Any]:
+    return patch.object(Posting, "_pdf", lambda task: task.store.pdf(task.entry))
+
+
+MUTATIONS: dict[str, Off] = {
+    "intent before act": _without(Posting, "_intend"),
+    "look before repeating": _without(QuickBooksBooks, "find"),
+    "look before the first create": _without(QuickBooksBooks, "standing"),
+    "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
+    "wait until an outcome has settled": _no_wait_before_the_look,
+    "marker, not only number": lambda: patch.object(books, "_is_ours", lambda *_row: True),
+    "one shift per company": _no_shift,
+    "shift no longer than its holder lives": _endless_shift,
+    "version checked on every write to an entry": _no_version_check,
+    "document stored before its entry": _entry_before_its_document,
+    "unfinished entries taken up again": _without(Extraction, "_finish"),
+    "lag": _constant(extract, "LAG", timedelta(0)),
+    "cursor last": _cursor_first,
+    "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),
+    "compared by content": _compared_by_write_date,
+    "PDF compared by hash": _any_pdf,
+    "lost PDF fetched anew": _without(TrackingTable, "ask_for_pdf"),
+    "new request id after a delete": _same_id_after(generation=0),
+    "new request id after a refusal": _same_id_after(refusals=0),
+    "totals compared after posting": _without(QuickBooksBooks, "difference", str),
+    "payments looked for before a delete": lambda: patch.object(books, "is_paid", lambda _row: False),
+    "edits in QuickBooks told from payments": lambda: patch.object(QuickBooksBooks, "is_stale", lambda *_error: False),
+    "tokens stored before they are used": _without(Tokens, "_keep"),
+    "secret changed, never overwritten": _secret_overwritten,
+    "refused token replaced": _refused_token_used_again,
+}
+
+
+def scenarios_until_found(safeguard: str, first_seed: int = 1, tries: int = TRIES_MAX) -> int:
+    """Return how many scenarios it took to find the bug with a safeguard switched off; 0 when none did."""
+    with MUTATIONS[safeguard]():
+        for tried in range(1, tries + 1):
+            if run(first_seed + tried - 1).complaints:
+                return tried
+    return 0
+
+
+def main() -> int:
+    """Try every safeguard, on all cores; return 1 when one can be switched off unnoticed."""
+    asked = sys.argv[1:] or list(MUTATIONS)
+    missed = 0
+    with ProcessPoolExecutor() as pool:
+        for safeguard, tried in zip(asked, pool.map(scenarios_until_found, asked), strict=True):
+            missed += not tried
+            print(f"{safeguard:<48}" + (f"found after {tried} scenarios" if tried else "NOT FOUND"), flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""moto without the wire: what a call does to moto's state, but nothing is serialised, signed, matched and parsed.
+
+Nine tenths of a call's time go there. A test plays the same scenarios both ways and compares.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, lru_cache
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.core.utils import camelcase_to_underscores
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
+from moto.dynamodb.responses import DynamoHandler
+from moto.s3.models import s3_backends
+from moto.secretsmanager.responses import SecretsManagerResponse
+from moto.sns.models import sns_backends
+from moto.sqs.responses import SQSResponse
+
+from local.stand_ins.aws import ACCOUNT, REGION
+
+type Parameters = dict[str, Any]
+
+# What moto has no types for.
+_nodes: Any = ast_nodes
+_Node, _Expression, _Traverser = _nodes.Node, _nodes.UpdateExpression, _nodes.DepthFirstTraverser
+_Parser: Any = getattr(expressions, "UpdateExpressionParser")  # noqa: B009
+
+
+def copied(value: Any) -> Any:
+    """Return a deep copy, ten times as fast as `copy.deepcopy`."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
+
+
+def call(service: str, operation: str, parameters: Parameters) -> Any:
+    """Do what botocore and moto do for a call, and return or raise what they would."""
+    return _SERVICES[service](operation, parameters)
+
+
+def _dynamodb(operation: str, parameters: Parameters) -> Any:
+    return _answered(DynamoHandler(), operation, parameters)
+
+
+def _sqs(operation: str, parameters: Parameters) -> Any:
+    if "WaitTimeSeconds" in parameters:
+        # The queue answers at once when it is empty, too.
+        parameters = {**parameters, "WaitTimeSeconds": 0}
+    handler = SQSResponse()
+    handler.uri = f"https://sqs.{REGION}.amazonaws.com/"
+    return _answered(handler, operation, parameters)
+
+
+def _answered(handler: Any, operation: str, parameters: Parameters) -> Any:
+    # Texts, numbers as text, lists and maps: what goes through JSON unchanged, and is nobody else's afterwards.
+    handler.body = handler.params = json.loads(json.dumps(parameters))
+    _at_home(handler)
+    try:
+        answer: Any = getattr(handler, camelcase_to_underscores(operation))().result
+    except JsonRESTError as error:
+        raise _client_error(error.relative_error_type, operation) from error
+    except ServiceException as error:
+        raise _client_error(error.code, operation) from error
+    return copied(answer)
+
+
+def _secretsmanager(operation: str, parameters: Parameters) -> Any:
+    handler = SecretsManagerResponse()
+    handler.body = json.dumps(parameters)
+    _at_home(handler)
+    try:
+        return json.loads(getattr(handler, camelcase_to_underscores(operation))())
+    except JsonRESTError as error:
+        raise _client_error(error.relative_error_type, operation) from error
+
+
+def _at_home(handler: Any) -> None:
+    handler.current_account, handler.region = ACCOUNT, REGION
+    handler.headers = handler.querystring = handler.uri_match = {}
+
+
+def _s3(operation: str, parameters: Parameters) -> Any:
+    backend = s3_backends[ACCOUNT]["aws"]
+    bucket, key = parameters["Bucket"], parameters.get("Key", "")
+    if operation == "CreateBucket":
+        backend.create_bucket(bucket, REGION)
+    elif operation == "PutObject":
+        content = bytes(parameters["Body"])
+        backend.put_object(bucket, key, content)
+        return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
+    elif operation == "GetObject":
+        found = backend.get_object(bucket, key)
+        if found is None:
+            raise _client_error("NoSuchKey", operation)
+        return {"Body": io.BytesIO(found.value)}
+    elif operation == "CopyObject":
+        source = backend.get_object(parameters["CopySource"]["Bucket"], parameters["CopySource"]["Key"])
+        if source is None:
+            raise _client_error("NoSuchKey", operation)
+        backend.copy_object(source, bucket, key)
+        return {"CopyObjectResult": {}}
+    elif operation == "DeleteObject":
+        backend.delete_object(bucket, key)
+    elif operation == "ListObjectsV2":
+        names = sorted(name for name in backend.get_bucket(bucket).keys if name.startswith(parameters["Prefix"]))
+        return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
+    else:
+        raise LookupError(f"there is no short way for {operation}")
+    return {}
+
+
+def _sns(operation: str, parameters: Parameters) -> Any:
+    backend = sns_backends[ACCOUNT][REGION]
+    if operation == "CreateTopic":
+        return {"TopicArn": backend.create_topic(parameters["Name"]).arn}
+    if operation != "Publish":
+        raise LookupError(f"there is no short way for {operation}")
+    return {
+        "MessageId": backend.publish(parameters["Message"], arn=parameters["TopicArn"], subject=parameters["Subject"])
+    }
+
+
+_SERVICES: dict[str, Callable[[str, Parameters], Any]] = {
+    "dynamodb": _dynamodb,
+    "secretsmanager": _secretsmanager,
+    "s3": _s3,
+    "sns": _sns,
+    "sqs": _sqs,
+}
+
+
+def _client_error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+# -- moto's slowest parts ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_a_hurry() -> Iterator[None]:
+    """Make moto read the same few update expressions once, and walk through them without asking what it knows."""
+    with ExitStack() as stack:
+        # Its validator works on a copy, so that what was read can be kept.
+        stack.enter_context(patch.object(_Parser, "make", _read))
+        stack.enter_context(patch.object(validators, "deepcopy", _copied_tree))
+        stack.enter_context(patch.object(_Traverser, "traverse_node_recursively", _traverse))
+        # An item is far from DynamoDB's limit of 400 KB.
+        stack.enter_context(patch.object(LimitedSizeDict, "__setitem__", dict.__setitem__))
+        yield
+
+
+_read = lru_cache(500)(_Parser.make)
+_pickled = lru_cache(500)(pickle.dumps)
+
+
+def _copied_tree(tree: Any) -> Any:
+    return pickle.loads(_pickled(tree) if isinstance(tree, _Node) else pickle.dumps(tree))  # noqa: S301 - our own
+
+
+def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
+    """Do what moto's own traversal does; what is asked of the whole is not asked of every part again."""
+    kinds = tuple(traverser._processing_map())  # noqa: SLF001
+    if kinds == (_Expression,):
+        return traverser.process(node)
+
+    def walk(node: Any, child_id: int) -> Any:
+        kind: Any = type(node)
+        if not _is_a(kind, _Node):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            traverser.pre_processing_of_child(node, number)
+            walk(child, number)
+        if _is_a(kind, kinds):
+            node = traverser.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
+    return walk(node, child_id)
+
+
+@cache
+def _is_a(kind: Any, kinds: Any) -> bool:
+    return issubclass(kind, kinds)

@@ -1,0 +1,1 @@
+"""Odoo, QuickBooks and AWS as they answer, on one machine."""

@@ -1,0 +1,335 @@
+"""Embedded AWS: moto in this process, with what Terraform deploys, and events delivered as AWS delivers them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import requests
+from boto3.dynamodb.types import TypeDeserializer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from pipeline.aws import tracking_table
+from pipeline.domain.entry import Entry, Status
+
+ACCOUNT = "123456789012"
+REGION = "us-west-2"
+ENVIRONMENT = "demo"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "embedded",
+    "AWS_SECRET_ACCESS_KEY": "embedded",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+# A signature says which service it is for.
+_SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/")
+
+type Handler = Callable[[Any, Any], Any]
+type Environ = dict[str, str]
+
+
+class _OneAtATime:
+    """Lets one request into moto at a time: its conditional writes are not atomic by themselves, those of AWS are."""
+
+    def __init__(self, application: Any) -> None:
+        self.calls: Counter[str] = Counter()
+        self._application = application
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        scope = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        with self._lock:
+            self.calls[f"{scope[1] if scope else 'unsigned'} {environ['REQUEST_METHOD']}"] += 1
+            return list(self._application(environ, start_response))
+
+
+class _Silent(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_arguments: object) -> None:
+        """Say nothing: the demo has its own words."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What Lambda tells a function about its invocation: here, how much time it has left."""
+
+    timeout_s: float
+    function_name: str = "function"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-west-2:123456789012:function:function"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    _began_at: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function would be stopped."""
+        return int(1000 * (self.timeout_s - (time.monotonic() - self._began_at)))
+
+
+class EmbeddedAws:
+    """moto's server on a free port of this machine, and clients of it; a new one is empty.
+
+    `calls` counts what it was asked, by service and method, such as `s3 PUT`.
+    """
+
+    def __init__(self) -> None:
+        application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self.calls = application.calls
+        self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.environ: Environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        # moto keeps its state per process, whichever server it is asked through.
+        requests.post(f"{self.url}/moto-api/reset", timeout=10)
+
+    def client(self, name: str) -> Any:
+        """Return a client of one service."""
+        return boto3.client(
+            name,  # type: ignore[call-overload]
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class InProcessAws:
+    """AWS by `moto.mock_aws`, without a server: faster, for who puts no socket between."""
+
+    environ: Environ = CREDENTIALS
+
+    def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
+
+    def client(self, name: str) -> Any:
+        """Return a client of one service; making one costs more than a hundred calls."""
+        if name not in self._clients:
+            self._clients[name] = boto3.client(
+                name,  # type: ignore[call-overload]
+                region_name=REGION,
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[name]
+
+
+@contextmanager
+def unforeseen_changes() -> Iterator[list[str]]:
+    """Collect every change of an entry's status that is not among `pipeline.domain.entry.CHANGES`."""
+    found: list[str] = []
+
+    def told(entry: Entry, was: Status | None) -> None:
+        found.append(f"{entry.title} went from {was} to {entry.status}, as no rule says")
+
+    with patch.object(tracking_table, "tell_unforeseen", told):
+        yield found
+
+
+@dataclass(slots=True)
+class Deployment:
+    """The pipeline's resources, and the environment of each function by its name."""
+
+    aws: EmbeddedAws | InProcessAws
+    bucket: str
+    table: str
+    order_table: str
+    topic: str
+    odoo_secret: str
+    quickbooks_secret: str
+    alerts_queue: str
+    environs: dict[str, Environ]
+
+    @contextmanager
+    def environ_of(self, function: str) -> Iterator[None]:
+        """Put a function's environment in place of this process' own, as a container of its own would have it.
+
+        Raises AssertionError when an entry's status was changed meanwhile as no rule says.
+        """
+        before = dict(os.environ)
+        os.environ.update(self.aws.environ | self.environs[function])
+        try:
+            with unforeseen_changes() as found:
+                yield
+            if found:
+                raise AssertionError(found)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def invoke(self, function: str, handler: Handler, event: Any, *, timeout_s: float) -> Any:
+        """Invoke a handler and return what Lambda would: its result as JSON, once there and back."""
+        with self.environ_of(function):
+            return json.loads(json.dumps(handler(event, Context(timeout_s, function)), default=_json_number))
+
+    def pending_events(self) -> list[dict[str, Any]]:
+        """Return the ObjectCreated events of the PDFs that wait, one per object, as S3 words them."""
+        s3 = self.aws.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="pending/")
+        return [object_created(self.bucket, each["Key"]) for page in pages for each in page.get("Contents", [])]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return all entries of the tracking table, as plain values."""
+        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        read = TypeDeserializer().deserialize
+        items = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+        # Notes have a # in their key and are none.
+        return [item for item in items if "#" not in item["entry_id"]]
+
+    def dead_letters(self, function: str) -> list[Any]:
+        """Return what lies in a function's dead-letter queue, and leave it there."""
+        sqs = self.aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=f"{function}-dlq-{ENVIRONMENT}")["QueueUrl"]
+        found: list[Any] = []
+        taken: list[str] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found += [json.loads(message["Body"]) for message in messages]
+            taken += [message["ReceiptHandle"] for message in messages]
+        for receipt in taken:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        return found
+
+    def alerts(self) -> list[dict[str, str]]:
+        """Return and remove the alerts that were sent, oldest first."""
+        sqs = self.aws.client("sqs")
+        found: list[dict[str, str]] = []
+        while True:
+            messages = sqs.receive_message(QueueUrl=self.alerts_queue, MaxNumberOfMessages=10).get("Messages", [])
+            if not messages:
+                return found
+            for message in messages:
+                body = json.loads(message["Body"])
+                found.append({"subject": body.get("Subject", ""), "text": body["Message"]})
+                sqs.delete_message(QueueUrl=self.alerts_queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+def deploy(
+    aws: EmbeddedAws | InProcessAws,
+    *,
+    odoo_url: str,
+    odoo_secret: Mapping[str, Any],
+    quickbooks_url: str,
+    discovery_url: str,
+    quickbooks_secret: Mapping[str, Any],
+    alerts_are_read: bool = True,
+) -> Deployment:
+    """Make what Terraform makes, with the secrets filled in, and return it.
+
+    Without `alerts_are_read` nobody subscribes to the alerts, and `Deployment.alerts` has nothing to tell.
+    """
+    s3, dynamodb, sns = (aws.client(name) for name in ("s3", "dynamodb", "sns"))
+    bucket, table, order_table = "odoo-qb-documents-demo", "odoo-qb-invoices-demo", "odoo-sale-orders-demo"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_tracking_table(dynamodb, table)
+    _make_order_table(dynamodb, order_table)
+    topic = sns.create_topic(Name="odoo-qb-alerts-demo")["TopicArn"]
+    queue = _subscribed(aws, topic) if alerts_are_read else ""
+    secrets = aws.client("secretsmanager")
+    odoo_arn, quickbooks_arn = (
+        secrets.create_secret(
+            Name=f"odoo-qb-integration/{name}-credentials-demo", SecretString=json.dumps(dict(value))
+        )["ARN"]
+        for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
+    )
+    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
+    shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
+    tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
+    environs = {
+        "odoo-extractor": {**shared, **tracking, "ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn},
+        "qb-poster": {
+            **shared,
+            **tracking,
+            "QB_SECRET_ARN": quickbooks_arn,
+            "QB_API_URL": quickbooks_url,
+            "QB_DISCOVERY_URL": discovery_url,
+        },
+        "odoo-order-sync": {
+            **shared,
+            "ODOO_URL": odoo_url,
+            "ODOO_DB": str(odoo_secret["database"]),
+            "ODOO_EMAIL": str(odoo_secret["username"]),
+            "ODOO_SECRET_ARN": odoo_arn,
+            "ODDO_RESPONSE_TABLE": order_table,
+        },
+    }
+    return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
+
+
+def _subscribed(aws: EmbeddedAws | InProcessAws, topic: str) -> str:
+    """Return the queue to which a topic's messages are copied."""
+    sqs = aws.client("sqs")
+    queue: str = sqs.create_queue(QueueName="alerts-read-by-the-demo")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    return queue
+
+
+def make_tracking_table(dynamodb: Any, name: str) -> None:
+    """Make the tracking table with its two indexes."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "entry_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in ("entry_id", "status", "company")
+        ],
+        GlobalSecondaryIndexes=[
+            _index("status-index", ("status", "HASH")),
+            _index("company-status-index", ("company", "HASH"), ("status", "RANGE")),
+        ],
+    )
+
+
+def _index(name: str, *keys: tuple[str, str]) -> dict[str, Any]:
+    schema = [{"AttributeName": attribute, "KeyType": kind} for attribute, kind in keys]
+    return {"IndexName": name, "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+
+
+def _make_order_table(dynamodb: Any, name: str) -> None:
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "order_name", "KeyType": "HASH"},
+            {"AttributeName": "order_id", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=_text_attributes("order_name", "order_id"),
+    )
+
+
+def _text_attributes(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
+
+
+def object_created(bucket: str, key: str) -> dict[str, Any]:
+    """Return the event that S3 sends for a new object."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key}},
+    }
+    return {"Records": [record]}
+
+
+def _json_number(value: Any) -> Any:
+    raise TypeError(f"a function returned {type(value).__name__}, which Lambda cannot turn into JSON")

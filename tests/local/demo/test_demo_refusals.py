@@ -1,0 +1,112 @@
+"""Every refusal of QuickBooks is provoked, explained, and gone when its cause is."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from local.demo import refusals
+from local.demo.refusals import Case, Consequence, provoke
+from local.stand_ins.quickbooks.faults import EXAMPLES
+from pipeline.qbo.faults import BUSINESS_RULES, CATALOGUE, ONE_NAME_AT_A_TIME
+
+# What is told of a whole company, or of nobody's document: `error_for` knows these, the catalogue does not.
+CONNECTION = {"120", "3100", "3200", "6190"}
+TRANSIENT = {"3001", "10000"}
+DOCUMENT = re.compile(r"^(invoice|credit note|bill|vendor credit) \S+ of .+ \([\d,.]+ [A-Z]{3}\)$")
+
+
+@pytest.fixture(scope="module")
+def provoked():
+    return provoke()
+
+
+def test_every_code_of_the_catalogue_and_of_the_connection_is_provoked(provoked):
+    assert {each.code for each in provoked} == set(CATALOGUE) | CONNECTION | TRANSIENT == set(EXAMPLES)
+
+
+def test_every_business_rule_is_provoked_but_the_one_the_pipeline_waits_for_itself(provoked):
+    told = [each.told for each in provoked if each.code == "6000"]
+
+    # A name somebody is editing is tried again, and then waited for: nobody reads of it.
+    for words in set(BUSINESS_RULES) - {ONE_NAME_AT_A_TIME}:
+        assert any(words in text for text in told), words
+
+
+def test_each_is_explained_in_words_of_its_own_catalogue_entry(provoked):
+    for each in provoked:
+        assert each.told, each
+        assert each.words, each
+        if each.code in CATALOGUE and each.code not in ("610", "6000", "6240"):
+            beginning = CATALOGUE[each.code].partition("{detail}")[0].rstrip("( ")
+            assert each.told.startswith(beginning), each
+
+
+def test_each_names_its_document_once_and_its_object_by_name(provoked):
+    by_code = {each.code: each for each in provoked}
+
+    for each in provoked:
+        assert DOCUMENT.match(each.document), each
+        assert each.document not in each.told, each
+    assert "customer 'North Media 28'" in by_code["610"].told
+    assert "the account 'Expenses'" in by_code["2500"].told
+    assert "the names 'North Media 28' and" in by_code["6240"].told
+    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].told
+
+
+def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):
+    waiting = {each.code for each in provoked if each.consequence is Consequence.RECONNECT}
+
+    assert waiting == CONNECTION
+    assert {each.code for each in provoked if each.consequence is Consequence.WAIT} == TRANSIENT
+    for each in provoked:
+        if each.consequence is Consequence.RECONNECT:
+            assert "companyA" in each.told, each
+
+
+def test_each_message_goes_away_when_its_cause_does(provoked):
+    assert [each for each in provoked if not each.mended] == []
+
+
+def test_a_cause_that_goes_on_is_not_called_mended():
+    (refusal,) = provoke([Case("6540", 310, update=True, times=2)])
+
+    assert "It is deposited" in refusal.told
+    assert not refusal.mended
+
+
+def test_a_refusal_that_never_came_is_not_called_mended():
+    (refusal,) = provoke([Case("6540", 310, begin=lambda _world, _document: None)])
+
+    assert not refusal.mended
+
+
+def test_a_refusal_of_another_kind_is_not_called_mended():
+    (inactive,) = (case for case in refusals.cases() if case.code == "610")
+
+    (refusal,) = provoke([replace(inactive, code="6540")])
+
+    assert "is inactive in QuickBooks" in refusal.told
+    assert not refusal.mended
+
+
+def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypatch):
+    monkeypatch.setattr(refusals.SmallWorld, "times_booked", lambda _world, _document: 2)
+
+    (refusal,) = provoke([Case("6540", 310)])
+
+    assert not refusal.mended
+
+
+def test_words_that_are_quoted_in_the_message_are_not_repeated(provoked):
+    by_code = {each.code: each for each in provoked}
+
+    assert by_code["2040"].words == "Invalid String"
+    assert by_code["6210"].words.startswith("Account Period Closed, Cannot Update Through Services API: The account")
+
+
+def test_every_case_stays_a_case_of_its_own():
+    cases = refusals.cases()
+
+    assert len({replace(case, begin=None, end=None) for case in cases}) == len(cases)
+    assert [int(case.code) for case in cases] == sorted(int(case.code) for case in cases)

@@ -1,0 +1,78 @@
+"""A short run of the fault explorer: `make faults RUNS=10000` plays the long one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from local.simulation.__main__ import tell
+from local.simulation.mutations import scenarios_until_found
+from local.simulation.scenario import run
+from local.simulation.verdict import Verdict
+
+FIRST_SEED = 1
+CHUNKS, CHUNK = 12, 25
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_whatever_breaks_nothing_is_lost_or_doubled(chunk):
+    seeds = range(FIRST_SEED + chunk * CHUNK, FIRST_SEED + (chunk + 1) * CHUNK)
+    complaints = {seed: verdict.complaints for seed in seeds if (verdict := run(seed)).complaints}
+
+    assert complaints == {}
+
+
+def test_a_seed_is_one_scenario_in_every_process():
+    seeds = (2001, 2002, 2003)
+    program = f"from local.simulation.scenario import run\nfor seed in {seeds}: print(run(seed).as_text)"
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT / 'lambda'}:{ROOT}", "PYTHONHASHSEED": "7"}
+    elsewhere = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], env=environ, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert elsewhere.splitlines() == [run(seed).as_text for seed in seeds]
+
+
+@pytest.mark.parametrize(("complaints", "ended"), [([], 0), (["INV/1 stands there twice"], 1)])
+def test_the_long_run_tells_its_figures_and_fails_on_any_complaint(capsys, complaints, ended):
+    struck = Counter({"killed before a call": 2, "Odoo answers 503": 1, "(no fault): a usual day": 9})
+    verdicts = [Verdict(7, 4, struck=struck), Verdict(8, 3, complaints, struck=struck, duplicates=len(complaints))]
+
+    code = tell(verdicts, 7, 2.0)
+
+    assert code == ended
+    figures, verdict = capsys.readouterr().out.splitlines()[-2:]
+    assert figures.endswith(": seed 7, 2 scenarios, 7 documents, 6 faults of 2 kinds, 2 s")
+    assert verdict == f"0 losses, {ended} duplicates, {ended} scenarios with a complaint"
+
+
+def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
+    for seed in (2004, 2005, 2006):
+        assert run(seed, wire=True).as_text == run(seed).as_text
+
+
+# Those that a few scenarios find; `python -m local.simulation.mutations` tries every safeguard.
+SOON_FOUND = (
+    "intent before act",
+    "look before repeating",
+    "look for the PDF before it is sent again",
+    "marker, not only number",
+    "shift no longer than its holder lives",
+    "compared with Odoo once a day",
+    "compared by content",
+    "tokens stored before they are used",
+    "refused token replaced",
+)
+# Which scenario finds it changes with every call that the functions make: so it is asked of a handful of them.
+SOON = 60
+
+
+@pytest.mark.parametrize("safeguard", SOON_FOUND)
+def test_a_safeguard_that_is_switched_off_is_found(safeguard):
+    assert scenarios_until_found(safeguard, tries=SOON)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain.errors import Misconfigured
+from pipeline.domain.mapping import (
+    ClosedPeriod,
+    Items,
+    JournalRule,
+    Mapping,
+    Parties,
+    ReplacedPdf,
+    Rules,
+    Target,
+    TypedByHand,
+)
+
+ROOT = Path(__file__).parents[3]
+
+
+def errors_of(text):
+    with pytest.raises(Misconfigured) as told:
+        Mapping.parse(text)
+    assert told.value.code == "mapping"
+    head, *errors = str(told.value).split("\n")
+    assert "config/mapping.toml" in head
+    assert "nothing is posted with it" in head
+    return errors
+
+
+# -- what it says ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "\n# nothing\n", "[companyA]\n"])
+def test_an_empty_mapping_leaves_everything_to_the_conventions(text):
+    rules = Mapping.parse(text).rules("companyA")
+
+    assert (rules.parties, rules.closed_period, rules.items) == (Parties.CREATE, ClosedPeriod.HOLD, Items.ACCOUNT)
+    assert (rules.typed_by_hand, rules.replaced_pdf) == (TypedByHand.REPORT, ReplacedPdf.REMOVE)
+    assert rules.go_live is None
+    assert rules.account("400000", "Sales") is None
+    assert rules.journal("Customer Invoices") == JournalRule()
+    assert rules == Rules()
+
+
+def test_a_company_that_is_not_in_it_works_by_the_conventions():
+    assert Mapping.parse('[companyA]\nparties = "fail"').rules("companyB") == Rules()
+
+
+def test_the_example_is_valid_and_uses_every_key():
+    text = (ROOT / "mapping.toml.example").read_text()
+    mapping = Mapping.parse(text)
+
+    first, second = mapping.rules("companyA"), mapping.rules("Company B, Ltd.")
+
+    assert first.go_live == date(2026, 1, 1)
+    assert first.account("400000", "whatever") == Target(
+        "400000", "4000", text.splitlines().index('"400000" = "4000"') + 1
+    )
+    assert first.account("", "Product Sales Export").name == "Sales:Export"
+    assert first.term("30 Days").name == "Net 30"
+    assert first.journal("Customer Invoices").book_class.name == "Trade"
+    assert first.journal("Vendor Bills").department.name == "Head office"
+    assert first.analytics["Research & Development"].name == "R&D"
+    assert first.product("DESK-01", "Desk").name == "Desks"
+    assert second.tax(["9.975% QST", "5% GST"]).name == "GST/QST QC - 9.975"
+    assert second.tax(["21% EU"]).name == "21.0% EC Goods"
+    known = set(Rules.__dataclass_fields__)
+    assert [name for name in known if f"{name} " not in text and f".{name}]" not in text] == []
+
+
+def test_a_code_wins_over_a_name():
+    rules = Mapping.parse('[A.accounts]\n"Sales" = "1"\n400 = "2"').rules("A")
+
+    assert rules.account("400", "Sales").name == "2"
+    assert rules.account("401", "Sales").name == "1"
+    assert rules.account("401", "sales") is None
+
+
+def test_taxes_of_a_line_are_found_in_any_order_but_only_all_of_them():
+    rules = Mapping.parse('[A.taxes]\n"GST + QST" = "both"\n"GST" = "one"').rules("A")
+
+    assert rules.tax(["QST", "GST"]).name == "both"
+    assert rules.tax(["GST"]).name == "one"
+    assert rules.tax(["QST"]) is None
+
+
+def test_it_lists_every_class_and_department_it_points_to():
+    text = '[A.journals]\n"J" = { class = "C", department = "D" }\n"K" = { class = "E" }\n[A.analytics]\n"X" = "F"'
+    rules = Mapping.parse(text).rules("A")
+
+    assert [(target.source, target.name, target.line) for target in rules.classes] == [
+        ("J", "C", 2), ("K", "E", 3), ("X", "F", 5)]  # fmt: skip
+    assert [target.name for target in rules.departments] == ["D"]
+
+
+# -- what is wrong with it, with its line ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[A]\nx = = 1", "it is no TOML: Invalid value (at line 2, column 5)"),
+        ("x = 1", "line 1: 'x' stands outside of a company: put it under [\"name of the company\"]"),
+        ("[A]\ngo_liv = 2026-01-01", "line 2: 'go_liv' is not known; did you mean 'go_live'?"),
+        ("[A]\n\nxyz = 1", "line 3: 'xyz' is not known"),
+        ("[A.acounts]\n1 = '2'", "line 1: 'acounts' is not known; did you mean 'accounts'?"),
+        ("[A]\nrealm = 913", "line 2: 'realm' must be a text in quotes: write realm = \"913\""),
+        ('[A]\nrealm = " "', "line 2: 'realm' must be a text in quotes"),
+        ('[A]\ngo_live = "2026-01-01"',
+         "line 2: 'go_live' must be a date without quotes, like go_live = 2026-01-01"),
+        ("[A]\ngo_live = 2026-01-01T00:00:00Z",
+         "line 2: 'go_live' must be a date without quotes, like go_live = 2026-01-01"),
+        ('[A]\nparties = "creat"', "line 2: 'parties' must be \"create\" or \"fail\"; did you mean 'create'?"),
+        ('[A]\nclosed_period = "open"', 'line 2: \'closed_period\' must be "hold" or "first_open_day"'),
+        ("[A]\ntyped_by_hand = true", 'line 2: \'typed_by_hand\' must be "report" or "adopt"'),
+        ('[A]\nreplaced_pdf = ""', 'line 2: \'replaced_pdf\' must be "remove" or "keep"'),
+        ('[A]\nitems = ["account"]', 'line 2: \'items\' must be "account" or "product"; did you mean \'account\'?'),
+        ("[A]\naccounts = 3", "line 2: 'accounts' must be a table: [A.accounts]"),
+        ("[A.accounts]\n400000 = 4000", "line 2: '400000' must be a text in quotes: write 400000 = \"4000\""),
+        ('[A.accounts]\n4.5 = "x"', "line 2: '4' must be a text in quotes: a name with a dot in it needs quotes"),
+        ('["A"."journals"]\n"J" = "C"', "line 2: 'J' must be a table: { class = \"…\" }"),
+        ('[A.journals]\nJ = { clas = "C" }', "line 2: 'clas' is not known; did you mean 'class'?"),
+        ("[A.journals]\nJ = { class = 5 }", "line 2: 'class' must be a text in quotes: write class = \"5\""),
+        ('[A.taxes]\n"a + b" = "1"\n"b + a" = "2"', "line 3: 'b + a' names the same taxes as 'a + b'"),
+    ],
+)  # fmt: skip
+def test_every_error_is_told_with_its_line(text, expected):
+    assert errors_of(text) == [expected]
+
+
+def test_all_errors_are_told_at_once():
+    assert errors_of('[A]\nparties = 1\ngo_live = 2\n["B"]\nnothing = 3') == [
+        'line 2: \'parties\' must be "create" or "fail"',
+        "line 3: 'go_live' must be a date without quotes, like go_live = 2026-01-01",
+        "line 5: 'nothing' is not known",
+    ]
+
+
+def test_very_many_errors_are_cut():
+    errors = errors_of("[A]\n" + "\n".join(f"key{number}x = 1" for number in range(200)))
+
+    assert len(errors) == 31
+    assert errors[-1] == "... and 170 more"
+
+
+def test_comments_and_texts_over_several_lines_do_not_move_the_lines():
+    text = '# realm = "x"\n[A]\nrealm = """\n[B]\nparties = 7\n"""\n\n# parties\nparties = 7 # here\n'
+
+    assert errors_of(text) == ['line 9: \'parties\' must be "create" or "fail"']
+
+
+def test_keys_in_braces_stand_on_the_line_of_the_braces():
+    text = '[A]\n\njournals."Customer \\"Invoices\\"" = { department = "D" }'
+
+    assert Mapping.parse(text).rules("A").journal('Customer "Invoices"').department == Target(
+        'Customer "Invoices"', "D", 3
+    )
+
+
+# -- companies -------------------------------------------------------------------------------------------------------
+
+
+def test_a_company_nobody_knows_is_told_with_its_line():
+    mapping = Mapping.parse('[companyA]\n\n["compnayB"]\n')
+
+    with pytest.raises(Misconfigured) as told:
+        mapping.check_companies(["companyA", "companyB"], "in Odoo")
+
+    assert str(told.value).split("\n")[1:] == [
+        "line 3: there is no company 'compnayB' in Odoo; did you mean 'companyB'?"
+    ]
+
+
+def test_companies_that_are_known_pass():
+    Mapping.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")

@@ -1,0 +1,1249 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from local.demo.small_files import pdf_page
+from local.stand_ins.http_server import Response
+from local.stand_ins.quickbooks.faults import html_error, throttled
+from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.document import DocumentType, Party
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
+from pipeline.domain.errors import (
+    InvalidDocument,
+    Misconfigured,
+    NeedsAttention,
+    OutcomeUnknown,
+    Rejected,
+    RetryLater,
+    Throttled,
+)
+from pipeline.use_cases.post.posting import PDF_LOSSES_MAX, Posting, Superseded, file_name
+from tests.books_world import (
+    COSTS,
+    PDF,
+    REALM_ID,
+    US_TAX,
+    Clock,
+    FakeStore,
+    FakeTable,
+    Served,
+    a_document,
+    an_entry,
+    answered,
+    dropped,
+    is_write_to,
+    line,
+    money,
+    served,
+    tax_amount,
+)
+
+OTHER_PARTY = Party(8, "Deco Addict")
+NEW_PDF = pdf_page(["the second version"], title="second")
+BILL = DocumentType.BILL
+LIFE = timedelta(seconds=120)
+
+
+class FakeBooks:
+    """Books that note what they are asked for; `refusal` is raised by the named call."""
+
+    realm = REALM_ID
+    keeps_replaced_files = False
+
+    def __init__(self, events: list[str]) -> None:
+        self.events = events
+        self.total = money(100)
+        self.refusals: dict[str, BaseException] = {}
+
+    def _note(self, what: str) -> None:
+        self.events.append(what)
+        if what in self.refusals:
+            raise self.refusals[what]
+
+    def draft(self, document, *, is_booked):
+        self._note("draft")
+        return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
+
+    def find(self, document, *, identity="", doc_number="", since=None):
+        self._note("find")
+
+    def standing(self, document, draft):
+        return None
+
+    def create(self, draft, request_id):
+        self._note("create")
+        return Booked("55", "0", draft.doc_number, self.total, money(0), "USD")
+
+    def update(self, draft, booked, request_id):
+        self._note("update")
+        return replace(booked, sync_token="1", total=self.total)
+
+    def remove(self, document_type, booked, request_id):
+        self._note("remove")
+        return True
+
+    def attach(self, document_type, identity, file_name, content, request_id):
+        self._note("attach")
+        return Attached("9", file_name, len(content))
+
+    def attachments(self, document_type, identity):
+        self._note("attachments")
+        return []
+
+    def detach(self, attachable_id, request_id):
+        self._note("detach")
+
+    def difference(self, document, draft, booked):
+        return "" if booked.total == document.total else f"{booked.total} instead of {document.total}"
+
+    def is_number_taken(self, error):
+        return getattr(error, "code", "") == "taken"
+
+    def is_stale(self, error):
+        return getattr(error, "code", "") == "stale"
+
+
+class Desk:
+    """One document on its way into some books."""
+
+    def __init__(self, books=None, document=None) -> None:
+        self.events: list[str] = []
+        self.table = FakeTable(self.events)
+        self.store = FakeStore(self.events)
+        self.books = books or FakeBooks(self.events)
+        self.clock = Clock()
+        self.document = document or a_document()
+        self.entry_id = self.document.entry_id
+        entry = an_entry(self.document)
+        self.table.put(entry)
+        self.store.put(entry, self.document)
+
+    @property
+    def entry(self) -> Entry:
+        return self.table.entries[self.entry_id]
+
+    def post(self, books=None) -> Entry:
+        return Posting(self.entry, books or self.books, self.table, self.store, self.clock, self.sends_until).run()
+
+    @property
+    def sends_until(self) -> datetime:
+        return self.clock() + LIFE
+
+    def settle(self) -> None:
+        self.clock.sleep(LIFE.total_seconds() + OUTCOME_SETTLES_S + 1)
+
+    def edit(self, pdf: bytes = NEW_PDF, **changes) -> None:
+        """Store a new version, as the extractor does."""
+        before = self.entry
+        self.document = replace(self.document, **changes)
+        version = before.version + 1
+        entry = replace(
+            before,
+            status=Status.PENDING,
+            version=version,
+            number=self.document.number,
+            total=self.document.total,
+            withdrawn=self.document.withdrawn,
+            document_key=f"documents/{self.entry_id}/{version}.json",
+            pdf_sha256="" if self.document.withdrawn else hashlib.sha256(pdf).hexdigest(),
+            next_attempt_at=before.next_attempt_at if before.step else None,
+        )
+        self.table.put(entry)
+        self.store.put(entry, self.document, pdf)
+
+    def fetch_pdf(self, pdf: bytes = PDF) -> None:
+        """Store a PDF for the version there is, as the extractor does."""
+        self.table.put(replace(self.entry, pdf_sha256=hashlib.sha256(pdf).hexdigest()))
+        self.store.pdfs[self.entry_id] = pdf
+
+    def withdraw(self) -> None:
+        self.edit(withdrawn=True)
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+def raising(kind: type[BaseException], *arguments) -> BaseException:
+    return kind(*arguments)
+
+
+# -- the order of things ---------------------------------------------------------------------------------------------
+
+
+def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last_word(desk):
+    desk.post()
+
+    assert desk.events == [
+        "draft",
+        "save posting create",
+        "create",
+        "save posting attach",
+        "attach",
+        "file",
+        "save posted -",
+    ]
+
+
+def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_is_forgotten(desk):
+    desk.post()
+    desk.events.clear()
+    desk.books.total = money(120)
+    desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
+
+    desk.post()
+
+    writes = [event for event in desk.events if event not in ("draft", "file")]
+    assert writes == [
+        "save posting update",
+        "update",
+        "save posting attach",
+        "attach",
+        "save posted -",
+    ]
+    assert desk.entry.attachable_id == "9"
+
+
+def test_a_deletion_is_preceded_by_its_intent(desk):
+    desk.post()
+    desk.events.clear()
+    desk.withdraw()
+
+    desk.post()
+
+    assert desk.events == ["save posting delete", "remove", "save posting -", "drop", "save voided -"]
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_an_intent_says_what_is_sent_and_when_its_outcome_can_be_looked_for(desk, step):
+    call = {Step.CREATE: "create", Step.UPDATE: "update", Step.DELETE: "remove", Step.ATTACH: "attach"}[step]
+    if step in (Step.UPDATE, Step.DELETE):
+        desk.post()
+        desk.books.total = money(120)
+        desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),), withdrawn=step is Step.DELETE)
+    desk.books.refusals[call] = OutcomeUnknown("no answer")
+
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+
+    assert desk.entry.step is step
+    assert desk.entry.status is Status.POSTING
+    assert desk.entry.request_id.startswith("odoo-17-")
+    assert desk.entry.next_attempt_at - desk.sends_until == timedelta(seconds=OUTCOME_SETTLES_S)
+
+
+def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(desk):
+    desk.books.refusals["create"] = OutcomeUnknown("no answer")
+
+    ids = []
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+        ids.append(desk.entry.request_id)
+
+    assert ids[0] == ids[1]
+    assert len(ids[0]) <= 50
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"version": 2}, {"generation": 1}, {"refusals": 1}, {"entry_id": "other-account.move-17"}, {"odoo_id": 10**12}],
+)
+def test_the_request_id_differs_for_whatever_is_another_request(changes):
+    entry = an_entry(a_document())
+
+    first = request_id(REALM_ID, entry, Step.CREATE, "hash")
+    second = request_id(REALM_ID, replace(entry, **changes), Step.CREATE, "hash")
+
+    assert first != second
+    assert len(second) <= 50
+
+
+def test_the_intent_to_create_remembers_the_number_it_is_sent_with(desk):
+    desk.books.refusals["create"] = OutcomeUnknown("no answer")
+
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+
+    assert desk.entry.qb_doc_number == "INV/2026/00001"
+
+
+def test_what_is_posted_says_so_with_everything_quickbooks_answered(desk):
+    entry = desk.post()
+
+    assert entry == desk.entry
+    assert entry.status is Status.POSTED
+    assert (entry.qb_id, entry.qb_sync_token, entry.qb_doc_number, entry.qb_total) == (
+        "55",
+        "0",
+        "INV/2026/00001",
+        money(100),
+    )
+    assert entry.pdf_attached
+    assert entry.attached_sha256 == entry.pdf_sha256
+    assert entry.pdf_key == f"posted/companyA/{desk.entry_id}.pdf"
+    assert (entry.step, entry.next_attempt_at, entry.error_code, entry.attempts) == (None, None, "", 0)
+    assert entry.posted_at == desk.clock()
+
+
+def test_an_error_of_an_earlier_attempt_is_gone_once_it_is_posted(desk):
+    desk.table.put(replace(desk.entry, error_code="unmapped", error_message="account ...", attempts=3))
+
+    entry = desk.post()
+
+    assert (entry.error_code, entry.error_message, entry.attempts) == ("", "", 0)
+
+
+def test_a_document_that_does_not_add_up_is_never_drafted():
+    desk = Desk(document=replace(a_document(), untaxed=money("99.00"), total=money("99.00")))
+
+    with pytest.raises(InvalidDocument, match="its lines add up to"):
+        desk.post()
+
+    assert desk.events == []
+
+
+def test_a_refused_create_leaves_no_intent_behind(desk):
+    desk.books.refusals["create"] = Rejected("no")
+
+    with pytest.raises(Rejected):
+        desk.post()
+
+    assert desk.entry.step is None
+    assert desk.events[-2:] == ["create", "save posting -"]
+
+
+@pytest.mark.parametrize("lost", [b"%PDF- something else", None], ids=["another", "gone"])
+def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(desk, lost):
+    desk.store.lose(desk.entry_id, lost)
+
+    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+        desk.post()
+
+    assert "attach" not in desk.events
+    assert (desk.entry.status, desk.entry.pdf_sha256, desk.entry.qb_id) == (Status.PENDING, "", "55")
+    assert not desk.entry.is_ready
+
+
+def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_place(desk):
+    entry = desk.post()
+    desk.table.put(replace(entry, status=Status.PENDING))
+    desk.store.lose(desk.entry_id, b"%PDF- something else")
+
+    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+        desk.post()
+
+    assert desk.events.count("file") == 1
+
+
+def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(desk):
+    desk.store.lose(desk.entry_id, None)
+    with pytest.raises(Superseded):
+        desk.post()
+    desk.fetch_pdf()
+
+    entry = desk.post()
+
+    assert entry.status is Status.POSTED
+    assert (desk.events.count("create"), desk.events.count("attach")) == (1, 1)
+    assert entry.pdf_losses == 0
+
+
+def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(desk):
+    for _ in range(PDF_LOSSES_MAX - 1):
+        desk.store.lose(desk.entry_id, b"%PDF- something else")
+        with pytest.raises(Superseded):
+            desk.post()
+        desk.fetch_pdf()
+    desk.store.lose(desk.entry_id, b"%PDF- something else")
+
+    with pytest.raises(InvalidDocument, match="its PDF in S3 is not the one that was stored") as told:
+        desk.post()
+
+    assert told.value.code == "pdf_changed"
+
+
+def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(desk):
+    desk.post()
+    desk.table.put(replace(desk.entry, status=Status.PENDING, withdrawn=True))
+
+    assert desk.post().status is Status.VOIDED
+
+
+# -- while Odoo changes it -------------------------------------------------------------------------------------------
+
+
+def changing_at(desk: Desk, call: str) -> None:
+    """Let Odoo change the document while the books are asked."""
+
+    def change(*arguments, **keywords):
+        desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
+        return original(*arguments, **keywords)
+
+    original = getattr(desk.books, call)
+    setattr(desk.books, call, change)
+
+
+def test_nothing_is_sent_for_a_document_that_changed_meanwhile(desk):
+    before = desk.entry
+    changing_at(desk, "draft")
+
+    with pytest.raises(Superseded):
+        desk.post()
+
+    assert "create" not in desk.events
+    assert desk.entry.version == 2
+    assert desk.entry.status is Status.PENDING
+    assert (desk.entry.step, desk.entry.request_id, desk.entry.payload_hash) == (
+        before.step,
+        before.request_id,
+        before.payload_hash,
+    )
+
+
+@pytest.mark.parametrize("call", ["create", "attach"])
+def test_a_change_while_it_is_sent_keeps_what_quickbooks_said_and_the_new_version_follows(desk, call):
+    changing_at(desk, call)
+    with pytest.raises(Superseded):
+        desk.post()
+    del desk.books.__dict__[call]
+    assert desk.entry.status is Status.PENDING
+    assert desk.entry.qb_id == "55"
+
+    desk.books.total = money(120)
+    entry = desk.post()
+
+    assert entry.status is Status.POSTED
+    assert desk.events.count("create") == 1
+    assert desk.events.count("update") == 1
+
+
+# -- against QuickBooks' stand-in: exactly once, whatever happens ----------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["ids remembered", "ids forgotten"])
+def world(request):
+    # Where ids are forgotten numbers are not unique either: nothing but our own look keeps a document from doubling.
+    with served(custom_transaction_numbers=request.param) as served_world:
+        served_world.stand_in.remembers_request_ids = request.param
+        yield served_world
+
+
+def at(world: Served, document=None) -> Desk:
+    return Desk(world.books, document)
+
+
+def standing(world: Served, document_type: str = "Invoice") -> tuple[list[Decimal], list[bytes]]:
+    """Return what the books hold: the totals of the documents, and the files that hang on them."""
+    rows = world.book.documents(document_type)
+    files = [each.content for row in rows for each in world.book.attachables(document_type, row["Id"])]
+    return [row["TotalAmt"] for row in rows], files
+
+
+ONCE = ([money(100)], [PDF])
+
+
+def until_done(desk: Desk, runs: int = 6) -> Entry:
+    """Let one run follow the other, each after the settling time, as the sweep does."""
+    for _ in range(runs):
+        try:
+            return desk.post()
+        except (RetryLater, Superseded):
+            desk.settle()
+    raise AssertionError("it never came to rest")
+
+
+NO_ANSWER = {
+    "dropped": lambda took_effect: dropped(takes_effect=took_effect),
+    "HTML 502": lambda took_effect: answered(html_error(502), takes_effect=took_effect),
+    "cut off": lambda took_effect: answered(Response(200, b'{"Invoice": {"Id"'), takes_effect=took_effect),
+}
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+@pytest.mark.parametrize("kind", sorted(NO_ANSWER))
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_create_without_an_answer_is_resolved_by_a_look(world, kind, took_effect, times):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), NO_ANSWER[kind](took_effect), times=times)
+
+    entry = until_done(desk)
+
+    assert entry.status is Status.POSTED
+    assert standing(world) == ONCE
+    assert entry.qb_id == world.book.documents("Invoice")[0]["Id"]
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_an_upload_without_an_answer_is_resolved_by_a_look(world, took_effect, honours):
+    world.stand_in.upload_honours_request_id = honours
+    desk = at(world)
+    world.break_next(is_write_to("upload"), dropped(takes_effect=took_effect), times=2)
+
+    entry = until_done(desk)
+
+    assert entry.pdf_attached
+    assert standing(world) == ONCE
+    assert len(world.book.attachables()) == 1
+
+
+EDITED = {"lines": (line("120.00"),), "untaxed": money(120), "total": money(120)}
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_an_update_without_an_answer_is_resolved_by_a_look(world, took_effect):
+    desk = at(world)
+    desk.post()
+    desk.edit(**EDITED)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+
+    entry = until_done(desk)
+
+    assert entry.status is Status.POSTED
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_a_deletion_without_an_answer_is_resolved_by_a_look(world, took_effect):
+    desk = at(world)
+    desk.post()
+    desk.withdraw()
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+
+    entry = until_done(desk)
+
+    assert entry.status is Status.VOIDED
+    assert standing(world) == ([], [])
+
+
+def test_a_create_without_an_answer_whose_document_is_withdrawn_meanwhile_is_found_and_deleted(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.withdraw()
+    desk.settle()
+
+    entry = until_done(desk)
+
+    assert entry.status is Status.VOIDED
+    assert world.book.documents() == []
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_a_create_without_an_answer_whose_document_is_edited_meanwhile_becomes_one_document(world, took_effect):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.edit(**EDITED)
+    desk.settle()
+
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+def test_a_create_without_an_answer_whose_number_is_changed_meanwhile_becomes_one_document(world):
+    desk = at(world, a_document(BILL, reference="V-1001"))
+    world.break_next(is_write_to("bill"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.edit(reference="V-2002")
+    desk.settle()
+
+    until_done(desk)
+
+    assert [row["DocNumber"] for row in world.book.documents("Bill")] == ["V-2002"]
+
+
+def test_a_deletion_without_an_answer_whose_number_is_changed_meanwhile_leaves_one_document(world):
+    world.stand_in.tax_off_by = money("0.01")
+    taxed = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(US_TAX, 100, "8.25"),))
+    desk = at(world, taxed)
+    world.break_next(lambda request: request.query.get("operation") == "delete", dropped(takes_effect=False))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    world.stand_in.tax_off_by = money(0)
+    desk.edit(number="INV/2026/00002")
+    desk.settle()
+
+    until_done(desk)
+
+    assert [row["DocNumber"] for row in world.book.documents("Invoice")] == ["INV/2026/00002"]
+
+
+# -- crashes ---------------------------------------------------------------------------------------------------------
+
+CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "standing", "draft")
+
+
+class Crashing:
+    """Anything, which ends the process at the nth outside call: before it, or after it took effect."""
+
+    def __init__(self, inner, counter, at_call, *, afterwards, calls) -> None:
+        self._inner = inner
+        self._counter = counter
+        self._at_call = at_call
+        self._afterwards = afterwards
+        self._calls = calls
+
+    def __getattr__(self, name):
+        value = getattr(self._inner, name)
+        if name not in self._calls:
+            return value
+
+        def call(*arguments, **keywords):
+            mine = next(self._counter) == self._at_call
+            if mine and not self._afterwards:
+                raise SystemExit
+            result = value(*arguments, **keywords)
+            if mine:
+                raise SystemExit
+            return result
+
+        return call
+
+
+def post_crashing(desk: Desk, at_call: int, *, afterwards: bool) -> bool:
+    """Post, crashing at the nth outside call; return whether there was such a call."""
+    counter = itertools.count()
+    wrap: Callable = lambda inner, calls: Crashing(inner, counter, at_call, afterwards=afterwards, calls=calls)
+    task = Posting(
+        desk.entry,
+        wrap(desk.books, CALLS),
+        wrap(desk.table, ("save",)),
+        wrap(desk.store, ("document", "pdf", "file_posted", "drop_pending")),
+        desk.clock,
+        desk.sends_until,
+    )
+    try:
+        task.run()
+    except SystemExit:
+        return True
+    return False
+
+
+def crash_everywhere(prepare: Callable[[], tuple[Served, Desk]], check: Callable[[Served, Desk], None]) -> int:
+    """Crash once at each outside call, before and after it; after each crash the next runs must make it whole."""
+    crashes = 0
+    for afterwards in (False, True):
+        for at_call in itertools.count():
+            world, desk = prepare()
+            if not post_crashing(desk, at_call, afterwards=afterwards):
+                break
+            crashes += 1
+            desk.settle()
+            if desk.entry.status in (Status.PENDING, Status.POSTING):
+                until_done(desk)
+            check(world, desk)
+    return crashes
+
+
+@pytest.fixture
+def worlds():
+    """Return a function that serves a new company and closes the one before."""
+    opened = []
+
+    def new(*, remembers: bool) -> Served:
+        while opened:
+            opened.pop().__exit__(None, None, None)
+        context = served(custom_transaction_numbers=remembers)
+        world = context.__enter__()
+        opened.append(context)
+        world.stand_in.remembers_request_ids = remembers
+        return world
+
+    yield new
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
+def test_a_crash_at_any_outside_call_of_a_first_posting_is_made_whole(worlds, remembers):
+    def prepare():
+        world = worlds(remembers=remembers)
+        return world, at(world)
+
+    def check(world, desk):
+        assert desk.entry.status is Status.POSTED
+        assert standing(world) == ONCE
+        assert len(world.book.attachables()) == 1
+        assert desk.store.pdfs == {}
+
+    assert crash_everywhere(prepare, check) >= 18
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
+def test_a_crash_at_any_outside_call_of_an_edit_is_made_whole(worlds, remembers):
+    def prepare():
+        world = worlds(remembers=remembers)
+        desk = at(world)
+        desk.post()
+        desk.edit(**EDITED)
+        return world, desk
+
+    def check(world, desk):
+        assert desk.entry.status is Status.POSTED
+        assert standing(world) == ([money(120)], [NEW_PDF])
+        assert len(world.book.attachables()) == 1
+
+    assert crash_everywhere(prepare, check) >= 18
+
+
+def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_one(world, monkeypatch):
+    desk = at(world)
+    attach = desk.books.attach
+
+    def unanswered(*arguments):
+        attach(*arguments)
+        raise OutcomeUnknown("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(desk.books), "attach", lambda _books, *arguments: unanswered(*arguments))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 1
+
+    desk.edit(**EDITED)
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honours):
+    world.stand_in.upload_honours_request_id = honours
+    desk = at(world)
+    for edit in ({}, EDITED):
+        if edit:
+            desk.edit(**edit)
+        world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+        with pytest.raises(OutcomeUnknown):
+            desk.post()
+    assert len(world.book.attachables()) == 2
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
+def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
+    desk = at(world)
+    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    desk.settle()
+    identity = world.book.documents("Invoice")[0]["Id"]
+    world.book.pay("Invoice", identity, money(10))
+    desk.withdraw()
+    with pytest.raises(Rejected, match="a payment or credit is applied"):
+        desk.post()
+
+    desk.edit(**EDITED, withdrawn=False)
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
+def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
+    def prepare():
+        world = worlds(remembers=remembers)
+        desk = at(world)
+        desk.post()
+        desk.withdraw()
+        return world, desk
+
+    def check(world, desk):
+        assert desk.entry.status is Status.VOIDED
+        assert world.book.documents() == []
+
+    assert crash_everywhere(prepare, check) >= 10
+
+
+# -- figures that differ ---------------------------------------------------------------------------------------------
+
+TAXED = {"lines": (line("100.00", taxes=(US_TAX,)),), "taxes": (tax_amount(US_TAX, 100, "8.25"),)}
+
+
+def test_a_document_whose_total_differs_is_taken_back_and_told_with_both_figures(world):
+    world.stand_in.tax_off_by = money("0.01")
+    desk = at(world, a_document(**TAXED))
+
+    with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back") as told:
+        desk.post()
+
+    assert told.value.code == "booked_otherwise"
+    assert world.book.documents() == []
+    assert (desk.entry.generation, desk.entry.qb_id, desk.entry.step) == (1, "", None)
+
+
+def test_an_edit_that_comes_out_different_on_a_paid_document_says_both_and_is_sent_once_more(world):
+    desk = at(world, a_document(**TAXED))
+    entry = desk.post()
+    world.book.pay("Invoice", entry.qb_id, money(10))
+    desk.edit(reference="PO-9")
+    world.stand_in.tax_off_by = money("0.01")
+
+    with pytest.raises(Rejected, match=r"108.26 USD.*should be taken back.*, but a payment or credit is app") as told:
+        desk.post()
+
+    assert told.value.code == "payment_applied"
+    world.stand_in.tax_off_by = money(0)
+    assert desk.post().status is Status.POSTED
+    assert [row["TotalAmt"] for row in world.book.documents("Invoice")] == [money("108.25")]
+
+
+def test_an_edit_without_an_answer_that_came_out_different_is_taken_back_too(world):
+    desk = at(world, a_document(**TAXED))
+    desk.post()
+    desk.edit(reference="PO-9")
+    world.stand_in.tax_off_by = money("0.01")
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+
+    # Nobody but us has touched it: what we sent stands there, with a tax that QuickBooks computed.
+    with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back"):
+        until_done(desk)
+
+    world.stand_in.tax_off_by = money(0)
+    assert desk.post().status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [NEW_PDF])
+
+
+def test_a_tax_that_a_person_changed_is_not_overwritten(world):
+    desk = at(world, a_document(**TAXED))
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnTaxDetail={"TotalTax": money("8.30")})
+    desk.edit(reference="PO-9")
+
+    with pytest.raises(Rejected, match="changed in QuickBooks"):
+        desk.post()
+
+
+def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
+    world.stand_in.tax_off_by = money("0.01")
+    desk = at(world, a_document(**TAXED))
+    with pytest.raises(Rejected):
+        desk.post()
+    world.stand_in.tax_off_by = money(0)
+
+    entry = desk.post()
+
+    # The same content: only the generation keeps QuickBooks from giving the answer of the deleted document again.
+    assert entry.status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [PDF])
+
+
+def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_mended(world):
+    world.stand_in.tax_off_by = money("0.01")
+    desk = at(world, a_document(**TAXED))
+    _ = world.references.realm  # read while the books were still open
+    original = world.book.create
+
+    def then_closed(entity, *arguments):
+        created = original(entity, *arguments)
+        if entity == "Invoice":
+            world.book.realm.book_close_date = "2026-12-31"
+        return created
+
+    world.book.create = then_closed
+    with pytest.raises(Rejected, match="closed period"):
+        desk.post()
+    world.book.realm.book_close_date = None
+    world.stand_in.tax_off_by = money(0)
+
+    assert desk.post().status is Status.POSTED
+    assert standing(world) == ([money("108.25")], [PDF])
+
+
+# -- after posting ---------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_updates_the_same_document_and_replaces_its_pdf(world):
+    desk = at(world)
+    first = desk.post()
+    desk.edit(**EDITED)
+
+    second = desk.post()
+
+    assert second.qb_id == first.qb_id
+    assert second.qb_sync_token == "1"
+    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert len(world.book.attachables()) == 1
+
+
+def test_an_edit_of_the_number_keeps_the_document(world):
+    desk = at(world)
+    first = desk.post()
+    desk.edit(number="INV/2026/00009")
+
+    second = desk.post()
+
+    assert second.qb_id == first.qb_id
+    assert [row["DocNumber"] for row in world.book.documents("Invoice")] == ["INV/2026/00009"]
+
+
+def test_a_new_pdf_alone_leaves_the_document_as_it_is(world):
+    desk = at(world)
+    desk.post()
+    desk.edit(pdf=NEW_PDF)
+
+    desk.post()
+
+    assert standing(world) == ([money(100)], [NEW_PDF])
+    assert world.book.updates["Invoice"] == 0
+
+
+def test_the_same_version_twice_writes_nothing(world):
+    desk = at(world)
+    desk.post()
+    before = world.writes
+
+    desk.table.put(replace(desk.entry, status=Status.PENDING))
+    desk.post()
+
+    assert world.writes == before
+
+
+def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
+    desk = at(world)
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
+    desk.edit(**EDITED)
+
+    with pytest.raises(Rejected, match="changed in QuickBooks") as told:
+        desk.post()
+
+    assert told.value.code == "changed_in_quickbooks"
+    assert standing(world)[0] == [money(100)]
+    assert desk.entry.step is None
+
+
+@pytest.mark.parametrize(("step", "took_effect"), [("create", True), ("update", True), ("update", False)])
+def test_what_a_person_changed_before_we_looked_is_not_overwritten_either(world, step, took_effect):
+    desk = at(world)
+    if step == "update":
+        desk.post()
+        desk.edit(**EDITED)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    (row,) = world.book.documents("Invoice")
+    world.edit_by_hand("Invoice", row["Id"], TxnDate="2026-03-09")
+    desk.edit(**{**EDITED, "reference": "changed once more"})
+    desk.settle()
+
+    for _ in range(2):
+        with pytest.raises(Rejected, match="changed in QuickBooks"):
+            desk.post()
+
+    assert world.book.documents("Invoice")[0]["TxnDate"] == "2026-03-09"
+
+
+def test_a_payment_before_we_looked_keeps_no_edit_from_being_carried_over(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    world.book.pay("Invoice", world.book.documents("Invoice")[0]["Id"], money(10))
+    desk.edit(**EDITED)
+    desk.settle()
+
+    until_done(desk)
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+def test_a_payment_that_was_applied_meanwhile_keeps_no_edit_from_being_carried_over(world):
+    desk = at(world)
+    entry = desk.post()
+    world.book.pay("Invoice", entry.qb_id, money(10))
+    desk.edit(**EDITED)
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [NEW_PDF])
+
+
+def test_what_a_person_changed_in_quickbooks_is_not_deleted(world):
+    desk = at(world)
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
+    desk.withdraw()
+
+    with pytest.raises(Rejected, match="somebody has changed it in QuickBooks") as told:
+        desk.post()
+
+    assert told.value.code == "changed_in_quickbooks"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_right_that_is_missing_stays_the_companys_trouble_when_a_document_is_taken_out(desk):
+    desk.post()
+    desk.edit(withdrawn=True)
+    desk.books.refusals["remove"] = Misconfigured("the connection lacks a right")
+
+    with pytest.raises(Misconfigured):
+        desk.post()
+
+
+def test_what_was_touched_but_is_as_it_was_is_deleted(world):
+    desk = at(world)
+    entry = desk.post()
+    world.edit_by_hand("Invoice", entry.qb_id, PONumber="77")
+    desk.withdraw()
+
+    assert desk.post().status is Status.VOIDED
+    assert world.book.documents() == []
+
+
+def test_a_refusal_whose_cause_is_mended_is_not_replayed(world):
+    world.stand_in.remembers_faults = True
+    _ = world.references.realm  # read while the books were still open
+    world.book.realm.book_close_date = "2026-12-31"
+    desk = at(world)
+    with pytest.raises(Rejected, match="closed period"):
+        desk.post()
+    world.book.realm.book_close_date = None
+
+    assert desk.post().status is Status.POSTED
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["removed", "kept"])
+def test_a_replaced_pdf_goes_or_stays_as_history_by_policy(world, keeps):
+    desk = Desk(replace(world.books, keeps_replaced_files=keeps))
+    desk.post()
+    desk.edit(**EDITED)
+
+    desk.post()
+
+    assert standing(world) == ([money(120)], [PDF, NEW_PDF] if keeps else [NEW_PDF])
+
+
+# -- what stands there before we create it ---------------------------------------------------------------------------
+
+
+def typed_by_hand(world: Served, **changes) -> str:
+    """Let a person type the document in, and return its id."""
+    draft = world.books.draft(a_document())
+    body = {**draft.body, "PrivateNote": "typed in by Anna", **changes}
+    return str(world.client.write("Invoice", body, request_id="by hand")["Id"])
+
+
+def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world):
+    identity = typed_by_hand(world)
+    desk = at(world)
+
+    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {identity}\)") as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not_doubled(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=False))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    typed_by_hand(world)
+
+    with pytest.raises(Rejected) as told:
+        desk.post()
+
+    assert told.value.code == "already_there"
+    assert len(world.book.documents("Invoice")) == 1
+
+
+def test_a_document_that_a_person_has_typed_in_is_adopted_by_policy(world):
+    identity = typed_by_hand(world)
+    desk = Desk(replace(world.books, adopts_typed=True))
+
+    entry = desk.post()
+
+    assert entry.qb_id == identity
+    assert standing(world) == ONCE
+    assert "account.move-17" in world.book.documents("Invoice")[0]["PrivateNote"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"TxnDate": "2026-03-09"}, {"CustomerRef": None}, {"TxnTaxDetail": {"TotalTax": 5}}]
+)
+def test_another_document_of_the_same_number_is_none_of_our_business(changes):
+    with served(custom_transaction_numbers=False) as world:
+        if "CustomerRef" in changes:
+            changes = {"CustomerRef": {"value": world.books.draft(a_document(odoo_id=5, party=OTHER_PARTY)).body[
+                "CustomerRef"]["value"]}}  # fmt: skip
+        if "TxnTaxDetail" in changes:
+            changes = {"Line": world.books.draft(a_document(lines=(line("5.00"),))).body["Line"]}
+        typed_by_hand(world, **changes)
+
+        at(world).post()
+
+        assert len(world.book.documents("Invoice")) == 2
+
+
+def test_after_the_table_is_lost_what_stands_there_is_found_again_with_its_pdf(world):
+    at(world).post()
+
+    entry = at(world).post()
+
+    assert entry.status is Status.POSTED
+    assert standing(world) == ONCE
+    assert len(world.book.attachables()) == 1
+    assert world.stand_in.calls["upload"] == 1
+
+
+def test_a_document_that_quickbooks_gave_another_number_is_found_by_when_it_was_sent(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        desk.post()
+    (row,) = world.book.documents("Invoice")
+    world.book._tables.table("Invoice")[row["Id"]]["DocNumber"] = "1037"
+    desk.settle()
+
+    entry = until_done(desk)
+
+    assert entry.qb_id == row["Id"]
+    assert standing(world) == ONCE
+
+
+def test_what_was_never_posted_and_is_withdrawn_is_voided_without_a_call(world):
+    desk = at(world)
+    desk.withdraw()
+
+    entry = desk.post()
+
+    assert entry.status is Status.VOIDED
+    assert world.stand_in.calls == {}
+    assert desk.store.pdfs == {}
+
+
+def test_what_is_withdrawn_after_posting_is_deleted(world):
+    desk = at(world)
+    desk.post()
+    desk.withdraw()
+
+    entry = desk.post()
+
+    assert entry.status is Status.VOIDED
+    assert (entry.qb_id, entry.generation) == ("", 1)
+    assert world.book.documents() == []
+
+
+def test_what_is_posted_again_after_a_withdrawal_is_created_anew(world):
+    desk = at(world)
+    desk.post()
+    desk.withdraw()
+    desk.post()
+    desk.edit(pdf=PDF, withdrawn=False)
+
+    entry = desk.post()
+
+    assert entry.status is Status.POSTED
+    assert standing(world) == ONCE
+
+
+def test_a_paid_document_that_is_withdrawn_stays_and_says_so(world):
+    desk = at(world)
+    entry = desk.post()
+    world.book.pay("Invoice", entry.qb_id, money(10))
+    desk.withdraw()
+
+    with pytest.raises(Rejected, match="a payment or credit is applied"):
+        desk.post()
+
+    assert len(world.book.documents("Invoice")) == 1
+    assert desk.entry.step is None
+    assert desk.entry.qb_id == entry.qb_id
+
+
+# -- numbers that are taken ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["ids remembered", "ids forgotten"])
+def strict(request):
+    """A company that takes no number twice."""
+    with served() as served_world:
+        served_world.stand_in.remembers_request_ids = request.param
+        yield served_world
+
+
+def test_a_number_taken_by_our_own_forgotten_document_adopts_it_and_brings_it_up_to_date(strict):
+    at(strict).post()
+    desk = at(strict, a_document(**EDITED))
+
+    entry = desk.post()
+
+    assert entry.status is Status.POSTED
+    assert standing(strict)[0] == [money(120)]
+
+
+def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
+    at(strict, a_document(odoo_id=99, party=OTHER_PARTY)).post()
+    desk = at(strict)
+
+    with pytest.raises(NeedsAttention, match=r"Its number is already used.*\(Id \d+\) has it"):
+        desk.post()
+
+    assert desk.entry.step is None
+    assert len(strict.book.documents("Invoice")) == 1
+
+
+# -- trouble that is not about the document --------------------------------------------------------------------------
+
+
+def test_throttling_leaves_the_document_for_later(world):
+    desk = at(world)
+    world.break_next(is_write_to("invoice"), answered(throttled()))
+
+    with pytest.raises(Throttled):
+        desk.post()
+    desk.settle()
+
+    assert until_done(desk).status is Status.POSTED
+    assert standing(world) == ONCE
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_each_type_is_posted_with_its_pdf(world, document_type):
+    account = {} if document_type.is_sale else {"lines": (line(account=COSTS),)}
+    desk = at(world, a_document(document_type, **account))
+    entity = {"invoice": "Invoice", "bill": "Bill", "credit_note": "CreditMemo", "vendor_credit": "VendorCredit"}
+
+    desk.post()
+
+    assert standing(world, entity[document_type.value]) == ONCE
+
+
+# -- file names ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("INV/2026/00001", "INV-2026-00001"), ("../../etc/passwd", "etc-passwd"), ("株式会社", "document-17"),
+     ("", "document-17"), ("a b\n'c'", "a-b-c"), ("x" * 300, "x" * 100)],
+)  # fmt: skip
+def test_a_file_is_named_by_number_and_hash(number, expected):
+    entry = replace(an_entry(a_document()), number=number)
+
+    assert file_name(entry) == f"{expected}_{entry.pdf_sha256[:8]}.pdf"
+
+
+def test_two_versions_of_a_pdf_have_two_names():
+    entry = an_entry(a_document())
+
+    assert file_name(entry) != file_name(an_entry(a_document(), pdf=NEW_PDF))

@@ -1,0 +1,784 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+
+import qb_poster
+from local.demo.documents import many
+from local.stand_ins.aws import Context
+from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Shift, Status, Step
+from pipeline.domain.errors import (
+    Disconnected,
+    InvalidDocument,
+    InvalidRequest,
+    Misconfigured,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Unavailable,
+    Unmapped,
+)
+from pipeline.domain.request import Request
+from pipeline.qbo import limiter
+from pipeline.use_cases.post.posting import PDF_LOSSES_MAX
+from pipeline.use_cases.post.run import DOCUMENT_ALLOWANCE_S, STRIKES_MAX, Results, Round, run
+from tests.books_world import COMPANY, NOW, REALM_ID, Clock, FakeStore, FakeTable, a_document, an_entry, log_of, money
+from tests.conftest import _fresh_container
+
+OTHER = "companyB"
+SWEEP = Request()
+
+
+class Books:
+    """Books that take everything; `trouble` maps an entry id to what its draft raises."""
+
+    realm = REALM_ID
+    keeps_replaced_files = False
+
+    def __init__(self) -> None:
+        self.looked_for: list[list[str]] = []
+        self.created: list[str] = []
+        self.trouble: dict[str, BaseException] = {}
+        self.always: BaseException | None = None
+        self.at_once = 0
+        self.at_once_max = 0
+        self.pace = threading.Event()
+        self._lock = threading.Lock()
+
+    def draft(self, document, *, is_booked):
+        with self._lock:
+            self.at_once += 1
+            self.at_once_max = max(self.at_once_max, self.at_once)
+        try:
+            self.pace.wait(0.005)
+            error = self.always or self.trouble.get(document.entry_id)
+            if error:
+                raise error
+            return Draft("Invoice", {"Total": document.total}, f"hash {document.entry_id}", document.number)
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
+    def find(self, document, *, identity="", doc_number="", since=None):
+        return None
+
+    def look_for(self, documents):
+        self.looked_for.append([document.entry_id for document in documents])
+
+    def standing(self, document, draft):
+        return None
+
+    def create(self, draft, request_id):
+        with self._lock:
+            self.created.append(draft.doc_number)
+        return Booked(str(len(self.created)), "0", draft.doc_number, draft.body["Total"], Decimal(0), "USD")
+
+    def remove(self, document_type, booked, request_id):
+        return True
+
+    def attach(self, document_type, identity, file_name, content, request_id):
+        return Attached("9", file_name, len(content))
+
+    def difference(self, document, draft, booked):
+        return ""
+
+    def is_number_taken(self, error):
+        return False
+
+
+class Desk:
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.recent_calls = (7,)
+        self.calls = Counter(create=2, query=1)
+        self.refresh_days_left = 88.0
+
+
+class Shifts:
+    """Shifts of one process."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Shift] = {}
+        self.paused: dict[str, int] = {}
+        self.ended: list[Shift] = []
+
+    def take_shift(self, company, holder, now, until, *, force):
+        kept = self.held.get(company)
+        if (kept and kept.until > now) or (company in self.paused and not force):
+            return None
+        self.held[company] = replace(kept or Shift(company, "", now), holder=holder, until=until)
+        return self.held[company]
+
+    def end_shift(self, shift, now, *, paused_for_s=0):
+        self.ended.append(shift)
+        self.held[shift.company] = replace(shift, until=now)
+        self.paused.pop(shift.company, None)
+        if paused_for_s:
+            self.paused[shift.company] = paused_for_s
+
+
+class World:
+    """Two companies with their entries, and rounds over them."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.table = FakeTable()
+        self.store = FakeStore()
+        self.shifts = Shifts()
+        self.books = {COMPANY: Books(), OTHER: Books()}
+        self.desk_errors: dict[str, BaseException] = {}
+        self.remaining_ms = 120_000
+        self.failures = []
+
+    def add(self, number: int, company: str = COMPANY, **changes):
+        document = a_document(odoo_id=number, number=f"INV/{number}")
+        entry = an_entry(document, company=company, **changes)
+        self.store.put(entry, document)
+        return self.table.put(entry)
+
+    def open_desk(self, shift, dry_run):
+        if shift.company in self.desk_errors:
+            raise self.desk_errors[shift.company]
+        return Desk(self.books[shift.company])
+
+    def run(self, request: Request = SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
+        self.failures = []
+        round_ = Round(
+            table=self.table, store=self.store, shifts=self.shifts, open_desk=self.open_desk,
+            deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, idle=idle, failures=self.failures,
+        )  # fmt: skip
+        run(round_, companies, request)
+        return round_.results
+
+    def status(self, number: int) -> Status:
+        return self.entry(number).status
+
+    def entry(self, number: int):
+        return self.table.entries[f"odoo-account.move-{number}"]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+# -- keeping a connection alive --------------------------------------------------------------------------------------
+
+
+def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_shift_without_work(world):
+    results = world.run(idle={OTHER})
+
+    assert results.refresh_days_left == {OTHER: 88.0}
+    assert [shift.company for shift in world.shifts.ended] == [OTHER]
+
+
+def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
+    world.desk_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
+
+    world.run(idle={OTHER})
+
+    assert [failure.code for failure in world.failures] == ["connection_gone"]
+
+
+# -- what is due -----------------------------------------------------------------------------------------------------
+
+
+def test_everything_due_of_every_company_is_worked_off(world):
+    for number in range(1, 31):
+        world.add(number, COMPANY if number % 2 else OTHER)
+
+    results = world.run()
+
+    assert results.posted == 30
+    assert {entry.status for entry in world.table.entries.values()} == {Status.POSTED}
+    assert sorted(world.books[COMPANY].created) == sorted(f"INV/{number}" for number in range(1, 31, 2))
+
+
+def test_at_most_eight_documents_are_worked_on_at_once(world):
+    for number in range(1, 41):
+        world.add(number)
+
+    world.run()
+
+    assert 2 <= world.books[COMPANY].at_once_max <= 8
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": Status.POSTED},
+        {"status": Status.FAILED},
+        {"status": Status.SKIPPED},
+        {"status": Status.VOIDED},
+        {"pdf_sha256": ""},
+        {"next_attempt_at": NOW + timedelta(seconds=1)},
+    ],
+)
+def test_what_is_not_due_is_left_alone(world, changes):
+    before = world.add(1, **changes)
+
+    results = world.run()
+
+    assert results.posted == 0
+    assert world.entry(1) == before
+    assert world.shifts.ended == []
+
+
+@pytest.mark.parametrize("changes", [{"next_attempt_at": NOW}, {"status": Status.POSTING}, {}])
+def test_what_is_due_is_worked_off(world, changes):
+    world.add(1, **changes)
+
+    assert world.run().posted == 1
+
+
+def test_the_entry_itself_has_the_last_word_over_an_index_that_is_behind(world):
+    behind = world.add(1)
+    world.table.put(replace(behind, status=Status.POSTED))
+    world.table.due = lambda company, now: iter([behind, behind] if company == COMPANY else [])
+
+    world.run()
+
+    assert world.books[COMPANY].created == []
+
+
+def test_an_entry_the_index_shows_twice_is_worked_on_once(world):
+    entry = world.add(1)
+    world.table.due = lambda company, now: iter([entry, entry] if company == COMPANY else [])
+
+    world.run()
+
+    assert world.books[COMPANY].created == ["INV/1"]
+
+
+def test_no_document_is_begun_without_time_to_finish_it(world):
+    world.add(1)
+    world.remaining_ms = int(DOCUMENT_ALLOWANCE_S * 1000)
+
+    results = world.run()
+
+    assert results.posted == 0
+    assert world.status(1) is Status.PENDING
+
+
+def test_an_event_says_only_which_company_to_look_at(world):
+    world.add(1)
+    world.add(2)
+    world.add(3, OTHER)
+
+    world.run(Request(woken_by=("odoo-account.move-1",)))
+
+    assert [world.status(number) for number in (1, 2, 3)] == [Status.POSTED, Status.POSTED, Status.PENDING]
+
+
+@pytest.mark.parametrize("woken_by", [(), ("unknown",), ("odoo-account.move-9",)])
+def test_an_event_that_names_nobody_we_know_does_nothing(world, woken_by):
+    world.add(1)
+
+    results = world.run(Request(woken_by=woken_by))
+
+    assert results == Results()
+
+
+def test_a_company_can_be_asked_for_alone(world):
+    world.add(1)
+    world.add(2, OTHER)
+
+    world.run(Request(company=OTHER))
+
+    assert (world.status(1), world.status(2)) == (Status.PENDING, Status.POSTED)
+
+
+def test_an_unknown_company_is_an_error_that_names_the_known_ones(world):
+    with pytest.raises(InvalidRequest, match="no company 'nowhere'; it has 'companyA', 'companyB'"):
+        world.run(Request(company="nowhere"))
+
+
+# -- trouble of one document -----------------------------------------------------------------------------------------
+
+
+def test_a_poisoned_document_does_not_hold_up_the_others(world):
+    for number in range(1, 21):
+        world.add(number)
+    world.books[COMPANY].trouble["odoo-account.move-5"] = Rejected("QuickBooks refuses it.", code="quickbooks_6000")
+
+    results = world.run()
+
+    assert (results.posted, results.failed) == (19, 1)
+    failed = world.entry(5)
+    assert failed.status is Status.FAILED
+    assert failed.error_code == "quickbooks_6000"
+    assert failed.error_message == "invoice INV/5 of Azure Interior (100 USD): QuickBooks refuses it."
+    assert failed.next_attempt_at is None
+    assert [(failure.company, failure.code, failure.title) for failure in world.failures] == [
+        (COMPANY, "quickbooks_6000", "invoice INV/5 of Azure Interior (100 USD)")
+    ]
+
+
+def test_something_unexpected_fails_only_its_document_and_shows_nothing_of_it(world):
+    for number in range(1, 6):
+        world.add(number)
+    world.books[COMPANY].trouble["odoo-account.move-3"] = KeyError("secret-detail")
+
+    results = world.run()
+
+    assert (results.posted, results.failed) == (4, 1)
+    assert world.entry(3).error_code == "unexpected"
+    assert "KeyError" in world.entry(3).error_message
+    assert "Report it with the entry's id" in world.entry(3).error_message
+    assert "secret-detail" not in world.entry(3).error_message
+
+
+def test_a_stored_document_that_does_not_open_fails_only_itself(world):
+    world.add(1)
+    world.add(2)
+    del world.store.documents["documents/odoo-account.move-1/1.json"]
+
+    results = world.run()
+
+    assert (results.posted, results.failed) == (1, 1)
+
+
+def test_a_document_that_changed_in_odoo_meanwhile_is_neither_posted_nor_failed(world):
+    entry = world.add(1)
+    books = world.books[COMPANY]
+
+    def changes(document, **options):
+        world.table.put(replace(entry, version=2))
+        return Books.draft(books, document, **options)
+
+    books.draft = changes
+
+    results = world.run()
+
+    assert (results.posted, results.failed, results.later) == (0, 0, 0)
+    assert world.status(1) is Status.PENDING
+    assert books.created == []
+
+
+def test_an_error_of_a_document_that_changed_meanwhile_is_not_told(world):
+    entry = world.add(1)
+    books = world.books[COMPANY]
+
+    def changes(document, **_options):
+        world.table.put(replace(entry, version=2))
+        raise InvalidDocument("the old version was wrong")
+
+    books.draft = changes
+
+    results = world.run()
+
+    assert results.failed == 0
+    assert world.failures == []
+    assert world.status(1) is Status.PENDING
+
+
+# -- trouble that is not about a document ----------------------------------------------------------------------------
+
+
+def test_an_unknown_outcome_is_looked_at_after_it_has_settled(world):
+    world.add(1)
+    books = world.books[COMPANY]
+    books.create = lambda draft, request_id: (_ for _ in ()).throw(OutcomeUnknown("no answer"))
+
+    results = world.run()
+
+    entry = world.entry(1)
+    assert results.later == 1
+    assert (entry.status, entry.step) == (Status.POSTING, Step.CREATE)
+    assert OUTCOME_SETTLES_S <= (entry.next_attempt_at - world.clock()).total_seconds() < OUTCOME_SETTLES_S + 5
+    assert entry.error_code == "outcome_unknown"
+
+
+def test_trouble_of_one_document_alone_backs_off_and_pauses_nobody(world):
+    world.add(1)
+    world.books[COMPANY].trouble["odoo-account.move-1"] = Unavailable("no answer")
+
+    results = world.run()
+
+    entry = world.entry(1)
+    assert results.paused == []
+    assert entry.attempts == 1
+    assert 60 <= (entry.next_attempt_at - world.clock()).total_seconds() <= 72
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Throttled("slow down", wait_s=60), Disconnected("gone", code="connection_gone"), Misconfigured("no right")],
+)
+def test_throttling_or_a_lost_connection_pauses_the_company_at_once_and_costs_no_attempt(world, error):
+    for number in range(1, 31):
+        world.add(number)
+    world.add(99, OTHER)
+    world.books[COMPANY].always = error
+
+    results = world.run()
+
+    assert results.paused == [COMPANY]
+    assert results.failed == 0
+    assert results.later <= 16  # those under way; the rest was not begun
+    assert world.shifts.paused[COMPANY] >= 60
+    assert {world.entry(number).attempts for number in range(1, 31)} == {0}
+    assert {world.entry(number).status for number in range(1, 31)} == {Status.PENDING}
+    assert world.status(99) is Status.POSTED
+
+
+def test_an_outage_pauses_the_company_after_a_few_documents(world):
+    for number in range(1, 41):
+        world.add(number)
+    world.books[COMPANY].always = Unavailable("no answer")
+
+    results = world.run()
+
+    assert results.paused == [COMPANY]
+    assert STRIKES_MAX <= results.later <= 24
+    assert sum(entry.attempts for entry in world.table.entries.values()) < STRIKES_MAX
+
+
+def test_after_the_pause_everything_goes_on_by_itself(world):
+    for number in range(1, 11):
+        world.add(number)
+    world.books[COMPANY].always = Unavailable("no answer")
+    world.run()
+    world.books[COMPANY].always = None
+    world.shifts.paused.clear()
+    world.clock.sleep(3600)
+
+    results = world.run()
+
+    assert results.posted == 10
+    assert world.shifts.ended[-1].pauses == 0
+
+
+def test_a_paused_company_is_left_alone_but_for_a_person(world):
+    world.add(1)
+    world.shifts.paused[COMPANY] = 600
+
+    assert world.run().posted == 0
+    assert world.run(Request(entry_ids=("odoo-account.move-1",))).posted == 1
+
+
+def test_pauses_grow_while_the_trouble_lasts(world):
+    world.add(1)
+    world.desk_errors[COMPANY] = Unavailable("no answer")
+    seconds = []
+    for _ in range(8):
+        world.run()
+        seconds.append(world.shifts.paused.pop(COMPANY))
+
+    assert all(60 * 2**n <= found <= 72 * 2**n for n, found in enumerate(seconds[:6]))
+    assert seconds[-1] <= 3600 * 1.2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Disconnected("The connection is gone.", code="connection_gone"),
+        Misconfigured("The company 'companyA' has no realm.", code="misconfigured"),
+    ],
+)
+def test_a_lost_connection_is_told_once_and_not_at_every_shift(world, error):
+    world.add(1)
+    world.add(2, OTHER)
+    world.desk_errors[COMPANY] = error
+
+    told = []
+    for _ in range(3):
+        world.run()
+        world.shifts.paused.clear()
+        told += [(failure.company, failure.code, failure.title) for failure in world.failures]
+
+    assert told == [(COMPANY, error.code, "")]
+    assert world.status(1) is Status.PENDING
+    assert world.status(2) is Status.POSTED
+
+
+def test_another_cause_is_told_again(world):
+    world.add(1)
+    told = []
+    for code in ("connection_gone", "not_authorized", "connection_gone"):
+        world.desk_errors[COMPANY] = Disconnected("gone", code=code)
+        world.run()
+        world.shifts.paused.clear()
+        told += [failure.code for failure in world.failures]
+
+    assert told == ["connection_gone", "not_authorized", "connection_gone"]
+
+
+def test_the_shift_is_given_back_whatever_happens(world):
+    world.add(1)
+    world.table.save = lambda entry: (_ for _ in ()).throw(SystemExit)
+
+    with pytest.raises(SystemExit):
+        world.run()
+
+    assert [shift.company for shift in world.shifts.ended] == [COMPANY]
+
+
+def test_the_calls_of_the_last_minute_are_handed_to_the_next_shift(world):
+    world.add(1)
+
+    world.run()
+
+    assert world.shifts.ended[0].recent_calls == (7,)
+    assert world.shifts.ended[0].recent_at == world.clock()
+
+
+def test_who_finds_the_shift_taken_goes_home(world):
+    world.add(1)
+    world.shifts.held[COMPANY] = Shift(COMPANY, "another", world.clock() + timedelta(seconds=60))
+
+    results = world.run()
+
+    assert results.busy == [COMPANY]
+    assert world.books[COMPANY].created == []
+
+
+# -- what a person asks for ------------------------------------------------------------------------------------------
+
+
+def test_a_company_without_a_realm_fails_its_documents_with_what_to_do(world):
+    world.add(1, "companyC")
+    world.add(2)
+
+    results = world.run(companies=(COMPANY,))
+
+    assert (results.posted, results.failed) == (1, 1)
+    entry = world.entry(1)
+    assert (entry.status, entry.error_code) == (Status.FAILED, "no_realm")
+    assert "'companyC' has no realm in the QuickBooks secret. Add it there under realm_ids" in entry.error_message
+
+
+def test_failed_documents_are_tried_again_when_a_person_says_so(world):
+    world.add(1, status=Status.FAILED, attempts=4, error_message="old")
+    world.add(2, OTHER, status=Status.FAILED)
+
+    results = world.run(Request(company=COMPANY, retry_failed=True))
+
+    assert results.posted == 1
+    assert world.entry(1).error_message == ""
+    assert world.status(2) is Status.FAILED
+
+
+def test_only_the_named_failed_documents_are_tried_again(world):
+    world.add(1, status=Status.FAILED)
+    world.add(2, status=Status.FAILED)
+
+    world.run(Request(retry_failed=True, entry_ids=("odoo-account.move-2",)))
+
+    assert (world.status(1), world.status(2)) == (Status.FAILED, Status.POSTED)
+
+
+def test_a_failed_entry_without_a_stored_document_stays_failed(world):
+    world.add(1, status=Status.FAILED, document_key="")
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.FAILED
+
+
+def test_a_failed_entry_that_cannot_be_read_in_odoo_is_not_posted_as_it_once_was(world):
+    world.add(1, status=Status.FAILED, content_hash="")
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.FAILED
+
+
+def test_a_document_that_was_deleted_in_odoo_can_be_retried_though_nothing_can_be_read_of_it(world):
+    world.add(1, status=Status.FAILED, content_hash="", withdrawn=True)
+
+    world.run(Request(retry_failed=True))
+
+    assert world.status(1) is Status.VOIDED
+
+
+def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
+    world.add(1, status=Status.FAILED, error_code="pdf_missing", pdf_losses=PDF_LOSSES_MAX)
+    del world.store.pdfs["odoo-account.move-1"]
+
+    world.run(Request(retry_failed=True))
+
+    assert (world.status(1), world.entry(1).is_unfinished) == (Status.PENDING, True)
+
+
+def test_a_person_does_not_wait_for_a_later_attempt(world):
+    world.add(1, next_attempt_at=NOW + timedelta(hours=1))
+
+    assert world.run(Request(entry_ids=("odoo-account.move-1",))).posted == 1
+
+
+@pytest.mark.parametrize("retry_failed", [True, False])
+def test_a_write_whose_outcome_is_open_settles_even_for_a_person(world, retry_failed):
+    status = Status.FAILED if retry_failed else Status.POSTING
+    world.add(1, status=status, step=Step.CREATE, next_attempt_at=NOW + timedelta(seconds=100))
+    request = Request(entry_ids=("odoo-account.move-1",), retry_failed=retry_failed)
+
+    early = world.run(request)
+    world.clock.sleep(101)
+    later = world.run()
+
+    assert (early.posted, later.posted) == (0, 1)
+
+
+def test_a_failure_with_an_open_outcome_remembers_when_it_can_be_looked_for(world):
+    world.add(1)
+    world.books[COMPANY].create = lambda draft, request_id: (_ for _ in ()).throw(KeyError("Id"))
+
+    world.run()
+
+    entry = world.entry(1)
+    assert (entry.status, entry.step) == (Status.FAILED, Step.CREATE)
+    # As long after the end of the function, which might have sent it with its last breath.
+    assert entry.next_attempt_at == NOW + timedelta(seconds=120 + OUTCOME_SETTLES_S)
+
+
+def test_entries_of_another_company_are_not_worked_on_in_this_ones_shift(world):
+    world.add(1)
+    world.add(2, OTHER)
+
+    world.run(Request(company=COMPANY, entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
+
+    assert (world.status(1), world.status(2)) == (Status.POSTED, Status.PENDING)
+
+
+def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
+    before = dict.fromkeys(("odoo-account.move-1", "odoo-account.move-2"))
+    for number in (1, 2):
+        before[f"odoo-account.move-{number}"] = world.add(number)
+    world.books[COMPANY].trouble["odoo-account.move-2"] = Unmapped("account 1 has no counterpart")
+
+    results = world.run(Request(dry_run=True))
+
+    shown = {draft["entry_id"]: draft for draft in results.drafts}
+    assert shown["odoo-account.move-1"]["body"] == {"Total": money(100)}
+    assert shown["odoo-account.move-1"]["entity"] == "Invoice"
+    assert shown["odoo-account.move-2"]["code"] == "unmapped"
+    assert world.table.entries == before
+    assert world.table.saved == []
+    assert world.books[COMPANY].created == []
+
+
+def test_a_trial_with_retry_reopens_nothing(world):
+    world.add(1, status=Status.FAILED)
+
+    world.run(Request(dry_run=True, retry_failed=True))
+
+    assert world.status(1) is Status.FAILED
+
+
+# -- what is measured ------------------------------------------------------------------------------------------------
+
+
+def test_the_backlog_and_the_age_of_its_oldest_are_measured(world):
+    world.add(1, pending_since=NOW - timedelta(minutes=10), pdf_sha256="")
+    world.add(2, pending_since=NOW - timedelta(minutes=30), next_attempt_at=NOW + timedelta(minutes=1))
+    world.add(3, OTHER, status=Status.POSTING, pending_since=None, next_attempt_at=NOW + timedelta(minutes=1))
+    world.add(4, status=Status.POSTED)
+
+    results = world.run()
+
+    assert (results.backlog, results.backlog_age_s) == (3, 1800)
+    assert results.metrics()["BacklogAgeSeconds"] == 1800
+
+
+def test_an_empty_backlog_is_zero(world):
+    metrics = world.run().metrics()
+
+    assert (metrics["Backlog"], metrics["BacklogAgeSeconds"]) == (0, 0)
+
+
+def test_a_run_that_did_not_measure_does_not_say_zero(world):
+    world.add(1)
+
+    metrics = world.run(Request(woken_by=("odoo-account.move-1",))).metrics()
+
+    assert {"Backlog", "BacklogAgeSeconds"} & set(metrics) == set()
+
+
+def test_calls_and_the_days_left_are_measured(world):
+    world.add(1)
+    world.add(2, OTHER)
+
+    metrics = world.run().metrics()
+
+    assert metrics["DocumentsPosted"] == 2
+    assert (metrics["QuickBooksCreateCalls"], metrics["QuickBooksQueryCalls"]) == (4, 2)
+    assert metrics["RefreshTokenDaysLeft"] == 88.0
+
+
+def test_the_log_names_entry_company_and_reason(world):
+    world.add(1)
+    world.add(2)
+    world.books[COMPANY].trouble["odoo-account.move-2"] = Unmapped("account 1 has no counterpart")
+
+    with log_of() as records:
+        world.run()
+
+    told = {record.message: record for record in records}
+    assert (told["document done"].entry_id, told["document done"].company) == ("odoo-account.move-1", COMPANY)
+    assert told["document failed"].reason == "account 1 has no counterpart"
+
+
+# -- the real handlers, several at once ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unhurried(monkeypatch):
+    """Lift the limits of QuickBooks' pace, which have tests of their own."""
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
+
+
+def test_ten_posters_at_once_do_the_work_of_one(start_machine, unhurried):
+    machine = start_machine(many(16, parties=6))
+    machine.extract()
+    machine.quickbooks.latency_s = 0.01
+    event = machine.deployment.pending_events()[0]
+
+    with (
+        _fresh_container(),
+        redirect_stdout(StringIO()),
+        machine.deployment.environ_of("qb-poster"),
+        ThreadPoolExecutor(10) as pool,
+    ):
+        results = list(pool.map(
+            lambda number: qb_poster.lambda_handler(event if number % 2 else {"sweep": True}, Context(300.0)), range(10)
+        ))  # fmt: skip
+    machine.post()
+
+    # One of the sixteen books to an account QuickBooks lacks; a person is told of it by one poster.
+    statuses = Counter(entry["status"] for entry in machine.entries().values())
+    books = [machine.quickbooks.books(realm) for realm in machine.quickbooks._books]
+    ours = [row for book in books for row in book.documents() if "[odoo_demo-" in row.get("PrivateNote", "")]
+    files = [each for book in books for each in book.attachables()]
+    calls = machine.quickbooks.calls
+    assert statuses == {"posted": 15, "failed": 1}
+    assert len(ours) == len(files) == calls["upload"] == 15
+    assert calls["create"] == sum(book.creates.total() for book in books) - 15 + machine.quickbooks.refusals["6240"]
+    assert calls["token"] == 2
+    assert len(machine.alerts()) == 1
+    assert any(result["busy"] for result in results)
+    assert machine.quickbooks.refusals["6000"] == 0
+
+
+def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
+    world.add(1)
+    bodies = {"Rate": Decimal("1.086956522"), "Whole": money("100.00")}, {"Rate": Decimal("1.0000000000000000001")}
+
+    shown = []
+    for body in bodies:
+        world.books[COMPANY].draft = lambda document, body=body, **_: Draft("Invoice", body, "hash", document.number)
+        shown += world.run(Request(dry_run=True)).drafts
+
+    assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'
+    assert "more digits than an amount can have" in shown[1]["error"]

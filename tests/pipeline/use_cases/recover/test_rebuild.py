@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import DocumentType, Party
+from pipeline.domain.entry import Entry, Status, Step
+from pipeline.domain.source import Copy
+from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
+from tests.books_world import COMPANY, PDF, Clock, FakeStore, FakeTable, a_document, an_entry, line, money, served
+
+BILL = DocumentType.BILL
+
+
+class Table:
+    """The rebuild's view of the poster's table."""
+
+    def __init__(self, kept: FakeTable) -> None:
+        self._kept = kept
+        self.save = kept.save
+
+    def entries(self, entry_ids):
+        return {each: self._kept.entries[each] for each in entry_ids if each in self._kept.entries}
+
+    def offer(self, entry, *, was):
+        assert was is None
+        self._kept.entries.setdefault(entry.entry_id, entry)
+
+
+class Store(FakeStore):
+    """The bucket as the rebuild reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[str, int] = {}
+
+    def put(self, entry, document, pdf=PDF):
+        super().put(entry, document, pdf)
+        self.versions[entry.entry_id] = entry.version
+
+    def copies(self):
+        held = {**self.filed, **self.pdfs}
+        return [
+            Copy(each, version, f"documents/{each}/{version}.json", f"pdf of {each}" if each in held else "")
+            for each, version in self.versions.items()
+        ]
+
+    def document_at(self, key):
+        return self.documents[key]
+
+    def pdf_at(self, key):
+        return {**self.filed, **self.pdfs}.get(key.removeprefix("pdf of "))
+
+
+class World:
+    """A company whose documents are posted, and whose table is then lost."""
+
+    def __init__(self, company) -> None:
+        self.company, self.clock = company, Clock()
+        self.store, self.table = Store(), FakeTable()
+
+    def store_document(self, document, pdf=PDF, **changes) -> Entry:
+        entry = an_entry(document, pdf=pdf, **changes)
+        self.table.put(entry)
+        self.store.put(entry, document, pdf)
+        return entry
+
+    def post(self, entry: Entry) -> Entry:
+        now = self.table.entries[entry.entry_id]
+        return Posting(now, self.company.books, self.table, self.store, self.clock, self.clock()).run()
+
+    def lose(self) -> None:
+        """Lose the table, and with it what was known of names."""
+        self.table.entries.clear()
+        self.company.memory.values.clear()
+        self.company.references = self.company.new_references()
+        self.company.books = replace(self.company.books, references=self.company.references)
+        self.clock.sleep(60)
+
+    def rebuild(self, remaining_s=300.0, go_live=None) -> Rebuild:
+        work = Rebuild(COMPANY, self.company.books, self.store, Table(self.table), self.clock,
+                       Deadline(lambda: int(remaining_s * 1000)), go_live)  # fmt: skip
+        work.run()
+        return work
+
+    def entry(self, number=17) -> Entry:
+        return self.table.entries[f"odoo-account.move-{number}"]
+
+
+@pytest.fixture
+def world():
+    with served(custom_transaction_numbers=False) as company:
+        company.stand_in.remembers_request_ids = False
+        yield World(company)
+
+
+def test_what_was_posted_is_posted_again_without_a_write(world):
+    posted = world.post(world.store_document(a_document()))
+    world.lose()
+    before = world.company.book.documents(), len(world.company.book.attachables())
+
+    work = world.rebuild()
+
+    kept = {"created_at", "updated_at", "pending_since", "posted_at", "pdf_key", "request_id", "stored_sha256"}
+    rebuilt = world.entry()
+    differing = {name for name in Entry.__dataclass_fields__ if getattr(rebuilt, name) != getattr(posted, name)}
+    assert work.count == 1
+    assert differing <= kept
+    assert rebuilt.status is Status.POSTED
+    assert (world.company.book.documents(), len(world.company.book.attachables())) == before
+
+
+@pytest.mark.parametrize("document_type", list(DocumentType))
+def test_the_next_run_posts_nothing_twice(world, document_type):
+    world.post(world.store_document(a_document(document_type)))
+    world.lose()
+    world.rebuild()
+    before = world.company.writes
+
+    world.table.put(replace(world.entry(), status=Status.PENDING))
+    world.post(world.entry())
+
+    assert world.company.writes == before
+
+
+def test_a_newer_copy_than_what_stands_there_follows_as_an_update(world):
+    entry = world.post(world.store_document(a_document()))
+    newer = a_document(lines=(line("120.00"),))
+    world.store_document(newer, version=2, document_key=f"documents/{entry.entry_id}/2.json")
+    world.lose()
+    world.rebuild()
+    assert (world.entry().status, world.entry().version, world.entry().qb_id) == (Status.PENDING, 2, entry.qb_id)
+
+    world.post(world.entry())
+
+    assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(120)]
+    assert len(world.company.book.attachables()) == 1
+
+
+def test_a_pdf_that_is_not_the_one_that_hangs_there_is_attached_in_its_place(world):
+    entry = world.post(world.store_document(a_document()))
+    world.store.filed[entry.entry_id] = b"%PDF-newer"
+    world.lose()
+    world.rebuild()
+    assert world.entry().pdf_sha256 == hashlib.sha256(b"%PDF-newer").hexdigest()
+
+    world.post(world.entry())
+
+    (file,) = world.company.book.attachables()
+    assert file.content == b"%PDF-newer"
+
+
+def test_a_document_without_its_pdf_waits_for_the_extractor(world):
+    entry = world.post(world.store_document(a_document()))
+    del world.store.filed[entry.entry_id]
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.PENDING
+    assert not world.entry().is_ready
+
+
+def test_what_was_never_posted_is_pending(world):
+    world.store_document(a_document())
+    world.lose()
+
+    world.rebuild()
+
+    assert (world.entry().status, world.entry().qb_id, world.entry().is_ready) == (Status.PENDING, "", True)
+
+
+def test_what_was_withdrawn_and_still_stands_there_is_taken_out(world):
+    entry = world.post(world.store_document(a_document()))
+    withdrawn = replace(a_document(), withdrawn=True)
+    world.store_document(withdrawn, version=2, document_key=f"documents/{entry.entry_id}/2.json")
+    world.lose()
+    world.rebuild()
+
+    world.post(world.entry())
+
+    assert world.company.book.documents() == []
+    assert world.entry().status is Status.VOIDED
+
+
+def test_what_was_withdrawn_and_stands_nowhere_is_voided(world):
+    world.store_document(replace(a_document(), withdrawn=True))
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.VOIDED
+
+
+@pytest.mark.parametrize(("posted", "status"), [(False, Status.SKIPPED), (True, Status.POSTED)])
+def test_what_is_older_than_the_go_live_date_is_skipped_unless_it_stands_there(world, posted, status):
+    entry = world.store_document(a_document())
+    if posted:
+        world.post(entry)
+    world.lose()
+
+    world.rebuild(go_live=date(2027, 1, 1))
+
+    assert world.entry().status is status
+
+
+def test_what_stands_in_a_closed_period_is_left_as_it_is(world):
+    world.post(world.store_document(a_document()))
+    world.company.book.realm.book_close_date = "2026-12-31"
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.POSTED
+
+
+def test_a_party_is_again_the_one_its_documents_stand_under(world):
+    """Two partners of one name: whoever came first would take the plain one."""
+    for odoo_id, party in ((1, Party(7, "Azure Interior")), (2, Party(8, "Azure Interior"))):
+        world.post(world.store_document(a_document(odoo_id=odoo_id, number=f"INV/{odoo_id}", party=party)))
+    before = {row["Id"]: row["CustomerRef"]["value"] for row in world.company.book.documents()}
+    world.lose()
+    world.rebuild()
+
+    second = a_document(odoo_id=3, number="INV/3", party=Party(8, "Azure Interior"))
+    world.post(world.store_document(second))
+
+    customers = [row["CustomerRef"]["value"] for row in world.company.book.documents()]
+    assert customers == [*before.values(), before[world.entry(2).qb_id]]
+
+
+def test_a_request_after_the_loss_is_never_answered_with_one_from_before(world):
+    """A document that was taken back and is created anew must not be given the deleted one's answer."""
+    world.company.stand_in.remembers_request_ids = True
+    world.company.stand_in.tax_off_by = money(0)
+    entry = world.post(world.store_document(a_document()))
+    row = world.company.book.documents()[0]
+    world.company.book.delete("Invoice", {"Id": entry.qb_id, "SyncToken": row["SyncToken"]})
+    world.lose()
+    world.rebuild()
+
+    again = world.post(world.entry())
+
+    assert again.qb_id in {row["Id"] for row in world.company.book.documents()}
+
+
+def test_an_entry_that_was_made_since_is_completed_and_others_are_left_alone(world):
+    first = world.post(world.store_document(a_document(odoo_id=1, number="INV/1")))
+    second = world.post(world.store_document(a_document(odoo_id=2, number="INV/2")))
+    world.lose()
+    world.table.put(replace(first, qb_id="", step=None, status=Status.SKIPPED, payload_hash=""))
+    world.table.put(replace(second, qb_id="", step=Step.CREATE, status=Status.POSTING))
+
+    work = world.rebuild()
+
+    assert work.count == 1
+    assert (world.entry(1).status, world.entry(1).qb_id) == (Status.PENDING, first.qb_id)
+    assert (world.entry(2).status, world.entry(2).qb_id) == (Status.POSTING, "")
+
+
+def test_another_companys_documents_are_another_rebuilds(world):
+    other = a_document(odoo_id=5)
+    world.store_document(replace(other, company=replace(other.company, name="companyB")))
+    world.lose()
+
+    assert world.rebuild().count == 0
+    assert world.table.entries == {}
+
+
+def test_it_ends_before_its_time_and_says_that_more_remains(world):
+    world.store_document(a_document())
+    world.lose()
+
+    first = world.rebuild(remaining_s=BATCH_ALLOWANCE_S)
+    second = world.rebuild()
+
+    assert (first.count, first.remaining, second.count, second.remaining) == (0, True, 1, False)
+
+
+def test_a_document_that_cannot_be_drafted_now_is_left_to_the_next_posting(world):
+    world.post(world.store_document(a_document()))
+    account = world.company.book.named("Account", "Product Sales")
+    world.lose()
+    world.company.book.deactivate("Account", account["Id"])
+
+    world.rebuild()
+
+    assert world.entry().status is Status.PENDING
+    assert world.entry().qb_id
+
+
+def test_the_age_of_an_entry_is_that_of_its_rebuilding(world):
+    world.store_document(a_document())
+    before = world.entry().created_at
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().created_at - before == timedelta(seconds=60)
