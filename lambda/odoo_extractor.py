@@ -12,7 +12,7 @@ from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import extractor_request
-from pipeline.aws.notes import Notes
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
@@ -36,10 +36,10 @@ def _client(name: str) -> Any:
     return boto3.client(name)  # type: ignore[call-overload]
 
 
-def _source(settings: ExtractorSettings, memory: Notes | None, deadline: Deadline) -> OdooSource:
+def _source(settings: ExtractorSettings, key_values: KeyValueTable | None, deadline: Deadline) -> OdooSource:
     secret = Secrets(_client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
     login = {"database": secret["database"], "username": secret["username"], "secret": secret["password"]}
-    odoo = Odoo(settings.odoo_api_url, **login, memory=memory, deadline=deadline)
+    odoo = Odoo(settings.odoo_api_url, **login, key_values=key_values, deadline=deadline)
     return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)
 
 
@@ -48,17 +48,17 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     log_as_json(SERVICE)
     request = extractor_request(event)
     settings = ExtractorSettings.from_env(os.environ)
-    notes = Notes(_client("dynamodb"), settings.table)
+    store_of_values = KeyValueTable(_client("dynamodb"), settings.table)
     alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
     # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
-    memory = None if request.dry_run else notes
+    key_values = None if request.dry_run else store_of_values
     store = DocumentStore(_client("s3"), settings.bucket)
     letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
-    with reporting(SERVICE, settings.environment, alerts, memory, None if request.dry_run else letters) as report:
+    with reporting(SERVICE, settings.environment, alerts, key_values, None if request.dry_run else letters) as report:
         report.only = request.company
         mapping = store.mapping()
-        source = _source(settings, memory, deadline)
+        source = _source(settings, key_values, deadline)
         companies = source.companies()
         mapping.check_companies([each.name for each in companies], "that the Odoo user may see")
         taken = list(letters.take()) if request.redrive else []
@@ -67,7 +67,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
         extraction = Extraction(
             source=source,
             table=table,
-            cursors=notes,
+            cursors=store_of_values,
             store=store,
             deadline=deadline,
             now=utc_now(),
@@ -79,7 +79,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             extraction,
             chosen(companies, request.company),
             Selection(ids=ids) if ids else request.selection,
-            afterwards=lambda company: compare(extraction, source, table, notes, company),
+            afterwards=lambda company: compare(extraction, source, table, store_of_values, company),
         )
         settle(letters, table, taken)
     counts = extraction.counts

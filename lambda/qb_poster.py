@@ -12,17 +12,17 @@ from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import poster_request
-from pipeline.aws.notes import Notes
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.entry import Shift, utc_now
+from pipeline.domain.entry import Lease, utc_now
 from pipeline.domain.mapping import Rules
 from pipeline.domain.request import Request
 from pipeline.qbo.books import QuickBooksBooks
-from pipeline.qbo.desk import QuickBooksDesk, companies, realm_of
+from pipeline.qbo.session import QuickBooksSession, companies, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
 from pipeline.settings import PosterSettings
 from pipeline.use_cases.post.run import Results, Round, run
@@ -45,7 +45,7 @@ class Poster:
         self.settings = settings
         self.deadline = deadline
         self.secrets = Secrets(_client("secretsmanager"))
-        self.notes = Notes(_client("dynamodb"), settings.table)
+        self.key_values = KeyValueTable(_client("dynamodb"), settings.table)
         self.table = TrackingTable(_client("dynamodb"), settings.table)
         self.store = DocumentStore(_client("s3"), settings.bucket)
         self.letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
@@ -55,17 +55,17 @@ class Poster:
         """Return the QuickBooks secret as it is now."""
         return self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
 
-    def open_desk(self, shift: Shift, dry_run: bool) -> QuickBooksDesk:
+    def open_session(self, lease: Lease, dry_run: bool) -> QuickBooksSession:
         """Open a company's books for a shift."""
         issuer = IntuitIssuer(self.settings.qb_discovery_url)
-        tokens = Tokens(self.secrets, self.settings.qb_secret_arn, shift.company, issuer, deadline=self.deadline)
-        return QuickBooksDesk(
-            shift,
+        tokens = Tokens(self.secrets, self.settings.qb_secret_arn, lease.company, issuer, deadline=self.deadline)
+        return QuickBooksSession(
+            lease,
             api_url=self.settings.qb_api_url,
-            realm=realm_of(self.secret(), shift.company),
+            realm=realm_of(self.secret(), lease.company),
             tokens=tokens,
-            memory=self.notes,
-            rules=lambda: self.rules(shift.company),
+            key_values=self.key_values,
+            rules=lambda: self.rules(lease.company),
             now=utc_now(),
             dry_run=dry_run,
         )
@@ -89,8 +89,8 @@ class Poster:
         round_ = Round(
             table=self.table,
             store=self.store,
-            shifts=self.notes,
-            open_desk=self.open_desk,
+            leases=self.key_values,
+            open_session=self.open_session,
             deadline=self.deadline,
             clock=utc_now,
             idle=idle_companies(secret, now),
@@ -112,7 +112,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     request = poster_request(event)
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis))
-    with reporting(SERVICE, settings.environment, poster.alerts, poster.notes, poster.letters) as report:
+    with reporting(SERVICE, settings.environment, poster.alerts, poster.key_values, poster.letters) as report:
         report.only = request.company
         results = poster.work(request, report.failures)
     put_metrics(SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered})

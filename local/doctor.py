@@ -23,7 +23,7 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
 from pipeline.odoo.client import Odoo
-from pipeline.qbo.desk import companies
+from pipeline.qbo.session import companies
 from pipeline.qbo.tokens import REQUIRED_KEYS
 
 PENDING_AGE_MAX = timedelta(minutes=10)

@@ -31,7 +31,7 @@ from pipeline.domain.document import (
     Tax,
     TaxAmount,
 )
-from pipeline.domain.entry import Actor, Entry, Status, is_foreseen
+from pipeline.domain.entry import Actor, Entry, Status, is_allowed
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
@@ -172,7 +172,7 @@ class Clock:
             self.now += timedelta(microseconds=math.ceil(seconds * 1e6))
 
 
-class Memory:
+class KeyValues:
     """References kept in a dictionary."""
 
     def __init__(self) -> None:
@@ -224,7 +224,7 @@ class FakeTable:
             now = self.entries[entry.entry_id]
             same = now.version == entry.version
             names = (*_BOOKED, *_WORKED) if same else _BOOKED
-            assert not same or is_foreseen(now.status, entry.status, Actor.POSTER, Actor.PERSON, Actor.REBUILD)
+            assert not same or is_allowed(now.status, entry.status, Actor.POSTER, Actor.PERSON, Actor.REBUILD)
             self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
             self.saved.append(entry)
             self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")
@@ -296,7 +296,7 @@ class Served:
     def __init__(self, stand_in: QuickBooksStandIn, realm: Realm) -> None:
         self.stand_in = stand_in
         self.realm = realm
-        self.memory = Memory()
+        self.key_values = KeyValues()
         self.box = SecretBox(realm_ids={COMPANY: realm.realm_id}, refresh_tokens={COMPANY: "unused"})
         self.give_access_token()
         self.client = self.new_client()
@@ -315,16 +315,16 @@ class Served:
 
     def new_references(self, **arguments: Any) -> References:
         """Return references as the next shift would open them: the memory stays."""
-        return References(self.new_client(), self.memory, **arguments)
+        return References(self.new_client(), self.key_values, **arguments)
 
     @property
     def book(self) -> Any:
         """What stands in the books."""
         return self.stand_in.books(self.realm.realm_id)
 
-    def edit_by_hand(self, entity: str, identity: str, **changes: Any) -> None:
+    def edit_by_hand(self, entity: str, qb_id: str, **changes: Any) -> None:
         """Change a transaction as a person does in QuickBooks."""
-        row = self.book._tables.table(entity)[identity]
+        row = self.book._tables.table(entity)[qb_id]
         row.update(changes, SyncToken=str(int(row["SyncToken"]) + 1))
 
     @property
@@ -339,13 +339,13 @@ class Served:
         """Break the next answers to requests that match."""
         left = [times]
 
-        def broken(request: Request) -> Fault | None:
+        def unreadable(request: Request) -> Fault | None:
             if left[0] and matches(request):
                 left[0] -= 1
                 return fault
             return None
 
-        self.stand_in.server.fault = broken
+        self.stand_in.server.fault = unreadable
 
     def heal(self) -> None:
         self.stand_in.server.fault = lambda _request: None

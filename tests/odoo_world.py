@@ -8,7 +8,7 @@ from itertools import islice
 
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
-from pipeline.domain.entry import Actor, Cursor, Status, is_foreseen
+from pipeline.domain.entry import Actor, Cursor, Status, is_allowed
 from pipeline.domain.source import Page, Pdf, PdfSource, StoredPdf
 from pipeline.use_cases.extract.pull import Extraction, run
 from tests.builders import COMPANY, WRITTEN_AT, a_document
@@ -30,7 +30,7 @@ class FakeOdoo:
 
     def __init__(self, *documents):
         self.documents = {each.odoo_id: each for each in documents}
-        self.broken = {}
+        self.unreadable = {}
         self.attached_at = {}
         self.hidden = set()
         self.asked = []
@@ -47,11 +47,11 @@ class FakeOdoo:
     def page(self, company, selection, *, after_id, limit):
         self.asked.append(selection)
         self.before_page(company)
-        ids = sorted(each for each in {**self.documents, **self.broken} if each > after_id)
+        ids = sorted(each for each in {**self.documents, **self.unreadable} if each > after_id)
         taken = list(islice((each for each in ids if self._selects(each, company, selection)), limit))
         return Page(
-            tuple(self.documents[each] for each in taken if each not in self.broken),
-            tuple(self.broken[each] for each in taken if each in self.broken),
+            tuple(self.documents[each] for each in taken if each not in self.unreadable),
+            tuple(self.unreadable[each] for each in taken if each in self.unreadable),
             max(taken, default=0),
         )
 
@@ -104,9 +104,9 @@ class FakeAws:
     def entries(self, entry_ids):
         return {each: self.stored[each] for each in entry_ids if each in self.stored}
 
-    def offer(self, entry, *, was):
-        assert (was is None) == (entry.entry_id not in self.stored)
-        assert is_foreseen(was.status if was else None, entry.status, Actor.EXTRACTOR, Actor.COMPARISON)
+    def save_extracted(self, entry, *, previous):
+        assert (previous is None) == (entry.entry_id not in self.stored)
+        assert is_allowed(previous.status if previous else None, entry.status, Actor.EXTRACTOR, Actor.COMPARISON)
         self.stored[entry.entry_id] = entry
         self._write("entry", entry.odoo_id)
 

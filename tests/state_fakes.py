@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.aws.tracking_table import _BOOKED, _EXTRACTED, _PDF, _WORKED, DECIDED
 from pipeline.domain.books import Attached, Booked, Draft
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Actor, Cursor, Entry, Shift, Status, is_foreseen
+from pipeline.domain.entry import Actor, Cursor, Entry, Lease, Status, is_allowed
 from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
@@ -29,7 +29,7 @@ from pipeline.domain.errors import (
     Unavailable,
     Unmapped,
 )
-from pipeline.domain.source import Broken, Pdf, PdfSource, StoredPdf
+from pipeline.domain.source import Pdf, PdfSource, StoredPdf, UnreadableDocument
 from tests.builders import COMPANY
 from tests.odoo_world import FakeOdoo
 
@@ -55,16 +55,18 @@ class Odoo(FakeOdoo):
 
     def write(self, odoo_id: int, written_at: datetime, **changes: Any) -> None:
         self.put(replace(self.documents[odoo_id], written_at=written_at, **changes))
-        if odoo_id in self.broken:
-            self.broken[odoo_id] = replace(self.broken[odoo_id], written_at=written_at)
+        if odoo_id in self.unreadable:
+            self.unreadable[odoo_id] = replace(self.unreadable[odoo_id], written_at=written_at)
 
     def breaks(self, odoo_id: int, words: str) -> None:
         document = self.documents[odoo_id]
         error = InvalidDocument(f"{document.number}: {words} Give it one in Odoo.")
-        self.broken[odoo_id] = Broken(odoo_id, document.number, document.document_type, document.written_at, error)
+        self.unreadable[odoo_id] = UnreadableDocument(
+            odoo_id, document.number, document.document_type, document.written_at, error
+        )
 
     def delete(self, odoo_id: int) -> None:
-        for kept in (self.documents, self.broken, self.attached_at):
+        for kept in (self.documents, self.unreadable, self.attached_at):
             kept.pop(odoo_id, None)
         self.hidden.discard(odoo_id)
         self.deleted.add(odoo_id)
@@ -108,14 +110,14 @@ class Table:
     def backlog(self, company, limit):
         return min(limit, sum(1 for _ in self.with_status(company, Status.PENDING)))
 
-    def offer(self, entry, *, was, by=Actor.EXTRACTOR):
+    def save_extracted(self, entry, *, previous, by=Actor.EXTRACTOR):
         now = self.stored.get(entry.entry_id)
-        if was is None:
+        if previous is None:
             if now is None:
                 self._write(None, entry, by)
             return
-        is_decided = entry.status in DECIDED and now.status is not was.status
-        if now.version == was.version and not is_decided:
+        is_decided = entry.status in DECIDED and now.status is not previous.status
+        if now.version == previous.version and not is_decided:
             self._write(now, _with(now, entry, self._kept(now)), by)
 
     def _kept(self, now):
@@ -140,13 +142,13 @@ class Table:
             self._write(now, _with(now, wanted, (*_BOOKED, *_WORKED, *_PDF[1:4])), Actor.POSTER)
 
     def _write(self, before, after, *by):
-        was = before.status if before else None
+        previous = before.status if before else None
         self.stored[after.entry_id] = after
-        if was is after.status:
+        if previous is after.status:
             return
-        self.seen.update((was, after.status, each) for each in by if is_foreseen(was, after.status, each))
-        if not is_foreseen(was, after.status, *by):
-            self.complaints.append(f"{after.title} went from {was} to {after.status} by {' or '.join(by)}")
+        self.seen.update((previous, after.status, each) for each in by if is_allowed(previous, after.status, each))
+        if not is_allowed(previous, after.status, *by):
+            self.complaints.append(f"{after.title} went from {previous} to {after.status} by {' or '.join(by)}")
 
 
 def _with(now, entry, names):
@@ -160,8 +162,8 @@ class ComparisonsTable:
         self._table = table
         self.entry, self.entries, self.ids = table.entry, table.entries, table.ids
 
-    def offer(self, entry, *, was):
-        self._table.offer(entry, was=was, by=Actor.COMPARISON)
+    def save_extracted(self, entry, *, previous):
+        self._table.save_extracted(entry, previous=previous, by=Actor.COMPARISON)
 
 
 class Store:
@@ -222,7 +224,7 @@ def _filed(entry):
 class Row:
     """A document as it stands in the books."""
 
-    identity: str
+    qb_id: str
     marker: str
     number: str
     total: Decimal
@@ -273,10 +275,10 @@ class Books:
         hashed = hashlib.sha256(said.encode()).hexdigest()
         return Draft("Invoice", {"Marker": document.entry_id, "Total": document.total}, hashed, document.number, hashed)
 
-    def find(self, document, *, identity="", doc_number="", since=None):
+    def find(self, document, *, qb_id="", doc_number="", since=None):
         self._meets("read")
-        if identity in self.rows:
-            return _booked(self.rows[identity])
+        if qb_id in self.rows:
+            return _booked(self.rows[qb_id])
         for row in self.of(document.entry_id):
             if row.number in (document.number, doc_number) or (since is not None and row.created_at >= since):
                 return _booked(row)
@@ -285,13 +287,13 @@ class Books:
     def look_for(self, documents):
         self._meets("read")
 
-    def standing(self, document, draft):
+    def find_existing(self, document, draft):
         found = [row for row in self.of(document.entry_id) if row.number == draft.doc_number]
         return _booked(found[0]) if found else None
 
-    def attachments(self, document_type, identity):
+    def attachments(self, document_type, qb_id):
         self._meets("read")
-        row = self.rows.get(identity)
+        row = self.rows.get(qb_id)
         files = row.files if row else {}
         return [Attached(each, name, len(content)) for each, (name, content) in files.items()]
 
@@ -311,7 +313,7 @@ class Books:
             self._check_open()
             row = Row(self._new_id(), draft.body["Marker"], draft.doc_number, self._total(draft), draft.hash,
                       self._clock())  # fmt: skip
-            self.rows[row.identity] = row
+            self.rows[row.qb_id] = row
             return _booked(row)
 
         return self._write("create", request_id, effect)
@@ -319,7 +321,7 @@ class Books:
     def update(self, draft, booked, request_id):
         def effect():
             self._check_open()
-            row = self._standing(booked.identity, booked.sync_token)
+            row = self._standing(booked.qb_id, booked.sync_token)
             row.number, row.total, row.fingerprint = draft.doc_number, self._total(draft), draft.hash
             row.token += 1
             return _booked(row)
@@ -328,7 +330,7 @@ class Books:
 
     def remove(self, document_type, booked, request_id):
         self._meets("read")
-        row = self.rows.get(booked.identity)
+        row = self.rows.get(booked.qb_id)
         if row is None:
             return False
         if booked.fingerprint not in ("", row.fingerprint) and booked.sync_token != str(row.token):
@@ -337,16 +339,16 @@ class Books:
 
         def effect():
             self._check_open()
-            self._standing(booked.identity, token)
-            del self.rows[booked.identity]
+            self._standing(booked.qb_id, token)
+            del self.rows[booked.qb_id]
             return True
 
         return self._write("remove", request_id, effect)
 
-    def attach(self, document_type, identity, file_name, content, request_id):
+    def attach(self, document_type, qb_id, file_name, content, request_id):
         def effect():
             file_id = self._new_id()
-            self._standing(identity).files[file_id] = (file_name, content)
+            self._standing(qb_id).files[file_id] = (file_name, content)
             return Attached(file_id, file_name, len(content))
 
         return self._write("attach", request_id, effect)
@@ -392,8 +394,8 @@ class Books:
         if "books closed" in self.settings:
             raise Rejected("Its date lies in a closed period. Open it.", code="quickbooks_6210")
 
-    def _standing(self, identity, token=None):
-        row = self.rows.get(identity)
+    def _standing(self, qb_id, token=None):
+        row = self.rows.get(qb_id)
         if row is None:
             raise Rejected("it is not there any more. Make it active again.", code="quickbooks_610")
         if token not in (None, str(row.token)):
@@ -409,7 +411,7 @@ class Books:
 
 
 def _booked(row: Row) -> Booked:
-    return Booked(row.identity, str(row.token), row.number, row.total, Decimal("10.00"), "USD",
+    return Booked(row.qb_id, str(row.token), row.number, row.total, Decimal("10.00"), "USD",
                   fingerprint=row.fingerprint)  # fmt: skip
 
 
@@ -437,30 +439,30 @@ WRITES = ("refused", *TROUBLES, *UNKNOWN, *UNKNOWN)
 SETTINGS = ("account unmapped", "books closed", "tax computed otherwise")
 
 
-class Shifts:
+class Leases:
     """The shift of each company, for as long as its lease says."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Shift] = {}
+        self._held: dict[str, Lease] = {}
         self._paused_until: dict[str, datetime] = {}
 
-    def take_shift(self, company, holder, now, until, *, force):
+    def take_lease(self, company, holder, now, until, *, force):
         kept = self._held.get(company)
         is_paused = company in self._paused_until and self._paused_until[company] >= now
         if kept and (kept.until >= now or (is_paused and not force)):
             return None
-        self._held[company] = replace(kept or Shift(company, "", now), holder=holder, until=until)
+        self._held[company] = replace(kept or Lease(company, "", now), holder=holder, until=until)
         return self._held[company]
 
-    def end_shift(self, shift, now, *, paused_for_s=0):
-        if self._held[shift.company].holder == shift.holder:
-            self._held[shift.company] = replace(shift, until=now - timedelta(seconds=1))
-            self._paused_until.pop(shift.company, None)
+    def release_lease(self, lease, now, *, paused_for_s=0):
+        if self._held[lease.company].holder == lease.holder:
+            self._held[lease.company] = replace(lease, until=now - timedelta(seconds=1))
+            self._paused_until.pop(lease.company, None)
             if paused_for_s:
-                self._paused_until[shift.company] = now + timedelta(seconds=paused_for_s)
+                self._paused_until[lease.company] = now + timedelta(seconds=paused_for_s)
 
 
-class Notes:
+class KeyValueTable:
     """How far the company was read, and when it was compared."""
 
     def __init__(self) -> None:

@@ -41,25 +41,29 @@ def _changed(function: str, change: Callable[[Any, Entry], Entry | None]) -> Abs
 
 
 def _a_retry_keeps_a_far_attempt() -> AbstractContextManager[Any]:
-    def far(was: Entry, entry: Entry) -> Entry:
-        is_retry = was.status is Status.FAILED and entry.status is Status.PENDING
+    def far(previous: Entry, entry: Entry) -> Entry:
+        is_retry = previous.status is Status.FAILED and entry.status is Status.PENDING
         return replace(entry, next_attempt_at=entry.updated_at + timedelta(days=30)) if is_retry else entry
 
     return _changed("save", far)
 
 
 def _a_withdrawal_does_not_reopen_a_failed_entry() -> AbstractContextManager[Any]:
-    def stays(was: Entry | None, entry: Entry) -> Entry:
-        return replace(entry, status=was.status) if was and entry.withdrawn and was.status is Status.FAILED else entry
+    def stays(previous: Entry | None, entry: Entry) -> Entry:
+        return (
+            replace(entry, status=previous.status)
+            if previous and entry.withdrawn and previous.status is Status.FAILED
+            else entry
+        )
 
-    return _changed("offer", stays)
+    return _changed("save_extracted", stays)
 
 
 def _an_edit_does_not_reopen_a_posted_entry() -> AbstractContextManager[Any]:
-    def stays(was: Entry | None, entry: Entry) -> Entry:
-        return replace(entry, status=was.status) if was and was.status is Status.POSTED else entry
+    def stays(previous: Entry | None, entry: Entry) -> Entry:
+        return replace(entry, status=previous.status) if previous and previous.status is Status.POSTED else entry
 
-    return _changed("offer", stays)
+    return _changed("save_extracted", stays)
 
 
 def _unfinished_is_not_taken_up() -> AbstractContextManager[Any]:
@@ -110,8 +114,8 @@ def _a_lost_pdf_keeps_its_hash() -> AbstractContextManager[Any]:
 
 
 def _losses_are_never_forgotten() -> AbstractContextManager[Any]:
-    def kept(was: Entry, entry: Entry) -> Entry:
-        return replace(entry, pdf_losses=max(was.pdf_losses, entry.pdf_losses))
+    def kept(previous: Entry, entry: Entry) -> Entry:
+        return replace(entry, pdf_losses=max(previous.pdf_losses, entry.pdf_losses))
 
     both = _saving_once_more_does_not_help()
     both.enter_context(_changed("save", kept))
@@ -151,8 +155,8 @@ def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:
 
 
 def _a_row_of_the_table_is_missing() -> AbstractContextManager[Any]:
-    less = frozenset(each for each in tracking._FORESEEN if each[:2] != (Status.POSTED, Status.PENDING))
-    return patch.object(tracking, "_FORESEEN", less)
+    less = frozenset(each for each in tracking._ALLOWED if each[:2] != (Status.POSTED, Status.PENDING))
+    return patch.object(tracking, "_ALLOWED", less)
 
 
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {

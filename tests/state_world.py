@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Document, entry_id
+from pipeline.domain.document import Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
     PipelineError,
@@ -30,7 +30,7 @@ from pipeline.use_cases.post import run as post
 from pipeline.use_cases.post.run import Round
 from pipeline.use_cases.reconcile.deletions import compare
 from tests.builders import COMPANY, LINE, WRITTEN_AT, a_document
-from tests.state_fakes import Books, ComparisonsTable, Notes, Odoo, Shifts, Store, Table, pdf_of
+from tests.state_fakes import Books, ComparisonsTable, KeyValueTable, Leases, Odoo, Store, Table, pdf_of
 
 _content_hash = lru_cache(10_000)(Document.content_hash.fget)
 GO_LIVE = date(2026, 10, 1)
@@ -115,7 +115,7 @@ class World:
     def __init__(self, *, remembers_ids: bool = True) -> None:
         self.now = WRITTEN_AT + timedelta(days=1)
         self.odoo = Odoo()
-        self.table, self.store, self.shifts, self.notes = Table(), Store(), Shifts(), Notes()
+        self.table, self.store, self.leases, self.key_values = Table(), Store(), Leases(), KeyValueTable()
         self.books = Books(lambda: self.now, remembers_ids=remembers_ids)
         self.companies = [COMPANY.name]
         self._numbers = 0
@@ -154,7 +154,7 @@ class World:
         self.odoo.write(odoo_id, self.now, **(changes or self.content()))
 
     def entry(self, odoo_id: int = 1) -> Entry:
-        return self.table.stored[entry_id(Odoo.database, odoo_id)]
+        return self.table.stored[make_entry_id(Odoo.database, odoo_id)]
 
     # -- the functions ---------------------------------------------------------------------------------------------
 
@@ -165,23 +165,23 @@ class World:
         process = process or Process()
         odoo = Through(process, self.odoo)
         extraction = Extraction(
-            source=odoo, table=Through(process, self.table), cursors=Through(process, self.notes),
+            source=odoo, table=Through(process, self.table), cursors=Through(process, self.key_values),
             store=Through(process, self.store), deadline=Deadline(lambda: int(seconds * 1000)), now=self.now,
             go_live=lambda _name: GO_LIVE,
         )  # fmt: skip
-        table, memory = Through(process, ComparisonsTable(self.table)), Through(process, self.notes)
+        table, key_values = Through(process, ComparisonsTable(self.table)), Through(process, self.key_values)
         with suppress(Crash, PipelineError):
-            run(extraction, [COMPANY], selection, lambda company: compare(extraction, odoo, table, memory, company))
+            run(extraction, [COMPANY], selection, lambda company: compare(extraction, odoo, table, key_values, company))
         return extraction
 
     def post(self, request: Request | None = None, process: Process | None = None) -> Round:
         """Let the poster run once."""
         process = process or Process()
         books = Through(process, self.books)
-        desk = SimpleNamespace(books=books, recent_calls=(), calls=Counter(), refresh_days_left=None)
+        session = SimpleNamespace(books=books, recent_calls=(), calls=Counter(), refresh_days_left=None)
         round_ = Round(
             table=Through(process, self.table), store=Through(process, self.store),
-            shifts=Through(process, self.shifts), open_desk=lambda _shift, _dry_run: desk,
+            leases=Through(process, self.leases), open_session=lambda _lease, _dry_run: session,
             deadline=Deadline(lambda: 120_000), clock=lambda: self.now,
         )  # fmt: skip
         with suppress(Crash, PipelineError):
@@ -203,8 +203,8 @@ class World:
         """Mend all that can be mended, in Odoo as well."""
         self.mend()
         for odoo_id in self.odoo.deleted:
-            self.store.restore(entry_id(Odoo.database, odoo_id))
-        self.odoo.broken.clear()
+            self.store.restore(make_entry_id(Odoo.database, odoo_id))
+        self.odoo.unreadable.clear()
         self.odoo.hidden.clear()
         self.odoo.without_pdf.clear()
 
@@ -265,6 +265,6 @@ class World:
             return [f"{says} and stands {len(rows)} times"]
         (row,) = rows
         files = [content for _, content in row.files.values()]
-        standing = (row.identity, row.number, row.total, files)
+        standing = (row.qb_id, row.number, row.total, files)
         wanted = (entry.qb_id, document.number, document.total, [pdf_of(document)])
         return [] if standing == wanted else [f"{says} and stands as {standing} instead of {wanted}"]

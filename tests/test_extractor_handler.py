@@ -14,7 +14,7 @@ from local.demo.small_files import pdf_page
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
-from pipeline.aws.notes import Notes
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client
 from tests.builders import demo_documents
@@ -554,14 +554,14 @@ def test_trouble_of_a_whole_company_is_told_once_and_again_when_it_comes_back(sm
 
 
 def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(small):
-    memory = Notes(small.client("dynamodb"), small.deployment.table)
-    memory.keep("alerted#odoo-extractor", "companyB: somehow")
+    key_values = KeyValueTable(small.client("dynamodb"), small.deployment.table)
+    key_values.keep("alerted#odoo-extractor", "companyB: somehow")
 
     small.extract({"company": "companyA"})
-    assert memory.value("alerted#odoo-extractor") == "companyB: somehow"
+    assert key_values.value("alerted#odoo-extractor") == "companyB: somehow"
 
     small.extract()
-    assert not memory.value("alerted#odoo-extractor")
+    assert not key_values.value("alerted#odoo-extractor")
 
 
 def test_an_alert_names_environment_cause_and_remedy(small):

@@ -21,7 +21,7 @@ from local.stand_ins.quickbooks.faults import (
     unauthorized,
     validation_fault,
 )
-from pipeline.aws.notes import Notes
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.entry import OUTCOME_SETTLES_S
 from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError
 from pipeline.qbo import limiter
@@ -268,8 +268,8 @@ def test_a_merged_customer_is_followed_without_anybody_being_told(start_machine)
 
     assert put_off["later"] == 1
     assert statuses(machine) == {"posted": 2}
-    identity = machine.entries()[_number(first)]["qb_id"]
-    (document,) = [row for row in booked(machine) if row["Id"] == identity]
+    qb_id = machine.entries()[_number(first)]["qb_id"]
+    (document,) = [row for row in booked(machine) if row["Id"] == qb_id]
     assert document[f"{entity}Ref"]["value"] == new["Id"]
     assert machine.alerts() == []
 
@@ -383,14 +383,14 @@ BAD_SECRETS = {
 
 
 def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(machine):
-    memory = Notes(machine.client("dynamodb"), machine.deployment.table)
-    memory.keep("alerted#qb-poster", "companyB: somehow")
+    key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table)
+    key_values.keep("alerted#qb-poster", "companyB: somehow")
 
     machine.post({"company": "companyA"})
-    assert memory.value("alerted#qb-poster") == "companyB: somehow"
+    assert key_values.value("alerted#qb-poster") == "companyB: somehow"
 
     machine.post()
-    assert not memory.value("alerted#qb-poster")
+    assert not key_values.value("alerted#qb-poster")
 
 
 def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine):

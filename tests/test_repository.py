@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.entry import CHANGES, Change, Status
+from pipeline.domain.entry import TRANSITIONS, Status, Transition
 
 ROOT = Path(__file__).parents[1]
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -69,7 +69,7 @@ def test_the_readme_lists_the_changes_of_status_as_the_code_does():
     head = "| from | to | by | when |\n|---|---|---|---|\n"
     table = readme.partition(head)[2].partition("\n\n")[0]
 
-    assert table.splitlines() == [_row(change) for change in CHANGES]
+    assert table.splitlines() == [_row(change) for change in TRANSITIONS]
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -98,10 +98,10 @@ def test_nothing_unfinished_is_committed():
     assert found == []
 
 
-def _row(change: Change) -> str:
+def _row(change: Transition) -> str:
     """Return a change of status as a row of the README's table."""
-    was = ", ".join(f"`{each}`" if each else "(new)" for each in change.was)
-    return f"| {was} | `{change.to}` | {change.by} | {change.when} |"
+    previous = ", ".join(f"`{each}`" if each else "(new)" for each in change.previous)
+    return f"| {previous} | `{change.to}` | {change.by} | {change.when} |"
 
 
 def _is_ignored(name: str) -> bool:

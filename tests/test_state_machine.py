@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from pipeline.domain.document import entry_id
+from pipeline.domain.document import make_entry_id
 from pipeline.domain.entry import Status
 from pipeline.domain.request import Request
 from pipeline.domain.source import Selection
@@ -133,7 +133,7 @@ class Life(RuleBasedStateMachine):
             if is_written:
                 world.edit(which)
             if happens == "mended":
-                odoo.broken.pop(which, None)
+                odoo.unreadable.pop(which, None)
             else:
                 odoo.breaks(which, happens)
 
@@ -141,7 +141,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=ids, what=st.sampled_from(["pull", "post", "short pull", "pull one", "event", "post one"]))
     def a_function_runs(self, which, what):
-        key = (entry_id(Odoo.database, which),)
+        key = (make_entry_id(Odoo.database, which),)
         if what == "short pull":
             self.world.extract(seconds=50.0)
         elif what == "pull one":
@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
     @rule(kind=st.sampled_from([*READS, *SETTINGS, *LOSSES]), which=ids, first=changes,
           times=st.sampled_from([1, 4]), then=followed_by)  # fmt: skip
     def something_else_goes_wrong(self, kind, which, first, times, then):
-        world, key = self.world, entry_id(Odoo.database, which)
+        world, key = self.world, make_entry_id(Odoo.database, which)
         if kind in READS:
             world.books.trouble["read"] = [kind, times]
         elif kind in SETTINGS:

@@ -19,7 +19,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.alert import Failure
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Shift, Status
+from pipeline.domain.entry import Entry, Lease, Status
 from pipeline.domain.mapping import Rules
 from pipeline.domain.request import Request
 from pipeline.domain.source import Pdf, PdfSource
@@ -54,7 +54,7 @@ class SmallWorld:
         self.quickbooks.name_edit_s = self.quickbooks.refresh_s = 0
         self._table = _Table()
         self._store = _Store()
-        self._memory = Memory()
+        self._key_values = KeyValues()
         self._secret = Secret(self.quickbooks, realm)
         self._clock = _Clock()
 
@@ -86,8 +86,8 @@ class SmallWorld:
         round_ = Round(
             table=self._table,
             store=self._store,
-            shifts=_Shifts(),
-            open_desk=lambda _shift, _dry_run: _Desk(self.open_books()),
+            leases=_Leases(),
+            open_session=lambda _lease, _dry_run: _Session(self.open_books()),
             deadline=Deadline(lambda: INVOCATION_S * 1000),
             clock=self._clock,
             failures=failures,
@@ -97,7 +97,7 @@ class SmallWorld:
 
     def open_books(self) -> QuickBooksBooks:
         """Return the books as a shift opens them."""
-        return open_books(self.quickbooks, self.realm, secret=self._secret, memory=self._memory)
+        return open_books(self.quickbooks, self.realm, secret=self._secret, key_values=self._key_values)
 
     def times_booked(self, document: Document) -> int:
         """Return how often a document stands in the books with its PDF."""
@@ -116,7 +116,7 @@ def open_books(
     rules: Rules = NO_RULES,
     *,
     secret: Secret | None = None,
-    memory: Memory | None = None,
+    key_values: KeyValues | None = None,
 ) -> QuickBooksBooks:
     """Return the books of a company as a shift opens them, without waiting for QuickBooks' limits.
 
@@ -131,7 +131,7 @@ def open_books(
         Tokens(secret, "secret", realm.company_name, IntuitIssuer(quickbooks.discovery_url)),
         Limiter(clock=limiter.seconds, sleep=limiter.sleep),
     )
-    references = References(client, memory or Memory(), rules)
+    references = References(client, key_values or KeyValues(), rules)
     references.check_rules()
     return QuickBooksBooks(client, references)
 
@@ -196,7 +196,7 @@ class _Store:
         """Nothing lies anywhere."""
 
 
-class Memory:
+class KeyValues:
     """References kept between shifts."""
 
     def __init__(self) -> None:
@@ -236,18 +236,18 @@ class Secret:
         return self._content
 
 
-class _Shifts:
+class _Leases:
     """The shift is always free: there is one poster, and a pause is over when it is invoked again."""
 
-    def take_shift(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Shift | None:
+    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
         del now, force
-        return Shift(company, holder, until)
+        return Lease(company, holder, until)
 
-    def end_shift(self, shift: Shift, now: datetime, *, paused_for_s: int = 0) -> None:
+    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Nobody waits for it."""
 
 
-class _Desk:
+class _Session:
     def __init__(self, books: QuickBooksBooks) -> None:
         self.books = books
         self.recent_calls: tuple[int, ...] = ()

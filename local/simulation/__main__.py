@@ -39,13 +39,13 @@ def main() -> int:
 
 def tell(verdicts: list[Verdict], seed: int, seconds: float) -> int:
     """Print the figures; return 1 when there is a complaint."""
-    struck: Counter[str] = Counter()
+    injected: Counter[str] = Counter()
     for verdict in verdicts:
-        struck.update(verdict.struck)
+        injected.update(verdict.injected)
     bad = [verdict for verdict in verdicts if verdict.complaints]
-    for kind, count in sorted(struck.items()):
+    for kind, count in sorted(injected.items()):
         print(f"  {kind:<28}{count:>8}")
-    faults = {kind: count for kind, count in struck.items() if not kind.startswith("(")}
+    faults = {kind: count for kind, count in injected.items() if not kind.startswith("(")}
     print(
         f"{datetime.now(UTC):%Y-%m-%d}: seed {seed}, {len(verdicts)} scenarios, "
         f"{sum(verdict.documents for verdict in verdicts)} documents, {sum(faults.values())} faults of {len(faults)} "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from local.simulation.fault_injector import Rates
 from local.simulation.in_odoo import InOdoo
 from local.simulation.in_quickbooks import InQuickBooks
-from local.simulation.outside import Weather
 from local.simulation.world import EXTRACTOR, POSTER, Event, World
 
 SWEEP = {"sweep": True}
@@ -31,7 +31,7 @@ class Script:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._struck = world.outside.struck
+        self._injected = world.injector.injected
         self.in_odoo = odoo = InOdoo(world)
         self.in_quickbooks = quickbooks = InQuickBooks(world)
         self._actions: list[Callable[[], None]] = [
@@ -57,12 +57,12 @@ class Script:
         """Let the documents be pulled, more often than not, and begin to post them when answers get lost."""
         chance = self._world.random
         if chance.random() < BEGUN:
-            self._world.outside.weather = chance.choice((self._world.outside.weather, Weather(), Weather(aws=0.1)))
+            self._world.injector.rates = chance.choice((self._world.injector.rates, Rates(), Rates(aws=0.1)))
             self._pull()
             if chance.random() < TROUBLED:
                 chance.choice((self._type_twin, self.in_quickbooks.compute_tax_otherwise))()
             if chance.random() < BEGUN:
-                self._world.outside.weather = Weather(write=0.4, only=chance.choice(("", "", "takes effect late")))
+                self._world.injector.rates = Rates(write=0.4, only=chance.choice(("", "", "takes effect late")))
                 self._sweep()
                 self._impatience()
 
@@ -78,9 +78,9 @@ class Script:
 
     def _impatience(self) -> None:
         """Look again, more often than not, before QuickBooks has done what it will still do."""
-        if self._world.outside.late and self._world.random.random() < IMPATIENT:
-            self._world.outside.weather = Weather()
-            due_at, _ = self._world.random.choice(self._world.outside.late)
+        if self._world.injector.late and self._world.random.random() < IMPATIENT:
+            self._world.injector.rates = Rates()
+            due_at, _ = self._world.random.choice(self._world.injector.late)
             self._world.clock.pass_by(due_at - self._world.random.uniform(*IMPATIENT_BY_S) - self._world.clock.time())
             self._sweep()
 
@@ -95,13 +95,13 @@ class Script:
         chance = self._world.random
         waiting = self._world.pending_events()
         events = [event for event in waiting if chance.random() < 0.8]
-        self._struck["event lost"] += len(waiting) - len(events)
+        self._injected["event lost"] += len(waiting) - len(events)
         doubled = [event for event in events if chance.random() < 0.3]
-        self._struck["event doubled"] += len(doubled)
+        self._injected["event doubled"] += len(doubled)
         events += doubled
         in_order = list(events)
         chance.shuffle(events)
-        self._struck["events out of order"] += events != in_order
+        self._injected["events out of order"] += events != in_order
         for event in events[:4]:
             self._world.at_once([event])
 
@@ -113,14 +113,14 @@ class Script:
         due = [event for event in world.retries if event.due_at <= world.clock.time()]
         world.retries = [event for event in world.retries if event.due_at > world.clock.time()]
         for event in due[:3]:
-            self._struck["event tried again"] += 1
+            self._injected["event tried again"] += 1
             world.at_once([event])
 
     def _redrive(self) -> None:
         """Let a person have the dead letters tried again."""
         function = self._world.random.choice((EXTRACTOR, POSTER))
         self._world.at_once([Event(function, {"redrive": True})])
-        self._struck["dead letters redriven"] += 1
+        self._injected["dead letters redriven"] += 1
 
     def _pdf_lost(self) -> None:
         """Let the PDF of a document that waits be overwritten, or removed, by somebody."""
@@ -128,7 +128,7 @@ class Script:
         if waiting:
             key = self._world.random.choice(waiting)["pdf_key"]
             self._world.replace_object(key, self._world.random.choice((b"something else", None)))
-            self._struck["PDF lost in S3"] += 1
+            self._injected["PDF lost in S3"] += 1
 
     def _all_at_once(self) -> None:
         """Run several posters, perhaps the extractor, and perhaps let somebody change Odoo meanwhile."""
@@ -136,7 +136,7 @@ class Script:
         events = [Event(POSTER, SWEEP)] * chance.choice((1, 1, 2, 3))
         if chance.random() < 0.6:
             events += [Event(EXTRACTOR, {})]
-        self._struck["functions at once"] += len(events) > 1
+        self._injected["functions at once"] += len(events) > 1
         others = tuple(self._between(self.in_odoo.change()) for _ in range(chance.choice((0, 1, 1, 2))))
         world.turns.eagerness = chance.choice(EAGERNESS)
         world.at_once(events, others)
@@ -147,7 +147,7 @@ class Script:
         world, chance = self._world, self._world.random
         # Nothing is paused any more, and what was left open has settled.
         world.clock.pass_by(7200)
-        world.outside.weather = Weather()
+        world.injector.rates = Rates()
         move = self.in_odoo.any_move()
         self.in_odoo.edit(move, chance.randint(1, 999))
         self._pull()
@@ -156,12 +156,12 @@ class Script:
         world.at_once(
             [Event(EXTRACTOR, {})], (self._after(calls_before, lambda: world.meanwhile(Event(POSTER, SWEEP))),)
         )
-        self._struck["pulled anew meanwhile"] += 1
+        self._injected["pulled anew meanwhile"] += 1
 
     def _in_the_way(self) -> None:
         """Let something be in the way of an edit that the pipeline cannot know of: its lists are kept for hours."""
         self._world.clock.pass_by(7200)
-        self._world.outside.weather = Weather()
+        self._world.injector.rates = Rates()
         self._sweep()
         self.in_odoo.edit(self.in_odoo.any_move(), self._world.random.randint(1, 999))
         self._pull()
@@ -175,7 +175,7 @@ class Script:
         self._sweep()
 
     def _between(self, change: Callable[[], None]) -> Callable[[], None]:
-        self._struck["changed in between"] += 1
+        self._injected["changed in between"] += 1
         return self._after(self._world.random.randint(0, CALLS_BEFORE_MAX), change)
 
     def _after(self, calls: int, happens: Callable[[], None]) -> Callable[[], None]:

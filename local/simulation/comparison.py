@@ -67,7 +67,7 @@ def _compare_one(
     reported = entry is not None and entry["status"] == "failed" and bool(entry.get("error_message"))
     code = str(entry.get("error_code", "")) if entry else ""
     if reported:
-        verdict.struck[f"(failed: {code})"] += 1
+        verdict.injected[f"(failed: {code})"] += 1
         if code not in script.in_quickbooks.excuses(move):
             verdict.complain(f"{name} failed without need: {entry and entry['error_message']}")
     if len(standing) > 1:

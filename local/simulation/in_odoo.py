@@ -14,7 +14,7 @@ class InOdoo:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._struck = world.outside.struck
+        self._injected = world.injector.injected
         self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
         self.deleted: list[dict[str, Any]] = []
 
@@ -33,7 +33,7 @@ class InOdoo:
     def edit(self, move: int, number: int) -> None:
         """Give it another reference."""
         self._world.odoo.edit(move, ref=f"edited {number}")
-        self._struck["edited in Odoo"] += 1
+        self._injected["edited in Odoo"] += 1
 
     def edit_one(self) -> None:
         """Let any document change."""
@@ -42,24 +42,24 @@ class InOdoo:
     def renumber(self, move: int, number: int) -> None:
         """Give it another number."""
         self._world.odoo.edit(move, name=f"NEW/{move}/{number}")
-        self._struck["renumbered in Odoo"] += 1
+        self._injected["renumbered in Odoo"] += 1
 
     def withdraw(self, move: int, number: int) -> None:
         """Cancel it or reset it to draft."""
         if self._world.odoo.move(move)["state"] == "posted":
             (self._world.odoo.cancel if number % 2 else self._world.odoo.reset_to_draft)(move)
-            self._struck["withdrawn in Odoo"] += 1
+            self._injected["withdrawn in Odoo"] += 1
 
     def _repost(self, _move: int, number: int) -> None:
         withdrawn = [move for move in self._moves if self._world.odoo.move(move)["state"] != "posted"]
         if withdrawn:
             self._world.odoo.repost(withdrawn[number % len(withdrawn)])
-            self._struck["posted again in Odoo"] += 1
+            self._injected["posted again in Odoo"] += 1
 
     def _attach(self, move: int, number: int) -> None:
         content = b"no PDF at all" if number % 10 < 3 else FILES[457]
         self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
-        self._struck["attached in Odoo"] += 1
+        self._injected["attached in Odoo"] += 1
 
     def delete(self) -> None:
         """Reset a document to draft and delete it: no write date, no row."""
@@ -68,7 +68,7 @@ class InOdoo:
             self.deleted.append(dict(self._world.odoo.move(move)))
             self._world.odoo.delete(move)
             self._moves.remove(move)
-            self._struck["deleted in Odoo"] += 1
+            self._injected["deleted in Odoo"] += 1
 
     def late_commit(self) -> None:
         """Let a long transaction commit now, whose write date is when it began: before the last pull."""
@@ -77,4 +77,4 @@ class InOdoo:
         self._world.odoo.edit(move, ref=f"imported {self._world.random.randint(1, 999)}")
         began = self._world.clock.now - timedelta(minutes=self._world.random.randint(1, 9))
         self._world.odoo.touch(move, began)
-        self._struck["late commit in Odoo"] += 1
+        self._injected["late commit in Odoo"] += 1

@@ -31,7 +31,7 @@ class InQuickBooks:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._struck = world.outside.struck
+        self._injected = world.injector.injected
         self._retired: list[tuple[Books, dict[str, Any]]] = []
         self.typed: list[tuple[str, str, dict[str, Any]]] = []
         self.twins: list[tuple[str, str, dict[str, Any]]] = []
@@ -42,12 +42,12 @@ class InQuickBooks:
         """Let the access tokens be refused from now on, whatever was said of their lifetime."""
         self._world.quickbooks.expire_access_tokens()
         self._world.clock.pass_by(self._world.random.choice((0, 4000)))
-        self._struck["tokens expired"] += 1
+        self._injected["tokens expired"] += 1
 
     def revoke_connection(self) -> None:
         """Let somebody disconnect a company."""
         self._world.quickbooks.revoke(self._any_realm())
-        self._struck["connection revoked"] += 1
+        self._injected["connection revoked"] += 1
 
     def retire_account(self) -> None:
         """Make an account inactive that documents are booked to."""
@@ -58,17 +58,17 @@ class InQuickBooks:
             account = self._world.random.choice(accounts)
             books.deactivate("Account", account["Id"])
             self._retired.append((books, account))
-            self._struck["account made inactive"] += 1
+            self._injected["account made inactive"] += 1
 
     def close_books(self) -> None:
         """Let somebody close the books of a company."""
         self._world.quickbooks.books(self._any_realm()).realm.book_close_date = "2027-12-31"
-        self._struck["books closed"] += 1
+        self._injected["books closed"] += 1
 
     def compute_tax_otherwise(self) -> None:
         """Let QuickBooks make another total of what it is sent."""
         self._world.quickbooks.tax_off_by = Decimal("0.05")
-        self._struck["tax computed otherwise"] += 1
+        self._injected["tax computed otherwise"] += 1
 
     def type_by_hand(self, move_id: int) -> None:
         """Let a person type a document with the number of one that is in Odoo."""
@@ -78,7 +78,7 @@ class InQuickBooks:
         # Where QuickBooks checks numbers, or the books are closed, a person is refused just as the pipeline is.
         with suppress(Refused):
             self.typed.append((entity, realm, typed_in(books, entity, _number(move))))
-            self._struck["typed by hand in QuickBooks"] += 1
+            self._injected["typed by hand in QuickBooks"] += 1
 
     def type_twin(self, move_id: int) -> None:
         """Let a person type in the very document that Odoo has: number, party, date and total."""
@@ -87,7 +87,7 @@ class InQuickBooks:
         books = self._world.quickbooks.books(realm)
         if _number(move).startswith(CHANGED):
             return  # ours may stand there under the number before, and take this one later
-        if any(_mark(move) in str(request.body) for _, request in self._world.outside.late):
+        if any(_mark(move) in str(request.body) for _, request in self._world.injector.late):
             return  # QuickBooks is still at work on ours: nobody could keep the two apart
         foreign = move["currency_id"][1] != books.realm.home_currency
         if foreign or any(_mark(move) in row["PrivateNote"] for _, _, row in self._posted_anywhere((entity,))):
@@ -98,7 +98,7 @@ class InQuickBooks:
             typed = typed_in(books, entity, _number(move), party, amount, day)
             self.typed.append((entity, realm, typed))
             self.twins.append((entity, realm, typed))
-            self._struck["twin typed in QuickBooks"] += 1
+            self._injected["twin typed in QuickBooks"] += 1
 
     def edit(self) -> None:
         """Let a person change the date of a document that is posted.
@@ -113,7 +113,7 @@ class InQuickBooks:
             with suppress(Refused):
                 self._world.quickbooks.books(realm).update(entity, body)
                 self.edited.append((entity, realm, row))
-                self._struck["edited in QuickBooks"] += 1
+                self._injected["edited in QuickBooks"] += 1
 
     def pay(self) -> None:
         """Apply a payment to a document that was posted."""
@@ -123,7 +123,7 @@ class InQuickBooks:
             entity, realm, row = self._world.random.choice(standing)
             self._world.quickbooks.books(realm).pay(entity, row["Id"], row["TotalAmt"])
             self.paid.append((entity, realm, row))
-            self._struck["paid in QuickBooks"] += 1
+            self._injected["paid in QuickBooks"] += 1
 
     def mend(self) -> None:
         """Do what the alerts ask for: connect anew, open the books, make accounts active again."""
@@ -167,7 +167,7 @@ class InQuickBooks:
         world = self._world
         # Not by put-secret-value, as a person would: moto then leaves two versions current, AWS does not.
         Secrets(world.deployment.aws.client("secretsmanager")).change(world.deployment.quickbooks_secret, reconnected)
-        self._struck["connected anew"] += 1
+        self._injected["connected anew"] += 1
 
     def _posted_anywhere(self, entities: tuple[str, ...]) -> list[tuple[str, str, dict[str, Any]]]:
         """Return what stands in QuickBooks from Odoo, as (entity, realm, row)."""

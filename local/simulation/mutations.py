@@ -18,11 +18,11 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.simulation.scenario import run
-from pipeline.aws.notes import Notes
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Shift, request_id
+from pipeline.domain.entry import Entry, Lease, make_request_id
 from pipeline.qbo import books
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
@@ -53,14 +53,14 @@ def _no_wait_before_the_look() -> AbstractContextManager[Any]:
     return stack
 
 
-def _no_shift() -> AbstractContextManager[Any]:
-    def always(_notes: Notes, company: str, holder: str, _now: Any, until: Any, *, force: bool) -> Shift:  # noqa: ARG001
-        return Shift(company, holder, until)
+def _no_lease() -> AbstractContextManager[Any]:
+    def always(_notes: KeyValueTable, company: str, holder: str, _now: Any, until: Any, *, force: bool) -> Lease:  # noqa: ARG001
+        return Lease(company, holder, until)
 
-    return patch.object(Notes, "take_shift", always)
+    return patch.object(KeyValueTable, "take_lease", always)
 
 
-def _endless_shift() -> AbstractContextManager[Any]:
+def _endless_lease() -> AbstractContextManager[Any]:
     return patch.object(post, "lease_until", lambda now, _remaining_s: now + timedelta(days=30))
 
 
@@ -86,13 +86,13 @@ def _cursor_first() -> AbstractContextManager[Any]:
     # The daily comparison would find again what this loses: it is left with what was deleted.
     compare: Any = getattr(odoo_extractor, "compare")  # noqa: B009
 
-    def of_known(extraction: Any, source: Any, table: Any, memory: Any, company: Any) -> None:
+    def of_known(extraction: Any, source: Any, table: Any, key_values: Any, company: Any) -> None:
         def ids(_company: Any) -> set[int]:
             found: set[int] = source.ids(company) & table.ids(source.database, company.name).keys()
             return found
 
         known = SimpleNamespace(database=source.database, ids=ids, existing=source.existing)
-        compare(extraction, known, table, memory, company)
+        compare(extraction, known, table, key_values, company)
 
     stack = ExitStack()
     stack.enter_context(patch.object(odoo_extractor, "compare", of_known))
@@ -101,13 +101,13 @@ def _cursor_first() -> AbstractContextManager[Any]:
 
 
 def _entry_before_its_document() -> AbstractContextManager[Any]:
-    def hasty(extraction: Extraction, document: Document, entry: Entry, was: Entry | None) -> Entry:
+    def hasty(extraction: Extraction, document: Document, entry: Entry, previous: Entry | None) -> Entry:
         entry = replace(entry, document_key=f"documents/{document.entry_id}/{entry.version}.json")
-        extraction.table.offer(entry, was=was)
+        extraction.table.save_extracted(entry, previous=previous)
         extraction.store.put_document(document, entry.version)
         return entry
 
-    return patch.object(Extraction, "_offer", hasty)
+    return patch.object(Extraction, "_save_extracted", hasty)
 
 
 def _compared_by_write_date() -> AbstractContextManager[Any]:
@@ -123,9 +123,9 @@ def _same_id_after(**forgotten: Any) -> Off:
     """Return a way to leave something out of the request ids."""
 
     def forgetful(realm: str, entry: Entry, step: Any, payload_hash: str) -> str:
-        return request_id(realm, replace(entry, **forgotten), step, payload_hash)
+        return make_request_id(realm, replace(entry, **forgotten), step, payload_hash)
 
-    return lambda: patch.object(posting, "request_id", forgetful)
+    return lambda: patch.object(posting, "make_request_id", forgetful)
 
 
 def _secret_overwritten() -> AbstractContextManager[Any]:
@@ -149,16 +149,16 @@ def _any_pdf() -> AbstractContextManager[Any]:
 MUTATIONS: dict[str, Off] = {
     "intent before act": _without(Posting, "_intend"),
     "look before repeating": _without(QuickBooksBooks, "find"),
-    "look before the first create": _without(QuickBooksBooks, "standing"),
+    "look before the first create": _without(QuickBooksBooks, "find_existing"),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
     "wait until an outcome has settled": _no_wait_before_the_look,
     "marker, not only number": lambda: patch.object(books, "_is_ours", lambda *_row: True),
-    "one shift per company": _no_shift,
-    "shift no longer than its holder lives": _endless_shift,
+    "one shift per company": _no_lease,
+    "shift no longer than its holder lives": _endless_lease,
     "version checked on every write to an entry": _no_version_check,
     "document stored before its entry": _entry_before_its_document,
     "unfinished entries taken up again": _without(Extraction, "_finish"),
-    "lag": _constant(extract, "LAG", timedelta(0)),
+    "lag": _constant(extract, "LOOKBACK", timedelta(0)),
     "cursor last": _cursor_first,
     "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),
     "compared by content": _compared_by_write_date,

@@ -7,7 +7,7 @@ import json
 from local.simulation import comparison
 from local.simulation import world as worlds
 from local.simulation.actions import Script
-from local.simulation.outside import Weather
+from local.simulation.fault_injector import Rates
 from local.simulation.verdict import Verdict
 from local.simulation.world import World
 
@@ -15,9 +15,9 @@ ACTIONS_MIN, ACTIONS_MAX = 4, 10
 TICK_S = 15 * 60
 ROUNDS_MAX = 30
 # Where everything breaks a little, nothing gets far: mostly one kind of call is broken, and that one often.
-WEATHERS = (
-    *(Weather(), Weather(write=0.2), Weather(write=0.5), Weather(http=0.03, write=0.2), Weather(http=0.1)),
-    *(Weather(aws=0.02), Weather(aws=0.06), Weather(aws=0.01, http=0.02, write=0.3)),
+RATES = (
+    *(Rates(), Rates(write=0.2), Rates(write=0.5), Rates(http=0.03, write=0.2), Rates(http=0.1)),
+    *(Rates(aws=0.02), Rates(aws=0.06), Rates(aws=0.01, http=0.02, write=0.3)),
 )
 # How often the books are kept for two days more.
 LONG = 0.2
@@ -33,21 +33,21 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
     verdict = Verdict(seed)
     with worlds.opened(seed, wire=wire) as world:
         script = Script(world)
-        world.outside.weather = world.random.choice(WEATHERS)
+        world.injector.rates = world.random.choice(RATES)
         script.begin()
         for _ in range(world.random.randint(ACTIONS_MIN, ACTIONS_MAX)):
-            world.outside.weather = world.random.choice(WEATHERS)
+            world.injector.rates = world.random.choice(RATES)
             script.act()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
-        verdict.struck.update(world.outside.struck)
+        verdict.injected.update(world.injector.injected)
         verdict.complaints += world.faults_of_ours
     return verdict
 
 
 def _heal(world: World, script: Script, verdict: Verdict) -> None:
     """Break nothing any more, mend what a person mends, and let time pass until nothing moves."""
-    world.outside.weather = Weather()
+    world.injector.rates = Rates()
     # Longer than any lease, any pause and anything QuickBooks may still be working on.
     world.clock.pass_by(2 * 3600)
     script.mend()

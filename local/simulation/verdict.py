@@ -13,7 +13,7 @@ class Verdict:
     seed: int
     documents: int = 0
     complaints: list[str] = field(default_factory=list)
-    struck: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     losses: int = 0
     duplicates: int = 0
 
@@ -24,5 +24,5 @@ class Verdict:
     @property
     def as_text(self) -> str:
         """All of it, the same text for the same outcome."""
-        struck = ", ".join(f"{kind} {count}" for kind, count in sorted(self.struck.items()))
-        return f"{self.seed}: {self.documents} documents; {struck}; {'; '.join(self.complaints)}"
+        injected = ", ".join(f"{kind} {count}" for kind, count in sorted(self.injected.items()))
+        return f"{self.seed}: {self.documents} documents; {injected}; {'; '.join(self.complaints)}"

@@ -31,17 +31,17 @@ import local.stand_ins.quickbooks.tokens
 import odoo_extractor
 import pipeline.odoo.client
 import pipeline.qbo.client
-import pipeline.qbo.desk
 import pipeline.qbo.limiter
 import pipeline.qbo.lists
 import pipeline.qbo.names
+import pipeline.qbo.session
 import pipeline.qbo.tokens
 import pipeline.use_cases.post.run
 import qb_poster
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
 from local.simulation import short_way
-from local.simulation.outside import Clock, Killed, Outside, Process
+from local.simulation.fault_injector import Clock, FaultInjector, Killed, Process
 from local.simulation.turns import TurnLock, TurnPool, Turns
 from local.stand_ins.aws import (
     ACCOUNT,
@@ -52,8 +52,8 @@ from local.stand_ins.aws import (
     Deployment,
     InProcessAws,
     deploy,
+    forbidden_transitions,
     object_created,
-    unforeseen_changes,
 )
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
@@ -91,7 +91,7 @@ class World:
 
     random: random.Random
     clock: Clock
-    outside: Outside
+    injector: FaultInjector
     turns: Turns
     odoo: OdooStandIn
     quickbooks: QuickBooksStandIn
@@ -111,7 +111,7 @@ class World:
     def at_once(self, events: list[Event], others: tuple[Callable[[], None], ...] = ()) -> None:
         """Deliver events at the same time, and let other things happen meanwhile."""
         self.turns.run([*map(self._begun, events), *((None, other) for other in others)])
-        self.outside.running = []
+        self.injector.running = []
 
     def meanwhile(self, event: Event) -> None:
         """Deliver one more event while others are at work."""
@@ -120,7 +120,7 @@ class World:
 
     def _begun(self, event: Event) -> tuple[Process, Callable[[], None]]:
         process = Process(self.clock.time() + INVOCATION_S[event.function])
-        self.outside.running.append(process)
+        self.injector.running.append(process)
         return process, lambda: self._invoke(event, process)
 
     def _invoke(self, event: Event, process: Process) -> None:
@@ -138,7 +138,7 @@ class World:
             # Put there by Lambda itself: no call of the function, and nothing can keep it from it.
             queue = f"{event.function}-dlq-{ENVIRONMENT}"
             sqs_backends[ACCOUNT][REGION].send_message(queue, json.dumps(event.payload))
-            self.outside.struck["dead letter"] += 1
+            self.injector.injected["dead letter"] += 1
             return
         due_at = self.clock.time() + RETRIED_AFTER_S[event.tried]
         self.retries.append(Event(event.function, event.payload, event.tried + 1, due_at))
@@ -210,7 +210,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
     chance = random.Random(seed)  # noqa: S311
     clock = Clock()
     turns = Turns(random.Random(seed + 1))  # noqa: S311
-    outside = Outside(random.Random(seed + 2), clock, turns, wire=wire)  # noqa: S311
+    injector = FaultInjector(random.Random(seed + 2), clock, turns, wire=wire)  # noqa: S311
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, CREDENTIALS))
         stack.enter_context(redirect_stdout(io.StringIO()))
@@ -218,21 +218,21 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, logging.NOTSET)
         stack.enter_context(mock_aws() if wire else short_way.in_a_hurry())
-        for each in (*_in_virtual_time(clock, outside), *_taking_turns(turns, seed)):
+        for each in (*_in_virtual_time(clock, injector), *_taking_turns(turns, seed)):
             stack.enter_context(each)
-        stack.enter_context(outside.in_place())
+        stack.enter_context(injector.in_place())
         odoo = _odoo(chance, clock)
         quickbooks = _quickbooks(chance, clock)
-        outside.servers = {odoo.url: odoo.server.answer, quickbooks.url: quickbooks.server.answer}
+        injector.servers = {odoo.url: odoo.server.answer, quickbooks.url: quickbooks.server.answer}
         deployment = _deployed(odoo, quickbooks)
         deployment.environs[EXTRACTOR]["ODOO_RENDER_PDFS"] = chance.choice(("true", "false"))
         # One environment for both: they run at the same time, and what has one name in both has one value.
         for function in (EXTRACTOR, POSTER):
             os.environ.update(deployment.environs[function])
         realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
-        unforeseen = stack.enter_context(unforeseen_changes())
+        forbidden = stack.enter_context(forbidden_transitions())
         yield World(
-            chance, clock, outside, turns, odoo, quickbooks, deployment, realms, faults_of_ours=unforeseen
+            chance, clock, injector, turns, odoo, quickbooks, deployment, realms, faults_of_ours=forbidden
         )  # fmt: skip
 
 
@@ -290,12 +290,12 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     return quickbooks
 
 
-def _in_virtual_time(clock: Clock, outside: Outside) -> list[Any]:
+def _in_virtual_time(clock: Clock, injector: FaultInjector) -> list[Any]:
     """Return the patches that let the functions live in the world's time."""
-    asleep = SimpleNamespace(sleep=outside.sleep, time=clock.time, monotonic=clock.time)
+    asleep = SimpleNamespace(sleep=injector.sleep, time=clock.time, monotonic=clock.time)
 
     def limiter(**arguments: Any) -> Limiter:
-        return Limiter(clock=clock.time, sleep=outside.sleep, **arguments)
+        return Limiter(clock=clock.time, sleep=injector.sleep, **arguments)
 
     def references(*arguments: Any, **keywords: Any) -> References:
         return References(*arguments, clock=clock.time, **keywords)
@@ -307,8 +307,8 @@ def _in_virtual_time(clock: Clock, outside: Outside) -> list[Any]:
         patch.object(odoo_extractor, "utc_now", clock.utc_now),
         patch.object(qb_poster, "utc_now", clock.utc_now),
         patch.object(qb_poster, "Tokens", tokens),
-        patch.object(pipeline.qbo.desk, "Limiter", limiter),
-        patch.object(pipeline.qbo.desk, "References", references),
+        patch.object(pipeline.qbo.session, "Limiter", limiter),
+        patch.object(pipeline.qbo.session, "References", references),
         patch.object(pipeline.qbo.names, "time", asleep),
         patch.object(pipeline.qbo.tokens, "time", asleep),
         patch.object(pipeline.odoo.client, "time", asleep),

@@ -132,14 +132,14 @@ class InProcessAws:
 
 
 @contextmanager
-def unforeseen_changes() -> Iterator[list[str]]:
+def forbidden_transitions() -> Iterator[list[str]]:
     """Collect every change of an entry's status that is not among `pipeline.domain.entry.CHANGES`."""
     found: list[str] = []
 
-    def told(entry: Entry, was: Status | None) -> None:
-        found.append(f"{entry.title} went from {was} to {entry.status}, as no rule says")
+    def told(entry: Entry, previous: Status | None) -> None:
+        found.append(f"{entry.title} went from {previous} to {entry.status}, as no rule says")
 
-    with patch.object(tracking_table, "tell_unforeseen", told):
+    with patch.object(tracking_table, "log_forbidden", told):
         yield found
 
 
@@ -166,7 +166,7 @@ class Deployment:
         before = dict(os.environ)
         os.environ.update(self.aws.environ | self.environs[function])
         try:
-            with unforeseen_changes() as found:
+            with forbidden_transitions() as found:
                 yield
             if found:
                 raise AssertionError(found)

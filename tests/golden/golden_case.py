@@ -85,7 +85,7 @@ class ReadableReferences:
         return f"{'customer' if document.document_type.is_sale else 'vendor'} {document.party.name.strip()}"
 
     def item(self, account: BookAccount, product: Any, database: str) -> str:
-        return f"item for {account.identity}"
+        return f"item for {account.qb_id}"
 
 
 def written(value: Any) -> str:

@@ -35,9 +35,9 @@ PURCHASE = {tax.name: tax for tax in TAXES[False]}
 ACME = [PARTNERS[0]["id"], PARTNERS[0]["display_name"]]
 
 
-def us(identity: int, *items: Item | str, **changes: Any) -> Invoice:
+def us(qb_id: int, *items: Item | str, **changes: Any) -> Invoice:
     invoice = Invoice(
-        id=identity,
+        id=qb_id,
         move_type="out_invoice",
         company=[1, "companyA"],
         home=CURRENCIES["USD"],
@@ -50,9 +50,9 @@ def us(identity: int, *items: Item | str, **changes: Any) -> Invoice:
     return replace(invoice, **changes)
 
 
-def be(identity: int, *items: Item | str, **changes: Any) -> Invoice:
+def be(qb_id: int, *items: Item | str, **changes: Any) -> Invoice:
     euro = {"company": [2, "companyB"], "home": CURRENCIES["EUR"], "currency": CURRENCIES["EUR"]}
-    return us(identity, *items, **{**euro, **changes})
+    return us(qb_id, *items, **{**euro, **changes})
 
 
 BILL = {"move_type": "in_invoice", "accounts": {"rounding": GAIN, "private": PRIVATE, "owed": PAYABLE}}

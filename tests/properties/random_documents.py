@@ -116,7 +116,7 @@ def realm(company: tuple[int, str, str, str], kind: str, realm_id: str) -> Realm
     )
 
 
-def random_invoice(chance: random.Random, identity: int) -> Invoice:
+def random_invoice(chance: random.Random, qb_id: int) -> Invoice:
     """Return an invoice as somebody may type it, now and then an awkward one."""
     move_type = chance.choice(("out_invoice", "out_invoice", "out_refund", "in_invoice", "in_invoice", "in_refund"))
     is_sale = move_type.startswith("out")
@@ -136,7 +136,7 @@ def random_invoice(chance: random.Random, identity: int) -> Invoice:
         kind = chance.choice(("line_section", "line_note", "line_subsection"))
         items.insert(chance.randrange(len(items) + 1), kind)
     return Invoice(
-        id=identity,
+        id=qb_id,
         move_type=move_type,
         company=[company_id, company],
         home=CURRENCIES[home],

@@ -127,7 +127,7 @@ def posted(own, document, draft):
     booked = own.books.create(draft, f"request-{document.odoo_id}")
 
     assert own.books.difference(document, draft, booked) == ""
-    return own.stand_in._books[own.realm.realm_id].read(draft.entity, booked.identity)
+    return own.stand_in._books[own.realm.realm_id].read(draft.entity, booked.qb_id)
 
 
 def reasons(invoice, lines, document, kind):

@@ -14,7 +14,7 @@ from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, Unavailable
-from pipeline.domain.mapping import FILE, Mapping, broken
+from pipeline.domain.mapping import FILE, MappingFile, broken
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class DocumentStore:
         key = pending_key(entry.entry_id)
         self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappingFile:
         """Return the mapping; an empty one when there is none. Raises Misconfigured when it cannot be read."""
         content = self._get(FILE) or b""
         try:
             # Windows' editors begin a file with a byte order mark.
-            return Mapping.parse(content.decode("utf-8-sig"))
+            return MappingFile.parse(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
-from pipeline.domain.document import entry_id, odoo_id_of
-from pipeline.domain.entry import Actor, Entry, Status, is_foreseen
+from pipeline.domain.document import make_entry_id, odoo_id_of
+from pipeline.domain.entry import Actor, Entry, Status, is_allowed
 from pipeline.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class TrackingTable:
 
     # -- for the extractor -----------------------------------------------------------------------------------------
 
-    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
-        if was is None:
+        if previous is None:
             values = item(from_dataclass(entry))
             done = self._conditional(
                 lambda: self._client.put_item(
@@ -112,22 +112,22 @@ class TrackingTable:
             if done is not None:
                 _check(entry, None, _EXTRACTORS)
         else:
-            done = self._offer_again(entry, was)
+            done = self._save_extracted_again(entry, previous)
         if done is None:
             logger.info("another run was faster", extra={"entry_id": entry.entry_id})
 
-    def _offer_again(self, entry: Entry, was: Entry) -> Item | None:
-        status = was.status if entry.status in DECIDED else None
-        done = self._update(entry, _EXTRACTED, version=was.version, status=status, is_settled=True, by=_EXTRACTORS)
+    def _save_extracted_again(self, entry: Entry, previous: Entry) -> Item | None:
+        status = previous.status if entry.status in DECIDED else None
+        done = self._update(entry, _EXTRACTED, version=previous.version, status=status, is_settled=True, by=_EXTRACTORS)
         if done is None:
             # The poster has sent something since the entry was read: when its outcome can be looked for, it has said.
             names = [name for name in _EXTRACTED if name != "next_attempt_at"]
-            done = self._update(entry, names, version=was.version, status=status, by=_EXTRACTORS)
+            done = self._update(entry, names, version=previous.version, status=status, by=_EXTRACTORS)
         return done
 
     def ids(self, database: str, company: str) -> dict[int, Status]:
         """Return the Odoo id and the status of every entry of a company, as the index has them."""
-        beginning = entry_id(database, 0)[:-1]
+        beginning = make_entry_id(database, 0)[:-1]
         found: dict[int, Status] = {}
         for status in Status:
             for stored in self._items(**_having(company, status), ProjectionExpression="entry_id"):
@@ -277,17 +277,17 @@ class TrackingTable:
             raise our_error(error, f"The table {self._name}") from error
 
 
-def tell_unforeseen(entry: Entry, was: Status | None) -> None:
+def log_forbidden(entry: Entry, previous: Status | None) -> None:
     """Tell that an entry's status was changed as no rule says."""
     logger.error(
         "status changed as no rule says",
-        extra={"entry_id": entry.entry_id, "was": was.value if was else "", "status": entry.status.value},
+        extra={"entry_id": entry.entry_id, "was": previous.value if previous else "", "status": entry.status.value},
     )
 
 
-def _check(entry: Entry, was: Status | None, by: Sequence[Actor]) -> None:
-    if not is_foreseen(was, entry.status, *by):
-        tell_unforeseen(entry, was)
+def _check(entry: Entry, previous: Status | None, by: Sequence[Actor]) -> None:
+    if not is_allowed(previous, entry.status, *by):
+        log_forbidden(entry, previous)
 
 
 def _having(company: str, status: Status) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Booked:
     so.
     """
 
-    identity: str
+    qb_id: str
     sync_token: str
     doc_number: str
     total: Decimal
@@ -66,13 +66,13 @@ def came_of(found: str, sent: str) -> bool:
 class Attached:
     """A file that hangs on a document in the books; `size_bytes` is 0 where the books do not say."""
 
-    identity: str
+    qb_id: str
     file_name: str
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Existing:
     """A document of ours in the books, the customer or vendor it stands under, and the files that hang on it."""
 
     booked: Booked
@@ -95,7 +95,7 @@ class Books(Protocol):
         """Whether the PDF of an earlier version stays beside the new one, as history."""
 
     def find(
-        self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
+        self, document: Document, *, qb_id: str = "", doc_number: str = "", since: datetime | None = None
     ) -> Booked | None:
         """Return the document as it stands in the books, or None.
 
@@ -106,7 +106,7 @@ class Books(Protocol):
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
 
-    def standing(self, document: Document, draft: Draft) -> Booked | None:
+    def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return what stands in the books before we ever created it: ours from before a loss, or one to be adopted.
 
         Raises Rejected when a person has typed it in, unless such are adopted.
@@ -125,11 +125,11 @@ class Books(Protocol):
         """
 
     def attach(
-        self, document_type: DocumentType, identity: str, file_name: str, content: bytes, request_id: str
+        self, document_type: DocumentType, qb_id: str, file_name: str, content: bytes, request_id: str
     ) -> Attached:
         """Attach a PDF to the document."""
 
-    def attachments(self, document_type: DocumentType, identity: str) -> list[Attached]:
+    def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files that hang on the document."""
 
     def detach(self, attachable_id: str, request_id: str) -> None:

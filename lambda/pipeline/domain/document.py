@@ -217,7 +217,7 @@ class Document:
     @property
     def entry_id(self) -> str:
         """The key of its entry. Numbers repeat across companies and change; Odoo's id never does."""
-        return entry_id(self.database, self.odoo_id)
+        return make_entry_id(self.database, self.odoo_id)
 
     @property
     def booked_on(self) -> date:
@@ -246,7 +246,7 @@ class Document:
         return hashlib.sha256(dumps(still).encode()).hexdigest()
 
 
-def entry_id(database: str, odoo_id: int) -> str:
+def make_entry_id(database: str, odoo_id: int) -> str:
     """Return the key of the entry of a document: `<database>-account.move-<id>`."""
     return f"{database}-account.move-{odoo_id}"
 

@@ -41,10 +41,10 @@ class Actor(StrEnum):
     REBUILD = "rebuild"
 
 
-class Change(NamedTuple):
+class Transition(NamedTuple):
     """A change of status: from which ones (None is an entry that is new), to which, by whom, and when."""
 
-    was: tuple[Status | None, ...]
+    previous: tuple[Status | None, ...]
     to: Status
     by: Actor
     when: str
@@ -54,38 +54,44 @@ PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
 EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
 
 # The state machine. Whoever writes an entry as none of these says is a fault of ours (`is_foreseen`).
-CHANGES: tuple[Change, ...] = (
-    Change((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
-    Change((None,), SKIPPED, EXTRACTOR, "it was withdrawn before it was ever pulled, or is dated before the go-live"),
-    Change((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
-    Change((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
-    Change((POSTING,), POSTED, POSTER, "it stands in QuickBooks as in Odoo, with its PDF"),
-    Change((PENDING,), POSTED, POSTER, "so it did already; nothing had to be sent"),
-    Change((PENDING, POSTING), VOIDED, POSTER, "it is withdrawn, and not, or no longer, in QuickBooks"),
-    Change((PENDING, POSTING), FAILED, POSTER, "a person must act"),
-    Change((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo anew"),
-    Change((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
-    Change((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
-    Change((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
-    Change((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
-    Change((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
-    Change((PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "what Odoo has of it can no longer be read"),
-    Change((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, perhaps in QuickBooks: a person decides"),
-    Change((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
-    Change((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
-    Change((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
-    Change((None,), POSTED, REBUILD, "the table was lost; it stands in QuickBooks with its PDF"),
-    Change((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
-    Change((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
-    Change((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and stands in QuickBooks"),
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
+    Transition(
+        (None,), SKIPPED, EXTRACTOR, "it was withdrawn before it was ever pulled, or is dated before the go-live"
+    ),
+    Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
+    Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
+    Transition((POSTING,), POSTED, POSTER, "it stands in QuickBooks as in Odoo, with its PDF"),
+    Transition((PENDING,), POSTED, POSTER, "so it did already; nothing had to be sent"),
+    Transition((PENDING, POSTING), VOIDED, POSTER, "it is withdrawn, and not, or no longer, in QuickBooks"),
+    Transition((PENDING, POSTING), FAILED, POSTER, "a person must act"),
+    Transition((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo anew"),
+    Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
+    Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
+    Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
+    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
+    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
+    Transition(
+        (PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "what Odoo has of it can no longer be read"
+    ),
+    Transition(
+        (PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, perhaps in QuickBooks: a person decides"
+    ),
+    Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
+    Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
+    Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
+    Transition((None,), POSTED, REBUILD, "the table was lost; it stands in QuickBooks with its PDF"),
+    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
+    Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and stands in QuickBooks"),
 )
 
-_FORESEEN = frozenset((was, change.to, change.by) for change in CHANGES for was in change.was)
+_ALLOWED = frozenset((previous, change.to, change.by) for change in TRANSITIONS for previous in change.previous)
 
 
-def is_foreseen(was: Status | None, to: Status, *by: Actor) -> bool:
+def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
     """Whether one of these may change an entry's status so; that it stays as it is always may be."""
-    return was is to or any((was, to, each) in _FORESEEN for each in by)
+    return previous is to or any((previous, to, each) in _ALLOWED for each in by)
 
 
 # What a person may be told is lost of an entry in S3: it comes anew when the document is pulled once more.
@@ -191,7 +197,7 @@ class Entry:
         return f"{self.document_type.noun} {self.number} of {self.party.strip()} ({shown(self.total, self.currency)})"
 
 
-def request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
+def make_request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
     """Return the request id of one write, at most 50 characters, the same on every retry of the same content.
 
     QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
@@ -214,7 +220,7 @@ def backoff_s(attempts: int, jitter: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class Lease:
     """The lease on a company: who holds it may write to that company's books until `until`, alone.
 
     `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the

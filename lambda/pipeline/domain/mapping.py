@@ -129,7 +129,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class MappingFile:
     """The mapping of all companies, by the name of the Odoo company."""
 
     companies: abc.Mapping[str, Rules] = field(default_factory=dict)

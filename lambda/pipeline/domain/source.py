@@ -26,7 +26,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class UnreadableDocument:
     """A row that is no readable document, and why."""
 
     odoo_id: int
@@ -41,7 +41,7 @@ class Page:
     """Some documents in order of id; `last_id` is where the next page goes on, 0 when nothing was left."""
 
     documents: tuple[Document, ...]
-    broken: tuple[Broken, ...]
+    unreadable: tuple[UnreadableDocument, ...]
     last_id: int
 
 

@@ -41,7 +41,7 @@ class Connection:
     has_api_key: bool | None = None
 
 
-class ConnectionMemory(Protocol):
+class ConnectionKeyValues(Protocol):
     """Where a connection is kept between runs."""
 
     def connection(self, key: str) -> Mapping[str, Any] | None:
@@ -68,7 +68,7 @@ class Odoo:
         database: str,
         username: str,
         secret: str,
-        memory: ConnectionMemory | None = None,
+        key_values: ConnectionKeyValues | None = None,
         json2: bool = True,
         deadline: Deadline | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Odoo:
         self.database = database
         self._username = username
         self._secret = secret
-        self._memory = memory
+        self._key_values = key_values
         self._session = new_session()
         self._connection: Connection | None = None
         self._signed_in = False
@@ -173,7 +173,7 @@ class Odoo:
         return self._connection
 
     def _kept(self) -> Connection | None:
-        kept = self._memory.connection(self._key) if self._memory else None
+        kept = self._key_values.connection(self._key) if self._key_values else None
         known = {each.name for each in fields(Connection)}
         # What another release of this code kept in another shape is found out anew.
         return Connection(**kept) if kept and set(kept) == known else None
@@ -185,8 +185,8 @@ class Odoo:
     def _forget(self) -> None:
         self._connection = None
         self._signed_in = False
-        if self._memory:
-            self._memory.forget_connection(self._key)
+        if self._key_values:
+            self._key_values.forget_connection(self._key)
 
     @property
     def has_api_key(self) -> bool:
@@ -198,8 +198,8 @@ class Odoo:
 
     def _keep(self, found: Connection) -> Connection:
         self._connection = found
-        if self._memory:
-            self._memory.keep_connection(self._key, asdict(found))
+        if self._key_values:
+            self._key_values.keep_connection(self._key, asdict(found))
         return found
 
     def _probe(self) -> Connection:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.source import Broken, Page, Pdf, Selection
+from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
 from pipeline.odoo.pdfs import Pdfs
@@ -100,7 +100,7 @@ class OdooSource:
         known = self._look_up(moves, lines, company)
         lines_of = _grouped(lines, lambda row: row["move_id"][0] if row["move_id"] else 0)
         files_of = _grouped(files, lambda row: row["res_id"])
-        found, broken = [], []
+        found, unreadable = [], []
         for move in moves:
             try:
                 found.append(
@@ -114,8 +114,8 @@ class OdooSource:
                     )
                 )
             except InvalidDocument as error:
-                broken.append(_broken(move, error))
-        return Page(tuple(found), tuple(broken), max(ids))
+                unreadable.append(_broken(move, error))
+        return Page(tuple(found), tuple(unreadable), max(ids))
 
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
         """Return what the moves point to."""
@@ -173,11 +173,11 @@ def _domain(company: Company, selection: Selection) -> Domain:
     return domain
 
 
-def _broken(move: Row, error: InvalidDocument) -> Broken:
+def _broken(move: Row, error: InvalidDocument) -> UnreadableDocument:
     written_at = move.get("write_date")
     moment = rows_to.instant(written_at) if isinstance(written_at, str) else datetime.now(UTC)
     kind = rows_to.TYPES.get(move["move_type"], DocumentType.INVOICE)
-    return Broken(int(move["id"]), str(move.get("name") or ""), kind, moment, error)
+    return UnreadableDocument(int(move["id"]), str(move.get("name") or ""), kind, moment, error)
 
 
 def _ids(rows: Iterable[Row], *names: str) -> set[int]:

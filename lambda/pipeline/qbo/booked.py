@@ -23,7 +23,7 @@ def booked(row: Mapping[str, Any]) -> Booked:
     """Return a transaction as it stands in QuickBooks."""
     home_total = row.get("HomeTotalAmt")
     return Booked(
-        identity=str(row["Id"]),
+        qb_id=str(row["Id"]),
         sync_token=str(row.get("SyncToken", "0")),
         doc_number=str(row.get("DocNumber", "")),
         total=decimal(row.get("TotalAmt", 0)),

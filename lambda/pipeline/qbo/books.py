@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.domain.books import Attached, Booked, Draft, Standing
+from pipeline.domain.books import Attached, Booked, Draft, Existing
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, Rejected
 from pipeline.domain.money import ZERO, rounded, shown
@@ -63,16 +63,16 @@ class QuickBooksBooks:
             in_closed_period=self.references.closed_to(document.booked_on) is not None,
         )
 
-    def inventory(self) -> dict[str, Standing]:
+    def inventory(self) -> dict[str, Existing]:
         """Return every document of ours that stands in QuickBooks, by entry id: a metered read per thousand."""
         return inventory(self.client)
 
-    def remember_party(self, document: Document, identity: str) -> None:
+    def remember_party(self, document: Document, qb_id: str) -> None:
         """Remember which customer or vendor a document's party is."""
-        self.references.remember_party(document, identity)
+        self.references.remember_party(document, qb_id)
 
     def find(
-        self, document: Document, *, identity: str = "", doc_number: str = "", since: datetime | None = None
+        self, document: Document, *, qb_id: str = "", doc_number: str = "", since: datetime | None = None
     ) -> Booked | None:
         """Return the document as it stands in QuickBooks, or None.
 
@@ -80,8 +80,8 @@ class QuickBooksBooks:
         was last sent with), or, because QuickBooks may have given it a number of its own, among those made since.
         """
         entity = ENTITIES[document.document_type]
-        if identity:
-            rows = self.client.query(entity, f"Id = {quoted(identity)}")
+        if qb_id:
+            rows = self.client.query(entity, f"Id = {quoted(qb_id)}")
             if rows:
                 return booked(rows[0])
         numbers = dict.fromkeys(number for number in (number_of(document), doc_number) if number)
@@ -108,7 +108,7 @@ class QuickBooksBooks:
                     row for row in rows if str(row.get("DocNumber", "")).casefold() == number
                 ]
 
-    def standing(self, document: Document, draft: Draft) -> Booked | None:
+    def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return what stands in QuickBooks under the document's number: ours by its marker, or one to be adopted.
 
         QuickBooks lets a number be used twice unless a company has forbidden it, so nothing but a look keeps a bill
@@ -144,7 +144,7 @@ class QuickBooksBooks:
 
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what Odoo says now."""
-        body = {**draft.body, "Id": booked.identity, "SyncToken": booked.sync_token, "sparse": False}
+        body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
         return self._written(draft.entity, body, request_id)
 
     def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
@@ -157,13 +157,13 @@ class QuickBooksBooks:
         """
         entity = ENTITIES[document_type]
         try:
-            row = self.client.read(entity, booked.identity)
+            row = self.client.read(entity, booked.qb_id)
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
                 return False
             raise
         self._check_removable(row, booked)
-        body = {"Id": booked.identity, "SyncToken": row["SyncToken"]}
+        body = {"Id": booked.qb_id, "SyncToken": row["SyncToken"]}
         try:
             self.client.write(entity, body, request_id=request_id, operation="delete")
         except Refused as error:
@@ -187,11 +187,11 @@ class QuickBooksBooks:
             )
 
     def attach(
-        self, document_type: DocumentType, identity: str, file_name: str, content: bytes, request_id: str
+        self, document_type: DocumentType, qb_id: str, file_name: str, content: bytes, request_id: str
     ) -> Attached:
         """Upload a PDF, linked to the document; raises Rejected when what arrived is not what was sent."""
         name = file_name[-FILE_NAME_LENGTH_MAX:]
-        entity_reference = {"type": ENTITIES[document_type], "value": identity}
+        entity_reference = {"type": ENTITIES[document_type], "value": qb_id}
         metadata = {
             "AttachableRef": [{"EntityRef": entity_reference, "IncludeOnSend": False}],
             "FileName": name,
@@ -206,11 +206,11 @@ class QuickBooksBooks:
             )
         return file
 
-    def attachments(self, document_type: DocumentType, identity: str) -> list[Attached]:
+    def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files that hang on a document."""
         where = (
             f"AttachableRef.EntityRef.Type = {quoted(ENTITIES[document_type])} "
-            f"and AttachableRef.EntityRef.value = {quoted(identity)}"
+            f"and AttachableRef.EntityRef.value = {quoted(qb_id)}"
         )
         return [attached(row) for row in self.client.query("Attachable", where)]
 

@@ -66,9 +66,9 @@ class Client:
             rows += self.query(entity, f"{attribute} in ({listed}){' and ' + where if where else ''}")
         return rows
 
-    def read(self, entity: str, identity: str) -> Json:
+    def read(self, entity: str, qb_id: str) -> Json:
         """Return one object as it is now."""
-        return _part(self._read("read", f"/{entity.lower()}/{identity}", {}), entity)
+        return _part(self._read("read", f"/{entity.lower()}/{qb_id}", {}), entity)
 
     def write(self, entity: str, body: Mapping[str, Any], *, request_id: str, operation: str = "") -> Json:
         """Create, update or (by `operation`) delete one object, and return what QuickBooks made of it."""

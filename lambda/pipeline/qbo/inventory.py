@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipeline.domain.books import Attached, Standing
+from pipeline.domain.books import Attached, Existing
 from pipeline.qbo.booked import attached, booked, hangs_on, party_of
 from pipeline.qbo.client import Client
 from pipeline.qbo.payloads import ENTITIES, entry_id_in
 
 
-def inventory(client: Client) -> dict[str, Standing]:
+def inventory(client: Client) -> dict[str, Existing]:
     """Return the documents that carry our marker, by entry id, each with its party and its files."""
     files: defaultdict[tuple[str, str], list[Attached]] = defaultdict(list)
     for row in client.query("Attachable"):
@@ -21,5 +21,5 @@ def inventory(client: Client) -> dict[str, Standing]:
         for row in client.query(entity):
             entry_id = entry_id_in(row.get("PrivateNote") or "")
             if entry_id:
-                found[entry_id] = Standing(booked(row), party_of(row), tuple(files[entity, str(row["Id"])]))
+                found[entry_id] = Existing(booked(row), party_of(row), tuple(files[entity, str(row["Id"])]))
     return found

@@ -28,7 +28,7 @@ HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
 
 
-class Memory(Protocol):
+class KeyValues(Protocol):
     """Where references are kept between runs."""
 
     def value(self, key: str) -> str | None:
@@ -71,7 +71,7 @@ class Realm:
 class BookAccount:
     """An account as QuickBooks has it; `full_name` begins with the accounts it is under (`Sales:Export`)."""
 
-    identity: str
+    qb_id: str
     name: str
     number: str
     currency: str
@@ -85,7 +85,7 @@ class BookAccount:
 class Named:
     """A row of a list that only has a name: a term, a class, a department."""
 
-    identity: str
+    qb_id: str
     name: str
     full_name: str
 
@@ -94,7 +94,7 @@ class Named:
 class BookItem:
     """A product or service as QuickBooks has it; `account` is the id of the account its sales go to, or empty."""
 
-    identity: str
+    qb_id: str
     name: str
     full_name: str
     account: str
@@ -105,7 +105,7 @@ class BookItem:
 class Rate:
     """One rate of a tax code, in percent."""
 
-    identity: str
+    qb_id: str
     percent: Decimal
 
 
@@ -113,7 +113,7 @@ class Rate:
 class TaxCode:
     """A tax code outside the US with the rates it stands for on sales or on purchases: one, or several together."""
 
-    identity: str
+    qb_id: str
     name: str
     rates: tuple[Rate, ...]
     is_sale: bool
@@ -134,12 +134,12 @@ class Lists:
     items_asked: tuple[str, ...]
 
 
-class ListKeeper:
+class ListCache:
     """The lists of one realm, as new as they need to be; safe to use from several threads."""
 
-    def __init__(self, client: Client, memory: Memory, items: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(self, client: Client, key_values: KeyValues, items: Iterable[str], clock: Callable[[], float]) -> None:
         self._client = client
-        self._memory = memory
+        self._key_values = key_values
         self._items = tuple(sorted(set(items)))
         self._clock = clock
         self._lists: Lists | None = None
@@ -157,7 +157,7 @@ class ListKeeper:
                 self._lists = self._read()
                 text = dumps(self._lists)
                 if len(text.encode()) <= KEPT_BYTES_MAX:
-                    self._memory.keep(self._key, text)
+                    self._key_values.keep(self._key, text)
             return self._lists
 
     def look[T](self, find: Callable[[Lists], T | None]) -> T | None:
@@ -170,10 +170,10 @@ class ListKeeper:
         """Forget the lists: QuickBooks has just refused something because of them."""
         with self._reading:
             self._lists = None
-            self._memory.keep(self._key, "")
+            self._key_values.keep(self._key, "")
 
     def _kept(self) -> Lists | None:
-        kept = self._memory.value(self._key)
+        kept = self._key_values.value(self._key)
         try:
             lists = loads(Lists, kept) if kept else None
         except ValueError:

@@ -19,7 +19,7 @@ from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping import Parties
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
-from pipeline.qbo.lists import BookAccount, BookItem, Memory, book_item
+from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
 
 NAME_LENGTH_MAX = 500
 ITEM_NAME_LENGTH_MAX = 100
@@ -34,7 +34,7 @@ _DELETED = re.compile(r" \(deleted(?: \d+)?\)$")
 class Known:
     """A remembered name: its id, its name when it was bound, and for an item the id of its income account."""
 
-    identity: str
+    qb_id: str
     name: str
     account: str
 
@@ -42,9 +42,9 @@ class Known:
 class Names:
     """The names of one realm; safe to use from several threads of one shift."""
 
-    def __init__(self, client: Client, memory: Memory, *, policy: Parties, dry_run: bool) -> None:
+    def __init__(self, client: Client, key_values: KeyValues, *, policy: Parties, dry_run: bool) -> None:
         self._client = client
-        self._memory = memory
+        self._key_values = key_values
         self._policy = policy
         self._dry_run = dry_run
         # QuickBooks takes one name at a time, per company.
@@ -64,24 +64,24 @@ class Names:
         names = party_names(document.party, entity, f" ({document.currency})" if is_foreign else "")
         known = self._remembered(key)
         if known:
-            return known.identity
+            return known.qb_id
         if self._policy is Parties.CREATE and self._dry_run:
             return _to_be_created(entity, document.party.name)
         with self._naming:
             known = self._remembered(key)
             if known:
-                return known.identity
+                return known.qb_id
             if self._policy is Parties.FAIL:
                 return self._existing_party(entity, names, key, document.currency)
             body = _party_body(document.party, currency, entity)
-            return self._named(entity, body, "DisplayName", names, key, currency=document.currency).identity
+            return self._named(entity, body, "DisplayName", names, key, currency=document.currency).qb_id
 
-    def remember_party(self, document: Document, identity: str, *, is_foreign: bool) -> None:
+    def remember_party(self, document: Document, qb_id: str, *, is_foreign: bool) -> None:
         """Bind a party to the id that its document stands under in QuickBooks."""
         entity, key = self._party_key(document, is_foreign=is_foreign)
         with self._naming:
-            if not self._remembered(key) and self._claim(entity, identity, key):
-                self._remember(key, Known(identity, "", ""))
+            if not self._remembered(key) and self._claim(entity, qb_id, key):
+                self._remember(key, Known(qb_id, "", ""))
 
     def _party_key(self, document: Document, *, is_foreign: bool) -> tuple[str, str]:
         entity = "Customer" if document.document_type.is_sale else "Vendor"
@@ -96,7 +96,7 @@ class Names:
             for name in names:
                 exact = [row for row in rows if str(row["DisplayName"]).casefold() == name.casefold()]
                 if exact and _is_usable(exact[0], currency) and self._claim(entity, str(exact[0]["Id"]), key):
-                    return self._remember(key, Known(str(exact[0]["Id"]), name, "")).identity
+                    return self._remember(key, Known(str(exact[0]["Id"]), name, "")).qb_id
             near = difflib.get_close_matches(names[0], [str(row["DisplayName"]) for row in rows], n=1, cutoff=0.4)
             self._missing[key] = f"; nearest by name: '{near[0]}'" if near else ""
         raise Unmapped(
@@ -106,15 +106,15 @@ class Names:
             code="party_unmapped",
         )
 
-    def follow_party(self, entity: str, identity: str) -> str:
+    def follow_party(self, entity: str, qb_id: str) -> str:
         """Look at a party that QuickBooks has just refused, and return what a person must do; empty when it is active.
 
         One that was merged into another is followed: when exactly its name stands there again, active and nobody
         else's, that one takes its place. Raises RetryLater then, because the document goes through at the next try.
         """
-        key = self._memory.value(self._owner_key(entity, identity)) or ""
+        key = self._key_values.value(self._owner_key(entity, qb_id)) or ""
         known = self._remembered(key) if key else None
-        rows = self._client.query(entity, f"Id = {quoted(identity)} and Active in (true, false)")
+        rows = self._client.query(entity, f"Id = {quoted(qb_id)} and Active in (true, false)")
         if rows and rows[0].get("Active", True):
             return ""
         kept_name = str(rows[0]["DisplayName"]) if rows else ""
@@ -131,7 +131,7 @@ class Names:
                     code="party_followed",
                 )
         return (
-            f"its {entity.lower()} '{name or identity}' is inactive in QuickBooks, or was merged into another. Make it "
+            f"its {entity.lower()} '{name or qb_id}' is inactive in QuickBooks, or was merged into another. Make it "
             "active again in QuickBooks, or give the active one exactly this name, then retry."
         )
 
@@ -143,8 +143,8 @@ class Names:
         A line then lands on its own account whatever product it names; an item per product would put it on the
         product's account instead, which in Odoo a person may have changed on the line.
         """
-        key = f"item#{self._client.realm}#{account.identity}"
-        return self._item(key, f"{account.number} {account.name}", f"[{account.identity}]", account).identity
+        key = f"item#{self._client.realm}#{account.qb_id}"
+        return self._item(key, f"{account.number} {account.name}", f"[{account.qb_id}]", account).qb_id
 
     def product_item(self, product: Product, database: str, account: BookAccount) -> Known:
         """Return the item of a product; made for the account its first line was booked to."""
@@ -158,14 +158,14 @@ class Names:
         if known:
             return known
         if self._dry_run:
-            return Known(_to_be_created("Item", name), name, account.identity)
+            return Known(_to_be_created("Item", name), name, account.qb_id)
         with self._naming:
             known = self._remembered(key)
             if known:
                 return known
-            body = {"Type": "Service", "IncomeAccountRef": {"value": account.identity}}
+            body = {"Type": "Service", "IncomeAccountRef": {"value": account.qb_id}}
             names = [name, f"{name[: ITEM_NAME_LENGTH_MAX - 20]} {mark}"]
-            return self._named("Item", body, "Name", names, key, account=account.identity)
+            return self._named("Item", body, "Name", names, key, account=account.qb_id)
 
     def inactive_items(self, identities: list[str]) -> list[str]:
         """Return the names of those items that are inactive or gone."""
@@ -197,9 +197,9 @@ class Names:
                 if taken and self._may_adopt(entity, taken, currency, account) and self._claim(entity, taken, key):
                     return self._remember(key, Known(taken, name, account))
             else:
-                identity = str(created["Id"])
-                self._claim(entity, identity, key)
-                return self._remember(key, Known(identity, name, account))
+                qb_id = str(created["Id"])
+                self._claim(entity, qb_id, key)
+                return self._remember(key, Known(qb_id, name, account))
         raise Rejected(
             f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
@@ -218,8 +218,8 @@ class Names:
         # A person is working in the books: nothing is wrong with the document.
         raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
 
-    def _may_adopt(self, entity: str, identity: str, currency: str, account: str) -> bool:
-        rows = self._client.query(entity, f"Id = {quoted(identity)} and Active in (true, false)")
+    def _may_adopt(self, entity: str, qb_id: str, currency: str, account: str) -> bool:
+        rows = self._client.query(entity, f"Id = {quoted(qb_id)} and Active in (true, false)")
         if not rows:
             return False
         if entity == "Item":
@@ -227,16 +227,16 @@ class Names:
             return bool(rows[0].get("Active", True)) and book_item(rows[0]).account == account
         return _is_usable(rows[0], currency)
 
-    def _owner_key(self, entity: str, identity: str) -> str:
-        return f"owner#{self._client.realm}#{entity.lower()}#{identity}"
+    def _owner_key(self, entity: str, qb_id: str) -> str:
+        return f"owner#{self._client.realm}#{entity.lower()}#{qb_id}"
 
-    def _claim(self, entity: str, identity: str, key: str) -> bool:
+    def _claim(self, entity: str, qb_id: str, key: str) -> bool:
         """Bind an object to one Odoo partner; two partners of the same name never share one."""
-        return self._dry_run or self._memory.claim(self._owner_key(entity, identity), key) == key
+        return self._dry_run or self._key_values.claim(self._owner_key(entity, qb_id), key) == key
 
     def _remembered(self, key: str) -> Known | None:
         if key not in self._known:
-            kept = self._memory.value(key)
+            kept = self._key_values.value(key)
             if not kept:
                 return None
             values = json.loads(kept)
@@ -245,21 +245,21 @@ class Names:
 
     def _remember(self, key: str, known: Known) -> Known:
         if not self._dry_run:
-            values = {"id": known.identity, "name": known.name, "account": known.account}
-            self._memory.keep(key, json.dumps({name: value for name, value in values.items() if value}))
+            values = {"id": known.qb_id, "name": known.name, "account": known.account}
+            self._key_values.keep(key, json.dumps({name: value for name, value in values.items() if value}))
         self._known[key] = known
         return known
 
-    def name_of(self, entity: str, identity: str) -> str:
+    def name_of(self, entity: str, qb_id: str) -> str:
         """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
-        key = self._memory.value(self._owner_key(entity, identity))
+        key = self._key_values.value(self._owner_key(entity, qb_id))
         known = self._remembered(key) if key else None
         return known.name if known else ""
 
 
 def books_to(item: BookItem | Known, account: BookAccount) -> bool:
     """Whether the sales of an item go to an account; what is not known of older ones is taken for the account's own."""
-    return item.account in ("", account.identity)
+    return item.account in ("", account.qb_id)
 
 
 def _is_usable(row: Json, currency: str) -> bool:
@@ -312,7 +312,7 @@ def _party_body(party: Party, currency: str, entity: str) -> Json:
     if filled:
         body["BillAddr"] = filled
     if entity == "Customer":
-        body["Notes"] = f"Odoo contact {party.odoo_id}"
+        body["KeyValueTable"] = f"Odoo contact {party.odoo_id}"
     return body
 
 

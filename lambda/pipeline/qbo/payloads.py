@@ -376,7 +376,7 @@ def _purchase_line(line: Line, references: Resolver, classes: Classes) -> Iterat
 
 
 def _expense(amount: Decimal, description: str, account: BookAccount, tax_code: str, book_class: str) -> Json:
-    detail: Json = {"AccountRef": {"value": account.identity}}
+    detail: Json = {"AccountRef": {"value": account.qb_id}}
     if tax_code:
         detail["TaxCodeRef"] = {"value": tax_code}
     if book_class:

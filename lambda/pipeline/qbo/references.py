@@ -20,8 +20,8 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
 from pipeline.qbo.lists import (
     BookAccount,
-    ListKeeper,
-    Memory,
+    KeyValues,
+    ListCache,
     Realm,
     TaxCode,
     find_account,
@@ -43,7 +43,7 @@ class References:
     def __init__(
         self,
         client: Client,
-        memory: Memory,
+        key_values: KeyValues,
         rules: Rules = _NO_RULES,
         *,
         dry_run: bool = False,
@@ -51,17 +51,17 @@ class References:
     ) -> None:
         self.rules = rules
         self._client = client
-        self._keeper = ListKeeper(client, memory, [target.name for target in rules.products.values()], clock)
-        self._names = Names(client, memory, policy=rules.parties, dry_run=dry_run)
+        self._list_cache = ListCache(client, key_values, [target.name for target in rules.products.values()], clock)
+        self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run)
         self._account_of_item: dict[str, BookAccount] = {}
 
     def check_rules(self) -> None:
         """Raise Misconfigured unless everything the mapping points to is in QuickBooks: all that is not, at once."""
         if self.rules == _NO_RULES:
             return
-        lists = self._keeper.current()
+        lists = self._list_cache.current()
         for each in (lists, None):
-            known = each or self._keeper.current(older_than=lists)
+            known = each or self._list_cache.current(older_than=lists)
             found = problems(self.rules, known, company=self._client.company, realm=self._client.realm)
             if not found:
                 return
@@ -72,16 +72,16 @@ class References:
     @property
     def realm(self) -> Realm:
         """What the company is like."""
-        return self._keeper.current().realm
+        return self._list_cache.current().realm
 
     def closed_to(self, day: date) -> date | None:
         """Return the last closed day when a day lies before its end, else None.
 
         Before a document is held the preferences are read once more, so that opening the period helps at once.
         """
-        lists = self._keeper.current()
+        lists = self._list_cache.current()
         for each in (lists, None):
-            closed_to = (each or self._keeper.current(older_than=lists)).realm.closed_to
+            closed_to = (each or self._list_cache.current(older_than=lists)).realm.closed_to
             if closed_to is None or day > closed_to:
                 return None
         return closed_to
@@ -93,9 +93,9 @@ class References:
         """
         target = self.rules.account(account.code, account.name)
         if target:
-            found = self._keeper.look(lambda lists: find_target_account(lists.accounts, target.name))
+            found = self._list_cache.look(lambda lists: find_target_account(lists.accounts, target.name))
         else:
-            found = self._keeper.look(lambda lists: find_account(lists.accounts, account))
+            found = self._list_cache.look(lambda lists: find_account(lists.accounts, account))
         if found is None:
             raise _gone(target, "account", "account_unmapped") if target else self._no_account(account)
         return found
@@ -108,7 +108,7 @@ class References:
         """
         target = self.rules.tax(tax.name for tax in taxes) if taxes else None
         if target:
-            found = self._keeper.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
+            found = self._list_cache.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
             if found is None:
                 raise _gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
             return found
@@ -120,7 +120,7 @@ class References:
                 code="several_taxes",
             )
         tax = taxes[0] if taxes else None
-        found = self._keeper.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
+        found = self._list_cache.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
         if found is None:
             raise self._no_code(tax, is_sale=is_sale)
         return found
@@ -130,25 +130,25 @@ class References:
         target = self.rules.term(name)
         wanted = target.name if target else name
         # No second look: terms without a counterpart are common, and not worth a reading.
-        found = find_named(self._keeper.current().terms, wanted) if wanted else None
-        return found.identity if found else ""
+        found = find_named(self._list_cache.current().terms, wanted) if wanted else None
+        return found.qb_id if found else ""
 
     def book_class(self, target: Target) -> str:
         """Return the id of a class the mapping points to; raises Unmapped when it is gone."""
-        found = self._keeper.look(lambda lists: find_named(lists.classes, target.name))
+        found = self._list_cache.look(lambda lists: find_named(lists.classes, target.name))
         if found is None:
             raise _gone(target, "class", "class_unmapped")
-        return found.identity
+        return found.qb_id
 
     def department(self, target: Target) -> str:
         """Return the id of a location the mapping points to; raises Unmapped when it is gone."""
-        found = self._keeper.look(lambda lists: find_named(lists.departments, target.name))
+        found = self._list_cache.look(lambda lists: find_named(lists.departments, target.name))
         if found is None:
             raise _gone(target, "location", "department_unmapped")
-        return found.identity
+        return found.qb_id
 
     def _no_account(self, account: Account) -> Unmapped:
-        names = {each.name for each in self._keeper.current().accounts}
+        names = {each.name for each in self._list_cache.current().accounts}
         near = difflib.get_close_matches(account.name, sorted(names), n=1)
         return Unmapped(
             f"account {account} has no QuickBooks account with that number or name"
@@ -179,11 +179,11 @@ class References:
             is_foreign=realm.multicurrency and document.currency != realm.home_currency,
         )
 
-    def remember_party(self, document: Document, identity: str) -> None:
+    def remember_party(self, document: Document, qb_id: str) -> None:
         """Remember the customer or vendor of a document that stands in QuickBooks already."""
         realm = self.realm
         self._names.remember_party(
-            document, identity, is_foreign=realm.multicurrency and document.currency != realm.home_currency
+            document, qb_id, is_foreign=realm.multicurrency and document.currency != realm.home_currency
         )
 
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
@@ -192,44 +192,44 @@ class References:
         The one the mapping names for the product; else the product's own where the mapping wants one per product;
         else the one of the account. Raises Unmapped when it books to another account than Odoo did.
         """
-        identity = self._item(account, product, database)
-        self._account_of_item[identity] = account
-        return identity
+        qb_id = self._item(account, product, database)
+        self._account_of_item[qb_id] = account
+        return qb_id
 
     def moved_item(self, item_accounts: Sequence[tuple[str, str]]) -> str:
         """Return which item booked to another account than it had when it was bound to ours, or an empty text.
 
         A person may give an item another income account in QuickBooks at any time, and every later line lands there.
         """
-        for identity, booked_to in item_accounts:
-            account = self._account_of_item.get(identity)
-            if account and account.identity != booked_to:
-                name = self._names.name_of("Item", identity) or identity
+        for qb_id, booked_to in item_accounts:
+            account = self._account_of_item.get(qb_id)
+            if account and account.qb_id != booked_to:
+                name = self._names.name_of("Item", qb_id) or qb_id
                 return (
                     f"its item '{name}' books to {self._account_name(booked_to)} in QuickBooks, but Odoo booked the "
                     f"line to {account}. Give the item its income account {account} back in QuickBooks, then retry"
                 )
         return ""
 
-    def _account_name(self, identity: str) -> str:
+    def _account_name(self, qb_id: str) -> str:
         return next(
-            (str(each) for each in self._keeper.current().accounts if each.identity == identity), "another account"
+            (str(each) for each in self._list_cache.current().accounts if each.qb_id == qb_id), "another account"
         )
 
     def _item(self, account: BookAccount, product: Product | None, database: str) -> str:
         target = self.rules.product(product.code, product.name) if product else None
         if product and target:
-            item = self._keeper.look(lambda lists: find_named(lists.items, target.name))
+            item = self._list_cache.look(lambda lists: find_named(lists.items, target.name))
             if item is None:
                 raise _gone(target, "product or service", "item_unmapped")
             name, where = item.name, f"line {target.line} of the mapping"
             if books_to(item, account):
-                return item.identity
+                return item.qb_id
         elif product and self.rules.items is Items.PRODUCT:
             known = self._names.product_item(product, database, account)
             name, where = known.name, "its product"
             if books_to(known, account):
-                return known.identity
+                return known.qb_id
             item = None
         else:
             return self._names.account_item(account)
@@ -253,7 +253,7 @@ class References:
         message = _ELEMENT.sub(self._element_name, str(error))
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
-            self._keeper.forget()
+            self._list_cache.forget()
             # Only when the books were closed since: of a document that stands in a closed period no date helps.
             if self.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY and self.realm.closed_to != before:
                 return RetryLater(
@@ -264,7 +264,7 @@ class References:
         # Of a transaction that somebody deleted, nothing it refers to is the cause.
         if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
             found = self._what_is_inactive(body)
-            self._keeper.forget()
+            self._list_cache.forget()
             if isinstance(found, PipelineError):
                 return found
             # What is inactive has been found by its name: QuickBooks' own words say less.
@@ -288,8 +288,8 @@ class References:
         return ""
 
     def _element_name(self, found: re.Match[str]) -> str:
-        table, identity = found.groups()
-        lists = self._keeper.current()
+        table, qb_id = found.groups()
+        lists = self._list_cache.current()
         rows: Sequence[Any] = {
             "Accounts": lists.accounts,
             "Klasses": lists.classes,
@@ -298,14 +298,14 @@ class References:
             "TaxCodes": lists.tax_codes,
             "Items": lists.items,
         }.get(table, ())
-        name = next((str(each.name) for each in rows if each.identity == identity), "")
+        name = next((str(each.name) for each in rows if each.qb_id == qb_id), "")
         entities = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}.get(table, ())
-        name = name or next(filter(None, (self._names.name_of(entity, identity) for entity in entities)), "")
+        name = name or next(filter(None, (self._names.name_of(entity, qb_id) for entity in entities)), "")
         return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]
 
     def forget(self) -> None:
         """Forget the lists: QuickBooks has just refused something in them as gone."""
-        self._keeper.forget()
+        self._list_cache.forget()
 
 
 _NOUNS = {

@@ -37,7 +37,7 @@ def line_tax(line: Line, references: Resolver, *, is_sale: bool) -> str:
         return TAXABLE if _is_taxed(line) else NOT_TAXABLE
     if not references.realm.sales_tax:
         return ""
-    return references.tax_code(line.taxes, is_sale=is_sale).identity
+    return references.tax_code(line.taxes, is_sale=is_sale).qb_id
 
 
 def tax_detail(document: Document, references: Resolver) -> Json | None:
@@ -102,7 +102,7 @@ def _tax_lines(document: Document, references: Resolver) -> list[Json]:
             "DetailType": "TaxLineDetail",
             "Amount": amount,
             "TaxLineDetail": {
-                "TaxRateRef": {"value": rate.identity},
+                "TaxRateRef": {"value": rate.qb_id},
                 "PercentBased": True,
                 "TaxPercent": rate.percent,
                 "NetAmountTaxable": sum((line.amount for line, code in codes if rate in code.rates), ZERO)

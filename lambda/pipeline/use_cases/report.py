@@ -14,7 +14,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError
 SEPARATOR = "\n"
 
 
-class Memory(Protocol):
+class KeyValues(Protocol):
     """Remembers what people were told."""
 
     def value(self, key: str) -> str | None:
@@ -67,7 +67,7 @@ class Report:
 
 @contextmanager
 def reporting(
-    service: str, environment: str, alerts: Alerts, memory: Memory | None, letters: Letters | None = None
+    service: str, environment: str, alerts: Alerts, key_values: KeyValues | None, letters: Letters | None = None
 ) -> Iterator[Report]:
     """Send one alert per company and cause at the end of a run, whether it succeeds or raises.
 
@@ -82,30 +82,35 @@ def reporting(
     except NeedsAttention as error:
         if not any(not failure.title for failure in report.failures):
             report.failures.append(Failure("", error.code, "", str(error)))
-        _tell(service, environment, alerts, memory, report, letters)
+        _tell(service, environment, alerts, key_values, report, letters)
         raise type(error)(str(error), code=error.code) from None
     except PipelineError as error:
         report.is_whole = False
-        _tell(service, environment, alerts, memory, report, letters)
+        _tell(service, environment, alerts, key_values, report, letters)
         raise type(error)(str(error), code=error.code) from None
     else:
-        _tell(service, environment, alerts, memory, report, letters)
+        _tell(service, environment, alerts, key_values, report, letters)
 
 
 def _tell(
-    service: str, environment: str, alerts: Alerts, memory: Memory | None, report: Report, letters: Letters | None
+    service: str,
+    environment: str,
+    alerts: Alerts,
+    key_values: KeyValues | None,
+    report: Report,
+    letters: Letters | None,
 ) -> None:
-    fresh = [failure for failure in report.failures if failure.title or memory is None]
-    if memory is not None:
+    fresh = [failure for failure in report.failures if failure.title or key_values is None]
+    if key_values is not None:
         key = f"alerted#{service}"
-        before = _remembered(memory, key)
+        before = _remembered(key_values, key)
         known = set(filter(None, (before or "").split(SEPARATOR)))
         general = {_trouble(failure) for failure in report.failures if not failure.title}
         # What this run did not look at is as it was.
         unseen = {each for each in known if not report.is_whole or report.is_silent_about(each)}
         fresh += [failure for failure in report.failures if not failure.title and _trouble(failure) not in known]
         if before is None or general | unseen != known:
-            _remember(memory, key, SEPARATOR.join(sorted(general | unseen)))
+            _remember(key_values, key, SEPARATOR.join(sorted(general | unseen)))
     if letters is not None:
         documents = [failure for failure in report.failures if failure.entry_id]
         report.undelivered += sum(not letters.put(failure) for failure in documents)
@@ -116,13 +121,13 @@ def _trouble(failure: Failure) -> str:
     return f"{failure.company}: {failure.code}"
 
 
-def _remembered(memory: Memory, key: str) -> str | None:
+def _remembered(key_values: KeyValues, key: str) -> str | None:
     try:
-        return memory.value(key) or ""
+        return key_values.value(key) or ""
     except PipelineError:
         return None  # better told twice than never
 
 
-def _remember(memory: Memory, key: str, told: str) -> None:
+def _remember(key_values: KeyValues, key: str, told: str) -> None:
     with suppress(PipelineError):
-        memory.keep(key, told)
+        key_values.keep(key, told)

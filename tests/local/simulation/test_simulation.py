@@ -41,8 +41,11 @@ def test_a_seed_is_one_scenario_in_every_process():
 
 @pytest.mark.parametrize(("complaints", "ended"), [([], 0), (["INV/1 stands there twice"], 1)])
 def test_the_long_run_tells_its_figures_and_fails_on_any_complaint(capsys, complaints, ended):
-    struck = Counter({"killed before a call": 2, "Odoo answers 503": 1, "(no fault): a usual day": 9})
-    verdicts = [Verdict(7, 4, struck=struck), Verdict(8, 3, complaints, struck=struck, duplicates=len(complaints))]
+    injected = Counter({"killed before a call": 2, "Odoo answers 503": 1, "(no fault): a usual day": 9})
+    verdicts = [
+        Verdict(7, 4, injected=injected),
+        Verdict(8, 3, complaints, injected=injected, duplicates=len(complaints)),
+    ]
 
     code = tell(verdicts, 7, 2.0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
-from pipeline.domain.mapping import Mapping
+from pipeline.domain.mapping import MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
 
@@ -223,7 +223,7 @@ def test_an_s3_that_does_not_answer_is_no_missing_document(store, client, monkey
 
 
 def test_without_a_file_the_mapping_is_empty(store):
-    assert store.mapping() == Mapping()
+    assert store.mapping() == MappingFile()
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])

@@ -39,13 +39,13 @@ def stored(client, entry_id="odoo-account.move-17"):
 def test_an_entry_comes_back_as_it_was_written(table):
     entry = entry_of(qb_total=a_document().total, step=Step.CREATE, next_attempt_at=NOW)
 
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
 
     assert table.entry(entry.entry_id) == entry
 
 
 def test_amounts_keep_their_cents_and_empty_values_are_left_out(table, client):
-    table.offer(entry_of(qb_total=a_document().total), was=None)
+    table.save_extracted(entry_of(qb_total=a_document().total), previous=None)
 
     item = stored(client)
     assert item["total"] == item["qb_total"] == {"S": "100"}
@@ -55,7 +55,7 @@ def test_amounts_keep_their_cents_and_empty_values_are_left_out(table, client):
 
 def test_what_guards_against_a_second_posting_never_expires(table, client):
     entry = entry_of()
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
     table.save(replace(entry, status=Status.POSTED, qb_id="55"))
 
     assert "expires_at" not in stored(client)
@@ -66,20 +66,20 @@ def test_an_unknown_entry_is_none(table):
 
 
 def test_a_second_first_offer_changes_nothing(table):
-    table.offer(entry_of(number=17), was=None)
+    table.save_extracted(entry_of(number=17), previous=None)
 
-    table.offer(replace(entry_of(number=17), party="Somebody else"), was=None)
+    table.save_extracted(replace(entry_of(number=17), party="Somebody else"), previous=None)
 
     assert table.entry("odoo-account.move-17").party == "Azure Interior"
 
 
 def test_of_two_extractors_the_slower_one_changes_nothing(table):
     first = entry_of()
-    table.offer(first, was=None)
-    table.offer(replace(first, version=2, number="second"), was=first)
+    table.save_extracted(first, previous=None)
+    table.save_extracted(replace(first, version=2, number="second"), previous=first)
 
     with log_of() as records:
-        table.offer(replace(first, version=2, number="late"), was=first)
+        table.save_extracted(replace(first, version=2, number="late"), previous=first)
 
     assert table.entry(first.entry_id).number == "second"
     assert [record.message for record in records] == ["another run was faster"]
@@ -87,10 +87,10 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
 
 def test_the_extractor_leaves_alone_what_quickbooks_said(table):
     first = entry_of()
-    table.offer(first, was=None)
+    table.save_extracted(first, previous=None)
     table.save(replace(first, qb_id="55", generation=3, step=Step.ATTACH, request_id="r"))
 
-    table.offer(replace(first, version=2, number="new"), was=first)
+    table.save_extracted(replace(first, version=2, number="new"), previous=first)
 
     entry = table.entry(first.entry_id)
     assert (entry.number, entry.qb_id, entry.generation, entry.step, entry.request_id) == (
@@ -104,11 +104,11 @@ def test_the_extractor_leaves_alone_what_quickbooks_said(table):
 
 def test_an_edit_keeps_when_a_write_can_be_looked_for_that_was_sent_since_the_entry_was_read(table):
     read = entry_of()
-    table.offer(read, was=None)
+    table.save_extracted(read, previous=None)
     later = NOW + timedelta(seconds=150)
     table.save(replace(read, status=Status.POSTING, step=Step.CREATE, next_attempt_at=later))
 
-    table.offer(replace(read, version=2, number="new"), was=read)
+    table.save_extracted(replace(read, version=2, number="new"), previous=read)
 
     entry = table.entry(read.entry_id)
     assert (entry.number, entry.step, entry.next_attempt_at) == ("new", Step.CREATE, later)
@@ -116,9 +116,9 @@ def test_an_edit_keeps_when_a_write_can_be_looked_for_that_was_sent_since_the_en
 
 def test_an_edit_ends_a_wait_for_which_nothing_was_sent(table):
     read = entry_of(next_attempt_at=NOW + timedelta(hours=1))
-    table.offer(read, was=None)
+    table.save_extracted(read, previous=None)
 
-    table.offer(replace(read, version=2, next_attempt_at=None), was=read)
+    table.save_extracted(replace(read, version=2, next_attempt_at=None), previous=read)
 
     assert table.entry(read.entry_id).next_attempt_at is None
 
@@ -126,17 +126,17 @@ def test_an_edit_ends_a_wait_for_which_nothing_was_sent(table):
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.VOIDED])
 def test_nothing_is_skipped_that_a_person_has_retried_since_the_entry_was_read(table, status):
     read = entry_of(status=Status.FAILED)
-    table.offer(read, was=None)
+    table.save_extracted(read, previous=None)
     table.save(replace(read, status=Status.PENDING))
 
-    table.offer(replace(read, version=2, status=status), was=read)
+    table.save_extracted(replace(read, version=2, status=status), previous=read)
 
     assert (table.entry(read.entry_id).status, table.entry(read.entry_id).version) == (Status.PENDING, 1)
 
 
 def test_a_pdf_that_comes_late_does_not_take_away_what_a_person_has_to_do(table):
     entry = entry_of(pdf_sha256="", pdf_key="")
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
     table.save(replace(entry, status=Status.FAILED, error_message="Add its realm."))
 
     table.attach_pdf(replace(entry, pdf_key="k", pdf_sha256="s"))
@@ -145,9 +145,9 @@ def test_a_pdf_that_comes_late_does_not_take_away_what_a_person_has_to_do(table)
 
 
 def test_rows_that_cannot_be_read_are_unfinished_and_failed_ones_that_can_are_not(table):
-    table.offer(entry_of(1, status=Status.FAILED, content_hash=""), was=None)
-    table.offer(entry_of(2, status=Status.FAILED), was=None)
-    table.offer(entry_of(3, status=Status.FAILED, content_hash="", withdrawn=True), was=None)
+    table.save_extracted(entry_of(1, status=Status.FAILED, content_hash=""), previous=None)
+    table.save_extracted(entry_of(2, status=Status.FAILED), previous=None)
+    table.save_extracted(entry_of(3, status=Status.FAILED, content_hash="", withdrawn=True), previous=None)
 
     assert [entry.odoo_id for entry in table.unfinished(COMPANY, 10)] == [1]
 
@@ -161,32 +161,32 @@ def test_rows_that_cannot_be_read_are_unfinished_and_failed_ones_that_can_are_no
         (Status.VOIDED, Status.POSTED, True),
     ],
 )
-def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_same(table, was, status, told):
+def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_same(table, previous, status, told):
     entry = entry_of(status=Status.PENDING)
-    table.offer(entry, was=None)
-    table.save(replace(entry, status=was))
+    table.save_extracted(entry, previous=None)
+    table.save(replace(entry, status=previous))
 
     with log_of() as records:
         table.save(replace(entry, status=status, qb_id="55"))
 
-    unforeseen = [(each.was, each.status) for each in records if each.message == "status changed as no rule says"]
-    assert unforeseen == ([(was.value, status.value)] if told else [])
+    forbidden = [(each.previous, each.status) for each in records if each.message == "status changed as no rule says"]
+    assert forbidden == ([(previous.value, status.value)] if told else [])
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
 
 def test_an_extractor_that_calls_a_document_posted_is_told(table):
     entry = entry_of()
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
 
     with log_of() as records:
-        table.offer(replace(entry, version=2, status=Status.POSTED), was=entry)
+        table.save_extracted(replace(entry, version=2, status=Status.POSTED), previous=entry)
 
     assert [each.message for each in records] == ["status changed as no rule says"]
 
 
 def test_the_poster_leaves_alone_what_odoo_says(table):
     entry = entry_of()
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
 
     table.save(replace(entry, number="not the poster's", total=entry.total + 1, status=Status.POSTED))
 
@@ -195,9 +195,9 @@ def test_the_poster_leaves_alone_what_odoo_says(table):
 
 def test_a_poster_that_comes_second_keeps_what_quickbooks_said_and_nothing_else(table):
     first = entry_of()
-    table.offer(first, was=None)
+    table.save_extracted(first, previous=None)
     second = replace(first, version=2, number="new", pdf_key="", pdf_sha256="")
-    table.offer(second, was=first)
+    table.save_extracted(second, previous=first)
 
     saved = table.save(replace(first, status=Status.POSTED, qb_id="55", pdf_attached=True, error_message="old"))
 
@@ -214,7 +214,7 @@ def test_a_poster_that_comes_second_keeps_what_quickbooks_said_and_nothing_else(
 
 def test_values_that_became_empty_are_removed(table, client):
     entry = entry_of(error_message="old", error_code="old", next_attempt_at=NOW)
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
 
     table.save(replace(entry, error_message="", error_code="", next_attempt_at=None))
 
@@ -228,8 +228,8 @@ def test_an_entry_that_is_gone_is_not_made_again_by_saving(table, client):
 
 def test_the_pdf_of_an_older_version_is_not_attached_to_a_newer_one(table):
     first = entry_of(pdf_sha256="", pdf_key="")
-    table.offer(first, was=None)
-    table.offer(replace(first, version=2), was=first)
+    table.save_extracted(first, previous=None)
+    table.save_extracted(replace(first, version=2), previous=first)
 
     table.attach_pdf(replace(first, pdf_key="k", pdf_sha256="s"))
 
@@ -250,22 +250,22 @@ def test_the_pdf_of_an_older_version_is_not_attached_to_a_newer_one(table):
     ],
 )
 def test_what_is_due_is_found_by_company_and_status(table, changes, due):
-    table.offer(entry_of(**changes), was=None)
+    table.save_extracted(entry_of(**changes), previous=None)
 
     assert [entry.odoo_id for entry in table.due(COMPANY, NOW)] == ([17] if due else [])
 
 
 def test_what_was_left_in_the_middle_is_due_first(table):
     for number in range(1, 4):
-        table.offer(entry_of(number), was=None)
-    table.offer(entry_of(9, status=Status.POSTING), was=None)
+        table.save_extracted(entry_of(number), previous=None)
+    table.save_extracted(entry_of(9, status=Status.POSTING), previous=None)
 
     assert next(table.due(COMPANY, NOW)).odoo_id == 9
 
 
 def test_pages_are_followed_to_the_end(table, client, monkeypatch):
     for number in range(1, 8):
-        table.offer(entry_of(number), was=None)
+        table.save_extracted(entry_of(number), previous=None)
     query = client.query
     monkeypatch.setattr(client, "query", lambda **arguments: query(**arguments, Limit=2))
 
@@ -274,25 +274,25 @@ def test_pages_are_followed_to_the_end(table, client, monkeypatch):
 
 @pytest.mark.parametrize(("companies", "found"), [([], {1, 2}), ([COMPANY], {2}), ([COMPANY, "companyB"], set())])
 def test_what_waits_elsewhere_is_found(table, companies, found):
-    table.offer(entry_of(1), was=None)
-    table.offer(entry_of(2, company="companyB"), was=None)
-    table.offer(entry_of(3, company="companyC", status=Status.FAILED), was=None)
+    table.save_extracted(entry_of(1), previous=None)
+    table.save_extracted(entry_of(2, company="companyB"), previous=None)
+    table.save_extracted(entry_of(3, company="companyC", status=Status.FAILED), previous=None)
 
     assert {entry.odoo_id for entry in table.waiting_elsewhere(companies)} == found
 
 
 def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_database_are_not(table):
-    table.offer(entry_of(1), was=None)
-    table.offer(entry_of(2, status=Status.VOIDED), was=None)
-    table.offer(entry_of(3, company="other"), was=None)
-    table.offer(entry_of(4, entry_id="another-account.move-4"), was=None)
+    table.save_extracted(entry_of(1), previous=None)
+    table.save_extracted(entry_of(2, status=Status.VOIDED), previous=None)
+    table.save_extracted(entry_of(3, company="other"), previous=None)
+    table.save_extracted(entry_of(4, entry_id="another-account.move-4"), previous=None)
 
     assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
 
 
 def test_an_entry_whose_pdf_was_lost_is_unfinished_again(table):
     entry = entry_of(qb_id="55", status=Status.POSTING)
-    table.offer(entry, was=None)
+    table.save_extracted(entry, previous=None)
 
     table.ask_for_pdf(entry)
 
@@ -302,7 +302,7 @@ def test_an_entry_whose_pdf_was_lost_is_unfinished_again(table):
 
 def test_the_pdf_of_a_newer_version_is_not_lost_with_an_older_one(table):
     entry = entry_of()
-    table.offer(replace(entry, version=2), was=None)
+    table.save_extracted(replace(entry, version=2), previous=None)
 
     table.ask_for_pdf(entry)
 
@@ -311,14 +311,14 @@ def test_the_pdf_of_a_newer_version_is_not_lost_with_an_older_one(table):
 
 def test_notes_beside_the_entries_are_in_no_index(table, client):
     client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
-    table.offer(entry_of(), was=None)
+    table.save_extracted(entry_of(), previous=None)
 
     assert len(table.waiting_elsewhere([])) == 1
 
 
 def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
     for number in range(150):
-        table.offer(entry_of(number), was=None)
+        table.save_extracted(entry_of(number), previous=None)
     calls = []
     batch_get = client.batch_get_item
     monkeypatch.setattr(client, "batch_get_item", lambda **arguments: calls.append(arguments) or batch_get(**arguments))
@@ -331,7 +331,7 @@ def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
 
 def test_what_a_throttled_batch_left_out_is_asked_for_again(table, client, monkeypatch):
     for number in range(3):
-        table.offer(entry_of(number), was=None)
+        table.save_extracted(entry_of(number), previous=None)
     batch_get = client.batch_get_item
 
     def half(**arguments):
@@ -354,7 +354,7 @@ def test_a_batch_that_stays_throttled_is_no_silent_gap(table, client, monkeypatc
         table.entries(["odoo-account.move-1"])
 
 
-class Broken:
+class UnreadableDocument:
     """A client of which every call fails."""
 
     def __init__(self, error):
@@ -371,7 +371,7 @@ CALLS = {
     "entry": lambda table: table.entry("x"),
     "entries": lambda table: table.entries(["x"]),
     "due": lambda table: list(table.due(COMPANY, NOW)),
-    "offer": lambda table: table.offer(entry_of(), was=None),
+    "save_extracted": lambda table: table.save_extracted(entry_of(), previous=None),
     "save": lambda table: table.save(entry_of()),
     "elsewhere": lambda table: table.waiting_elsewhere([]),
 }
@@ -394,7 +394,7 @@ CALLS = {
 )
 def test_trouble_with_dynamodb_is_told_as_ours(call, error, kind, words):
     with pytest.raises(kind, match=f"The table {NAME} .*{words}"):
-        CALLS[call](TrackingTable(Broken(error), NAME))
+        CALLS[call](TrackingTable(UnreadableDocument(error), NAME))
 
 
 def test_the_batch_is_what_dynamodb_takes():

@@ -15,14 +15,14 @@ from pipeline.domain.document import (
     LineKind,
     TaxAmount,
     check_adds_up,
-    entry_id,
+    make_entry_id,
     odoo_id_of,
 )
 from pipeline.domain.errors import InvalidDocument
 from tests.builders import LINE, SALES, SALES_TAX, TAX_PAYABLE, WRITTEN_AT, a_document
 
 CENTS = st.integers(min_value=-(10**9), max_value=10**9)
-CHANGES = {
+TRANSITIONS = {
     "number": "INV/2026/99999",
     "reference": "another",
     "issued_on": date(2026, 11, 2),
@@ -95,7 +95,7 @@ def test_a_document_with_more_lines_than_quickbooks_takes_is_refused():
         check_adds_up(a_document(lines=(LINE,) * (LINES_MAX + 1)))
 
 
-@pytest.mark.parametrize(("name", "value"), CHANGES.items(), ids=CHANGES)
+@pytest.mark.parametrize(("name", "value"), TRANSITIONS.items(), ids=TRANSITIONS)
 def test_the_hash_changes_with_what_matters_to_the_books(name, value):
     assert replace(a_document(), **{name: value}).content_hash != a_document().content_hash
 
@@ -126,7 +126,7 @@ def test_the_entry_id_is_the_database_and_the_id_and_never_the_number():
 def test_the_odoo_id_is_read_back_from_any_entry_id(database, odoo_id):
     database = database.replace("\n", "") or "x"
 
-    assert odoo_id_of(entry_id(database, odoo_id)) == odoo_id
+    assert odoo_id_of(make_entry_id(database, odoo_id)) == odoo_id
 
 
 @pytest.mark.parametrize("text", ["", "shift#companyA", "odoo-account.move-", "odoo-account.move-7x", "7"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.entry import CHANGES, Actor, Status, Step, backoff_s, is_foreseen, lease_until, request_id
+from pipeline.domain.entry import TRANSITIONS, Actor, Status, Step, backoff_s, is_allowed, lease_until, make_request_id
 from tests.builders import an_entry
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -14,20 +14,20 @@ IDS = st.integers(min_value=1, max_value=10**9)
 
 
 def test_no_change_is_listed_twice():
-    listed = [(was, change.to, change.by) for change in CHANGES for was in change.was]
+    listed = [(previous, change.to, change.by) for change in TRANSITIONS for previous in change.previous]
 
     assert len(listed) == len(set(listed))
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_entered_and_left(status):
-    assert any(change.to is status for change in CHANGES)
-    assert any(status in change.was for change in CHANGES)
+    assert any(change.to is status for change in TRANSITIONS)
+    assert any(status in change.previous for change in TRANSITIONS)
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.PENDING, Status.POSTING}))
 def test_what_is_settled_is_worked_on_again_only_by_way_of_pending(status):
-    following = {change.to for change in CHANGES if status in change.was}
+    following = {change.to for change in TRANSITIONS if status in change.previous}
 
     assert Status.PENDING in following
     assert not following & {Status.POSTING, Status.POSTED}
@@ -37,9 +37,9 @@ def test_what_is_settled_is_worked_on_again_only_by_way_of_pending(status):
 def test_a_status_may_stay_as_it_is_and_nobody_makes_an_entry_posted_but_the_poster(status):
     others = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.PERSON)
 
-    assert is_foreseen(status, status, Actor.EXTRACTOR)
-    assert not is_foreseen(None, status, Actor.POSTER)
-    assert is_foreseen(status, Status.POSTED, *others) == (status is Status.POSTED)
+    assert is_allowed(status, status, Actor.EXTRACTOR)
+    assert not is_allowed(None, status, Actor.POSTER)
+    assert is_allowed(status, Status.POSTED, *others) == (status is Status.POSTED)
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -72,26 +72,26 @@ def test_an_entry_is_titled_by_type_number_party_and_amount():
 def test_a_request_id_fits_quickbooks_and_repeats_itself(odoo_id, version, step, generation, realm, payload_hash):
     entry = an_entry(odoo_id, version=version, generation=generation)
 
-    first = request_id(realm, entry, step, payload_hash)
+    first = make_request_id(realm, entry, step, payload_hash)
 
     assert len(first) <= 50
-    assert first == request_id(realm, entry, step, payload_hash)
+    assert first == make_request_id(realm, entry, step, payload_hash)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        lambda: request_id("2", an_entry(), Step.CREATE, "h"),
-        lambda: request_id("1", an_entry(2), Step.CREATE, "h"),
-        lambda: request_id("1", an_entry(version=2), Step.CREATE, "h"),
-        lambda: request_id("1", an_entry(), Step.UPDATE, "h"),
-        lambda: request_id("1", an_entry(generation=1), Step.CREATE, "h"),
-        lambda: request_id("1", an_entry(), Step.CREATE, "i"),
+        lambda: make_request_id("2", an_entry(), Step.CREATE, "h"),
+        lambda: make_request_id("1", an_entry(2), Step.CREATE, "h"),
+        lambda: make_request_id("1", an_entry(version=2), Step.CREATE, "h"),
+        lambda: make_request_id("1", an_entry(), Step.UPDATE, "h"),
+        lambda: make_request_id("1", an_entry(generation=1), Step.CREATE, "h"),
+        lambda: make_request_id("1", an_entry(), Step.CREATE, "i"),
     ],
     ids=["realm", "document", "version", "step", "generation", "payload"],
 )
 def test_a_request_id_differs_with_anything_that_makes_it_another_write(other):
-    assert other() != request_id("1", an_entry(), Step.CREATE, "h")
+    assert other() != make_request_id("1", an_entry(), Step.CREATE, "h")
 
 
 @given(st.integers(0, 1000), st.floats(0, 1))

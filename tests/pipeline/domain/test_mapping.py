@@ -10,7 +10,7 @@ from pipeline.domain.mapping import (
     ClosedPeriod,
     Items,
     JournalRule,
-    Mapping,
+    MappingFile,
     Parties,
     ReplacedPdf,
     Rules,
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 def errors_of(text):
     with pytest.raises(Misconfigured) as told:
-        Mapping.parse(text)
+        MappingFile.parse(text)
     assert told.value.code == "mapping"
     head, *errors = str(told.value).split("\n")
     assert "config/mapping.toml" in head
@@ -36,7 +36,7 @@ def errors_of(text):
 
 @pytest.mark.parametrize("text", ["", "\n# nothing\n", "[companyA]\n"])
 def test_an_empty_mapping_leaves_everything_to_the_conventions(text):
-    rules = Mapping.parse(text).rules("companyA")
+    rules = MappingFile.parse(text).rules("companyA")
 
     assert (rules.parties, rules.closed_period, rules.items) == (Parties.CREATE, ClosedPeriod.HOLD, Items.ACCOUNT)
     assert (rules.typed_by_hand, rules.replaced_pdf) == (TypedByHand.REPORT, ReplacedPdf.REMOVE)
@@ -47,12 +47,12 @@ def test_an_empty_mapping_leaves_everything_to_the_conventions(text):
 
 
 def test_a_company_that_is_not_in_it_works_by_the_conventions():
-    assert Mapping.parse('[companyA]\nparties = "fail"').rules("companyB") == Rules()
+    assert MappingFile.parse('[companyA]\nparties = "fail"').rules("companyB") == Rules()
 
 
 def test_the_example_is_valid_and_uses_every_key():
     text = (ROOT / "mapping.toml.example").read_text()
-    mapping = Mapping.parse(text)
+    mapping = MappingFile.parse(text)
 
     first, second = mapping.rules("companyA"), mapping.rules("Company B, Ltd.")
 
@@ -65,7 +65,7 @@ def test_the_example_is_valid_and_uses_every_key():
     assert first.journal("Customer Invoices").book_class.name == "Trade"
     assert first.journal("Vendor Bills").department.name == "Head office"
     assert first.analytics["Research & Development"].name == "R&D"
-    assert first.product("DESK-01", "Desk").name == "Desks"
+    assert first.product("DESK-01", "Session").name == "Desks"
     assert second.tax(["9.975% QST", "5% GST"]).name == "GST/QST QC - 9.975"
     assert second.tax(["21% EU"]).name == "21.0% EC Goods"
     known = set(Rules.__dataclass_fields__)
@@ -73,7 +73,7 @@ def test_the_example_is_valid_and_uses_every_key():
 
 
 def test_a_code_wins_over_a_name():
-    rules = Mapping.parse('[A.accounts]\n"Sales" = "1"\n400 = "2"').rules("A")
+    rules = MappingFile.parse('[A.accounts]\n"Sales" = "1"\n400 = "2"').rules("A")
 
     assert rules.account("400", "Sales").name == "2"
     assert rules.account("401", "Sales").name == "1"
@@ -81,7 +81,7 @@ def test_a_code_wins_over_a_name():
 
 
 def test_taxes_of_a_line_are_found_in_any_order_but_only_all_of_them():
-    rules = Mapping.parse('[A.taxes]\n"GST + QST" = "both"\n"GST" = "one"').rules("A")
+    rules = MappingFile.parse('[A.taxes]\n"GST + QST" = "both"\n"GST" = "one"').rules("A")
 
     assert rules.tax(["QST", "GST"]).name == "both"
     assert rules.tax(["GST"]).name == "one"
@@ -90,7 +90,7 @@ def test_taxes_of_a_line_are_found_in_any_order_but_only_all_of_them():
 
 def test_it_lists_every_class_and_department_it_points_to():
     text = '[A.journals]\n"J" = { class = "C", department = "D" }\n"K" = { class = "E" }\n[A.analytics]\n"X" = "F"'
-    rules = Mapping.parse(text).rules("A")
+    rules = MappingFile.parse(text).rules("A")
 
     assert [(target.source, target.name, target.line) for target in rules.classes] == [
         ("J", "C", 2), ("K", "E", 3), ("X", "F", 5)]  # fmt: skip
@@ -156,7 +156,7 @@ def test_comments_and_texts_over_several_lines_do_not_move_the_lines():
 def test_keys_in_braces_stand_on_the_line_of_the_braces():
     text = '[A]\n\njournals."Customer \\"Invoices\\"" = { department = "D" }'
 
-    assert Mapping.parse(text).rules("A").journal('Customer "Invoices"').department == Target(
+    assert MappingFile.parse(text).rules("A").journal('Customer "Invoices"').department == Target(
         'Customer "Invoices"', "D", 3
     )
 
@@ -165,7 +165,7 @@ def test_keys_in_braces_stand_on_the_line_of_the_braces():
 
 
 def test_a_company_nobody_knows_is_told_with_its_line():
-    mapping = Mapping.parse('[companyA]\n\n["compnayB"]\n')
+    mapping = MappingFile.parse('[companyA]\n\n["compnayB"]\n')
 
     with pytest.raises(Misconfigured) as told:
         mapping.check_companies(["companyA", "companyB"], "in Odoo")
@@ -176,4 +176,4 @@ def test_a_company_nobody_knows_is_told_with_its_line():
 
 
 def test_companies_that_are_known_pass():
-    Mapping.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")
+    MappingFile.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")

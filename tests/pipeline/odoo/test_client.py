@@ -22,7 +22,7 @@ COMPANY_A = {"companies": [1], "limit": 5, "order": "id asc"}
 KEPT = Connection(18, 6, "jsonrpc", has_api_key=False)
 
 
-class Memory:
+class KeyValues:
     """Keeps connections as the tracking table does."""
 
     def __init__(self, kept=None):
@@ -77,10 +77,10 @@ def answering():
     """Return a function that starts a server answering every request alike, and a client that knows it as Odoo 18."""
     servers = []
 
-    def start(response, *, memory=None, **options):
+    def start(response, *, key_values=None, **options):
         servers.append(StandInServer(lambda _request: response))
-        kept = memory or Memory(asdict(KEPT))
-        return odoo_at(servers[-1], memory=kept, **options), servers[-1]
+        kept = key_values or KeyValues(asdict(KEPT))
+        return odoo_at(servers[-1], key_values=kept, **options), servers[-1]
 
     yield start
     for server in servers:
@@ -183,24 +183,24 @@ def test_the_database_is_named_where_a_server_has_several(opened):
 
 
 def test_probing_happens_once_and_its_finding_is_kept(opened):
-    stand_in, memory = opened(), Memory()
-    companies_of(odoo_at(stand_in, memory=memory))
+    stand_in, key_values = opened(), KeyValues()
+    companies_of(odoo_at(stand_in, key_values=key_values))
     probing = len(stand_in.server.requests)
     stand_in.server.requests.clear()
 
-    odoo = odoo_at(stand_in, memory=memory)
+    odoo = odoo_at(stand_in, key_values=key_values)
     companies_of(odoo)
     companies_of(odoo)
 
     assert probing == 3
     assert len(stand_in.server.requests) == 2
-    assert memory.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": None}
+    assert key_values.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": None}
 
 
 @pytest.mark.parametrize("secret", [PASSWORD, API_KEY], ids=["password", "key"])
 def test_whether_the_secret_is_a_key_is_found_out_when_needed_and_kept(opened, secret):
-    stand_in, memory = opened(), Memory()
-    odoo = odoo_at(stand_in, secret, memory=memory)
+    stand_in, key_values = opened(), KeyValues()
+    odoo = odoo_at(stand_in, secret, key_values=key_values)
     companies_of(odoo)
     logins = [0]
 
@@ -210,53 +210,53 @@ def test_whether_the_secret_is_a_key_is_found_out_when_needed_and_kept(opened, s
     stand_in.server.fault = count
     assert logins == [0]
 
-    found = {odoo.has_api_key, odoo.has_api_key, odoo_at(stand_in, secret, memory=memory).has_api_key}
+    found = {odoo.has_api_key, odoo.has_api_key, odoo_at(stand_in, secret, key_values=key_values).has_api_key}
 
     assert found == {secret == API_KEY}
     assert logins == [1]
-    assert memory.kept["has_api_key"] is (secret == API_KEY)
+    assert key_values.kept["has_api_key"] is (secret == API_KEY)
 
 
 def test_nothing_of_the_secret_is_kept(opened):
-    memory = Memory()
-    companies_of(odoo_at(opened(), memory=memory))
+    key_values = KeyValues()
+    companies_of(odoo_at(opened(), key_values=key_values))
 
-    assert PASSWORD not in json.dumps(memory.kept)
+    assert PASSWORD not in json.dumps(key_values.kept)
 
 
 @pytest.mark.parametrize(
     ("version", "secret"), [(18, PASSWORD), (18, API_KEY), (19, API_KEY)], ids=["18", "18 key", "19 key"]
 )
 def test_a_dead_kept_uid_is_looked_up_once_more(opened, version, secret):
-    stand_in, memory = opened(version), Memory({**asdict(KEPT), "uid": 999})
+    stand_in, key_values = opened(version), KeyValues({**asdict(KEPT), "uid": 999})
 
-    assert companies_of(odoo_at(stand_in, secret, memory=memory)) == ["companyA", "companyB"]
-    assert memory.forgotten == 1
-    assert memory.kept["uid"] != 999
+    assert companies_of(odoo_at(stand_in, secret, key_values=key_values)) == ["companyA", "companyB"]
+    assert key_values.forgotten == 1
+    assert key_values.kept["uid"] != 999
 
 
 def test_a_dead_key_is_looked_up_once_and_then_refused(opened):
-    stand_in, memory = opened(), Memory(asdict(KEPT))
+    stand_in, key_values = opened(), KeyValues(asdict(KEPT))
 
     with pytest.raises(Unauthorized) as raised:
-        companies_of(odoo_at(stand_in, "outdated", memory=memory))
+        companies_of(odoo_at(stand_in, "outdated", key_values=key_values))
 
     assert raised.value.code == "login_refused"
     assert stand_in.calls.count(("common", "authenticate")) == 1
-    assert memory.kept is None
+    assert key_values.kept is None
 
 
 def test_a_revoked_json2_key_is_refused(opened):
     stand_in = opened(19)
-    memory = Memory(asdict(Connection(19, 0, "json2", has_api_key=True)))
+    key_values = KeyValues(asdict(Connection(19, 0, "json2", has_api_key=True)))
 
     with pytest.raises(Unauthorized, match="check username and password"):
-        companies_of(odoo_at(stand_in, "revoked", memory=memory))
+        companies_of(odoo_at(stand_in, "revoked", key_values=key_values))
 
 
 @pytest.mark.parametrize("kept", [{"version": 18}, {**asdict(KEPT), "new": 1}, {}])
 def test_a_connection_another_release_kept_is_found_out_anew(opened, kept):
-    assert companies_of(odoo_at(opened(), memory=Memory(kept))) == ["companyA", "companyB"]
+    assert companies_of(odoo_at(opened(), key_values=KeyValues(kept))) == ["companyA", "companyB"]
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -319,13 +319,13 @@ def test_a_user_without_rights_is_told_what_to_give_it(opened, version, secret):
 
 
 def test_a_right_that_is_lacking_is_not_taken_for_a_dead_login(opened):
-    stand_in, memory = opened(), Memory()
-    odoo = odoo_at(stand_in, memory=memory)
+    stand_in, key_values = opened(), KeyValues()
+    odoo = odoo_at(stand_in, key_values=key_values)
 
     with pytest.raises(Unauthorized):
         odoo.search_read("ir.model", [], ["name"], **COMPANY_A)
 
-    assert memory.forgotten == 0
+    assert key_values.forgotten == 0
 
 
 DEBUG = "Traceback (most recent call last):\n  File '/opt/odoo/http.py'\nsecret things"
@@ -376,9 +376,9 @@ def test_every_complaint_becomes_one_of_our_errors_without_its_traceback(answeri
     ],
 )
 def test_every_status_of_json2_becomes_one_of_our_errors(answering, status, name, expected):
-    memory = Memory(asdict(Connection(19, 0, "json2", has_api_key=True)))
+    key_values = KeyValues(asdict(Connection(19, 0, "json2", has_api_key=True)))
     body = {"name": name, "message": "because", "debug": DEBUG}
-    odoo, _ = answering(Response.json(body, status), memory=memory, secret=API_KEY)
+    odoo, _ = answering(Response.json(body, status), key_values=key_values, secret=API_KEY)
 
     with pytest.raises(expected if status != 401 else PipelineError) as raised:
         companies_of(odoo)
@@ -427,7 +427,7 @@ def test_an_answer_that_is_none_is_unavailable_and_never_an_empty_day(answering,
     ids=lambda response: repr(response.body),
 )
 def test_a_server_that_does_not_say_its_version_is_unavailable(answering, response):
-    odoo, server = answering(response, memory=Memory())
+    odoo, server = answering(response, key_values=KeyValues())
 
     with pytest.raises(Unavailable, match="does not say its version") as raised:
         companies_of(odoo)
@@ -466,7 +466,7 @@ ENVELOPES = st.one_of(
 @given(envelope=ENVELOPES, status=st.sampled_from([200, 200, 200, 400, 401, 404, 500]), transport=st.booleans())
 def test_no_answer_at_all_breaks_the_client(monkeypatch, envelope, status, transport):
     connection = Connection(19, 0, "json2", has_api_key=True) if transport else KEPT
-    odoo = Odoo("http://odoo", database="d", username="u", secret="s", memory=Memory(asdict(connection)))
+    odoo = Odoo("http://odoo", database="d", username="u", secret="s", key_values=KeyValues(asdict(connection)))
     answer = client_module.Answer(status, {"content-type": "application/json"}, json.dumps(envelope).encode())
     monkeypatch.setattr(odoo, "_send", lambda *_a, **_k: answer)
 

@@ -137,7 +137,7 @@ def test_the_page_after_the_last_takes_one_call(opened):
 
     page = source.page(company, EVERYTHING, after_id=10**9, limit=200)
 
-    assert (page.documents, page.broken, page.last_id) == ((), (), 0)
+    assert (page.documents, page.unreadable, page.last_id) == ((), (), 0)
     assert stand_in.calls == [("account.move", "search_read")]
 
 
@@ -257,7 +257,7 @@ def test_the_archived_are_read_too(opened):
 
     page = source.page(company, EVERYTHING, after_id=0, limit=200)
 
-    assert page.broken == ()
+    assert page.unreadable == ()
     assert any(document.taxes for document in page.documents)
 
 
@@ -342,9 +342,9 @@ def test_a_broken_move_is_handed_over_as_broken_and_the_others_are_read(opened):
 
     page = source.page(company, EVERYTHING, after_id=0, limit=200)
 
-    (broken,) = page.broken
-    assert (broken.odoo_id, broken.number) == (310, "INV/2026/00129")
-    assert "its currency cannot be read" in str(broken.error)
+    (unreadable,) = page.unreadable
+    assert (unreadable.odoo_id, unreadable.number) == (310, "INV/2026/00129")
+    assert "its currency cannot be read" in str(unreadable.error)
     assert len(page.documents) > 30
 
 
@@ -382,9 +382,9 @@ def test_false_in_any_field_of_any_row_breaks_documents_but_never_the_page(opene
     page = source.page(company, Selection(ids=FIVE), after_id=0, limit=200)
 
     assert replaced[model] > 0
-    assert len(page.documents) + len(page.broken) == 5
-    for broken in page.broken:
-        assert f"account.move {broken.odoo_id}" in str(broken.error)
+    assert len(page.documents) + len(page.unreadable) == 5
+    for unreadable in page.unreadable:
+        assert f"account.move {unreadable.odoo_id}" in str(unreadable.error)
 
 
 @pytest.mark.parametrize("field", [*rows_to.MOVE_FIELDS[1:], *rows_to.MOVE_FIELDS_SINCE_18])
@@ -395,9 +395,9 @@ def test_false_in_any_field_of_a_move_breaks_that_document_at_most(opened, field
 
     page = source.page(company, Selection(ids=FIVE), after_id=0, limit=200)
 
-    assert len(page.documents) + len(page.broken) == 5
-    for broken in page.broken:
-        assert f"account.move {broken.odoo_id}" in str(broken.error)
+    assert len(page.documents) + len(page.unreadable) == 5
+    for unreadable in page.unreadable:
+        assert f"account.move {unreadable.odoo_id}" in str(unreadable.error)
 
 
 def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, monkeypatch):

@@ -76,7 +76,7 @@ def test_a_document_is_found_among_its_own_kind(world, document_type):
 
     found = world.books.find(document)
 
-    assert found.identity == booked.identity
+    assert found.qb_id == booked.qb_id
 
 
 def test_a_document_of_the_same_number_that_is_not_ours_is_not_found():
@@ -103,7 +103,7 @@ def test_a_number_with_an_apostrophe_is_found(world, number):
     document = a_document(number=number)
     booked = posted(world, document)
 
-    assert world.books.find(document).identity == booked.identity
+    assert world.books.find(document).qb_id == booked.qb_id
 
 
 def test_a_document_whose_number_changed_in_odoo_is_found_by_the_one_it_was_sent_with(world):
@@ -111,21 +111,21 @@ def test_a_document_whose_number_changed_in_odoo_is_found_by_the_one_it_was_sent
     edited = a_document(BILL, reference="V-2002")
 
     assert world.books.find(edited) is None
-    assert world.books.find(edited, doc_number="V-1001").identity == booked.identity
+    assert world.books.find(edited, doc_number="V-1001").qb_id == booked.qb_id
 
 
 def test_a_document_whose_number_a_person_changed_in_quickbooks_is_found_by_its_id(world):
     booked = posted(world)
-    world.book._tables.table("Invoice")[booked.identity]["DocNumber"] = "renumbered"
+    world.book._tables.table("Invoice")[booked.qb_id]["DocNumber"] = "renumbered"
 
     assert world.books.find(a_document()) is None
-    assert world.books.find(a_document(), identity=booked.identity).doc_number == "renumbered"
+    assert world.books.find(a_document(), qb_id=booked.qb_id).doc_number == "renumbered"
 
 
 def test_an_id_that_is_gone_falls_back_to_the_number(world):
     booked = posted(world)
 
-    assert world.books.find(a_document(), identity="999").identity == booked.identity
+    assert world.books.find(a_document(), qb_id="999").qb_id == booked.qb_id
 
 
 # -- creating and updating -------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_an_id_that_is_gone_falls_back_to_the_number(world):
 def test_what_was_created_comes_back_with_quickbooks_own_figures(world):
     booked = posted(world)
 
-    assert booked.identity == world.book.documents("Invoice")[0]["Id"]
+    assert booked.qb_id == world.book.documents("Invoice")[0]["Id"]
     assert (booked.sync_token, booked.doc_number, booked.total, booked.currency) == (
         "0",
         "INV/2026/00001",
@@ -151,13 +151,13 @@ def test_an_update_changes_the_same_document(world):
 
     (row,) = world.book.documents("Invoice")
     assert row["TotalAmt"] == updated.total == money(120)
-    assert updated.identity == booked.identity
+    assert updated.qb_id == booked.qb_id
     assert updated.sync_token == "1"
 
 
 def test_an_update_of_what_was_touched_in_quickbooks_is_stale(world):
     booked = posted(world)
-    world.book.pay("Invoice", booked.identity, money(1))
+    world.book.pay("Invoice", booked.qb_id, money(1))
 
     with pytest.raises(Refused) as told:
         world.books.update(world.books.draft(a_document(lines=(line("120.00"),))), booked, "r-2")
@@ -172,8 +172,8 @@ def test_the_fingerprint_is_that_of_the_body_until_somebody_changes_what_we_writ
     booked = world.books.create(draft, "r-1")
 
     assert booked.fingerprint == fingerprint(draft.body)
-    world.book.pay("Invoice", booked.identity, money(1))
-    assert world.books.find(a_document(), identity=booked.identity).fingerprint == booked.fingerprint
+    world.book.pay("Invoice", booked.qb_id, money(1))
+    assert world.books.find(a_document(), qb_id=booked.qb_id).fingerprint == booked.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_the_fingerprint_is_that_of_the_body_until_somebody_changes_what_we_writ
 )  # fmt: skip
 def test_the_fingerprint_changes_with_whatever_we_write(world, changes):
     booked = posted(world)
-    world.edit_by_hand("Invoice", booked.identity, **changes)
+    world.edit_by_hand("Invoice", booked.qb_id, **changes)
 
-    found = world.books.find(a_document(), identity=booked.identity)
+    found = world.books.find(a_document(), qb_id=booked.qb_id)
 
     assert found.fingerprint != booked.fingerprint
 
@@ -200,7 +200,7 @@ def test_many_documents_are_looked_for_with_one_question_per_kind(world):
     before = world.client.calls["query"]
 
     world.books.look_for(documents)
-    found = [world.books.standing(document, draft) for document, draft in zip(documents, drafts, strict=True)]
+    found = [world.books.find_existing(document, draft) for document, draft in zip(documents, drafts, strict=True)]
 
     assert world.client.calls["query"] == before + 2
     assert found == [None] * 41
@@ -210,17 +210,17 @@ def test_what_was_looked_for_once_is_asked_for_anew_the_second_time(world):
     document = a_document()
     draft = world.books.draft(document)
     world.books.look_for([document])
-    world.books.standing(document, draft)
+    world.books.find_existing(document, draft)
     booked = posted(world)
 
-    assert world.books.standing(document, draft) == booked
+    assert world.books.find_existing(document, draft) == booked
 
 
 def test_another_refusal_of_an_update_is_told_as_it_is(world):
     booked = posted(world)
 
     with pytest.raises(Refused, match="610"):
-        world.books.update(world.books.draft(a_document()), replace(booked, identity="999"), "r-2")
+        world.books.update(world.books.draft(a_document()), replace(booked, qb_id="999"), "r-2")
 
 
 def test_a_reference_that_is_gone_makes_the_lists_be_read_anew(world):
@@ -346,7 +346,7 @@ def test_a_document_that_is_gone_already_is_no_matter(world):
 @pytest.mark.parametrize("document_type", [INVOICE, BILL])
 def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type, amount):
     booked = posted(world, a_document(document_type))
-    world.book.pay(document_type.value.capitalize(), booked.identity, money(amount))
+    world.book.pay(document_type.value.capitalize(), booked.qb_id, money(amount))
 
     with pytest.raises(Rejected, match="payment or credit is applied") as told:
         world.books.remove(document_type, booked, "r-2")
@@ -375,12 +375,12 @@ def test_a_document_in_a_closed_period_stays_and_says_so(world):
 def test_a_pdf_hangs_on_its_document_byte_for_byte(world):
     booked = posted(world)
 
-    attached = world.books.attach(INVOICE, booked.identity, "INV.pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "INV.pdf", PDF, "r-2")
 
-    (stored,) = world.book.attachables("Invoice", booked.identity)
+    (stored,) = world.book.attachables("Invoice", booked.qb_id)
     assert stored.content == PDF
     assert stored.readable_pdf
-    assert stored.row["Id"] == attached.identity
+    assert stored.row["Id"] == attached.qb_id
     assert stored.row["AttachableRef"][0]["IncludeOnSend"] is False
     assert attached.size_bytes == len(PDF)
 
@@ -391,7 +391,7 @@ def test_a_pdf_that_arrives_shorter_is_told(world):
     world.break_next(is_write_to("upload"), answered(short))
 
     with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as told:
-        world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+        world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
 
     assert told.value.code == "pdf_damaged"
 
@@ -406,7 +406,7 @@ def test_an_answer_without_a_size_is_taken(world):
 def test_a_long_file_name_keeps_its_ending(world):
     booked = posted(world)
 
-    attached = world.books.attach(INVOICE, booked.identity, "x" * 500 + ".pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "x" * 500 + ".pdf", PDF, "r-2")
 
     assert len(attached.file_name) == module.FILE_NAME_LENGTH_MAX
     assert attached.file_name.endswith(".pdf")
@@ -414,35 +414,35 @@ def test_a_long_file_name_keeps_its_ending(world):
 
 def test_the_files_of_one_document_are_found_and_no_others(world):
     first, second = posted(world), posted(world, a_document(BILL), "r-9")
-    world.books.attach(INVOICE, first.identity, "a.pdf", PDF, "r-2")
-    world.books.attach(BILL, second.identity, "b.pdf", PDF, "r-3")
+    world.books.attach(INVOICE, first.qb_id, "a.pdf", PDF, "r-2")
+    world.books.attach(BILL, second.qb_id, "b.pdf", PDF, "r-3")
 
-    assert [each.file_name for each in world.books.attachments(INVOICE, first.identity)] == ["a.pdf"]
+    assert [each.file_name for each in world.books.attachments(INVOICE, first.qb_id)] == ["a.pdf"]
 
 
 def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
 
-    world.books.detach(attached.identity, "r-3")
-    world.books.detach(attached.identity, "r-4")
+    world.books.detach(attached.qb_id, "r-3")
+    world.books.detach(attached.qb_id, "r-4")
 
     assert world.book.attachables() == []
 
 
 def test_a_file_that_goes_away_while_it_is_being_removed_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.identity, "a.pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
     query = world.client.query
 
     def then_gone(*arguments):
         rows = query(*arguments)
-        world.book.delete("Attachable", {"Id": attached.identity, "SyncToken": "0"})
+        world.book.delete("Attachable", {"Id": attached.qb_id, "SyncToken": "0"})
         return rows
 
     world.client.query = then_gone
 
-    world.books.detach(attached.identity, "r-3")
+    world.books.detach(attached.qb_id, "r-3")
 
     assert world.book.attachables() == []
 

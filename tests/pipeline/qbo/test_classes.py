@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.document import DocumentType, Share
 from pipeline.domain.errors import Unmapped
-from pipeline.domain.mapping import Mapping
+from pipeline.domain.mapping import MappingFile
 from pipeline.qbo.classes import Classes, Part, split
 from pipeline.qbo.lists import ClassTracking, Realm
 from pipeline.qbo.payloads import payload, sent_total
@@ -33,7 +33,7 @@ CLASSES = [{"Name": name} for name in ("Research", "Trade", "Other")]
 
 def resolver(tracking="line"):
     realm = Realm("US", "USD", multicurrency=False, sales_tax=True, class_tracking=ClassTracking(tracking))
-    rules = Mapping.parse(RULES).rules("companyA")
+    rules = MappingFile.parse(RULES).rules("companyA")
     return SimpleNamespace(realm=realm, rules=rules, book_class=lambda target: target.name)
 
 
@@ -178,7 +178,7 @@ def test_a_purchase_has_no_place_for_the_class_of_a_transaction():
 
 def booked(document, **realm):
     with served(classes=CLASSES, departments=[{"Name": "Head office"}], **realm) as world:
-        world.references = world.new_references(rules=Mapping.parse(RULES).rules("companyA"))
+        world.references = world.new_references(rules=MappingFile.parse(RULES).rules("companyA"))
         body = payload(document, world.references)
         row = world.book.create({True: "Invoice", False: "Bill"}[document.document_type.is_sale], body)
     return body, row
@@ -223,6 +223,6 @@ def test_an_invoice_has_one_class_where_quickbooks_wants_one():
 def test_a_class_that_is_gone_since_the_check_is_told_with_its_line():
     document = replace(a_document(lines=(shared(("R&D", 100)),)))
     with served(classes=CLASSES[1:], class_tracking="line") as world:
-        references = world.new_references(rules=Mapping.parse(RULES).rules("companyA"))
+        references = world.new_references(rules=MappingFile.parse(RULES).rules("companyA"))
         with pytest.raises(Unmapped, match=r"line 3\) points from 'R&D' to 'Research', and QuickBooks has no class"):
             payload(document, references)

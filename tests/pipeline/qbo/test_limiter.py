@@ -85,7 +85,7 @@ def test_ten_calls_need_no_waiting():
     assert clock.now == began
 
 
-def test_the_budget_carries_over_from_the_shift_before():
+def test_the_budget_carries_over_from_the_lease_before():
     limiter, clock = a_limiter(recent_calls=[495], recent_age_s=20.0)
     began = clock.seconds()
 

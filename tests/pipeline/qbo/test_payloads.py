@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.document import Account, DocumentType, LineKind, Product, Tax, private_tax
 from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
-from pipeline.domain.mapping import AND, Mapping, Rules
+from pipeline.domain.mapping import AND, MappingFile, Rules
 from pipeline.domain.money import rounded
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 from pipeline.qbo.payloads import (
@@ -85,11 +85,11 @@ class Names:
         return f"party {document.party.odoo_id}"
 
     def item(self, account, product, database):
-        return f"item for {account.identity}"
+        return f"item for {account.qb_id}"
 
 
 def body_of(document, realm=US, mapping=""):
-    return payload(document, Names(realm, Mapping.parse(mapping).rules("companyA")))
+    return payload(document, Names(realm, MappingFile.parse(mapping).rules("companyA")))
 
 
 def belgian(document_type=DocumentType.INVOICE, **changes):
@@ -336,9 +336,9 @@ def test_a_long_description_keeps_its_calculation():
 
 
 def test_an_empty_description_is_the_products_name():
-    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Desk")),)))
+    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Session")),)))
 
-    assert body["Line"][0]["Description"] == "Desk"
+    assert body["Line"][0]["Description"] == "Session"
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------

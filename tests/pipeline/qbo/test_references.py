@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import Account, Address, DocumentType, Party, Product, Tax
 from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
-from pipeline.domain.mapping import Mapping
+from pipeline.domain.mapping import MappingFile
 from pipeline.qbo import lists, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
@@ -170,7 +170,7 @@ def test_many_misses_are_one_reading(world):
 # -- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def test_a_warm_shift_makes_no_metered_reads(world):
+def test_a_warm_lease_makes_no_metered_reads(world):
     document = a_document()
     world.references.party(document)
     item_of(world.references)
@@ -196,7 +196,7 @@ def test_the_lists_are_read_anew_after_six_hours(world):
 
 
 def test_lists_kept_by_another_version_of_the_code_are_read_anew(world):
-    world.memory.keep(f"reference#{world.realm.realm_id}#lists", '{"read_at": 1, "unknown": []}')
+    world.key_values.keep(f"reference#{world.realm.realm_id}#lists", '{"read_at": 1, "unknown": []}')
 
     assert world.new_references().account(SALES).name == "Product Sales"
 
@@ -205,7 +205,7 @@ def test_lists_that_are_too_long_for_the_table_are_not_kept(world, monkeypatch):
     monkeypatch.setattr(lists, "KEPT_BYTES_MAX", 100)
 
     assert world.references.account(SALES).name == "Product Sales"
-    assert [key for key in world.memory.values if key.endswith("#lists")] == []
+    assert [key for key in world.key_values.values if key.endswith("#lists")] == []
 
 
 def test_what_is_forgotten_is_read_anew(world):
@@ -220,7 +220,7 @@ def test_what_is_forgotten_is_read_anew(world):
 def test_a_party_is_kept_for_ever_and_the_lists_without_expiry_too(world):
     world.references.party(a_document())
 
-    assert [key.partition("#")[0] for key in world.memory.values] == ["reference", "owner", "party"]
+    assert [key.partition("#")[0] for key in world.key_values.values] == ["reference", "owner", "party"]
 
 
 # -- tax codes -------------------------------------------------------------------------------------------------------
@@ -296,22 +296,22 @@ def test_a_new_party_is_created_with_what_odoo_knows_of_it(world):
     address = Address("1 Main St", "Suite 5", "Pleasanton", "California", "94588", "United States")
     party = Party(7, "Azure Interior", email="a@azure.example", phone="+1 555", address=address)
 
-    identity = world.references.party(a_document(party=party))
+    qb_id = world.references.party(a_document(party=party))
 
     row = world.book.named("Customer", "Azure Interior")
-    assert row["Id"] == identity
+    assert row["Id"] == qb_id
     assert row["CompanyName"] == "Azure Interior"
     assert row["PrimaryEmailAddr"] == {"Address": "a@azure.example"}
     assert row["PrimaryPhone"] == {"FreeFormNumber": "+1 555"}
     assert row["BillAddr"]["Line1"] == "1 Main St"
     assert row["BillAddr"]["Country"] == "United States"
-    assert row["Notes"] == "Odoo contact 7"
+    assert row["KeyValueTable"] == "Odoo contact 7"
 
 
 def test_a_vendor_is_created_for_a_bill(world):
-    identity = world.references.party(a_document(BILL))
+    qb_id = world.references.party(a_document(BILL))
 
-    assert world.book.named("Vendor", "Azure Interior")["Id"] == identity
+    assert world.book.named("Vendor", "Azure Interior")["Id"] == qb_id
     assert names_of(world) == []
 
 
@@ -323,9 +323,9 @@ def test_creating_a_party_reads_nothing_but_the_lists(world):
 
 def test_a_party_that_stands_there_by_exact_name_is_adopted():
     with served(customers=[{"DisplayName": "AZURE interior"}]) as world:
-        identity = world.references.party(a_document())
+        qb_id = world.references.party(a_document())
 
-        assert identity == world.book.named("Customer", "AZURE interior")["Id"]
+        assert qb_id == world.book.named("Customer", "AZURE interior")["Id"]
         assert len(world.book.rows("Customer")) == 1
 
 
@@ -478,9 +478,9 @@ def test_one_name_at_a_time_is_waited_for(world, sleeps, monkeypatch):
     monkeypatch.setattr(names.time, "sleep", soon_free)
     world.stand_in.names_busy = True
 
-    identity = world.references.party(a_document())
+    qb_id = world.references.party(a_document())
 
-    assert identity == world.book.named("Customer", "Azure Interior")["Id"]
+    assert qb_id == world.book.named("Customer", "Azure Interior")["Id"]
     assert sleeps == [0.5, 1.0]
 
 
@@ -507,9 +507,9 @@ def test_a_name_whose_creation_got_no_answer_is_there_once_afterwards(world, rem
         world.references.party(a_document())
     world.heal()
 
-    identity = world.new_references().party(a_document())
+    qb_id = world.new_references().party(a_document())
 
-    assert [row["Id"] for row in world.book.rows("Customer")] == [identity]
+    assert [row["Id"] for row in world.book.rows("Customer")] == [qb_id]
 
 
 def test_eight_threads_with_one_new_party_create_one_customer(world):
@@ -544,15 +544,15 @@ def test_there_is_one_item_per_income_account(world):
     assert first == again != other
     row = world.book.named("Item", "400000 Product Sales")
     assert row["Id"] == first
-    assert row["IncomeAccountRef"]["value"] == sales.identity
+    assert row["IncomeAccountRef"]["value"] == sales.qb_id
 
 
 def test_an_item_that_stands_there_by_name_is_adopted_once_and_not_for_another_account():
     item = {"Name": "400000 Product Sales", "Type": "Service", "IncomeAccountRef": {"name": "Product Sales"}}
     with served(items=[item]) as world:
-        identity = item_of(world.references)
+        qb_id = item_of(world.references)
 
-        assert identity == world.book.named("Item", "400000 Product Sales")["Id"]
+        assert qb_id == world.book.named("Item", "400000 Product Sales")["Id"]
 
 
 def test_eight_threads_with_one_new_item_create_it_once(world):
@@ -566,7 +566,7 @@ def test_eight_threads_with_one_new_item_create_it_once(world):
 
 
 def test_an_account_name_with_a_colon_or_of_a_hundred_characters_makes_an_item_name(world):
-    account = BookAccount(world.references.account(SALES).identity, "Sales: " + "x" * 100, "400000", "USD")
+    account = BookAccount(world.references.account(SALES).qb_id, "Sales: " + "x" * 100, "400000", "USD")
 
     item_of(world.references, account)
 
@@ -579,20 +579,20 @@ def test_an_item_of_that_name_that_books_elsewhere_is_not_adopted():
     item = {"Name": "400000 Product Sales", "Type": "Service", "IncomeAccountRef": {"name": "Export Sales"}}
     with served(items=[item]) as world:
         sales = world.references.account(SALES)
-        identity = item_of(world.references)
+        qb_id = item_of(world.references)
 
-        row = next(row for row in world.book.rows("Item") if row["Id"] == identity)
-    assert (row["Name"], row["IncomeAccountRef"]["value"]) == ("400000 Product Sales [3]", sales.identity)
+        row = next(row for row in world.book.rows("Item") if row["Id"] == qb_id)
+    assert (row["Name"], row["IncomeAccountRef"]["value"]) == ("400000 Product Sales [3]", sales.qb_id)
 
 
-DESK = Product(7, "Desk", "DESK-01")
+DESK = Product(7, "Session", "DESK-01")
 BY_PRODUCT = '[companyA]\nitems = "product"\n'
-TO_DESKS = '[companyA.products]\n"DESK-01" = "Desks"\n'
-DESKS = {"Name": "Desks", "Type": "NonInventory", "IncomeAccountRef": {"name": "Product Sales"}}
+TO_SESSIONS = '[companyA.products]\n"DESK-01" = "Desks"\n'
+SESSIONS = {"Name": "Desks", "Type": "NonInventory", "IncomeAccountRef": {"name": "Product Sales"}}
 
 
 def ruled(world, mapping, **arguments):
-    return world.new_references(rules=Mapping.parse(mapping).rules("companyA"), **arguments)
+    return world.new_references(rules=MappingFile.parse(mapping).rules("companyA"), **arguments)
 
 
 def test_a_company_may_want_one_item_per_product(world):
@@ -622,11 +622,11 @@ def test_a_line_never_lands_on_the_account_of_its_product_when_odoo_booked_it_to
 
 
 def test_the_item_the_mapping_names_is_taken_where_it_books_to_the_lines_account():
-    with served(items=[DESKS]) as world:
-        references = ruled(world, TO_DESKS)
-        identity = item_of(references, product=DESK)
+    with served(items=[SESSIONS]) as world:
+        references = ruled(world, TO_SESSIONS)
+        qb_id = item_of(references, product=DESK)
 
-        assert identity == world.book.named("Item", "Desks")["Id"]
+        assert qb_id == world.book.named("Item", "Desks")["Id"]
         assert world.writes == {}
         with pytest.raises(Unmapped, match=r"the item 'Desks' in QuickBooks \(line 2 of the mapping\)"):
             item_of(references, references.account(Account(9, "400100", "")), DESK)
@@ -657,11 +657,11 @@ def test_a_company_may_want_no_parties_created_and_is_told_the_nearest(dry_run):
 
 def test_a_party_of_exactly_that_name_is_taken_in_any_case_and_kept():
     with served(customers=[{"DisplayName": "AZURE interior"}, {"DisplayName": "Azure Interiors"}]) as world:
-        identity = ruled(world, FAIL).party(a_document())
+        qb_id = ruled(world, FAIL).party(a_document())
         before = world.stand_in.metered
 
-        assert identity == world.book.named("Customer", "AZURE interior")["Id"]
-        assert ruled(world, FAIL).party(a_document()) == identity
+        assert qb_id == world.book.named("Customer", "AZURE interior")["Id"]
+        assert ruled(world, FAIL).party(a_document()) == qb_id
         assert world.stand_in.metered == before
 
 
@@ -678,7 +678,7 @@ def test_a_dry_run_binds_nobody():
     with served(customers=[{"DisplayName": "Azure Interior"}]) as world:
         ruled(world, FAIL, dry_run=True).party(a_document())
 
-        assert [key for key in world.memory.values if key.startswith(("party", "owner"))] == []
+        assert [key for key in world.key_values.values if key.startswith(("party", "owner"))] == []
 
 
 # -- tax ids -----------------------------------------------------------------------------------------------------------
@@ -732,9 +732,9 @@ def refused(world, document=None):
 def test_a_party_that_was_made_inactive_is_named_with_what_to_do(world, code, document_type):
     world.stand_in.inactive_reference_code = code
     document = a_document(document_type)
-    identity = refused(world, document)
+    qb_id = refused(world, document)
     entity = "Customer" if document_type.is_sale else "Vendor"
-    world.book.deactivate(entity, identity)
+    world.book.deactivate(entity, qb_id)
 
     error = refused(world, replace(document, odoo_id=18, number="INV/18", reference="V-18"))
 
@@ -746,13 +746,13 @@ def test_a_party_that_was_made_inactive_is_named_with_what_to_do(world, code, do
 
 
 def test_a_party_that_is_active_again_is_used_again(world):
-    identity = refused(world)
-    world.book.deactivate("Customer", identity)
+    qb_id = refused(world)
+    world.book.deactivate("Customer", qb_id)
     assert isinstance(refused(world, a_document(odoo_id=18, number="INV/18")), Refused)
-    row = world.book.read("Customer", identity)
-    world.book.update("Customer", {"Id": identity, "SyncToken": row["SyncToken"], "sparse": True, "Active": True})
+    row = world.book.read("Customer", qb_id)
+    world.book.update("Customer", {"Id": qb_id, "SyncToken": row["SyncToken"], "sparse": True, "Active": True})
 
-    assert refused(world, a_document(odoo_id=19, number="INV/19")) == identity
+    assert refused(world, a_document(odoo_id=19, number="INV/19")) == qb_id
 
 
 @pytest.mark.parametrize("vanishes", [True, False])
@@ -901,9 +901,9 @@ def test_a_dry_run_creates_nothing_and_says_what_it_would(world):
 
 
 def test_a_dry_run_uses_what_is_known(world):
-    identity = world.references.party(a_document())
+    qb_id = world.references.party(a_document())
 
-    assert world.new_references(dry_run=True).party(a_document()) == identity
+    assert world.new_references(dry_run=True).party(a_document()) == qb_id
 
 
 def test_a_foreign_company_can_be_belgian(belgium):

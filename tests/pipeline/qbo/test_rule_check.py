@@ -6,7 +6,7 @@ import pytest
 
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import Mapping
+from pipeline.domain.mapping import MappingFile
 from tests.books_world import REALM_ID, VAT, Clock, served
 
 CLASSES = {"class_tracking": "line", "classes": [{"Name": "Trade"}, {"Name": "Services"}]}
@@ -18,7 +18,7 @@ ITEMS = [
 
 
 def checked(world, text, **arguments):
-    world.new_references(rules=Mapping.parse(text).rules("companyA"), **arguments).check_rules()
+    world.new_references(rules=MappingFile.parse(text).rules("companyA"), **arguments).check_rules()
 
 
 def errors_of(text, **changes):
@@ -138,7 +138,7 @@ def test_without_a_mapping_nothing_is_asked():
         assert world.stand_in.calls == {}
 
 
-def test_a_checked_mapping_costs_a_warm_shift_no_reads():
+def test_a_checked_mapping_costs_a_warm_lease_no_reads():
     with served() as world:
         checked(world, '[companyA.accounts]\n"1" = "400000"')
         before = world.stand_in.metered

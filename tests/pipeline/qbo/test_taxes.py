@@ -9,7 +9,7 @@ import pytest
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import DocumentType, Tax
 from pipeline.domain.errors import Unmapped
-from pipeline.domain.mapping import Mapping
+from pipeline.domain.mapping import MappingFile
 from pipeline.qbo.payloads import payload, sent_total
 from tests.books_world import (
     BELGIAN,
@@ -52,7 +52,7 @@ def document_of(lines, taxes, document_type=DocumentType.INVOICE, **changes):
 def posted(document, mapping="", realm=CANADA):
     with served(**realm) as world:
         world.books = type(world.books)(
-            world.client, world.new_references(rules=Mapping.parse(mapping).rules("companyA"))
+            world.client, world.new_references(rules=MappingFile.parse(mapping).rules("companyA"))
         )
         draft = world.books.draft(document)
         booked = world.books.create(draft, "r-1")

@@ -207,7 +207,7 @@ def test_a_fresh_token_in_the_secret_is_used_without_a_refresh(events, clock):
     assert issuer.asked == []
 
 
-def test_the_next_shift_uses_what_this_one_was_given(events, clock):
+def test_the_next_lease_uses_what_this_one_was_given(events, clock):
     box = Box(events)
     tokens_of(box, Issuer(events, issued(2)), clock).access_token()
 

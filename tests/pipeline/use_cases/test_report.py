@@ -19,7 +19,7 @@ class Alerts:
         return 0
 
 
-class Broken:
+class UnreadableDocument:
     """A memory whose table does not answer."""
 
     def value(self, key):
@@ -29,8 +29,8 @@ class Broken:
         raise Unavailable("The table did not answer.")
 
 
-def one_run(alerts, memory, *failures, error=None, only=""):
-    with reporting("qb-poster", "prod", alerts, memory) as report:
+def one_run(alerts, key_values, *failures, error=None, only=""):
+    with reporting("qb-poster", "prod", alerts, key_values) as report:
         report.only = only
         report.failures += failures
         if error:
@@ -38,55 +38,55 @@ def one_run(alerts, memory, *failures, error=None, only=""):
 
 
 def test_documents_are_told_at_every_run_and_a_companys_trouble_once():
-    alerts, memory = Alerts(), Remembered()
+    alerts, key_values = Alerts(), Remembered()
 
     for _ in range(3):
-        one_run(alerts, memory, DOCUMENT, COMPANY)
+        one_run(alerts, key_values, DOCUMENT, COMPANY)
 
     assert sum("connection_gone" in subject for subject in alerts.subjects) == 1
     assert sum("unmapped" in subject for subject in alerts.subjects) == 3
 
 
 def test_trouble_that_comes_back_is_told_again():
-    alerts, memory = Alerts(), Remembered()
+    alerts, key_values = Alerts(), Remembered()
 
     for failures in ((COMPANY,), (), (COMPANY,)):
-        one_run(alerts, memory, *failures)
+        one_run(alerts, key_values, *failures)
 
     assert len(alerts.subjects) == 2
 
 
 def test_a_run_that_did_not_look_at_a_company_says_nothing_of_its_trouble():
-    alerts, memory = Alerts(), Remembered()
-    one_run(alerts, memory, COMPANY)
+    alerts, key_values = Alerts(), Remembered()
+    one_run(alerts, key_values, COMPANY)
 
-    one_run(alerts, memory, only="companyB")
+    one_run(alerts, key_values, only="companyB")
     with pytest.raises(Unavailable):
-        one_run(alerts, memory, error=Unavailable("no answer"))
-    one_run(alerts, memory, COMPANY)
+        one_run(alerts, key_values, error=Unavailable("no answer"))
+    one_run(alerts, key_values, COMPANY)
     assert len(alerts.subjects) == 1
 
-    one_run(alerts, memory, only="companyA")
-    one_run(alerts, memory, COMPANY)
+    one_run(alerts, key_values, only="companyA")
+    one_run(alerts, key_values, COMPANY)
     assert len(alerts.subjects) == 2
 
 
 def test_a_company_may_have_any_name():
-    alerts, memory = Alerts(), Remembered()
+    alerts, key_values = Alerts(), Remembered()
     trouble = Failure("Smith; Sons: Ltd", "connection_gone", "", "The connection is gone.")
     for only in ("", "Smith; Sons: Ltd", "companyB"):
-        one_run(alerts, memory, *([trouble] if only != "companyB" else []), only=only)
+        one_run(alerts, key_values, *([trouble] if only != "companyB" else []), only=only)
 
-    one_run(alerts, memory, trouble)
+    one_run(alerts, key_values, trouble)
 
     assert len(alerts.subjects) == 1
 
 
 def test_a_second_trouble_is_told_without_the_first_once_more():
-    alerts, memory = Alerts(), Remembered()
-    one_run(alerts, memory, COMPANY)
+    alerts, key_values = Alerts(), Remembered()
+    one_run(alerts, key_values, COMPANY)
 
-    one_run(alerts, memory, COMPANY, Failure("companyB", "connection_gone", "", "The connection is gone."))
+    one_run(alerts, key_values, COMPANY, Failure("companyB", "connection_gone", "", "The connection is gone."))
 
     assert len(alerts.subjects) == 2
     assert "companyB" in alerts.subjects[1]
@@ -94,11 +94,11 @@ def test_a_second_trouble_is_told_without_the_first_once_more():
 
 
 def test_a_setting_that_is_wrong_is_told_once_and_raised_every_time():
-    alerts, memory = Alerts(), Remembered()
+    alerts, key_values = Alerts(), Remembered()
 
     for _ in range(3):
         with pytest.raises(Misconfigured, match="secret"):
-            one_run(alerts, memory, error=Misconfigured("The secret has no value yet."))
+            one_run(alerts, key_values, error=Misconfigured("The secret has no value yet."))
 
     assert alerts.subjects == ["[prod] All companies: nothing moves until a person acts (misconfigured)"]
 
@@ -127,9 +127,9 @@ def test_a_memory_that_does_not_answer_hides_neither_the_alert_nor_the_error(err
 
     if error:
         with pytest.raises(type(error), match=str(error)):
-            one_run(alerts, Broken(), COMPANY, error=error)
+            one_run(alerts, UnreadableDocument(), COMPANY, error=error)
     else:
-        one_run(alerts, Broken(), COMPANY)
+        one_run(alerts, UnreadableDocument(), COMPANY)
 
     assert any("connection_gone" in subject for subject in alerts.subjects)
 

@@ -16,17 +16,17 @@ from typing import Any, Protocol
 
 from pipeline.domain.alert import Failure
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, Document, DocumentType, entry_id
+from pipeline.domain.document import Company, Document, DocumentType, make_entry_id
 from pipeline.domain.entry import LOST, Cursor, Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.money import ZERO
-from pipeline.domain.source import Broken, NotRendered, Page, Pdf, PdfSource, Selection, StoredPdf
+from pipeline.domain.source import NotRendered, Page, Pdf, PdfSource, Selection, StoredPdf, UnreadableDocument
 
 logger = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 200
 # write_date is when Odoo's transaction began: a long one commits rows older than what was already seen.
-LAG = timedelta(minutes=10)
+LOOKBACK = timedelta(minutes=10)
 # A page (8 reads) and one rendering at their time-outs never take longer than this in practice; the next tick goes on.
 PAGE_ALLOWANCE_S = 45.0
 PDF_ALLOWANCE_S = 20.0
@@ -34,7 +34,7 @@ PDF_ATTEMPTS_MAX = 3
 UNFINISHED_MAX = 200
 # Above this many documents waiting to be posted, pulling pauses: a backlog belongs into Odoo, not into the table.
 BACKLOG_MAX = 2_000
-STRIKES_MAX = 3
+CONSECUTIVE_FAILURES_MAX = 3
 BEFORE_GO_LIVE = "before_go_live"
 _PULLED_AGAIN = "When it is mended in Odoo, it is pulled again by itself at the next run."
 
@@ -83,7 +83,7 @@ class Table(Protocol):
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
         """Return the entries there are, by id."""
 
-    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
 
     def attach_pdf(self, entry: Entry) -> None:
@@ -137,7 +137,7 @@ class Extraction:
     go_live: Callable[[str], date | None] = lambda _company: None
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
-    _strikes: int = 0
+    _consecutive_failures: int = 0
     _tried: set[tuple[str, int]] = field(default_factory=set)
     _refused: set[int] = field(default_factory=set)
 
@@ -155,7 +155,7 @@ class Extraction:
             cursor = replace(cursor, walk_began=self.now, after_id=0, seen=None)
             if cursor.since:
                 self.pull_selected(company, self._touched(company, cursor.since))
-        since = cursor.since - LAG if cursor.since else None
+        since = cursor.since - LOOKBACK if cursor.since else None
         while self.deadline.allows(PAGE_ALLOWANCE_S):
             page = self.source.page(company, Selection(since=since), after_id=cursor.after_id, limit=PAGE_DOCUMENTS)
             if not self._take(company, page):
@@ -179,7 +179,7 @@ class Extraction:
             after_id = page.last_id
 
     def _touched(self, company: Company, since: datetime) -> Selection | None:
-        ids = self.source.with_new_attachments(company, since - LAG)
+        ids = self.source.with_new_attachments(company, since - LOOKBACK)
         return Selection(ids=tuple(ids)) if ids else None
 
     def _move(self, company: Company, cursor: Cursor) -> None:
@@ -190,48 +190,57 @@ class Extraction:
     def _take(self, company: Company, page: Page) -> bool:
         """Store a page; returns False when time or Odoo gave out before its end, so that it is read again."""
         ids = [document.entry_id for document in page.documents]
-        known = self.table.entries([*ids, *(entry_id(self.source.database, each.odoo_id) for each in page.broken)])
-        for broken in page.broken:
-            self._refuse(company, broken, known.get(entry_id(self.source.database, broken.odoo_id)))
+        known = self.table.entries(
+            [*ids, *(make_entry_id(self.source.database, each.odoo_id) for each in page.unreadable)]
+        )
+        for unreadable in page.unreadable:
+            self._refuse(company, unreadable, known.get(make_entry_id(self.source.database, unreadable.odoo_id)))
         for document in page.documents:
             if not self._take_one(document, known.get(document.entry_id)):
                 self.counts.remaining = True
                 return False
         return True
 
-    def _take_one(self, document: Document, was: Entry | None) -> bool:
+    def _take_one(self, document: Document, previous: Entry | None) -> bool:
         self.counts.found += 1
         begins_on = self.go_live(document.company.name)
-        is_early = begins_on is not None and document.booked_on < begins_on and _was_never_sent(was)
+        is_early = begins_on is not None and document.booked_on < begins_on and _never_sent(previous)
         # The go-live date was moved back since, or its copy or PDF was lost and a person has saved it once more: it is
         # taken up, changed or not.
-        taken_up = was is not None and ((was.error_code == BEFORE_GO_LIVE and not is_early) or was.error_code in LOST)
-        if was and was.content_hash == document.content_hash and not taken_up:
+        taken_up = previous is not None and (
+            (previous.error_code == BEFORE_GO_LIVE and not is_early) or previous.error_code in LOST
+        )
+        if previous and previous.content_hash == document.content_hash and not taken_up:
             self.counts.unchanged += 1
-            return was.is_ready or was.status is not Status.PENDING or self.dry_run or self._fetch_pdf(document, was)
+            return (
+                previous.is_ready
+                or previous.status is not Status.PENDING
+                or self.dry_run
+                or self._fetch_pdf(document, previous)
+            )
         if document.withdrawn:
             self.counts.withdrawn += 1
-        elif was:
+        elif previous:
             self.counts.changed += 1
         else:
             self.counts.new += 1
-        entry = entry_of(document, was, self.now)
+        entry = entry_of(document, previous, self.now)
         if is_early and begins_on and entry.status is not Status.SKIPPED:
             entry = skipped(entry, document, begins_on)
         if entry.status is Status.SKIPPED:
             self.counts.skipped += 1
         if self.dry_run:
             return True
-        entry = self._offer(document, entry, was)
+        entry = self._save_extracted(document, entry, previous)
         return entry.status is Status.SKIPPED or entry.withdrawn or self._fetch_pdf(document, entry)
 
-    def _offer(self, document: Document, entry: Entry, was: Entry | None) -> Entry:
+    def _save_extracted(self, document: Document, entry: Entry, previous: Entry | None) -> Entry:
         key = self.store.put_document(document, entry.version)
         entry = replace(entry, document_key=key)
-        if was and entry.status is Status.SKIPPED:
+        if previous and entry.status is Status.SKIPPED:
             # Before it is called skipped: an object in pending/ always means work outstanding.
             self.store.drop_pending(entry)
-        self.table.offer(entry, was=was)
+        self.table.save_extracted(entry, previous=previous)
         logger.info(
             "document stored",
             extra={"entry_id": entry.entry_id, "company": entry.company, "version": entry.version,
@@ -255,11 +264,11 @@ class Extraction:
             pdf = self.source.pdf(document, plain=plain)
         except Unavailable as error:
             # An Odoo whose rendering is broken must not keep the documents that need none.
-            self._strikes += not isinstance(error, NotRendered)
+            self._consecutive_failures += not isinstance(error, NotRendered)
             self.counts.remaining = True
             logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
             self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))
-            if self._strikes >= STRIKES_MAX:
+            if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
                 raise
             return True
         stored = self.store.put_pdf(entry.entry_id, pdf)
@@ -284,35 +293,37 @@ class Extraction:
         if unfinished:
             self.pull_selected(company, Selection(ids=tuple(sorted(entry.odoo_id for entry in unfinished))))
 
-    def _refuse(self, company: Company, broken: Broken, was: Entry | None) -> None:
+    def _refuse(self, company: Company, unreadable: UnreadableDocument, previous: Entry | None) -> None:
         """Keep a row that is no readable document as a failed entry, and tell a person once."""
-        if broken.odoo_id in self._refused:
+        if unreadable.odoo_id in self._refused:
             return
-        self._refused.add(broken.odoo_id)
+        self._refused.add(unreadable.odoo_id)
         self.counts.found += 1
-        message = str(broken.error)
-        if was and was.status is Status.FAILED and was.error_message == message:
+        message = str(unreadable.error)
+        if previous and previous.status is Status.FAILED and previous.error_message == message:
             self.counts.unchanged += 1
             return
         self.counts.failed += 1
         self.failures.append(
             Failure(
                 company.name,
-                broken.error.code,
-                broken.number or "a document",
+                unreadable.error.code,
+                unreadable.number or "a document",
                 message,
                 _PULLED_AGAIN,
-                entry_id(self.source.database, broken.odoo_id),
+                make_entry_id(self.source.database, unreadable.odoo_id),
             )
         )
         if not self.dry_run:
-            self.table.offer(_refused(broken, company, self.source.database, was, self.now, message), was=was)
+            self.table.save_extracted(
+                _refused(unreadable, company, self.source.database, previous, self.now, message), previous=previous
+            )
 
 
 def _walked(cursor: Cursor, page: Page) -> Cursor:
     """Return the cursor after a page; at the end of a walk it moves to no later than the walk began."""
     if page.last_id:
-        written = [document.written_at for document in page.documents] + [each.written_at for each in page.broken]
+        written = [document.written_at for document in page.documents] + [each.written_at for each in page.unreadable]
         return replace(cursor, after_id=page.last_id, seen=max([*written, *([cursor.seen] if cursor.seen else [])]))
     if cursor.seen is None or cursor.walk_began is None:
         return Cursor(since=cursor.since)
@@ -320,13 +331,13 @@ def _walked(cursor: Cursor, page: Page) -> Cursor:
     return Cursor(since=max(since, cursor.since) if cursor.since else since)
 
 
-def entry_of(document: Document, was: Entry | None, now: datetime) -> Entry:
+def entry_of(document: Document, previous: Entry | None, now: datetime) -> Entry:
     """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept."""
     status, reason = Status.PENDING, ""
-    if document.withdrawn and (was is None or was.status is Status.SKIPPED):
+    if document.withdrawn and (previous is None or previous.status is Status.SKIPPED):
         # Never seen while it was posted: there is nothing to take back.
         status, reason = Status.SKIPPED, "It was cancelled or reset to draft in Odoo before it was ever pulled."
-    base = was or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
+    base = previous or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
     return replace(
         base,
         status=status,
@@ -364,12 +375,12 @@ def skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
     )
 
 
-def _was_never_sent(was: Entry | None) -> bool:
+def _never_sent(previous: Entry | None) -> bool:
     """Whether nothing of a document ever was, or may be about to be, in the books: only then may it be skipped."""
-    if was is None:
+    if previous is None:
         return True
-    settled = was.status in (Status.SKIPPED, Status.FAILED)
-    return settled and not (was.qb_id or was.step or was.posted_at or was.generation)
+    settled = previous.status in (Status.SKIPPED, Status.FAILED)
+    return settled and not (previous.qb_id or previous.step or previous.posted_at or previous.generation)
 
 
 def _blank(key: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:
@@ -390,18 +401,22 @@ def _blank(key: str, odoo_id: int, document_type: DocumentType, company: Company
     )
 
 
-def _refused(broken: Broken, company: Company, database: str, was: Entry | None, now: datetime, message: str) -> Entry:
-    base = was or _blank(entry_id(database, broken.odoo_id), broken.odoo_id, broken.document_type, company, now)
+def _refused(
+    unreadable: UnreadableDocument, company: Company, database: str, previous: Entry | None, now: datetime, message: str
+) -> Entry:
+    base = previous or _blank(
+        make_entry_id(database, unreadable.odoo_id), unreadable.odoo_id, unreadable.document_type, company, now
+    )
     return replace(
         base,
         status=Status.FAILED,
-        number=base.number or broken.number,
-        odoo_write_date=broken.written_at,
+        number=base.number or unreadable.number,
+        odoo_write_date=unreadable.written_at,
         content_hash="",
         version=base.version + 1,
         # Whether it is withdrawn is among what cannot be read.
         withdrawn=False,
-        error_code=broken.error.code,
+        error_code=unreadable.error.code,
         error_message=message,
         updated_at=now,
     )

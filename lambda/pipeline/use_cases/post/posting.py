@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pipeline.domain.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft, came_of
 from pipeline.domain.document import Document, check_adds_up
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, make_request_id
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, Rejected
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Posting:
         """Return what the books already have of it: as kept, or, after an unknown outcome, by a look."""
         entry = self.entry
         if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE):
-            found = self.books.find(document, identity=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
+            found = self.books.find(document, qb_id=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
             if found is not None:
                 found = self._as_we_left_it(found)
                 # What stands there may be an earlier version: an unknown hash makes the update follow.
@@ -124,7 +124,7 @@ class Posting:
         if not entry.qb_id:
             return None
         return Booked(
-            identity=entry.qb_id,
+            qb_id=entry.qb_id,
             sync_token=entry.qb_sync_token,
             doc_number=entry.qb_doc_number,
             total=entry.qb_total if entry.qb_total is not None else document.total,
@@ -135,7 +135,7 @@ class Posting:
         )
 
     def _create_id(self, payload_hash: str) -> str:
-        return request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
+        return make_request_id(self.books.realm, self.entry, Step.CREATE, payload_hash)
 
     def _as_we_left_it(self, found: Booked) -> Booked:
         """Return what a look has found as it was when we last knew it, if somebody has changed it since.
@@ -152,16 +152,16 @@ class Posting:
 
     def _create(self, document: Document, draft: Draft) -> Booked:
         # Before every try, not only the first: a person may type it in while the connection is gone for days.
-        standing = self.books.standing(document, draft)
+        standing = self.books.find_existing(document, draft)
         if standing is not None:
             self._booked(standing, UNKNOWN_HASH)
             self._is_adopted = True
             self._find_attached(document)
             return standing
-        identity = self._create_id(draft.hash)
-        self._intend(Step.CREATE, identity, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
+        qb_id = self._create_id(draft.hash)
+        self._intend(Step.CREATE, qb_id, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint)
         try:
-            booked = self.books.create(draft, identity)
+            booked = self.books.create(draft, qb_id)
         except NeedsAttention as error:
             # The number may be taken by this very document, when QuickBooks has forgotten the request id.
             found = self.books.find(document) if self.books.is_number_taken(error) else None
@@ -181,7 +181,7 @@ class Posting:
             if not self.books.is_stale(error):
                 raise
         # Somebody, or a payment, touched it in the books. Only what nobody has changed is written over.
-        standing = self.books.find(document, identity=booked.identity)
+        standing = self.books.find(document, qb_id=booked.qb_id)
         if standing is None or standing.fingerprint != booked.fingerprint:
             raise Rejected(
                 "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
@@ -191,10 +191,10 @@ class Posting:
         return self._send_update(draft, standing)
 
     def _send_update(self, draft: Draft, booked: Booked) -> Booked:
-        identity = request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
-        self._intend(Step.UPDATE, identity, self.entry.payload_hash, fingerprint=draft.fingerprint)
+        qb_id = make_request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
+        self._intend(Step.UPDATE, qb_id, self.entry.payload_hash, fingerprint=draft.fingerprint)
         try:
-            updated = self.books.update(draft, booked, identity)
+            updated = self.books.update(draft, booked, qb_id)
         except NeedsAttention:
             self._forget_intent()
             raise
@@ -210,7 +210,7 @@ class Posting:
 
     def _delete(self, document: Document, booked: Booked, why: str) -> None:
         """Take it out of the books; raises Rejected, saying why it should go, when a person has to do so."""
-        request = request_id(self.books.realm, self.entry, Step.DELETE, booked.identity)
+        request = make_request_id(self.books.realm, self.entry, Step.DELETE, booked.qb_id)
         self._intend(Step.DELETE, request, self.entry.payload_hash)
         try:
             self.books.remove(document.document_type, booked, request)
@@ -242,11 +242,11 @@ class Posting:
         Before anything else is intended: the next intent stores it, and whoever attaches a newer file removes it.
         """
         files = self.books.attachments(document.document_type, self.entry.qb_id)
-        left = [each for each in files if each.identity != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
+        left = [each for each in files if each.qb_id != self.entry.attachable_id and OUR_FILE.search(each.file_name)]
         # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
         for file in sorted(left, key=lambda each: each.file_name == file_name(self.entry)):
             self._detach_replaced()
-            self._note(attachable_id=file.identity)
+            self._note(attachable_id=file.qb_id)
 
     def _attach(self, document: Document, booked: Booked) -> None:
         # Even of one that hangs there already: it is filed next, and what lies in its place may be another by now.
@@ -257,21 +257,21 @@ class Posting:
         kind = document.document_type
         attached: Attached | None = None
         if self.entry.step is Step.ATTACH or self._is_adopted:
-            attached = _same_file(self.books.attachments(kind, booked.identity), name, len(content))
+            attached = _same_file(self.books.attachments(kind, booked.qb_id), name, len(content))
         if attached is None:
-            identity = request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
-            self._intend(Step.ATTACH, identity, self.entry.payload_hash)
+            qb_id = make_request_id(self.books.realm, self.entry, Step.ATTACH, self.entry.pdf_sha256)
+            self._intend(Step.ATTACH, qb_id, self.entry.payload_hash)
             try:
-                attached = self.books.attach(kind, booked.identity, name, content, identity)
+                attached = self.books.attach(kind, booked.qb_id, name, content, qb_id)
             except NeedsAttention:
                 self._forget_intent()
                 raise
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
-        if self.entry.attachable_id != attached.identity:
+        if self.entry.attachable_id != attached.qb_id:
             self._detach_replaced()
         self._note(
             pdf_attached=True,
-            attachable_id=attached.identity,
+            attachable_id=attached.qb_id,
             attached_sha256=self.entry.pdf_sha256,
             step=None,
             sent_at=None,
@@ -281,8 +281,8 @@ class Posting:
         """Remove the file that hangs there so far, where the company does not keep such as history."""
         replaced = self.entry.attachable_id
         if replaced and not self.books.keeps_replaced_files:
-            identity = request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
-            self.books.detach(replaced, identity)
+            qb_id = make_request_id(self.books.realm, self.entry, Step.DELETE, f"attachable {replaced}")
+            self.books.detach(replaced, qb_id)
 
     def _pdf(self) -> bytes:
         """Return the PDF of this version; one that is gone, or another's, is fetched from Odoo anew.
@@ -311,7 +311,7 @@ class Posting:
     # -- the entry -------------------------------------------------------------------------------------------------
 
     def _intend(
-        self, step: Step, identity: str, payload_hash: str, *, doc_number: str = "", fingerprint: str = ""
+        self, step: Step, qb_id: str, payload_hash: str, *, doc_number: str = "", fingerprint: str = ""
     ) -> None:
         """Write down what is about to be sent. Nothing is sent for a document that has changed meanwhile.
 
@@ -322,7 +322,7 @@ class Posting:
         settled_at = self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S)
         before = self.entry
         self.entry = replace(
-            before, status=Status.POSTING, step=step, request_id=identity, payload_hash=payload_hash,
+            before, status=Status.POSTING, step=step, request_id=qb_id, payload_hash=payload_hash,
             qb_doc_number=doc_number or before.qb_doc_number, next_attempt_at=settled_at, updated_at=self.clock(),
             # When it may first have taken effect, however often it is repeated.
             sent_at=(before.sent_at or self.clock()) if step is Step.CREATE else None,
@@ -340,7 +340,7 @@ class Posting:
         stored leads whoever comes after a crash to a look.
         """
         self._note(
-            qb_id=booked.identity,
+            qb_id=booked.qb_id,
             qb_sync_token=booked.sync_token,
             qb_doc_number=booked.doc_number,
             qb_total=booked.total,

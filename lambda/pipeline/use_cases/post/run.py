@@ -24,7 +24,7 @@ from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Shift, Status, backoff_s, lease_until
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Lease, Status, backoff_s, lease_until
 from pipeline.domain.errors import (
     Disconnected,
     InvalidRequest,
@@ -47,7 +47,7 @@ COMPANIES_AT_ONCE = 4
 # No document is begun with less time than this: four calls and an upload, slow ones.
 DOCUMENT_ALLOWANCE_S = 25.0
 # The same trouble with this many documents in a row is the company's trouble, not theirs.
-STRIKES_MAX = 3
+CONSECUTIVE_FAILURES_MAX = 3
 # So many new documents are read and looked for in the books together, with one question per kind.
 LOOKED_FOR_AT_ONCE = 100
 RETRIED_MAX = 5_000
@@ -70,17 +70,17 @@ class Table(posting.Table, Protocol):
         """Return pending entries of any company but these."""
 
 
-class Shifts(Protocol):
+class Leases(Protocol):
     """Who holds the shift of each company."""
 
-    def take_shift(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Shift | None:
+    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
         """Take a company's shift, or return None."""
 
-    def end_shift(self, shift: Shift, now: datetime, *, paused_for_s: int = 0) -> None:
+    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Give a shift back."""
 
 
-class Desk(Protocol):
+class Session(Protocol):
     """One company's books, open for the length of a shift."""
 
     @property
@@ -151,8 +151,8 @@ class Round:
 
     table: Table
     store: posting.Store
-    shifts: Shifts
-    open_desk: Callable[[Shift, bool], Desk]
+    leases: Leases
+    open_session: Callable[[Lease, bool], Session]
     deadline: Deadline
     clock: Callable[[], datetime]
     # Companies whose connection nobody has used for a day: a shift without work keeps it alive.
@@ -172,11 +172,11 @@ class Round:
             return
         now = self.clock()
         until = lease_until(now, self.deadline.remaining_s)
-        shift = self.shifts.take_shift(company, uuid.uuid4().hex, now, until, force=request.by_a_person)
-        if shift is None:
+        lease = self.leases.take_lease(company, uuid.uuid4().hex, now, until, force=request.by_a_person)
+        if lease is None:
             self.results.busy.append(company)
             return
-        _Shift(self, shift, request).run()
+        _LeasedRun(self, lease, request).run()
 
     def measure_backlog(self, companies: Sequence[str]) -> None:
         """Add to the results how many documents still wait, and for how long the oldest has."""
@@ -190,7 +190,7 @@ class Round:
                     oldest_s = max(oldest_s, int(waited.total_seconds()))
         self.results.backlog, self.results.backlog_age_s = backlog, oldest_s
 
-    def refuse_homeless(self, companies: Sequence[str]) -> None:
+    def fail_without_realm(self, companies: Sequence[str]) -> None:
         """Fail the entries of companies that have no realm: a person must say where they belong."""
         for listed in self.table.waiting_elsewhere(companies):
             entry = self.table.entry(listed.entry_id)
@@ -241,36 +241,36 @@ class Round:
         self.reopen([each for each in listed if not entry_ids or each in entry_ids][:RETRIED_MAX])
 
 
-class _Shift:
+class _LeasedRun:
     """The work of one shift: up to eight documents at a time, under one limiter, until nothing is due or time is up."""
 
-    def __init__(self, round_: Round, shift: Shift, request: Request) -> None:
+    def __init__(self, round_: Round, lease: Lease, request: Request) -> None:
         self._round = round_
-        self._shift = shift
+        self._lease = lease
         self._request = request
         self._pause: RetryLater | None = None
-        self._strikes = 0
+        self._consecutive_failures = 0
 
     def run(self) -> None:
         round_ = self._round
-        desk: Desk | None = None
+        session: Session | None = None
         try:
-            desk = round_.open_desk(self._shift, self._request.dry_run)
-            (self._rebuild if self._request.rebuild else self._work_off)(desk)
+            session = round_.open_session(self._lease, self._request.dry_run)
+            (self._rebuild if self._request.rebuild else self._work_off)(session)
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
             # A secret or a right is missing for this company: the others go on, and a person is told once.
             self._pause = Disconnected(str(error), code=error.code)
         finally:
-            self._end(desk)
+            self._end(session)
 
-    def _work_off(self, desk: Desk) -> None:
+    def _work_off(self, session: Session) -> None:
         deadline = self._round.deadline
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="posting") as pool:
             for entries in batched(self._entries(), LOOKED_FOR_AT_ONCE):
-                books = desk.books
+                books = session.books
                 documents = self._look_for(entries, books, pool)
                 for entry in entries:
                     while len(running) >= THREADS_MAX:
@@ -281,9 +281,9 @@ class _Shift:
             while running:
                 running = self._collect(running)
 
-    def _rebuild(self, desk: Desk) -> None:
+    def _rebuild(self, session: Session) -> None:
         round_ = self._round
-        count, remaining = round_.rebuild(self._shift.company, desk.books)
+        count, remaining = round_.rebuild(self._lease.company, session.books)
         with round_._counting:  # noqa: SLF001
             round_.results.rebuilt += count
             round_.results.remaining |= remaining
@@ -311,7 +311,7 @@ class _Shift:
         table, now = self._round.table, self._round.clock()
         wanted = self._request.entry_ids
         if wanted:
-            found = [entry for entry in map(table.entry, wanted) if entry and entry.company == self._shift.company]
+            found = [entry for entry in map(table.entry, wanted) if entry and entry.company == self._lease.company]
             # A person need not wait for a later attempt, but a write whose outcome is open must settle for everybody.
             yield from (
                 each
@@ -320,7 +320,7 @@ class _Shift:
             )
             return
         seen = set()
-        for listed in table.due(self._shift.company, now):
+        for listed in table.due(self._lease.company, now):
             if listed.entry_id in seen:
                 continue
             seen.add(listed.entry_id)
@@ -340,7 +340,7 @@ class _Shift:
         if self._request.dry_run:
             self._show(entry, books)
             return
-        task = Posting(entry, books, round_.table, round_.store, round_.clock, self._shift.until)
+        task = Posting(entry, books, round_.table, round_.store, round_.clock, self._lease.until)
         try:
             finished = task.run(document)
         except Superseded as superseded:
@@ -350,7 +350,7 @@ class _Shift:
             self._later(task.entry, Disconnected(str(error), code=error.code))
         except NeedsAttention as error:
             round_.fail(task.entry, error)
-            self._strikes = 0
+            self._consecutive_failures = 0
         except RetryLater as error:
             self._later(task.entry, error)
         except Exception as error:  # a fault of ours: it stops this document, and none of the others
@@ -358,7 +358,7 @@ class _Shift:
             text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
             round_.fail(task.entry, NeedsAttention(text, code="unexpected"))
         else:
-            self._strikes = 0
+            self._consecutive_failures = 0
             logger.info("document done", extra={"entry_id": entry.entry_id, "company": entry.company,
                                                 "status": finished.status.value, "qb_id": finished.qb_id})  # fmt: skip
             with round_._counting:  # noqa: SLF001
@@ -373,8 +373,10 @@ class _Shift:
         round_ = self._round
         with round_._counting:  # noqa: SLF001
             round_.results.later += 1
-            self._strikes += 1
-            is_the_companys = isinstance(error, Throttled | Disconnected) or self._strikes >= STRIKES_MAX
+            self._consecutive_failures += 1
+            is_the_companys = (
+                isinstance(error, Throttled | Disconnected) or self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX
+            )
             if is_the_companys and self._pause is None:
                 self._pause = error
         logger.warning("document put off", extra={"entry_id": entry.entry_id, "reason": str(error)})
@@ -406,25 +408,25 @@ class _Shift:
         with round_._counting:  # noqa: SLF001
             round_.results.drafts.append(shown)
 
-    def _end(self, desk: Desk | None) -> None:
-        round_, shift, pause = self._round, self._shift, self._pause
+    def _end(self, session: Session | None) -> None:
+        round_, lease, pause = self._round, self._lease, self._pause
         now = round_.clock()
-        if desk is not None:
-            round_.results.calls += desk.calls
-            shift = replace(shift, recent_calls=desk.recent_calls, recent_at=now)
-            if desk.refresh_days_left is not None:
-                round_.results.refresh_days_left[shift.company] = desk.refresh_days_left
+        if session is not None:
+            round_.results.calls += session.calls
+            lease = replace(lease, recent_calls=session.recent_calls, recent_at=now)
+            if session.refresh_days_left is not None:
+                round_.results.refresh_days_left[lease.company] = session.refresh_days_left
         if pause is None:
-            round_.shifts.end_shift(replace(shift, pauses=0, pause_code=""), now)
+            round_.leases.release_lease(replace(lease, pauses=0, pause_code=""), now)
             return
-        if isinstance(pause, Disconnected) and shift.pause_code != pause.code:
+        if isinstance(pause, Disconnected) and lease.pause_code != pause.code:
             # Said once; the documents wait, and the next shift after the person's repair goes on by itself.
-            round_.failures.append(Failure(shift.company, pause.code, "", str(pause)))
-        paused_for_s = max(pause.wait_s, backoff_s(shift.pauses, random.random()))  # noqa: S311
-        paused = replace(shift, pauses=shift.pauses + 1, pause_code=pause.code)
-        round_.shifts.end_shift(paused, now, paused_for_s=paused_for_s)
-        round_.results.paused.append(shift.company)
-        logger.warning("company paused", extra={"company": shift.company, "seconds": paused_for_s,
+            round_.failures.append(Failure(lease.company, pause.code, "", str(pause)))
+        paused_for_s = max(pause.wait_s, backoff_s(lease.pauses, random.random()))  # noqa: S311
+        paused = replace(lease, pauses=lease.pauses + 1, pause_code=pause.code)
+        round_.leases.release_lease(paused, now, paused_for_s=paused_for_s)
+        round_.results.paused.append(lease.company)
+        logger.warning("company paused", extra={"company": lease.company, "seconds": paused_for_s,
                                                 "reason": str(pause)})  # fmt: skip
 
 
@@ -446,7 +448,7 @@ def run(round_: Round, companies: Sequence[str], request: Request) -> None:
         entries = [round_.table.entry(entry_id) for entry_id in request.woken_by]
         concerned = sorted({entry.company for entry in entries if entry} & set(companies))
     elif not request.by_a_person:
-        round_.refuse_homeless(companies)
+        round_.fail_without_realm(companies)
     with ThreadPoolExecutor(max(1, min(len(concerned), COMPANIES_AT_ONCE)), thread_name_prefix="company") as pool:
         for done in [pool.submit(round_.work, company, request) for company in concerned]:
             done.result()

@@ -13,7 +13,7 @@ from itertools import batched
 from typing import Protocol
 
 from pipeline.domain.alert import Failure
-from pipeline.domain.document import Company, entry_id
+from pipeline.domain.document import Company, make_entry_id
 from pipeline.domain.entry import DELETED_IN_ODOO, Entry, Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.source import Selection
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 # Read again whole: a change in a transaction that took longer than the lag is a day old at most when it is found.
-LOOK_BACK = timedelta(hours=25)
+DAILY_LOOKBACK = timedelta(hours=25)
 ALLOWANCE_S = 60.0
 # Above this many at once it is a right that was lost rather than documents: a person is asked, and nothing is touched.
 DELETED_MAX = 200
@@ -54,11 +54,11 @@ class Table(Protocol):
     def ids(self, database: str, company: str) -> dict[int, Status]:
         """Return the Odoo id and the status of every entry of a company."""
 
-    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write what Odoo says now of an entry."""
 
 
-class Memory(Protocol):
+class KeyValues(Protocol):
     """When a company was last compared."""
 
     def compared_at(self, database: str, company: str) -> datetime | None:
@@ -68,12 +68,12 @@ class Memory(Protocol):
         """Keep when a company was compared."""
 
 
-def compare(extraction: Extraction, source: Source, table: Table, memory: Memory, company: Company) -> None:
+def compare(extraction: Extraction, source: Source, table: Table, key_values: KeyValues, company: Company) -> None:
     """Compare a company's ids, if a day has passed since and its last pull was complete; report what was deleted."""
     database, now = source.database, extraction.now
     if extraction.dry_run or extraction.cursors.cursor(database, company.name).walk_began is not None:
         return
-    last = memory.compared_at(database, company.name)
+    last = key_values.compared_at(database, company.name)
     if (last is not None and now - last < EVERY) or not extraction.deadline.allows(ALLOWANCE_S):
         return
     known = table.ids(database, company.name)
@@ -87,20 +87,20 @@ def compare(extraction: Extraction, source: Source, table: Table, memory: Memory
             code="documents_gone",
         )
     for odoo_id in sorted(gone):
-        entry = table.entry(entry_id(database, odoo_id))
+        entry = table.entry(make_entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
     # A right that was lost and is granted again: what was taken for deleted is there, and nothing of it has changed.
     maybe = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] not in (Status.SKIPPED, Status.POSTED)}
-    entries = extraction.table.entries([entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
+    entries = extraction.table.entries([make_entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
     back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
     for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
         logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
         extraction.pull_selected(company, Selection(ids=ids))
     if last is not None:
-        extraction.pull_selected(company, Selection(since=now - LOOK_BACK))
+        extraction.pull_selected(company, Selection(since=now - DAILY_LOOKBACK))
     if not extraction.counts.remaining:
-        memory.keep_compared(database, company.name, now)
+        key_values.keep_compared(database, company.name, now)
 
 
 def _take_out(extraction: Extraction, table: Table, company: Company, entry: Entry) -> None:
@@ -124,7 +124,7 @@ def _take_out(extraction: Extraction, table: Table, company: Company, entry: Ent
         if not was_sent:
             status = Status.VOIDED
             extraction.store.drop_pending(entry)
-    table.offer(
+    table.save_extracted(
         replace(
             entry,
             status=status,
@@ -138,7 +138,7 @@ def _take_out(extraction: Extraction, table: Table, company: Company, entry: Ent
             pending_since=extraction.now,
             updated_at=extraction.now,
         ),
-        was=entry,
+        previous=entry,
     )
     extraction.counts.withdrawn += 1
     if was_sent:

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import batched
 from typing import Protocol
 
-from pipeline.domain.books import Attached, Draft, Standing
+from pipeline.domain.books import Attached, Draft, Existing
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
@@ -36,10 +36,10 @@ BATCH_ALLOWANCE_S = 30.0
 class Books(Protocol):
     """The books, as rebuilding needs them."""
 
-    def inventory(self) -> dict[str, Standing]:
+    def inventory(self) -> dict[str, Existing]:
         """Return every document of ours that stands in the books, by entry id."""
 
-    def remember_party(self, document: Document, identity: str) -> None:
+    def remember_party(self, document: Document, qb_id: str) -> None:
         """Remember which customer or vendor a document's party is."""
 
     def draft(self, document: Document, *, is_booked: bool) -> Draft:
@@ -65,7 +65,7 @@ class Table(Protocol):
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
         """Return the entries there are, by id."""
 
-    def offer(self, entry: Entry, *, was: Entry | None) -> None:
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, unless there is one."""
 
     def save(self, entry: Entry) -> bool:
@@ -103,21 +103,21 @@ class Rebuild:
                     self.count += done
         logger.info("entries rebuilt", extra={"company": self.company, "count": self.count})
 
-    def _one(self, standing: Mapping[str, Standing], known: Mapping[str, Entry], copy: Copy) -> bool:
+    def _one(self, standing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
         document = self.store.document_at(copy.document_key)
         if document.company.name != self.company:
             return False
         there = standing.get(copy.entry_id)
-        was = known.get(copy.entry_id)
-        if was is not None:
-            return there is not None and self.table.save(replace(_completed(was, there), updated_at=self.clock()))
+        previous = known.get(copy.entry_id)
+        if previous is not None:
+            return there is not None and self.table.save(replace(_completed(previous, there), updated_at=self.clock()))
         entry = replace(entry_of(document, None, self.clock()), version=copy.version, document_key=copy.document_key)
         if there is not None:
             self.books.remember_party(document, there.party)
-        self.table.offer(self._entry(entry, document, copy, there), was=None)
+        self.table.save_extracted(self._entry(entry, document, copy, there), previous=None)
         return True
 
-    def _entry(self, entry: Entry, document: Document, copy: Copy, there: Standing | None) -> Entry:
+    def _entry(self, entry: Entry, document: Document, copy: Copy, there: Existing | None) -> Entry:
         if there is None and document.withdrawn:
             return replace(entry, status=Status.VOIDED, error_message="")
         if there is None and self.go_live is not None and document.booked_on < self.go_live:
@@ -145,28 +145,28 @@ class Rebuild:
             return None
 
 
-def _completed(entry: Entry, there: Standing) -> Entry:
+def _completed(entry: Entry, there: Existing) -> Entry:
     """Return an entry with what the books have of it; whether that is the newest, the next posting finds out."""
     files = _our_files(there)
     return replace(
         entry,
         # Withdrawn before anybody knew that it stands there.
         status=Status.PENDING if entry.status is Status.SKIPPED else entry.status,
-        qb_id=there.booked.identity,
+        qb_id=there.booked.qb_id,
         qb_sync_token=there.booked.sync_token,
         qb_doc_number=there.booked.doc_number,
         qb_total=there.booked.total,
         qb_updated_at=there.booked.updated_at,
         qb_fingerprint=there.booked.fingerprint,
         payload_hash=UNKNOWN_HASH,
-        attachable_id=files[-1].identity if files else "",
+        attachable_id=files[-1].qb_id if files else "",
     )
 
 
-def _our_files(there: Standing) -> list[Attached]:
+def _our_files(there: Existing) -> list[Attached]:
     return [each for each in there.files if OUR_FILE.search(each.file_name)]
 
 
-def _is_incomplete(entry: Entry, standing: Mapping[str, Standing]) -> bool:
+def _is_incomplete(entry: Entry, standing: Mapping[str, Existing]) -> bool:
     """Whether an entry that was made since does not know yet that its document stands in the books."""
     return not entry.qb_id and entry.step is None and entry.entry_id in standing

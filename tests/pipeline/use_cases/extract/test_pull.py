@@ -10,10 +10,10 @@ import pytest
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, Unauthorized, Unavailable
-from pipeline.domain.source import Broken, NotRendered, Pdf, PdfSource, Selection
+from pipeline.domain.source import NotRendered, Pdf, PdfSource, Selection, UnreadableDocument
 from pipeline.use_cases.extract.pull import (
     BACKLOG_MAX,
-    LAG,
+    LOOKBACK,
     PAGE_ALLOWANCE_S,
     PAGE_DOCUMENTS,
     PDF_ALLOWANCE_S,
@@ -26,8 +26,8 @@ from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Clock, Crash, FakeAws,
 A_DAY = timedelta(days=1)
 
 
-def broken(odoo_id, message="cannot be read", number="INV/9"):
-    return Broken(odoo_id, number, DocumentType.INVOICE, WRITTEN_AT, InvalidDocument(message))
+def unreadable(odoo_id, message="cannot be read", number="INV/9"):
+    return UnreadableDocument(odoo_id, number, DocumentType.INVOICE, WRITTEN_AT, InvalidDocument(message))
 
 
 @pytest.fixture
@@ -173,15 +173,15 @@ def test_the_lag_is_read_again_because_a_long_transaction_commits_older_rows_lat
     odoo = FakeOdoo(a_document(1))
     pull(odoo, aws)
 
-    odoo.put(a_document(2, written_at=WRITTEN_AT - LAG))
+    odoo.put(a_document(2, written_at=WRITTEN_AT - LOOKBACK))
     counts = pull(odoo, aws, now=LATER).counts
 
-    assert odoo.asked[-2].since == WRITTEN_AT - LAG
+    assert odoo.asked[-2].since == WRITTEN_AT - LOOKBACK
     assert (counts.new, counts.unchanged) == (1, 1)
 
 
 def test_the_lag_is_ten_minutes():
-    assert timedelta(minutes=10) == LAG
+    assert timedelta(minutes=10) == LOOKBACK
 
 
 def test_ten_thousand_rows_of_one_instant_are_all_read_once(aws):
@@ -193,7 +193,7 @@ def test_ten_thousand_rows_of_one_instant_are_all_read_once(aws):
     assert len(odoo.asked) == 10_000 // PAGE_DOCUMENTS + 1
 
 
-def test_rows_that_change_while_pages_are_read_shift_nothing(aws):
+def test_rows_that_change_while_pages_are_read_lease_nothing(aws):
     odoo = FakeOdoo(*(a_document(each) for each in range(1, 3 * PAGE_DOCUMENTS)))
     moments = iter(NOW + A_SECOND * each for each in range(100))
 
@@ -217,7 +217,7 @@ def test_what_changes_behind_a_walk_of_several_runs_is_found_by_the_next_walk(aw
 
     odoo.put(a_document(1, reference="changed behind the walk", written_at=NOW + A_SECOND))
     pull(odoo, aws, now=LATER)
-    pull(odoo, aws, now=LATER + LAG)
+    pull(odoo, aws, now=LATER + LOOKBACK)
 
     assert aws.entry(1).version == 2
 
@@ -338,7 +338,7 @@ def test_a_skipped_document_that_is_posted_after_all_becomes_pending(aws):
 
 def test_a_broken_row_becomes_a_failed_entry_and_the_others_are_unaffected(aws):
     odoo = FakeOdoo(a_document(1), a_document(3))
-    odoo.broken[2] = broken(2, "INV/9 has no date")
+    odoo.unreadable[2] = unreadable(2, "INV/9 has no date")
 
     extraction = pull(odoo, aws)
 
@@ -356,7 +356,7 @@ def test_a_broken_row_becomes_a_failed_entry_and_the_others_are_unaffected(aws):
 
 def test_a_broken_row_is_told_once_and_not_at_every_run(aws):
     odoo = FakeOdoo()
-    odoo.broken[2] = broken(2)
+    odoo.unreadable[2] = unreadable(2)
     pull(odoo, aws)
 
     extraction = pull(odoo, aws, now=LATER)
@@ -368,9 +368,9 @@ def test_a_broken_row_is_told_once_and_not_at_every_run(aws):
 
 def test_a_broken_row_is_told_again_when_it_is_broken_otherwise(aws):
     odoo = FakeOdoo()
-    odoo.broken[2] = broken(2, "no date")
+    odoo.unreadable[2] = unreadable(2, "no date")
     pull(odoo, aws)
-    odoo.broken[2] = broken(2, "no vendor")
+    odoo.unreadable[2] = unreadable(2, "no vendor")
 
     extraction = pull(odoo, aws, now=LATER)
 
@@ -379,11 +379,11 @@ def test_a_broken_row_is_told_again_when_it_is_broken_otherwise(aws):
 
 def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(aws):
     odoo = FakeOdoo(a_document(2))
-    odoo.broken[2] = broken(2, "the name of its customer is empty")
+    odoo.unreadable[2] = unreadable(2, "the name of its customer is empty")
     pull(odoo, aws)
     odoo.put(a_document(3, written_at=NOW + 30 * A_DAY))
     pull(odoo, aws, now=NOW + 30 * A_DAY)
-    del odoo.broken[2]
+    del odoo.unreadable[2]
 
     pull(odoo, aws, now=NOW + 31 * A_DAY)
 
@@ -408,9 +408,9 @@ def test_what_lost_its_copy_or_pdf_is_taken_anew_when_a_person_saves_it_once_mor
 
 def test_a_broken_row_that_was_mended_is_pulled(aws):
     odoo = FakeOdoo(a_document(2))
-    odoo.broken[2] = broken(2)
+    odoo.unreadable[2] = unreadable(2)
     pull(odoo, aws)
-    del odoo.broken[2]
+    del odoo.unreadable[2]
 
     pull(odoo, aws, now=LATER)
 
@@ -422,7 +422,7 @@ def test_a_posted_document_that_breaks_keeps_its_place_in_quickbooks(aws):
     odoo = FakeOdoo(a_document(2))
     pull(odoo, aws)
     aws.stored[aws.entry(2).entry_id] = replace(aws.entry(2), status=Status.POSTED, qb_id="77")
-    odoo.broken[2] = broken(2)
+    odoo.unreadable[2] = unreadable(2)
 
     pull(odoo, aws, now=LATER)
 
@@ -434,7 +434,7 @@ def test_a_posted_document_that_breaks_keeps_its_place_in_quickbooks(aws):
 
 def test_a_dry_run_writes_nothing_and_counts_the_same(aws):
     odoo = FakeOdoo(a_document(1), a_document(2, withdrawn=True))
-    odoo.broken[3] = broken(3)
+    odoo.unreadable[3] = unreadable(3)
 
     counts = pull(odoo, aws, dry_run=True).counts
 
@@ -786,11 +786,11 @@ def test_a_walk_takes_up_what_it_meets_again_too(aws):
         {"status": Status.PENDING},
     ],
 )
-def test_an_edit_of_what_is_or_may_be_in_the_books_is_never_skipped(aws, was):
+def test_an_edit_of_what_is_or_may_be_in_the_books_is_never_skipped(aws, previous):
     odoo = FakeOdoo(a_document(7))
     pull(odoo, aws)
     key = a_document(7).entry_id
-    aws.stored[key] = replace(aws.stored[key], **was)
+    aws.stored[key] = replace(aws.stored[key], **previous)
     odoo.put(a_document(7, memo="edited"))
 
     pull(odoo, aws, now=LATER, **since(GO_LIVE + A_DAY))

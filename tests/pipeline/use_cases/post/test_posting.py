@@ -14,7 +14,7 @@ from local.stand_ins.http_server import Response
 from local.stand_ins.quickbooks.faults import html_error, throttled
 from pipeline.domain.books import Attached, Booked, Draft
 from pipeline.domain.document import DocumentType, Party
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, request_id
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, make_request_id
 from pipeline.domain.errors import (
     InvalidDocument,
     Misconfigured,
@@ -71,10 +71,10 @@ class FakeBooks:
         self._note("draft")
         return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
-    def find(self, document, *, identity="", doc_number="", since=None):
+    def find(self, document, *, qb_id="", doc_number="", since=None):
         self._note("find")
 
-    def standing(self, document, draft):
+    def find_existing(self, document, draft):
         return None
 
     def create(self, draft, request_id):
@@ -89,11 +89,11 @@ class FakeBooks:
         self._note("remove")
         return True
 
-    def attach(self, document_type, identity, file_name, content, request_id):
+    def attach(self, document_type, qb_id, file_name, content, request_id):
         self._note("attach")
         return Attached("9", file_name, len(content))
 
-    def attachments(self, document_type, identity):
+    def attachments(self, document_type, qb_id):
         self._note("attachments")
         return []
 
@@ -110,7 +110,7 @@ class FakeBooks:
         return getattr(error, "code", "") == "stale"
 
 
-class Desk:
+class Session:
     """One document on its way into some books."""
 
     def __init__(self, books=None, document=None) -> None:
@@ -168,8 +168,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk():
-    return Desk()
+def session():
+    return Session()
 
 
 def raising(kind: type[BaseException], *arguments) -> BaseException:
@@ -179,10 +179,10 @@ def raising(kind: type[BaseException], *arguments) -> BaseException:
 # -- the order of things ---------------------------------------------------------------------------------------------
 
 
-def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last_word(desk):
-    desk.post()
+def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last_word(session):
+    session.post()
 
-    assert desk.events == [
+    assert session.events == [
         "draft",
         "save posting create",
         "create",
@@ -193,15 +193,15 @@ def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last
     ]
 
 
-def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_is_forgotten(desk):
-    desk.post()
-    desk.events.clear()
-    desk.books.total = money(120)
-    desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
+def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_is_forgotten(session):
+    session.post()
+    session.events.clear()
+    session.books.total = money(120)
+    session.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
 
-    desk.post()
+    session.post()
 
-    writes = [event for event in desk.events if event not in ("draft", "file")]
+    writes = [event for event in session.events if event not in ("draft", "file")]
     assert writes == [
         "save posting update",
         "update",
@@ -209,45 +209,45 @@ def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_
         "attach",
         "save posted -",
     ]
-    assert desk.entry.attachable_id == "9"
+    assert session.entry.attachable_id == "9"
 
 
-def test_a_deletion_is_preceded_by_its_intent(desk):
-    desk.post()
-    desk.events.clear()
-    desk.withdraw()
+def test_a_deletion_is_preceded_by_its_intent(session):
+    session.post()
+    session.events.clear()
+    session.withdraw()
 
-    desk.post()
+    session.post()
 
-    assert desk.events == ["save posting delete", "remove", "save posting -", "drop", "save voided -"]
+    assert session.events == ["save posting delete", "remove", "save posting -", "drop", "save voided -"]
 
 
 @pytest.mark.parametrize("step", list(Step))
-def test_an_intent_says_what_is_sent_and_when_its_outcome_can_be_looked_for(desk, step):
+def test_an_intent_says_what_is_sent_and_when_its_outcome_can_be_looked_for(session, step):
     call = {Step.CREATE: "create", Step.UPDATE: "update", Step.DELETE: "remove", Step.ATTACH: "attach"}[step]
     if step in (Step.UPDATE, Step.DELETE):
-        desk.post()
-        desk.books.total = money(120)
-        desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),), withdrawn=step is Step.DELETE)
-    desk.books.refusals[call] = OutcomeUnknown("no answer")
+        session.post()
+        session.books.total = money(120)
+        session.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),), withdrawn=step is Step.DELETE)
+    session.books.refusals[call] = OutcomeUnknown("no answer")
 
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
 
-    assert desk.entry.step is step
-    assert desk.entry.status is Status.POSTING
-    assert desk.entry.request_id.startswith("odoo-17-")
-    assert desk.entry.next_attempt_at - desk.sends_until == timedelta(seconds=OUTCOME_SETTLES_S)
+    assert session.entry.step is step
+    assert session.entry.status is Status.POSTING
+    assert session.entry.request_id.startswith("odoo-17-")
+    assert session.entry.next_attempt_at - session.sends_until == timedelta(seconds=OUTCOME_SETTLES_S)
 
 
-def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(desk):
-    desk.books.refusals["create"] = OutcomeUnknown("no answer")
+def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(session):
+    session.books.refusals["create"] = OutcomeUnknown("no answer")
 
     ids = []
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
-            desk.post()
-        ids.append(desk.entry.request_id)
+            session.post()
+        ids.append(session.entry.request_id)
 
     assert ids[0] == ids[1]
     assert len(ids[0]) <= 50
@@ -260,26 +260,26 @@ def test_the_request_id_is_the_same_on_every_retry_of_the_same_content(desk):
 def test_the_request_id_differs_for_whatever_is_another_request(changes):
     entry = an_entry(a_document())
 
-    first = request_id(REALM_ID, entry, Step.CREATE, "hash")
-    second = request_id(REALM_ID, replace(entry, **changes), Step.CREATE, "hash")
+    first = make_request_id(REALM_ID, entry, Step.CREATE, "hash")
+    second = make_request_id(REALM_ID, replace(entry, **changes), Step.CREATE, "hash")
 
     assert first != second
     assert len(second) <= 50
 
 
-def test_the_intent_to_create_remembers_the_number_it_is_sent_with(desk):
-    desk.books.refusals["create"] = OutcomeUnknown("no answer")
+def test_the_intent_to_create_remembers_the_number_it_is_sent_with(session):
+    session.books.refusals["create"] = OutcomeUnknown("no answer")
 
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
 
-    assert desk.entry.qb_doc_number == "INV/2026/00001"
+    assert session.entry.qb_doc_number == "INV/2026/00001"
 
 
-def test_what_is_posted_says_so_with_everything_quickbooks_answered(desk):
-    entry = desk.post()
+def test_what_is_posted_says_so_with_everything_quickbooks_answered(session):
+    entry = session.post()
 
-    assert entry == desk.entry
+    assert entry == session.entry
     assert entry.status is Status.POSTED
     assert (entry.qb_id, entry.qb_sync_token, entry.qb_doc_number, entry.qb_total) == (
         "55",
@@ -289,120 +289,120 @@ def test_what_is_posted_says_so_with_everything_quickbooks_answered(desk):
     )
     assert entry.pdf_attached
     assert entry.attached_sha256 == entry.pdf_sha256
-    assert entry.pdf_key == f"posted/companyA/{desk.entry_id}.pdf"
+    assert entry.pdf_key == f"posted/companyA/{session.entry_id}.pdf"
     assert (entry.step, entry.next_attempt_at, entry.error_code, entry.attempts) == (None, None, "", 0)
-    assert entry.posted_at == desk.clock()
+    assert entry.posted_at == session.clock()
 
 
-def test_an_error_of_an_earlier_attempt_is_gone_once_it_is_posted(desk):
-    desk.table.put(replace(desk.entry, error_code="unmapped", error_message="account ...", attempts=3))
+def test_an_error_of_an_earlier_attempt_is_gone_once_it_is_posted(session):
+    session.table.put(replace(session.entry, error_code="unmapped", error_message="account ...", attempts=3))
 
-    entry = desk.post()
+    entry = session.post()
 
     assert (entry.error_code, entry.error_message, entry.attempts) == ("", "", 0)
 
 
 def test_a_document_that_does_not_add_up_is_never_drafted():
-    desk = Desk(document=replace(a_document(), untaxed=money("99.00"), total=money("99.00")))
+    session = Session(document=replace(a_document(), untaxed=money("99.00"), total=money("99.00")))
 
     with pytest.raises(InvalidDocument, match="its lines add up to"):
-        desk.post()
+        session.post()
 
-    assert desk.events == []
+    assert session.events == []
 
 
-def test_a_refused_create_leaves_no_intent_behind(desk):
-    desk.books.refusals["create"] = Rejected("no")
+def test_a_refused_create_leaves_no_intent_behind(session):
+    session.books.refusals["create"] = Rejected("no")
 
     with pytest.raises(Rejected):
-        desk.post()
+        session.post()
 
-    assert desk.entry.step is None
-    assert desk.events[-2:] == ["create", "save posting -"]
+    assert session.entry.step is None
+    assert session.events[-2:] == ["create", "save posting -"]
 
 
 @pytest.mark.parametrize("lost", [b"%PDF- something else", None], ids=["another", "gone"])
-def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(desk, lost):
-    desk.store.lose(desk.entry_id, lost)
+def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(session, lost):
+    session.store.lose(session.entry_id, lost)
 
     with pytest.raises(Superseded, match="fetched from Odoo anew"):
-        desk.post()
+        session.post()
 
-    assert "attach" not in desk.events
-    assert (desk.entry.status, desk.entry.pdf_sha256, desk.entry.qb_id) == (Status.PENDING, "", "55")
-    assert not desk.entry.is_ready
+    assert "attach" not in session.events
+    assert (session.entry.status, session.entry.pdf_sha256, session.entry.qb_id) == (Status.PENDING, "", "55")
+    assert not session.entry.is_ready
 
 
-def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_place(desk):
-    entry = desk.post()
-    desk.table.put(replace(entry, status=Status.PENDING))
-    desk.store.lose(desk.entry_id, b"%PDF- something else")
+def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_place(session):
+    entry = session.post()
+    session.table.put(replace(entry, status=Status.PENDING))
+    session.store.lose(session.entry_id, b"%PDF- something else")
 
     with pytest.raises(Superseded, match="fetched from Odoo anew"):
-        desk.post()
+        session.post()
 
-    assert desk.events.count("file") == 1
+    assert session.events.count("file") == 1
 
 
-def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(desk):
-    desk.store.lose(desk.entry_id, None)
+def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(session):
+    session.store.lose(session.entry_id, None)
     with pytest.raises(Superseded):
-        desk.post()
-    desk.fetch_pdf()
+        session.post()
+    session.fetch_pdf()
 
-    entry = desk.post()
+    entry = session.post()
 
     assert entry.status is Status.POSTED
-    assert (desk.events.count("create"), desk.events.count("attach")) == (1, 1)
+    assert (session.events.count("create"), session.events.count("attach")) == (1, 1)
     assert entry.pdf_losses == 0
 
 
-def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(desk):
+def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(session):
     for _ in range(PDF_LOSSES_MAX - 1):
-        desk.store.lose(desk.entry_id, b"%PDF- something else")
+        session.store.lose(session.entry_id, b"%PDF- something else")
         with pytest.raises(Superseded):
-            desk.post()
-        desk.fetch_pdf()
-    desk.store.lose(desk.entry_id, b"%PDF- something else")
+            session.post()
+        session.fetch_pdf()
+    session.store.lose(session.entry_id, b"%PDF- something else")
 
     with pytest.raises(InvalidDocument, match="its PDF in S3 is not the one that was stored") as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "pdf_changed"
 
 
-def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(desk):
-    desk.post()
-    desk.table.put(replace(desk.entry, status=Status.PENDING, withdrawn=True))
+def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(session):
+    session.post()
+    session.table.put(replace(session.entry, status=Status.PENDING, withdrawn=True))
 
-    assert desk.post().status is Status.VOIDED
+    assert session.post().status is Status.VOIDED
 
 
 # -- while Odoo changes it -------------------------------------------------------------------------------------------
 
 
-def changing_at(desk: Desk, call: str) -> None:
+def changing_at(session: Session, call: str) -> None:
     """Let Odoo change the document while the books are asked."""
 
     def change(*arguments, **keywords):
-        desk.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
+        session.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
         return original(*arguments, **keywords)
 
-    original = getattr(desk.books, call)
-    setattr(desk.books, call, change)
+    original = getattr(session.books, call)
+    setattr(session.books, call, change)
 
 
-def test_nothing_is_sent_for_a_document_that_changed_meanwhile(desk):
-    before = desk.entry
-    changing_at(desk, "draft")
+def test_nothing_is_sent_for_a_document_that_changed_meanwhile(session):
+    before = session.entry
+    changing_at(session, "draft")
 
     with pytest.raises(Superseded):
-        desk.post()
+        session.post()
 
-    assert "create" not in desk.events
-    assert desk.entry.version == 2
-    assert desk.entry.status is Status.PENDING
-    assert (desk.entry.step, desk.entry.request_id, desk.entry.payload_hash) == (
+    assert "create" not in session.events
+    assert session.entry.version == 2
+    assert session.entry.status is Status.PENDING
+    assert (session.entry.step, session.entry.request_id, session.entry.payload_hash) == (
         before.step,
         before.request_id,
         before.payload_hash,
@@ -410,20 +410,20 @@ def test_nothing_is_sent_for_a_document_that_changed_meanwhile(desk):
 
 
 @pytest.mark.parametrize("call", ["create", "attach"])
-def test_a_change_while_it_is_sent_keeps_what_quickbooks_said_and_the_new_version_follows(desk, call):
-    changing_at(desk, call)
+def test_a_change_while_it_is_sent_keeps_what_quickbooks_said_and_the_new_version_follows(session, call):
+    changing_at(session, call)
     with pytest.raises(Superseded):
-        desk.post()
-    del desk.books.__dict__[call]
-    assert desk.entry.status is Status.PENDING
-    assert desk.entry.qb_id == "55"
+        session.post()
+    del session.books.__dict__[call]
+    assert session.entry.status is Status.PENDING
+    assert session.entry.qb_id == "55"
 
-    desk.books.total = money(120)
-    entry = desk.post()
+    session.books.total = money(120)
+    entry = session.post()
 
     assert entry.status is Status.POSTED
-    assert desk.events.count("create") == 1
-    assert desk.events.count("update") == 1
+    assert session.events.count("create") == 1
+    assert session.events.count("update") == 1
 
 
 # -- against QuickBooks' stand-in: exactly once, whatever happens ----------------------------------------------------
@@ -437,11 +437,11 @@ def world(request):
         yield served_world
 
 
-def at(world: Served, document=None) -> Desk:
-    return Desk(world.books, document)
+def at(world: Served, document=None) -> Session:
+    return Session(world.books, document)
 
 
-def standing(world: Served, document_type: str = "Invoice") -> tuple[list[Decimal], list[bytes]]:
+def in_books(world: Served, document_type: str = "Invoice") -> tuple[list[Decimal], list[bytes]]:
     """Return what the books hold: the totals of the documents, and the files that hang on them."""
     rows = world.book.documents(document_type)
     files = [each.content for row in rows for each in world.book.attachables(document_type, row["Id"])]
@@ -451,13 +451,13 @@ def standing(world: Served, document_type: str = "Invoice") -> tuple[list[Decima
 ONCE = ([money(100)], [PDF])
 
 
-def until_done(desk: Desk, runs: int = 6) -> Entry:
+def until_done(session: Session, runs: int = 6) -> Entry:
     """Let one run follow the other, each after the settling time, as the sweep does."""
     for _ in range(runs):
         try:
-            return desk.post()
+            return session.post()
         except (RetryLater, Superseded):
-            desk.settle()
+            session.settle()
     raise AssertionError("it never came to rest")
 
 
@@ -472,13 +472,13 @@ NO_ANSWER = {
 @pytest.mark.parametrize("kind", sorted(NO_ANSWER))
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_create_without_an_answer_is_resolved_by_a_look(world, kind, took_effect, times):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), NO_ANSWER[kind](took_effect), times=times)
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.status is Status.POSTED
-    assert standing(world) == ONCE
+    assert in_books(world) == ONCE
     assert entry.qb_id == world.book.documents("Invoice")[0]["Id"]
 
 
@@ -486,13 +486,13 @@ def test_a_create_without_an_answer_is_resolved_by_a_look(world, kind, took_effe
 @pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
 def test_an_upload_without_an_answer_is_resolved_by_a_look(world, took_effect, honours):
     world.stand_in.upload_honours_request_id = honours
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("upload"), dropped(takes_effect=took_effect), times=2)
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.pdf_attached
-    assert standing(world) == ONCE
+    assert in_books(world) == ONCE
     assert len(world.book.attachables()) == 1
 
 
@@ -501,39 +501,39 @@ EDITED = {"lines": (line("120.00"),), "untaxed": money(120), "total": money(120)
 
 @pytest.mark.parametrize("took_effect", [True, False])
 def test_an_update_without_an_answer_is_resolved_by_a_look(world, took_effect):
-    desk = at(world)
-    desk.post()
-    desk.edit(**EDITED)
+    session = at(world)
+    session.post()
+    session.edit(**EDITED)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.status is Status.POSTED
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
 
 
 @pytest.mark.parametrize("took_effect", [True, False])
 def test_a_deletion_without_an_answer_is_resolved_by_a_look(world, took_effect):
-    desk = at(world)
-    desk.post()
-    desk.withdraw()
+    session = at(world)
+    session.post()
+    session.withdraw()
     world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.status is Status.VOIDED
-    assert standing(world) == ([], [])
+    assert in_books(world) == ([], [])
 
 
 def test_a_create_without_an_answer_whose_document_is_withdrawn_meanwhile_is_found_and_deleted(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
-    desk.withdraw()
-    desk.settle()
+        session.post()
+    session.withdraw()
+    session.settle()
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.status is Status.VOIDED
     assert world.book.documents() == []
@@ -541,27 +541,27 @@ def test_a_create_without_an_answer_whose_document_is_withdrawn_meanwhile_is_fou
 
 @pytest.mark.parametrize("took_effect", [True, False])
 def test_a_create_without_an_answer_whose_document_is_edited_meanwhile_becomes_one_document(world, took_effect):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
-    desk.edit(**EDITED)
-    desk.settle()
+        session.post()
+    session.edit(**EDITED)
+    session.settle()
 
-    until_done(desk)
+    until_done(session)
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
 
 
 def test_a_create_without_an_answer_whose_number_is_changed_meanwhile_becomes_one_document(world):
-    desk = at(world, a_document(BILL, reference="V-1001"))
+    session = at(world, a_document(BILL, reference="V-1001"))
     world.break_next(is_write_to("bill"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
-    desk.edit(reference="V-2002")
-    desk.settle()
+        session.post()
+    session.edit(reference="V-2002")
+    session.settle()
 
-    until_done(desk)
+    until_done(session)
 
     assert [row["DocNumber"] for row in world.book.documents("Bill")] == ["V-2002"]
 
@@ -569,22 +569,22 @@ def test_a_create_without_an_answer_whose_number_is_changed_meanwhile_becomes_on
 def test_a_deletion_without_an_answer_whose_number_is_changed_meanwhile_leaves_one_document(world):
     world.stand_in.tax_off_by = money("0.01")
     taxed = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(US_TAX, 100, "8.25"),))
-    desk = at(world, taxed)
+    session = at(world, taxed)
     world.break_next(lambda request: request.query.get("operation") == "delete", dropped(takes_effect=False))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
     world.stand_in.tax_off_by = money(0)
-    desk.edit(number="INV/2026/00002")
-    desk.settle()
+    session.edit(number="INV/2026/00002")
+    session.settle()
 
-    until_done(desk)
+    until_done(session)
 
     assert [row["DocNumber"] for row in world.book.documents("Invoice")] == ["INV/2026/00002"]
 
 
 # -- crashes ---------------------------------------------------------------------------------------------------------
 
-CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "standing", "draft")
+CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "find_existing", "draft")
 
 
 class Crashing:
@@ -614,17 +614,17 @@ class Crashing:
         return call
 
 
-def post_crashing(desk: Desk, at_call: int, *, afterwards: bool) -> bool:
+def post_crashing(session: Session, at_call: int, *, afterwards: bool) -> bool:
     """Post, crashing at the nth outside call; return whether there was such a call."""
     counter = itertools.count()
     wrap: Callable = lambda inner, calls: Crashing(inner, counter, at_call, afterwards=afterwards, calls=calls)
     task = Posting(
-        desk.entry,
-        wrap(desk.books, CALLS),
-        wrap(desk.table, ("save",)),
-        wrap(desk.store, ("document", "pdf", "file_posted", "drop_pending")),
-        desk.clock,
-        desk.sends_until,
+        session.entry,
+        wrap(session.books, CALLS),
+        wrap(session.table, ("save",)),
+        wrap(session.store, ("document", "pdf", "file_posted", "drop_pending")),
+        session.clock,
+        session.sends_until,
     )
     try:
         task.run()
@@ -633,19 +633,19 @@ def post_crashing(desk: Desk, at_call: int, *, afterwards: bool) -> bool:
     return False
 
 
-def crash_everywhere(prepare: Callable[[], tuple[Served, Desk]], check: Callable[[Served, Desk], None]) -> int:
+def crash_everywhere(prepare: Callable[[], tuple[Served, Session]], check: Callable[[Served, Session], None]) -> int:
     """Crash once at each outside call, before and after it; after each crash the next runs must make it whole."""
     crashes = 0
     for afterwards in (False, True):
         for at_call in itertools.count():
-            world, desk = prepare()
-            if not post_crashing(desk, at_call, afterwards=afterwards):
+            world, session = prepare()
+            if not post_crashing(session, at_call, afterwards=afterwards):
                 break
             crashes += 1
-            desk.settle()
-            if desk.entry.status in (Status.PENDING, Status.POSTING):
-                until_done(desk)
-            check(world, desk)
+            session.settle()
+            if session.entry.status in (Status.PENDING, Status.POSTING):
+                until_done(session)
+            check(world, session)
     return crashes
 
 
@@ -674,11 +674,11 @@ def test_a_crash_at_any_outside_call_of_a_first_posting_is_made_whole(worlds, re
         world = worlds(remembers=remembers)
         return world, at(world)
 
-    def check(world, desk):
-        assert desk.entry.status is Status.POSTED
-        assert standing(world) == ONCE
+    def check(world, session):
+        assert session.entry.status is Status.POSTED
+        assert in_books(world) == ONCE
         assert len(world.book.attachables()) == 1
-        assert desk.store.pdfs == {}
+        assert session.store.pdfs == {}
 
     assert crash_everywhere(prepare, check) >= 18
 
@@ -687,87 +687,87 @@ def test_a_crash_at_any_outside_call_of_a_first_posting_is_made_whole(worlds, re
 def test_a_crash_at_any_outside_call_of_an_edit_is_made_whole(worlds, remembers):
     def prepare():
         world = worlds(remembers=remembers)
-        desk = at(world)
-        desk.post()
-        desk.edit(**EDITED)
-        return world, desk
+        session = at(world)
+        session.post()
+        session.edit(**EDITED)
+        return world, session
 
-    def check(world, desk):
-        assert desk.entry.status is Status.POSTED
-        assert standing(world) == ([money(120)], [NEW_PDF])
+    def check(world, session):
+        assert session.entry.status is Status.POSTED
+        assert in_books(world) == ([money(120)], [NEW_PDF])
         assert len(world.book.attachables()) == 1
 
     assert crash_everywhere(prepare, check) >= 18
 
 
 def test_a_pdf_whose_upload_was_not_answered_goes_when_an_edit_brings_a_newer_one(world, monkeypatch):
-    desk = at(world)
-    attach = desk.books.attach
+    session = at(world)
+    attach = session.books.attach
 
     def unanswered(*arguments):
         attach(*arguments)
         raise OutcomeUnknown("no answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(desk.books), "attach", lambda _books, *arguments: unanswered(*arguments))
+        patched.setattr(type(session.books), "attach", lambda _books, *arguments: unanswered(*arguments))
         with pytest.raises(OutcomeUnknown):
-            desk.post()
+            session.post()
     assert len(world.book.attachables()) == 1
 
-    desk.edit(**EDITED)
-    desk.post()
+    session.edit(**EDITED)
+    session.post()
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
     assert len(world.book.attachables()) == 1
 
 
 @pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
 def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honours):
     world.stand_in.upload_honours_request_id = honours
-    desk = at(world)
+    session = at(world)
     for edit in ({}, EDITED):
         if edit:
-            desk.edit(**edit)
+            session.edit(**edit)
         world.break_next(is_write_to("upload"), dropped(takes_effect=True))
         with pytest.raises(OutcomeUnknown):
-            desk.post()
+            session.post()
     assert len(world.book.attachables()) == 2
 
-    desk.post()
+    session.post()
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
     assert len(world.book.attachables()) == 1
 
 
 def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("upload"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
-    desk.settle()
-    identity = world.book.documents("Invoice")[0]["Id"]
-    world.book.pay("Invoice", identity, money(10))
-    desk.withdraw()
+        session.post()
+    session.settle()
+    qb_id = world.book.documents("Invoice")[0]["Id"]
+    world.book.pay("Invoice", qb_id, money(10))
+    session.withdraw()
     with pytest.raises(Rejected, match="a payment or credit is applied"):
-        desk.post()
+        session.post()
 
-    desk.edit(**EDITED, withdrawn=False)
-    until_done(desk)
+    session.edit(**EDITED, withdrawn=False)
+    until_done(session)
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["ids remembered", "ids forgotten"])
 def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remembers):
     def prepare():
         world = worlds(remembers=remembers)
-        desk = at(world)
-        desk.post()
-        desk.withdraw()
-        return world, desk
+        session = at(world)
+        session.post()
+        session.withdraw()
+        return world, session
 
-    def check(world, desk):
-        assert desk.entry.status is Status.VOIDED
+    def check(world, session):
+        assert session.entry.status is Status.VOIDED
         assert world.book.documents() == []
 
     assert crash_everywhere(prepare, check) >= 10
@@ -780,75 +780,75 @@ TAXED = {"lines": (line("100.00", taxes=(US_TAX,)),), "taxes": (tax_amount(US_TA
 
 def test_a_document_whose_total_differs_is_taken_back_and_told_with_both_figures(world):
     world.stand_in.tax_off_by = money("0.01")
-    desk = at(world, a_document(**TAXED))
+    session = at(world, a_document(**TAXED))
 
     with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back") as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "booked_otherwise"
     assert world.book.documents() == []
-    assert (desk.entry.generation, desk.entry.qb_id, desk.entry.step) == (1, "", None)
+    assert (session.entry.generation, session.entry.qb_id, session.entry.step) == (1, "", None)
 
 
 def test_an_edit_that_comes_out_different_on_a_paid_document_says_both_and_is_sent_once_more(world):
-    desk = at(world, a_document(**TAXED))
-    entry = desk.post()
+    session = at(world, a_document(**TAXED))
+    entry = session.post()
     world.book.pay("Invoice", entry.qb_id, money(10))
-    desk.edit(reference="PO-9")
+    session.edit(reference="PO-9")
     world.stand_in.tax_off_by = money("0.01")
 
     with pytest.raises(Rejected, match=r"108.26 USD.*should be taken back.*, but a payment or credit is app") as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "payment_applied"
     world.stand_in.tax_off_by = money(0)
-    assert desk.post().status is Status.POSTED
+    assert session.post().status is Status.POSTED
     assert [row["TotalAmt"] for row in world.book.documents("Invoice")] == [money("108.25")]
 
 
 def test_an_edit_without_an_answer_that_came_out_different_is_taken_back_too(world):
-    desk = at(world, a_document(**TAXED))
-    desk.post()
-    desk.edit(reference="PO-9")
+    session = at(world, a_document(**TAXED))
+    session.post()
+    session.edit(reference="PO-9")
     world.stand_in.tax_off_by = money("0.01")
     world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
 
     # Nobody but us has touched it: what we sent stands there, with a tax that QuickBooks computed.
     with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back"):
-        until_done(desk)
+        until_done(session)
 
     world.stand_in.tax_off_by = money(0)
-    assert desk.post().status is Status.POSTED
-    assert standing(world) == ([money("108.25")], [NEW_PDF])
+    assert session.post().status is Status.POSTED
+    assert in_books(world) == ([money("108.25")], [NEW_PDF])
 
 
 def test_a_tax_that_a_person_changed_is_not_overwritten(world):
-    desk = at(world, a_document(**TAXED))
-    entry = desk.post()
+    session = at(world, a_document(**TAXED))
+    entry = session.post()
     world.edit_by_hand("Invoice", entry.qb_id, TxnTaxDetail={"TotalTax": money("8.30")})
-    desk.edit(reference="PO-9")
+    session.edit(reference="PO-9")
 
     with pytest.raises(Rejected, match="changed in QuickBooks"):
-        desk.post()
+        session.post()
 
 
 def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
     world.stand_in.tax_off_by = money("0.01")
-    desk = at(world, a_document(**TAXED))
+    session = at(world, a_document(**TAXED))
     with pytest.raises(Rejected):
-        desk.post()
+        session.post()
     world.stand_in.tax_off_by = money(0)
 
-    entry = desk.post()
+    entry = session.post()
 
     # The same content: only the generation keeps QuickBooks from giving the answer of the deleted document again.
     assert entry.status is Status.POSTED
-    assert standing(world) == ([money("108.25")], [PDF])
+    assert in_books(world) == ([money("108.25")], [PDF])
 
 
 def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_mended(world):
     world.stand_in.tax_off_by = money("0.01")
-    desk = at(world, a_document(**TAXED))
+    session = at(world, a_document(**TAXED))
     _ = world.references.realm  # read while the books were still open
     original = world.book.create
 
@@ -860,152 +860,152 @@ def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_
 
     world.book.create = then_closed
     with pytest.raises(Rejected, match="closed period"):
-        desk.post()
+        session.post()
     world.book.realm.book_close_date = None
     world.stand_in.tax_off_by = money(0)
 
-    assert desk.post().status is Status.POSTED
-    assert standing(world) == ([money("108.25")], [PDF])
+    assert session.post().status is Status.POSTED
+    assert in_books(world) == ([money("108.25")], [PDF])
 
 
 # -- after posting ---------------------------------------------------------------------------------------------------
 
 
 def test_an_edit_updates_the_same_document_and_replaces_its_pdf(world):
-    desk = at(world)
-    first = desk.post()
-    desk.edit(**EDITED)
+    session = at(world)
+    first = session.post()
+    session.edit(**EDITED)
 
-    second = desk.post()
+    second = session.post()
 
     assert second.qb_id == first.qb_id
     assert second.qb_sync_token == "1"
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
     assert len(world.book.attachables()) == 1
 
 
 def test_an_edit_of_the_number_keeps_the_document(world):
-    desk = at(world)
-    first = desk.post()
-    desk.edit(number="INV/2026/00009")
+    session = at(world)
+    first = session.post()
+    session.edit(number="INV/2026/00009")
 
-    second = desk.post()
+    second = session.post()
 
     assert second.qb_id == first.qb_id
     assert [row["DocNumber"] for row in world.book.documents("Invoice")] == ["INV/2026/00009"]
 
 
 def test_a_new_pdf_alone_leaves_the_document_as_it_is(world):
-    desk = at(world)
-    desk.post()
-    desk.edit(pdf=NEW_PDF)
+    session = at(world)
+    session.post()
+    session.edit(pdf=NEW_PDF)
 
-    desk.post()
+    session.post()
 
-    assert standing(world) == ([money(100)], [NEW_PDF])
+    assert in_books(world) == ([money(100)], [NEW_PDF])
     assert world.book.updates["Invoice"] == 0
 
 
 def test_the_same_version_twice_writes_nothing(world):
-    desk = at(world)
-    desk.post()
+    session = at(world)
+    session.post()
     before = world.writes
 
-    desk.table.put(replace(desk.entry, status=Status.PENDING))
-    desk.post()
+    session.table.put(replace(session.entry, status=Status.PENDING))
+    session.post()
 
     assert world.writes == before
 
 
 def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
-    desk = at(world)
-    entry = desk.post()
+    session = at(world)
+    entry = session.post()
     world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
-    desk.edit(**EDITED)
+    session.edit(**EDITED)
 
     with pytest.raises(Rejected, match="changed in QuickBooks") as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "changed_in_quickbooks"
-    assert standing(world)[0] == [money(100)]
-    assert desk.entry.step is None
+    assert in_books(world)[0] == [money(100)]
+    assert session.entry.step is None
 
 
 @pytest.mark.parametrize(("step", "took_effect"), [("create", True), ("update", True), ("update", False)])
 def test_what_a_person_changed_before_we_looked_is_not_overwritten_either(world, step, took_effect):
-    desk = at(world)
+    session = at(world)
     if step == "update":
-        desk.post()
-        desk.edit(**EDITED)
+        session.post()
+        session.edit(**EDITED)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=took_effect))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
     (row,) = world.book.documents("Invoice")
     world.edit_by_hand("Invoice", row["Id"], TxnDate="2026-03-09")
-    desk.edit(**{**EDITED, "reference": "changed once more"})
-    desk.settle()
+    session.edit(**{**EDITED, "reference": "changed once more"})
+    session.settle()
 
     for _ in range(2):
         with pytest.raises(Rejected, match="changed in QuickBooks"):
-            desk.post()
+            session.post()
 
     assert world.book.documents("Invoice")[0]["TxnDate"] == "2026-03-09"
 
 
 def test_a_payment_before_we_looked_keeps_no_edit_from_being_carried_over(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
     world.book.pay("Invoice", world.book.documents("Invoice")[0]["Id"], money(10))
-    desk.edit(**EDITED)
-    desk.settle()
+    session.edit(**EDITED)
+    session.settle()
 
-    until_done(desk)
+    until_done(session)
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
 
 
 def test_a_payment_that_was_applied_meanwhile_keeps_no_edit_from_being_carried_over(world):
-    desk = at(world)
-    entry = desk.post()
+    session = at(world)
+    entry = session.post()
     world.book.pay("Invoice", entry.qb_id, money(10))
-    desk.edit(**EDITED)
+    session.edit(**EDITED)
 
-    desk.post()
+    session.post()
 
-    assert standing(world) == ([money(120)], [NEW_PDF])
+    assert in_books(world) == ([money(120)], [NEW_PDF])
 
 
 def test_what_a_person_changed_in_quickbooks_is_not_deleted(world):
-    desk = at(world)
-    entry = desk.post()
+    session = at(world)
+    entry = session.post()
     world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
-    desk.withdraw()
+    session.withdraw()
 
     with pytest.raises(Rejected, match="somebody has changed it in QuickBooks") as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "changed_in_quickbooks"
     assert len(world.book.documents("Invoice")) == 1
 
 
-def test_a_right_that_is_missing_stays_the_companys_trouble_when_a_document_is_taken_out(desk):
-    desk.post()
-    desk.edit(withdrawn=True)
-    desk.books.refusals["remove"] = Misconfigured("the connection lacks a right")
+def test_a_right_that_is_missing_stays_the_companys_trouble_when_a_document_is_taken_out(session):
+    session.post()
+    session.edit(withdrawn=True)
+    session.books.refusals["remove"] = Misconfigured("the connection lacks a right")
 
     with pytest.raises(Misconfigured):
-        desk.post()
+        session.post()
 
 
 def test_what_was_touched_but_is_as_it_was_is_deleted(world):
-    desk = at(world)
-    entry = desk.post()
+    session = at(world)
+    entry = session.post()
     world.edit_by_hand("Invoice", entry.qb_id, PONumber="77")
-    desk.withdraw()
+    session.withdraw()
 
-    assert desk.post().status is Status.VOIDED
+    assert session.post().status is Status.VOIDED
     assert world.book.documents() == []
 
 
@@ -1013,23 +1013,23 @@ def test_a_refusal_whose_cause_is_mended_is_not_replayed(world):
     world.stand_in.remembers_faults = True
     _ = world.references.realm  # read while the books were still open
     world.book.realm.book_close_date = "2026-12-31"
-    desk = at(world)
+    session = at(world)
     with pytest.raises(Rejected, match="closed period"):
-        desk.post()
+        session.post()
     world.book.realm.book_close_date = None
 
-    assert desk.post().status is Status.POSTED
+    assert session.post().status is Status.POSTED
 
 
 @pytest.mark.parametrize("keeps", [False, True], ids=["removed", "kept"])
 def test_a_replaced_pdf_goes_or_stays_as_history_by_policy(world, keeps):
-    desk = Desk(replace(world.books, keeps_replaced_files=keeps))
-    desk.post()
-    desk.edit(**EDITED)
+    session = Session(replace(world.books, keeps_replaced_files=keeps))
+    session.post()
+    session.edit(**EDITED)
 
-    desk.post()
+    session.post()
 
-    assert standing(world) == ([money(120)], [PDF, NEW_PDF] if keeps else [NEW_PDF])
+    assert in_books(world) == ([money(120)], [PDF, NEW_PDF] if keeps else [NEW_PDF])
 
 
 # -- what stands there before we create it ---------------------------------------------------------------------------
@@ -1043,38 +1043,38 @@ def typed_by_hand(world: Served, **changes) -> str:
 
 
 def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world):
-    identity = typed_by_hand(world)
-    desk = at(world)
+    qb_id = typed_by_hand(world)
+    session = at(world)
 
-    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {identity}\)") as told:
-        desk.post()
+    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {qb_id}\)") as told:
+        session.post()
 
     assert told.value.code == "already_there"
     assert len(world.book.documents("Invoice")) == 1
 
 
 def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not_doubled(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=False))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
     typed_by_hand(world)
 
     with pytest.raises(Rejected) as told:
-        desk.post()
+        session.post()
 
     assert told.value.code == "already_there"
     assert len(world.book.documents("Invoice")) == 1
 
 
 def test_a_document_that_a_person_has_typed_in_is_adopted_by_policy(world):
-    identity = typed_by_hand(world)
-    desk = Desk(replace(world.books, adopts_typed=True))
+    qb_id = typed_by_hand(world)
+    session = Session(replace(world.books, adopts_typed=True))
 
-    entry = desk.post()
+    entry = session.post()
 
-    assert entry.qb_id == identity
-    assert standing(world) == ONCE
+    assert entry.qb_id == qb_id
+    assert in_books(world) == ONCE
     assert "account.move-17" in world.book.documents("Invoice")[0]["PrivateNote"]
 
 
@@ -1101,43 +1101,43 @@ def test_after_the_table_is_lost_what_stands_there_is_found_again_with_its_pdf(w
     entry = at(world).post()
 
     assert entry.status is Status.POSTED
-    assert standing(world) == ONCE
+    assert in_books(world) == ONCE
     assert len(world.book.attachables()) == 1
     assert world.stand_in.calls["upload"] == 1
 
 
 def test_a_document_that_quickbooks_gave_another_number_is_found_by_when_it_was_sent(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
-        desk.post()
+        session.post()
     (row,) = world.book.documents("Invoice")
     world.book._tables.table("Invoice")[row["Id"]]["DocNumber"] = "1037"
-    desk.settle()
+    session.settle()
 
-    entry = until_done(desk)
+    entry = until_done(session)
 
     assert entry.qb_id == row["Id"]
-    assert standing(world) == ONCE
+    assert in_books(world) == ONCE
 
 
 def test_what_was_never_posted_and_is_withdrawn_is_voided_without_a_call(world):
-    desk = at(world)
-    desk.withdraw()
+    session = at(world)
+    session.withdraw()
 
-    entry = desk.post()
+    entry = session.post()
 
     assert entry.status is Status.VOIDED
     assert world.stand_in.calls == {}
-    assert desk.store.pdfs == {}
+    assert session.store.pdfs == {}
 
 
 def test_what_is_withdrawn_after_posting_is_deleted(world):
-    desk = at(world)
-    desk.post()
-    desk.withdraw()
+    session = at(world)
+    session.post()
+    session.withdraw()
 
-    entry = desk.post()
+    entry = session.post()
 
     assert entry.status is Status.VOIDED
     assert (entry.qb_id, entry.generation) == ("", 1)
@@ -1145,30 +1145,30 @@ def test_what_is_withdrawn_after_posting_is_deleted(world):
 
 
 def test_what_is_posted_again_after_a_withdrawal_is_created_anew(world):
-    desk = at(world)
-    desk.post()
-    desk.withdraw()
-    desk.post()
-    desk.edit(pdf=PDF, withdrawn=False)
+    session = at(world)
+    session.post()
+    session.withdraw()
+    session.post()
+    session.edit(pdf=PDF, withdrawn=False)
 
-    entry = desk.post()
+    entry = session.post()
 
     assert entry.status is Status.POSTED
-    assert standing(world) == ONCE
+    assert in_books(world) == ONCE
 
 
 def test_a_paid_document_that_is_withdrawn_stays_and_says_so(world):
-    desk = at(world)
-    entry = desk.post()
+    session = at(world)
+    entry = session.post()
     world.book.pay("Invoice", entry.qb_id, money(10))
-    desk.withdraw()
+    session.withdraw()
 
     with pytest.raises(Rejected, match="a payment or credit is applied"):
-        desk.post()
+        session.post()
 
     assert len(world.book.documents("Invoice")) == 1
-    assert desk.entry.step is None
-    assert desk.entry.qb_id == entry.qb_id
+    assert session.entry.step is None
+    assert session.entry.qb_id == entry.qb_id
 
 
 # -- numbers that are taken ------------------------------------------------------------------------------------------
@@ -1184,22 +1184,22 @@ def strict(request):
 
 def test_a_number_taken_by_our_own_forgotten_document_adopts_it_and_brings_it_up_to_date(strict):
     at(strict).post()
-    desk = at(strict, a_document(**EDITED))
+    session = at(strict, a_document(**EDITED))
 
-    entry = desk.post()
+    entry = session.post()
 
     assert entry.status is Status.POSTED
-    assert standing(strict)[0] == [money(120)]
+    assert in_books(strict)[0] == [money(120)]
 
 
 def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
     at(strict, a_document(odoo_id=99, party=OTHER_PARTY)).post()
-    desk = at(strict)
+    session = at(strict)
 
     with pytest.raises(NeedsAttention, match=r"Its number is already used.*\(Id \d+\) has it"):
-        desk.post()
+        session.post()
 
-    assert desk.entry.step is None
+    assert session.entry.step is None
     assert len(strict.book.documents("Invoice")) == 1
 
 
@@ -1207,26 +1207,26 @@ def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
 
 
 def test_throttling_leaves_the_document_for_later(world):
-    desk = at(world)
+    session = at(world)
     world.break_next(is_write_to("invoice"), answered(throttled()))
 
     with pytest.raises(Throttled):
-        desk.post()
-    desk.settle()
+        session.post()
+    session.settle()
 
-    assert until_done(desk).status is Status.POSTED
-    assert standing(world) == ONCE
+    assert until_done(session).status is Status.POSTED
+    assert in_books(world) == ONCE
 
 
 @pytest.mark.parametrize("document_type", list(DocumentType))
 def test_each_type_is_posted_with_its_pdf(world, document_type):
     account = {} if document_type.is_sale else {"lines": (line(account=COSTS),)}
-    desk = at(world, a_document(document_type, **account))
+    session = at(world, a_document(document_type, **account))
     entity = {"invoice": "Invoice", "bill": "Bill", "credit_note": "CreditMemo", "vendor_credit": "VendorCredit"}
 
-    desk.post()
+    session.post()
 
-    assert standing(world, entity[document_type.value]) == ONCE
+    assert in_books(world, entity[document_type.value]) == ONCE
 
 
 # -- file names ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from local.demo.documents import many
 from local.stand_ins.aws import Context
 from pipeline.domain.books import Attached, Booked, Draft
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Shift, Status, Step
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Lease, Status, Step
 from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
@@ -32,7 +32,7 @@ from pipeline.domain.errors import (
 from pipeline.domain.request import Request
 from pipeline.qbo import limiter
 from pipeline.use_cases.post.posting import PDF_LOSSES_MAX
-from pipeline.use_cases.post.run import DOCUMENT_ALLOWANCE_S, STRIKES_MAX, Results, Round, run
+from pipeline.use_cases.post.run import CONSECUTIVE_FAILURES_MAX, DOCUMENT_ALLOWANCE_S, Results, Round, run
 from tests.books_world import COMPANY, NOW, REALM_ID, Clock, FakeStore, FakeTable, a_document, an_entry, log_of, money
 from tests.conftest import _fresh_container
 
@@ -70,13 +70,13 @@ class Books:
             with self._lock:
                 self.at_once -= 1
 
-    def find(self, document, *, identity="", doc_number="", since=None):
+    def find(self, document, *, qb_id="", doc_number="", since=None):
         return None
 
     def look_for(self, documents):
         self.looked_for.append([document.entry_id for document in documents])
 
-    def standing(self, document, draft):
+    def find_existing(self, document, draft):
         return None
 
     def create(self, draft, request_id):
@@ -87,7 +87,7 @@ class Books:
     def remove(self, document_type, booked, request_id):
         return True
 
-    def attach(self, document_type, identity, file_name, content, request_id):
+    def attach(self, document_type, qb_id, file_name, content, request_id):
         return Attached("9", file_name, len(content))
 
     def difference(self, document, draft, booked):
@@ -97,7 +97,7 @@ class Books:
         return False
 
 
-class Desk:
+class Session:
     def __init__(self, books: Books) -> None:
         self.books = books
         self.recent_calls = (7,)
@@ -105,27 +105,27 @@ class Desk:
         self.refresh_days_left = 88.0
 
 
-class Shifts:
+class Leases:
     """Shifts of one process."""
 
     def __init__(self) -> None:
-        self.held: dict[str, Shift] = {}
+        self.held: dict[str, Lease] = {}
         self.paused: dict[str, int] = {}
-        self.ended: list[Shift] = []
+        self.ended: list[Lease] = []
 
-    def take_shift(self, company, holder, now, until, *, force):
+    def take_lease(self, company, holder, now, until, *, force):
         kept = self.held.get(company)
         if (kept and kept.until > now) or (company in self.paused and not force):
             return None
-        self.held[company] = replace(kept or Shift(company, "", now), holder=holder, until=until)
+        self.held[company] = replace(kept or Lease(company, "", now), holder=holder, until=until)
         return self.held[company]
 
-    def end_shift(self, shift, now, *, paused_for_s=0):
-        self.ended.append(shift)
-        self.held[shift.company] = replace(shift, until=now)
-        self.paused.pop(shift.company, None)
+    def release_lease(self, lease, now, *, paused_for_s=0):
+        self.ended.append(lease)
+        self.held[lease.company] = replace(lease, until=now)
+        self.paused.pop(lease.company, None)
         if paused_for_s:
-            self.paused[shift.company] = paused_for_s
+            self.paused[lease.company] = paused_for_s
 
 
 class World:
@@ -135,9 +135,9 @@ class World:
         self.clock = Clock()
         self.table = FakeTable()
         self.store = FakeStore()
-        self.shifts = Shifts()
+        self.leases = Leases()
         self.books = {COMPANY: Books(), OTHER: Books()}
-        self.desk_errors: dict[str, BaseException] = {}
+        self.session_errors: dict[str, BaseException] = {}
         self.remaining_ms = 120_000
         self.failures = []
 
@@ -147,15 +147,15 @@ class World:
         self.store.put(entry, document)
         return self.table.put(entry)
 
-    def open_desk(self, shift, dry_run):
-        if shift.company in self.desk_errors:
-            raise self.desk_errors[shift.company]
-        return Desk(self.books[shift.company])
+    def open_session(self, lease, dry_run):
+        if lease.company in self.session_errors:
+            raise self.session_errors[lease.company]
+        return Session(self.books[lease.company])
 
     def run(self, request: Request = SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
         self.failures = []
         round_ = Round(
-            table=self.table, store=self.store, shifts=self.shifts, open_desk=self.open_desk,
+            table=self.table, store=self.store, leases=self.leases, open_session=self.open_session,
             deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, idle=idle, failures=self.failures,
         )  # fmt: skip
         run(round_, companies, request)
@@ -176,15 +176,15 @@ def world():
 # -- keeping a connection alive --------------------------------------------------------------------------------------
 
 
-def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_shift_without_work(world):
+def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_lease_without_work(world):
     results = world.run(idle={OTHER})
 
     assert results.refresh_days_left == {OTHER: 88.0}
-    assert [shift.company for shift in world.shifts.ended] == [OTHER]
+    assert [lease.company for lease in world.leases.ended] == [OTHER]
 
 
 def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
-    world.desk_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
+    world.session_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
 
     world.run(idle={OTHER})
 
@@ -232,7 +232,7 @@ def test_what_is_not_due_is_left_alone(world, changes):
 
     assert results.posted == 0
     assert world.entry(1) == before
-    assert world.shifts.ended == []
+    assert world.leases.ended == []
 
 
 @pytest.mark.parametrize("changes", [{"next_attempt_at": NOW}, {"status": Status.POSTING}, {}])
@@ -427,7 +427,7 @@ def test_throttling_or_a_lost_connection_pauses_the_company_at_once_and_costs_no
     assert results.paused == [COMPANY]
     assert results.failed == 0
     assert results.later <= 16  # those under way; the rest was not begun
-    assert world.shifts.paused[COMPANY] >= 60
+    assert world.leases.paused[COMPANY] >= 60
     assert {world.entry(number).attempts for number in range(1, 31)} == {0}
     assert {world.entry(number).status for number in range(1, 31)} == {Status.PENDING}
     assert world.status(99) is Status.POSTED
@@ -441,8 +441,8 @@ def test_an_outage_pauses_the_company_after_a_few_documents(world):
     results = world.run()
 
     assert results.paused == [COMPANY]
-    assert STRIKES_MAX <= results.later <= 24
-    assert sum(entry.attempts for entry in world.table.entries.values()) < STRIKES_MAX
+    assert CONSECUTIVE_FAILURES_MAX <= results.later <= 24
+    assert sum(entry.attempts for entry in world.table.entries.values()) < CONSECUTIVE_FAILURES_MAX
 
 
 def test_after_the_pause_everything_goes_on_by_itself(world):
@@ -451,18 +451,18 @@ def test_after_the_pause_everything_goes_on_by_itself(world):
     world.books[COMPANY].always = Unavailable("no answer")
     world.run()
     world.books[COMPANY].always = None
-    world.shifts.paused.clear()
+    world.leases.paused.clear()
     world.clock.sleep(3600)
 
     results = world.run()
 
     assert results.posted == 10
-    assert world.shifts.ended[-1].pauses == 0
+    assert world.leases.ended[-1].pauses == 0
 
 
 def test_a_paused_company_is_left_alone_but_for_a_person(world):
     world.add(1)
-    world.shifts.paused[COMPANY] = 600
+    world.leases.paused[COMPANY] = 600
 
     assert world.run().posted == 0
     assert world.run(Request(entry_ids=("odoo-account.move-1",))).posted == 1
@@ -470,11 +470,11 @@ def test_a_paused_company_is_left_alone_but_for_a_person(world):
 
 def test_pauses_grow_while_the_trouble_lasts(world):
     world.add(1)
-    world.desk_errors[COMPANY] = Unavailable("no answer")
+    world.session_errors[COMPANY] = Unavailable("no answer")
     seconds = []
     for _ in range(8):
         world.run()
-        seconds.append(world.shifts.paused.pop(COMPANY))
+        seconds.append(world.leases.paused.pop(COMPANY))
 
     assert all(60 * 2**n <= found <= 72 * 2**n for n, found in enumerate(seconds[:6]))
     assert seconds[-1] <= 3600 * 1.2
@@ -487,15 +487,15 @@ def test_pauses_grow_while_the_trouble_lasts(world):
         Misconfigured("The company 'companyA' has no realm.", code="misconfigured"),
     ],
 )
-def test_a_lost_connection_is_told_once_and_not_at_every_shift(world, error):
+def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
     world.add(1)
     world.add(2, OTHER)
-    world.desk_errors[COMPANY] = error
+    world.session_errors[COMPANY] = error
 
     told = []
     for _ in range(3):
         world.run()
-        world.shifts.paused.clear()
+        world.leases.paused.clear()
         told += [(failure.company, failure.code, failure.title) for failure in world.failures]
 
     assert told == [(COMPANY, error.code, "")]
@@ -507,36 +507,36 @@ def test_another_cause_is_told_again(world):
     world.add(1)
     told = []
     for code in ("connection_gone", "not_authorized", "connection_gone"):
-        world.desk_errors[COMPANY] = Disconnected("gone", code=code)
+        world.session_errors[COMPANY] = Disconnected("gone", code=code)
         world.run()
-        world.shifts.paused.clear()
+        world.leases.paused.clear()
         told += [failure.code for failure in world.failures]
 
     assert told == ["connection_gone", "not_authorized", "connection_gone"]
 
 
-def test_the_shift_is_given_back_whatever_happens(world):
+def test_the_lease_is_given_back_whatever_happens(world):
     world.add(1)
     world.table.save = lambda entry: (_ for _ in ()).throw(SystemExit)
 
     with pytest.raises(SystemExit):
         world.run()
 
-    assert [shift.company for shift in world.shifts.ended] == [COMPANY]
+    assert [lease.company for lease in world.leases.ended] == [COMPANY]
 
 
-def test_the_calls_of_the_last_minute_are_handed_to_the_next_shift(world):
+def test_the_calls_of_the_last_minute_are_handed_to_the_next_lease(world):
     world.add(1)
 
     world.run()
 
-    assert world.shifts.ended[0].recent_calls == (7,)
-    assert world.shifts.ended[0].recent_at == world.clock()
+    assert world.leases.ended[0].recent_calls == (7,)
+    assert world.leases.ended[0].recent_at == world.clock()
 
 
-def test_who_finds_the_shift_taken_goes_home(world):
+def test_who_finds_the_lease_taken_goes_home(world):
     world.add(1)
-    world.shifts.held[COMPANY] = Shift(COMPANY, "another", world.clock() + timedelta(seconds=60))
+    world.leases.held[COMPANY] = Lease(COMPANY, "another", world.clock() + timedelta(seconds=60))
 
     results = world.run()
 
@@ -643,7 +643,7 @@ def test_a_failure_with_an_open_outcome_remembers_when_it_can_be_looked_for(worl
     assert entry.next_attempt_at == NOW + timedelta(seconds=120 + OUTCOME_SETTLES_S)
 
 
-def test_entries_of_another_company_are_not_worked_on_in_this_ones_shift(world):
+def test_entries_of_another_company_are_not_worked_on_in_this_ones_lease(world):
     world.add(1)
     world.add(2, OTHER)
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.entry import Cursor, Status, Step
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
-from pipeline.use_cases.extract.pull import LAG
+from pipeline.use_cases.extract.pull import LOOKBACK
 from pipeline.use_cases.reconcile.deletions import ALLOWANCE_S, DELETED_IN_ODOO, DELETED_MAX, EVERY, compare
 from tests.builders import COMPANY, a_document
 from tests.odoo_world import NOW, OTHER, Clock, FakeAws, FakeOdoo, extraction_of, pull
@@ -16,7 +16,7 @@ DATABASE = FakeOdoo.database
 DAY = timedelta(days=1)
 
 
-class Memory:
+class KeyValues:
     def __init__(self) -> None:
         self.moments = {}
 
@@ -39,18 +39,18 @@ class Table:
     def ids(self, database, company):
         return {each.odoo_id: each.status for each in self.aws.stored.values() if each.company == company}
 
-    def offer(self, entry, *, was):
-        self.aws.offer(entry, was=was)
+    def save_extracted(self, entry, *, previous):
+        self.aws.save_extracted(entry, previous=previous)
 
 
 class World:
     def __init__(self, *documents) -> None:
-        self.odoo, self.aws, self.memory = FakeOdoo(*documents), FakeAws(), Memory()
+        self.odoo, self.aws, self.key_values = FakeOdoo(*documents), FakeAws(), KeyValues()
         pull(self.odoo, self.aws)
 
     def compare(self, now=NOW, **options):
         extraction = extraction_of(self.odoo, self.aws, now=now, **options)
-        compare(extraction, self.odoo, Table(self.aws), self.memory, COMPANY)
+        compare(extraction, self.odoo, Table(self.aws), self.key_values, COMPANY)
         return extraction
 
     def post(self, odoo_id: int) -> None:
@@ -223,9 +223,9 @@ def test_a_document_that_no_pull_could_see_is_pulled(world):
 
 
 def test_a_change_that_was_committed_later_than_the_lag_is_found_within_a_day(world):
-    world.memory.keep_compared(DATABASE, COMPANY.name, NOW - EVERY)
+    world.key_values.keep_compared(DATABASE, COMPANY.name, NOW - EVERY)
     world.aws.kept_cursors[DATABASE, COMPANY.name] = Cursor(since=NOW)
-    late = a_document(7, reference="changed", written_at=NOW - LAG - timedelta(hours=2))
+    late = a_document(7, reference="changed", written_at=NOW - LOOKBACK - timedelta(hours=2))
     world.odoo.put(late)
     pull(world.odoo, world.aws)
     missed = world.aws.entry(7).content_hash != late.content_hash
@@ -256,13 +256,13 @@ def test_it_waits_for_a_walk_that_is_under_way(world):
 
     world.compare()
 
-    assert world.memory.moments == {}
+    assert world.key_values.moments == {}
 
 
 def test_it_waits_for_a_run_with_time_in_hand(world):
     world.compare(clock=Clock(ALLOWANCE_S))
 
-    assert world.memory.moments == {}
+    assert world.key_values.moments == {}
 
 
 def test_a_dry_run_compares_nothing(world):
@@ -271,10 +271,10 @@ def test_a_dry_run_compares_nothing(world):
     world.compare(dry_run=True)
 
     assert not world.aws.entry(7).withdrawn
-    assert world.memory.moments == {}
+    assert world.key_values.moments == {}
 
 
 def test_another_company_is_compared_on_its_own(world):
-    compare(extraction_of(world.odoo, world.aws), world.odoo, Table(world.aws), world.memory, OTHER)
+    compare(extraction_of(world.odoo, world.aws), world.odoo, Table(world.aws), world.key_values, OTHER)
 
-    assert set(world.memory.moments) == {(DATABASE, OTHER.name)}
+    assert set(world.key_values.moments) == {(DATABASE, OTHER.name)}

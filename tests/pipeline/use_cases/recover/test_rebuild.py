@@ -27,8 +27,8 @@ class Table:
     def entries(self, entry_ids):
         return {each: self._kept.entries[each] for each in entry_ids if each in self._kept.entries}
 
-    def offer(self, entry, *, was):
-        assert was is None
+    def save_extracted(self, entry, *, previous):
+        assert previous is None
         self._kept.entries.setdefault(entry.entry_id, entry)
 
 
@@ -77,7 +77,7 @@ class World:
     def lose(self) -> None:
         """Lose the table, and with it what was known of names."""
         self.table.entries.clear()
-        self.company.memory.values.clear()
+        self.company.key_values.values.clear()
         self.company.references = self.company.new_references()
         self.company.books = replace(self.company.books, references=self.company.references)
         self.clock.sleep(60)

@@ -56,7 +56,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class Rates:
     """How often a call is broken, by what it is: to AWS, any other, and a write to the books.
 
     With `only`, writes are broken in this one way: an outage mostly has one face.
@@ -113,7 +113,7 @@ HOST_FAILS = 0.3
 
 
 @dataclass(slots=True)
-class Outside:
+class FaultInjector:
     """The door. `weather` is how often a call is broken; `struck` counts faults by kind.
 
     With `wire` calls to AWS go the long way, through botocore and the whole of moto.
@@ -123,9 +123,9 @@ class Outside:
     clock: Clock
     turns: Turns
     servers: dict[str, Answer] = field(default_factory=dict)
-    weather: Weather = Weather()
+    rates: Rates = Rates()
     wire: bool = False
-    struck: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     running: list[Process] = field(default_factory=list)
     late: list[tuple[float, requests.PreparedRequest]] = field(default_factory=list)
     _seen: dict[str, tuple[float, Any]] = field(default_factory=dict)
@@ -166,8 +166,8 @@ class Outside:
     ) -> Any:
         on_index = "IndexName" in parameters
         kinds = INDEX_FAULTS if on_index else BATCH_FAULTS if operation == "BatchGetItem" else AWS_FAULTS
-        kind = self._kind(kinds, AWS_S, self.weather.aws)
-        self._strike_before(kind)
+        kind = self._kind(kinds, AWS_S, self.rates.aws)
+        self._inject_before(kind)
         if kind == "aws throttled":
             raise _aws_error(THROTTLED.get(service, "ThrottlingException"), 400, operation)
         if kind == "aws 500 before":
@@ -177,7 +177,7 @@ class Outside:
         if kind == "keys left unprocessed":
             return _half_a_batch(parameters, call)
         answer = self._indexed(parameters, call, behind=kind == "index behind") if on_index else call(parameters)
-        self._strike_after(kind)
+        self._inject_after(kind)
         if kind == "aws 500 after":
             raise _aws_error("InternalServerError", 500, operation)
         if kind == "aws time-out after":
@@ -199,12 +199,12 @@ class Outside:
     def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
         is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
         if is_write:
-            kinds = (self.weather.only,) if self.weather.only else WRITE_FAULTS
-            kind = self._kind(kinds, HTTP_S, self.weather.write)
+            kinds = (self.rates.only,) if self.rates.only else WRITE_FAULTS
+            kind = self._kind(kinds, HTTP_S, self.rates.write)
         else:
-            kind = self._kind(HTTP_FAULTS, HTTP_S, self.weather.http)
+            kind = self._kind(HTTP_FAULTS, HTTP_S, self.rates.http)
         self._let_late_ones_arrive()
-        self._strike_before(kind)
+        self._inject_before(kind)
         if kind.endswith("takes effect late"):
             self.late.append((self.clock.time() + self.random.uniform(*LATE_S), request))
         if kind == "kill, and takes effect late":
@@ -215,7 +215,7 @@ class Outside:
             if broken is not None:
                 return _as_requests(broken(), request)
         answer = self._answer(request)
-        self._strike_after(kind)
+        self._inject_after(kind)
         if kind == "slow answer":
             self._wait_in_vain(SLOW_S)
         if kind.endswith("after"):
@@ -269,22 +269,22 @@ class Outside:
         if self.random.random() >= likelihood:
             return ""
         kind = self.random.choice(kinds)
-        self.struck[kind] += 1
+        self.injected[kind] += 1
         return kind
 
     def _check_alive(self) -> None:
         process = self.turns.process
         if not process.dead and self.clock.time() >= process.ends_at:
-            self.struck["function timed out"] += 1
+            self.injected["function timed out"] += 1
             process.dead = True
         if process.dead:
             raise Killed
 
-    def _strike_before(self, kind: str) -> None:
+    def _inject_before(self, kind: str) -> None:
         if kind == "kill before":
             self._kill()
 
-    def _strike_after(self, kind: str) -> None:
+    def _inject_after(self, kind: str) -> None:
         if kind == "kill after":
             self._kill()
 

@@ -8,39 +8,39 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pipeline.domain.entry import Shift
+from pipeline.domain.entry import Lease
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.lists import Memory
+from pipeline.qbo.lists import KeyValues
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
 
 
-class QuickBooksDesk:
+class QuickBooksSession:
     """Everything that belongs to one company for the length of a shift."""
 
     def __init__(
         self,
-        shift: Shift,
+        lease: Lease,
         *,
         api_url: str,
         realm: str,
         tokens: Tokens,
-        memory: Memory,
+        key_values: KeyValues,
         rules: Callable[[], Rules],
         now: datetime,
         dry_run: bool = False,
     ) -> None:
-        age_s = (now - shift.recent_at).total_seconds() if shift.recent_at else 0.0
-        limiter = Limiter(recent_calls=shift.recent_calls, recent_age_s=max(0.0, age_s))
+        age_s = (now - lease.recent_at).total_seconds() if lease.recent_at else 0.0
+        limiter = Limiter(recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
         # A connection that is gone shows here, before any document is touched.
         tokens.access_token()
         self._tokens = tokens
-        self._client = Client(api_url, realm, shift.company, tokens, limiter)
-        self._memory = memory
+        self._client = Client(api_url, realm, lease.company, tokens, limiter)
+        self._key_values = key_values
         self._rules = rules
         self._dry_run = dry_run
 
@@ -51,7 +51,7 @@ class QuickBooksDesk:
         Opened when there is something to post: a shift that only keeps the connection alive needs no rules.
         """
         rules = self._rules()
-        references = References(self._client, self._memory, rules, dry_run=self._dry_run)
+        references = References(self._client, self._key_values, rules, dry_run=self._dry_run)
         references.check_rules()
         return QuickBooksBooks(
             self._client,

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
 from pipeline.domain.codec import dumps, loads
-from pipeline.domain.entry import Cursor, Shift
+from pipeline.domain.entry import Cursor, Lease
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CONNECTION_KEPT_S = 30 * 24 * 3600
 
 
-class Notes:
+class KeyValueTable:
     """Values by key. Raises Unavailable when DynamoDB cannot answer."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
@@ -98,7 +98,7 @@ class Notes:
 
     # -- shifts ----------------------------------------------------------------------------------------------------
 
-    def take_shift(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Shift | None:
+    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
         """Take a company's shift until an instant; returns None when another holds it or the company is paused.
 
         `force` takes it in spite of a pause, because a person asked for it.
@@ -110,7 +110,7 @@ class Notes:
         try:
             answer = self._client.update_item(
                 TableName=self._name,
-                Key={"entry_id": {"S": _shift_key(company)}},
+                Key={"entry_id": {"S": _lease_key(company)}},
                 UpdateExpression="SET holder = :holder, #until = :until",
                 ConditionExpression=f"{nobody_was_here} OR {free}",
                 ExpressionAttributeNames={"#until": "until"},
@@ -127,27 +127,27 @@ class Notes:
             raise our_error(error, f"The table {self._name}") from error
         except BotoCoreError as error:
             raise our_error(error, f"The table {self._name}") from error
-        return _shift(company, holder, until, answer["Attributes"])
+        return _lease(company, holder, until, answer["Attributes"])
 
-    def end_shift(self, shift: Shift, now: datetime, *, paused_for_s: int = 0) -> None:
+    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Give the shift back, with what the next holder must know; a pause keeps the company closed for a while.
 
         Does nothing when the lease has run out and another holds the shift by now.
         """
-        names = {field.name for field in fields(Shift)} - {"company", "holder", "until", "recent_at"}
-        values: dict[str, Any] = {name: getattr(shift, name) for name in names}
-        values["recent_calls"] = ",".join(map(str, shift.recent_calls))
-        values["recent_at"] = _instant(shift.recent_at) if shift.recent_at else ""
+        names = {field.name for field in fields(Lease)} - {"company", "holder", "until", "recent_at"}
+        values: dict[str, Any] = {name: getattr(lease, name) for name in names}
+        values["recent_calls"] = ",".join(map(str, lease.recent_calls))
+        values["recent_at"] = _instant(lease.recent_at) if lease.recent_at else ""
         # A past instant, never none: an absent one would sort as "nobody was ever here".
         values["until"] = _instant(now - timedelta(seconds=1))
         values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
-        kept = item({"entry_id": _shift_key(shift.company), "holder": shift.holder, **values})
+        kept = item({"entry_id": _lease_key(lease.company), "holder": lease.holder, **values})
         try:
             self._client.put_item(
                 TableName=self._name,
                 Item=kept,
                 ConditionExpression="holder = :holder",
-                ExpressionAttributeValues={":holder": {"S": shift.holder}},
+                ExpressionAttributeValues={":holder": {"S": lease.holder}},
             )
         except ClientError as error:
             if error_code(error) != CONDITION_FAILED:
@@ -162,7 +162,7 @@ class Notes:
             raise our_error(error, f"The table {self._name}") from error
 
 
-def _shift_key(company: str) -> str:
+def _lease_key(company: str) -> str:
     return f"shift#{company}"
 
 
@@ -171,10 +171,10 @@ def _instant(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _shift(company: str, holder: str, until: datetime, stored: Item) -> Shift:
+def _lease(company: str, holder: str, until: datetime, stored: Item) -> Lease:
     values = plain_values(stored)
     recent_at = values.get("recent_at")
-    return Shift(
+    return Lease(
         company=company,
         holder=holder,
         until=until,
