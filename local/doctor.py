@@ -25,6 +25,7 @@ from pipeline.domain.errors import PipelineError
 from pipeline.odoo.client import Odoo
 from pipeline.qbo.session import companies
 from pipeline.qbo.tokens import REQUIRED_KEYS
+from pipeline.runtime import SystemClock
 
 PENDING_AGE_MAX = timedelta(minutes=10)
 DAYS_LEFT_MIN = 14
@@ -73,7 +74,7 @@ class Doctor:
         )
         odoo = Odoo(
             settings["ODOO_API_URL"], database=secret["database"], username=secret["username"],
-            secret=secret["password"],
+            secret=secret["password"], clock=SystemClock(),
         )  # fmt: skip
         rows = odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc")
         if not rows:

@@ -26,6 +26,7 @@ from local.stand_ins.aws import Deployment, EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.runtime import aws_client
 from tests.terraform_tools import Terraform, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
@@ -348,16 +349,14 @@ def recorded_calls() -> Iterator[list[Call]]:
             calls.extend(_as_iam_sees_it(function, service, operation, params))
 
     # Handlers keep their clients; those of an earlier test would call another server and record nothing.
-    for handler in FUNCTIONS.values():
-        handler.__globals__["_client"].cache_clear()
+    aws_client.cache_clear()
     boto3.setup_default_session()
     boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", record)
     try:
         yield calls
     finally:
         boto3.setup_default_session()
-        for handler in FUNCTIONS.values():
-            handler.__globals__["_client"].cache_clear()
+        aws_client.cache_clear()
 
 
 def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,29 @@ class Booked:
     item_accounts: tuple[tuple[str, str], ...] = ()
     updated_at: str = ""
     fingerprint: str = ""
+
+    @property
+    def entry_fields(self) -> dict[str, Any]:
+        """What an entry keeps of it, by the entry's own names."""
+        return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+
+
+# What an entry keeps of a booked document: its own names, and those here.
+_KEPT_BY_ENTRY = (
+    ("qb_id", "qb_id"),
+    ("qb_sync_token", "sync_token"),
+    ("qb_doc_number", "doc_number"),
+    ("qb_total", "total"),
+    ("qb_updated_at", "updated_at"),
+    ("qb_fingerprint", "fingerprint"),
+)
+
+
+def booked_of(entry: Entry, document: Document) -> Booked:
+    """Return a document as its entry has kept it from the last answer of the books."""
+    kept = {theirs: getattr(entry, ours) for ours, theirs in _KEPT_BY_ENTRY}
+    total = document.total if kept["total"] is None else kept["total"]
+    return Booked(**kept | {"total": total}, tax=document.tax, currency=document.currency)
 
 
 def came_of(found: str, sent: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.aws import telemetry
 from pipeline.aws.telemetry import NAMESPACE, put_metrics
-from pipeline.use_cases.post.run import Results
+from pipeline.use_cases.post.results import Results
 
 ROOT = Path(__file__).parents[3]
 

@@ -336,9 +336,9 @@ def test_a_long_description_keeps_its_calculation():
 
 
 def test_an_empty_description_is_the_products_name():
-    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Session")),)))
+    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Desk")),)))
 
-    assert body["Line"][0]["Description"] == "Session"
+    assert body["Line"][0]["Description"] == "Desk"
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
