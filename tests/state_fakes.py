@@ -296,6 +296,19 @@ class Books:
     def look_for(self, documents):
         self._meets("read")
 
+    def verify(self, document, qb_id):
+        self._meets("read")
+        return _booked(self.rows[qb_id]) if qb_id in self.rows else None
+
+    def explained(self, document, error):
+        return error
+
+    def is_paid(self, document, qb_id):
+        return False
+
+    def is_gone(self, error, document, qb_id):
+        return error.code == "quickbooks_610" and qb_id not in self.rows
+
     def find_existing(self, document, draft):
         found = [row for row in self.of(document.entry_id) if row.number == draft.doc_number]
         return _booked(found[0]) if found else None
@@ -337,7 +350,7 @@ class Books:
 
         return self._write("update", request_id, effect)
 
-    def remove(self, document_type, booked, request_id):
+    def remove(self, document, booked, request_id):
         self._meets("read")
         row = self.rows.get(booked.qb_id)
         if row is None:
@@ -362,7 +375,7 @@ class Books:
 
         return self._write("attach", request_id, effect)
 
-    def detach(self, attachable_id, request_id):
+    def detach(self, document_type, qb_id, attachable_id, request_id):
         self._meets("read")
         for row in self.rows.values():
             row.files.pop(attachable_id, None)

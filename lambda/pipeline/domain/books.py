@@ -10,14 +10,16 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.entry import Entry
+from pipeline.domain.errors import NeedsAttention
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
 
-    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it.
-    `in_closed_period` says that its own date lies in books that are closed by now.
+    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it,
+    `party` the id of its customer or vendor. `in_closed_period` says that its own date lies in books that are closed by
+    now.
     """
 
     entity: str
@@ -26,6 +28,7 @@ class Draft:
     doc_number: str
     fingerprint: str = ""
     in_closed_period: bool = False
+    party: str = ""
 
 
 # What every document's token is until somebody touches it.
@@ -56,6 +59,7 @@ class Booked:
     item_accounts: tuple[tuple[str, str], ...] = ()
     updated_at: str = ""
     fingerprint: str = ""
+    party: str = ""
 
     @property
     def entry_fields(self) -> dict[str, Any]:
@@ -71,6 +75,7 @@ _KEPT_BY_ENTRY = (
     ("qb_total", "total"),
     ("qb_updated_at", "updated_at"),
     ("qb_fingerprint", "fingerprint"),
+    ("qb_party", "party"),
 )
 
 
@@ -127,6 +132,9 @@ class Books(Protocol):
         it was first sent.
         """
 
+    def verify(self, document: Document, qb_id: str) -> Booked | None:
+        """Return what has this id, None when nothing has; raises Rejected when it is not the document."""
+
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
 
@@ -142,10 +150,11 @@ class Books(Protocol):
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what the draft says."""
 
-    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
+    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
         """Take the document out of the books; returns False when it is gone already.
 
-        Raises Rejected when a payment is applied to it, or when somebody has changed it since it was as given.
+        Raises Rejected when it is another document, when a payment is applied to it, or when somebody has changed it
+        since it was as given.
         """
 
     def attach(
@@ -156,11 +165,20 @@ class Books(Protocol):
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files that hang on the document."""
 
-    def detach(self, attachable_id: str, request_id: str) -> None:
-        """Remove a file that a newer one has replaced."""
+    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
+        """Remove a file that a newer one has replaced; raises Rejected when it is not ours."""
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how the books' figures differ from the document's, or an empty text."""
+
+    def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
+        """Return the refusal of a create with the document that has the number, where it is another one of ours."""
+
+    def is_paid(self, document: Document, qb_id: str) -> bool:
+        """Whether a payment or credit is applied to the document."""
+
+    def is_gone(self, error: Exception, document: Document, qb_id: str) -> bool:
+        """Whether a refusal of an update says that the document is no longer in the books."""
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""

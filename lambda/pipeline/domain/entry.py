@@ -41,6 +41,17 @@ class Step(StrEnum):
     ATTACH = "attach"
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One write to the books that is about to be sent."""
+
+    step: Step
+    request_id: str
+    payload_hash: str
+    doc_number: str = ""
+    fingerprint: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeyPart:
     """Which document it is. Written once, when the entry is made."""
@@ -87,8 +98,13 @@ class BooksPart:
 
     It is true whatever Odoo says meanwhile, so it is stored whatever the version. `step` is None when no outcome is
     open. `generation` counts confirmed deletes and `refusals` confirmed refusals: both make new request ids.
+
+    `realm` is the QuickBooks company it was sent to; nothing of another one is ever touched. `qb_proof` shows that
+    `qb_id` came from an answer about this very document. `former` says, as JSON, where it was before its company
+    started over in another realm.
     """
 
+    realm: str = ""
     step: Step | None = None
     request_id: str = ""
     sent_at: datetime | None = None
@@ -96,6 +112,8 @@ class BooksPart:
     generation: int = 0
     refusals: int = 0
     qb_id: str = ""
+    qb_proof: str = ""
+    qb_party: str = ""
     qb_sync_token: str = ""
     qb_doc_number: str = ""
     qb_total: Decimal | None = None
@@ -107,6 +125,7 @@ class BooksPart:
     attached_sha256: str = ""
     posted_at: datetime | None = None
     pdf_losses: int = 0
+    former: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +187,10 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
         """When a write of unknown outcome can be looked for; None when no outcome is open."""
         return self.next_attempt_at if self.step is not None else None
 
+    def is_proven(self, realm: str) -> bool:
+        """Whether `qb_id` came from an answer of this realm about this very document."""
+        return self.qb_proof == proof_of(realm, self.entry_id, self.qb_id)
+
     @property
     def was_never_sent(self) -> bool:
         """Whether nothing of the document ever was, or may be about to be, in the books."""
@@ -183,6 +206,11 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
 def names_of(*parts: type) -> tuple[str, ...]:
     """Return the names of the fields of some parts."""
     return tuple(field.name for part in parts for field in fields(part))
+
+
+def proof_of(realm: str, entry_id: str, qb_id: str) -> str:
+    """Return what an entry keeps to show that an id of QuickBooks came from an answer about its own document."""
+    return hashlib.sha256(f"{realm}|{entry_id}|{qb_id}".encode()).hexdigest()[:16]
 
 
 def file_name(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.entry import BooksPart, Entry, Status, Step, names_of
+from pipeline.domain.entry import BooksPart, Entry, Intent, Status, Step, names_of
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 
@@ -20,6 +20,8 @@ from pipeline.domain.source import UnreadableDocument
 LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
 # A document that was still in QuickBooks when Odoo no longer had it.
 DELETED_IN_ODOO = "deleted_in_odoo"
+# A document that a person deleted in QuickBooks: only a retry posts it again.
+DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
 
 
@@ -225,24 +227,22 @@ def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: dat
 # -- by the poster -----------------------------------------------------------------------------------------------------
 
 
-def intended(
-    entry: Entry, step: Step, request_id: str, payload_hash: str, *, fingerprint: str, doc_number: str,
-    settles_at: datetime, now: datetime,
-) -> Entry:  # fmt: skip
-    """Return the entry with what is about to be sent; it is not due before the outcome has settled."""
+def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, now: datetime) -> Entry:
+    """Return the entry with what is about to be sent to a realm; it is not due before the outcome has settled."""
     return _moved(
         entry,
         POSTING,
         POSTER,
         now,
-        step=step,
-        request_id=request_id,
-        payload_hash=payload_hash,
-        qb_doc_number=doc_number or entry.qb_doc_number,
+        realm=realm,
+        step=intent.step,
+        request_id=intent.request_id,
+        payload_hash=intent.payload_hash,
+        qb_doc_number=intent.doc_number or entry.qb_doc_number,
         next_attempt_at=settles_at,
         # When it may first have taken effect, however often it is repeated.
-        sent_at=(entry.sent_at or now) if step is Step.CREATE else None,
-        sent_fingerprint=fingerprint,
+        sent_at=(entry.sent_at or now) if intent.step is Step.CREATE else None,
+        sent_fingerprint=intent.fingerprint,
     )
 
 
@@ -284,7 +284,7 @@ def deleted_in_books(entry: Entry, now: datetime) -> Entry:
 
     Its generation rises, because QuickBooks would answer the next create with the document that was deleted.
     """
-    kept = ("generation", "refusals", "request_id", "posted_at", "pdf_losses")
+    kept = ("realm", "generation", "refusals", "request_id", "posted_at", "pdf_losses", "former")
     empty = BooksPart()
     forgotten = {name: getattr(empty, name) for name in names_of(BooksPart) if name not in kept}
     return replace(entry, **forgotten, generation=entry.generation + 1, updated_at=now)
@@ -294,7 +294,12 @@ def deleted_in_books(entry: Entry, now: datetime) -> Entry:
 
 
 def reopened(entry: Entry, now: datetime) -> Entry:
-    """Return a failed entry pending again, because a person has fixed the cause."""
+    """Return a failed entry pending again, because a person has fixed the cause.
+
+    One that a person had deleted in QuickBooks is posted once more, as a new generation.
+    """
+    if entry.error_code == DELETED_IN_QUICKBOOKS:
+        entry = deleted_in_books(entry, now)
     return _moved(
         entry, PENDING, PERSON, now, attempts=0, next_attempt_at=entry.settles_at, pending_since=now, pdf_losses=0
     )

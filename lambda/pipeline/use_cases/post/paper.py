@@ -9,7 +9,7 @@ from typing import Protocol
 from pipeline.domain import lifecycle
 from pipeline.domain.books import Attached, Books
 from pipeline.domain.document import DocumentType
-from pipeline.domain.entry import OUR_FILE, Entry, Step, file_name, make_request_id
+from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.use_cases.post.record import Record, Superseded
 
@@ -83,7 +83,7 @@ class Paper:
             attached = _same_file(self._books.attachments(document_type, record.entry.qb_id), name, len(content))
         if attached is None:
             request_id = make_request_id(self._books.realm, record.entry, Step.ATTACH, record.entry.pdf_sha256)
-            record.intend(Step.ATTACH, request_id, record.entry.payload_hash)
+            record.intend(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
             try:
                 attached = self._books.attach(document_type, record.entry.qb_id, name, content, request_id)
             except NeedsAttention:
@@ -105,7 +105,8 @@ class Paper:
         replaced = self._record.entry.attachable_id
         if replaced and not self._books.keeps_replaced_files:
             request_id = make_request_id(self._books.realm, self._record.entry, Step.DELETE, f"attachable {replaced}")
-            self._books.detach(replaced, request_id)
+            entry = self._record.entry
+            self._books.detach(entry.document_type, entry.qb_id, replaced, request_id)
 
 
 def _same_file(files: list[Attached], name: str, size_bytes: int) -> Attached | None:

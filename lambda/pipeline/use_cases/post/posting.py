@@ -15,8 +15,9 @@ from pipeline.domain import lifecycle
 from pipeline.domain.books import FIRST_SYNC_TOKEN, Booked, Books, Draft, booked_of, came_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
-from pipeline.domain.entry import UNKNOWN_HASH, Entry, Step, make_request_id
-from pipeline.domain.errors import NeedsAttention, Rejected
+from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
+from pipeline.domain.errors import Disconnected, NeedsAttention, Rejected
+from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record, Table
@@ -51,7 +52,7 @@ class Posting:
         sends_until: datetime,
     ) -> Posting:  # fmt: skip
         """Return the posting of an entry; nothing is sent any more after `sends_until`."""
-        return cls(Record(entry, table, clock, sends_until), books, store)
+        return cls(Record(entry, table, clock, sends_until, books.realm), books, store)
 
     @property
     def entry(self) -> Entry:
@@ -63,6 +64,7 @@ class Posting:
 
         Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
         """
+        self._check_realm()
         document = document or self.store.document(self.entry)
         withdrawn = document.withdrawn or self.entry.withdrawn
         if not withdrawn:
@@ -70,7 +72,7 @@ class Posting:
             is_booked = bool(self.entry.qb_id or self.entry.step)
             self.found = replace(self.found, draft=self.books.draft(document, is_booked=is_booked))
         while True:
-            decision = next_step(self.entry, self.found, withdrawn=withdrawn)
+            decision = next_step(self.entry, self.found, realm=self.books.realm, withdrawn=withdrawn)
             if decision.action is Action.FINISH:
                 return self.entry
             self.perform(decision.action, document)
@@ -79,6 +81,7 @@ class Posting:
         """Perform one action; what comes of it is in the entry and in `found`."""
         {
             Action.LOOK: self._look,
+            Action.VERIFY: self._verify,
             Action.FIND_FILES: self._find_files,
             Action.FIND_EXISTING: self._find_existing,
             Action.CREATE: self._create,
@@ -90,6 +93,12 @@ class Posting:
             Action.ATTACH: self._attach,
             Action.FILE: self._file,
         }[action](document)
+
+    def _check_realm(self) -> None:
+        """Raise Disconnected when the document was sent to another realm: nothing there is ours to touch from here."""
+        entry = self.entry
+        if entry.realm not in ("", self.books.realm) and (entry.qb_id or entry.step):
+            raise realm_changed(entry.company, entry.realm, self.books.realm)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -105,6 +114,14 @@ class Posting:
             self._note_booked(booked, entry.payload_hash if sent_this else UNKNOWN_HASH)
         elif entry.step is Step.DELETE:
             self.record.save(lifecycle.deleted_in_books(entry, self.record.clock.now()))
+
+    def _verify(self, document: Document) -> None:
+        """Look whether the id that the entry has is that of this very document; raises Rejected when it is not."""
+        booked = self.books.verify(document, self.entry.qb_id)
+        self.found = replace(self.found, is_verified=True)
+        if booked is not None:
+            proof = proof_of(self.books.realm, self.entry.entry_id, booked.qb_id)
+            self.record.note(realm=self.books.realm, qb_proof=proof)
 
     def _find_existing(self, document: Document) -> None:
         self.found = replace(self.found, existing_was_looked_for=True)
@@ -122,9 +139,7 @@ class Posting:
     def _create(self, document: Document) -> None:
         draft = self._draft
         request_id = self._create_id(draft.hash)
-        self.record.intend(
-            Step.CREATE, request_id, draft.hash, doc_number=draft.doc_number, fingerprint=draft.fingerprint
-        )
+        self.record.intend(Intent(Step.CREATE, request_id, draft.hash, draft.doc_number, draft.fingerprint))
         try:
             booked = self.books.create(draft, request_id)
         except NeedsAttention as error:
@@ -132,7 +147,7 @@ class Posting:
             found = self.books.find(document) if self.books.is_number_taken(error) else None
             if found is None:
                 self.record.forget_intent()
-                raise
+                raise self.books.explained(document, error) from error
             # An earlier version of it may be in the books: the unknown hash makes the update follow.
             self._note_booked(found, UNKNOWN_HASH)
         else:
@@ -140,9 +155,16 @@ class Posting:
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
+        self._check_party(document, booked)
         try:
             self._send_update(booked)
         except NeedsAttention as error:
+            if self.books.is_gone(error, document, booked.qb_id):
+                raise Rejected(
+                    "a person deleted it in QuickBooks, so the change made in Odoo was not carried over. Retry it to "
+                    "have it posted there again, or leave it deleted and leave this as it is.",
+                    code=DELETED_IN_QUICKBOOKS,
+                ) from error
             if not self.books.is_stale(error):
                 raise
         else:
@@ -157,10 +179,22 @@ class Posting:
             )
         self._send_update(existing)
 
+    def _check_party(self, document: Document, booked: Booked) -> None:
+        """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
+        was, now = self.entry.qb_party, self._draft.party
+        if was and now and was != now and self.books.is_paid(document, booked.qb_id):
+            kind = "customer" if document.document_type.is_sale else "vendor"
+            raise Rejected(
+                f"it is now of {document.party.name} in Odoo, but in QuickBooks a payment of another {kind} is applied "
+                "to it, which would come loose. Take the payment off in QuickBooks and retry, or give the document its "
+                "former contact in Odoo.",
+                code="party_changed",
+            )
+
     def _send_update(self, booked: Booked) -> None:
         draft = self._draft
         request_id = make_request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
-        self.record.intend(Step.UPDATE, request_id, self.entry.payload_hash, fingerprint=draft.fingerprint)
+        self.record.intend(Intent(Step.UPDATE, request_id, self.entry.payload_hash, fingerprint=draft.fingerprint))
         try:
             updated = self.books.update(draft, booked, request_id)
         except NeedsAttention:
@@ -185,9 +219,9 @@ class Posting:
     def _delete(self, document: Document, booked: Booked, why: str) -> None:
         """Delete it in the books; raises Rejected, saying why it should go, when a person has to do so."""
         request_id = make_request_id(self.books.realm, self.entry, Step.DELETE, booked.qb_id)
-        self.record.intend(Step.DELETE, request_id, self.entry.payload_hash)
+        self.record.intend(Intent(Step.DELETE, request_id, self.entry.payload_hash))
         try:
-            self.books.remove(document.document_type, booked, request_id)
+            self.books.remove(document, booked, request_id)
         except NeedsAttention as error:
             self.record.forget_intent()
             if isinstance(error, Rejected):
@@ -237,6 +271,17 @@ class Posting:
     def _booked(self, document: Document) -> Booked:
         """Return how the document is in the books: as this run has seen it, else as the entry has kept it."""
         return self.found.booked or booked_of(self.entry, document)
+
+
+def realm_changed(company: str, former: str, present: str) -> Disconnected:
+    """Return the error for a company whose secret names another realm than its documents were posted to."""
+    return Disconnected(
+        f"{company} was posted to the QuickBooks company {former}, and the QuickBooks secret now names {present}. "
+        f"Nothing moves until you say which is right: put {former} back under realm_ids, or start over in {present} by "
+        f'invoking the poster with {{"company": "{company}", "start_over": "{present}"}}; every document is then '
+        "posted there once more, and what is in the former company stays as it is.",
+        code="realm_changed",
+    )
 
 
 def _as_we_left_it(found: Booked, entry: Entry) -> Booked:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pipeline.domain import lifecycle
 from pipeline.domain.books import Booked
 from pipeline.domain.clock import Clock
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Step
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Intent, proof_of
 
 
 class Table(Protocol):
@@ -34,10 +34,9 @@ class Record:
     table: Table
     clock: Clock
     sends_until: datetime
+    realm: str
 
-    def intend(
-        self, step: Step, request_id: str, payload_hash: str, *, doc_number: str = "", fingerprint: str = ""
-    ) -> None:
+    def intend(self, intent: Intent) -> None:
         """Store what is about to be sent; raises Superseded when the document has changed in Odoo meanwhile.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
@@ -45,16 +44,8 @@ class Record:
         this is stored: the budget of calls may be used up, tokens may have to be renewed.
         """
         before = self.entry
-        self.entry = lifecycle.intended(
-            before,
-            step,
-            request_id,
-            payload_hash,
-            fingerprint=fingerprint,
-            doc_number=doc_number,
-            settles_at=self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S),
-            now=self.clock.now(),
-        )
+        settles_at = self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S)
+        self.entry = lifecycle.intended(before, intent, self.realm, settles_at=settles_at, now=self.clock.now())
         if not self.table.save(self.entry):
             self.entry = before
             self.table.save(before)
@@ -75,7 +66,15 @@ class Record:
         The next write to the table stores it, which is the next intent at the latest; until then the intent that is
         stored leads whoever comes after a crash to a look.
         """
-        self.note(**booked.entry_fields, payload_hash=payload_hash, step=None, sent_at=None, sent_fingerprint="")
+        self.note(
+            **booked.entry_fields,
+            realm=self.realm,
+            qb_proof=proof_of(self.realm, self.entry.entry_id, booked.qb_id),
+            payload_hash=payload_hash,
+            step=None,
+            sent_at=None,
+            sent_fingerprint="",
+        )
 
     def note(self, **changes: Any) -> None:
         """Note something of the books; the next write to the table stores it."""

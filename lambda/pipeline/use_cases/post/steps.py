@@ -1,5 +1,6 @@
 """What to do next about a document: the decision table of posting. Nothing here asks or changes anything.
 
+an id without proof         verify          that it is this very document, before anything is touched
 an outcome is open          look            before anything is sent again
 withdrawn                   delete, void
 not in the books            find existing, create
@@ -21,6 +22,7 @@ class Action(StrEnum):
     """What can be done about a document."""
 
     LOOK = "look"
+    VERIFY = "verify"
     FIND_FILES = "find files"
     FIND_EXISTING = "find existing"
     CREATE = "create"
@@ -52,6 +54,7 @@ class Found:
     draft: Draft | None = None
     booked: Booked | None = None
     was_looked_for: bool = False
+    is_verified: bool = False
     files_were_looked_for: bool = False
     existing_was_looked_for: bool = False
     is_adopted: bool = False
@@ -59,14 +62,17 @@ class Found:
     pdf: bytes | None = None
 
 
-def next_step(entry: Entry, found: Found, *, withdrawn: bool) -> Decision:
+def next_step(entry: Entry, found: Found, *, realm: str, withdrawn: bool) -> Decision:
     """Return what to do next about a document, given its entry and what this run has found out.
 
     `found.draft` is what would be sent; it is not needed for a withdrawn document.
     """
+    is_sending = entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE)
+    if entry.qb_id and not found.is_verified and not entry.is_proven(realm):
+        return Decision(Action.VERIFY, "no answer of this realm says that this is the document")
     if entry.step is Step.ATTACH and not found.files_were_looked_for:
         return Decision(Action.FIND_FILES, "an upload without an answer may have left a file")
-    if entry.step in (Step.CREATE, Step.UPDATE, Step.DELETE) and not found.was_looked_for:
+    if is_sending and not found.was_looked_for:
         return Decision(Action.LOOK, "a write was sent and its outcome is not known")
     if withdrawn:
         return _next_of_withdrawn(entry)

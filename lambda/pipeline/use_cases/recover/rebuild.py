@@ -20,7 +20,7 @@ from pipeline.domain.books import Attached, Draft, Existing
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name
+from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
 from pipeline.domain.errors import NeedsAttention
 from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Copy
@@ -36,6 +36,10 @@ BATCH_ALLOWANCE_S = 30.0
 
 class Books(Protocol):
     """The books, as rebuilding needs them."""
+
+    @property
+    def realm(self) -> str:
+        """The id of the company in the books."""
 
     def inventory(self) -> dict[str, Existing]:
         """Return every document of ours that stands in the books, by entry id."""
@@ -154,6 +158,8 @@ class Rebuild:
             status,
             self.clock.now(),
             is_new=is_new,
+            realm=self.books.realm,
+            qb_proof=proof_of(self.books.realm, entry.entry_id, found.booked.qb_id),
             payload_hash=UNKNOWN_HASH,
             attachable_id=files[-1].qb_id if files else "",
             **found.booked.entry_fields,
