@@ -121,14 +121,25 @@ class Terraform:
         return json.loads(self.must("show", "-json", plan))
 
 
+def configuration_files() -> list[Path]:
+    """Return every file of the configuration: whatever Terraform reads at the top level, by whatever name."""
+    return sorted(ROOT.glob("*.tf"))
+
+
+def configuration_text() -> str:
+    """Return the whole configuration as one text, for rules that no file may break."""
+    return "\n".join(path.read_text() for path in configuration_files())
+
+
 def working_copy(folder: Path, environment: Mapping[str, str] | None = None) -> Terraform:
     """Copy the configuration, its tests and the zips into a folder and initialise it there; the tree stays clean."""
     if program() is None:
         unavailable("terraform is not installed")
     (folder / "lambda").mkdir(parents=True)
     (folder / "tests").mkdir()
-    for name in ("main.tf", "variables.tf", "outputs.tf", "terraform.tfvars.example", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
+    # pyproject.toml is a TOML file that is there, as a mapping must be.
+    for path in (*configuration_files(), ROOT / "terraform.tfvars.example", ROOT / "pyproject.toml"):
+        shutil.copy(path, folder)
     for path in (ROOT / "tests").glob("*.tftest.hcl"):
         shutil.copy(path, folder / "tests")
     for path in built_zips():
