@@ -63,6 +63,12 @@ def test_the_rules_below_see_the_whole_configuration(terraform):
     assert {path.name for path in terraform.folder.glob("*.tf")} == read
 
 
+def test_no_file_of_the_configuration_is_longer_than_450_lines():
+    lengths = {path.name: len(path.read_text().splitlines()) for path in configuration_files()}
+
+    assert {name: length for name, length in lengths.items() if length > 450} == {}
+
+
 def test_the_configuration_asks_for_nothing_newer_than_terraform_1_0():
     text = configuration_text()
 
