@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds one zip per function for Lambda's python3.12 on Linux x86_64:
-#   lambda/odoo_extractor.zip  lambda/qb_poster.zip  lambda/odoo_order_sync.zip
+# Builds one zip per function for Lambda's python3.12 on Linux x86_64: lambda/<handler>.zip for every lambda/<handler>.py
+# that defines lambda_handler.
 # The libraries are the pinned, hashed wheels of lambda/requirements.txt for that platform, whatever machine this runs on;
 # what goes into which zip is decided, and said, in local/package.py. The same sources give the same bytes.
 set -euo pipefail

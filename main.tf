@@ -1,21 +1,24 @@
 # Odoo -> QuickBooks Online, and the newest sale orders -> DynamoDB: the functions, and what wakes them.
 #
-# What a function needs (role, policy, log group, dead-letter queue, alarms) follows from one row in local.functions;
-# what it may touch follows from its own policy document in permissions.tf.
+# A function is one row in local.functions and a file in lambda/: tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
+# Role, policy, log group, dead-letter queue, alarms and schedules follow from the row.
 # Beside this file: storage.tf (bucket, tables, secrets), permissions.tf, observability.tf (logs, dead letters, alarms).
 
 data "aws_caller_identity" "current" {}
 
 locals {
-  account_id = data.aws_caller_identity.current.account_id
-
+  # What the fields of a row mean:
+  #   event_age_max_s  how long AWS keeps trying to deliver an event
+  #   schedules        when it runs by itself, and with which event
+  #   statements       what it may do beyond what all of them do (permissions.tf)
+  #   redrives         whether it reads its own dead-letter queue when invoked with {"redrive": true}
   functions = {
     odoo-extractor = {
       description     = "Reads posted and withdrawn documents from Odoo into the tracking table and pending/"
-      module          = "odoo_extractor"
       timeout_s       = 300
       memory_mb       = 512
       event_age_max_s = 3600 # the next tick asks the same question again
+      redrives        = true
       environment = {
         ODOO_API_URL      = var.odoo_api_url
         ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
@@ -24,13 +27,74 @@ locals {
         SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
         SLACK_WEBHOOK_URL = var.slack_webhook_url
       }
+      schedules = {
+        odoo-extractor-schedule = {
+          description = "Pulls from Odoo"
+          expression  = var.schedule_rate
+          enabled     = true
+          input       = {}
+        }
+      }
+      statements = [
+        {
+          sid       = "ReadOdooCredentials"
+          actions   = ["secretsmanager:GetSecretValue"]
+          resources = [aws_secretsmanager_secret.odoo.arn]
+        },
+        {
+          sid       = "KeepTrackOfDocuments"
+          actions   = local.keep_entries
+          resources = local.tracking_table_and_indexes
+        },
+        # How a server is spoken to may be forgotten; an entry, which guards against posting twice, may not.
+        {
+          sid       = "ForgetConnections"
+          actions   = ["dynamodb:DeleteItem"]
+          resources = [aws_dynamodb_table.tracking.arn]
+          condition = {
+            test     = "ForAllValues:StringLike"
+            variable = "dynamodb:LeadingKeys"
+            values   = ["connection#*"]
+          }
+        },
+        {
+          sid     = "StoreDocumentsAndPdfs"
+          actions = ["s3:GetObject", "s3:PutObject"]
+          resources = [
+            "${aws_s3_bucket.documents.arn}/pending/*",
+            "${aws_s3_bucket.documents.arn}/documents/*",
+          ]
+        },
+        # The mapping says from which date on a company's documents are for the books.
+        {
+          sid       = "ReadMapping"
+          actions   = ["s3:GetObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/config/*"]
+        },
+        {
+          sid       = "RemoveWithdrawnPdfs"
+          actions   = ["s3:DeleteObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
+        },
+        # Who may not list is told 403 for a missing key instead of 404.
+        {
+          sid       = "TellMissingFromForbidden"
+          actions   = ["s3:ListBucket"]
+          resources = [aws_s3_bucket.documents.arn]
+          condition = {
+            test     = "StringLike"
+            variable = "s3:prefix"
+            values   = ["pending/*", "documents/*", "config/*"]
+          }
+        },
+      ]
     }
     qb-poster = {
       description     = "Posts due entries to QuickBooks Online with their PDFs"
-      module          = "qb_poster"
       timeout_s       = 120
       memory_mb       = 256
       event_age_max_s = 21600
+      redrives        = true
       environment = merge(
         {
           QB_ENVIRONMENT    = var.quickbooks_environment
@@ -43,13 +107,71 @@ locals {
         var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
         var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
       )
+      schedules = {
+        # An S3 event may be late, doubled or lost; the sweep asks every minute which entries are due.
+        qb-poster-sweep = {
+          description = "Works off whatever is due, whether or not an S3 event arrived"
+          expression  = "rate(1 minute)"
+          enabled     = true
+          input       = { sweep = true }
+        }
+      }
+      statements = [
+        # A rotated refresh token is written back before it is used.
+        {
+          sid = "ReadAndRotateQuickbooksCredentials"
+          actions = [
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecretVersionStage",
+          ]
+          resources = [aws_secretsmanager_secret.quickbooks.arn]
+        },
+        {
+          sid       = "WorkOffEntries"
+          actions   = local.keep_entries
+          resources = local.tracking_table_and_indexes
+        },
+        {
+          sid     = "ReadDocumentsPdfsAndMapping"
+          actions = ["s3:GetObject"]
+          resources = [
+            "${aws_s3_bucket.documents.arn}/pending/*",
+            "${aws_s3_bucket.documents.arn}/posted/*",
+            "${aws_s3_bucket.documents.arn}/documents/*",
+            "${aws_s3_bucket.documents.arn}/config/*",
+          ]
+        },
+        {
+          sid       = "ArchivePostedPdfs"
+          actions   = ["s3:PutObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/posted/*"]
+        },
+        {
+          sid       = "ClearPostedPdfsFromPending"
+          actions   = ["s3:DeleteObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
+        },
+        # Who may not list is told 403 for a missing key instead of 404.
+        {
+          sid       = "TellMissingFromForbidden"
+          actions   = ["s3:ListBucket"]
+          resources = [aws_s3_bucket.documents.arn]
+          condition = {
+            test     = "StringLike"
+            variable = "s3:prefix"
+            values   = ["pending/*", "posted/*", "documents/*", "config/*"]
+          }
+        },
+      ]
     }
     odoo-order-sync = {
       description     = "Copies the newest sale orders of Odoo into a table for other applications"
-      module          = "odoo_order_sync"
       timeout_s       = 120
       memory_mb       = 256
       event_age_max_s = 3600
+      redrives        = false
       environment = merge(
         {
           ODOO_URL            = var.odoo_api_url
@@ -62,41 +184,46 @@ locals {
         },
         var.odoo_api_key == "" ? {} : { ODOO_API_KEY = var.odoo_api_key },
       )
+      schedules = {
+        odoo-order-sync-schedule = {
+          description = "Copies the newest sale orders"
+          expression  = var.order_sync_schedule_rate
+          enabled     = var.odoo_database != "" && var.odoo_email != "" # without them every run would only fail
+          input       = {}
+        }
+      }
+      statements = [
+        {
+          sid       = "ReadOdooCredentials"
+          actions   = ["secretsmanager:GetSecretValue"]
+          resources = [aws_secretsmanager_secret.odoo.arn]
+        },
+        {
+          sid       = "WriteSaleOrders"
+          actions   = ["dynamodb:PutItem"]
+          resources = [aws_dynamodb_table.sale_orders.arn]
+        },
+      ]
     }
   }
 
-  # What each function may do beyond what all of them do.
-  permissions = {
-    odoo-extractor  = data.aws_iam_policy_document.odoo_extractor.json
-    qb-poster       = data.aws_iam_policy_document.qb_poster.json
-    odoo-order-sync = data.aws_iam_policy_document.odoo_order_sync.json
+  # The file in lambda/ and the zip of each function.
+  modules = { for name in keys(local.functions) : name => replace(name, "-", "_") }
+
+  # A variable's own validation cannot know the rows. tonumber() refuses a text and shows it, which stops the plan.
+  reserved_concurrency = {
+    for name, count in var.reserved_concurrency : name => contains(keys(local.functions), name) ? count : tonumber(
+      "reserved_concurrency: `${name}` is no function. Allowed: ${join(", ", keys(local.functions))}."
+    )
   }
 
-  schedules = {
-    odoo-extractor-schedule = {
-      description = "Pulls from Odoo"
-      function    = "odoo-extractor"
-      expression  = var.schedule_rate
-      enabled     = true
-      input       = {}
+  schedules = merge([
+    for name, function in local.functions : {
+      for schedule, fields in function.schedules : schedule => merge(fields, { function = name })
     }
-    # An S3 event may be late, doubled or lost; the sweep asks every minute which entries are due.
-    qb-poster-sweep = {
-      description = "Works off whatever is due, whether or not an S3 event arrived"
-      function    = "qb-poster"
-      expression  = "rate(1 minute)"
-      enabled     = true
-      input       = { sweep = true }
-    }
-    odoo-order-sync-schedule = {
-      description = "Copies the newest sale orders"
-      function    = "odoo-order-sync"
-      expression  = var.order_sync_schedule_rate
-      enabled     = var.odoo_database != "" && var.odoo_email != "" # without them every run would only fail
-      input       = {}
-    }
-  }
+  ]...)
 
+  account_id        = data.aws_caller_identity.current.account_id
   metrics_namespace = "OdooToQuickBooks"
   alarm_period_s    = 300
   day_s             = 86400
@@ -118,12 +245,12 @@ resource "aws_lambda_function" "this" {
   role                           = aws_iam_role.function[each.key].arn
   runtime                        = "python3.12"
   architectures                  = ["x86_64"] # build.sh takes compiled wheels for this one
-  handler                        = "${each.value.module}.lambda_handler"
-  filename                       = "${path.module}/lambda/${each.value.module}.zip"
-  source_code_hash               = filebase64sha256("${path.module}/lambda/${each.value.module}.zip")
+  handler                        = "${local.modules[each.key]}.lambda_handler"
+  filename                       = "${path.module}/lambda/${local.modules[each.key]}.zip"
+  source_code_hash               = filebase64sha256("${path.module}/lambda/${local.modules[each.key]}.zip")
   timeout                        = each.value.timeout_s
   memory_size                    = each.value.memory_mb
-  reserved_concurrent_executions = lookup(var.reserved_concurrency, each.key, -1)
+  reserved_concurrent_executions = lookup(local.reserved_concurrency, each.key, -1)
 
   environment {
     variables = merge(

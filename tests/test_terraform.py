@@ -7,7 +7,15 @@ import re
 import pytest
 
 from tests import terraform_tools
-from tests.terraform_tools import ROOT, Terraform, configuration_files, configuration_text, working_copy
+from tests.terraform_tools import (
+    HANDLERS,
+    ROOT,
+    Terraform,
+    configuration_files,
+    configuration_text,
+    function_names,
+    working_copy,
+)
 
 # What Terraform 1.0 does not know: 1.1 brought moved, nullable and cloud, 1.2 preconditions and replace_triggered_by,
 # 1.3 optional() and startswith(), 1.4 terraform_data, 1.5 import and check, 1.7 removed, 1.8 functions of providers,
@@ -52,6 +60,28 @@ def test_nothing_is_planned_without_an_alert_email(terraform):
 
     assert done.returncode != 0
     assert 'The root module input variable "alert_email" is not set' in done.stderr
+
+
+def test_a_reservation_for_what_is_no_function_is_refused_and_named(terraform):
+    # No variable's validation, so no expect_failures: a run of its own, which has to fail.
+    mocked = (ROOT / "tests/validations.tftest.hcl").read_text().partition("\nrun ")[0]
+    run = 'run "mistyped" {\n  command = plan\n\n  variables {\n    reserved_concurrency = { poster = 1 }\n  }\n}\n'
+    trial = terraform.folder / "tests/mistyped.tftest.hcl"
+    trial.write_text(f"{mocked}\n{run}")
+    try:
+        done = terraform.run("test", "-filter=tests/mistyped.tftest.hcl")
+    finally:
+        trial.unlink()
+
+    assert done.returncode != 0
+    assert "`poster` is no function. Allowed:" in done.stdout + done.stderr
+
+
+def test_a_function_is_one_row_and_one_handler():
+    rows = function_names()
+
+    assert len(rows) >= 3
+    assert sorted(row.replace("-", "_") for row in rows) == sorted(HANDLERS)
 
 
 def test_the_rules_below_see_the_whole_configuration(terraform):
