@@ -50,7 +50,7 @@ clean:  ## remove what was built
 	rm -rf build lambda/*.zip .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PYTHON):
-	@python="$$(local/find_python.sh)" && "$$python" -m venv $(VENV)
+	@python="$$(bundling/find_python.sh)" && "$$python" -m venv $(VENV)
 
 $(VENV)/demo: $(PYTHON) local/requirements.txt
 	@echo "Installing what the demo needs into $(VENV) ..."

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from local import package
+from bundling import package
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLERS = tuple(package.handlers(ROOT / "lambda"))

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
-from local import package
+from bundling import package
 from tests.terraform_tools import HANDLERS, ROOT, built_zips, run_build
 
 # What boto3 brings along in the runtime.
@@ -154,7 +154,7 @@ def test_every_file_is_readable_by_the_user_lambda_runs_code_as(zips, handler):
 def test_nothing_is_shipped_that_is_never_used(zips, handler):
     parts = [Path(name).parts for name in zips[handler].namelist()]
 
-    assert not {"boto3", "botocore", "s3transfer", "tests", "bin", "local"} & {
+    assert not {"boto3", "botocore", "s3transfer", "tests", "bin", "local", "operate", "bundling"} & {
         part for each in parts for part in each[:-1]
     }
     others = {f"{other}.py" for other in HANDLERS} - {f"{handler}.py"}
@@ -186,7 +186,7 @@ def test_a_zip_stays_within_its_limit(zips, handler):
 
 def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):
     here, elsewhere = tmp_path / "here", tmp_path / "quite" / "elsewhere"
-    for name in ("build.sh", "local/package.py", "local/find_python.sh"):
+    for name in ("build.sh", "bundling/package.py", "bundling/find_python.sh"):
         write(here / name, (ROOT / name).read_text())
     shutil.copytree(ROOT / "lambda", here / "lambda", ignore=shutil.ignore_patterns("*.zip", "__pycache__"))
     # The second time without the files' times, and without rights for anybody else.
@@ -330,9 +330,9 @@ def test_a_zip_above_its_limit_stops_the_build(tree, tmp_path):
 
 
 def find_python(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    shutil.copytree(ROOT / "local", tree / "local", ignore=shutil.ignore_patterns("demo", "__pycache__"))
+    write(tree / "bundling/find_python.sh", (ROOT / "bundling/find_python.sh").read_text())
     return subprocess.run(
-        ["bash", str(tree / "local/find_python.sh")],
+        ["bash", str(tree / "bundling/find_python.sh")],
         env={"PATH": f"{tree}/bin:/usr/bin:/bin", "HOME": str(tree), **environment},
         capture_output=True,
         text=True,
