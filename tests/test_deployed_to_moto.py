@@ -20,10 +20,10 @@ import pytest
 from local.aws import Deployment, EmbeddedAws
 from local.demo.books import demo_realms
 from local.demo.documents import load
-from local.doctor import Doctor
 from local.odoo.stand_in import OdooStandIn
 from local.quickbooks.realm import secret_of
 from local.quickbooks.stand_in import QuickBooksStandIn
+from operate.doctor import Doctor
 from tests.terraform_tools import Terraform, function_names, without_aws, working_copy
 
 ENVIRONMENT = "deployed"

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.doctor import Doctor
+from operate.doctor import Doctor
 
 ENVIRONMENT = "trial"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
