@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -154,6 +155,18 @@ def test_no_secret_value_is_ever_in_the_configuration():
 
     assert 'resource "aws_secretsmanager_secret" "quickbooks"' in text
     assert "aws_secretsmanager_secret_version" not in text
+
+
+def test_no_statement_is_for_everything_but_the_ones_that_must_be():
+    # checkov does not see into the rows of local.functions.
+    broad = re.findall(r'^[^#\n]*"(?:\*|[\w-]+:\w*\*)".*$', configuration_text(), re.MULTILINE)
+
+    assert Counter(" ".join(line.split()) for line in broad) == {
+        'actions = ["s3:*"]': 1,  # the bucket's denial of anything without TLS
+        'type = "*"': 2,  # whom the bucket and the topic deny
+        'identifiers = ["*"]': 2,
+        'resources = ["*"]': 1,  # X-Ray, for which AWS knows no resource
+    }
 
 
 def test_every_exception_to_checkov_has_a_reason():
