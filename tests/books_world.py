@@ -313,7 +313,7 @@ class Served:
 
     def new_client(self) -> Client:
         clock = Clock()
-        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer(), clock=clock, threads=THREADS)
+        tokens = Tokens(self.box, "arn", [COMPANY], NoIssuer(), clock=clock, threads=THREADS)
         limiter = Limiter(clock, THREADS)
         realm_id = self.realm.realm_id
         return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)
