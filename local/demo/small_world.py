@@ -222,6 +222,10 @@ class KeyValues:
         del expires_at
         self._values[key] = value
 
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Note that a contact was asked about."""
+        self._values[f"contacts-asked#{database}"] = f"{contact} {name}"
+
     def claim(self, key: str, value: str) -> str:
         """Keep a text under a key unless another is there; return the one that is."""
         return self._values.setdefault(key, value)

@@ -9,7 +9,7 @@ import pytest
 
 from local.demo.small_files import pdf_page
 from tests.cases.world import REALM_A, REALM_B, SALES, USD, A, B, World, be, us
-from tests.conftest import CLIENT_SECRET
+from tests.conftest import CLIENT_SECRET, PASSWORD
 
 RENT = "RENT 11/26"
 SECOND_PDF = pdf_page(["second"], title="second")
@@ -355,3 +355,177 @@ def _of_branch(world, number, branch, partner):
     for line in world.odoo.rows["account.move.line"]:
         if line["move_id"][0] == number:
             line["company_id"] = [3, branch]
+
+
+# -- names that people change ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["report", "adopt"])
+@pytest.mark.parametrize("own_numbers", [True, False])
+def test_a_renamed_database_moves_nothing_until_a_person_has_said_what_happened(open_world, policy, own_numbers):
+    world = open_world(realms=[us(custom_transaction_numbers=own_numbers)], database="acme-prod")
+    world.mapping(f'["companyA"]\ntyped_by_hand = "{policy}"\n')
+    for number in range(3):
+        world.move(631 + number, "out_invoice", [{"amount": 100.0}], partner=world.partner(910 + number, f"C {number}"))
+        vendor = world.partner(920 + number, f"Vendor {number}")
+        world.move(641 + number, "in_invoice", [{"amount": 50.0}], partner=vendor, ref=f"R-{number}")
+    world.run()
+    before = len(world.books()), len(world.people()), len(world.people("Vendor"))
+    rename_database(world, "acme-prod-18")
+
+    for _ in range(2):
+        with pytest.raises(Exception, match="renamed_from"):
+            world.extract()
+    world.post()
+
+    assert (len(world.books()), len(world.people()), len(world.people("Vendor"))) == before
+    (alert,) = world.alerts()
+    for words in ('"renamed_from": "acme-prod"', '"replaces": "acme-prod"', "acme-prod-18"):
+        assert words in alert["text"]
+
+
+def test_a_renamed_database_goes_on_under_its_former_name_once_a_person_has_said_so(open_world):
+    world = open_world(realms=[us()], database="acme-prod")
+    world.move(631, "out_invoice", [{"amount": 100.0}], partner=world.partner(910, "Customer"))
+    world.run()
+    rename_database(world, "acme-prod-18", renamed_from="acme-prod")
+    world.move(632, "out_invoice", [{"amount": 200.0}], partner=(910, "Customer"))
+
+    settle(world)
+
+    assert statuses(world) == {631: "posted", 632: "posted"}
+    assert {entry["entry_id"] for entry in world.entries().values()} == {
+        "acme-prod-account.move-631", "acme-prod-account.move-632",
+    }  # fmt: skip
+    assert len(world.books()) == 2
+    assert len(world.people()) == 1
+
+
+def rename_database(world, name, **answers):
+    world.odoo.database = name
+    secret = {"database": name, "username": "sync_ro", "password": PASSWORD, **answers}
+    world.machine.set_secret("odoo", secret)
+
+
+def merge_contacts(world, gone, into, name):
+    """Merge a contact into another as Odoo does: references are rewritten by SQL, no write date moves."""
+    for model in ("account.move", "account.move.line"):
+        for row in world.odoo.rows[model]:
+            for field in ("partner_id", "commercial_partner_id", "partner_shipping_id"):
+                if row.get(field) and row[field][0] == gone:
+                    row[field] = [into, name]
+    world.odoo.rows["res.partner"] = [row for row in world.odoo.rows["res.partner"] if row["id"] != gone]
+
+
+@pytest.mark.parametrize(("kind", "people"), [("out_invoice", "Customer"), ("in_invoice", "Vendor")])
+def test_after_contacts_were_merged_in_odoo_there_is_one_party_and_paid_documents_stay(open_world, kind, people):
+    world = open_world(realms=[us()])
+    world.partner(907, "Acme Trading Inc.")
+    world.partner(908, "Acme Trading Inc.")
+    world.move(621, kind, [{"amount": 100.0}], partner=(907, "Acme Trading Inc."), ref="R-1")
+    world.run()
+    entity = "Invoice" if people == "Customer" else "Bill"
+    world.qb.books(REALM_A).pay(entity, "1", Decimal(100))
+    merge_contacts(world, 907, 908, "Acme Trading Inc.")
+    world.move(622, kind, [{"amount": 200.0}], partner=(908, "Acme Trading Inc."), ref="R-2")
+
+    world.run()
+    settle(world)
+
+    assert statuses(world) == {621: "posted", 622: "posted"}
+    assert len(world.people(people)) == 1
+    assert {row[f"{people}Ref"]["value"] for row in world.books(entity=entity)} == {"1"}
+    assert world.alerts() == []
+
+
+def test_two_customers_of_one_name_stay_two(open_world):
+    world = open_world(realms=[us()])
+    for number in (907, 908):
+        partner = world.partner(number, "John Smith")
+        world.move(number, "out_invoice", [{"amount": 100.0}], partner=partner)
+
+    world.run()
+    settle(world)
+
+    assert statuses(world) == {907: "posted", 908: "posted"}
+    assert sorted(row["DisplayName"] for row in world.people()) in (
+        ["John Smith", "John Smith [907]"], ["John Smith", "John Smith [908]"],
+    )  # fmt: skip
+
+
+def test_a_merge_that_may_have_gone_to_either_of_two_is_for_a_person(open_world):
+    world = open_world(realms=[us()])
+    for number in (907, 908, 909):
+        world.partner(number, "Acme")
+    world.move(621, "out_invoice", [{"amount": 100.0}], partner=(907, "Acme"))
+    world.run()
+    merge_contacts(world, 907, 909, "Acme")
+    world.odoo.rows["account.move"] = [row for row in world.odoo.rows["account.move"] if row["id"] != 621]
+    world.move(622, "out_invoice", [{"amount": 200.0}], partner=(908, "Acme"))
+
+    settle(world)
+
+    entry = world.entries()[622]
+    assert entry["error_code"] == "contact_merged"
+    assert "907" in entry["error_message"]
+    assert "908" in entry["error_message"]
+    assert len(world.people()) == 1
+
+
+def test_a_paid_document_never_changes_its_customer_unsaid(open_world):
+    world = open_world(realms=[us()])
+    world.partner(910, "Branch of Northwind")
+    world.partner(911, "Northwind Holding")
+    world.move(621, "out_invoice", [{"amount": 100.0}], partner=(910, "Branch of Northwind"))
+    world.run()
+    world.qb.books(REALM_A).pay("Invoice", "1", Decimal(40))
+
+    move = next(row for row in world.odoo.rows["account.move"] if row["id"] == 621)
+    move["partner_id"] = move["commercial_partner_id"] = [911, "Northwind Holding"]
+    settle(world)
+
+    (invoice,) = world.books(entity="Invoice")
+    assert invoice["CustomerRef"]["value"] == "1"
+    assert world.entries()[621]["error_code"] == "party_changed"
+    assert "Northwind Holding" in world.entries()[621]["error_message"]
+
+
+def test_a_renamed_company_posts_nothing_twice(open_world):
+    world = open_world(realms=[us()])
+    world.move(621, "out_invoice", [{"amount": 100.0}], partner=world.partner(910, "Customer"))
+    world.run()
+    world.move(622, "out_invoice", [{"amount": 200.0}], partner=(910, "Customer"))
+    world.odoo.rows["res.company"][0]["name"] = "companyA Ltd"
+    for row in [*world.odoo.rows["account.move"], *world.odoo.rows["account.move.line"]]:
+        row["company_id"] = [1, "companyA Ltd"]
+    secret = secret_of(world)
+    for part in ("realm_ids", "refresh_tokens", "access_tokens"):
+        secret[part]["companyA Ltd"] = secret[part].pop("companyA")
+    world.machine.set_secret("quickbooks", secret)
+
+    settle(world)
+
+    assert statuses(world) == {621: "posted", 622: "posted"}
+    assert len(world.books()) == 2
+    assert len(world.people()) == 1
+
+
+# -- deleted in QuickBooks ---------------------------------------------------------------------------------------------
+
+
+def test_what_a_person_deleted_in_quickbooks_says_so_and_a_retry_posts_it_again(open_world):
+    world = open_world(realms=[us()])
+    world.move(701, "out_invoice", [{"amount": 100.0}], partner=world.partner(910, "Customer"))
+    world.run()
+    (invoice,) = world.books()
+    world.qb.books(REALM_A).delete("Invoice", {"Id": invoice["Id"], "SyncToken": invoice["SyncToken"]})
+    world.odoo.edit(701, narration="<p>changed</p>")
+    settle(world)
+    failed = world.entries()[701]
+
+    world.post({"company": "companyA", "retry_failed": True})
+
+    assert failed["error_code"] == "deleted_in_quickbooks"
+    assert "a person deleted it in QuickBooks" in failed["error_message"]
+    assert statuses(world) == {701: "posted"}
+    assert len(world.books()) == 1

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
+from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.lease import Lease
 
@@ -44,6 +45,31 @@ class KeyValueTable:
     def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
         """Store how far a company was read."""
         self.keep(f"cursor#{database}#{company}", dumps(cursor))
+
+    def database(self) -> str | None:
+        """Return the database whose documents are known here, or None before the first."""
+        return self.value("database#")
+
+    def keep_database(self, database: str) -> None:
+        """Keep the database whose documents are known here."""
+        self.keep("database#", database)
+
+    def contacts_asked(self, database: str) -> dict[int, str]:
+        """Return the contacts the poster asked about, with the name each has in QuickBooks."""
+        asked = json.loads(self.value(f"contacts-asked#{database}") or "{}")
+        return {int(contact): str(name) for contact, name in asked.items()}
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Let the extractor find out what became of a contact."""
+        asked = self.contacts_asked(database) | {contact: name}
+        self.keep(f"contacts-asked#{database}", json.dumps(asked))
+
+    def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
+        """Keep what became of contacts; what was asked meanwhile stays asked."""
+        for contact, state in answers.items():
+            self.keep(f"contact#{database}#{contact}", write_answer(state, now))
+        left = {contact: name for contact, name in self.contacts_asked(database).items() if contact not in answers}
+        self.keep(f"contacts-asked#{database}", json.dumps(left))
 
     def compared_at(self, database: str, company: str) -> datetime | None:
         """Return when a company was last compared with Odoo, or None."""

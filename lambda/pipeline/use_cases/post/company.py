@@ -19,6 +19,7 @@ from pipeline.domain.commands import PostEntries, PosterCommand, RebuildEntries,
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
 from pipeline.domain.errors import (
+    Deferred,
     Disconnected,
     Misconfigured,
     NeedsAttention,
@@ -231,7 +232,7 @@ class RealmRun:
         """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble."""
         with self._outcomes.lock:
             self._outcomes.results.later += 1
-            self._consecutive_failures += 1
+            self._consecutive_failures += not isinstance(error, Deferred)
             is_the_companys = (
                 isinstance(error, Throttled | Disconnected) or self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX
             )
