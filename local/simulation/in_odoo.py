@@ -9,6 +9,9 @@ from typing import Any
 from local.simulation.world import FILES, World
 
 
+TWIN_IDS = 9_000
+
+
 class InOdoo:
     """People at work in Odoo; `deleted` are rows that Odoo no longer has."""
 
@@ -17,6 +20,7 @@ class InOdoo:
         self._injected = world.injector.injected
         self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
         self.deleted: list[dict[str, Any]] = []
+        self._twins = 0
 
     def any_move(self) -> int:
         """Return one of the documents by its id."""
@@ -78,7 +82,9 @@ class InOdoo:
             return
         rows = self._world.odoo.rows
         move = self._world.odoo.move(self._world.random.choice(bills))
-        twin = max(row["id"] for row in rows["account.move"]) + 1
+        # An id that was never another document's, not even of one that was deleted.
+        self._twins += 1
+        twin = TWIN_IDS + self._twins
         lines = [line for line in rows["account.move.line"] if line["move_id"][0] == move["id"]]
         first = max(line["id"] for line in rows["account.move.line"]) + 1
         copied = [
