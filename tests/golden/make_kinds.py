@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.golden.golden_case import written
 from tests.golden.make_cases import cut
 from tests.properties.odoo_arithmetic import GLOBALLY_19, Invoice, Item, rows_of
@@ -128,7 +129,7 @@ def _rows(invoice: Invoice, move: dict[str, Any], lines: list[dict[str, Any]]) -
         "res.partner": [cut(PARTNERS[0], documents.PARTNER_FIELDS)],
         "account.account": [{"id": each, "code": code, "name": name}
                             for each, (code, name, _) in ACCOUNTS.items() if each in accounts],
-        "account.tax": [cut(tax.row, documents.TAX_FIELDS)
+        "account.tax": [cut(tax.row, odoo_taxes.TAX_FIELDS)
                         for tax in (*TAXES[True], *TAXES[False]) if tax.id in taxes],
         "product.product": [],
         "account.analytic.account": [],

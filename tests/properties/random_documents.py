@@ -9,6 +9,7 @@ from typing import Any
 from local.demo.documents import load
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.properties.odoo_arithmetic import GLOBALLY, GLOBALLY_19, PER_LINE, Currency, Invoice, Item, Tax
 
 _DEMO, _ = load()
@@ -90,7 +91,7 @@ def lookups() -> documents.Lookups:
         },
         partners={row["id"]: row for row in PARTNERS},
         accounts={row["id"]: documents.account(row) for row in accounts},
-        taxes={each: documents.tax(tax.row) for each, tax in _BY_ID.items()},
+        taxes={each: odoo_taxes.tax(tax.row) for each, tax in _BY_ID.items()},
     )
 
 

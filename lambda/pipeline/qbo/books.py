@@ -15,9 +15,11 @@ from pipeline.qbo.booked import attached, booked, fingerprint, is_paid, says_the
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.inventory import inventory
-from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
+from pipeline.qbo.lines import Json
+from pipeline.qbo.payloads import ENTITIES, marker, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
+from pipeline.qbo.taxes import Taxes
 
 FILE_NAME_LENGTH_MAX = 200
 # QuickBooks' clock and ours need not agree.
@@ -46,6 +48,8 @@ class QuickBooksBooks:
         Raises Unmapped or InvalidDocument for what cannot be posted, and InvalidDocument when the body does not add
         up to Odoo's total: that is found out before anything is sent.
         """
+        if self._is_computed(document):
+            self.references.sales_tax.check(document)
         body = payload(document, self.references, is_booked=is_booked)
         total = sent_total(body)
         if rounded(total) != rounded(document.total):
@@ -232,17 +236,23 @@ class QuickBooksBooks:
         """
         if booked.currency and booked.currency != document.currency:
             return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
-        # On purchases in the US the tax is a line like any other, and QuickBooks knows of none.
-        taxed = document.document_type.is_sale or not self.references.realm.is_us
-        same_tax = rounded(booked.tax) == rounded(document.tax) or not taxed
+        sent_tax = Taxes.of(document, self.references).total
+        # Of what is not read anew the tax is known as Odoo has it, with what went as lines.
+        same_tax = rounded(booked.tax) in (rounded(sent_tax), rounded(document.tax))
         if rounded(booked.total) != rounded(document.total) or not same_tax:
+            is_computed = self._is_computed(document) and rounded(booked.tax) != rounded(sent_tax)
+            if is_computed:
+                self.references.sales_tax.differed(document)
             return (
                 f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
                 f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
-                f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
-                + (_UNTAXED if document.tax and not booked.tax and self.references.realm.is_us else "")
-                + _LOOK_AT_IT
+                f"(tax {shown(sent_tax, document.currency)}){_lines_that_differ(draft, booked)}"
+                + (_UNTAXED if sent_tax and not booked.tax and self.references.realm.is_us else "")
+                + (self._way_out(document) if is_computed else _LOOK_AT_IT)
             )
+        # Only what QuickBooks has just said is an answer.
+        if booked.line_amounts and self._is_computed(document):
+            self.references.sales_tax.agreed()
         # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
         allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
         if booked.home_total is not None and abs(booked.home_total - document.home_total) > allowed:
@@ -252,6 +262,21 @@ class QuickBooksBooks:
                 f"{shown(document.home_total, home)}{_LOOK_AT_IT}"
             )
         return self.references.moved_item(booked.item_accounts)
+
+    def _is_computed(self, document: Document) -> bool:
+        """Whether a document is sent with a sales tax that QuickBooks may work out otherwise, by itself."""
+        references = self.references
+        if not references.realm.is_us or references.rules.has_tax_in_lines:
+            return False
+        return any(each.amount for each in Taxes.of(document, references).counted)
+
+    def _way_out(self, document: Document) -> str:
+        why = " (Automated Sales Tax is on)" if self.references.realm.works_out_tax else ""
+        return (
+            f". QuickBooks may work out sales tax by itself{why}. Look at its taxes and its address, or "
+            f'say sales_tax = "line" under ["{document.company.name}"] in the mapping: its lines are then sent without '
+            "tax, and each of Odoo's taxes as a line on the account Odoo books it to"
+        )
 
     def _written(self, entity: str, body: Json, request_id: str) -> Booked:
         try:
