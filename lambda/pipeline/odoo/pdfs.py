@@ -13,7 +13,8 @@ from pipeline import pdf as pages
 from pipeline.domain.document import Attachment, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
-from pipeline.odoo.client import Odoo, Row
+from pipeline.odoo.answers import Row
+from pipeline.odoo.client import Odoo
 
 # What one document may bring along, all its files together.
 PDF_BYTES_MAX = 25 * 1024 * 1024

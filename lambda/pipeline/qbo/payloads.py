@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -16,6 +15,7 @@ from pipeline.qbo.addresses import address
 from pipeline.qbo.classes import Classes
 from pipeline.qbo.lines import Json, Resolver, check_lines, purchase_lines, sales_lines
 from pipeline.qbo.lists import Realm
+from pipeline.qbo.marker import marker, without_markers
 from pipeline.qbo.taxes import Taxes
 from pipeline.qbo.text import clean, cleaned
 
@@ -26,6 +26,7 @@ ENTITIES = {
     DocumentType.VENDOR_CREDIT: "VendorCredit",
 }
 DOC_NUMBER_LENGTH_MAX = 21
+NUMBER_SHOWN_MAX = 200
 NOTE_LENGTH_MAX = 4_000
 # JSON readers keep fifteen digits of a number.
 RATE_DIGITS_MAX = 15
@@ -105,23 +106,13 @@ def doc_number(document: Document) -> str:
     return number[: DOC_NUMBER_LENGTH_MAX - len(mark)] + mark
 
 
-def marker(document: Document) -> str:
-    """Return the text by which a transaction is known to be ours, whatever its number: `[<entry_id>]`."""
-    return f"[{document.entry_id}]"
-
-
-def entry_id_in(note: str) -> str:
-    """Return the entry id that a note carries as our marker, or an empty text."""
-    found = re.search(r"\[([^\[\]\n]+-account\.move-\d+)\]", note)
-    return found[1] if found else ""
-
-
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: number, marker and address in Odoo, its own date, then the memo.
+    """Return the note to the bookkeeper: marker, number and address in Odoo, its own date, then the memo.
 
-    `closed` says why it stands on another date than Odoo has for it.
+    `closed` says why it has another date than in Odoo. The marker comes first, where nothing from outside can reach it.
     """
-    parts = [f"Odoo {document.number} {marker(document)}", document.url]
+    number = " ".join(clean(document.number).split())[:NUMBER_SHOWN_MAX]
+    parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)
     if document.issued_on != document.booked_on:
@@ -130,7 +121,9 @@ def private_note(document: Document, closed: str = "") -> str:
         parts.append(f"Reference: {document.reference}")
     if document.memo:
         parts.append(document.memo)
-    return "\n".join(parts)[:NOTE_LENGTH_MAX]
+    # Cleaned first: what stood apart may come together to a marker.
+    text = without_markers(clean("\n".join(parts)))
+    return f"{marker(document.entry_id)} {text}"[:NOTE_LENGTH_MAX]
 
 
 def exchange_rate(document: Document) -> Decimal:

@@ -7,11 +7,11 @@ further one would be created and deleted again.
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.threads import Threads
 from pipeline.qbo.lists import KeyValues
 
 # So many documents in a row that came out with another tax than they were sent with.
@@ -23,16 +23,16 @@ TRIED_AGAIN_S = 24 * 3600
 class SalesTaxWatch:
     """Remembers for a realm which documents in a row came out with another sales tax; safe for several threads."""
 
-    def __init__(self, key_values: KeyValues, realm: str, clock: Callable[[], float]) -> None:
+    def __init__(self, key_values: KeyValues, realm: str, *, clock: Clock, threads: Threads) -> None:
         self._key_values = key_values
         self._key = f"sales-tax#{realm}"
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
         self._different: dict[str, float] | None = None
 
     def check(self, document: Document) -> None:
         """Raise Misconfigured when the company is known to work sales tax out by itself."""
-        recent = [at for at in self._known().values() if self._clock() - at < TRIED_AGAIN_S]
+        recent = [at for at in self._known().values() if self._now_s() - at < TRIED_AGAIN_S]
         if len(recent) >= DOCUMENTS_MAX:
             company = document.company.name
             raise Misconfigured(
@@ -48,7 +48,7 @@ class SalesTaxWatch:
         known = self._known()
         with self._lock:
             # A handful is enough to tell.
-            self._different = dict(list({**known, document.entry_id: self._clock()}.items())[-DOCUMENTS_MAX * 3 :])
+            self._different = dict(list({**known, document.entry_id: self._now_s()}.items())[-DOCUMENTS_MAX * 3 :])
         self._keep()
 
     def agreed(self) -> None:
@@ -57,10 +57,13 @@ class SalesTaxWatch:
             self._different = {}
             self._keep()
 
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
+
     def _known(self) -> dict[str, float]:
         if self._different is None:
             self._different = json.loads(self._key_values.value(self._key) or "{}")
         return self._different
 
     def _keep(self) -> None:
-        self._key_values.keep(self._key, json.dumps(self._different), expires_at=int(self._clock()) + 2 * TRIED_AGAIN_S)
+        self._key_values.keep(self._key, json.dumps(self._different), expires_at=int(self._now_s()) + 2 * TRIED_AGAIN_S)
