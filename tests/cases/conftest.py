@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import requests
 
+from pipeline.qbo import limiter
 from tests.cases.world import World
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def test_odoos_repartition_says_that_a_tax_on_a_liability_is_none_of_the_tax_off
     assert invoice["TxnTaxDetail"]["TotalTax"] == 0
 
 
-# -- case 11: what is no plain percentage ------------------------------------------------------------------------------
+# -- case 11: what is no plain percentage ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_sales_tax_below_zero_is_a_line(american_world):
     assert invoice["TotalAmt"] == dollars("56.70")
 
 
-# -- where QuickBooks works sales tax out by itself ----------------------------------------------------------------------
+# -- where QuickBooks works sales tax out by itself ------------------------------------------------------------------
 
 
 def taxed_invoices(world, *move_ids):
@@ -403,7 +403,7 @@ def test_with_the_mapping_changed_those_that_waited_follow_and_those_that_failed
     assert [row["TotalAmt"] for row in world.books(entity="Invoice")] == [dollars("108.25")] * 4
 
 
-# -- case 23: an item on a liability -------------------------------------------------------------------------------------
+# -- case 23: an item on a liability ---------------------------------------------------------------------------------
 
 
 def test_a_down_payment_booked_on_a_liability_and_its_final_invoice_both_stand_in_the_books(start_world):

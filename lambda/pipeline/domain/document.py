@@ -66,8 +66,20 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Where somebody is reached."""
+
+    email: str = ""
+    phone: str = ""
+    address: Address = Address()
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
-    """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to."""
+    """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to.
+
+    Where that contact is another, `own` is how the customer or vendor itself is reached.
+    """
 
     odoo_id: int
     name: str
@@ -77,6 +89,7 @@ class Party:
     tax_id: str = ""
     reference: str = ""
     address: Address = Address()
+    own: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pipeline.domain.document import (
     Address,
     Attachment,
     Company,
+    Contact,
     Document,
     DocumentType,
     Installment,
@@ -262,6 +263,7 @@ def _party(move: Row, lookups: Lookups) -> Party:
         tax_id=text(owner["vat"]),
         reference=text(owner["ref"]),
         address=_address(contact),
+        own=Contact(text(owner["email"]), text(owner["phone"]), _address(owner)) if contact_id != owner_id else None,
     )
 
 

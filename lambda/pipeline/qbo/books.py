@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, Rejected
 from pipeline.domain.money import rounded, shown
 from pipeline.qbo import files
+from pipeline.qbo.addresses import without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.difference import difference, is_worked_out
@@ -21,6 +23,8 @@ from pipeline.qbo.marker import entry_id_of, marker
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
+
+logger = logging.getLogger(__name__)
 
 # QuickBooks' clock and ours need not agree.
 CLOCK_SKEW = timedelta(minutes=10)
@@ -232,6 +236,11 @@ class QuickBooksBooks:
         except Refused as error:
             if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
                 raise
+            fewer = without_refused_address(body, error.fault)
+            if fewer != body:
+                # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
+                logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
+                return self._written(entity, fewer, f"{request_id[:48]}-a")
             raise self.references.after_refusal(error, body) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
