@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.document import Account, Document
-from pipeline.domain.mapping import AND, Rules
+from pipeline.domain.mapping import AND, MappingFile, Rules
 from pipeline.domain.money import ZERO
 from pipeline.odoo import documents
 from pipeline.odoo import taxes as odoo_taxes
@@ -30,6 +30,8 @@ class Case:
         self.realm = REALMS[content["realm"]]
         self._rows: Rows = content["rows"]
         (self.move,) = self._rows["account.move"]
+        company = self.move["company_id"][1]
+        self.rules = MappingFile.parse(content.get("mapping", "")).rules(company)
 
     def document(self) -> Document:
         return documents.document(

@@ -172,11 +172,17 @@ def tax_of(case: RecordedCase, kind: str) -> Decimal:
     return sum(_amounts(case, lambda row: counts_as_tax(case, row, kind)).values(), Decimal(0))
 
 
-def booked_on(case: RecordedCase, kind: str) -> dict[str, Decimal]:
-    """Return what Odoo booked on each account, as an amount of the document; without its tax and what is owed."""
-    return _amounts(
-        case, lambda row: row["display_type"] not in OWN_OF_QUICKBOOKS and not counts_as_tax(case, row, kind)
-    )
+def booked_on(case: RecordedCase, kind: str = US, *, as_lines: bool = False) -> dict[str, Decimal]:
+    """Return what Odoo booked on each account, as an amount of the document; without what is owed and its tax.
+
+    With `as_lines` its tax is lines like any other.
+    """
+
+    def is_line(row: dict[str, Any]) -> bool:
+        is_tax = not as_lines and counts_as_tax(case, row, kind)
+        return row["display_type"] not in OWN_OF_QUICKBOOKS and not is_tax
+
+    return _amounts(case, is_line)
 
 
 def _amounts(case: RecordedCase, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Decimal]:

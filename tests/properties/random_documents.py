@@ -72,6 +72,17 @@ def _taxes(first: int, account: int, *, is_sale: bool) -> tuple[Tax, ...]:
     )
 
 
+# What Odoo calls the types that QuickBooks' accounts have here.
+ACCOUNT_TYPES = {
+    "Income": "income",
+    "Other Income": "income_other",
+    "Expense": "expense",
+    "Cost of Goods Sold": "expense_direct_cost",
+    "Other Current Liability": "liability_current",
+    "Other Current Asset": "asset_current",
+    "Accounts Receivable": "asset_receivable",
+    "Accounts Payable": "liability_payable",
+}
 TAXES = {True: _taxes(100, DUE, is_sale=True), False: _taxes(200, PAID, is_sale=False)}
 _BY_ID = {tax.id: tax for taxes in TAXES.values() for tax in taxes}
 PARTNERS = [row for row in _DEMO["res.partner"] if row["name"]][:12]
@@ -91,6 +102,7 @@ def lookups() -> documents.Lookups:
         },
         partners={row["id"]: row for row in PARTNERS},
         accounts={row["id"]: documents.account(row) for row in accounts},
+        account_kinds={each: ACCOUNT_TYPES[kind] for each, (_, _, kind) in ACCOUNTS.items()},
         taxes={each: odoo_taxes.tax(tax.row) for each, tax in _BY_ID.items()},
     )
 
