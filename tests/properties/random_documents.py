@@ -84,7 +84,7 @@ ACCOUNT_TYPES = {
     "Accounts Payable": "liability_payable",
 }
 TAXES = {True: _taxes(100, DUE, is_sale=True), False: _taxes(200, PAID, is_sale=False)}
-_BY_ID = {tax.id: tax for taxes in TAXES.values() for tax in taxes}
+TAX_OF = {tax.id: tax for taxes in TAXES.values() for tax in taxes}
 PARTNERS = [row for row in _DEMO["res.partner"] if row["name"]][:12]
 
 
@@ -103,7 +103,7 @@ def lookups() -> documents.Lookups:
         partners={row["id"]: row for row in PARTNERS},
         accounts={row["id"]: documents.account(row) for row in accounts},
         account_kinds={each: ACCOUNT_TYPES[kind] for each, (_, _, kind) in ACCOUNTS.items()},
-        taxes={each: odoo_taxes.tax(tax.row) for each, tax in _BY_ID.items()},
+        taxes={each: odoo_taxes.tax(tax.row) for each, tax in TAX_OF.items()},
     )
 
 
@@ -112,7 +112,7 @@ def realm(company: tuple[int, str, str, str], kind: str, realm_id: str) -> Realm
     _, name, home, country = company
     rates = [
         TaxRate(tax.name, Decimal(str(tax.amount)), "sale" if tax.is_sale else "purchase")
-        for tax in _BY_ID.values()
+        for tax in TAX_OF.values()
         if tax.kind != "fixed"
     ]
     return Realm(
