@@ -177,3 +177,16 @@ def test_a_company_nobody_knows_is_told_with_its_line():
 
 def test_companies_that_are_known_pass():
     MappingFile.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")
+
+
+@pytest.mark.parametrize(("value", "in_lines"), [('"override"', False), ('"line"', True)])
+def test_sales_tax_goes_as_the_documents_or_as_lines(value, in_lines):
+    assert MappingFile.parse(f"[A]\nsales_tax = {value}").rules("A").has_tax_in_lines is in_lines
+    assert MappingFile.parse("").rules("A").has_tax_in_lines is False
+
+
+def test_another_word_for_sales_tax_is_told():
+    with pytest.raises(
+        Misconfigured, match="line 2: 'sales_tax' must be \"override\" or \"line\"; did you mean 'line'"
+    ):
+        MappingFile.parse('[A]\nsales_tax = "lines"')

@@ -409,3 +409,26 @@ def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, 
 
     with pytest.raises(Unavailable):
         source.page(company, EVERYTHING, after_id=0, limit=200)
+
+
+def test_an_odoo_that_does_not_tell_how_taxes_are_booked_is_read_all_the_same_and_asked_once(opened):
+    stand_in, source = opened()
+    stand_in._fields.pop("account.tax.repartition.line")
+    stand_in.rows.pop("account.tax.repartition.line")
+    read = sum(len(documents_of(source, company)) for company in source.companies())
+
+    assert read > 50
+    assert stand_in.calls.count(("account.tax.repartition.line", "search_read")) == 1
+
+
+@pytest.mark.parametrize(("version", "fields"), [(16, {"invoice_tax_id", "refund_tax_id"}), (18, {"tax_id"})])
+def test_how_taxes_are_booked_is_asked_for_all_taxes_of_a_page_at_once(opened, version, fields):
+    stand_in, source = opened(version)
+    source.page(source.companies()[0], EVERYTHING, after_id=0, limit=200)
+
+    ((_, domain),) = [
+        (keywords, domain) for model, keywords, domain in asked(stand_in) if model == "account.tax.repartition.line"
+    ]
+    named = [term for term in domain if isinstance(term, list)]
+    assert {name for name, _, _ in named} == fields
+    assert all(len(ids) > 1 for *_, ids in named)

@@ -776,3 +776,11 @@ def test_an_unknown_account_is_named_and_nothing_is_created():
             world.books.draft(document)
 
         assert world.writes == {}
+
+
+def test_a_rate_that_nothing_says_is_left_to_quickbooks():
+    lines = (line("0.00"),)
+    document = a_document(currency="EUR", exchange_rate=Decimal(0), lines=lines)
+
+    assert "ExchangeRate" not in body_of(document, US_MANY)
+    assert body_of(replace(document, exchange_rate=Decimal("1.08")), US_MANY)["ExchangeRate"] == Decimal("1.08")
