@@ -8,6 +8,7 @@ from typing import Any
 
 from local.demo import documents as demo_documents
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.golden.golden_case import written
 
 MODELS = {
@@ -15,7 +16,7 @@ MODELS = {
     "res.currency": documents.CURRENCY_FIELDS,
     "res.partner": documents.PARTNER_FIELDS,
     "account.account": documents.ACCOUNT_FIELDS,
-    "account.tax": documents.TAX_FIELDS,
+    "account.tax": odoo_taxes.TAX_FIELDS,
     "product.product": documents.PRODUCT_FIELDS,
     "account.analytic.account": documents.ANALYTIC_FIELDS,
 }

@@ -1,23 +1,26 @@
-"""Where documents come from: a page of Odoo's moves with everything that belongs to them, in at most eight calls."""
+"""Where documents come from: a page of Odoo's moves with everything that belongs to them, in at most nine calls."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
+from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Domain, Odoo
 from pipeline.odoo.pdfs import Pdfs
+from pipeline.odoo.rows import instant, text
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
+REPARTITION_BY_TAX_SINCE = 17
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
@@ -35,10 +38,11 @@ class OdooSource:
         self._odoo = odoo
         self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
-        self._currencies: dict[int, rows_to.Row] = {}
+        self._currencies: dict[int, Mapping[str, Any]] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         # The name its documents are known under: that of the database may have changed.
         self.database = odoo.database
+        self._tells_closing = True
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
@@ -138,17 +142,35 @@ class OdooSource:
         """Return what the moves point to."""
         known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
         known.companies, known.currencies = self._companies, self._currencies
-        self._add("res.partner", known.partners, _ids(moves, "partner_id", "commercial_partner_id"),
+        self._add("res.partner", known.partners,
+                  _ids(moves, "partner_id", "commercial_partner_id", "partner_shipping_id"),
                   rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
         self._add("account.account", known.accounts, _ids(lines, "account_id"),
-                  rows_to.ACCOUNT_FIELDS, company, rows_to.account)  # fmt: skip
-        taxes = {tax for line in lines for tax in line["tax_ids"] or []} | _ids(lines, "tax_line_id")
-        self._add("account.tax", known.taxes, taxes, rows_to.TAX_FIELDS, company, rows_to.tax)
+                  rows_to.ACCOUNT_FIELDS, company, known.account)  # fmt: skip
+        booked = _ids(lines, "tax_line_id")
+        self._add_closing(known, sorted(booked - known.taxes.keys()), company)
+        taxes_ = {tax for line in lines for tax in line["tax_ids"] or []} | booked
+        self._add("account.tax", known.taxes, taxes_, taxes.TAX_FIELDS, company, taxes.tax)
         self._add("product.product", known.products, _ids(lines, "product_id"),
                   rows_to.PRODUCT_FIELDS, company, rows_to.product)  # fmt: skip
         self._add("account.analytic.account", known.analytics, rows_to.analytic_ids(lines),
-                  rows_to.ANALYTIC_FIELDS, company, lambda row: str(row["name"] or ""))  # fmt: skip
+                  rows_to.ANALYTIC_FIELDS, company, lambda row: text(row["name"]))  # fmt: skip
         return known
+
+    def _add_closing(self, known: rows_to.Lookups, ids: list[int], company: Company) -> None:
+        """Look up what the tax closing counts of taxes; where that cannot be read, their accounts tell."""
+        if not ids or not self._tells_closing:
+            return
+        is_older = self._odoo.connection.version < REPARTITION_BY_TAX_SINCE
+        names = ("invoice_tax_id", "refund_tax_id") if is_older else ("tax_id",)
+        domain: Domain = [*["|"] * (len(names) - 1), *([name, "in", ids] for name in names)]
+        try:
+            rows = self._odoo.search_all(
+                "account.tax.repartition.line", domain, taxes.REPARTITION_FIELDS, companies=[company.odoo_id]
+            )
+            known.closing.update(taxes.closing(rows))
+        except (NeedsAttention, LookupError, TypeError):
+            self._tells_closing = False
 
     def _add[T](
         self,
@@ -192,9 +214,9 @@ def _domain(company: Company, selection: Selection) -> Domain:
 
 def _unreadable(move: Row, error: InvalidDocument, now: datetime) -> UnreadableDocument:
     written_at = move.get("write_date")
-    moment = rows_to.instant(written_at) if isinstance(written_at, str) else now
+    moment = instant(written_at) if isinstance(written_at, str) else now
     kind = rows_to.TYPES.get(move["move_type"], DocumentType.INVOICE)
-    return UnreadableDocument(int(move["id"]), str(move.get("name") or ""), kind, moment, error)
+    return UnreadableDocument(int(move["id"]), text(move.get("name")), kind, moment, error)
 
 
 def _ids(rows: Iterable[Row], *names: str) -> set[int]:

@@ -64,6 +64,8 @@ class Realm:
     closed_to: date | None = None
     class_tracking: ClassTracking = ClassTracking.OFF
     departments_tracked: bool = False
+    # Automated Sales Tax: QuickBooks works sales tax out by itself, whatever it is told.
+    works_out_tax: bool = False
 
     @property
     def is_us(self) -> bool:
@@ -241,12 +243,13 @@ def _realm(preferences: dict[str, Any], country: str) -> Realm:
     currency = preferences.get("CurrencyPrefs", {})
     accounting = preferences.get("AccountingInfoPrefs", {})
     closed_to = accounting.get("BookCloseDate")
+    taxes = preferences.get("TaxPrefs", {})
     by_line, by_transaction = accounting.get("ClassTrackingPerTxnLine"), accounting.get("ClassTrackingPerTxn")
     return Realm(
         country=country,
         home_currency=str(currency.get("HomeCurrency", {}).get("value", "")),
         multicurrency=bool(currency.get("MultiCurrencyEnabled")),
-        sales_tax=bool(preferences.get("TaxPrefs", {}).get("UsingSalesTax")),
+        sales_tax=bool(taxes.get("UsingSalesTax")),
         closed_to=date.fromisoformat(str(closed_to)[:10]) if closed_to else None,
         class_tracking=ClassTracking.LINE
         if by_line
@@ -254,6 +257,7 @@ def _realm(preferences: dict[str, Any], country: str) -> Realm:
         if by_transaction
         else ClassTracking.OFF,
         departments_tracked=bool(accounting.get("TrackDepartments")),
+        works_out_tax=bool(taxes.get("PartnerTaxEnabled")),
     )
 
 
@@ -298,9 +302,12 @@ def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> T
 def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
     """Return the code of one rate that has the tax's name and rate, else the only one of its rate.
 
+    A tax that is no plain percentage has none, whatever it is called: a fee of 5.00 is no tax of 5 %.
     A line without tax needs a code too outside the US: the only one whose rate is zero, or among several the one
     that says so by its name.
     """
+    if tax and not tax.has_rate:
+        return None
     rate = tax.rate if tax else ZERO
     same_rate = [code for code in codes if code.is_sale == is_sale and [each.percent for each in code.rates] == [rate]]
     if tax:

@@ -51,6 +51,8 @@ class OdooDatabase:
         self._indexed: tuple[list[Row], dict[int, Row]] = ([], {})
         self.rows.setdefault("account.move.line", [])
         self.rows.setdefault("ir.attachment", [])
+        # Not recorded: where nobody has put any, nothing is known of how a tax is booked.
+        self.rows.setdefault("account.tax.repartition.line", [])
         latest = max((str(move["write_date"]) for move in moves), default="2000-01-01 00:00:00")
         self._latest = datetime.strptime(latest, _INSTANT).replace(tzinfo=UTC) + timedelta(seconds=1)
 

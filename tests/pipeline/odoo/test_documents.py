@@ -12,6 +12,7 @@ from local.demo.documents import labels, load
 from pipeline.domain.document import DocumentType, LineKind, check_adds_up
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
+from pipeline.odoo import taxes as odoo_taxes
 
 ROWS, _ = load()
 LABELS = {label: odoo_id for odoo_id, marks in labels().items() for label in marks}
@@ -34,7 +35,7 @@ def lookups(rows=ROWS):
     found.currencies = {row["id"]: row for row in rows["res.currency"]}
     found.partners = {row["id"]: row for row in rows["res.partner"]}
     found.accounts = {row["id"]: rows_to.account(row) for row in rows["account.account"]}
-    found.taxes = {row["id"]: rows_to.tax(row) for row in rows["account.tax"]}
+    found.taxes = {row["id"]: odoo_taxes.tax(row) for row in rows["account.tax"]}
     found.products = {row["id"]: rows_to.product(row) for row in rows["product.product"]}
     found.analytics = {row["id"]: row["name"] for row in rows["account.analytic.account"]}
     return found
@@ -560,10 +561,10 @@ def test_any_mixture_of_broken_fields_gives_a_document_or_its_refusal(data):
 
 
 @pytest.mark.parametrize("value", [False, *JUNK], ids=repr)
-@pytest.mark.parametrize("field", rows_to.TAX_FIELDS)
+@pytest.mark.parametrize("field", odoo_taxes.TAX_FIELDS)
 def test_anything_in_a_field_of_a_tax_is_a_tax_or_refused(field, value):
     row = {**ROWS["account.tax"][0], field: value}
     try:
-        rows_to.tax(row)
+        odoo_taxes.tax(row)
     except InvalidDocument:
         return

@@ -18,7 +18,7 @@ from pipeline.qbo import lists, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
-from pipeline.qbo.names import NAME_LENGTH_MAX, party_names
+from pipeline.qbo.parties import NAME_LENGTH_MAX, party_names
 from pipeline.runtime import SystemClock
 from tests.books_world import (
     ACCOUNTS,
@@ -305,7 +305,7 @@ def test_a_new_party_is_created_with_what_odoo_knows_of_it(world):
     assert row["PrimaryPhone"] == {"FreeFormNumber": "+1 555"}
     assert row["BillAddr"]["Line1"] == "1 Main St"
     assert row["BillAddr"]["Country"] == "United States"
-    assert row["KeyValueTable"] == "Odoo contact 7"
+    assert row["Notes"] == "Odoo contact 7"
 
 
 def test_a_vendor_is_created_for_a_bill(world):
@@ -492,7 +492,7 @@ def test_a_person_who_keeps_editing_names_fails_no_document(world):
 
 
 def test_another_refusal_of_a_name_is_told_as_it_is(world, monkeypatch):
-    monkeypatch.setattr(names, "_party_body", lambda *_: {"Unknown": 1})
+    monkeypatch.setattr(names, "party_body", lambda *_: {"Unknown": 1})
 
     with pytest.raises(Refused, match="2010"):
         world.references.party(a_document())
