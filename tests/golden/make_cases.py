@@ -18,6 +18,7 @@ MODELS = {
     "account.tax": documents.TAX_FIELDS,
     "product.product": documents.PRODUCT_FIELDS,
     "account.analytic.account": documents.ANALYTIC_FIELDS,
+    "account.payment.term": documents.TERM_FIELDS,
 }
 
 
@@ -34,6 +35,7 @@ def make(rows: dict[str, list[dict[str, Any]]], move_id: int, name: str, folder:
         | {line["tax_line_id"][0] for line in lines if line["tax_line_id"]},
         "product.product": {line["product_id"][0] for line in lines if line["product_id"]},
         "account.analytic.account": documents.analytic_ids(lines),
+        "account.payment.term": {move["invoice_payment_term_id"][0]} if move["invoice_payment_term_id"] else set(),
     }
     move_fields = (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18)
     found = {

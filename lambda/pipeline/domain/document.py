@@ -164,8 +164,19 @@ class Installment:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyDiscount:
+    """What the terms give to whoever pays by a day."""
+
+    percentage: Decimal
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer."""
+    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer.
+
+    One that `is_link` only says where a file is.
+    """
 
     odoo_id: int
     name: str
@@ -174,6 +185,7 @@ class Attachment:
     sha1: str
     is_legal: bool = False
     is_main: bool = False
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +193,9 @@ class Document:
     """One `account.move` as accounting sees it. Amounts are positive for all four types, in document currency.
 
     `exchange_rate` is home currency per unit of document currency (1 when they are the same). `withdrawn` is True when
-    the document was posted once and is now cancelled or back in draft.
+    the document was posted once and is now cancelled or back in draft. `left_out` names the files that are not in its
+    PDF, a sentence each with the reason: known once the PDF is, and no part of what Odoo says. `owed_on` is the
+    receivable or payable account what is owed is booked on. A receipt is an invoice or a bill that `is_receipt`.
     """
 
     database: str
@@ -213,6 +227,10 @@ class Document:
     memo: str = ""
     url: str = ""
     attachments: tuple[Attachment, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_receipt: bool = False
+    early_discount: EarlyDiscount | None = None
+    owed_on: Account | None = None
 
     @property
     def entry_id(self) -> str:
@@ -240,9 +258,9 @@ class Document:
         """A hash of everything that matters to the books.
 
         `written_at` is left out: Odoo 19 bumps it when it renders a PDF, and a hash that followed it would make the
-        document look changed for ever.
+        document look changed for ever; `left_out`, because it follows from the rest.
         """
-        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
+        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC), left_out=())
         return hashlib.sha256(dumps(still).encode()).hexdigest()
 
 

@@ -56,11 +56,15 @@ class PdfSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it."""
+    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it.
+
+    Those of them that name a file of the document which is not in it are `left_out`, a sentence each.
+    """
 
     content: bytes
     source: PdfSource
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.domain.document import (
     Company,
     Document,
     DocumentType,
+    EarlyDiscount,
     Installment,
     Line,
     LineKind,
@@ -38,7 +39,12 @@ TYPES = {
     "out_refund": DocumentType.CREDIT_NOTE,
     "in_invoice": DocumentType.BILL,
     "in_refund": DocumentType.VENDOR_CREDIT,
+    # Booked, numbered and owed like the two above, whatever the screen calls them: Odoo 19 makes one of every expense
+    # that an employee has paid.
+    "out_receipt": DocumentType.INVOICE,
+    "in_receipt": DocumentType.BILL,
 }
+RECEIPTS = ("out_receipt", "in_receipt")
 # Odoo keeps debits positive; on these two types a line of positive amount is a credit.
 _CREDITED = (DocumentType.INVOICE, DocumentType.VENDOR_CREDIT)
 
@@ -65,6 +71,8 @@ PRODUCT_FIELDS = ("id", "name", "default_code")
 ANALYTIC_FIELDS = ("id", "name", "code")
 CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
+# What 16 has otherwise, on each of its lines.
+TERM_FIELDS = ("id", "name", "early_discount", "discount_percentage", "discount_days")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
 RATE_STEP = Decimal("1e-9")
@@ -94,6 +102,7 @@ class Lookups:
     taxes: dict[int, Tax] = field(default_factory=dict)
     products: dict[int, Product] = field(default_factory=dict)
     analytics: dict[int, str] = field(default_factory=dict)
+    terms: dict[int, Row] = field(default_factory=dict)
 
 
 def company(row: Row) -> Company:
@@ -186,8 +195,13 @@ def _document(
         memo=plain_text(_text(move["narration"])),
         url=f"{base_url}/web#id={move['id']}&model=account.move&view_type=form",
         attachments=tuple(
-            _attachment(row, main) for row in sorted(attachments, key=lambda row: int(row["id"])) if _is_file(row)
+            _attachment(row, main)
+            for row in sorted(attachments, key=lambda row: int(row["id"]))
+            if _is_file(row, document_type)
         ),
+        is_receipt=move["move_type"] in RECEIPTS,
+        early_discount=_early_discount(lookups.terms.get(_id(move["invoice_payment_term_id"])), issued_on),
+        owed_on=_owed_on(lines, lookups),
     )
 
 
@@ -279,6 +293,20 @@ def _installments(lines: Sequence[Row], places: int, sign: int, due_on: date) ->
     )
 
 
+def _early_discount(terms: Row | None, issued_on: date) -> EarlyDiscount | None:
+    if not terms or not terms["early_discount"]:
+        return None
+    return EarlyDiscount(
+        decimal(terms["discount_percentage"]), issued_on + timedelta(days=int(terms["discount_days"] or 0))
+    )
+
+
+def _owed_on(lines: Sequence[Row], lookups: Lookups) -> Account | None:
+    """Return the account of what is owed; None where nothing is, or on several."""
+    accounts = {_id(row["account_id"]) for row in lines if row["display_type"] == "payment_term"}
+    return lookups.accounts.get(accounts.pop()) if len(accounts) == 1 else None
+
+
 def _party(move: Row, lookups: Lookups) -> Party:
     contact_id = _id(move["partner_id"])
     owner_id = _id(move["commercial_partner_id"]) or contact_id
@@ -348,12 +376,15 @@ def _attachment(row: Row, main: int) -> Attachment:
         sha1=_text(row["checksum"]),
         is_legal=row["res_field"] == LEGAL_PDF_FIELD,
         is_main=row["id"] == main,
+        is_link=row["type"] != "binary",
     )
 
 
-def _is_file(row: Row) -> bool:
-    # Other res_fields hold thumbnails and e-invoice XML; a link has nothing to fetch.
-    return row["type"] == "binary" and row["res_field"] in (False, LEGAL_PDF_FIELD)
+def _is_file(row: Row, document_type: DocumentType) -> bool:
+    # Other fields hold pictures, and e-invoices: ours to a customer are made of the document, a vendor's is a paper.
+    if row["res_field"] in (False, LEGAL_PDF_FIELD):
+        return row["type"] == "binary" or not document_type.is_sale
+    return not document_type.is_sale and not _text(row["mimetype"]).startswith("image/")
 
 
 def _number(move: Row) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Domain, Odoo, Row
@@ -17,6 +17,7 @@ from pipeline.odoo.pdfs import Pdfs
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
+TERMS_SINCE = 17
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
@@ -35,12 +36,17 @@ class OdooSource:
         self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
         self._currencies: dict[int, rows_to.Row] = {}
+        self._terms: dict[int, rows_to.Row] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         self.database = odoo.database
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
         return self._pdfs.pdf(document, plain=plain)
+
+    def untouched_pdf(self, document: Document, reason: str) -> Pdf:
+        """Return a plain page without opening a file or asking Odoo; the files are named with the reason."""
+        return self._pdfs.untouched(document, reason)
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""
@@ -51,7 +57,16 @@ class OdooSource:
         self._companies = {company.odoo_id: company for company in found}
         currencies = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[])
         self._currencies = {row["id"]: row for row in currencies}
+        self._terms = {row["id"]: row for company in found for row in self._read_terms(company)}
         return found
+
+    def _read_terms(self, company: Company) -> list[Row]:
+        """Return a company's payment terms; without them, for want of a right, a note says less."""
+        if self._odoo.connection.version < TERMS_SINCE:
+            return []
+        with suppress(NeedsAttention):
+            return self._odoo.search_all("account.payment.term", [], rows_to.TERM_FIELDS, companies=[company.odoo_id])
+        return []
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
         """Return the documents of a company with an id above `after_id` that the selection names, in order of id."""
@@ -120,7 +135,7 @@ class OdooSource:
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
         """Return what the moves point to."""
         known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
-        known.companies, known.currencies = self._companies, self._currencies
+        known.companies, known.currencies, known.terms = self._companies, self._currencies, self._terms
         self._add("res.partner", known.partners, _ids(moves, "partner_id", "commercial_partner_id"),
                   rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
         self._add("account.account", known.accounts, _ids(lines, "account_id"),

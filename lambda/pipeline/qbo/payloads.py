@@ -16,6 +16,7 @@ from pipeline.domain.mapping import ClosedPeriod, Rules, Target
 from pipeline.domain.money import ZERO, plain, rounded, shown
 from pipeline.qbo.classes import Classes
 from pipeline.qbo.lists import BookAccount, Realm, TaxCode
+from pipeline.qbo.note import without_a_field
 from pipeline.qbo.taxes import line_tax, tax_detail
 
 type Json = dict[str, Any]
@@ -148,20 +149,14 @@ def entry_id_in(note: str) -> str:
 
 
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: number, marker and address in Odoo, its own date, then the memo.
+    """Return the note to the bookkeeper: number, marker and address in Odoo, then what QuickBooks has no field for.
 
     `closed` says why it stands on another date than Odoo has for it.
     """
     parts = [f"Odoo {document.number} {marker(document)}", document.url]
     if closed:
         parts.append(closed)
-    if document.issued_on != document.booked_on:
-        parts.append(f"Date of the {document.document_type.noun}: {document.issued_on}")
-    if document.reference:
-        parts.append(f"Reference: {document.reference}")
-    if document.memo:
-        parts.append(document.memo)
-    return "\n".join(parts)[:NOTE_LENGTH_MAX]
+    return "\n".join([*parts, *without_a_field(document)])[:NOTE_LENGTH_MAX]
 
 
 def exchange_rate(document: Document) -> Decimal:

@@ -20,7 +20,7 @@ from pipeline.domain.document import Company, Document, DocumentType, make_entry
 from pipeline.domain.entry import LOST, Cursor, Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.money import ZERO
-from pipeline.domain.source import NotRendered, Page, Pdf, PdfSource, Selection, StoredPdf, UnreadableDocument
+from pipeline.domain.source import NotRendered, Page, Pdf, Selection, StoredPdf, UnreadableDocument
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,10 @@ _PULLED_AGAIN = "When it is mended in Odoo, it is pulled again by itself at the 
 
 @dataclass(slots=True)
 class Counts:
-    """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left."""
+    """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left.
+
+    `left_out` are files, those that are in no PDF.
+    """
 
     found: int = 0
     new: int = 0
@@ -51,6 +54,7 @@ class Counts:
     pdfs: int = 0
     skipped: int = 0
     failed: int = 0
+    left_out: int = 0
     cursor: dict[str, str] = field(default_factory=dict)
     remaining: bool = False
 
@@ -271,6 +275,9 @@ class Extraction:
             if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
                 raise
             return True
+        if pdf.left_out or entry.pdf_losses:
+            # Before the PDF, which wakes the poster: what stays in Odoo is named in the books.
+            self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
         stored = self.store.put_pdf(entry.entry_id, pdf)
         self.table.attach_pdf(
             replace(
@@ -280,10 +287,11 @@ class Extraction:
                 stored_sha256=stored.sha256,
                 pdf_source=pdf.source.value,
                 attempts=0,
-                error_message=" ".join(pdf.notes) if pdf.source is PdfSource.PLAIN else "",
+                error_message=" ".join(pdf.notes),
             )
         )
         self.counts.pdfs += 1
+        self.counts.left_out += len(pdf.left_out)
         if pdf.notes:
             logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
         return True

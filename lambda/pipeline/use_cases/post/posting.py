@@ -90,7 +90,8 @@ class Posting:
             pdf_losses=0,
             next_attempt_at=None,
             error_code="",
-            error_message="",
+            # What of its papers stays in Odoo is no error, but nothing to keep quiet about.
+            error_message=" ".join(document.left_out),
             posted_at=self.clock(),
         )
         return self.entry
