@@ -33,14 +33,14 @@ bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
 build:  ## the zips of the functions
 	./build.sh
 
-doctor: $(VENV)/demo  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
-	@$(RUN) -m local.doctor
+doctor: $(VENV)/operate  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
+	@$(RUN) -m operate.doctor
 
 checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact
 
 lock:  ## pin the requirements anew
-	for each in lambda local tests; do \
+	for each in lambda operate local tests; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
 	    --python-version 3.12 $$each/requirements.in -o $$each/requirements.txt; done
 	$(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
@@ -50,17 +50,22 @@ clean:  ## remove what was built
 	rm -rf build lambda/*.zip .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PYTHON):
-	@python="$$(local/find_python.sh)" && "$$python" -m venv $(VENV)
+	@python="$$(bundling/find_python.sh)" && "$$python" -m venv $(VENV)
 
 $(VENV)/demo: $(PYTHON) local/requirements.txt
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r local/requirements.txt
 	@touch $@
 
+$(VENV)/operate: $(PYTHON) operate/requirements.txt
+	@echo "Installing what operating a deployment needs into $(VENV) ..."
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r operate/requirements.txt
+	@touch $@
+
 $(VENV)/test: $(PYTHON) tests/requirements.txt
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
-	@touch $@ $(VENV)/demo
+	@touch $@ $(VENV)/demo $(VENV)/operate
 
 .venv-checkov/done: $(PYTHON) tests/checkov-requirements.txt
 	@$(PYTHON) -m venv .venv-checkov

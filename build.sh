@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds one zip per function for Lambda's python3.12 on Linux x86_64:
-#   lambda/odoo_extractor.zip  lambda/qb_poster.zip  lambda/odoo_order_sync.zip
+# Builds one zip per function for Lambda's python3.12 on Linux x86_64: lambda/<handler>.zip for every lambda/<handler>.py
+# that defines lambda_handler.
 # The libraries are the pinned, hashed wheels of lambda/requirements.txt for that platform, whatever machine this runs on;
-# what goes into which zip is decided, and said, in local/package.py. The same sources give the same bytes.
+# what goes into which zip is decided, and said, in bundling/package.py. The same sources give the same bytes.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-python=$(bash local/find_python.sh)
+python=$(bash bundling/find_python.sh)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,5 +21,5 @@ fi
   --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --implementation cp --python-version 3.12 \
   --requirement lambda/requirements.txt
 
-# -P keeps local/ off the import path; a fixed hash seed keeps the bytecode the same from run to run.
-PYTHONHASHSEED=0 "$python" -P local/package.py --sources lambda --libraries "$work/site" --out lambda
+# -P keeps bundling/ off the import path; a fixed hash seed keeps the bytecode the same from run to run.
+PYTHONHASHSEED=0 "$python" -P bundling/package.py --sources lambda --libraries "$work/site" --out lambda

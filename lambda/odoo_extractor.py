@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from typing import Any
-
-import boto3
 
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
-from pipeline.aws.events import extractor_request
+from pipeline.aws.events import extractor_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain.commands import PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.entry import utc_now
 from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
+from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
@@ -31,55 +29,49 @@ SERVICE = "odoo-extractor"
 SECRET_KEYS = ("database", "username", "password")
 
 
-@cache
-def _client(name: str) -> Any:
-    return boto3.client(name)  # type: ignore[call-overload]
-
-
-def _source(settings: ExtractorSettings, key_values: KeyValueTable | None, deadline: Deadline) -> OdooSource:
-    secret = Secrets(_client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
-    login = {"database": secret["database"], "username": secret["username"], "secret": secret["password"]}
-    odoo = Odoo(settings.odoo_api_url, **login, key_values=key_values, deadline=deadline)
-    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)
-
-
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Handle an invocation by AWS Lambda."""
+    return handle(event, context, system())
+
+
+def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """Pull, and return the counts. Raises, after all companies were tried, when one could not be read."""
     log_as_json(SERVICE)
-    request = extractor_request(event)
+    command = extractor_command(event)
     settings = ExtractorSettings.from_env(os.environ)
-    store_of_values = KeyValueTable(_client("dynamodb"), settings.table)
-    alerts = Alerts(_client("sns"), settings.topic, slack_webhook_url=settings.slack_webhook_url)
+    key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
+    alerts = Alerts(runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    # A dry run writes nothing, not even what it has found out or told; so it tells all it finds.
-    key_values = None if request.dry_run else store_of_values
-    store = DocumentStore(_client("s3"), settings.bucket)
-    letters = DeadLetters(lambda: _client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
-    with reporting(SERVICE, settings.environment, alerts, key_values, None if request.dry_run else letters) as report:
-        report.only = request.company
+    store = DocumentStore(runtime.client("s3"), settings.bucket)
+    letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+    # A trial writes nothing, not even what it has found out or reported; so it reports all it finds.
+    kept = None if command.is_trial else key_values
+    with reporting(SERVICE, settings.environment, alerts, kept, None if command.is_trial else letters) as report:
+        report.only = command.company
         mapping = store.mapping()
-        source = _source(settings, key_values, deadline)
+        source = _source(settings, kept, deadline, runtime)
         companies = source.companies()
-        mapping.check_companies([each.name for each in companies], "that the Odoo user may see")
-        taken = list(letters.take()) if request.redrive else []
+        mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
+        taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
-        table = TrackingTable(_client("dynamodb"), settings.table)
+        table = TrackingTable(runtime.client("dynamodb"), settings.table)
         extraction = Extraction(
             source=source,
             table=table,
-            cursors=store_of_values,
+            cursors=key_values,
             store=store,
             deadline=deadline,
-            now=utc_now(),
-            dry_run=request.dry_run,
+            now=runtime.clock.now(),
+            dry_run=command.is_trial,
             go_live=lambda name: mapping.rules(name).go_live,
             failures=report.failures,
         )
+        selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
         run(
             extraction,
-            chosen(companies, request.company),
-            Selection(ids=ids) if ids else request.selection,
-            afterwards=lambda company: compare(extraction, source, table, store_of_values, company),
+            chosen(companies, command.company),
+            selection,
+            afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
         settle(letters, table, taken)
     counts = extraction.counts
@@ -90,3 +82,19 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
          "AlertsUndelivered": report.undelivered},
     )  # fmt: skip
     return counts.as_dict()
+
+
+def _source(
+    settings: ExtractorSettings, key_values: KeyValueTable | None, deadline: Deadline, runtime: Runtime
+) -> OdooSource:
+    secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+    odoo = Odoo(
+        settings.odoo_api_url,
+        database=secret["database"],
+        username=secret["username"],
+        secret=secret["password"],
+        clock=runtime.clock,
+        key_values=key_values,
+        deadline=deadline,
+    )
+    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)

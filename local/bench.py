@@ -28,6 +28,7 @@ from local.stand_ins.aws import Context, Deployment, EmbeddedAws, deploy
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.runtime import aws_client
 from pipeline.use_cases.extract import pull as extract
 
 PASSWORD = "demo-password"
@@ -64,8 +65,7 @@ class Bench:
             realm.book_close_date = None
         quickbooks = QuickBooksStandIn(realms)
         aws = EmbeddedAws()
-        for handler in (odoo_extractor, qb_poster):
-            handler._client.cache_clear()  # noqa: SLF001 - a new deployment is a new container
+        aws_client.cache_clear()  # a new deployment is a new container
         deployment = deploy(
             aws,
             odoo_url=odoo.url,
@@ -180,7 +180,7 @@ def _post_here() -> None:
 
 
 _BARE = "import boto3\nfor name in {clients}: boto3.client(name, region_name='us-west-2')\n"
-_HANDLER = "import {handler} as handler\nfor name in {clients}: handler._client(name)\n"
+_HANDLER = "import {handler} as handler\nfor name in {clients}: handler.system().client(name)\n"
 _TIMED = (
     "import sys, time\nsys.path[:0] = {paths}\nbegan = time.perf_counter()\n{work}print(time.perf_counter() - began)\n"
 )

@@ -17,7 +17,6 @@ from local.demo.small_files import pdf_page
 from local.stand_ins.http_server import Fault, Request, Response
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.aws.tracking_table import _BOOKED, _WORKED
 from pipeline.domain.document import (
     Account,
     Address,
@@ -31,14 +30,16 @@ from pipeline.domain.document import (
     Tax,
     TaxAmount,
 )
-from pipeline.domain.entry import Actor, Entry, Status, is_allowed
+from pipeline.domain.entry import BooksPart, Entry, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.lifecycle import Actor, is_allowed
 from pipeline.domain.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
+from pipeline.runtime import SystemClock, SystemThreads
 
 REALM_ID = "4620816365001"
 COMPANY = "companyA"
@@ -63,6 +64,7 @@ ACCOUNTS = [
     {"Name": "Tax Paid", "AccountType": "Other Current Asset", "AcctNum": "251000"},
     {"Name": "Tax Payable", "AccountType": "Other Current Liability", "AcctNum": "252000"},
 ]
+CLOCK, THREADS = SystemClock(), SystemThreads()
 VAT_RATES = [
     TaxRate("21%", Decimal(21), "sale"),
     TaxRate("6%", Decimal(6), "sale"),
@@ -157,19 +159,19 @@ class Clock:
     """A clock a test moves; whoever sleeps by it moves it too."""
 
     def __init__(self, now: datetime = NOW) -> None:
-        self.now = now
+        self._now = now
         self._lock = threading.Lock()
 
-    def __call__(self) -> datetime:
-        return self.now
+    def now(self) -> datetime:
+        return self._now
 
-    def seconds(self) -> float:
-        return self.now.timestamp()
+    def monotonic(self) -> float:
+        return self._now.timestamp()
 
     def sleep(self, seconds: float) -> None:
         with self._lock:
             # Rounded up, because nobody is woken early: a sleep of less than its resolution would never end.
-            self.now += timedelta(microseconds=math.ceil(seconds * 1e6))
+            self._now += timedelta(microseconds=math.ceil(seconds * 1e6))
 
 
 class KeyValues:
@@ -223,7 +225,7 @@ class FakeTable:
         with self._lock:
             now = self.entries[entry.entry_id]
             same = now.version == entry.version
-            names = (*_BOOKED, *_WORKED) if same else _BOOKED
+            names = names_of(BooksPart, WorkPart) if same else names_of(BooksPart)
             assert not same or is_allowed(now.status, entry.status, Actor.POSTER, Actor.PERSON, Actor.REBUILD)
             self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
             self.saved.append(entry)
@@ -231,9 +233,11 @@ class FakeTable:
             return same
 
     def ask_for_pdf(self, entry: Entry) -> None:
-        self.save(replace(entry, status=Status.PENDING))
-        now = self.entries[entry.entry_id]
-        self.entries[entry.entry_id] = replace(now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+        with self._lock:
+            now = self.entries[entry.entry_id]
+            if now.version == entry.version:
+                names = names_of(BooksPart, WorkPart, PdfPart)
+                self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
 
     def entry(self, entry_id: str) -> Entry | None:
         return self.entries.get(entry_id)
@@ -309,13 +313,14 @@ class Served:
 
     def new_client(self) -> Client:
         clock = Clock()
-        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer())
-        limiter = Limiter(clock=clock.seconds, sleep=clock.sleep)
-        return Client(self.stand_in.url, self.realm.realm_id, COMPANY, tokens, limiter)
+        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer(), clock=clock, threads=THREADS)
+        limiter = Limiter(clock, THREADS)
+        realm_id = self.realm.realm_id
+        return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)
 
     def new_references(self, **arguments: Any) -> References:
         """Return references as the next shift would open them: the memory stays."""
-        return References(self.new_client(), self.key_values, **arguments)
+        return References(self.new_client(), self.key_values, **{"clock": CLOCK, "threads": THREADS, **arguments})
 
     @property
     def book(self) -> Any:

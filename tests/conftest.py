@@ -21,6 +21,7 @@ from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
+from pipeline.runtime import aws_client
 from pipeline.use_cases.report import Remembered
 
 HANDLERS = {
@@ -130,8 +131,7 @@ class Machine:
 @contextmanager
 def _fresh_container() -> Iterator[None]:
     """Forget clients and log handlers, which a container keeps: they are bound to an address and to an output."""
-    for module in (odoo_extractor, qb_poster, odoo_order_sync):
-        module._client.cache_clear()
+    aws_client.cache_clear()
     telemetry.log_as_json.cache_clear()
     before = logging.getLogger("pipeline")
     handlers, propagate = before.handlers, before.propagate

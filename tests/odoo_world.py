@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
-from pipeline.domain.entry import Actor, Cursor, Status, is_allowed
+from pipeline.domain.entry import PdfPart, Status, names_of
+from pipeline.domain.lifecycle import Actor, is_allowed
 from pipeline.domain.source import Page, Pdf, PdfSource, StoredPdf
 from pipeline.use_cases.extract.pull import Extraction, run
 from tests.builders import COMPANY, WRITTEN_AT, a_document
@@ -113,7 +115,7 @@ class FakeAws:
     def attach_pdf(self, entry):
         kept = self.stored[entry.entry_id]
         if kept.version == entry.version and kept.status is Status.PENDING:
-            names = ("pdf_key", "pdf_sha256", "pdf_source", "stored_sha256", "attempts", "error_message")
+            names = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
             self.stored[entry.entry_id] = replace(kept, **{name: getattr(entry, name) for name in names})
         self._write("ready" if entry.pdf_sha256 else "not ready", entry.odoo_id)
 

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pipeline.aws.tracking_table import _BOOKED, _EXTRACTED, _PDF, _WORKED, DECIDED
+from pipeline.aws.tracking_table import DECIDED
 from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Actor, Cursor, Entry, Lease, Status, is_allowed
+from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
@@ -29,6 +30,8 @@ from pipeline.domain.errors import (
     Unavailable,
     Unmapped,
 )
+from pipeline.domain.lease import Lease
+from pipeline.domain.lifecycle import Actor, is_allowed
 from pipeline.domain.source import Pdf, PdfSource, StoredPdf, UnreadableDocument
 from tests.builders import COMPANY
 from tests.odoo_world import FakeOdoo
@@ -122,24 +125,30 @@ class Table:
 
     def _kept(self, now):
         """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
-        return [each for each in _EXTRACTED if each != "next_attempt_at" or now.step is None]
+        return [each for each in names_of(OdooPart, PdfPart, WorkPart) if each != "next_attempt_at" or now.step is None]
 
     def attach_pdf(self, entry):
         now = self.stored[entry.entry_id]
         if now.version == entry.version and now.status is Status.PENDING:
-            self.stored[entry.entry_id] = _with(now, entry, _PDF)
+            self.stored[entry.entry_id] = _with(
+                now, entry, (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
+            )
 
     def save(self, entry):
         now = self.stored[entry.entry_id]
         same = now.version == entry.version
-        self._write(now, _with(now, entry, (*_BOOKED, *_WORKED) if same else _BOOKED), Actor.POSTER, Actor.PERSON)
+        self._write(
+            now,
+            _with(now, entry, names_of(BooksPart, WorkPart) if same else names_of(BooksPart)),
+            Actor.POSTER,
+            Actor.PERSON,
+        )
         return same
 
     def ask_for_pdf(self, entry):
         now = self.stored[entry.entry_id]
         if now.version == entry.version:
-            wanted = replace(entry, status=Status.PENDING, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
-            self._write(now, _with(now, wanted, (*_BOOKED, *_WORKED, *_PDF[1:4])), Actor.POSTER)
+            self._write(now, _with(now, entry, names_of(BooksPart, WorkPart, PdfPart)), Actor.POSTER)
 
     def _write(self, before, after, *by):
         previous = before.status if before else None
@@ -287,6 +296,19 @@ class Books:
     def look_for(self, documents):
         self._meets("read")
 
+    def verify(self, document, qb_id):
+        self._meets("read")
+        return _booked(self.rows[qb_id]) if qb_id in self.rows else None
+
+    def explained(self, document, error):
+        return error
+
+    def is_paid(self, document, qb_id):
+        return False
+
+    def is_gone(self, error, document, qb_id):
+        return error.code == "quickbooks_610" and qb_id not in self.rows
+
     def find_existing(self, document, draft):
         found = [row for row in self.of(document.entry_id) if row.number == draft.doc_number]
         return _booked(found[0]) if found else None
@@ -328,7 +350,7 @@ class Books:
 
         return self._write("update", request_id, effect)
 
-    def remove(self, document_type, booked, request_id):
+    def remove(self, document, booked, request_id):
         self._meets("read")
         row = self.rows.get(booked.qb_id)
         if row is None:
@@ -353,7 +375,7 @@ class Books:
 
         return self._write("attach", request_id, effect)
 
-    def detach(self, attachable_id, request_id):
+    def detach(self, document_type, qb_id, attachable_id, request_id):
         self._meets("read")
         for row in self.rows.values():
             row.files.pop(attachable_id, None)

@@ -17,13 +17,12 @@ from unittest.mock import patch
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pipeline.domain import entry as tracking
+from pipeline.domain import lifecycle
 from pipeline.domain.entry import Entry, Status
-from pipeline.use_cases.extract import pull as extract
+from pipeline.use_cases.extract import decide
 from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import posting
-from pipeline.use_cases.post import run as post
-from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.post import company, record
+from pipeline.use_cases.post.record import Record
 from tests import state_fakes
 from tests.state_fakes import Store, Table
 from tests.test_state_machine import OF_THE_MODEL, Life
@@ -90,7 +89,7 @@ def _no_intent_is_written() -> AbstractContextManager[Any]:
 
 def _nothing_settles() -> AbstractContextManager[Any]:
     both = ExitStack()
-    for module in (post, posting):
+    for module in (company, record):
         both.enter_context(patch.object(module, "OUTCOME_SETTLES_S", 0))
     return both
 
@@ -101,7 +100,7 @@ def _an_edit_forgets_what_was_sent_meanwhile() -> AbstractContextManager[Any]:
 
 
 def _waiting_never_ends() -> AbstractContextManager[Any]:
-    return patch.object(post, "backoff_s", lambda attempts, _jitter: 60 * 2 ** min(attempts + 12, 30))
+    return patch.object(company, "backoff_s", lambda attempts, _jitter: 60 * 2 ** min(attempts + 12, 30))
 
 
 def _a_lost_pdf_keeps_its_hash() -> AbstractContextManager[Any]:
@@ -124,7 +123,7 @@ def _losses_are_never_forgotten() -> AbstractContextManager[Any]:
 
 def _saving_once_more_does_not_help() -> ExitStack:
     stack = ExitStack()
-    stack.enter_context(patch.object(extract, "LOST", frozenset()))
+    stack.enter_context(patch.object(decide, "LOST", frozenset()))
     return stack
 
 
@@ -151,12 +150,12 @@ def _deleted_ones_are_not_looked_for() -> AbstractContextManager[Any]:
 
 
 def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:
-    return patch.object(Posting, "_forget_intent", lambda _posting: None)
+    return patch.object(Record, "forget_intent", lambda _record: None)
 
 
 def _a_row_of_the_table_is_missing() -> AbstractContextManager[Any]:
-    less = frozenset(each for each in tracking._ALLOWED if each[:2] != (Status.POSTED, Status.PENDING))
-    return patch.object(tracking, "_ALLOWED", less)
+    less = frozenset(each for each in lifecycle._ALLOWED if each[:2] != (Status.POSTED, Status.PENDING))
+    return patch.object(lifecycle, "_ALLOWED", less)
 
 
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {

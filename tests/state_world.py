@@ -5,10 +5,11 @@ Everything is done in turn, so that the same steps give the same end.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,17 +18,17 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
     PipelineError,
 )
-from pipeline.domain.request import Request
 from pipeline.domain.source import Selection
 from pipeline.use_cases.extract.pull import Extraction, run
-from pipeline.use_cases.post import run as post
-from pipeline.use_cases.post.run import Round
+from pipeline.use_cases.post.collaborators import Collaborators
+from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.reconcile.deletions import compare
 from tests.builders import COMPANY, LINE, WRITTEN_AT, a_document
 from tests.state_fakes import Books, ComparisonsTable, KeyValueTable, Leases, Odoo, Store, Table, pdf_of
@@ -109,6 +110,36 @@ class InTurn:
         return [function(each) for each in values]
 
 
+class InTurnThreads:
+    """Threads that do one thing after the other."""
+
+    def pool(self, size, name):
+        return InTurn()
+
+    def lock(self):
+        return nullcontext()
+
+    def first_done(self, futures):
+        return futures, set()
+
+
+class Middle(random.Random):
+    """Chance that is always the middle."""
+
+    def random(self):
+        return 0.5
+
+
+class Clock:
+    """The world's time."""
+
+    def __init__(self, world):
+        self._world = world
+
+    def now(self):
+        return self._world.now
+
+
 class World:
     """The pipeline between an Odoo and books; `companies` are those the QuickBooks secret knows."""
 
@@ -122,8 +153,6 @@ class World:
         self._patches = ExitStack()
         # The same hash of the same document, a hundred times as fast.
         self._patches.enter_context(patch.object(Document, "content_hash", property(_content_hash)))
-        self._patches.enter_context(patch.object(post, "ThreadPoolExecutor", lambda *_, **__: InTurn()))
-        self._patches.enter_context(patch.object(post.random, "random", lambda: 0.5))
 
     def close(self) -> None:
         self._patches.close()
@@ -174,22 +203,23 @@ class World:
             run(extraction, [COMPANY], selection, lambda company: compare(extraction, odoo, table, key_values, company))
         return extraction
 
-    def post(self, request: Request | None = None, process: Process | None = None) -> Round:
+    def post(self, command: PosterCommand | None = None, process: Process | None = None) -> PostingRun:
         """Let the poster run once."""
         process = process or Process()
         books = Through(process, self.books)
         session = SimpleNamespace(books=books, recent_calls=(), calls=Counter(), refresh_days_left=None)
-        round_ = Round(
+        collaborators = Collaborators(
             table=Through(process, self.table), store=Through(process, self.store),
             leases=Through(process, self.leases), open_session=lambda _lease, _dry_run: session,
-            deadline=Deadline(lambda: 120_000), clock=lambda: self.now,
+            deadline=Deadline(lambda: 120_000), clock=Clock(self), threads=InTurnThreads(), random=Middle(),
         )  # fmt: skip
+        run = PostingRun(collaborators)
         with suppress(Crash, PipelineError):
-            post.run(round_, self.companies, request or Request())
-        return round_
+            run.execute(self.companies, command or PostDue())
+        return run
 
     def retry(self, process: Process | None = None) -> None:
-        self.post(Request(retry_failed=True), process)
+        self.post(RetryFailed(), process)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,10 @@ from typing import Any, NoReturn
 
 import pytest
 
+from bundling import package
+
 ROOT = Path(__file__).resolve().parent.parent
-ZIPS = ("odoo_extractor.zip", "qb_poster.zip", "odoo_order_sync.zip")
+HANDLERS = tuple(package.handlers(ROOT / "lambda"))
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 NETWORK_INIT_TIMEOUT_S = 90
 COMMAND_TIMEOUT_S = 300
@@ -121,14 +123,31 @@ class Terraform:
         return json.loads(self.must("show", "-json", plan))
 
 
+def configuration_files() -> list[Path]:
+    """Return every file of the configuration: whatever Terraform reads at the top level, by whatever name."""
+    return sorted(ROOT.glob("*.tf"))
+
+
+def configuration_text() -> str:
+    """Return the whole configuration as one text, for rules that no file may break."""
+    return "\n".join(path.read_text() for path in configuration_files())
+
+
+def function_names() -> list[str]:
+    """Return the names of the functions: the rows of local.functions, in the indentation that `fmt -check` holds."""
+    (rows,) = re.findall(r"^  functions = \{\n(.*?)^  \}$", configuration_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^    ([\w-]+) = \{$", rows, re.MULTILINE)
+
+
 def working_copy(folder: Path, environment: Mapping[str, str] | None = None) -> Terraform:
     """Copy the configuration, its tests and the zips into a folder and initialise it there; the tree stays clean."""
     if program() is None:
         unavailable("terraform is not installed")
     (folder / "lambda").mkdir(parents=True)
     (folder / "tests").mkdir()
-    for name in ("main.tf", "variables.tf", "outputs.tf", "terraform.tfvars.example", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
+    # pyproject.toml is a TOML file that is there, as a mapping must be.
+    for path in (*configuration_files(), ROOT / "terraform.tfvars.example", ROOT / "pyproject.toml"):
+        shutil.copy(path, folder)
     for path in (ROOT / "tests").glob("*.tftest.hcl"):
         shutil.copy(path, folder / "tests")
     for path in built_zips():
@@ -140,9 +159,9 @@ def working_copy(folder: Path, environment: Mapping[str, str] | None = None) -> 
 
 def built_zips() -> list[Path]:
     """Return the zips of this tree, built first where one is missing or older than a source."""
-    zips = [ROOT / "lambda" / name for name in ZIPS]
+    zips = [ROOT / "lambda" / f"{handler}.zip" for handler in HANDLERS]
     with build_lock():
-        sources = [*(ROOT / "lambda").rglob("*.py"), ROOT / "lambda/requirements.txt", ROOT / "local/package.py"]
+        sources = [*(ROOT / "lambda").rglob("*.py"), ROOT / "lambda/requirements.txt", Path(package.__file__)]
         newest = max(path.stat().st_mtime for path in sources)
         if not all(path.is_file() and path.stat().st_mtime >= newest for path in zips):
             run_build(ROOT)

@@ -11,30 +11,25 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import boto3
 import pytest
 
-import odoo_extractor
-import odoo_order_sync
-import qb_poster
 from local.demo.books import demo_realms
 from local.demo.documents import load
-from local.doctor import Doctor
 from local.stand_ins.aws import Deployment, EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
-from tests.terraform_tools import Terraform, without_aws, working_copy
+from operate.doctor import Doctor
+from pipeline.runtime import aws_client
+from tests.terraform_tools import Terraform, function_names, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
 HERE = "us-west-2:123456789012"
-FUNCTIONS = {
-    "odoo-extractor": odoo_extractor.lambda_handler,
-    "qb-poster": qb_poster.lambda_handler,
-    "odoo-order-sync": odoo_order_sync.lambda_handler,
-}
+FUNCTIONS = {name: import_module(name.replace("-", "_")).lambda_handler for name in function_names()}
 SWEEPS_MAX = 10
 # The example's six values, and over them what this deployment needs.
 VARIABLES = ("-var-file=terraform.tfvars.example", "-var-file=deployed.tfvars.json")
@@ -157,11 +152,12 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
 
     with subtests.test("A36, A37: the functions are what the seed says"):
         found = {name: (each["Runtime"], each["Timeout"], each["MemorySize"]) for name, each in functions.items()}
-        assert found == {
+        seeds = {
             "odoo-extractor": ("python3.12", 300, 512),
             "qb-poster": ("python3.12", 120, 256),
             "odoo-order-sync": ("python3.12", 120, 256),
         }
+        assert {name: found[name] for name in seeds} == seeds
 
     with subtests.test("A46 to A58: the environment names what was made"):
         for name in ("odoo-extractor", "qb-poster"):
@@ -348,16 +344,14 @@ def recorded_calls() -> Iterator[list[Call]]:
             calls.extend(_as_iam_sees_it(function, service, operation, params))
 
     # Handlers keep their clients; those of an earlier test would call another server and record nothing.
-    for handler in FUNCTIONS.values():
-        handler.__globals__["_client"].cache_clear()
+    aws_client.cache_clear()
     boto3.setup_default_session()
     boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", record)
     try:
         yield calls
     finally:
         boto3.setup_default_session()
-        for handler in FUNCTIONS.values():
-            handler.__globals__["_client"].cache_clear()
+        aws_client.cache_clear()
 
 
 def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:

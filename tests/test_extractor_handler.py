@@ -5,7 +5,6 @@ import io
 import json
 import re
 import traceback
-from types import SimpleNamespace
 
 import pytest
 from pypdf import PdfReader
@@ -16,7 +15,7 @@ from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError, Unauthorized, Unavailable
-from pipeline.odoo import client
+from pipeline.runtime import SystemClock
 from tests.builders import demo_documents
 from tests.conftest import API_KEY, PASSWORD
 
@@ -29,7 +28,7 @@ SECRET = {"database": "odoo_demo", "username": "sync_ro", "password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, _seconds: None)
 
 
 @pytest.fixture
@@ -418,7 +417,7 @@ def test_a_broken_document_fails_alone_and_is_told_once(machine):
     (alert,) = machine.alerts()
     assert "companyA: 1 document for a person" in alert["subject"]
     assert "BILL/2026/09/0008" in alert["text"]
-    assert "pulled again by itself" in alert["text"]
+    assert "pulls it again by itself" in alert["text"]
     assert "poster" not in alert["text"]
 
 
@@ -554,7 +553,7 @@ def test_trouble_of_a_whole_company_is_told_once_and_again_when_it_comes_back(sm
 
 
 def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(small):
-    key_values = KeyValueTable(small.client("dynamodb"), small.deployment.table)
+    key_values = KeyValueTable(small.client("dynamodb"), small.deployment.table, SystemClock())
     key_values.keep("alerted#odoo-extractor", "companyB: somehow")
 
     small.extract({"company": "companyA"})

@@ -1,4 +1,4 @@
-"""The arrows of the floor plan, read from the imports themselves."""
+"""The arrows of the floor plan, read from the folders and the imports themselves."""
 
 from __future__ import annotations
 
@@ -10,37 +10,27 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "lambda"
 PACKAGE = ROOT / "pipeline"
+LINES_MAX = 350
 
-DOMAIN = {
-    "document",
-    "tracking",
-    "order",
-    "money",
-    "errors",
-    "codec",
-    "alert",
-    "source",
-    "request",
-    "dead_letter",
-    "deadline",
-    "books",
-    "mapping",
-}
-USE_CASES = {"compare", "extract", "rebuild", "redrive", "post", "posting", "sync_orders"}
-EDGES = {"odoo", "qbo", "aws"}
-# Not of the domain, and nobody's edge: what edges share.
-SHARED = {"http", "pages", "settings"}
-HANDLERS = {"odoo_extractor", "qb_poster", "odoo_order_sync"}
+DOMAIN, USE_CASES = "domain", "use_cases"
 
 
-def _rooms() -> dict[str, set[str]]:
-    """Return the modules of each room and what they import of the pipeline, room by room."""
-    found: dict[str, set[str]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts != ("__init__",):
-            found[".".join(parts)] = _imports(path)
-    return found
+def _modules() -> dict[str, Path]:
+    """Return every module of the pipeline by its dotted name below `pipeline`."""
+    paths = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    return {name: path for name, path in sorted(paths.items()) if name != "__init__" and not name.endswith(".__init__")}
+
+
+def _room(module: str) -> str:
+    """Return the folder a module is in; a leaf that is shared by edges has none."""
+    return module.partition(".")[0] if "." in module else ""
+
+
+MODULES = _modules()
+ROOMS = {_room(module) for module in MODULES} - {""}
+EDGES = ROOMS - {DOMAIN, USE_CASES}
+LEAVES = {module for module in MODULES if not _room(module)}
+HANDLERS = sorted(path.stem for path in ROOT.glob("*.py"))
 
 
 def _imports(path: Path) -> set[str]:
@@ -49,84 +39,93 @@ def _imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
-            # `from pipeline import pdf as pages` imports the module, not a name in it.
-            names |= (
-                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "pipeline" else {node.module}
-            )
+            # `from pipeline.use_cases.post import paper` imports the module, not a name in it.
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            known = {name for name in inner if name.removeprefix("pipeline.") in MODULES}
+            names |= known or {node.module}
     return names
 
 
-def _room(module: str) -> str:
-    return module.split(".", maxsplit=1)[0]
+def _own(path: Path) -> set[str]:
+    """Return the modules of the pipeline that a file imports."""
+    return {name.removeprefix("pipeline.") for name in _imports(path) if name.startswith("pipeline.")}
 
 
-def _own(imports: set[str]) -> set[str]:
-    return {name.split(".")[1] for name in imports if name.startswith("pipeline.")}
+def _foreign(path: Path) -> set[str]:
+    names = {name.partition(".")[0] for name in _imports(path)}
+    return names - set(sys.stdlib_module_names) - {"pipeline"}
 
 
-MODULES = _rooms()
+def _in(*rooms: str) -> list[str]:
+    return [module for module in MODULES if _room(module) in rooms]
 
 
-def test_every_module_has_a_room():
-    rooms = {_room(module) for module in MODULES}
-
-    assert rooms == DOMAIN | USE_CASES | EDGES | SHARED
+def test_the_rooms_are_the_domain_the_use_cases_and_one_for_each_neighbour():
+    assert {DOMAIN, USE_CASES, "odoo", "qbo", "aws"} == ROOMS
 
 
-@pytest.mark.parametrize("module", sorted(module for module in MODULES if _room(module) in DOMAIN))
+@pytest.mark.parametrize("module", _in(DOMAIN))
 def test_the_domain_knows_only_itself_and_the_standard_library(module):
-    foreign = {name.split(".")[0] for name in MODULES[module]} - {"pipeline"} - sys.stdlib_module_names
+    path = MODULES[module]
 
-    assert foreign == set()
-    assert _own(MODULES[module]) <= DOMAIN
-
-
-@pytest.mark.parametrize("module", sorted(module for module in MODULES if _room(module) in USE_CASES))
-def test_a_use_case_knows_the_domain_and_no_edge(module):
-    foreign = {name.split(".")[0] for name in MODULES[module]} - {"pipeline"} - sys.stdlib_module_names
-
-    assert foreign == set()
-    assert _own(MODULES[module]) <= DOMAIN | USE_CASES
+    assert {_room(name) for name in _own(path)} <= {DOMAIN}
+    assert _foreign(path) == set()
 
 
-@pytest.mark.parametrize("module", sorted(module for module in MODULES if _room(module) in EDGES))
+@pytest.mark.parametrize("module", _in(USE_CASES))
+def test_a_use_case_knows_the_domain_and_other_use_cases_and_no_library(module):
+    path = MODULES[module]
+
+    assert {_room(name) for name in _own(path)} <= {DOMAIN, USE_CASES}
+    assert _foreign(path) == set()
+
+
+@pytest.mark.parametrize("module", _in(*EDGES))
 def test_an_edge_knows_the_domain_and_neither_another_edge_nor_a_use_case(module):
-    assert _own(MODULES[module]) <= DOMAIN | SHARED | {_room(module)}
+    known = _own(MODULES[module])
+
+    assert {_room(name) for name in known} <= {DOMAIN, _room(module), ""}
+    assert known & LEAVES <= {"http", "pdf"}
 
 
-@pytest.mark.parametrize("module", sorted(SHARED))
-def test_what_edges_share_knows_the_domain_only(module):
-    assert _own(MODULES[module]) <= DOMAIN
+@pytest.mark.parametrize("module", sorted(LEAVES))
+def test_a_leaf_knows_the_domain_only(module):
+    assert {_room(name) for name in _own(MODULES[module])} <= {DOMAIN}
 
 
-@pytest.mark.parametrize("handler", sorted(HANDLERS))
-def test_nothing_imports_a_handler(handler):
-    assert [module for module, imports in MODULES.items() if handler in imports] == []
+@pytest.mark.parametrize("module", MODULES)
+def test_nobody_imports_a_handler(module):
+    assert not set(HANDLERS) & _imports(MODULES[module])
 
 
-@pytest.mark.parametrize("words", ["move_type", "invoice_date_due", "price_unit", "commercial_partner_id"])
-def test_odoos_field_names_of_documents_stand_in_one_file(words):
-    files = [path for path in PACKAGE.rglob("*.py") if words in path.read_text()]
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_runtime_asks_the_system_for_time_threads_and_chance(module):
+    path = MODULES[module]
+    wanted = {"time", "threading", "random", "uuid"} & _imports(path)
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
 
-    # The source selects by the type of a move; the translator knows the rest.
-    assert {path.name for path in files} <= {"documents.py", "source.py"}
-
-
-@pytest.mark.parametrize(
-    "words", ["TxnDate", "SalesItemLineDetail", "AccountBasedExpenseLineDetail", "GlobalTaxCalculation"]
-)
-def test_quickbooks_field_names_of_documents_stand_in_one_file_each_way(words):
-    files = [path for path in PACKAGE.rglob("*.py") if words in path.read_text()]
-
-    # What is written stands in the one, what is read back in the other.
-    assert {path.name for path in files} <= {"payloads.py", "booked.py"}
+    # A collaborator may be named by its type.
+    assert module == "runtime" or wanted <= ({"random"} if module.endswith("collaborators") else set())
+    assert module == "runtime" or not {
+        call for call in calls if call.endswith(("datetime.now", "utcnow", "date.today"))
+    }
 
 
-def test_nothing_reads_the_environment_at_import():
-    reads = []
-    for path in ROOT.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign | ast.AnnAssign) and "os.environ" in ast.unparse(node):
-                reads.append(f"{path.name}: {ast.unparse(node)}")
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_longer_than_one_subject_needs(path):
+    assert len(path.read_text().splitlines()) <= LINES_MAX
 
-    assert reads == []
+
+def test_no_two_modules_import_each_other():
+    imports = {module: _own(path) & MODULES.keys() for module, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way, module))
+        if module not in done:
+            for other in sorted(imports[module]):
+                visit(other, (*way, module))
+            done.add(module)
+
+    for module in imports:
+        visit(module, ())

@@ -25,6 +25,7 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.entry import OUTCOME_SETTLES_S
 from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError
 from pipeline.qbo import limiter
+from pipeline.runtime import SystemClock
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
@@ -383,7 +384,7 @@ BAD_SECRETS = {
 
 
 def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(machine):
-    key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table)
+    key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
     key_values.keep("alerted#qb-poster", "companyB: somehow")
 
     machine.post({"company": "companyA"})
@@ -799,7 +800,7 @@ def test_a_document_deleted_in_odoo_is_told_and_a_retry_takes_it_out(machine):
 
     assert machine.entries()[number]["error_code"] == "deleted_in_odoo"
     (alert,) = machine.alerts()
-    assert "still stands in QuickBooks" in alert["text"]
+    assert "is still in QuickBooks" in alert["text"]
     assert machine.post()["voided"] == 0
     assert len(booked(machine)) == 4
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, WakeUp
 from pipeline.domain.document import make_entry_id
 from pipeline.domain.entry import Status
-from pipeline.domain.request import Request
 from pipeline.domain.source import Selection
 from tests.state_fakes import READS, SETTINGS, UNKNOWN, WRITES, Odoo
 from tests.state_world import EARLY, LATE, OPEN, Process, World
@@ -147,7 +147,7 @@ class Life(RuleBasedStateMachine):
         elif what == "pull one":
             self.world.extract(selection=Selection(ids=(which,)))
         elif what in ("event", "post one"):
-            self.world.post(Request(woken_by=key) if what == "event" else Request(entry_ids=key))
+            self.world.post(WakeUp(key) if what == "event" else PostEntries(key))
         else:
             self._follow((what,))
 
@@ -190,7 +190,7 @@ class Life(RuleBasedStateMachine):
     def the_poster_is_killed(self, which, first, dies_at, afterwards, retries, then):
         self._works(which, first)
         self.world.extract()
-        self.world.post(Request(retry_failed=retries), Process(dies_at, afterwards))
+        self.world.post(RetryFailed() if retries else PostDue(), Process(dies_at, afterwards))
         self._follow(then)
 
     @rule(which=ids, first=changes, at=calls_before, happens=st.sampled_from([*CHANGES_OF, *ELSE_IN_ODOO]))

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
 from tests import terraform_tools
-from tests.terraform_tools import ROOT, Terraform, working_copy
+from tests.terraform_tools import (
+    HANDLERS,
+    ROOT,
+    Terraform,
+    configuration_files,
+    configuration_text,
+    function_names,
+    working_copy,
+)
+
+# What Terraform 1.0 does not know: 1.1 brought moved, nullable and cloud, 1.2 preconditions and replace_triggered_by,
+# 1.3 optional() and startswith(), 1.4 terraform_data, 1.5 import and check, 1.7 removed, 1.8 functions of providers,
+# 1.10 ephemeral values.
+NEWER_THAN_1_0 = (
+    r"^\s*(moved|cloud|import|removed) \{",
+    r'^\s*(check|ephemeral) "',
+    r"^\s*(nullable|replace_triggered_by|ephemeral)\s*=",
+    r"\b(precondition|postcondition|terraform_data)\b",
+    r"\b(optional|startswith|endswith|strcontains|timecmp|plantimestamp|issensitive|templatestring)\(",
+    r"\bprovider::",
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,22 +63,74 @@ def test_nothing_is_planned_without_an_alert_email(terraform):
     assert 'The root module input variable "alert_email" is not set' in done.stderr
 
 
-def test_the_configuration_asks_for_nothing_newer_than_terraform_1_0():
-    text = (ROOT / "main.tf").read_text() + (ROOT / "variables.tf").read_text()
+def test_a_reservation_for_what_is_no_function_is_refused_and_named(terraform):
+    # No variable's validation, so no expect_failures: a run of its own, which has to fail.
+    mocked = (ROOT / "tests/validations.tftest.hcl").read_text().partition("\nrun ")[0]
+    run = 'run "mistyped" {\n  command = plan\n\n  variables {\n    reserved_concurrency = { poster = 1 }\n  }\n}\n'
+    trial = terraform.folder / "tests/mistyped.tftest.hcl"
+    trial.write_text(f"{mocked}\n{run}")
+    try:
+        done = terraform.run("test", "-filter=tests/mistyped.tftest.hcl")
+    finally:
+        trial.unlink()
 
-    assert 'required_version = ">= 1.0"' in text
-    # precondition and postcondition came with 1.2, optional() and startswith() with 1.3, terraform_data with 1.4, ...
-    newer = r"\b(precondition|postcondition|optional\(|startswith\(|endswith\(|terraform_data|strcontains\(|import \{)"
-    assert re.findall(newer, text) == []
-    # ... and before 1.2 a message had to be whole sentences.
+    assert done.returncode != 0
+    assert "`poster` is no function. Allowed:" in done.stdout + done.stderr
+
+
+def test_a_function_is_one_row_and_one_handler():
+    rows = function_names()
+
+    assert len(rows) >= 3
+    assert sorted(row.replace("-", "_") for row in rows) == sorted(HANDLERS)
+
+
+def test_the_rules_below_see_the_whole_configuration(terraform):
+    read = {path.name for path in configuration_files()}
+
+    # Terraform would read this kind of file too, and no rule here could.
+    assert [*ROOT.glob("*.tf.json")] == []
+    assert {"main.tf", "variables.tf", "outputs.tf"} <= read
+    assert {path.name for path in terraform.folder.glob("*.tf")} == read
+
+
+def test_no_file_of_the_configuration_is_longer_than_450_lines():
+    lengths = {path.name: len(path.read_text().splitlines()) for path in configuration_files()}
+
+    assert {name: length for name, length in lengths.items() if length > 450} == {}
+
+
+def test_the_configuration_asks_for_nothing_newer_than_terraform_1_0():
+    text = configuration_text()
+
+    assert re.findall(r"^\s*required_version\s*=\s*(.*)$", text, re.MULTILINE) == ['">= 1.0"']
+    assert [found[0] for newer in NEWER_THAN_1_0 for found in re.finditer(newer, text, re.MULTILINE)] == []
+    # Before 1.2 a message had to be whole sentences.
     messages = re.findall(r'error_message = "(.*)"', text)
+    assert messages
     assert [message for message in messages if not re.fullmatch(r"[A-Z].*[.?]", message)] == []
 
 
+@pytest.mark.parametrize(
+    "newer",
+    [
+        "moved {",
+        "  import {",
+        'check "health" {',
+        "  nullable = false",
+        "    precondition {",
+        "  type = optional(string)",
+        'resource "terraform_data" "x" {',
+        "x = startswith(var.y, z)",
+        "  replace_triggered_by = [x]",
+    ],
+)
+def test_what_is_newer_than_terraform_1_0_is_recognised(newer):
+    assert any(re.search(pattern, newer, re.MULTILINE) for pattern in NEWER_THAN_1_0)
+
+
 def test_every_variable_is_described_and_every_secret_one_is_sensitive():
-    blocks = re.findall(
-        r'^variable "(\w+)" \{\n(.*?)^\}', (ROOT / "variables.tf").read_text(), re.MULTILINE | re.DOTALL
-    )
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', configuration_text(), re.MULTILINE | re.DOTALL)
 
     assert [name for name, body in blocks if "description" not in body] == []
     sensitive = {name for name, body in blocks if re.search(r"sensitive\s*=\s*true", body)}
@@ -78,13 +151,26 @@ def test_the_example_has_the_six_values_of_the_seed():
 
 
 def test_no_secret_value_is_ever_in_the_configuration():
-    text = (ROOT / "main.tf").read_text()
+    text = configuration_text()
 
+    assert 'resource "aws_secretsmanager_secret" "quickbooks"' in text
     assert "aws_secretsmanager_secret_version" not in text
 
 
+def test_no_statement_is_for_everything_but_the_ones_that_must_be():
+    # checkov does not see into the rows of local.functions.
+    broad = re.findall(r'^[^#\n]*"(?:\*|[\w-]+:\w*\*)".*$', configuration_text(), re.MULTILINE)
+
+    assert Counter(" ".join(line.split()) for line in broad) == {
+        'actions = ["s3:*"]': 1,  # the bucket's denial of anything without TLS
+        'type = "*"': 2,  # whom the bucket and the topic deny
+        'identifiers = ["*"]': 2,
+        'resources = ["*"]': 1,  # X-Ray, for which AWS knows no resource
+    }
+
+
 def test_every_exception_to_checkov_has_a_reason():
-    skips = re.findall(r"#\s*checkov:skip=(\w+)(.*)", (ROOT / "main.tf").read_text())
+    skips = re.findall(r"#\s*checkov:skip=(\w+)(.*)", configuration_text())
 
     assert skips
     assert [check for check, reason in skips if not re.fullmatch(r":.{20,}\.|:.{20,}\)\.", reason)] == []

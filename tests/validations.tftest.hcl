@@ -36,7 +36,7 @@ run "what_is_easily_mistyped_is_refused" {
     backlog_age_alarm_minutes = 0       # would always ring
     log_level                 = "ERROR" # would silence the metrics
     log_retention_days        = 31
-    reserved_concurrency      = { poster = 1 }
+    reserved_concurrency      = { qb-poster = -2 }
     secret_recovery_days      = 3
   }
 

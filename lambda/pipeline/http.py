@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import requests
 import urllib3
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
 
 CONNECT_TIMEOUT_S = 5
@@ -50,26 +50,28 @@ def new_session() -> requests.Session:
     return session
 
 
-def send(session: requests.Session, method: str, url: str, *, who: str, timeout_s: float, **arguments: Any) -> Answer:
+def send(
+    session: requests.Session, method: str, url: str, *, who: str, timeout_s: float, clock: Clock, **arguments: Any
+) -> Answer:
     """Send one request and return its whole answer, never following a redirect.
 
     `timeout_s` bounds the whole exchange, however slowly the answer drips. Raises Unavailable, with code `not_sent`
     when the request cannot have reached the other side and `no_answer` when it may have.
     """
-    give_up_at = time.monotonic() + timeout_s
+    give_up_at = clock.monotonic() + timeout_s
     try:
         response = session.request(
             method, url, timeout=(CONNECT_TIMEOUT_S, timeout_s), stream=True, allow_redirects=False, **arguments
         )
         with response:
-            content = _content(response, who, timeout_s, give_up_at)
+            content = _content(response, who, timeout_s, clock, give_up_at)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, headers, content)
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _our_error(error, who, timeout_s) from error
 
 
-def _content(response: requests.Response, who: str, timeout_s: float, give_up_at: float) -> bytes:
+def _content(response: requests.Response, who: str, timeout_s: float, clock: Clock, give_up_at: float) -> bytes:
     content = bytearray()
     # `read1` returns what has come so far; any other way to read waits until a whole chunk is there, however long its
     # bytes take to drip.
@@ -77,7 +79,7 @@ def _content(response: requests.Response, who: str, timeout_s: float, give_up_at
         content += chunk
         if len(content) > ANSWER_BYTES_MAX:
             raise Unavailable(f"{who} sent more than {ANSWER_BYTES_MAX // 2**20} MB in one answer", code=NO_ANSWER)
-        if time.monotonic() > give_up_at:
+        if clock.monotonic() > give_up_at:
             raise Unavailable(f"{who} did not finish its answer within {timeout_s:.0f} s", code=NO_ANSWER)
     return bytes(content)
 

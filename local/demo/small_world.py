@@ -5,6 +5,7 @@ For what needs many small worlds in a few seconds; the demo's main run goes thro
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +17,14 @@ from local.demo.small_files import pdf_page
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
+from pipeline.domain.commands import PostDue, RetryFailed
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Lease, Status
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
-from pipeline.domain.request import Request
 from pipeline.domain.source import Pdf, PdfSource
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
@@ -29,8 +32,10 @@ from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import IntuitIssuer, Tokens
-from pipeline.use_cases.extract.pull import entry_of
-from pipeline.use_cases.post.run import Results, Round, run
+from pipeline.runtime import SystemThreads
+from pipeline.use_cases.post.collaborators import Collaborators
+from pipeline.use_cases.post.results import Results
+from pipeline.use_cases.post.run import PostingRun
 
 INVOCATION_S = 120
 TOKEN_LIVES_S = 3_600
@@ -66,7 +71,7 @@ class SmallWorld:
     def arrive(self, document: Document) -> None:
         """Store a document as the extractor would: a new one, or a new version of one that is there."""
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
-        entry = entry_of(document, self._table.entry(document.entry_id), self._clock())
+        entry = lifecycle.extracted(document, self._table.entry(document.entry_id), self._clock.now())
         key = document.entry_id
         self._store.keep(document, pdf.content)
         self._table.save(replace(entry, document_key=key, pdf_key=key, pdf_sha256=pdf.sha256))
@@ -77,23 +82,24 @@ class SmallWorld:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self._clock.now += timedelta(seconds=seconds)
+        self._clock.sleep(seconds)
 
     def post(self, *, retry_failed: bool = False) -> Run:
         """Run the poster: the sweep, or a person's retry of what has failed."""
         company = self.realm.company_name
-        failures: list[Failure] = []
-        round_ = Round(
+        collaborators = Collaborators(
             table=self._table,
             store=self._store,
             leases=_Leases(),
             open_session=lambda _lease, _dry_run: _Session(self.open_books()),
             deadline=Deadline(lambda: INVOCATION_S * 1000),
             clock=self._clock,
-            failures=failures,
+            threads=SystemThreads(),
+            random=random.Random(1),  # noqa: S311
         )
-        run(round_, [company], Request(company=company, retry_failed=retry_failed))
-        return Run(round_.results, failures)
+        run = PostingRun(collaborators)
+        run.execute([company], RetryFailed(company=company) if retry_failed else PostDue(company))
+        return Run(run.outcomes.results, run.outcomes.failures)
 
     def open_books(self) -> QuickBooksBooks:
         """Return the books as a shift opens them."""
@@ -123,31 +129,34 @@ def open_books(
     Raises Misconfigured when the rules name what is not in them.
     """
     secret = secret or Secret(quickbooks, realm)
-    limiter = _Clock()
+    clock, threads = _Clock(), SystemThreads()
+    issuer = IntuitIssuer(quickbooks.discovery_url)
     client = Client(
         quickbooks.url,
         realm.realm_id,
         realm.company_name,
-        Tokens(secret, "secret", realm.company_name, IntuitIssuer(quickbooks.discovery_url)),
-        Limiter(clock=limiter.seconds, sleep=limiter.sleep),
+        Tokens(secret, "secret", realm.company_name, issuer, clock=clock, threads=threads),
+        Limiter(clock, threads),
+        clock=clock,
+        threads=threads,
     )
-    references = References(client, key_values or KeyValues(), rules)
+    references = References(client, key_values or KeyValues(), rules, clock=clock, threads=threads)
     references.check_rules()
     return QuickBooksBooks(client, references)
 
 
 class _Clock:
     def __init__(self) -> None:
-        self.now = datetime.now(UTC)
+        self._now = datetime.now(UTC)
 
-    def __call__(self) -> datetime:
-        return self.now
+    def now(self) -> datetime:
+        return self._now
 
-    def seconds(self) -> float:
-        return self.now.timestamp()
+    def monotonic(self) -> float:
+        return self._now.timestamp()
 
     def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+        self._now += timedelta(seconds=seconds)
 
 
 class _Table:

@@ -11,8 +11,10 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from pipeline.domain.document import Document
 from pipeline.domain.source import Selection
-from pipeline.odoo.client import Odoo, Row
+from pipeline.odoo.answers import Row
+from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
+from pipeline.runtime import SystemClock
 
 VARIABLES = ("ODOO_API_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
 PASSWORD = "demo-password"
@@ -86,7 +88,13 @@ def demo_odoo() -> DemoOdoo:
 
 def real_odoo(address: OdooAddress) -> Odoo:
     """Return a client of a person's own Odoo."""
-    return Odoo(address.url, database=address.database, username=address.username, secret=address.password)
+    return Odoo(
+        address.url,
+        database=address.database,
+        username=address.username,
+        secret=address.password,
+        clock=SystemClock(),
+    )
 
 
 def realms_like(odoo: Odoo) -> list[Realm]:

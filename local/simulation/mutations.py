@@ -9,7 +9,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -22,15 +22,17 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Lease, make_request_id
+from pipeline.domain.entry import Entry, make_request_id
+from pipeline.domain.lease import Lease
 from pipeline.qbo import books
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
-from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import posting
-from pipeline.use_cases.post import run as post
-from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.extract.pull import Extraction, Progress
+from pipeline.use_cases.post import company, paper, posting, record
+from pipeline.use_cases.post import run as run_module
+from pipeline.use_cases.post.paper import Paper
+from pipeline.use_cases.post.record import Record
 
 TRIES_MAX = 1000
 
@@ -48,7 +50,7 @@ def _constant(module: Any, name: str, value: Any) -> Off:
 
 def _no_wait_before_the_look() -> AbstractContextManager[Any]:
     stack = ExitStack()
-    for module in (posting, post):
+    for module in (company, record):
         stack.enter_context(patch.object(module, "OUTCOME_SETTLES_S", 0))
     return stack
 
@@ -61,7 +63,7 @@ def _no_lease() -> AbstractContextManager[Any]:
 
 
 def _endless_lease() -> AbstractContextManager[Any]:
-    return patch.object(post, "lease_until", lambda now, _remaining_s: now + timedelta(days=30))
+    return patch.object(run_module, "lease_until", lambda now, _remaining_s: now + timedelta(days=30))
 
 
 def _no_version_check() -> AbstractContextManager[Any]:
@@ -76,12 +78,10 @@ def _no_version_check() -> AbstractContextManager[Any]:
 def _cursor_first() -> AbstractContextManager[Any]:
     real = Extraction._take  # noqa: SLF001
 
-    def forgetful(extraction: Extraction, company: Any, page: Any) -> bool:
-        try:
+    def forgetful(extraction: Extraction, company: Any, page: Any) -> Progress:
+        with suppress(Exception):  # the bug: whatever happened to the page, the cursor goes on
             real(extraction, company, page)
-        except Exception:  # noqa: BLE001 - the bug: whatever happened to the page, the cursor goes on
-            return True
-        return True
+        return Progress.COMPLETE
 
     # The daily comparison would find again what this loses: it is left with what was deleted.
     compare: Any = getattr(odoo_extractor, "compare")  # noqa: B009
@@ -125,7 +125,13 @@ def _same_id_after(**forgotten: Any) -> Off:
     def forgetful(realm: str, entry: Entry, step: Any, payload_hash: str) -> str:
         return make_request_id(realm, replace(entry, **forgotten), step, payload_hash)
 
-    return lambda: patch.object(posting, "make_request_id", forgetful)
+    def in_both() -> AbstractContextManager[Any]:
+        stack = ExitStack()
+        for module in (posting, paper):
+            stack.enter_context(patch.object(module, "make_request_id", forgetful))
+        return stack
+
+    return in_both
 
 
 def _secret_overwritten() -> AbstractContextManager[Any]:
@@ -143,11 +149,11 @@ def _refused_token_used_again() -> AbstractContextManager[Any]:
 
 
 def _any_pdf() -> AbstractContextManager[Any]:
-    return patch.object(Posting, "_pdf", lambda task: task.store.pdf(task.entry))
+    return patch.object(Paper, "read", lambda paper: paper._store.pdf(paper._record.entry))  # noqa: SLF001
 
 
 MUTATIONS: dict[str, Off] = {
-    "intent before act": _without(Posting, "_intend"),
+    "intent before act": _without(Record, "intend"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),

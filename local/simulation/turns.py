@@ -74,7 +74,7 @@ class Turns:
         self._hand_over(me)
         me.ready = None
 
-    def first_done(self, futures: set[Future[Any]], **_how: Any) -> tuple[set[Future[Any]], set[Future[Any]]]:
+    def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
         """In place of `concurrent.futures.wait`: return the futures that are done and the others, once one is done."""
         self.wait(lambda: any(each.done() for each in futures))
         done = {each for each in futures if each.done()}
@@ -112,6 +112,25 @@ class Turns:
         chosen.go.release()
         if me is not None:
             me.go.acquire()
+
+
+class TurnThreads:
+    """Threads, pools and locks of which one goes on at a time."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def pool(self, size: int, name: str) -> TurnPool:  # noqa: ARG002
+        """Return a pool whose work takes turns with everything else."""
+        return TurnPool(self._turns)
+
+    def lock(self) -> TurnLock:
+        """Return a lock whose holder may lose the turn while holding it."""
+        return TurnLock(self._turns)
+
+    def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        """Wait until at least one future is done; return the done ones and the others."""
+        return self._turns.first_done(futures)
 
 
 class TurnLock:

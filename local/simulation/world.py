@@ -8,10 +8,10 @@ import json
 import logging
 import os
 import random
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -29,20 +29,12 @@ import local.stand_ins.odoo.stand_in
 import local.stand_ins.quickbooks.stand_in
 import local.stand_ins.quickbooks.tokens
 import odoo_extractor
-import pipeline.odoo.client
-import pipeline.qbo.client
-import pipeline.qbo.limiter
-import pipeline.qbo.lists
-import pipeline.qbo.names
-import pipeline.qbo.session
-import pipeline.qbo.tokens
-import pipeline.use_cases.post.run
 import qb_poster
 from local.demo import documents as demo_documents
 from local.demo.books import demo_realms
 from local.simulation import short_way
 from local.simulation.fault_injector import Clock, FaultInjector, Killed, Process
-from local.simulation.turns import TurnLock, TurnPool, Turns
+from local.simulation.turns import Turns, TurnThreads
 from local.stand_ins.aws import (
     ACCOUNT,
     CREDENTIALS,
@@ -59,9 +51,7 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.errors import PipelineError
-from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.references import References
-from pipeline.qbo.tokens import Tokens
+from pipeline.runtime import Runtime
 
 PASSWORD = "demo-password"
 ROWS, FILES = demo_documents.load()
@@ -97,6 +87,7 @@ class World:
     quickbooks: QuickBooksStandIn
     deployment: Deployment
     realms: dict[str, str]
+    runtime: Runtime
     retries: list[Event] = field(default_factory=list)
     faults_of_ours: list[str] = field(default_factory=list)
 
@@ -124,9 +115,9 @@ class World:
         return process, lambda: self._invoke(event, process)
 
     def _invoke(self, event: Event, process: Process) -> None:
-        handler = {EXTRACTOR: odoo_extractor, POSTER: qb_poster}[event.function].lambda_handler
+        handle = {EXTRACTOR: odoo_extractor, POSTER: qb_poster}[event.function].handle
         try:
-            handler(event.payload, _VirtualContext(process, self.clock))
+            handle(event.payload, _VirtualContext(process, self.clock), self.runtime)
         except (PipelineError, Killed):
             self._failed(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
@@ -218,7 +209,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, logging.NOTSET)
         stack.enter_context(mock_aws() if wire else short_way.in_a_hurry())
-        for each in (*_in_virtual_time(clock, injector), *_taking_turns(turns, seed)):
+        for each in _stand_ins_in_virtual_time(clock):
             stack.enter_context(each)
         stack.enter_context(injector.in_place())
         odoo = _odoo(chance, clock)
@@ -231,9 +222,15 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
             os.environ.update(deployment.environs[function])
         realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
         forbidden = stack.enter_context(forbidden_transitions())
+        runtime = Runtime(
+            clock=_VirtualClock(injector),
+            threads=TurnThreads(turns),
+            random=random.Random(seed + 3),  # noqa: S311
+            client=_AWS.client,
+        )
         yield World(
-            chance, clock, injector, turns, odoo, quickbooks, deployment, realms, faults_of_ours=forbidden
-        )  # fmt: skip
+            chance, clock, injector, turns, odoo, quickbooks, deployment, realms, runtime, faults_of_ours=forbidden
+        )
 
 
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
@@ -290,47 +287,32 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     return quickbooks
 
 
-def _in_virtual_time(clock: Clock, injector: FaultInjector) -> list[Any]:
-    """Return the patches that let the functions live in the world's time."""
-    asleep = SimpleNamespace(sleep=injector.sleep, time=clock.time, monotonic=clock.time)
+class _VirtualClock:
+    """The world's time, as the functions see it."""
 
-    def limiter(**arguments: Any) -> Limiter:
-        return Limiter(clock=clock.time, sleep=injector.sleep, **arguments)
+    def __init__(self, injector: FaultInjector) -> None:
+        self._injector = injector
 
-    def references(*arguments: Any, **keywords: Any) -> References:
-        return References(*arguments, clock=clock.time, **keywords)
+    def now(self) -> datetime:
+        """Return the present instant, in UTC."""
+        return self._injector.clock.now
 
-    def tokens(*arguments: Any, **keywords: Any) -> Tokens:
-        return Tokens(*arguments, clock=clock.time, **keywords)
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return self._injector.clock.time()
 
+    def sleep(self, seconds: float) -> None:
+        """Wait, and let others go on meanwhile."""
+        self._injector.sleep(seconds)
+
+
+def _stand_ins_in_virtual_time(clock: Clock) -> list[Any]:
+    """Return the patches that let QuickBooks take its time in the world's: nobody else has a turn in a call to it."""
+    passing = SimpleNamespace(sleep=clock.pass_by)
     return [
-        patch.object(odoo_extractor, "utc_now", clock.utc_now),
-        patch.object(qb_poster, "utc_now", clock.utc_now),
-        patch.object(qb_poster, "Tokens", tokens),
-        patch.object(pipeline.qbo.session, "Limiter", limiter),
-        patch.object(pipeline.qbo.session, "References", references),
-        patch.object(pipeline.qbo.names, "time", asleep),
-        patch.object(pipeline.qbo.tokens, "time", asleep),
-        patch.object(pipeline.odoo.client, "time", asleep),
-        # A call to QuickBooks is one step: nobody else has a turn in it.
-        patch.object(local.stand_ins.quickbooks.stand_in, "time", SimpleNamespace(sleep=clock.pass_by)),
-        patch.object(local.stand_ins.quickbooks.tokens, "time", SimpleNamespace(sleep=clock.pass_by)),
+        patch.object(local.stand_ins.quickbooks.stand_in, "time", passing),
+        patch.object(local.stand_ins.quickbooks.tokens, "time", passing),
     ]
-
-
-def _taking_turns(turns: Turns, seed: int) -> list[Any]:
-    """Return the patches that make one thread of many, and the random of the functions the seed's."""
-    chance = random.Random(seed + 3)  # noqa: S311
-    locks = SimpleNamespace(Lock=lambda: TurnLock(turns))
-    return [
-        patch.object(pipeline.use_cases.post.run, "ThreadPoolExecutor", lambda *_size, **_name: TurnPool(turns)),
-        patch.object(pipeline.use_cases.post.run, "wait", turns.first_done),
-        patch.object(pipeline.use_cases.post.run, "random", chance),
-        patch.object(pipeline.use_cases.post.run, "uuid", SimpleNamespace(uuid4=lambda: uuid.UUID(int=chance.getrandbits(128)))),
-        *(patch.object(module, "threading", locks) for module in (
-            pipeline.qbo.client, pipeline.qbo.limiter, pipeline.qbo.lists, pipeline.qbo.names, pipeline.qbo.tokens)),
-        *(patch.object(module, "_client", _AWS.client) for module in (odoo_extractor, qb_poster)),
-    ]  # fmt: skip
 
 
 def sha256(content: bytes) -> str:

@@ -11,6 +11,7 @@ import pytest
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline import http
 from pipeline.domain.errors import Misconfigured, Unavailable
+from pipeline.runtime import SystemClock
 
 WHO = "Odoo at the test"
 
@@ -55,7 +56,7 @@ def server(answer):
 
 
 def get(url, timeout_s=5.0):
-    return http.send(http.new_session(), "GET", url, who=WHO, timeout_s=timeout_s)
+    return http.send(http.new_session(), "GET", url, who=WHO, timeout_s=timeout_s, clock=SystemClock())
 
 
 def test_an_answer_comes_whole_with_its_headers_in_lower_case():

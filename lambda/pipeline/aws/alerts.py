@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.domain.alert import Alert
+from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
 from pipeline.http import new_session, send
 
@@ -26,9 +27,10 @@ SLACK_TIMEOUT_S = 5.0
 class Alerts:
     """Sends alerts over every channel there is."""
 
-    def __init__(self, client: SNSClient, topic: str, *, slack_webhook_url: str = "") -> None:
+    def __init__(self, client: SNSClient, topic: str, clock: Clock, *, slack_webhook_url: str = "") -> None:
         self._client = client
         self._topic = topic
+        self._clock = clock
         self._slack_webhook_url = slack_webhook_url
 
     def send(self, alerts: Iterable[Alert]) -> int:
@@ -57,7 +59,7 @@ class Alerts:
         try:
             answer = send(
                 new_session(), "POST", self._slack_webhook_url, who="Slack", timeout_s=SLACK_TIMEOUT_S,
-                json={"text": text},
+                clock=self._clock,                 json={"text": text},
             )  # fmt: skip
         except PipelineError as error:
             # The address is a secret: only our own words about the failure are logged.

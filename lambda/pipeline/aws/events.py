@@ -8,8 +8,21 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
+from pipeline.domain.commands import (
+    ExtractorCommand,
+    PostDue,
+    PostEntries,
+    PosterCommand,
+    Pull,
+    PullSelected,
+    RebuildEntries,
+    Redrive,
+    RedrivePulls,
+    RetryFailed,
+    ShowDrafts,
+    WakeUp,
+)
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.request import PullRequest, Request
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
@@ -44,52 +57,53 @@ def entry_ids_of(event: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def extractor_request(event: Any) -> PullRequest:
-    """Return what the extractor is asked for; a tick of EventBridge asks for what is new."""
+def extractor_command(event: Any) -> ExtractorCommand:
+    """Return what the extractor is asked to do; a tick of EventBridge asks for what is new."""
     if is_schedule(event):
-        return PullRequest()
+        return Pull()
     body = _body(event, _EXTRACTOR_KEYS)
+    company, is_trial = _text(body, "company"), _flag(body, "dry_run")
     selection = Selection(
         since=_instant(body, "since"),
         until=_instant(body, "until"),
         numbers=_texts(body, "numbers"),
         ids=_whole_numbers(body, "ids"),
     )
-    request = PullRequest(
-        company=_text(body, "company"),
-        selection=selection if selection != Selection() else None,
-        dry_run=_flag(body, "dry_run"),
-        redrive=_flag(body, "redrive"),
-    )
-    if request.redrive and request != PullRequest(redrive=True):
-        raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
-    return request
+    if _flag(body, "redrive"):
+        if company or is_trial or selection != Selection():
+            raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+        return RedrivePulls()
+    return PullSelected(selection, company, is_trial) if selection != Selection() else Pull(company, is_trial)
 
 
-def poster_request(event: Any) -> Request:
-    """Return what the poster is asked for; the sweep and a tick of EventBridge ask for everything due.
+def poster_command(event: Any) -> PosterCommand:
+    """Return what the poster is asked to do; the sweep and a tick of EventBridge ask for everything due.
 
     An event of S3 only wakes it up: the entries it names say which companies to look at, and nothing else.
     """
     if is_schedule(event):
-        return Request()
+        return PostDue()
     if is_from_s3(event):
-        return Request(woken_by=tuple(entry_ids_of(event)))
+        return WakeUp(tuple(entry_ids_of(event)))
     body = _body(event, _POSTER_KEYS)
     _flag(body, "sweep")
-    request = Request(
-        company=_text(body, "company"),
-        entry_ids=_texts(body, "entry_ids"),
-        retry_failed=_flag(body, "retry_failed"),
-        dry_run=_flag(body, "dry_run"),
-        redrive=_flag(body, "redrive"),
-        rebuild=_flag(body, "rebuild"),
-    )
-    if request.redrive and request != Request(redrive=True):
-        raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
-    if request.rebuild and request != Request(company=request.company, rebuild=True):
-        raise InvalidRequest("rebuild takes nothing beside it but a company.")
-    return request
+    company, entry_ids = _text(body, "company"), _texts(body, "entry_ids")
+    wants = {name: _flag(body, name) for name in ("retry_failed", "dry_run", "redrive", "rebuild")}
+    others = [name for name, wanted in wants.items() if wanted and name not in ("redrive", "rebuild")]
+    if wants["redrive"]:
+        if company or entry_ids or others or wants["rebuild"]:
+            raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+        return Redrive()
+    if wants["rebuild"]:
+        if entry_ids or others:
+            raise InvalidRequest("rebuild takes nothing beside it but a company.")
+        return RebuildEntries(company)
+    # A trial shows what a retry would send, and retries nothing.
+    if wants["dry_run"]:
+        return ShowDrafts(entry_ids, company)
+    if wants["retry_failed"]:
+        return RetryFailed(entry_ids, company)
+    return PostEntries(entry_ids, company) if entry_ids else PostDue(company)
 
 
 def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
@@ -120,14 +134,14 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = body.get(name, [])
-    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(isinstance(item, str) for item in value):
         raise InvalidRequest(f"{name} must be a list of at most {LISTED_MAX} texts.")
     return tuple(value)
 
 
 def _whole_numbers(body: Mapping[str, Any], name: str) -> tuple[int, ...]:
     value = body.get(name, [])
-    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(type(each) is int for each in value):
+    if not isinstance(value, list) or len(value) > LISTED_MAX or not all(type(item) is int for item in value):
         raise InvalidRequest(f"{name} must be a list of at most {LISTED_MAX} whole numbers.")
     return tuple(value)
 

@@ -6,7 +6,6 @@ Cursors, the way a server is spoken to, references to QuickBooks' names, and the
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
+from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
-from pipeline.domain.entry import Cursor, Lease
+from pipeline.domain.cursor import Cursor
+from pipeline.domain.lease import Lease
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,9 +29,10 @@ CONNECTION_KEPT_S = 30 * 24 * 3600
 class KeyValueTable:
     """Values by key. Raises Unavailable when DynamoDB cannot answer."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, clock: Clock) -> None:
         self._client = client
         self._name = name
+        self._clock = clock
 
     # -- cursors ---------------------------------------------------------------------------------------------------
 
@@ -61,7 +63,8 @@ class KeyValueTable:
 
     def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep how a server is spoken to, for thirty days."""
-        self.keep(f"connection#{key}", json.dumps(value), expires_at=int(time.time()) + CONNECTION_KEPT_S)
+        expires_at = int(self._clock.now().timestamp()) + CONNECTION_KEPT_S
+        self.keep(f"connection#{key}", json.dumps(value), expires_at=expires_at)
 
     def forget_connection(self, key: str) -> None:
         """Forget how a server is spoken to."""

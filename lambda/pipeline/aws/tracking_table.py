@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
-from pipeline.domain.entry import Actor, Entry, Status, is_allowed
+from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import Unavailable
+from pipeline.domain.lifecycle import Actor, is_allowed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,30 +33,17 @@ COMPANY_STATUS_INDEX = "company-status-index"
 BATCH_KEYS_MAX = 100
 BATCH_ROUNDS_MAX = 5
 
-_FIELDS = tuple(field.name for field in fields(Entry))
-_PDF = ("pdf_key", "pdf_sha256", "pdf_source", "stored_sha256", "attempts", "error_message")
-_EXTRACTED = (
-    *("status", "company", "number", "party", "document_date", "currency", "total", "odoo_write_date"),
-    *("content_hash", "version", "withdrawn", "document_key", "pdf_key", "pdf_sha256", "pdf_source"),
-    "stored_sha256",
-    *("attempts", "next_attempt_at", "pending_since", "error_code", "error_message", "updated_at"),
-)
+_FIELDS = names_of(Entry)
+# What each writer writes. Odoo's part and the PDF are the extractor's, the books' part is the poster's; the work is
+# written by both, each only while the version is the one it read.
+_EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
+_PDF = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
+_BOOKED = names_of(BooksPart)
+_WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
 # Where nothing follows: decided by what an entry was, and only as long as it is.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
-# What QuickBooks said, true whatever Odoo says meanwhile ...
-_BOOKED = (
-    *("step", "request_id", "sent_at", "sent_fingerprint", "generation", "refusals"),
-    *("qb_id", "qb_sync_token", "qb_doc_number", "qb_total"),
-    *("qb_updated_at", "qb_fingerprint", "payload_hash", "pdf_attached", "attachable_id", "attached_sha256"),
-    *("posted_at", "pdf_losses"),
-)
-# ... and what is true of one version only.
-_WORKED = (
-    *("status", "pdf_key", "attempts", "next_attempt_at", "pending_since", "error_code", "error_message"),
-    "updated_at",
-)
 
 
 class TrackingTable:
@@ -184,9 +171,8 @@ class TrackingTable:
         return list(pages)
 
     def ask_for_pdf(self, entry: Entry) -> None:
-        """Let the extractor fetch the PDF of this version anew: the entry waits without one until then."""
-        wanted = replace(entry, status=Status.PENDING, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
-        self._update(wanted, (*_BOOKED, *_WORKED, *_PDF[1:4]), version=entry.version, by=_POSTERS)
+        """Store an entry whose PDF is to be fetched again: it waits without one until then."""
+        self._update(entry, (*_BOOKED, *_WORKED, *names_of(PdfPart)), version=entry.version, by=_POSTERS)
 
     def save(self, entry: Entry) -> bool:
         """Store what the poster did to an entry; returns False when Odoo has changed it meanwhile.

@@ -9,14 +9,17 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.entry import Entry
+from pipeline.domain.errors import NeedsAttention
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
 
-    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it.
-    `in_closed_period` says that its own date lies in books that are closed by now.
+    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it,
+    `party` the id of its customer or vendor. `in_closed_period` says that its own date lies in books that are closed by
+    now.
     """
 
     entity: str
@@ -25,6 +28,7 @@ class Draft:
     doc_number: str
     fingerprint: str = ""
     in_closed_period: bool = False
+    party: str = ""
 
 
 # What every document's token is until somebody touches it.
@@ -55,6 +59,31 @@ class Booked:
     item_accounts: tuple[tuple[str, str], ...] = ()
     updated_at: str = ""
     fingerprint: str = ""
+    party: str = ""
+
+    @property
+    def entry_fields(self) -> dict[str, Any]:
+        """What an entry keeps of it, by the entry's own names."""
+        return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+
+
+# What an entry keeps of a booked document: its own names, and those here.
+_KEPT_BY_ENTRY = (
+    ("qb_id", "qb_id"),
+    ("qb_sync_token", "sync_token"),
+    ("qb_doc_number", "doc_number"),
+    ("qb_total", "total"),
+    ("qb_updated_at", "updated_at"),
+    ("qb_fingerprint", "fingerprint"),
+    ("qb_party", "party"),
+)
+
+
+def booked_of(entry: Entry, document: Document) -> Booked:
+    """Return a document as its entry has kept it from the last answer of the books."""
+    kept = {theirs: getattr(entry, ours) for ours, theirs in _KEPT_BY_ENTRY}
+    total = document.total if kept["total"] is None else kept["total"]
+    return Booked(**kept | {"total": total}, tax=document.tax, currency=document.currency)
 
 
 def came_of(found: str, sent: str) -> bool:
@@ -103,6 +132,9 @@ class Books(Protocol):
         it was first sent.
         """
 
+    def verify(self, document: Document, qb_id: str) -> Booked | None:
+        """Return what has this id, None when nothing has; raises Rejected when it is not the document."""
+
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
 
@@ -118,10 +150,11 @@ class Books(Protocol):
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what the draft says."""
 
-    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
+    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
         """Take the document out of the books; returns False when it is gone already.
 
-        Raises Rejected when a payment is applied to it, or when somebody has changed it since it was as given.
+        Raises Rejected when it is another document, when a payment is applied to it, or when somebody has changed it
+        since it was as given.
         """
 
     def attach(
@@ -132,11 +165,20 @@ class Books(Protocol):
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files that hang on the document."""
 
-    def detach(self, attachable_id: str, request_id: str) -> None:
-        """Remove a file that a newer one has replaced."""
+    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
+        """Remove a file that a newer one has replaced; raises Rejected when it is not ours."""
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how the books' figures differ from the document's, or an empty text."""
+
+    def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
+        """Return the refusal of a create with the document that has the number, where it is another one of ours."""
+
+    def is_paid(self, document: Document, qb_id: str) -> bool:
+        """Whether a payment or credit is applied to the document."""
+
+    def is_gone(self, error: Exception, document: Document, qb_id: str) -> bool:
+        """Whether a refusal of an update says that the document is no longer in the books."""
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""

@@ -258,9 +258,9 @@ class Document:
         """A hash of everything that matters to the books.
 
         `written_at` is left out: Odoo 19 bumps it when it renders a PDF, and a hash that followed it would make the
-        document look changed for ever; `left_out`, because it follows from the rest.
+        document look changed for ever.
         """
-        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC), left_out=())
+        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
         return hashlib.sha256(dumps(still).encode()).hexdigest()
 
 

@@ -1,23 +1,24 @@
-"""The entry of a document, the statuses it goes through, the request ids it is posted with, and a company's shift.
-
-`CHANGES` is the state machine, whole: which status follows which, who sees to it, and when.
-"""
+"""The entry of a document: our item for it in the tracking table, in its parts, and the ids of its requests."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+import re
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
 
-# QuickBooks gives a request 120 seconds. Before that has passed, a create without an answer may still take effect, so
+# QuickBooks gives a request 120 seconds. Until they have passed, a create without an answer may still take effect, so
 # a look for it proves nothing: wait a little longer, then look, then act.
 OUTCOME_SETTLES_S = 150
+# The hash of a body that was not kept. It equals no other hash, so the document is sent once more.
+UNKNOWN_HASH = "unknown"
+# How `file_name` ends: with a part of the PDF's hash.
+OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 
 
 class Status(StrEnum):
@@ -25,79 +26,10 @@ class Status(StrEnum):
 
     PENDING = "pending"  # there is work to do
     POSTING = "posting"  # something was, or is about to be, sent to QuickBooks
-    POSTED = "posted"  # stands in QuickBooks with its PDF
+    POSTED = "posted"  # is in QuickBooks with its PDF
     FAILED = "failed"  # a person must act; `error_message` says what to do
     SKIPPED = "skipped"  # is not for QuickBooks; `error_message` says why
     VOIDED = "voided"  # withdrawn in Odoo, and not (or no longer) in QuickBooks
-
-
-class Actor(StrEnum):
-    """Who changes the status of entries."""
-
-    EXTRACTOR = "extractor"
-    COMPARISON = "daily comparison"
-    POSTER = "poster"
-    PERSON = "person"
-    REBUILD = "rebuild"
-
-
-class Transition(NamedTuple):
-    """A change of status: from which ones (None is an entry that is new), to which, by whom, and when."""
-
-    previous: tuple[Status | None, ...]
-    to: Status
-    by: Actor
-    when: str
-
-
-PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
-EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
-
-# The state machine. Whoever writes an entry as none of these says is a fault of ours (`is_foreseen`).
-TRANSITIONS: tuple[Transition, ...] = (
-    Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
-    Transition(
-        (None,), SKIPPED, EXTRACTOR, "it was withdrawn before it was ever pulled, or is dated before the go-live"
-    ),
-    Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
-    Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
-    Transition((POSTING,), POSTED, POSTER, "it stands in QuickBooks as in Odoo, with its PDF"),
-    Transition((PENDING,), POSTED, POSTER, "so it did already; nothing had to be sent"),
-    Transition((PENDING, POSTING), VOIDED, POSTER, "it is withdrawn, and not, or no longer, in QuickBooks"),
-    Transition((PENDING, POSTING), FAILED, POSTER, "a person must act"),
-    Transition((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo anew"),
-    Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
-    Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
-    Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
-    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
-    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
-    Transition(
-        (PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "what Odoo has of it can no longer be read"
-    ),
-    Transition(
-        (PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, perhaps in QuickBooks: a person decides"
-    ),
-    Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
-    Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
-    Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
-    Transition((None,), POSTED, REBUILD, "the table was lost; it stands in QuickBooks with its PDF"),
-    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
-    Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
-    Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and stands in QuickBooks"),
-)
-
-_ALLOWED = frozenset((previous, change.to, change.by) for change in TRANSITIONS for previous in change.previous)
-
-
-def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
-    """Whether one of these may change an entry's status so; that it stays as it is always may be."""
-    return previous is to or any((previous, to, each) in _ALLOWED for each in by)
-
-
-# What a person may be told is lost of an entry in S3: it comes anew when the document is pulled once more.
-LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
-# A document that still stood in QuickBooks when Odoo had it no more.
-DELETED_IN_ODOO = "deleted_in_odoo"
 
 
 class Step(StrEnum):
@@ -109,41 +41,70 @@ class Step(StrEnum):
     ATTACH = "attach"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """Our item for one document in the tracking table.
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One write to the books that is about to be sent."""
 
-    The extractor owns what Odoo says and the PDF, the poster owns what QuickBooks says; both write only their part,
-    so that neither undoes the other. Instants are UTC. What a row that cannot be read does not tell is empty.
-    """
+    step: Step
+    request_id: str
+    payload_hash: str
+    doc_number: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyPart:
+    """Which document it is. Written once, when the entry is made."""
 
     entry_id: str
-    company: str
-    status: Status
     document_type: DocumentType
+    odoo_id: int
+    created_at: datetime
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OdooPart:
+    """What Odoo said of the document. Only the extractor writes it, and each change is a higher `version`."""
+
+    company: str
     number: str = ""
     party: str = ""
     document_date: date
     currency: str = ""
     total: Decimal
-    odoo_id: int
     odoo_write_date: datetime
     content_hash: str = ""
-    created_at: datetime
-    updated_at: datetime
     version: int = 1
     document_key: str = ""
     withdrawn: bool = False
-    pdf_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PdfPart:
+    """The PDF of this version as the extractor stored it. Only the extractor writes it.
+
+    The poster has one exception: a PDF that was lost in S3 is taken off the entry, so that the extractor fetches it.
+    """
+
     pdf_sha256: str = ""
     pdf_source: str = ""
     stored_sha256: str = ""
-    pdf_losses: int = 0
-    attempts: int = 0
-    next_attempt_at: datetime | None = None
-    pending_since: datetime | None = None
-    error_code: str = ""
-    error_message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BooksPart:
+    """What QuickBooks has of the document, and what was sent without a known outcome. Only the poster writes it.
+
+    It is true whatever Odoo says meanwhile, so it is stored whatever the version. `step` is None when no outcome is
+    open. `generation` counts confirmed deletes and `refusals` confirmed refusals: both make new request ids.
+
+    `realm` is the QuickBooks company it was sent to; nothing of another one is ever touched. `qb_proof` shows that
+    `qb_id` came from an answer about this very document. `former` says, as JSON, where it was before its company
+    started over in another realm.
+    """
+
+    realm: str = ""
     step: Step | None = None
     request_id: str = ""
     sent_at: datetime | None = None
@@ -151,6 +112,8 @@ class Entry:
     generation: int = 0
     refusals: int = 0
     qb_id: str = ""
+    qb_proof: str = ""
+    qb_party: str = ""
     qb_sync_token: str = ""
     qb_doc_number: str = ""
     qb_total: Decimal | None = None
@@ -161,7 +124,31 @@ class Entry:
     attachable_id: str = ""
     attached_sha256: str = ""
     posted_at: datetime | None = None
-    expires_at: int | None = None
+    pdf_losses: int = 0
+    former: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkPart:
+    """What is to be done next. Extractor and poster both write it, each only while the version is the one it read."""
+
+    status: Status
+    pdf_key: str = ""
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    pending_since: datetime | None = None
+    error_code: str = ""
+    error_message: str = ""
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
+    """Our item for one document in the tracking table: its parts put together, flat as the item is.
+
+    Each field belongs to exactly one part, and each part says who writes it. Instants are UTC. What an unreadable row
+    does not tell is empty.
+    """
 
     @property
     def is_ready(self) -> bool:
@@ -170,9 +157,9 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the extractor sees to it at every run: its PDF is still to come, or Odoo has it, but unreadably.
+        """Whether the extractor takes it up at every run: its PDF is missing, or Odoo has it, but unreadably.
 
-        What makes a row readable again, a name given to its customer, need not touch the row itself.
+        What makes a row readable again, such as a name given to its customer, need not touch the row itself.
         """
         return (self.status is Status.PENDING and not self.is_ready) or self.is_unreadable
 
@@ -183,13 +170,32 @@ class Entry:
 
     @property
     def can_be_retried(self) -> bool:
-        """Whether a person may have it tried again; there is nothing to send of one that cannot be read in Odoo."""
+        """Whether a person may have it tried again; of an unreadable one there is nothing to send."""
         return self.status is Status.FAILED and not self.is_unreadable and bool(self.document_key)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is work left on it, now or later."""
+        return self.status in (Status.PENDING, Status.POSTING)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is work to do on it now."""
-        open_ = self.status in (Status.PENDING, Status.POSTING)
-        return open_ and self.is_ready and (self.next_attempt_at is None or self.next_attempt_at <= now)
+        return self.is_open and self.is_ready and (self.next_attempt_at is None or self.next_attempt_at <= now)
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """When a write of unknown outcome can be looked for; None when no outcome is open."""
+        return self.next_attempt_at if self.step is not None else None
+
+    def is_proven(self, realm: str) -> bool:
+        """Whether `qb_id` came from an answer of this realm about this very document."""
+        return self.qb_proof == proof_of(realm, self.entry_id, self.qb_id)
+
+    @property
+    def was_never_sent(self) -> bool:
+        """Whether nothing of the document ever was, or may be about to be, in the books."""
+        settled = self.status in (Status.SKIPPED, Status.FAILED)
+        return settled and not (self.qb_id or self.step or self.posted_at or self.generation)
 
     @property
     def title(self) -> str:
@@ -197,63 +203,30 @@ class Entry:
         return f"{self.document_type.noun} {self.number} of {self.party.strip()} ({shown(self.total, self.currency)})"
 
 
+def names_of(*parts: type) -> tuple[str, ...]:
+    """Return the names of the fields of some parts."""
+    return tuple(field.name for part in parts for field in fields(part))
+
+
+def proof_of(realm: str, entry_id: str, qb_id: str) -> str:
+    """Return what an entry keeps to show that an id of QuickBooks came from an answer about its own document."""
+    return hashlib.sha256(f"{realm}|{entry_id}|{qb_id}".encode()).hexdigest()[:16]
+
+
+def file_name(entry: Entry) -> str:
+    """Return the name of the PDF in the books: number and part of its hash, so that two versions have two names."""
+    number = re.sub(r"[^\w.-]+", "-", entry.number, flags=re.ASCII).strip("-.") or f"document-{entry.odoo_id}"
+    return f"{number[:100]}_{entry.pdf_sha256[:8]}.pdf"
+
+
 def make_request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
     """Return the request id of one write, at most 50 characters, the same on every retry of the same content.
 
     QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
-    generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it replays a refusal
-    too, when its cause is mended, is not documented; so the number of confirmed refusals is part of it as well. And so
-    is when the entry was made: after the table was lost, both begin anew.
+    generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it also replays a
+    refusal whose cause is fixed is not documented; so the number of confirmed refusals is part of it. And so is when
+    the entry was created: after the table was lost, both counts start at zero again.
     """
     life = f"{entry.created_at.isoformat()} {entry.generation}.{entry.refusals}"
     parts = (realm, entry.entry_id, str(entry.version), step, life, payload_hash)
     return f"odoo-{entry.odoo_id}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:32]}"[:50]
-
-
-def backoff_s(attempts: int, jitter: float) -> int:
-    """Return how long to wait after so many attempts: 1, 2, 4 ... at most 60 minutes, plus up to a fifth by `jitter`.
-
-    `jitter` is a random number from 0 to 1: companies and entries that failed together do not come back together.
-    """
-    wait_s = min(60 * 2 ** min(attempts, 10), 3600)
-    return int(wait_s * (1 + 0.2 * jitter))
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The lease on a company: who holds it may write to that company's books until `until`, alone.
-
-    `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the
-    one before: the limits of a company do not start afresh with a new function.
-    """
-
-    company: str
-    holder: str
-    until: datetime
-    pauses: int = 0
-    pause_code: str = ""
-    recent_calls: tuple[int, ...] = ()
-    recent_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a company was read: everything written before `since`, and of the walk under way the ids to `after_id`.
-
-    `walk_began` is None between walks; `seen` is the latest write date met in this walk.
-    """
-
-    since: datetime | None = None
-    after_id: int = 0
-    walk_began: datetime | None = None
-    seen: datetime | None = None
-
-
-def lease_until(now: datetime, remaining_s: float) -> datetime:
-    """Return the end of a lease taken now by a function with so much time left: never longer than it can live."""
-    return now + timedelta(seconds=max(1.0, remaining_s))
-
-
-def utc_now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)

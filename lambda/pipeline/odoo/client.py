@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
 from pipeline.http import Answer, new_session, send
+from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
 
 TIMEOUT_S = 60.0
 RENDER_TIMEOUT_S = 120.0
@@ -24,7 +24,6 @@ ROWS_MAX = 10_000
 
 _ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
 
-type Row = dict[str, Any]
 type Domain = list[Any]
 
 
@@ -68,12 +67,14 @@ class Odoo:
         database: str,
         username: str,
         secret: str,
+        clock: Clock,
         key_values: ConnectionKeyValues | None = None,
         json2: bool = True,
         deadline: Deadline | None = None,
     ) -> None:
         self._json2_allowed = json2
         self._deadline = deadline
+        self.clock = clock
         self.url = url.rstrip("/")
         self.database = database
         self._username = username
@@ -110,7 +111,7 @@ class Odoo:
             order=order,
             context=_context(companies),
         )
-        return _rows(rows, model, checked=checked)
+        return rows_of(rows, model, checked=checked)
 
     def search_all(self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
         """Return all rows, ten thousand to a call, in the order of their ids."""
@@ -127,7 +128,7 @@ class Odoo:
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
         """Return the rows of the given ids; ids that no longer exist are simply absent."""
         rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
-        return _rows(rows, model, checked=True)
+        return rows_of(rows, model, checked=True)
 
     def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
         """Create one row and return its id."""
@@ -206,7 +207,7 @@ class Odoo:
         return self._keep(self._find_out())
 
     def _find_out(self) -> Connection:
-        version = _version(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
+        version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
         # Only what can be an API key may go into a header; a password may hold anything.
         if self._json2_allowed and version >= JSON2_SINCE and self._secret.isascii() and self._secret.isprintable():
             try:
@@ -236,7 +237,7 @@ class Odoo:
         }
         answer = self._post("/web/session/authenticate", body)
         self._signed_in = (
-            answer.status == 200 and not answer.is_html and bool(_mapping(_parsed(answer, self.url)).get("result"))
+            answer.status == 200 and not answer.is_html and bool(mapping(parsed(answer, self.url)).get("result"))
         )
         return self._signed_in
 
@@ -261,20 +262,20 @@ class Odoo:
                 wait_s = 0.5 * 4**tried
                 if tried == TRIES - 1 or (self._deadline and not self._deadline.allows(2 * RESERVE_S + wait_s)):
                     raise
-                time.sleep(wait_s)
+                self.clock.sleep(wait_s)
         raise AssertionError("unreachable")
 
     def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
         params = {"service": service, "method": method, "args": arguments}
         answer = self._post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
         if answer.is_html or answer.status != 200:
-            raise self._no_odoo(answer)
-        envelope = _parsed(answer, self.url)
+            raise no_odoo(self.url, answer)
+        envelope = parsed(answer, self.url)
         if not isinstance(envelope, dict):
             raise Unavailable(f"Odoo at {self.url} answered with JSON that is not JSON-RPC")
         if envelope.get("error"):
-            error = _mapping(envelope["error"])
-            data = _mapping(error.get("data")) or error
+            error = mapping(envelope["error"])
+            data = mapping(error.get("data")) or error
             raise self._complaint(str(data.get("name", "")), str(data.get("message", "")))
         # A method that returns nothing is answered without a result key at all (18).
         return envelope.get("result")
@@ -283,11 +284,11 @@ class Odoo:
         headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
         answer = self._post(f"/json/2/{path}", body, headers)
         if answer.is_html or answer.status in _NOT_NOW:
-            raise self._no_odoo(answer)
-        value = _parsed(answer, self.url)
+            raise no_odoo(self.url, answer)
+        value = parsed(answer, self.url)
         if answer.status == 200:
             return value
-        name, message = _mapping(value).get("name", ""), _mapping(value).get("message", "")
+        name, message = mapping(value).get("name", ""), mapping(value).get("message", "")
         if answer.status == 401:
             name = "odoo.exceptions.AccessDenied"
         raise self._complaint(str(name), str(message))
@@ -299,65 +300,20 @@ class Odoo:
         self.calls += 1
         if self._deadline:
             timeout_s = min(timeout_s, max(1.0, self._deadline.remaining_s - RESERVE_S))
-        return send(self._session, method, self.url + path, who=f"Odoo at {self.url}", timeout_s=timeout_s, **arguments)
-
-    def _no_odoo(self, answer: Answer) -> Unavailable:
-        what = "a web page" if answer.is_html else "nothing it can use"
-        return Unavailable(
-            f"Odoo at {self.url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
-            "restarting or being updated, or odoo_api_url names something else."
+        return send(
+            self._session,
+            method,
+            self.url + path,
+            who=f"Odoo at {self.url}",
+            timeout_s=timeout_s,
+            clock=self.clock,
+            **arguments,
         )
 
     def _complaint(self, name: str, message: str) -> PipelineError:
-        """Return our error for theirs; only its first line, because the rest may be a traceback."""
-        text = " ".join((message.strip().splitlines() or [""])[0].split())[:300]
-        if name.endswith("AccessDenied"):
-            return Unauthorized(
-                f"Odoo at {self.url} refuses the user '{self._username}': check username and password (or API key) in "
-                "the Odoo secret.",
-                code="access_denied",
-            )
-        if name.endswith("AccessError"):
-            return Unauthorized(
-                f"The Odoo user '{self._username}' lacks a right: {text} Give it Accounting / Read-only and every "
-                "company it is to read.",
-                code="access_error",
-            )
-        if name.startswith("psycopg2") and "InvalidDatetime" not in name and "InvalidText" not in name:
-            return Unavailable(
-                f"Odoo at {self.url} cannot open the database '{self.database}': it is down, or the name in the Odoo "
-                "secret is wrong."
-            )
-        return NeedsAttention(f"Odoo at {self.url} complains: {text} ({name})", code="odoo_error")
+        return complaint(name, message, url=self.url, username=self._username, database=self.database)
 
 
 def _context(companies: Sequence[int]) -> dict[str, Any]:
     # Without allowed_company_ids a read covers every company of the user; archived partners and taxes count too.
     return {"allowed_company_ids": list(companies), "active_test": False, "lang": "en_US", "tz": "UTC"}
-
-
-def _rows(rows: Any, model: str, *, checked: bool) -> list[Row]:
-    if not isinstance(rows, list):
-        raise Unavailable(f"Odoo answered the read of {model} without a result")
-    if checked and not all(isinstance(row, dict) and type(row.get("id")) is int for row in rows):
-        raise Unavailable(f"Odoo answered the read of {model} with something that is no list of records")
-    return rows
-
-
-def _version(found: Any, url: str) -> int:
-    """Return the main version: 18 of `18.0`, and of `saas~18.2` as Odoo Online says."""
-    number = re.search(r"\d+", str(_mapping(found).get("server_serie", "")))
-    if number is None:
-        raise Unavailable(f"Odoo at {url} does not say its version: does odoo_api_url name an Odoo?")
-    return int(number[0])
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _parsed(answer: Answer, url: str) -> Any:
-    try:
-        return answer.json()
-    except (ValueError, RecursionError) as error:
-        raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error

@@ -10,7 +10,8 @@ from pipeline import pdf as pages
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
-from pipeline.odoo.client import Odoo, Row
+from pipeline.odoo.answers import Row
+from pipeline.odoo.client import Odoo
 from pipeline.odoo.papers import PDF_BYTES_MAX, Papers, names_of_papers, received
 
 __all__ = ["OWN_TEMPLATE", "PDF_BYTES_MAX", "Pdfs"]

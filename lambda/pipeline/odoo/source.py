@@ -12,7 +12,8 @@ from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
-from pipeline.odoo.client import Domain, Odoo, Row
+from pipeline.odoo.answers import Row
+from pipeline.odoo.client import Domain, Odoo
 from pipeline.odoo.pdfs import Pdfs
 
 COMPANIES_MAX = 1_000
@@ -129,7 +130,7 @@ class OdooSource:
                     )
                 )
             except InvalidDocument as error:
-                unreadable.append(_broken(move, error))
+                unreadable.append(_unreadable(move, error, self._odoo.clock.now()))
         return Page(tuple(found), tuple(unreadable), max(ids))
 
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
@@ -188,9 +189,9 @@ def _domain(company: Company, selection: Selection) -> Domain:
     return domain
 
 
-def _broken(move: Row, error: InvalidDocument) -> UnreadableDocument:
+def _unreadable(move: Row, error: InvalidDocument, now: datetime) -> UnreadableDocument:
     written_at = move.get("write_date")
-    moment = rows_to.instant(written_at) if isinstance(written_at, str) else datetime.now(UTC)
+    moment = rows_to.instant(written_at) if isinstance(written_at, str) else now
     kind = rows_to.TYPES.get(move["move_type"], DocumentType.INVOICE)
     return UnreadableDocument(int(move["id"]), str(move.get("name") or ""), kind, moment, error)
 

@@ -34,6 +34,7 @@ def booked(row: Mapping[str, Any]) -> Booked:
         item_accounts=tuple(_item_accounts(row)),
         updated_at=str(row.get("MetaData", {}).get("LastUpdatedTime", "")),
         fingerprint=fingerprint(row),
+        party=party_of(row),
     )
 
 

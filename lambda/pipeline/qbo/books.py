@@ -9,17 +9,18 @@ from decimal import Decimal
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, Rejected
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, Rejected
 from pipeline.domain.money import ZERO, rounded, shown
-from pipeline.qbo.booked import attached, booked, fingerprint, is_paid, says_the_same
+from pipeline.qbo import files
+from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.inventory import inventory
-from pipeline.qbo.payloads import ENTITIES, Json, marker, payload, payload_hash, sent_total
+from pipeline.qbo.marker import entry_id_of, marker
+from pipeline.qbo.payloads import ENTITIES, Json, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
 
-FILE_NAME_LENGTH_MAX = 200
 # QuickBooks' clock and ours need not agree.
 CLOCK_SKEW = timedelta(minutes=10)
 
@@ -60,6 +61,7 @@ class QuickBooksBooks:
             payload_hash(body),
             number_of(document),
             fingerprint(body),
+            party=party_of(body),
             in_closed_period=self.references.closed_to(document.booked_on) is not None,
         )
 
@@ -83,6 +85,9 @@ class QuickBooksBooks:
         if qb_id:
             rows = self.client.query(entity, f"Id = {quoted(qb_id)}")
             if rows:
+                # A person may have taken the marker away with the note; then it shows as changed by a person.
+                if entry_id_of(rows[0]):
+                    check_is_ours(rows[0], entity, document)
                 return booked(rows[0])
         numbers = dict.fromkeys(number for number in (number_of(document), doc_number) if number)
         questions = [f"DocNumber in ({', '.join(map(quoted, numbers))})"] if numbers else []
@@ -93,6 +98,18 @@ class QuickBooksBooks:
             if ours:
                 return booked(ours[0])
         return None
+
+    def verify(self, document: Document, qb_id: str) -> Booked | None:
+        """Return what has this id when it is the document, None when nothing has.
+
+        Raises Rejected when it is another one: of ours, or a person's.
+        """
+        entity = ENTITIES[document.document_type]
+        rows = self.client.query(entity, f"Id = {quoted(qb_id)}")
+        if not rows:
+            return None
+        check_is_ours(rows[0], entity, document)
+        return booked(rows[0])
 
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look for documents that are about to be created: one question per kind, for all their numbers."""
@@ -127,7 +144,8 @@ class QuickBooksBooks:
             if _is_ours(row, document):
                 return booked(row)
         for row in rows:
-            if says_the_same(row, draft.body, sent_total(draft.body)):
+            # What carries the marker of another entry is another document of ours, however much the two are alike.
+            if not entry_id_of(row) and says_the_same(row, draft.body, sent_total(draft.body)):
                 if self.adopts_typed:
                     return booked(row)
                 raise Rejected(
@@ -147,7 +165,7 @@ class QuickBooksBooks:
         body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
         return self._written(draft.entity, body, request_id)
 
-    def remove(self, document_type: DocumentType, booked: Booked, request_id: str) -> bool:
+    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
         """Delete the document; returns False when it is gone already.
 
         Delete, not void: only invoices can be voided, and a voided one would keep its number from being used again
@@ -155,7 +173,7 @@ class QuickBooksBooks:
         payment is applied to it, because deleting would silently set that payment free, and when a person has changed
         it there, because that work would be gone.
         """
-        entity = ENTITIES[document_type]
+        entity = ENTITIES[document.document_type]
         try:
             row = self.client.read(entity, booked.qb_id)
         except Refused as error:
@@ -163,6 +181,7 @@ class QuickBooksBooks:
                 return False
             raise
         self._check_removable(row, booked)
+        check_is_ours(row, entity, document)
         body = {"Id": booked.qb_id, "SyncToken": row["SyncToken"]}
         try:
             self.client.write(entity, body, request_id=request_id, operation="delete")
@@ -190,40 +209,15 @@ class QuickBooksBooks:
         self, document_type: DocumentType, qb_id: str, file_name: str, content: bytes, request_id: str
     ) -> Attached:
         """Upload a PDF, linked to the document; raises Rejected when what arrived is not what was sent."""
-        name = file_name[-FILE_NAME_LENGTH_MAX:]
-        entity_reference = {"type": ENTITIES[document_type], "value": qb_id}
-        metadata = {
-            "AttachableRef": [{"EntityRef": entity_reference, "IncludeOnSend": False}],
-            "FileName": name,
-            "ContentType": "application/pdf",
-        }
-        row = self.client.upload(metadata, name, content, request_id=request_id)
-        file = attached(row)
-        if file.size_bytes not in (0, len(content)):
-            raise Rejected(
-                f"its PDF arrived in QuickBooks with {file.size_bytes} of {len(content)} bytes. Retry it.",
-                code="pdf_damaged",
-            )
-        return file
+        return files.attach(self.client, ENTITIES[document_type], qb_id, file_name, content, request_id)
 
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
-        """Return the files that hang on a document."""
-        where = (
-            f"AttachableRef.EntityRef.Type = {quoted(ENTITIES[document_type])} "
-            f"and AttachableRef.EntityRef.value = {quoted(qb_id)}"
-        )
-        return [attached(row) for row in self.client.query("Attachable", where)]
+        """Return the files that are attached to a document."""
+        return files.attachments(self.client, ENTITIES[document_type], qb_id)
 
-    def detach(self, attachable_id: str, request_id: str) -> None:
-        """Delete a file that a newer one has replaced; one that is gone already is no matter."""
-        rows = self.client.query("Attachable", f"Id = {quoted(attachable_id)}")
-        if rows:
-            body = {"Id": attachable_id, "SyncToken": rows[0]["SyncToken"]}
-            try:
-                self.client.write("Attachable", body, request_id=request_id, operation="delete")
-            except Refused as error:
-                if error.fault.code != OBJECT_NOT_FOUND:
-                    raise
+    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
+        """Delete a file that a newer one has replaced; raises Rejected when it is not ours on this document."""
+        files.detach(self.client, ENTITIES[document_type], qb_id, attachable_id, request_id)
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
@@ -261,6 +255,37 @@ class QuickBooksBooks:
                 raise
             raise self.references.after_refusal(error, body) from error
 
+    def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
+        """Return the refusal of a number with the document of ours that has it, or as it is."""
+        if not self.is_number_taken(error):
+            return error
+        entity, number = ENTITIES[document.document_type], number_of(document)
+        others = {entry_id_of(row): row for row in self.client.query(entity, f"DocNumber = {quoted(number)}")}
+        others.pop("", None)
+        if not others:
+            return error
+        other, row = next(iter(others.items()))
+        return Rejected(
+            f"its number {number} is taken in QuickBooks by another document of Odoo: {other} ({entity} Id "
+            f"{row['Id']}). If that one was deleted or given another number in Odoo, retry it first, so that it leaves "
+            "the number free; else give one of the two another number in Odoo. Then retry this one.",
+            code="number_of_another",
+        )
+
+    def is_paid(self, document: Document, qb_id: str) -> bool:
+        """Whether a payment or credit is applied to the document: a metered read."""
+        rows = self.client.query(ENTITIES[document.document_type], f"Id = {quoted(qb_id)}")
+        return bool(rows) and is_paid(rows[0])
+
+    def is_gone(self, error: Exception, document: Document, qb_id: str) -> bool:
+        """Whether a refusal of an update says that the document is no longer in QuickBooks.
+
+        The same code may be about a reference of its that is inactive, so it is looked for: a metered read.
+        """
+        if not isinstance(error, Refused) or error.fault.code != OBJECT_NOT_FOUND:
+            return False
+        return not self.client.query(ENTITIES[document.document_type], f"Id = {quoted(qb_id)}")
+
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""
         return isinstance(error, Refused) and error.fault.code == DUPLICATE_DOC_NUMBER
@@ -276,7 +301,21 @@ _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is ma
 
 
 def _is_ours(row: Json, document: Document) -> bool:
-    return marker(document) in (row.get("PrivateNote") or "")
+    return entry_id_of(row) == document.entry_id
+
+
+def check_is_ours(row: Json, entity: str, document: Document) -> None:
+    """Raise Rejected unless a transaction carries the marker of this very document."""
+    if _is_ours(row, document):
+        return
+    other = entry_id_of(row)
+    whose = f"belongs to another document of Odoo, {other}" if other else "does not carry its mark"
+    raise Rejected(
+        f"the {entity} {row.get('DocNumber') or 'without number'} (Id {row['Id']}) in QuickBooks {whose}, so nothing "
+        f"was changed there. If it is this document, put {marker(document.entry_id)} back at the very beginning of its "
+        "private note (memo) in QuickBooks and retry; if it is not, ask whoever changed the tracking table.",
+        code="not_ours",
+    )
 
 
 def _lines_that_differ(draft: Draft, standing: Booked) -> str:

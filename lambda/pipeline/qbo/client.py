@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
 from pipeline.domain.errors import Disconnected, OutcomeUnknown, Unavailable
+from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
@@ -37,15 +38,26 @@ class Client:
     sent and no answer says whether it counted; Refused when QuickBooks says no.
     """
 
-    def __init__(self, api_url: str, realm: str, company: str, tokens: Tokens, limiter: Limiter) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        realm: str,
+        company: str,
+        tokens: Tokens,
+        limiter: Limiter,
+        *,
+        clock: Clock,
+        threads: Threads,
+    ) -> None:
         self.realm = realm
         self.company = company
         self.limiter = limiter
         self.calls: Counter[str] = Counter()
         self._base = f"{api_url}/v3/company/{realm}"
         self._tokens = tokens
+        self._clock = clock
         self._session = new_session()
-        self._counting = threading.Lock()
+        self._counting = threads.lock()
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all rows of an entity that match, a thousand to a call. Reads are metered: ask for many at once."""
@@ -162,7 +174,15 @@ class Client:
 
     def _send(self, method: str, path: str, *, is_write: bool, timeout_s: float, **arguments: Any) -> Answer:
         try:
-            return send(self._session, method, self._base + path, who="QuickBooks", timeout_s=timeout_s, **arguments)
+            return send(
+                self._session,
+                method,
+                self._base + path,
+                who="QuickBooks",
+                timeout_s=timeout_s,
+                clock=self._clock,
+                **arguments,
+            )
         except Unavailable as error:
             if is_write and error.code != NOT_SENT:
                 raise OutcomeUnknown(str(error)) from error

@@ -7,7 +7,8 @@ from collections import defaultdict
 from pipeline.domain.books import Attached, Existing
 from pipeline.qbo.booked import attached, booked, hangs_on, party_of
 from pipeline.qbo.client import Client
-from pipeline.qbo.payloads import ENTITIES, entry_id_in
+from pipeline.qbo.marker import entry_id_of
+from pipeline.qbo.payloads import ENTITIES
 
 
 def inventory(client: Client) -> dict[str, Existing]:
@@ -19,7 +20,7 @@ def inventory(client: Client) -> dict[str, Existing]:
     found = {}
     for entity in ENTITIES.values():
         for row in client.query(entity):
-            entry_id = entry_id_in(row.get("PrivateNote") or "")
+            entry_id = entry_id_of(row)
             if entry_id:
                 found[entry_id] = Existing(booked(row), party_of(row), tuple(files[entity, str(row["Id"])]))
     return found

@@ -6,10 +6,11 @@ handed from one shift to the next.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.threads import Threads
 
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and requests are
 # not equally long under way. Ten in 1.2 seconds are as many in a minute, and being throttled costs one.
@@ -22,17 +23,16 @@ class Limiter:
 
     def __init__(
         self,
+        clock: Clock,
+        threads: Threads,
         *,
         recent_calls: Sequence[int] = (),
         recent_age_s: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
         longest = max(calls for calls, _ in WINDOWS)
-        before = clock() - recent_age_s
+        before = clock.monotonic() - recent_age_s
         # Taken for as late as they may have been made: within the second they were counted in.
         made = (before - age_s for age_s in reversed(range(len(recent_calls))) for _ in range(recent_calls[age_s]))
         self._calls: deque[float] = deque(made, maxlen=longest)
@@ -41,12 +41,12 @@ class Limiter:
         """Return when a call may be made, and count it."""
         while True:
             with self._lock:
-                now = self._clock()
+                now = self._clock.monotonic()
                 wait_s = max((self._wait_s(now, calls, window_s) for calls, window_s in WINDOWS), default=0.0)
                 if wait_s <= 0:
                     self._calls.append(now)
                     return
-            self._sleep(wait_s)
+            self._clock.sleep(wait_s)
 
     def _wait_s(self, now: float, calls: int, window_s: float) -> float:
         if len(self._calls) < calls:
@@ -57,6 +57,6 @@ class Limiter:
     def recent_calls(self) -> tuple[int, ...]:
         """How many calls were made in each of the last sixty seconds, the latest first."""
         with self._lock:
-            now = self._clock()
+            now = self._clock.monotonic()
             ages = Counter(int(now - called_at) for called_at in self._calls)
         return tuple(ages[age_s] for age_s in range(MINUTE_S))

@@ -5,7 +5,6 @@ Read in a handful of calls, kept in the tracking table for hours, because reads 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,9 +12,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Account, Tax
 from pipeline.domain.money import ZERO, decimal
+from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 
 # Preferences and lists change rarely, and a miss always looks again.
@@ -137,13 +138,15 @@ class Lists:
 class ListCache:
     """The lists of one realm, as new as they need to be; safe to use from several threads."""
 
-    def __init__(self, client: Client, key_values: KeyValues, items: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Client, key_values: KeyValues, items: Iterable[str], *, clock: Clock, threads: Threads
+    ) -> None:
         self._client = client
         self._key_values = key_values
         self._items = tuple(sorted(set(items)))
         self._clock = clock
         self._lists: Lists | None = None
-        self._reading = threading.Lock()
+        self._reading = threads.lock()
         self._key = f"reference#{client.realm}#lists"
 
     def current(self, *, older_than: Lists | None = None) -> Lists:
@@ -151,7 +154,7 @@ class ListCache:
         with self._reading:
             if self._lists is None:
                 self._lists = self._kept()
-            age_s = self._clock() - self._lists.read_at if self._lists else 0.0
+            age_s = self._clock.now().timestamp() - self._lists.read_at if self._lists else 0.0
             missed = self._lists is older_than and age_s > FRESH_S
             if self._lists is None or age_s > KEPT_S or missed:
                 self._lists = self._read()
@@ -196,7 +199,7 @@ class ListCache:
             for row in self._client.query("Account")
         )
         return Lists(
-            read_at=int(self._clock()),
+            read_at=int(self._clock.now().timestamp()),
             realm=realm,
             accounts=accounts,
             tax_codes=self._tax_codes() if realm.sales_tax and not realm.is_us else (),

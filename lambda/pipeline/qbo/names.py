@@ -10,13 +10,13 @@ import difflib
 import hashlib
 import json
 import re
-import threading
-import time
 from dataclasses import dataclass
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Party, Product
 from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping import Parties
+from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
@@ -42,13 +42,16 @@ class Known:
 class Names:
     """The names of one realm; safe to use from several threads of one shift."""
 
-    def __init__(self, client: Client, key_values: KeyValues, *, policy: Parties, dry_run: bool) -> None:
+    def __init__(
+        self, client: Client, key_values: KeyValues, *, policy: Parties, dry_run: bool, clock: Clock, threads: Threads
+    ) -> None:
         self._client = client
         self._key_values = key_values
         self._policy = policy
         self._dry_run = dry_run
+        self._clock = clock
         # QuickBooks takes one name at a time, per company.
-        self._naming = threading.Lock()
+        self._naming = threads.lock()
         self._known: dict[str, Known] = {}
         self._missing: dict[str, str] = {}
 
@@ -214,7 +217,7 @@ class Names:
             except Refused as error:
                 if ONE_NAME_AT_A_TIME not in error.fault.detail:
                     raise
-                time.sleep(0.5 * 2**tried)
+                self._clock.sleep(0.5 * 2**tried)
         # A person is working in the books: nothing is wrong with the document.
         raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
 

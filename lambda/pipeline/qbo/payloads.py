@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ from pipeline.domain.mapping import ClosedPeriod, Rules, Target
 from pipeline.domain.money import ZERO, plain, rounded, shown
 from pipeline.qbo.classes import Classes
 from pipeline.qbo.lists import BookAccount, Realm, TaxCode
+from pipeline.qbo.marker import marker, without_markers
 from pipeline.qbo.note import without_a_field
 from pipeline.qbo.taxes import line_tax, tax_detail
 
@@ -28,6 +28,7 @@ ENTITIES = {
     DocumentType.VENDOR_CREDIT: "VendorCredit",
 }
 DOC_NUMBER_LENGTH_MAX = 21
+NUMBER_SHOWN_MAX = 200
 NOTE_LENGTH_MAX = 4_000
 MEMO_LENGTH_MAX = 1_000
 DESCRIPTION_LENGTH_MAX = 4_000
@@ -137,26 +138,17 @@ def doc_number(document: Document) -> str:
     return number[: DOC_NUMBER_LENGTH_MAX - len(mark)] + mark
 
 
-def marker(document: Document) -> str:
-    """Return the text by which a transaction is known to be ours, whatever its number: `[<entry_id>]`."""
-    return f"[{document.entry_id}]"
-
-
-def entry_id_in(note: str) -> str:
-    """Return the entry id that a note carries as our marker, or an empty text."""
-    found = re.search(r"\[([^\[\]\n]+-account\.move-\d+)\]", note)
-    return found[1] if found else ""
-
-
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: number, marker and address in Odoo, then what QuickBooks has no field for.
+    """Return the note to the bookkeeper: marker, number and address in Odoo, then what QuickBooks has no field for.
 
-    `closed` says why it stands on another date than Odoo has for it.
+    `closed` says why it has another date than in Odoo. The marker comes first, where nothing from outside can reach it.
     """
-    parts = [f"Odoo {document.number} {marker(document)}", document.url]
+    number = " ".join(document.number.split())[:NUMBER_SHOWN_MAX]
+    parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)
-    return "\n".join([*parts, *without_a_field(document)])[:NOTE_LENGTH_MAX]
+    parts += without_a_field(document)
+    return f"{marker(document.entry_id)} {without_markers(chr(10).join(parts))}"[:NOTE_LENGTH_MAX]
 
 
 def exchange_rate(document: Document) -> Decimal:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.document import Account, Document, Product, Tax
 from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
 from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
 from pipeline.domain.money import plain
+from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
 from pipeline.qbo.lists import (
@@ -46,13 +47,16 @@ class References:
         key_values: KeyValues,
         rules: Rules = _NO_RULES,
         *,
+        clock: Clock,
+        threads: Threads,
         dry_run: bool = False,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.rules = rules
         self._client = client
-        self._list_cache = ListCache(client, key_values, [target.name for target in rules.products.values()], clock)
-        self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run)
+        self._list_cache = ListCache(
+            client, key_values, [target.name for target in rules.products.values()], clock=clock, threads=threads
+        )
+        self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run, clock=clock, threads=threads)
         self._account_of_item: dict[str, BookAccount] = {}
 
     def check_rules(self) -> None:

@@ -1,16 +1,16 @@
-"""A company's books, opened for one shift: its tokens, its call budget, its references."""
+"""A company's books, opened for as long as its lease is held: its tokens, its call budget, its references."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pipeline.domain.entry import Lease
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
+from pipeline.domain.runtime import Host
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
@@ -20,7 +20,7 @@ from pipeline.qbo.tokens import Tokens
 
 
 class QuickBooksSession:
-    """Everything that belongs to one company for the length of a shift."""
+    """Everything that belongs to one company for as long as its lease is held."""
 
     def __init__(
         self,
@@ -31,27 +31,35 @@ class QuickBooksSession:
         tokens: Tokens,
         key_values: KeyValues,
         rules: Callable[[], Rules],
-        now: datetime,
+        host: Host,
         dry_run: bool = False,
     ) -> None:
-        age_s = (now - lease.recent_at).total_seconds() if lease.recent_at else 0.0
-        limiter = Limiter(recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
+        age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
+        limiter = Limiter(host.clock, host.threads, recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
         # A connection that is gone shows here, before any document is touched.
         tokens.access_token()
         self._tokens = tokens
-        self._client = Client(api_url, realm, lease.company, tokens, limiter)
+        self._client = Client(api_url, realm, lease.company, tokens, limiter, clock=host.clock, threads=host.threads)
         self._key_values = key_values
         self._rules = rules
+        self._host = host
         self._dry_run = dry_run
 
     @cached_property
     def books(self) -> QuickBooksBooks:
         """The books, with the company's rules; raises Misconfigured, naming all that is wrong with those.
 
-        Opened when there is something to post: a shift that only keeps the connection alive needs no rules.
+        Opened when there is something to post: a run that only keeps the connection alive needs no rules.
         """
         rules = self._rules()
-        references = References(self._client, self._key_values, rules, dry_run=self._dry_run)
+        references = References(
+            self._client,
+            self._key_values,
+            rules,
+            clock=self._host.clock,
+            threads=self._host.threads,
+            dry_run=self._dry_run,
+        )
         references.check_rules()
         return QuickBooksBooks(
             self._client,

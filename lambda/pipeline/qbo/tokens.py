@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, Unavailable
+from pipeline.domain.threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -146,8 +146,9 @@ class Tokens:
         company: str,
         issuer: Issuer,
         *,
+        clock: Clock,
+        threads: Threads,
         deadline: Deadline | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._arn = arn
@@ -155,7 +156,7 @@ class Tokens:
         self._issuer = issuer
         self._deadline = deadline
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threads.lock()
         self._access_token = ""
         self._expires_at = 0.0
         self.refresh_days_left: float | None = None
@@ -167,7 +168,7 @@ class Tokens:
         not answer.
         """
         with self._lock:
-            if self._access_token in ("", refused) or self._clock() > self._expires_at - EARLY_S:
+            if self._access_token in ("", refused) or self._clock.now().timestamp() > self._expires_at - EARLY_S:
                 self._renew(refused)
             return self._access_token
 
@@ -208,7 +209,10 @@ class Tokens:
         came_with = _mark(self._refresh_token(secret))
         if kept.get("came_with", came_with) != came_with:
             return False
-        if kept.get("value") in (None, "", refused) or self._clock() >= kept.get("expires_at", 0) - EARLY_S:
+        if (
+            kept.get("value") in (None, "", refused)
+            or self._clock.now().timestamp() >= kept.get("expires_at", 0) - EARLY_S
+        ):
             return False
         self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
         return True
@@ -219,7 +223,7 @@ class Tokens:
         if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
             raise Unavailable(f"No time is left in this run to renew the access token of {self._company}")
         issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
-        now = self._clock()
+        now = self._clock.now().timestamp()
         self._keep(issued, refresh_token, now)
         self._use(issued.access_token, now + issued.expires_in_s, now + issued.refresh_expires_in_s)
         logger.info("access token renewed", extra={"company": self._company})
@@ -273,7 +277,7 @@ class Tokens:
             except Unavailable:
                 if tried == STORE_TRIES - 1:
                     raise
-                time.sleep(0.2 * 2**tried)
+                self._clock.sleep(0.2 * 2**tried)
             else:
                 return
 
@@ -281,4 +285,4 @@ class Tokens:
         self._access_token = access_token
         self._expires_at = expires_at
         if refresh_expires_at:
-            self.refresh_days_left = (refresh_expires_at - self._clock()) / DAY_S
+            self.refresh_days_left = (refresh_expires_at - self._clock.now().timestamp()) / DAY_S

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from pipeline.aws.alerts import Alerts
-from pipeline.domain.alert import Failure, alerts_for
+from pipeline.domain.alert import Alert, Failure, alerts_for
 from pipeline.domain.errors import NeedsAttention, PipelineError
 
 # Between the troubles that were told, in what is remembered of them; no name of a company has one.
@@ -22,6 +21,13 @@ class KeyValues(Protocol):
 
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
+
+
+class Alerts(Protocol):
+    """Every channel to people."""
+
+    def send(self, alerts: Iterable[Alert]) -> int:
+        """Send the alerts; returns how many deliveries failed."""
 
 
 class Letters(Protocol):

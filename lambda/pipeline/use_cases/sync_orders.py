@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from pipeline.domain.alert import Failure
+from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument, PipelineError
 from pipeline.domain.order import Order, OrderStatus
@@ -43,7 +44,7 @@ class Sync:
     table: Table
     read: Callable[[Mapping[str, Any]], Order]
     deadline: Deadline
-    clock: Callable[[], datetime]
+    clock: Clock
     failures: list[Failure] = field(default_factory=list)
 
     def run(self) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ class Sync:
             raise type(error)(f"{OrderStatus.ODOO_ERROR}: {error}", code=error.code) from error
 
     def _one(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        synced_at = self.clock()
+        synced_at = self.clock.now()
         try:
             order = self.read(row)
         except InvalidDocument as error:

@@ -9,6 +9,7 @@ from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline.aws import alerts as module
 from pipeline.aws.alerts import Alerts
 from pipeline.domain.alert import Alert, Failure, alerts_for
+from pipeline.runtime import SystemClock
 from tests.books_world import COMPANY, log_of
 
 TOPIC = "arn:aws:sns:us-west-2:123456789012:alerts"
@@ -97,7 +98,7 @@ def test_no_failures_are_no_alert():
 def test_a_subject_is_printable_ascii_of_at_most_a_hundred_characters(subject, sent):
     sns = Sns()
 
-    failed = Alerts(sns, TOPIC).send([Alert(subject, "text")])
+    failed = Alerts(sns, TOPIC, SystemClock()).send([Alert(subject, "text")])
 
     assert failed == 0
     assert sns.published == [{"TopicArn": TOPIC, "Subject": sent, "Message": "text"}]
@@ -106,7 +107,7 @@ def test_a_subject_is_printable_ascii_of_at_most_a_hundred_characters(subject, s
 def test_a_text_of_any_length_fits_into_a_message():
     sns = Sns()
 
-    Alerts(sns, TOPIC).send([Alert("s", "é" * 200_000)])
+    Alerts(sns, TOPIC, SystemClock()).send([Alert("s", "é" * 200_000)])
 
     assert len(sns.published[0]["Message"].encode()) <= 250_000
 
@@ -117,7 +118,7 @@ def test_a_text_of_any_length_fits_into_a_message():
 )
 def test_an_alert_that_cannot_be_sent_is_logged_and_counted_and_never_raised(error):
     with log_of() as records:
-        failed = Alerts(Sns(error), TOPIC).send([Alert("one", "text"), Alert("two", "text")])
+        failed = Alerts(Sns(error), TOPIC, SystemClock()).send([Alert("one", "text"), Alert("two", "text")])
 
     assert failed == 2
     assert [(record.message, record.subject) for record in records] == [
@@ -130,7 +131,7 @@ def test_an_alert_that_cannot_be_sent_is_logged_and_counted_and_never_raised(err
 
 
 def test_without_a_webhook_slack_is_off(slack):
-    Alerts(Sns(), TOPIC).send([Alert("s", "t")])
+    Alerts(Sns(), TOPIC, SystemClock()).send([Alert("s", "t")])
 
     assert slack.requests == []
 
@@ -138,7 +139,7 @@ def test_without_a_webhook_slack_is_off(slack):
 def test_with_a_webhook_slack_is_told_too(slack):
     sns = Sns()
 
-    failed = Alerts(sns, TOPIC, slack_webhook_url=f"{slack.url}/services/T0/B0/secret-part").send(
+    failed = Alerts(sns, TOPIC, SystemClock(), slack_webhook_url=f"{slack.url}/services/T0/B0/secret-part").send(
         [Alert("A <b> & c", "1 < 2")]
     )
 
@@ -157,7 +158,9 @@ def test_a_slack_that_fails_is_counted_and_its_address_is_never_logged(slack, mo
     sns = Sns()
 
     with log_of() as records:
-        failed = Alerts(sns, TOPIC, slack_webhook_url=f"{slack.url}/services/secret-part").send([Alert("s", "t")])
+        failed = Alerts(sns, TOPIC, SystemClock(), slack_webhook_url=f"{slack.url}/services/secret-part").send(
+            [Alert("s", "t")]
+        )
 
     assert failed == 1
     assert len(sns.published) == 1
@@ -168,13 +171,13 @@ def test_a_slack_that_fails_is_counted_and_its_address_is_never_logged(slack, mo
 @pytest.mark.parametrize("url", ["no address: secret-part", "http://[secret-part", "ftp://x/secret-part", "http://"])
 def test_a_webhook_that_is_no_address_is_counted_and_not_shown(url):
     with log_of() as records:
-        failed = Alerts(Sns(), TOPIC, slack_webhook_url=url).send([Alert("s", "t")])
+        failed = Alerts(Sns(), TOPIC, SystemClock(), slack_webhook_url=url).send([Alert("s", "t")])
 
     assert failed == 1
     assert "secret-part" not in str([vars(record) for record in records])
 
 
 def test_a_long_text_is_cut_for_slack(slack):
-    Alerts(Sns(), TOPIC, slack_webhook_url=slack.url).send([Alert("s", "x" * 9_000)])
+    Alerts(Sns(), TOPIC, SystemClock(), slack_webhook_url=slack.url).send([Alert("s", "x" * 9_000)])
 
     assert len(json.loads(slack.requests[0].body)["text"]) == 3_000

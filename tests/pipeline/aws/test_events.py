@@ -6,9 +6,20 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from pipeline.aws.events import extractor_request, is_from_s3, is_schedule, poster_request
+from pipeline.aws.events import extractor_command, is_from_s3, is_schedule, poster_command
+from pipeline.domain.commands import (
+    PostDue,
+    PostEntries,
+    Pull,
+    RebuildEntries,
+    Redrive,
+    RedrivePulls,
+    RetryFailed,
+    ShowDrafts,
+    WakeUp,
+    is_by_a_person,
+)
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.request import PullRequest, Request
 from pipeline.domain.source import Selection
 
 TICK = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -27,7 +38,7 @@ def created(*keys):
 
 
 def test_a_created_pdf_wakes_the_poster_for_its_entry():
-    assert poster_request(created("pending/odoo-account.move-17.pdf")) == Request(woken_by=("odoo-account.move-17",))
+    assert poster_command(created("pending/odoo-account.move-17.pdf")) == WakeUp(("odoo-account.move-17",))
 
 
 @pytest.mark.parametrize(
@@ -35,23 +46,23 @@ def test_a_created_pdf_wakes_the_poster_for_its_entry():
     ["my db-account.move-1", "a+b-account.move-1", "株式-account.move-1", "100%-account.move-1", "é-account.move-1"],
 )
 def test_a_key_with_spaces_plus_signs_or_unicode_is_read_as_it_was_written(entry_id):
-    assert poster_request(created(f"pending/{entry_id}.pdf")).woken_by == (entry_id,)
+    assert poster_command(created(f"pending/{entry_id}.pdf")).entry_ids == (entry_id,)
 
 
 @pytest.mark.parametrize(
     "key", ["posted/companyA/a.pdf", "documents/a/1.json", "pending/a.json", "pending/", "config/mapping.toml", "a.pdf"]
 )
 def test_a_key_outside_pending_wakes_it_for_nobody(key):
-    request = poster_request(created(key))
+    request = poster_command(created(key))
 
-    assert request == Request(woken_by=())
-    assert request.by_a_person is False
+    assert request == WakeUp(())
+    assert is_by_a_person(request) is False
 
 
 def test_one_event_may_name_several_objects():
     event = created("pending/a-account.move-1.pdf", "posted/x.pdf", "pending/a-account.move-2.pdf")
 
-    assert poster_request(event).woken_by == ("a-account.move-1", "a-account.move-2")
+    assert poster_command(event).entry_ids == ("a-account.move-1", "a-account.move-2")
 
 
 @pytest.mark.parametrize(
@@ -59,24 +70,31 @@ def test_one_event_may_name_several_objects():
 )
 def test_the_test_event_of_a_new_notification_and_empty_ones_do_nothing(event):
     assert is_from_s3(event)
-    assert poster_request(event) == Request(woken_by=())
+    assert poster_command(event) == WakeUp(())
 
 
 @pytest.mark.parametrize("event", [TICK, {}, {"sweep": True}])
 def test_a_tick_the_sweep_and_an_empty_payload_ask_for_everything_due(event):
-    assert poster_request(event) == Request()
+    assert poster_command(event) == PostDue()
 
 
-def test_a_person_asks_for_certain_entries_or_failed_ones_or_a_trial():
-    event = {"company": "companyA", "entry_ids": ["a", "b"], "retry_failed": True, "dry_run": True}
+@pytest.mark.parametrize(
+    ("asked", "command"),
+    [
+        ({}, PostEntries(("a", "b"), "companyA")),
+        ({"retry_failed": True}, RetryFailed(("a", "b"), "companyA")),
+        ({"dry_run": True}, ShowDrafts(("a", "b"), "companyA")),
+        ({"retry_failed": True, "dry_run": True}, ShowDrafts(("a", "b"), "companyA")),
+    ],
+)
+def test_a_person_asks_for_certain_entries_or_failed_ones_or_a_trial(asked, command):
+    asked_for = poster_command({"company": "companyA", "entry_ids": ["a", "b"], **asked})
 
-    request = poster_request(event)
-
-    assert request == Request("companyA", ("a", "b"), retry_failed=True, dry_run=True)
-    assert request.by_a_person
+    assert asked_for == command
+    assert is_by_a_person(asked_for)
 
 
-@pytest.mark.parametrize("read", [poster_request, extractor_request])
+@pytest.mark.parametrize("read", [poster_command, extractor_command])
 @pytest.mark.parametrize("event", [None, [], "text", 7, ["company"]])
 def test_what_is_no_object_is_refused_with_what_is_known(read, event):
     with pytest.raises(InvalidRequest, match="must be a JSON object with any of company, dry_run"):
@@ -98,7 +116,7 @@ FOREIGN = {
 @pytest.mark.parametrize("case", sorted(FOREIGN))
 def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
-        poster_request(FOREIGN[case])
+        poster_command(FOREIGN[case])
 
     known = "company, dry_run, entry_ids, rebuild, redrive, retry_failed, sweep"
     assert f"which this function does not know; it knows {known}" in str(told.value)
@@ -119,19 +137,19 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
 )
 def test_a_value_of_the_wrong_kind_is_named(event, words):
     with pytest.raises(InvalidRequest, match=words):
-        poster_request(event)
+        poster_command(event)
 
 
 def test_the_extractor_is_asked_for_what_is_new_by_a_tick_and_by_an_empty_payload():
-    assert extractor_request(TICK) == extractor_request({}) == PullRequest()
+    assert extractor_command(TICK) == extractor_command({}) == Pull()
 
 
 def test_the_extractor_is_asked_for_a_selection():
     event = {"company": "A", "since": "2026-11-01", "until": "2026-11-02T10:00:00Z", "numbers": ["INV/1"], "ids": [7]}
 
-    request = extractor_request({**event, "dry_run": True})
+    request = extractor_command({**event, "dry_run": True})
 
-    assert (request.company, request.dry_run) == ("A", True)
+    assert (request.company, request.is_trial) == ("A", True)
     assert request.selection == Selection(
         since=datetime(2026, 11, 1, tzinfo=UTC),
         until=datetime(2026, 11, 2, 10, tzinfo=UTC),
@@ -153,30 +171,30 @@ def test_the_extractor_is_asked_for_a_selection():
 )
 def test_a_selection_of_the_wrong_kind_is_named(event, words):
     with pytest.raises(InvalidRequest, match=words):
-        extractor_request(event)
+        extractor_command(event)
 
 
 def test_both_functions_put_their_dead_letters_back():
-    assert extractor_request({"redrive": True}) == PullRequest(redrive=True)
-    assert poster_request({"redrive": True}) == Request(redrive=True)
-    assert poster_request({"redrive": True}).by_a_person
+    assert extractor_command({"redrive": True}) == RedrivePulls()
+    assert poster_command({"redrive": True}) == Redrive()
+    assert is_by_a_person(poster_command({"redrive": True}))
 
 
 def test_the_table_is_rebuilt_for_all_companies_or_one():
-    assert poster_request({"rebuild": True}) == Request(rebuild=True)
-    assert poster_request({"rebuild": True, "company": "A"}) == Request(company="A", rebuild=True)
+    assert poster_command({"rebuild": True}) == RebuildEntries()
+    assert poster_command({"rebuild": True, "company": "A"}) == RebuildEntries("A")
 
 
 @pytest.mark.parametrize("event", [{"redrive": True, "company": "A"}, {"redrive": True, "dry_run": True}])
 def test_a_redrive_takes_nothing_beside_it(event):
-    for read in (extractor_request, poster_request):
+    for read in (extractor_command, poster_command):
         with pytest.raises(InvalidRequest, match="redrive puts all dead letters back"):
             read(event)
 
 
 def test_a_rebuild_takes_nothing_but_a_company_beside_it():
     with pytest.raises(InvalidRequest, match="rebuild takes nothing beside it but a company"):
-        poster_request({"rebuild": True, "dry_run": True})
+        poster_command({"rebuild": True, "dry_run": True})
 
 
 @pytest.mark.parametrize("event", [None, [], "aws.events", {"source": "aws.s3"}])
@@ -187,4 +205,4 @@ def test_only_eventbridges_own_words_are_a_tick(event):
 def test_an_event_survives_json():
     event = created("pending/my db-account.move-1.pdf")
 
-    assert poster_request(json.loads(json.dumps(event))).woken_by == ("my db-account.move-1",)
+    assert poster_command(json.loads(json.dumps(event))).entry_ids == ("my db-account.move-1",)

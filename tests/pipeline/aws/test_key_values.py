@@ -7,8 +7,10 @@ import pytest
 
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws.key_values import KeyValueTable
-from pipeline.domain.entry import Cursor, Lease, lease_until
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.lease import Lease, lease_until
+from pipeline.runtime import SystemClock
 from tests.books_world import COMPANY, NOW
 
 NAME = "tracking"
@@ -24,7 +26,7 @@ def client(empty_aws):
 
 @pytest.fixture
 def key_values(client):
-    return KeyValueTable(client, NAME)
+    return KeyValueTable(client, NAME, SystemClock())
 
 
 def take(key_values, holder="one", now=NOW, *, company=COMPANY, force=False, lasts=2 * MINUTE):
@@ -191,4 +193,4 @@ def test_a_connection_can_be_forgotten(key_values):
 )  # fmt: skip
 def test_a_table_that_is_not_there_is_named(empty_aws, call):
     with pytest.raises(Misconfigured, match="The table nowhere does not exist"):
-        call(KeyValueTable(empty_aws.client("dynamodb"), "nowhere"))
+        call(KeyValueTable(empty_aws.client("dynamodb"), "nowhere", SystemClock()))

@@ -5,15 +5,13 @@ import logging
 import re
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
 from pipeline.aws import telemetry
 from pipeline.aws.telemetry import NAMESPACE, put_metrics
-from pipeline.use_cases.post.run import Results
-
-ROOT = Path(__file__).parents[3]
+from pipeline.use_cases.post.results import Results
+from tests.terraform_tools import configuration_text
 
 
 @pytest.fixture
@@ -76,9 +74,9 @@ def test_two_runs_do_not_add_up(capsys):
 
 
 def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():
-    watched = set(re.findall(r'metric_name\s+=\s+"(\w+)"', (ROOT / "main.tf").read_text()))
+    watched = set(re.findall(r'metric_name\s+=\s+"(\w+)"', configuration_text()))
     written = set(Results(backlog=0, backlog_age_s=0, refresh_days_left={"companyA": 1.0}).metrics())
 
     assert {"BacklogAgeSeconds", "RefreshTokenDaysLeft"} <= watched
     assert watched - {"Errors", "ApproximateNumberOfMessagesVisible"} <= written
-    assert f'"{NAMESPACE}"' in (ROOT / "main.tf").read_text()
+    assert f'"{NAMESPACE}"' in configuration_text()

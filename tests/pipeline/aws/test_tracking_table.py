@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain import lifecycle
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
@@ -153,7 +154,7 @@ def test_rows_that_cannot_be_read_are_unfinished_and_failed_ones_that_can_are_no
 
 
 @pytest.mark.parametrize(
-    ("was", "status", "told"),
+    ("previous", "status", "told"),
     [
         (Status.PENDING, Status.POSTING, False),
         (Status.POSTING, Status.POSTING, False),
@@ -169,7 +170,7 @@ def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_sa
     with log_of() as records:
         table.save(replace(entry, status=status, qb_id="55"))
 
-    forbidden = [(each.previous, each.status) for each in records if each.message == "status changed as no rule says"]
+    forbidden = [(each.was, each.status) for each in records if each.message == "status changed as no rule says"]
     assert forbidden == ([(previous.value, status.value)] if told else [])
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
@@ -294,7 +295,7 @@ def test_an_entry_whose_pdf_was_lost_is_unfinished_again(table):
     entry = entry_of(qb_id="55", status=Status.POSTING)
     table.save_extracted(entry, previous=None)
 
-    table.ask_for_pdf(entry)
+    table.ask_for_pdf(lifecycle.pdf_lost(entry, NOW))
 
     (unfinished,) = table.unfinished(COMPANY, 10)
     assert (unfinished.pdf_sha256, unfinished.status, unfinished.qb_id) == ("", Status.PENDING, "55")
@@ -304,7 +305,7 @@ def test_the_pdf_of_a_newer_version_is_not_lost_with_an_older_one(table):
     entry = entry_of()
     table.save_extracted(replace(entry, version=2), previous=None)
 
-    table.ask_for_pdf(entry)
+    table.ask_for_pdf(lifecycle.pdf_lost(entry, NOW))
 
     assert table.entry(entry.entry_id).pdf_sha256
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.codec import decode, dumps, encode, loads
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Attachment, Document, DocumentType, Share
-from pipeline.domain.entry import Cursor, Entry, Status, Step
+from pipeline.domain.entry import Entry, Status, Step
 from tests.builders import LINE, SALES_TAX, a_document, an_entry
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)

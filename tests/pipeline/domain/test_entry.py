@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.entry import TRANSITIONS, Actor, Status, Step, backoff_s, is_allowed, lease_until, make_request_id
+from pipeline.domain.entry import Status, Step, make_request_id
+from pipeline.domain.lease import backoff_s, lease_until
+from pipeline.domain.lifecycle import TRANSITIONS, Actor, is_allowed
 from tests.builders import an_entry
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

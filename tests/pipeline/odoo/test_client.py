@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +15,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.odoo import client as client_module
 from pipeline.odoo.client import TRIES, Connection, Odoo
+from pipeline.runtime import SystemClock
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
 COMPANY_A = {"companies": [1], "limit": 5, "order": "id asc"}
@@ -44,7 +44,7 @@ class KeyValues:
 def waits(monkeypatch):
     """Return the waits between tries, which no test sits through."""
     waited = []
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, seconds: waited.append(seconds))
     return waited
 
 
@@ -69,7 +69,7 @@ def opened(rows):
 
 def odoo_at(stand_in, secret=PASSWORD, **options):
     login = {"database": "odoo_demo", "username": "sync_ro", "secret": secret}
-    return Odoo(stand_in.url, **(login | options))
+    return Odoo(stand_in.url, clock=SystemClock(), **(login | options))
 
 
 @pytest.fixture
@@ -466,7 +466,14 @@ ENVELOPES = st.one_of(
 @given(envelope=ENVELOPES, status=st.sampled_from([200, 200, 200, 400, 401, 404, 500]), transport=st.booleans())
 def test_no_answer_at_all_breaks_the_client(monkeypatch, envelope, status, transport):
     connection = Connection(19, 0, "json2", has_api_key=True) if transport else KEPT
-    odoo = Odoo("http://odoo", database="d", username="u", secret="s", key_values=KeyValues(asdict(connection)))
+    odoo = Odoo(
+        "http://odoo",
+        database="d",
+        username="u",
+        secret="s",
+        clock=SystemClock(),
+        key_values=KeyValues(asdict(connection)),
+    )
     answer = client_module.Answer(status, {"content-type": "application/json"}, json.dumps(envelope).encode())
     monkeypatch.setattr(odoo, "_send", lambda *_a, **_k: answer)
 

@@ -15,10 +15,10 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from pipeline.domain.document import Attachment, DocumentType
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.source import NotRendered, PdfSource, Selection
-from pipeline.odoo import client
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
 from pipeline.odoo.source import OdooSource
+from pipeline.runtime import SystemClock
 from tests.builders import a_document, demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
@@ -42,7 +42,9 @@ class World:
 
     def __init__(self, version, secret, json2, renders):
         self.odoo = OdooStandIn(ROWS, FILES, version=version, password=PASSWORD, api_key=API_KEY)
-        self.client = Odoo(self.odoo.url, database="odoo_demo", username="sync_ro", secret=secret, json2=json2)
+        self.client = Odoo(
+            self.odoo.url, database="odoo_demo", username="sync_ro", secret=secret, clock=SystemClock(), json2=json2
+        )
         self.source = OdooSource(self.client, renders_pdfs=renders)
         self.companies = self.source.companies()
 
@@ -83,7 +85,7 @@ def world():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, _seconds: None)
 
 
 def texts(pdf):

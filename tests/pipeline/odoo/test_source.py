@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +12,10 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.source import Selection
-from pipeline.odoo import client
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource, odoo_time
+from pipeline.runtime import SystemClock
 from tests.builders import demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
@@ -45,7 +44,7 @@ def opened():
     def start(version=18, rows=ROWS, files=FILES, secret=PASSWORD, **options):
         stand_in = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY, **options)
         stand_ins.append(stand_in)
-        odoo = Odoo(stand_in.url, database="odoo_demo", username="sync_ro", secret=secret)
+        odoo = Odoo(stand_in.url, database="odoo_demo", username="sync_ro", secret=secret, clock=SystemClock())
         assert odoo.connection
         stand_in.calls.clear()
         stand_in.server.requests.clear()
@@ -404,7 +403,7 @@ def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, 
     stand_in, source = opened()
     company = source.companies()[0]
     stand_in.database_down = True
-    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, _seconds: None)
 
     with pytest.raises(Unavailable):
         source.page(company, EVERYTHING, after_id=0, limit=200)

@@ -8,7 +8,7 @@ from local.stand_ins.http_server import Response
 from pipeline.domain.books import Booked, Draft
 from pipeline.domain.document import DocumentType
 from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, Rejected
-from pipeline.qbo import books as module
+from pipeline.qbo import files
 from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.faults import Refused
 from tests.books_world import (
@@ -331,15 +331,15 @@ def test_an_item_that_a_person_gave_another_income_account_is_a_difference(world
 def test_a_document_is_deleted(world, document_type):
     booked = posted(world, a_document(document_type))
 
-    assert world.books.remove(document_type, booked, "r-2") is True
+    assert world.books.remove(a_document(document_type), booked, "r-2") is True
     assert world.book.documents() == []
 
 
 def test_a_document_that_is_gone_already_is_no_matter(world):
     booked = posted(world)
-    world.books.remove(INVOICE, booked, "r-2")
+    world.books.remove(a_document(INVOICE), booked, "r-2")
 
-    assert world.books.remove(INVOICE, booked, "r-3") is False
+    assert world.books.remove(a_document(INVOICE), booked, "r-3") is False
 
 
 @pytest.mark.parametrize("amount", ["1", "100"])
@@ -349,7 +349,7 @@ def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type
     world.book.pay(document_type.value.capitalize(), booked.qb_id, money(amount))
 
     with pytest.raises(Rejected, match="payment or credit is applied") as told:
-        world.books.remove(document_type, booked, "r-2")
+        world.books.remove(a_document(document_type), booked, "r-2")
 
     assert told.value.code == "payment_applied"
     assert len(world.book.documents()) == 1
@@ -358,7 +358,7 @@ def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type
 def test_a_document_of_zero_is_not_taken_for_a_paid_one(world):
     booked = posted(world, a_document(lines=(line("0.00"),)))
 
-    assert world.books.remove(INVOICE, booked, "r-2") is True
+    assert world.books.remove(a_document(INVOICE), booked, "r-2") is True
 
 
 def test_a_document_in_a_closed_period_stays_and_says_so(world):
@@ -366,7 +366,7 @@ def test_a_document_in_a_closed_period_stays_and_says_so(world):
     world.book.realm.book_close_date = "2026-12-31"
 
     with pytest.raises(Refused, match="closed period"):
-        world.books.remove(INVOICE, booked, "r-2")
+        world.books.remove(a_document(INVOICE), booked, "r-2")
 
 
 # -- files -----------------------------------------------------------------------------------------------------------
@@ -387,20 +387,22 @@ def test_a_pdf_hangs_on_its_document_byte_for_byte(world):
 
 def test_a_pdf_that_arrives_shorter_is_told(world):
     booked = posted(world)
-    short = Response.json({"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a.pdf", "Size": 3}}]})
+    short = Response.json(
+        {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a_0123abcd.pdf", "Size": 3}}]}
+    )
     world.break_next(is_write_to("upload"), answered(short))
 
     with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as told:
-        world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
+        world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
 
     assert told.value.code == "pdf_damaged"
 
 
 def test_an_answer_without_a_size_is_taken(world):
-    row = {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a.pdf"}}]}
+    row = {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a_0123abcd.pdf"}}]}
     world.break_next(is_write_to("upload"), answered(Response.json(row)))
 
-    assert world.books.attach(INVOICE, "1", "a.pdf", PDF, "r-2").size_bytes == 0
+    assert world.books.attach(INVOICE, "1", "a_0123abcd.pdf", PDF, "r-2").size_bytes == 0
 
 
 def test_a_long_file_name_keeps_its_ending(world):
@@ -408,31 +410,31 @@ def test_a_long_file_name_keeps_its_ending(world):
 
     attached = world.books.attach(INVOICE, booked.qb_id, "x" * 500 + ".pdf", PDF, "r-2")
 
-    assert len(attached.file_name) == module.FILE_NAME_LENGTH_MAX
+    assert len(attached.file_name) == files.FILE_NAME_LENGTH_MAX
     assert attached.file_name.endswith(".pdf")
 
 
 def test_the_files_of_one_document_are_found_and_no_others(world):
     first, second = posted(world), posted(world, a_document(BILL), "r-9")
-    world.books.attach(INVOICE, first.qb_id, "a.pdf", PDF, "r-2")
+    world.books.attach(INVOICE, first.qb_id, "a_0123abcd.pdf", PDF, "r-2")
     world.books.attach(BILL, second.qb_id, "b.pdf", PDF, "r-3")
 
-    assert [each.file_name for each in world.books.attachments(INVOICE, first.qb_id)] == ["a.pdf"]
+    assert [each.file_name for each in world.books.attachments(INVOICE, first.qb_id)] == ["a_0123abcd.pdf"]
 
 
 def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
 
-    world.books.detach(attached.qb_id, "r-3")
-    world.books.detach(attached.qb_id, "r-4")
+    world.books.detach(INVOICE, booked.qb_id, attached.qb_id, "r-3")
+    world.books.detach(INVOICE, booked.qb_id, attached.qb_id, "r-4")
 
     assert world.book.attachables() == []
 
 
 def test_a_file_that_goes_away_while_it_is_being_removed_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.qb_id, "a.pdf", PDF, "r-2")
+    attached = world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
     query = world.client.query
 
     def then_gone(*arguments):
@@ -442,7 +444,7 @@ def test_a_file_that_goes_away_while_it_is_being_removed_is_no_matter(world):
 
     world.client.query = then_gone
 
-    world.books.detach(attached.qb_id, "r-3")
+    world.books.detach(INVOICE, booked.qb_id, attached.qb_id, "r-3")
 
     assert world.book.attachables() == []
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pipeline.domain.document import Account, DocumentType, LineKind, Product, Tax, private_tax
 from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
 from pipeline.domain.mapping import AND, MappingFile, Rules
-from pipeline.domain.money import rounded
+from pipeline.domain.money import AMOUNT_MAX, rounded
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
+from pipeline.qbo.marker import marker
 from pipeline.qbo.payloads import (
     _multiplies_back,
     doc_number,
     exchange_rate,
-    marker,
     payload,
     payload_hash,
     private_note,
@@ -96,7 +96,7 @@ def belgian(document_type=DocumentType.INVOICE, **changes):
     return a_document(document_type, company=BELGIAN, **{"currency": "EUR", **changes})
 
 
-NOTE = "Odoo {number} [odoo-account.move-17]\nhttps://odoo.example/web#id=17"
+NOTE = "[odoo-account.move-17] Odoo {number}\nhttps://odoo.example/web#id=17"
 
 
 # -- the four types, field by field ----------------------------------------------------------------------------------
@@ -306,12 +306,12 @@ def test_different_numbers_stay_different_and_short_enough(numbers):
 def test_the_note_begins_with_number_and_marker_and_is_cut_at_its_end():
     note = private_note(a_document(memo="x" * 5_000))
 
-    assert note.startswith("Odoo INV/2026/00001 [odoo-account.move-17]\n")
+    assert note.startswith("[odoo-account.move-17] Odoo INV/2026/00001\n")
     assert len(note) == 4_000
 
 
 def test_the_marker_of_one_document_is_no_part_of_anothers():
-    assert marker(a_document(odoo_id=1)) not in private_note(a_document(odoo_id=11))
+    assert marker(a_document(odoo_id=1).entry_id) not in private_note(a_document(odoo_id=11))
 
 
 @pytest.mark.parametrize(("field", "length"), [("PrivateNote", 4_000), ("CustomerMemo", 1_000), ("Description", 4_000)])
@@ -336,9 +336,9 @@ def test_a_long_description_keeps_its_calculation():
 
 
 def test_an_empty_description_is_the_products_name():
-    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Session")),)))
+    body = body_of(a_document(lines=(line(description=" ", product=Product(1, "Desk")),)))
 
-    assert body["Line"][0]["Description"] == "Session"
+    assert body["Line"][0]["Description"] == "Desk"
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
@@ -478,6 +478,8 @@ def test_the_rate_is_one_at_which_the_total_comes_out_in_home_currency(total, ra
 @settings(deadline=None)
 def test_whatever_odoo_made_of_the_lines_the_rate_brings_its_home_total(cents, rate, off):
     total = Decimal(cents).scaleb(-2)
+    if total * rate >= AMOUNT_MAX:
+        return
     home_total = rounded(total * rate) + Decimal(off).scaleb(-2)
     if not 0 < home_total < 10**12:
         return
@@ -523,7 +525,7 @@ def test_a_company_may_want_it_on_the_first_open_day_which_its_note_says():
     assert body["TxnDate"] == "2026-03-06"
     assert body["DueDate"] == "2026-04-01"
     assert body["PrivateNote"].split("\n") == [
-        "Odoo BILL/2026/01/0001 [odoo-account.move-17]",
+        "[odoo-account.move-17] Odoo BILL/2026/01/0001",
         "https://odoo.example/web#id=17",
         "Dated 2026-03-05 in Odoo; books are closed to 2026-03-05",
         "Date of the bill: 2026-03-02",

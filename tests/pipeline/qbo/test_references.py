@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +19,7 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
 from pipeline.qbo.names import NAME_LENGTH_MAX, party_names
+from pipeline.runtime import SystemClock
 from tests.books_world import (
     ACCOUNTS,
     BELGIAN,
@@ -42,7 +42,7 @@ LISTS = 4
 @pytest.fixture(autouse=True)
 def sleeps(monkeypatch):
     slept = []
-    monkeypatch.setattr(names, "time", SimpleNamespace(sleep=slept.append, time=time.time))
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, seconds: slept.append(seconds))
     return slept
 
 
@@ -141,7 +141,7 @@ def test_two_accounts_of_one_name_are_no_match():
 
 def test_a_miss_reads_the_lists_once_more_because_a_person_may_just_have_added_it(world):
     clock = Clock()
-    references = world.new_references(clock=clock.seconds)
+    references = world.new_references(clock=clock)
     references.account(SALES)
     world.client.write("Account", {"Name": "New", "AccountType": "Income", "AcctNum": "777"}, request_id="r-1")
     clock.sleep(61)
@@ -155,7 +155,7 @@ def test_a_miss_reads_the_lists_once_more_because_a_person_may_just_have_added_i
 
 def test_many_misses_are_one_reading(world):
     clock = Clock()
-    references = world.new_references(clock=clock.seconds)
+    references = world.new_references(clock=clock)
     references.account(SALES)
     clock.sleep(61)
     before = references._client.calls["query"]
@@ -186,10 +186,10 @@ def test_a_warm_lease_makes_no_metered_reads(world):
 
 def test_the_lists_are_read_anew_after_six_hours(world):
     clock = Clock()
-    world.new_references(clock=clock.seconds).account(SALES)
+    world.new_references(clock=clock).account(SALES)
     clock.sleep(6 * 3600 + 1)
 
-    later = world.new_references(clock=clock.seconds)
+    later = world.new_references(clock=clock)
     later.account(SALES)
 
     assert later._client.calls["query"] == LISTS
@@ -470,12 +470,12 @@ def test_the_same_partner_of_two_databases_is_two(world):
 
 
 def test_one_name_at_a_time_is_waited_for(world, sleeps, monkeypatch):
-    def soon_free(seconds):
+    def soon_free(_clock, seconds):
         sleeps.append(seconds)
         if len(sleeps) == 2:
             world.stand_in.names_busy = False
 
-    monkeypatch.setattr(names.time, "sleep", soon_free)
+    monkeypatch.setattr(SystemClock, "sleep", soon_free)
     world.stand_in.names_busy = True
 
     qb_id = world.references.party(a_document())
@@ -585,10 +585,10 @@ def test_an_item_of_that_name_that_books_elsewhere_is_not_adopted():
     assert (row["Name"], row["IncomeAccountRef"]["value"]) == ("400000 Product Sales [3]", sales.qb_id)
 
 
-DESK = Product(7, "Session", "DESK-01")
+DESK = Product(7, "Desk", "DESK-01")
 BY_PRODUCT = '[companyA]\nitems = "product"\n'
-TO_SESSIONS = '[companyA.products]\n"DESK-01" = "Desks"\n'
-SESSIONS = {"Name": "Desks", "Type": "NonInventory", "IncomeAccountRef": {"name": "Product Sales"}}
+TO_DESKS = '[companyA.products]\n"DESK-01" = "Desks"\n'
+DESKS = {"Name": "Desks", "Type": "NonInventory", "IncomeAccountRef": {"name": "Product Sales"}}
 
 
 def ruled(world, mapping, **arguments):
@@ -622,8 +622,8 @@ def test_a_line_never_lands_on_the_account_of_its_product_when_odoo_booked_it_to
 
 
 def test_the_item_the_mapping_names_is_taken_where_it_books_to_the_lines_account():
-    with served(items=[SESSIONS]) as world:
-        references = ruled(world, TO_SESSIONS)
+    with served(items=[DESKS]) as world:
+        references = ruled(world, TO_DESKS)
         qb_id = item_of(references, product=DESK)
 
         assert qb_id == world.book.named("Item", "Desks")["Id"]
@@ -827,7 +827,7 @@ def test_an_id_in_quickbooks_words_is_named(detail, expected):
 def test_before_a_document_is_held_the_close_date_is_read_once_more():
     clock = Clock()
     with served(book_close_date="2026-03-31") as world:
-        references = world.new_references(clock=clock.seconds)
+        references = world.new_references(clock=clock)
         held = references.closed_to(date(2026, 3, 2))
         world.realm.book_close_date = None
         soon = references.closed_to(date(2026, 3, 2))
@@ -840,7 +840,7 @@ def test_before_a_document_is_held_the_close_date_is_read_once_more():
 def test_an_open_date_asks_nothing():
     clock = Clock()
     with served(book_close_date="2026-03-01") as world:
-        references = world.new_references(clock=clock.seconds)
+        references = world.new_references(clock=clock)
         assert references.realm.closed_to == date(2026, 3, 1)
         clock.sleep(3600)
         before = world.stand_in.metered

@@ -117,12 +117,12 @@ def test_an_account_that_was_just_made_helps_at_the_next_look():
     clock = Clock()
     text = '[companyA.accounts]\n"1" = "New"'
     with served() as world:
-        world.new_references(clock=clock.seconds).account  # noqa: B018
-        assert world.new_references(clock=clock.seconds).realm.is_us
+        world.new_references(clock=clock).account  # noqa: B018
+        assert world.new_references(clock=clock).realm.is_us
         world.client.write("Account", {"Name": "New", "AccountType": "Income"}, request_id="r-1")
         clock.sleep(61)
 
-        checked(world, text, clock=clock.seconds)
+        checked(world, text, clock=clock)
 
 
 def test_a_mapping_that_names_other_items_reads_them_at_once():

@@ -4,9 +4,8 @@ import json
 import subprocess
 import sys
 import threading
-import time
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +18,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, PipelineError, Unavailable
 from pipeline.qbo import tokens as module
 from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens, connection_days, idle_companies
+from pipeline.runtime import SystemClock, SystemThreads
 from tests.books_world import COMPANY, SecretBox, log_of
 
 DAY_S = 86_400
@@ -27,10 +27,14 @@ OTHER = "companyB"
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        self.seconds = 1_800_000_000.0
+        self.slept = []
 
-    def __call__(self) -> float:
-        return self.now
+    def now(self):
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
 
 
 class Box(SecretBox):
@@ -91,15 +95,8 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(autouse=True)
-def sleeps(monkeypatch):
-    slept = []
-    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append, time=time.time))
-    return slept
-
-
 def tokens_of(box, issuer, clock, company=COMPANY):
-    return Tokens(box, "arn", company, issuer, clock=clock)
+    return Tokens(box, "arn", company, issuer, clock=clock, threads=SystemThreads())
 
 
 # -- the order of things ---------------------------------------------------------------------------------------------
@@ -123,7 +120,7 @@ def test_an_access_token_that_could_not_be_stored_is_never_used(events, clock):
     assert box.tokens_stored() == "r-1"
 
 
-def test_storing_is_tried_again_when_the_secret_is_busy(events, clock, sleeps):
+def test_storing_is_tried_again_when_the_secret_is_busy(events, clock):
     box = Box(events)
     box.refuses = 3
 
@@ -131,7 +128,7 @@ def test_storing_is_tried_again_when_the_secret_is_busy(events, clock, sleeps):
 
     assert token == "access-2"
     assert box.tokens_stored() == "r-2"
-    assert len(sleeps) == 3
+    assert len(clock.slept) == 3
 
 
 def test_the_previous_value_is_kept(events, clock):
@@ -182,7 +179,7 @@ def test_the_token_is_asked_for_once_while_it_lives(events, clock):
     tokens = tokens_of(Box(events), issuer, clock)
 
     tokens.access_token()
-    clock.now += 3_000
+    clock.seconds += 3_000
 
     assert tokens.access_token() == "access-2"
     assert len(issuer.asked) == 1
@@ -192,13 +189,13 @@ def test_it_is_renewed_a_little_before_it_expires(events, clock):
     tokens = tokens_of(Box(events), Issuer(events, issued(2), issued(3)), clock)
 
     tokens.access_token()
-    clock.now += 3_600 - module.EARLY_S + 1
+    clock.seconds += 3_600 - module.EARLY_S + 1
 
     assert tokens.access_token() == "access-3"
 
 
 def test_a_fresh_token_in_the_secret_is_used_without_a_refresh(events, clock):
-    box = Box(events, access_tokens={COMPANY: {"value": "kept", "expires_at": clock.now + 1_000}})
+    box = Box(events, access_tokens={COMPANY: {"value": "kept", "expires_at": clock.seconds + 1_000}})
     issuer = Issuer(events)
 
     token = tokens_of(box, issuer, clock).access_token()
@@ -218,13 +215,13 @@ def test_the_next_lease_uses_what_this_one_was_given(events, clock):
 
 @pytest.mark.parametrize("left_s", [-10, 0, module.EARLY_S - 1])
 def test_a_token_in_the_secret_that_is_about_to_expire_is_not_used(events, clock, left_s):
-    box = Box(events, access_tokens={COMPANY: {"value": "old", "expires_at": clock.now + left_s}})
+    box = Box(events, access_tokens={COMPANY: {"value": "old", "expires_at": clock.seconds + left_s}})
 
     assert tokens_of(box, Issuer(events, issued(2)), clock).access_token() == "access-2"
 
 
 def test_a_token_quickbooks_has_just_refused_is_replaced(events, clock):
-    box = Box(events, access_tokens={COMPANY: {"value": "refused", "expires_at": clock.now + 1_000}})
+    box = Box(events, access_tokens={COMPANY: {"value": "refused", "expires_at": clock.seconds + 1_000}})
     tokens = tokens_of(box, Issuer(events, issued(2)), clock)
 
     assert tokens.access_token() == "refused"
@@ -278,7 +275,7 @@ def test_invalid_grant_because_another_is_refreshing_uses_what_the_other_stored(
     box = Box(events)
 
     def another_refreshes():
-        box.secret["access_tokens"] = {COMPANY: {"value": "theirs", "expires_at": clock.now + 3600}}
+        box.secret["access_tokens"] = {COMPANY: {"value": "theirs", "expires_at": clock.seconds + 3600}}
 
     issuer = Issuer(events, TokenRefused("invalid_grant"), meanwhile=another_refreshes)
 
@@ -363,7 +360,9 @@ def test_a_crash_between_issue_and_store_leaves_the_chain_whole_while_the_value_
 @pytest.mark.parametrize(("left_ms", "asks"), [(49_000, False), (51_000, True)])
 def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, asks):
     issuer = Issuer(events, issued(2))
-    tokens = Tokens(Box(events), "arn", COMPANY, issuer, deadline=Deadline(lambda: left_ms), clock=clock)
+    tokens = Tokens(
+        Box(events), "arn", COMPANY, issuer, deadline=Deadline(lambda: left_ms), clock=clock, threads=SystemThreads()
+    )
 
     if asks:
         assert tokens.access_token() == "access-2"
@@ -380,25 +379,25 @@ def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, as
 def test_a_connection_is_idle_a_day_after_it_was_last_renewed(events, clock, hours, idle):
     box = Box(events)
     tokens_of(box, Issuer(events, issued(2)), clock).access_token()
-    clock.now += hours * 3600
+    clock.seconds += hours * 3600
 
-    assert idle_companies(box.secret, clock()) == idle
+    assert idle_companies(box.secret, clock.seconds) == idle
 
 
 def test_a_connection_that_was_never_used_is_idle_and_a_company_without_one_is_not(clock):
     realms = {COMPANY: "1", OTHER: "2"}
 
-    assert idle_companies({"realm_ids": realms, "refresh_tokens": {COMPANY: "r-1"}}, clock()) == {COMPANY}
-    assert idle_companies({"realm_ids": realms, "refresh_token": "r-1"}, clock()) == {COMPANY, OTHER}
-    assert idle_companies({"realm_ids": realms}, clock()) == set()
+    assert idle_companies({"realm_ids": realms, "refresh_tokens": {COMPANY: "r-1"}}, clock.seconds) == {COMPANY}
+    assert idle_companies({"realm_ids": realms, "refresh_token": "r-1"}, clock.seconds) == {COMPANY, OTHER}
+    assert idle_companies({"realm_ids": realms}, clock.seconds) == set()
 
 
 def test_the_days_each_connection_lives_on_are_known_without_a_refresh(events, clock):
     box = Box(events, realm_ids={COMPANY: "1", OTHER: "2"})
     tokens_of(box, Issuer(events, issued(2)), clock).access_token()
-    clock.now += 10 * DAY_S
+    clock.seconds += 10 * DAY_S
 
-    assert connection_days(box.secret, clock()) == {COMPANY: 90.0}
+    assert connection_days(box.secret, clock.seconds) == {COMPANY: 90.0}
 
 
 def test_eight_threads_are_one_refresh(events, clock):
@@ -523,11 +522,12 @@ import sys
 sys.path[:0] = ["lambda"]
 import qb_poster
 from pipeline.qbo.tokens import IntuitIssuer, Tokens
+from pipeline.runtime import SystemClock, SystemThreads
 class Box:
     def read(self, arn, required):
         kept = {"value": "kept", "expires_at": 4_000_000_000}
         return {"refresh_tokens": {"A": "r"}, "access_tokens": {"A": kept}}
-tokens = Tokens(Box(), "arn", "A", IntuitIssuer("http://127.0.0.1:9/"))
+tokens = Tokens(Box(), "arn", "A", IntuitIssuer("http://127.0.0.1:9/"), clock=SystemClock(), threads=SystemThreads())
 assert tokens.access_token() == "kept"
 print(sorted({"intuitlib.client", "jwt", "cryptography"} & set(sys.modules)))
 """
@@ -553,7 +553,14 @@ def test_two_companies_that_refresh_at_once_never_undo_each_other(aws, intuit, c
     troubles: list[PipelineError] = []
 
     def refresh(company):
-        tokens = Tokens(Secrets(aws.client("secretsmanager")), arn, company, IntuitIssuer(intuit.discovery_url))
+        tokens = Tokens(
+            Secrets(aws.client("secretsmanager")),
+            arn,
+            company,
+            IntuitIssuer(intuit.discovery_url),
+            clock=SystemClock(),
+            threads=SystemThreads(),
+        )
         token = ""
         for _ in range(4):
             try:

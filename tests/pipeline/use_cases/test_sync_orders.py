@@ -23,6 +23,11 @@ def an_order(row):
     )
 
 
+class StoppedClock:
+    def now(self):
+        return NOW
+
+
 class FakeOrders:
     def __init__(self, rows):
         self.rows = rows
@@ -51,7 +56,7 @@ def rows(count):
 
 
 def sync_of(found, table, remaining_s=60.0):
-    return Sync(FakeOrders(found), table, an_order, Deadline(lambda: int(remaining_s * 1000)), lambda: NOW)
+    return Sync(FakeOrders(found), table, an_order, Deadline(lambda: int(remaining_s * 1000)), StoppedClock())
 
 
 def statuses(records):

@@ -1,9 +1,9 @@
 """Pull a company's new and changed documents out of Odoo and leave each as an entry with its PDF.
 
-In this order, so that a crash anywhere is mended by the next run: document JSON, entry, PDF, cursor. Pages go by id,
-not by `write_date`: thousands of rows may share one instant, and a row that changes while a page is read would shift
-every page that is cut by time. A pull is one walk through the ids of everything written since the cursor; only when
-the walk is complete does the cursor move, and then to no later than the walk began.
+In this order, so that the next run repairs a crash anywhere: document JSON, entry, PDF, cursor. Pages go by id, not by
+`write_date`: thousands of rows may share one instant, and a row that changes while a page is read would shift every
+page that is cut by time. A pull is one walk through the ids of everything written since the cursor; only when the walk
+is complete does the cursor move, and then to no later than the walk began.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any
 
+from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, Document, DocumentType, make_entry_id
-from pipeline.domain.entry import LOST, Cursor, Entry, Status
+from pipeline.domain.document import Company, Document, make_entry_id
+from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
-from pipeline.domain.money import ZERO
-from pipeline.domain.source import NotRendered, Page, Pdf, Selection, StoredPdf, UnreadableDocument
+from pipeline.domain.source import NotRendered, Page, Selection, UnreadableDocument
+from pipeline.use_cases.extract.collaborators import Cursors, Source, Store, Table
+from pipeline.use_cases.extract.decide import Decision, News, decide
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +39,14 @@ UNFINISHED_MAX = 200
 # Above this many documents waiting to be posted, pulling pauses: a backlog belongs into Odoo, not into the table.
 BACKLOG_MAX = 2_000
 CONSECUTIVE_FAILURES_MAX = 3
-BEFORE_GO_LIVE = "before_go_live"
-_PULLED_AGAIN = "When it is mended in Odoo, it is pulled again by itself at the next run."
+_PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
+
+
+class Progress(StrEnum):
+    """How far a run got with something."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"  # time or Odoo gave out: the next run takes it up again
 
 
 @dataclass(slots=True)
@@ -62,68 +72,12 @@ class Counts:
         """Return the counts as JSON values."""
         return asdict(self)
 
-
-class Source(Protocol):
-    """Where documents come from."""
-
-    database: str
-
-    def companies(self) -> list[Company]:
-        """Return the companies that can be read."""
-
-    def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
-        """Return the selected documents with an id above `after_id`, in order of id."""
-
-    def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
-        """Return the documents that got a file since then."""
-
-    def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
-        """Return the document's PDF; with `plain`, one that needs no rendering."""
-
-
-class Table(Protocol):
-    """The tracking table, as the extractor needs it."""
-
-    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries there are, by id."""
-
-    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
-        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
-
-    def attach_pdf(self, entry: Entry) -> None:
-        """Store where the PDF of this version of the entry lies, which makes it ready to post."""
-
-    def unfinished(self, company: str, limit: int) -> list[Entry]:
-        """Return pending entries that still lack their PDF, and failed ones that could not be read."""
-
-    def backlog(self, company: str, limit: int) -> int:
-        """Return how many documents wait to be posted, counting no further than `limit`."""
-
-
-class Cursors(Protocol):
-    """How far each company was read."""
-
-    def cursor(self, database: str, company: str) -> Cursor:
-        """Return how far the company was read."""
-
-    def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
-        """Store how far the company was read."""
-
-
-class Store(Protocol):
-    """Where documents and their PDFs lie."""
-
-    def document(self, entry: Entry) -> Document:
-        """Return the stored document of an entry."""
-
-    def put_document(self, document: Document, version: int) -> str:
-        """Store the document and return its key."""
-
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
-        """Store the PDF of an entry under `pending/`."""
-
-    def drop_pending(self, entry: Entry) -> None:
-        """Remove the PDF of an entry from `pending/`."""
+    def count(self, decision: Decision) -> None:
+        """Count one document."""
+        self.found += 1
+        setattr(self, decision.news, getattr(self, decision.news) + 1)
+        if decision.news is not News.UNCHANGED and decision.entry.status is Status.SKIPPED:
+            self.skipped += 1
 
 
 @dataclass(slots=True)
@@ -146,7 +100,7 @@ class Extraction:
     _refused: set[int] = field(default_factory=set)
 
     def pull(self, company: Company) -> None:
-        """Pull what is new and changed since the company's cursor; goes on at the next run where time ran out."""
+        """Pull what is new and changed since the company's cursor; the next run goes on where time ran out."""
         # First of all, because an entry without its PDF waits in the backlog and cannot be posted out of it.
         if not self.dry_run:
             self._finish(company)
@@ -156,15 +110,15 @@ class Extraction:
             return
         cursor = self.cursors.cursor(self.source.database, company.name)
         if cursor.walk_began is None:
-            cursor = replace(cursor, walk_began=self.now, after_id=0, seen=None)
+            cursor = cursor.begun(self.now)
             if cursor.since:
                 self.pull_selected(company, self._touched(company, cursor.since))
         since = cursor.since - LOOKBACK if cursor.since else None
         while self.deadline.allows(PAGE_ALLOWANCE_S):
             page = self.source.page(company, Selection(since=since), after_id=cursor.after_id, limit=PAGE_DOCUMENTS)
-            if not self._take(company, page):
+            if self._take(company, page) is Progress.INTERRUPTED:
                 break
-            cursor = _walked(cursor, page)
+            cursor = cursor.after(page)
             self._move(company, cursor)
             if cursor.walk_began is None:
                 return
@@ -178,7 +132,7 @@ class Extraction:
                 self.counts.remaining = True
                 return
             page = self.source.page(company, selection, after_id=after_id, limit=PAGE_DOCUMENTS)
-            if not self._take(company, page) or not page.last_id:
+            if self._take(company, page) is Progress.INTERRUPTED or not page.last_id:
                 return
             after_id = page.last_id
 
@@ -186,57 +140,39 @@ class Extraction:
         ids = self.source.with_new_attachments(company, since - LOOKBACK)
         return Selection(ids=tuple(ids)) if ids else None
 
+    def _finish(self, company: Company) -> None:
+        unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
+        if unfinished:
+            self.pull_selected(company, Selection(ids=tuple(sorted(entry.odoo_id for entry in unfinished))))
+
     def _move(self, company: Company, cursor: Cursor) -> None:
         if not self.dry_run:
             self.cursors.move_cursor(self.source.database, company.name, cursor)
         self.counts.cursor[company.name] = cursor.since.isoformat() if cursor.since else ""
 
-    def _take(self, company: Company, page: Page) -> bool:
-        """Store a page; returns False when time or Odoo gave out before its end, so that it is read again."""
-        ids = [document.entry_id for document in page.documents]
-        known = self.table.entries(
-            [*ids, *(make_entry_id(self.source.database, each.odoo_id) for each in page.unreadable)]
-        )
-        for unreadable in page.unreadable:
-            self._refuse(company, unreadable, known.get(make_entry_id(self.source.database, unreadable.odoo_id)))
-        for document in page.documents:
-            if not self._take_one(document, known.get(document.entry_id)):
-                self.counts.remaining = True
-                return False
-        return True
+    # -- a page ----------------------------------------------------------------------------------------------------
 
-    def _take_one(self, document: Document, previous: Entry | None) -> bool:
-        self.counts.found += 1
-        begins_on = self.go_live(document.company.name)
-        is_early = begins_on is not None and document.booked_on < begins_on and _never_sent(previous)
-        # The go-live date was moved back since, or its copy or PDF was lost and a person has saved it once more: it is
-        # taken up, changed or not.
-        taken_up = previous is not None and (
-            (previous.error_code == BEFORE_GO_LIVE and not is_early) or previous.error_code in LOST
-        )
-        if previous and previous.content_hash == document.content_hash and not taken_up:
-            self.counts.unchanged += 1
-            return (
-                previous.is_ready
-                or previous.status is not Status.PENDING
-                or self.dry_run
-                or self._fetch_pdf(document, previous)
-            )
-        if document.withdrawn:
-            self.counts.withdrawn += 1
-        elif previous:
-            self.counts.changed += 1
-        else:
-            self.counts.new += 1
-        entry = entry_of(document, previous, self.now)
-        if is_early and begins_on and entry.status is not Status.SKIPPED:
-            entry = skipped(entry, document, begins_on)
-        if entry.status is Status.SKIPPED:
-            self.counts.skipped += 1
+    def _take(self, company: Company, page: Page) -> Progress:
+        """Store a page; one that was interrupted is read again."""
+        unreadable_ids = {row.odoo_id: make_entry_id(self.source.database, row.odoo_id) for row in page.unreadable}
+        known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
+        for row in page.unreadable:
+            self._refuse(company, row, known.get(unreadable_ids[row.odoo_id]))
+        for document in page.documents:
+            if self._take_one(document, known.get(document.entry_id)) is Progress.INTERRUPTED:
+                self.counts.remaining = True
+                return Progress.INTERRUPTED
+        return Progress.COMPLETE
+
+    def _take_one(self, document: Document, previous: Entry | None) -> Progress:
+        decision = decide(document, previous, self.go_live(document.company.name), self.now)
+        self.counts.count(decision)
         if self.dry_run:
-            return True
-        entry = self._save_extracted(document, entry, previous)
-        return entry.status is Status.SKIPPED or entry.withdrawn or self._fetch_pdf(document, entry)
+            return Progress.COMPLETE
+        entry = decision.entry
+        if decision.news is not News.UNCHANGED:
+            entry = self._save_extracted(document, entry, previous)
+        return self._fetch_pdf(document, entry) if decision.needs_pdf else Progress.COMPLETE
 
     def _save_extracted(self, document: Document, entry: Entry, previous: Entry | None) -> Entry:
         key = self.store.put_document(document, entry.version)
@@ -252,29 +188,25 @@ class Extraction:
         )  # fmt: skip
         return entry
 
-    def _fetch_pdf(self, document: Document, entry: Entry) -> bool:
-        """Store the PDF of an entry; returns False when the run had better end here.
+    # -- PDFs ------------------------------------------------------------------------------------------------------
+
+    def _fetch_pdf(self, document: Document, entry: Entry) -> Progress:
+        """Store the PDF of an entry.
 
         An entry whose PDF cannot be had now stays unfinished and is taken up by every later run, once; at its third
         attempt it gets a plain page, because no document is lost for want of a PDF.
         """
         if (entry.entry_id, entry.version) in self._tried:
-            return True
+            return Progress.COMPLETE
         if not self.deadline.allows(PDF_ALLOWANCE_S):
-            return False
+            return Progress.INTERRUPTED
         self._tried.add((entry.entry_id, entry.version))
         plain = entry.attempts >= PDF_ATTEMPTS_MAX - 1
         try:
             pdf = self.source.pdf(document, plain=plain)
         except Unavailable as error:
-            # An Odoo whose rendering is broken must not keep the documents that need none.
-            self._consecutive_failures += not isinstance(error, NotRendered)
-            self.counts.remaining = True
-            logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
-            self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))
-            if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
-                raise
-            return True
+            self._not_fetched(entry, error)
+            return Progress.COMPLETE
         if pdf.left_out or entry.pdf_losses:
             # Before the PDF, which wakes the poster: what stays in Odoo is named in the books.
             self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
@@ -294,140 +226,37 @@ class Extraction:
         self.counts.left_out += len(pdf.left_out)
         if pdf.notes:
             logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
-        return True
+        return Progress.COMPLETE
 
-    def _finish(self, company: Company) -> None:
-        unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
-        if unfinished:
-            self.pull_selected(company, Selection(ids=tuple(sorted(entry.odoo_id for entry in unfinished))))
+    def _not_fetched(self, entry: Entry, error: Unavailable) -> None:
+        """Count the attempt; raises the error when Odoo gives no PDF at all."""
+        # An Odoo whose rendering is broken must not keep the documents that need none.
+        self._consecutive_failures += not isinstance(error, NotRendered)
+        self.counts.remaining = True
+        logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
+        self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))
+        if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
+            raise error
 
-    def _refuse(self, company: Company, unreadable: UnreadableDocument, previous: Entry | None) -> None:
-        """Keep a row that is no readable document as a failed entry, and tell a person once."""
-        if unreadable.odoo_id in self._refused:
+    # -- unreadable rows -------------------------------------------------------------------------------------------
+
+    def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
+        """Keep a row that is no readable document as a failed entry, and report it once."""
+        if row.odoo_id in self._refused:
             return
-        self._refused.add(unreadable.odoo_id)
+        self._refused.add(row.odoo_id)
         self.counts.found += 1
-        message = str(unreadable.error)
+        message = str(row.error)
         if previous and previous.status is Status.FAILED and previous.error_message == message:
             self.counts.unchanged += 1
             return
         self.counts.failed += 1
-        self.failures.append(
-            Failure(
-                company.name,
-                unreadable.error.code,
-                unreadable.number or "a document",
-                message,
-                _PULLED_AGAIN,
-                make_entry_id(self.source.database, unreadable.odoo_id),
-            )
-        )
+        entry_id = make_entry_id(self.source.database, row.odoo_id)
+        title = row.number or "a document"
+        self.failures.append(Failure(company.name, row.error.code, title, message, _PULLED_AGAIN, entry_id))
         if not self.dry_run:
-            self.table.save_extracted(
-                _refused(unreadable, company, self.source.database, previous, self.now, message), previous=previous
-            )
-
-
-def _walked(cursor: Cursor, page: Page) -> Cursor:
-    """Return the cursor after a page; at the end of a walk it moves to no later than the walk began."""
-    if page.last_id:
-        written = [document.written_at for document in page.documents] + [each.written_at for each in page.unreadable]
-        return replace(cursor, after_id=page.last_id, seen=max([*written, *([cursor.seen] if cursor.seen else [])]))
-    if cursor.seen is None or cursor.walk_began is None:
-        return Cursor(since=cursor.since)
-    since = min(cursor.seen, cursor.walk_began)
-    return Cursor(since=max(since, cursor.since) if cursor.since else since)
-
-
-def entry_of(document: Document, previous: Entry | None, now: datetime) -> Entry:
-    """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept."""
-    status, reason = Status.PENDING, ""
-    if document.withdrawn and (previous is None or previous.status is Status.SKIPPED):
-        # Never seen while it was posted: there is nothing to take back.
-        status, reason = Status.SKIPPED, "It was cancelled or reset to draft in Odoo before it was ever pulled."
-    base = previous or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
-    return replace(
-        base,
-        status=status,
-        company=document.company.name,
-        number=document.number,
-        party=document.party.name,
-        document_date=document.issued_on,
-        currency=document.currency,
-        total=document.total,
-        odoo_write_date=document.written_at,
-        content_hash=document.content_hash,
-        version=base.version + 1,
-        withdrawn=document.withdrawn,
-        pdf_key="",
-        pdf_sha256="",
-        pdf_source="",
-        stored_sha256="",
-        attempts=0,
-        # A create whose outcome is not known yet must settle before anybody looks for it, edit or not.
-        next_attempt_at=base.next_attempt_at if base.step else None,
-        pending_since=now,
-        error_code="",
-        error_message=reason,
-        updated_at=now,
-    )
-
-
-def skipped(entry: Entry, document: Document, begins_on: date) -> Entry:
-    """Return the entry of a document that is older than the books it would go to."""
-    return replace(
-        entry,
-        status=Status.SKIPPED,
-        error_code=BEFORE_GO_LIVE,
-        error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {begins_on}.",
-    )
-
-
-def _never_sent(previous: Entry | None) -> bool:
-    """Whether nothing of a document ever was, or may be about to be, in the books: only then may it be skipped."""
-    if previous is None:
-        return True
-    settled = previous.status in (Status.SKIPPED, Status.FAILED)
-    return settled and not (previous.qb_id or previous.step or previous.posted_at or previous.generation)
-
-
-def _blank(key: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:
-    """Return the entry of a document that is met for the first time, before anything is said of it."""
-    return Entry(
-        entry_id=key,
-        company=company.name,
-        status=Status.PENDING,
-        document_type=document_type,
-        document_date=now.date(),
-        currency=company.currency,
-        total=ZERO,
-        odoo_id=odoo_id,
-        odoo_write_date=now,
-        created_at=now,
-        updated_at=now,
-        version=0,
-    )
-
-
-def _refused(
-    unreadable: UnreadableDocument, company: Company, database: str, previous: Entry | None, now: datetime, message: str
-) -> Entry:
-    base = previous or _blank(
-        make_entry_id(database, unreadable.odoo_id), unreadable.odoo_id, unreadable.document_type, company, now
-    )
-    return replace(
-        base,
-        status=Status.FAILED,
-        number=base.number or unreadable.number,
-        odoo_write_date=unreadable.written_at,
-        content_hash="",
-        version=base.version + 1,
-        # Whether it is withdrawn is among what cannot be read.
-        withdrawn=False,
-        error_code=unreadable.error.code,
-        error_message=message,
-        updated_at=now,
-    )
+            entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
+            self.table.save_extracted(entry, previous=previous)
 
 
 def chosen(companies: Sequence[Company], name: str) -> list[Company]:

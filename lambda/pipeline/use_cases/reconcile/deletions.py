@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Protocol
 
+from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company, make_entry_id
-from pipeline.domain.entry import DELETED_IN_ODOO, Entry, Status
+from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.domain.lifecycle import DELETED_IN_ODOO
 from pipeline.domain.source import Selection
 from pipeline.use_cases.extract.pull import PAGE_DOCUMENTS, Extraction
 
@@ -105,44 +107,20 @@ def compare(extraction: Extraction, source: Source, table: Table, key_values: Ke
 
 def _take_out(extraction: Extraction, table: Table, company: Company, entry: Entry) -> None:
     """Make the entry of a deleted document a withdrawal: at once where nothing was sent, else when a person says so."""
-    was_sent = bool(entry.qb_id) or entry.step is not None
-    message = (
-        "It was deleted in Odoo after it was posted, and still stands in QuickBooks"
-        + (f" as {entry.qb_doc_number or 'a document without number'} (Id {entry.qb_id})" if entry.qb_id else "")
-        + ". Retry it to have it deleted there, or keep it there and leave this as it is."
-        if was_sent
-        else "It was deleted in Odoo before it was posted."
-    )
-    version = entry.version + 1
-    status = Status.FAILED if was_sent else Status.PENDING
+    key, has_copy = entry.document_key, True
     try:
         document = replace(extraction.store.document(entry), withdrawn=True)
-        key = extraction.store.put_document(document, version)
+        key = extraction.store.put_document(document, entry.version + 1)
     except InvalidDocument:
-        # Without a copy there is nothing to take back with, and a retry says so; or nothing that could ever be sent.
-        key = entry.document_key
-        if not was_sent:
-            status = Status.VOIDED
-            extraction.store.drop_pending(entry)
-    table.save_extracted(
-        replace(
-            entry,
-            status=status,
-            withdrawn=True,
-            version=version,
-            document_key=key,
-            content_hash="",
-            attempts=0,
-            error_code=DELETED_IN_ODOO if was_sent else "",
-            error_message=message,
-            pending_since=extraction.now,
-            updated_at=extraction.now,
-        ),
-        previous=entry,
-    )
+        # Without a copy there is nothing to take back with, and a retry says so.
+        has_copy = False
+    deleted = lifecycle.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
+    if deleted.status is Status.VOIDED:
+        extraction.store.drop_pending(entry)
+    table.save_extracted(deleted, previous=entry)
     extraction.counts.withdrawn += 1
-    if was_sent:
+    if deleted.status is Status.FAILED:
         extraction.counts.failed += 1
         extraction.failures.append(
-            Failure(company.name, DELETED_IN_ODOO, entry.title, message, _DELETED_REMEDY, entry.entry_id)
+            Failure(company.name, DELETED_IN_ODOO, entry.title, deleted.error_message, _DELETED_REMEDY, entry.entry_id)
         )

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from itertools import batched
 from typing import Protocol
 
+from pipeline.domain import lifecycle
 from pipeline.domain.books import Attached, Draft, Existing
+from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Status
+from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
 from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Copy
-from pipeline.use_cases.extract.pull import entry_of, skipped
-from pipeline.use_cases.post.posting import OUR_FILE, UNKNOWN_HASH, file_name
+from pipeline.domain.threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ BATCH_ALLOWANCE_S = 30.0
 
 class Books(Protocol):
     """The books, as rebuilding needs them."""
+
+    @property
+    def realm(self) -> str:
+        """The id of the company in the books."""
 
     def inventory(self) -> dict[str, Existing]:
         """Return every document of ours that stands in the books, by entry id."""
@@ -80,7 +85,8 @@ class Rebuild:
     books: Books
     store: Store
     table: Table
-    clock: Callable[[], datetime]
+    clock: Clock
+    threads: Threads
     deadline: Deadline
     go_live: date | None = None
     count: int = 0
@@ -88,8 +94,8 @@ class Rebuild:
 
     def run(self) -> None:
         """Make or complete the entries of all documents; what is there already is left as it is."""
-        standing = self.books.inventory()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="rebuild") as pool:
+        existing = self.books.inventory()
+        with self.threads.pool(THREADS, "rebuild") as pool:
             for copies in batched(self.store.copies(), BATCH_DOCUMENTS):
                 if not self.deadline.allows(BATCH_ALLOWANCE_S):
                     self.remaining = True
@@ -97,45 +103,67 @@ class Rebuild:
                 known = self.table.entries([copy.entry_id for copy in copies])
                 missing = [
                     copy for copy in copies
-                    if copy.entry_id not in known or _is_incomplete(known[copy.entry_id], standing)
+                    if copy.entry_id not in known or _is_incomplete(known[copy.entry_id], existing)
                 ]  # fmt: skip
-                for done in pool.map(partial(self._one, standing, known), missing):
+                for done in pool.map(partial(self._one, existing, known), missing):
                     self.count += done
         logger.info("entries rebuilt", extra={"company": self.company, "count": self.count})
 
-    def _one(self, standing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
+    def _one(self, existing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
         document = self.store.document_at(copy.document_key)
         if document.company.name != self.company:
             return False
-        there = standing.get(copy.entry_id)
+        found = existing.get(copy.entry_id)
         previous = known.get(copy.entry_id)
         if previous is not None:
-            return there is not None and self.table.save(replace(_completed(previous, there), updated_at=self.clock()))
-        entry = replace(entry_of(document, None, self.clock()), version=copy.version, document_key=copy.document_key)
-        if there is not None:
-            self.books.remember_party(document, there.party)
-        self.table.save_extracted(self._entry(entry, document, copy, there), previous=None)
+            return found is not None and self.table.save(self._completed(previous, found, is_new=False))
+        entry = lifecycle.extracted(document, None, self.clock.now(), by=Actor.REBUILD)
+        entry = replace(entry, version=copy.version, document_key=copy.document_key)
+        if found is not None:
+            self.books.remember_party(document, found.party)
+        self.table.save_extracted(self._entry(entry, document, copy, found), previous=None)
         return True
 
-    def _entry(self, entry: Entry, document: Document, copy: Copy, there: Existing | None) -> Entry:
-        if there is None and document.withdrawn:
-            return replace(entry, status=Status.VOIDED, error_message="")
-        if there is None and self.go_live is not None and document.booked_on < self.go_live:
-            return skipped(entry, document, self.go_live)
+    def _entry(self, entry: Entry, document: Document, copy: Copy, found: Existing | None) -> Entry:
+        """Return the entry of a document that the table has lost, as the bucket and the books have it."""
+        if found is None and document.withdrawn:
+            return lifecycle.rebuilt(entry, Status.VOIDED, self.clock.now(), is_new=True, error_message="")
+        if found is None and self.go_live is not None and document.booked_on < self.go_live:
+            return lifecycle.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
         pdf = self.store.pdf_at(copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
             sha256 = hashlib.sha256(pdf).hexdigest()
             entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, stored_sha256=sha256)
-        if there is None:
+        if found is None:
             return entry
-        entry = _completed(entry, there)
+        entry = self._completed(entry, found, is_new=True)
         draft = None if document.withdrawn else self._draft(document)
-        if draft is None or not (draft.in_closed_period or draft.fingerprint == there.booked.fingerprint):
+        if draft is None or not (draft.in_closed_period or draft.fingerprint == found.booked.fingerprint):
             return entry
         entry = replace(entry, payload_hash=draft.hash)
-        if entry.pdf_sha256 and [each.file_name for each in _our_files(there)] == [file_name(entry)]:
-            entry = replace(entry, status=Status.POSTED, pdf_attached=True, attached_sha256=entry.pdf_sha256)
+        if entry.pdf_sha256 and [file.file_name for file in _our_files(found)] == [file_name(entry)]:
+            return lifecycle.rebuilt(
+                entry, Status.POSTED, self.clock.now(), is_new=True, pdf_attached=True,
+                attached_sha256=entry.pdf_sha256,
+            )  # fmt: skip
         return entry
+
+    def _completed(self, entry: Entry, found: Existing, *, is_new: bool) -> Entry:
+        """Return an entry with what the books have of it; whether that is the newest, the next posting finds out."""
+        files = _our_files(found)
+        # One that is skipped was withdrawn before anybody knew that it is in the books.
+        status = Status.PENDING if entry.status is Status.SKIPPED else entry.status
+        return lifecycle.rebuilt(
+            entry,
+            status,
+            self.clock.now(),
+            is_new=is_new,
+            realm=self.books.realm,
+            qb_proof=proof_of(self.books.realm, entry.entry_id, found.booked.qb_id),
+            payload_hash=UNKNOWN_HASH,
+            attachable_id=files[-1].qb_id if files else "",
+            **found.booked.entry_fields,
+        )
 
     def _draft(self, document: Document) -> Draft | None:
         """Return what would be sent, or None where that cannot be told: the next posting says why."""
@@ -145,28 +173,10 @@ class Rebuild:
             return None
 
 
-def _completed(entry: Entry, there: Existing) -> Entry:
-    """Return an entry with what the books have of it; whether that is the newest, the next posting finds out."""
-    files = _our_files(there)
-    return replace(
-        entry,
-        # Withdrawn before anybody knew that it stands there.
-        status=Status.PENDING if entry.status is Status.SKIPPED else entry.status,
-        qb_id=there.booked.qb_id,
-        qb_sync_token=there.booked.sync_token,
-        qb_doc_number=there.booked.doc_number,
-        qb_total=there.booked.total,
-        qb_updated_at=there.booked.updated_at,
-        qb_fingerprint=there.booked.fingerprint,
-        payload_hash=UNKNOWN_HASH,
-        attachable_id=files[-1].qb_id if files else "",
-    )
+def _our_files(found: Existing) -> list[Attached]:
+    return [file for file in found.files if OUR_FILE.search(file.file_name)]
 
 
-def _our_files(there: Existing) -> list[Attached]:
-    return [each for each in there.files if OUR_FILE.search(each.file_name)]
-
-
-def _is_incomplete(entry: Entry, standing: Mapping[str, Existing]) -> bool:
-    """Whether an entry that was made since does not know yet that its document stands in the books."""
-    return not entry.qb_id and entry.step is None and entry.entry_id in standing
+def _is_incomplete(entry: Entry, existing: Mapping[str, Existing]) -> bool:
+    """Whether an entry that was made since does not know yet that its document is in the books."""
+    return not entry.qb_id and entry.step is None and entry.entry_id in existing

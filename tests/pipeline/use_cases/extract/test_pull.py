@@ -319,7 +319,7 @@ def test_what_was_withdrawn_before_it_was_ever_pulled_is_skipped_and_says_why(aw
 
     entry = aws.entry(1)
     assert entry.status is Status.SKIPPED
-    assert "before it was ever pulled" in entry.error_message
+    assert "before it was first pulled" in entry.error_message
     assert (counts.withdrawn, counts.skipped, counts.pdfs) == (1, 1, 0)
 
 
@@ -776,7 +776,7 @@ def test_a_walk_takes_up_what_it_meets_again_too(aws):
 
 
 @pytest.mark.parametrize(
-    "was",
+    "previous",
     [
         {"status": Status.POSTED, "qb_id": "12"},
         {"status": Status.VOIDED, "posted_at": NOW},

@@ -14,7 +14,7 @@ from local.stand_ins.http_server import Response
 from local.stand_ins.quickbooks.faults import html_error, throttled
 from pipeline.domain.books import Attached, Booked, Draft
 from pipeline.domain.document import DocumentType, Party
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, make_request_id
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, file_name, make_request_id
 from pipeline.domain.errors import (
     InvalidDocument,
     Misconfigured,
@@ -24,7 +24,9 @@ from pipeline.domain.errors import (
     RetryLater,
     Throttled,
 )
-from pipeline.use_cases.post.posting import PDF_LOSSES_MAX, Posting, Superseded, file_name
+from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
+from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.post.record import Superseded
 from tests.books_world import (
     COSTS,
     PDF,
@@ -77,6 +79,18 @@ class FakeBooks:
     def find_existing(self, document, draft):
         return None
 
+    def verify(self, document, qb_id):
+        self._note("verify")
+
+    def explained(self, document, error):
+        return error
+
+    def is_paid(self, document, qb_id):
+        return False
+
+    def is_gone(self, error, document, qb_id):
+        return False
+
     def create(self, draft, request_id):
         self._note("create")
         return Booked("55", "0", draft.doc_number, self.total, money(0), "USD")
@@ -85,7 +99,7 @@ class FakeBooks:
         self._note("update")
         return replace(booked, sync_token="1", total=self.total)
 
-    def remove(self, document_type, booked, request_id):
+    def remove(self, document, booked, request_id):
         self._note("remove")
         return True
 
@@ -97,7 +111,7 @@ class FakeBooks:
         self._note("attachments")
         return []
 
-    def detach(self, attachable_id, request_id):
+    def detach(self, document_type, qb_id, attachable_id, request_id):
         self._note("detach")
 
     def difference(self, document, draft, booked):
@@ -130,11 +144,11 @@ class Session:
         return self.table.entries[self.entry_id]
 
     def post(self, books=None) -> Entry:
-        return Posting(self.entry, books or self.books, self.table, self.store, self.clock, self.sends_until).run()
+        return Posting.of(self.entry, books or self.books, self.table, self.store, self.clock, self.sends_until).run()
 
     @property
     def sends_until(self) -> datetime:
-        return self.clock() + LIFE
+        return self.clock.now() + LIFE
 
     def settle(self) -> None:
         self.clock.sleep(LIFE.total_seconds() + OUTCOME_SETTLES_S + 1)
@@ -291,7 +305,7 @@ def test_what_is_posted_says_so_with_everything_quickbooks_answered(session):
     assert entry.attached_sha256 == entry.pdf_sha256
     assert entry.pdf_key == f"posted/companyA/{session.entry_id}.pdf"
     assert (entry.step, entry.next_attempt_at, entry.error_code, entry.attempts) == (None, None, "", 0)
-    assert entry.posted_at == session.clock()
+    assert entry.posted_at == session.clock.now()
 
 
 def test_an_error_of_an_earlier_attempt_is_gone_once_it_is_posted(session):
@@ -325,7 +339,7 @@ def test_a_refused_create_leaves_no_intent_behind(session):
 def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(session, lost):
     session.store.lose(session.entry_id, lost)
 
-    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+    with pytest.raises(Superseded, match="fetched from Odoo again"):
         session.post()
 
     assert "attach" not in session.events
@@ -338,7 +352,7 @@ def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_pl
     session.table.put(replace(entry, status=Status.PENDING))
     session.store.lose(session.entry_id, b"%PDF- something else")
 
-    with pytest.raises(Superseded, match="fetched from Odoo anew"):
+    with pytest.raises(Superseded, match="fetched from Odoo again"):
         session.post()
 
     assert session.events.count("file") == 1
@@ -618,7 +632,7 @@ def post_crashing(session: Session, at_call: int, *, afterwards: bool) -> bool:
     """Post, crashing at the nth outside call; return whether there was such a call."""
     counter = itertools.count()
     wrap: Callable = lambda inner, calls: Crashing(inner, counter, at_call, afterwards=afterwards, calls=calls)
-    task = Posting(
+    task = Posting.of(
         session.entry,
         wrap(session.books, CALLS),
         wrap(session.table, ("save",)),
@@ -1196,7 +1210,7 @@ def test_a_number_taken_by_a_strangers_document_is_for_a_person(strict):
     at(strict, a_document(odoo_id=99, party=OTHER_PARTY)).post()
     session = at(strict)
 
-    with pytest.raises(NeedsAttention, match=r"Its number is already used.*\(Id \d+\) has it"):
+    with pytest.raises(NeedsAttention, match=r"by another document of Odoo: odoo-account.move-99 \(Invoice Id \d+\)"):
         session.post()
 
     assert session.entry.step is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,9 @@ import qb_poster
 from local.demo.documents import many
 from local.stand_ins.aws import Context
 from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, ShowDrafts, WakeUp
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Lease, Status, Step
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
@@ -29,15 +31,19 @@ from pipeline.domain.errors import (
     Unavailable,
     Unmapped,
 )
-from pipeline.domain.request import Request
+from pipeline.domain.lease import Lease
 from pipeline.qbo import limiter
-from pipeline.use_cases.post.posting import PDF_LOSSES_MAX
-from pipeline.use_cases.post.run import CONSECUTIVE_FAILURES_MAX, DOCUMENT_ALLOWANCE_S, Results, Round, run
+from pipeline.runtime import SystemThreads
+from pipeline.use_cases.post.collaborators import Collaborators
+from pipeline.use_cases.post.company import CONSECUTIVE_FAILURES_MAX, DOCUMENT_ALLOWANCE_S
+from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
+from pipeline.use_cases.post.results import Results
+from pipeline.use_cases.post.run import PostingRun
 from tests.books_world import COMPANY, NOW, REALM_ID, Clock, FakeStore, FakeTable, a_document, an_entry, log_of, money
 from tests.conftest import _fresh_container
 
 OTHER = "companyB"
-SWEEP = Request()
+SWEEP = PostDue()
 
 
 class Books:
@@ -84,7 +90,7 @@ class Books:
             self.created.append(draft.doc_number)
         return Booked(str(len(self.created)), "0", draft.doc_number, draft.body["Total"], Decimal(0), "USD")
 
-    def remove(self, document_type, booked, request_id):
+    def remove(self, document, booked, request_id):
         return True
 
     def attach(self, document_type, qb_id, file_name, content, request_id):
@@ -95,6 +101,9 @@ class Books:
 
     def is_number_taken(self, error):
         return False
+
+    def verify(self, document, qb_id):
+        return None
 
 
 class Session:
@@ -152,14 +161,16 @@ class World:
             raise self.session_errors[lease.company]
         return Session(self.books[lease.company])
 
-    def run(self, request: Request = SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
-        self.failures = []
-        round_ = Round(
+    def run(self, command=SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
+        collaborators = Collaborators(
             table=self.table, store=self.store, leases=self.leases, open_session=self.open_session,
-            deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, idle=idle, failures=self.failures,
+            deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, threads=SystemThreads(),
+            random=random.SystemRandom(), idle=idle,
         )  # fmt: skip
-        run(round_, companies, request)
-        return round_.results
+        run = PostingRun(collaborators)
+        self.failures = run.outcomes.failures
+        run.execute(companies, command)
+        return run.outcomes.results
 
     def status(self, number: int) -> Status:
         return self.entry(number).status
@@ -276,7 +287,7 @@ def test_an_event_says_only_which_company_to_look_at(world):
     world.add(2)
     world.add(3, OTHER)
 
-    world.run(Request(woken_by=("odoo-account.move-1",)))
+    world.run(WakeUp(("odoo-account.move-1",)))
 
     assert [world.status(number) for number in (1, 2, 3)] == [Status.POSTED, Status.POSTED, Status.PENDING]
 
@@ -285,7 +296,7 @@ def test_an_event_says_only_which_company_to_look_at(world):
 def test_an_event_that_names_nobody_we_know_does_nothing(world, woken_by):
     world.add(1)
 
-    results = world.run(Request(woken_by=woken_by))
+    results = world.run(WakeUp(woken_by))
 
     assert results == Results()
 
@@ -294,14 +305,14 @@ def test_a_company_can_be_asked_for_alone(world):
     world.add(1)
     world.add(2, OTHER)
 
-    world.run(Request(company=OTHER))
+    world.run(PostDue(company=OTHER))
 
     assert (world.status(1), world.status(2)) == (Status.PENDING, Status.POSTED)
 
 
 def test_an_unknown_company_is_an_error_that_names_the_known_ones(world):
     with pytest.raises(InvalidRequest, match="no company 'nowhere'; it has 'companyA', 'companyB'"):
-        world.run(Request(company="nowhere"))
+        world.run(PostDue(company="nowhere"))
 
 
 # -- trouble of one document -----------------------------------------------------------------------------------------
@@ -396,7 +407,7 @@ def test_an_unknown_outcome_is_looked_at_after_it_has_settled(world):
     entry = world.entry(1)
     assert results.later == 1
     assert (entry.status, entry.step) == (Status.POSTING, Step.CREATE)
-    assert OUTCOME_SETTLES_S <= (entry.next_attempt_at - world.clock()).total_seconds() < OUTCOME_SETTLES_S + 5
+    assert OUTCOME_SETTLES_S <= (entry.next_attempt_at - world.clock.now()).total_seconds() < OUTCOME_SETTLES_S + 5
     assert entry.error_code == "outcome_unknown"
 
 
@@ -409,7 +420,7 @@ def test_trouble_of_one_document_alone_backs_off_and_pauses_nobody(world):
     entry = world.entry(1)
     assert results.paused == []
     assert entry.attempts == 1
-    assert 60 <= (entry.next_attempt_at - world.clock()).total_seconds() <= 72
+    assert 60 <= (entry.next_attempt_at - world.clock.now()).total_seconds() <= 72
 
 
 @pytest.mark.parametrize(
@@ -465,7 +476,7 @@ def test_a_paused_company_is_left_alone_but_for_a_person(world):
     world.leases.paused[COMPANY] = 600
 
     assert world.run().posted == 0
-    assert world.run(Request(entry_ids=("odoo-account.move-1",))).posted == 1
+    assert world.run(PostEntries(entry_ids=("odoo-account.move-1",))).posted == 1
 
 
 def test_pauses_grow_while_the_trouble_lasts(world):
@@ -531,12 +542,12 @@ def test_the_calls_of_the_last_minute_are_handed_to_the_next_lease(world):
     world.run()
 
     assert world.leases.ended[0].recent_calls == (7,)
-    assert world.leases.ended[0].recent_at == world.clock()
+    assert world.leases.ended[0].recent_at == world.clock.now()
 
 
 def test_who_finds_the_lease_taken_goes_home(world):
     world.add(1)
-    world.leases.held[COMPANY] = Lease(COMPANY, "another", world.clock() + timedelta(seconds=60))
+    world.leases.held[COMPANY] = Lease(COMPANY, "another", world.clock.now() + timedelta(seconds=60))
 
     results = world.run()
 
@@ -563,7 +574,7 @@ def test_failed_documents_are_tried_again_when_a_person_says_so(world):
     world.add(1, status=Status.FAILED, attempts=4, error_message="old")
     world.add(2, OTHER, status=Status.FAILED)
 
-    results = world.run(Request(company=COMPANY, retry_failed=True))
+    results = world.run(RetryFailed(company=COMPANY))
 
     assert results.posted == 1
     assert world.entry(1).error_message == ""
@@ -574,7 +585,7 @@ def test_only_the_named_failed_documents_are_tried_again(world):
     world.add(1, status=Status.FAILED)
     world.add(2, status=Status.FAILED)
 
-    world.run(Request(retry_failed=True, entry_ids=("odoo-account.move-2",)))
+    world.run(RetryFailed(entry_ids=("odoo-account.move-2",)))
 
     assert (world.status(1), world.status(2)) == (Status.FAILED, Status.POSTED)
 
@@ -582,7 +593,7 @@ def test_only_the_named_failed_documents_are_tried_again(world):
 def test_a_failed_entry_without_a_stored_document_stays_failed(world):
     world.add(1, status=Status.FAILED, document_key="")
 
-    world.run(Request(retry_failed=True))
+    world.run(RetryFailed())
 
     assert world.status(1) is Status.FAILED
 
@@ -590,7 +601,7 @@ def test_a_failed_entry_without_a_stored_document_stays_failed(world):
 def test_a_failed_entry_that_cannot_be_read_in_odoo_is_not_posted_as_it_once_was(world):
     world.add(1, status=Status.FAILED, content_hash="")
 
-    world.run(Request(retry_failed=True))
+    world.run(RetryFailed())
 
     assert world.status(1) is Status.FAILED
 
@@ -598,7 +609,7 @@ def test_a_failed_entry_that_cannot_be_read_in_odoo_is_not_posted_as_it_once_was
 def test_a_document_that_was_deleted_in_odoo_can_be_retried_though_nothing_can_be_read_of_it(world):
     world.add(1, status=Status.FAILED, content_hash="", withdrawn=True)
 
-    world.run(Request(retry_failed=True))
+    world.run(RetryFailed())
 
     assert world.status(1) is Status.VOIDED
 
@@ -607,7 +618,7 @@ def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
     world.add(1, status=Status.FAILED, error_code="pdf_missing", pdf_losses=PDF_LOSSES_MAX)
     del world.store.pdfs["odoo-account.move-1"]
 
-    world.run(Request(retry_failed=True))
+    world.run(RetryFailed())
 
     assert (world.status(1), world.entry(1).is_unfinished) == (Status.PENDING, True)
 
@@ -615,14 +626,14 @@ def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
 def test_a_person_does_not_wait_for_a_later_attempt(world):
     world.add(1, next_attempt_at=NOW + timedelta(hours=1))
 
-    assert world.run(Request(entry_ids=("odoo-account.move-1",))).posted == 1
+    assert world.run(PostEntries(entry_ids=("odoo-account.move-1",))).posted == 1
 
 
 @pytest.mark.parametrize("retry_failed", [True, False])
 def test_a_write_whose_outcome_is_open_settles_even_for_a_person(world, retry_failed):
     status = Status.FAILED if retry_failed else Status.POSTING
     world.add(1, status=status, step=Step.CREATE, next_attempt_at=NOW + timedelta(seconds=100))
-    request = Request(entry_ids=("odoo-account.move-1",), retry_failed=retry_failed)
+    request = (RetryFailed if retry_failed else PostEntries)(entry_ids=("odoo-account.move-1",))
 
     early = world.run(request)
     world.clock.sleep(101)
@@ -647,7 +658,7 @@ def test_entries_of_another_company_are_not_worked_on_in_this_ones_lease(world):
     world.add(1)
     world.add(2, OTHER)
 
-    world.run(Request(company=COMPANY, entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
+    world.run(PostEntries(company=COMPANY, entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
 
     assert (world.status(1), world.status(2)) == (Status.POSTED, Status.PENDING)
 
@@ -658,7 +669,7 @@ def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
         before[f"odoo-account.move-{number}"] = world.add(number)
     world.books[COMPANY].trouble["odoo-account.move-2"] = Unmapped("account 1 has no counterpart")
 
-    results = world.run(Request(dry_run=True))
+    results = world.run(ShowDrafts())
 
     shown = {draft["entry_id"]: draft for draft in results.drafts}
     assert shown["odoo-account.move-1"]["body"] == {"Total": money(100)}
@@ -672,7 +683,7 @@ def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
 def test_a_trial_with_retry_reopens_nothing(world):
     world.add(1, status=Status.FAILED)
 
-    world.run(Request(dry_run=True, retry_failed=True))
+    world.run(ShowDrafts())
 
     assert world.status(1) is Status.FAILED
 
@@ -701,7 +712,7 @@ def test_an_empty_backlog_is_zero(world):
 def test_a_run_that_did_not_measure_does_not_say_zero(world):
     world.add(1)
 
-    metrics = world.run(Request(woken_by=("odoo-account.move-1",))).metrics()
+    metrics = world.run(WakeUp(("odoo-account.move-1",))).metrics()
 
     assert {"Backlog", "BacklogAgeSeconds"} & set(metrics) == set()
 
@@ -778,7 +789,7 @@ def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
     shown = []
     for body in bodies:
         world.books[COMPANY].draft = lambda document, body=body, **_: Draft("Invoice", body, "hash", document.number)
-        shown += world.run(Request(dry_run=True)).drafts
+        shown += world.run(ShowDrafts()).drafts
 
     assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'
     assert "more digits than an amount can have" in shown[1]["error"]

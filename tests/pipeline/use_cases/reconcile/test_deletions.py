@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.domain.entry import Cursor, Status, Step
+from pipeline.domain.cursor import Cursor
+from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.use_cases.extract.pull import LOOKBACK
 from pipeline.use_cases.reconcile.deletions import ALLOWANCE_S, DELETED_IN_ODOO, DELETED_MAX, EVERY, compare
@@ -74,7 +75,7 @@ def test_a_posted_document_that_was_deleted_in_odoo_is_told_with_its_place_in_qu
 
     entry = world.aws.entry(7)
     assert (entry.status, entry.error_code) == (Status.FAILED, DELETED_IN_ODOO)
-    assert "still stands in QuickBooks as INV/7 (Id 145)" in entry.error_message
+    assert "is still in QuickBooks as INV/7 (Id 145)" in entry.error_message
     assert [failure.title for failure in extraction.failures] == [entry.title]
     assert (extraction.counts.withdrawn, extraction.counts.failed) == (1, 1)
     assert world.aws.entry(8).status is Status.PENDING

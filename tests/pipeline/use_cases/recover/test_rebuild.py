@@ -10,6 +10,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
 from pipeline.domain.source import Copy
+from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
 from tests.books_world import COMPANY, PDF, Clock, FakeStore, FakeTable, a_document, an_entry, line, money, served
@@ -72,7 +73,7 @@ class World:
 
     def post(self, entry: Entry) -> Entry:
         now = self.table.entries[entry.entry_id]
-        return Posting(now, self.company.books, self.table, self.store, self.clock, self.clock()).run()
+        return Posting.of(now, self.company.books, self.table, self.store, self.clock, self.clock.now()).run()
 
     def lose(self) -> None:
         """Lose the table, and with it what was known of names."""
@@ -83,7 +84,7 @@ class World:
         self.clock.sleep(60)
 
     def rebuild(self, remaining_s=300.0, go_live=None) -> Rebuild:
-        work = Rebuild(COMPANY, self.company.books, self.store, Table(self.table), self.clock,
+        work = Rebuild(COMPANY, self.company.books, self.store, Table(self.table), self.clock, SystemThreads(),
                        Deadline(lambda: int(remaining_s * 1000)), go_live)  # fmt: skip
         work.run()
         return work

@@ -25,6 +25,7 @@ from pipeline.domain.errors import PipelineError
 from pipeline.odoo.client import Odoo
 from pipeline.qbo.session import companies
 from pipeline.qbo.tokens import REQUIRED_KEYS
+from pipeline.runtime import SystemClock
 
 PENDING_AGE_MAX = timedelta(minutes=10)
 DAYS_LEFT_MIN = 14
@@ -73,7 +74,7 @@ class Doctor:
         )
         odoo = Odoo(
             settings["ODOO_API_URL"], database=secret["database"], username=secret["username"],
-            secret=secret["password"],
+            secret=secret["password"], clock=SystemClock(),
         )  # fmt: skip
         rows = odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc")
         if not rows:
@@ -103,21 +104,11 @@ class Doctor:
         for alarm in alarms:
             if alarm["AlarmName"].endswith(f"-{self.environment}"):
                 yield f"{alarm['AlarmName']} fires: {alarm.get('StateReason', '')}"
-        sqs = _client("sqs")
-        for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
-            url = sqs.get_queue_url(QueueName=f"{function}-dlq-{self.environment}")["QueueUrl"]
-            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-            count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
-            if count:
-                remedy = (
-                    "purge the queue; the schedule repeats the work"
-                    if function == "odoo-order-sync"
-                    else f'invoke {function} with {{"redrive": true}}'
-                )
-                yield (
-                    f"{count} dead letters of {function} wait in {function}-dlq-{self.environment}: each says what is "
-                    f"wrong. Mend it, then {remedy}."
-                )
+        functions = self._functions()
+        if not functions:
+            yield f"No function says that it is of the environment {self.environment}: look at the region, or apply."
+        for function in functions:
+            yield from self._dead_letters(function)
 
     def _event(self) -> Iterator[str]:
         """Look at notification and permission, and for PDFs that wait too long."""
@@ -141,6 +132,32 @@ class Doctor:
             yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: look at 'posting fails'."
 
     # -- looking ---------------------------------------------------------------------------------------------------
+
+    def _functions(self) -> list[str]:
+        """Return the deployment's functions: those that say, in their own variables, that they alert to its topic."""
+        topic = f":odoo-qb-alerts-{self.environment}"
+        pages = _client("lambda").get_paginator("list_functions").paginate()
+        return sorted(
+            configuration["FunctionName"]
+            for page in pages
+            for configuration in page["Functions"]
+            if configuration.get("Environment", {}).get("Variables", {}).get("SNS_ALERT_TOPIC", "").endswith(topic)
+        )
+
+    def _dead_letters(self, function: str) -> Iterator[str]:
+        name = function.removesuffix(f"-{self.environment}")
+        queue = f"{name}-dlq-{self.environment}"
+        sqs = _client("sqs")
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+        if count:
+            remedy = (
+                f'invoke {name} with {{"redrive": true}}'
+                if _may_redrive(function)
+                else "purge the queue; the schedule repeats the work"
+            )
+            yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Mend it, then {remedy}."
 
     def _variables(self, function: str) -> dict[str, str]:
         configuration = _client("lambda").get_function_configuration(FunctionName=function)
@@ -178,6 +195,12 @@ class Doctor:
                 cause = (item["company"]["S"], item.get("error_code", {}).get("S", "?"))
                 found.setdefault(cause, []).append(item.get(key, {}).get("S", ""))
         return found
+
+
+def _may_redrive(function: str) -> bool:
+    """Tell whether a function reads its own queue: only then does its policy let it."""
+    policy = _client("iam").get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
+    return any("sqs:ReceiveMessage" in statement["Action"] for statement in policy["Statement"])
 
 
 def _client(name: str) -> Any:

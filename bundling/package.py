@@ -21,8 +21,10 @@ from pathlib import Path, PurePosixPath
 
 MB = 1_000_000
 
-# The functions and the most their zips may weigh: size is what a cold start pays for, and growth should be a decision.
-LIMIT_BYTES = {"odoo_extractor": 9 * MB, "qb_poster": 9 * MB, "odoo_order_sync": 3 * MB}
+# The most a zip may weigh: size is what a cold start pays for, and growth should be a decision. The extractor makes
+# pages of photographs, the poster brings Intuit's client; a function that does neither stays small.
+LIMIT_BYTES = 3 * MB
+LIMITS_BYTES = {"odoo_extractor": 9 * MB, "qb_poster": 9 * MB}
 
 # What Lambda's runtime brings along.
 IN_THE_RUNTIME = frozenset({"boto3", "botocore"})
@@ -123,10 +125,25 @@ def main() -> None:
     if sys.version_info[:2] != (3, 12):
         sys.exit(f"bytecode for Lambda's python3.12 cannot be made by Python {sys.version.split()[0]}")
     try:
-        for handler, limit in LIMIT_BYTES.items():
+        for handler in handlers(arguments.sources):
+            limit = LIMITS_BYTES.get(handler, LIMIT_BYTES)
             build(handler, arguments.sources, arguments.libraries, arguments.out / f"{handler}.zip", limit)
     except BuildError as error:
         sys.exit(f"build failed: {error}")
+
+
+def handlers(sources: Path) -> list[str]:
+    """Return the functions: the modules at the top of the sources that define `lambda_handler`."""
+    found = [path.stem for path in sorted(sources.glob("*.py")) if defines_handler(path)]
+    if not found:
+        raise BuildError(f"no file in {sources} defines lambda_handler")
+    return found
+
+
+def defines_handler(path: Path) -> bool:
+    """Tell whether a module has a function `lambda_handler` at its top level."""
+    body = ast.parse(path.read_bytes(), str(path)).body
+    return any(isinstance(node, ast.FunctionDef) and node.name == "lambda_handler" for node in body)
 
 
 def build(handler: str, sources: Path, libraries: Path, target: Path, limit: int) -> None:

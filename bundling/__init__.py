@@ -1,0 +1,1 @@
+"""Making the zips of the functions: what build.sh calls."""

@@ -1,0 +1,37 @@
+"""The lease: the exclusive right to post for a company, for a while; and how long to wait after trouble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The exclusive right to post for a company until `until`.
+
+    `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the
+    one before: the limits of a company do not start afresh with a new function.
+    """
+
+    company: str
+    holder: str
+    until: datetime
+    pauses: int = 0
+    pause_code: str = ""
+    recent_calls: tuple[int, ...] = ()
+    recent_at: datetime | None = None
+
+
+def lease_until(now: datetime, remaining_s: float) -> datetime:
+    """Return the end of a lease taken now by a function with so much time left: never longer than it can live."""
+    return now + timedelta(seconds=max(1.0, remaining_s))
+
+
+def backoff_s(attempts: int, jitter: float) -> int:
+    """Return how long to wait after so many attempts: 1, 2, 4 ... at most 60 minutes, plus up to a fifth by `jitter`.
+
+    `jitter` is a random number from 0 to 1: companies and entries that failed together do not come back together.
+    """
+    wait_s = min(60 * 2 ** min(attempts, 10), 3600)
+    return int(wait_s * (1 + 0.2 * jitter))

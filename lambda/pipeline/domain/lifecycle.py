@@ -1,0 +1,314 @@
+"""How the status of an entry changes: the table of transitions, and each transition as a function.
+
+A transition takes an entry and returns it changed. One that the table does not allow raises ForbiddenTransition, so a
+forbidden change cannot be made in memory; the tracking table checks the stored status once more when it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pipeline.domain.document import Company, Document, DocumentType
+from pipeline.domain.entry import BooksPart, Entry, Intent, Status, Step, names_of
+from pipeline.domain.money import ZERO
+from pipeline.domain.source import UnreadableDocument
+
+# What may be reported lost of an entry in S3. It comes back when the document is pulled once more.
+LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
+# A document that was still in QuickBooks when Odoo no longer had it.
+DELETED_IN_ODOO = "deleted_in_odoo"
+# A document that a person deleted in QuickBooks: only a retry posts it again.
+DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
+BEFORE_GO_LIVE = "before_go_live"
+
+
+class Actor(StrEnum):
+    """Who changes the status of entries."""
+
+    EXTRACTOR = "extractor"
+    COMPARISON = "daily comparison"
+    POSTER = "poster"
+    PERSON = "person"
+    REBUILD = "rebuild"
+
+
+class Transition(NamedTuple):
+    """A change of status: from which ones (None is a new entry), to which, by whom, and when."""
+
+    previous: tuple[Status | None, ...]
+    to: Status
+    by: Actor
+    when: str
+
+
+PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
+EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
+    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or dated before the go-live"),
+    Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
+    Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
+    Transition((POSTING,), POSTED, POSTER, "it is in QuickBooks as in Odoo, with its PDF"),
+    Transition((PENDING,), POSTED, POSTER, "it was so already; nothing had to be sent"),
+    Transition((PENDING, POSTING), VOIDED, POSTER, "it is withdrawn, and not, or no longer, in QuickBooks"),
+    Transition((PENDING, POSTING), FAILED, POSTER, "a person must act"),
+    Transition((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo again"),
+    Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
+    Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
+    Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
+    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
+    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
+    Transition((PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "it cannot be read in Odoo any more"),
+    Transition((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, maybe still in QuickBooks"),
+    Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
+    Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
+    Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
+    Transition((None,), POSTED, REBUILD, "the table was lost; it is in QuickBooks with its PDF"),
+    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
+    Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and is in QuickBooks"),
+)  # fmt: skip
+
+_ALLOWED = frozenset(
+    (previous, transition.to, transition.by) for transition in TRANSITIONS for previous in transition.previous
+)
+
+
+class ForbiddenTransition(Exception):
+    """A change of status that the table does not allow: a fault of ours."""
+
+
+def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
+    """Whether one of these actors may change a status so; that it stays as it is always may be."""
+    return previous is to or any((previous, to, actor) in _ALLOWED for actor in by)
+
+
+def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool = False, **changes: Any) -> Entry:
+    previous = None if is_new else entry.status
+    if not is_allowed(previous, to, by):
+        raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
+    return replace(entry, status=to, updated_at=now, **changes)
+
+
+# -- by the extractor --------------------------------------------------------------------------------------------------
+
+
+def extracted(document: Document, previous: Entry | None, now: datetime, *, by: Actor = EXTRACTOR) -> Entry:
+    """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept.
+
+    It waits for its PDF. One that was withdrawn before it was first pulled is skipped.
+    """
+    status, reason = PENDING, ""
+    if document.withdrawn and (previous is None or previous.status is SKIPPED):
+        # It was never seen while it was posted: there is nothing to take back.
+        status, reason = SKIPPED, "It was cancelled or reset to draft in Odoo before it was first pulled."
+    base = previous or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
+    return _moved(
+        base,
+        status,
+        by,
+        now,
+        is_new=previous is None,
+        company=document.company.name,
+        number=document.number,
+        party=document.party.name,
+        document_date=document.issued_on,
+        currency=document.currency,
+        total=document.total,
+        odoo_write_date=document.written_at,
+        content_hash=document.content_hash,
+        version=base.version + 1,
+        withdrawn=document.withdrawn,
+        pdf_key="",
+        pdf_sha256="",
+        pdf_source="",
+        stored_sha256="",
+        attempts=0,
+        # A create whose outcome is not known yet must settle before anybody looks for it, edit or not.
+        next_attempt_at=base.settles_at,
+        pending_since=now,
+        error_code="",
+        error_message=reason,
+    )
+
+
+def skipped_before_go_live(
+    entry: Entry, previous: Entry | None, document: Document, go_live: date, *, by: Actor = EXTRACTOR
+) -> Entry:
+    """Return the extracted entry of a document that is older than the books it would go to."""
+    if not is_allowed(previous.status if previous else None, SKIPPED, by):
+        raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
+    return replace(
+        entry,
+        status=SKIPPED,
+        error_code=BEFORE_GO_LIVE,
+        error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}.",
+    )
+
+
+def unreadable(
+    row: UnreadableDocument, entry_id: str, company: Company, previous: Entry | None, now: datetime
+) -> Entry:
+    """Return the entry of a row that is no readable document: failed, with what a person has to do."""
+    base = previous or _blank(entry_id, row.odoo_id, row.document_type, company, now)
+    return _moved(
+        base,
+        FAILED,
+        EXTRACTOR,
+        now,
+        is_new=previous is None,
+        number=base.number or row.number,
+        odoo_write_date=row.written_at,
+        content_hash="",
+        version=base.version + 1,
+        # Whether it is withdrawn is among what cannot be read.
+        withdrawn=False,
+        error_code=row.error.code,
+        error_message=str(row.error),
+    )
+
+
+def _blank(entry_id: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:
+    """Return the entry of a document that is met for the first time, before anything is said of it."""
+    return Entry(
+        entry_id=entry_id,
+        company=company.name,
+        status=PENDING,
+        document_type=document_type,
+        document_date=now.date(),
+        currency=company.currency,
+        total=ZERO,
+        odoo_id=odoo_id,
+        odoo_write_date=now,
+        created_at=now,
+        updated_at=now,
+        version=0,
+    )
+
+
+# -- by the daily comparison -------------------------------------------------------------------------------------------
+
+
+def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: datetime) -> Entry:
+    """Return the entry of a deleted document as a withdrawal.
+
+    What was sent waits for a person; what was not is voided next, or at once without a copy that could be sent.
+    """
+    if entry.qb_id or entry.step is not None:
+        place = f" as {entry.qb_doc_number or 'a document without number'} (Id {entry.qb_id})" if entry.qb_id else ""
+        status, code = FAILED, DELETED_IN_ODOO
+        message = (
+            f"It was deleted in Odoo after it was posted, and is still in QuickBooks{place}. "
+            "Retry it to have it deleted there, or keep it there and leave this as it is."
+        )
+    else:
+        status, code = (PENDING if has_copy else VOIDED), ""
+        message = "It was deleted in Odoo before it was posted."
+    return _moved(
+        entry,
+        status,
+        COMPARISON,
+        now,
+        withdrawn=True,
+        version=entry.version + 1,
+        document_key=document_key,
+        content_hash="",
+        attempts=0,
+        error_code=code,
+        error_message=message,
+        pending_since=now,
+    )
+
+
+# -- by the poster -----------------------------------------------------------------------------------------------------
+
+
+def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, now: datetime) -> Entry:
+    """Return the entry with what is about to be sent to a realm; it is not due before the outcome has settled."""
+    return _moved(
+        entry,
+        POSTING,
+        POSTER,
+        now,
+        realm=realm,
+        step=intent.step,
+        request_id=intent.request_id,
+        payload_hash=intent.payload_hash,
+        qb_doc_number=intent.doc_number or entry.qb_doc_number,
+        next_attempt_at=settles_at,
+        # When it may first have taken effect, however often it is repeated.
+        sent_at=(entry.sent_at or now) if intent.step is Step.CREATE else None,
+        sent_fingerprint=intent.fingerprint,
+    )
+
+
+def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = ()) -> Entry:
+    """Return the entry of a document that is in the books with its PDF; it says which files are not in that."""
+    return _moved(
+        entry, POSTED, POSTER, now, pdf_key=pdf_key, step=None, attempts=0, pdf_losses=0, next_attempt_at=None,
+        error_code="", error_message=" ".join(left_out), posted_at=now,
+    )  # fmt: skip
+
+
+def voided(entry: Entry, now: datetime) -> Entry:
+    """Return the entry of a withdrawn document that is not, or no longer, in the books."""
+    return _moved(entry, VOIDED, POSTER, now, step=None, error_code="", error_message="", next_attempt_at=None)
+
+
+def failed(entry: Entry, code: str, message: str, now: datetime) -> Entry:
+    """Return the entry of a document that needs a person; `message` says what to do."""
+    return _moved(
+        entry, FAILED, POSTER, now, attempts=entry.attempts + 1, next_attempt_at=entry.settles_at, error_code=code,
+        error_message=message,
+    )  # fmt: skip
+
+
+def pdf_lost(entry: Entry, now: datetime) -> Entry:
+    """Return the entry waiting for the extractor to fetch its PDF again."""
+    return _moved(entry, PENDING, POSTER, now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+
+
+def put_off(entry: Entry, code: str, message: str, *, attempts: int, due_at: datetime | None, now: datetime) -> Entry:
+    """Return the entry to be tried later. Nothing is wrong with the document, and its status stays."""
+    return replace(
+        entry, attempts=attempts, next_attempt_at=due_at, error_code=code, error_message=message, updated_at=now
+    )
+
+
+def deleted_in_books(entry: Entry, now: datetime) -> Entry:
+    """Return the entry after a confirmed delete: the books have nothing of it.
+
+    Its generation rises, because QuickBooks would answer the next create with the document that was deleted.
+    """
+    kept = ("realm", "generation", "refusals", "request_id", "posted_at", "pdf_losses", "former")
+    empty = BooksPart()
+    forgotten = {name: getattr(empty, name) for name in names_of(BooksPart) if name not in kept}
+    return replace(entry, **forgotten, generation=entry.generation + 1, updated_at=now)
+
+
+# -- by a person -------------------------------------------------------------------------------------------------------
+
+
+def reopened(entry: Entry, now: datetime) -> Entry:
+    """Return a failed entry pending again, because a person has fixed the cause.
+
+    One that a person had deleted in QuickBooks is posted once more, as a new generation.
+    """
+    if entry.error_code == DELETED_IN_QUICKBOOKS:
+        entry = deleted_in_books(entry, now)
+    return _moved(
+        entry, PENDING, PERSON, now, attempts=0, next_attempt_at=entry.settles_at, pending_since=now, pdf_losses=0
+    )
+
+
+# -- by the rebuild ----------------------------------------------------------------------------------------------------
+
+
+def rebuilt(entry: Entry, status: Status, now: datetime, *, is_new: bool, **changes: Any) -> Entry:
+    """Return an entry of a lost table as the bucket and the books have it."""
+    return _moved(entry, status, REBUILD, now, is_new=is_new, **changes)

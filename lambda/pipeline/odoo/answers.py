@@ -1,0 +1,73 @@
+"""What Odoo answers, read strictly: rows, its version, and its complaints as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.http import Answer
+
+type Row = dict[str, Any]
+
+
+def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
+    """Return the rows of a read; with `checked`, every one of them is a record with an id."""
+    if not isinstance(found, list):
+        raise Unavailable(f"Odoo answered the read of {model} without a result")
+    if checked and not all(isinstance(row, dict) and type(row.get("id")) is int for row in found):
+        raise Unavailable(f"Odoo answered the read of {model} with something that is no list of records")
+    return found
+
+
+def version_of(found: Any, url: str) -> int:
+    """Return the main version: 18 of `18.0`, and of `saas~18.2` as Odoo Online says."""
+    number = re.search(r"\d+", str(mapping(found).get("server_serie", "")))
+    if number is None:
+        raise Unavailable(f"Odoo at {url} does not say its version: does odoo_api_url name an Odoo?")
+    return int(number[0])
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def parsed(answer: Answer, url: str) -> Any:
+    """Return an answer's JSON; raises Unavailable when it is none."""
+    try:
+        return answer.json()
+    except (ValueError, RecursionError) as error:
+        raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error
+
+
+def no_odoo(url: str, answer: Answer) -> Unavailable:
+    """Return the error for an answer that is not Odoo's own."""
+    what = "a web page" if answer.is_html else "nothing it can use"
+    return Unavailable(
+        f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
+        "restarting or being updated, or odoo_api_url names something else."
+    )
+
+
+def complaint(name: str, message: str, *, url: str, username: str, database: str) -> PipelineError:
+    """Return our error for one of Odoo's; only its first line, because the rest may be a traceback."""
+    text = " ".join((message.strip().splitlines() or [""])[0].split())[:300]
+    if name.endswith("AccessDenied"):
+        return Unauthorized(
+            f"Odoo at {url} refuses the user '{username}': check username and password (or API key) in "
+            "the Odoo secret.",
+            code="access_denied",
+        )
+    if name.endswith("AccessError"):
+        return Unauthorized(
+            f"The Odoo user '{username}' lacks a right: {text} Give it Accounting / Read-only and every "
+            "company it is to read.",
+            code="access_error",
+        )
+    if name.startswith("psycopg2") and "InvalidDatetime" not in name and "InvalidText" not in name:
+        return Unavailable(
+            f"Odoo at {url} cannot open the database '{database}': it is down, or the name in the Odoo secret is wrong."
+        )
+    return NeedsAttention(f"Odoo at {url} complains: {text} ({name})", code="odoo_error")

@@ -1,0 +1,77 @@
+"""What a function's process gives it: time, threads, chance, clients of AWS. Tests and the simulation give others."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.threads import Threads
+
+
+class SystemClock:
+    """Time as the system has it."""
+
+    def now(self) -> datetime:
+        """Return the present instant, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class SystemThreads:
+    """Threads of this process."""
+
+    def pool(self, size: int, name: str) -> ThreadPoolExecutor:
+        """Return a pool of at most `size` threads."""
+        return ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    def lock(self) -> threading.Lock:
+        """Return a lock."""
+        return threading.Lock()
+
+    def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        """Wait until at least one future is done; return the done ones and the others."""
+        done, rest = wait(futures, return_when=FIRST_COMPLETED)
+        return done, rest
+
+
+@cache
+def aws_client(name: str) -> Any:
+    """Return a client of AWS; one each, because making one takes longer than using it."""
+    return boto3.client(name)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The collaborators that are the process's own."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    threads: Threads = field(default_factory=SystemThreads)
+    random: random.Random = field(default_factory=random.SystemRandom)
+    client: Callable[[str], Any] = aws_client
+
+    def new_name(self) -> str:
+        """Return a name that nobody else has."""
+        return f"{self.random.getrandbits(128):032x}"
+
+
+@cache
+def system() -> Runtime:
+    """Return the runtime of this process."""
+    return Runtime()

@@ -1,0 +1,72 @@
+"""What a run of the extractor works with, in the words of the extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pipeline.domain.cursor import Cursor
+from pipeline.domain.document import Company, Document
+from pipeline.domain.entry import Entry
+from pipeline.domain.source import Page, Pdf, Selection, StoredPdf
+
+
+class Source(Protocol):
+    """Where documents come from."""
+
+    database: str
+
+    def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
+        """Return the selected documents with an id above `after_id`, in order of id."""
+
+    def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
+        """Return the documents that got a file since then."""
+
+    def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
+        """Return the document's PDF; with `plain`, one that needs no rendering."""
+
+
+class Table(Protocol):
+    """The tracking table, as the extractor needs it."""
+
+    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries there are, by id."""
+
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
+        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
+
+    def attach_pdf(self, entry: Entry) -> None:
+        """Store where the PDF of this version of the entry is, which makes it ready to post."""
+
+    def unfinished(self, company: str, limit: int) -> list[Entry]:
+        """Return pending entries that still lack their PDF, and failed ones that could not be read."""
+
+    def backlog(self, company: str, limit: int) -> int:
+        """Return how many documents wait to be posted, counting no further than `limit`."""
+
+
+class Cursors(Protocol):
+    """How far each company was read."""
+
+    def cursor(self, database: str, company: str) -> Cursor:
+        """Return how far the company was read."""
+
+    def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
+        """Store how far the company was read."""
+
+
+class Store(Protocol):
+    """Where documents and their PDFs are stored."""
+
+    def document(self, entry: Entry) -> Document:
+        """Return the stored document of an entry."""
+
+    def put_document(self, document: Document, version: int) -> str:
+        """Store the document and return its key."""
+
+    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of an entry under `pending/`."""
+
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF of an entry from `pending/`."""

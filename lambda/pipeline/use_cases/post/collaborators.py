@@ -1,0 +1,84 @@
+"""What a run of the poster works with, in the words of the poster."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from pipeline.domain.books import Books
+from pipeline.domain.clock import Clock
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.lease import Lease
+from pipeline.domain.threads import Threads
+from pipeline.use_cases.post import posting, record
+
+
+class Table(record.Table, Protocol):
+    """The tracking table, as the poster needs it."""
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry as it is now."""
+
+    def due(self, company: str, now: datetime) -> Iterator[Entry]:
+        """Yield the entries there is work to do on now."""
+
+    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
+        """Yield the entries of a company that have a status."""
+
+    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
+        """Return pending entries of any company but these."""
+
+
+class Leases(Protocol):
+    """Who holds the lease of each company."""
+
+    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
+        """Take a company's lease, or return None."""
+
+    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
+        """Release a lease."""
+
+
+class Session(Protocol):
+    """One company's books, open for as long as the lease is held."""
+
+    @property
+    def books(self) -> Books:
+        """The books themselves."""
+
+    @property
+    def recent_calls(self) -> tuple[int, ...]:
+        """How many calls were made to the books in each of the last sixty seconds, the latest first."""
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many calls were made, by kind."""
+
+    @property
+    def refresh_days_left(self) -> float | None:
+        """How many days the connection lives on without being used, where it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """What a run of the poster works with.
+
+    `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
+    makes a company's entries and returns how many, and whether time ran out before all were made.
+    """
+
+    table: Table
+    store: posting.Store
+    leases: Leases
+    open_session: Callable[[Lease, bool], Session]
+    deadline: Deadline
+    clock: Clock
+    threads: Threads
+    random: random.Random
+    idle: Collection[str] = ()
+    rebuild: Callable[[str, Any], tuple[int, bool]] = lambda _company, _books: (0, False)

@@ -1,0 +1,60 @@
+"""What has come of the documents of a run: counted, stored with what a person has to do, and reported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.domain import lifecycle
+from pipeline.domain.alert import Failure
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import NeedsAttention
+from pipeline.use_cases.post.collaborators import Collaborators
+from pipeline.use_cases.post.results import Results
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """The results of a run and the failures to report; safe to use from several threads."""
+
+    collaborators: Collaborators
+    results: Results = field(default_factory=Results)
+    failures: list[Failure] = field(default_factory=list)
+    lock: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = self.collaborators.threads.lock()
+
+    def fail(self, entry: Entry, error: NeedsAttention) -> None:
+        """Set an entry to failed, with what a person has to do, and report it."""
+        message = f"{entry.title}: {error}" if not str(error).startswith(entry.title) else str(error)
+        failed = lifecycle.failed(entry, error.code, message, self.collaborators.clock.now())
+        if not self.collaborators.table.save(failed):
+            return  # it has changed in Odoo meanwhile, and is processed again
+        logger.warning("document failed", extra={"entry_id": entry.entry_id, "company": entry.company,
+                                                 "code": error.code, "reason": str(error)})  # fmt: skip
+        with self.lock:
+            self.results.failed += 1
+            self.failures.append(Failure(entry.company, error.code, entry.title, str(error), entry_id=entry.entry_id))
+
+    def done(self, previous: Entry, finished: Entry) -> None:
+        """Count a document that is where Odoo wants it."""
+        logger.info("document done", extra={"entry_id": finished.entry_id, "company": finished.company,
+                                            "status": finished.status.value, "qb_id": finished.qb_id})  # fmt: skip
+        with self.lock:
+            self.results.recovered += bool(previous.error_code)
+            if finished.status is Status.VOIDED:
+                self.results.voided += 1
+            else:
+                self.results.posted += 1
+
+    def reopen(self, entry_ids: Sequence[str]) -> None:
+        """Set failed entries to pending again; others are left as they are."""
+        for entry_id in entry_ids:
+            entry = self.collaborators.table.entry(entry_id)
+            if entry and entry.can_be_retried:
+                self.collaborators.table.save(lifecycle.reopened(entry, self.collaborators.clock.now()))

@@ -1,0 +1,113 @@
+"""The PDF of a document on its way into the books: read, attached once, and the one it replaces removed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Protocol
+
+from pipeline.domain import lifecycle
+from pipeline.domain.books import Attached, Books
+from pipeline.domain.document import DocumentType
+from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
+from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.use_cases.post.record import Record, Superseded
+
+# How often the PDF of an entry is fetched again before a person is asked.
+PDF_LOSSES_MAX = 3
+
+
+class Store(Protocol):
+    """Where PDFs are stored."""
+
+    def pdf(self, entry: Entry) -> bytes:
+        """Return the PDF of an entry."""
+
+
+class Paper:
+    """The PDF of one document, on its way from the store to the books."""
+
+    def __init__(self, record: Record, books: Books, store: Store) -> None:
+        self._record = record
+        self._books = books
+        self._store = store
+
+    def find_left(self, document_type: DocumentType) -> None:
+        """Note a file that an upload without an answer has left, perhaps of an earlier version.
+
+        This comes before any other intent. The next intent stores the note, and whoever attaches a newer file removes
+        the noted one.
+        """
+        entry = self._record.entry
+        files = self._books.attachments(document_type, entry.qb_id)
+        left = [file for file in files if file.qb_id != entry.attachable_id and OUR_FILE.search(file.file_name)]
+        # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
+        for file in sorted(left, key=lambda file: file.file_name == file_name(entry)):
+            self._detach_replaced()
+            self._record.note(attachable_id=file.qb_id)
+
+    def read(self) -> bytes:
+        """Return the PDF of this version. One that is lost, or another version's, is fetched from Odoo again.
+
+        Filing the version before, while the extractor stored this one, may have taken it along. Raises Superseded then,
+        and InvalidDocument when it was lost too often.
+        """
+        lost: InvalidDocument
+        entry = self._record.entry
+        try:
+            content = self._store.pdf(entry)
+            if hashlib.sha256(content).hexdigest() == entry.pdf_sha256:
+                return content
+            lost = InvalidDocument(
+                "its PDF in S3 is not the one that was stored. Retry it, and it is fetched from Odoo again.",
+                code="pdf_changed",
+            )
+        except InvalidDocument as error:
+            lost = error
+        now = self._record.clock.now()
+        # Perhaps because a new version has put its own there: then this says so.
+        self._record.save(
+            replace(entry, pdf_losses=entry.pdf_losses + 1, next_attempt_at=entry.settles_at, updated_at=now)
+        )
+        if self._record.entry.pdf_losses >= PDF_LOSSES_MAX:
+            raise lost
+        self._record.table.ask_for_pdf(lifecycle.pdf_lost(self._record.entry, now))
+        raise Superseded("its PDF was lost and is fetched from Odoo again") from None
+
+    def attach(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> None:
+        """Attach the PDF to the document, and remove the one it replaces; `may_be_there` looks for it first."""
+        record = self._record
+        name = file_name(record.entry)
+        attached: Attached | None = None
+        if may_be_there:
+            attached = _same_file(self._books.attachments(document_type, record.entry.qb_id), name, len(content))
+        if attached is None:
+            request_id = make_request_id(self._books.realm, record.entry, Step.ATTACH, record.entry.pdf_sha256)
+            record.intend(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
+            try:
+                attached = self._books.attach(document_type, record.entry.qb_id, name, content, request_id)
+            except NeedsAttention:
+                record.forget_intent()
+                raise
+        # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
+        if record.entry.attachable_id != attached.qb_id:
+            self._detach_replaced()
+        record.note(
+            pdf_attached=True,
+            attachable_id=attached.qb_id,
+            attached_sha256=record.entry.pdf_sha256,
+            step=None,
+            sent_at=None,
+        )
+
+    def _detach_replaced(self) -> None:
+        """Remove the file that is attached so far, where the company does not keep such as history."""
+        replaced = self._record.entry.attachable_id
+        if replaced and not self._books.keeps_replaced_files:
+            request_id = make_request_id(self._books.realm, self._record.entry, Step.DELETE, f"attachable {replaced}")
+            entry = self._record.entry
+            self._books.detach(entry.document_type, entry.qb_id, replaced, request_id)
+
+
+def _same_file(files: list[Attached], name: str, size_bytes: int) -> Attached | None:
+    return next((file for file in files if file.file_name == name and file.size_bytes in (0, size_bytes)), None)

@@ -1,0 +1,52 @@
+"""What a run of the poster did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+
+@dataclass(slots=True)
+class Results:
+    """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
+
+    `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
+    lost table, with `remaining` when time ran out before all were rebuilt. `refresh_days_left` says of each company how
+    long its connection lives on without being used.
+    """
+
+    posted: int = 0
+    voided: int = 0
+    failed: int = 0
+    later: int = 0
+    recovered: int = 0
+    redriven: int = 0
+    rebuilt: int = 0
+    remaining: bool = False
+    paused: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    backlog: int | None = None
+    backlog_age_s: int | None = None
+    refresh_days_left: dict[str, float] = field(default_factory=dict)
+    drafts: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the results as JSON values."""
+        return asdict(replace(self, calls={})) | {"calls": dict(self.calls)}  # type: ignore[arg-type]
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is worth watching over time."""
+        watched: dict[str, float] = {
+            "DocumentsPosted": self.posted,
+            "DocumentsVoided": self.voided,
+            "DocumentsFailed": self.failed,
+        }
+        # A run that did not measure must not say zero.
+        if self.backlog is not None and self.backlog_age_s is not None:
+            watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
+        watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
+        if self.refresh_days_left:
+            watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())
+        return watched

@@ -1,0 +1,108 @@
+# What a function may do: one role and one inline policy per function. What is its own stands in its row in main.tf.
+
+locals {
+  # Entries are read and written, never deleted: they guard against posting twice.
+  keep_entries = [
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+  ]
+
+  tracking_table_and_indexes = [
+    aws_dynamodb_table.tracking.arn,
+    "${aws_dynamodb_table.tracking.arn}/index/*",
+  ]
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    sid     = "AllowLambda"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  name               = "${each.key}-${var.environment}"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
+
+  name   = "${each.key}-${var.environment}"
+  role   = aws_iam_role.function[each.key].id
+  policy = data.aws_iam_policy_document.function[each.key].json
+}
+
+# Its own statements, then those of every function.
+data "aws_iam_policy_document" "function" {
+  #checkov:skip=CKV_AWS_356:X-Ray's two write actions know no resource; every other statement names its own.
+  #checkov:skip=CKV_AWS_111:X-Ray's two write actions know no resource; every other statement names its own.
+  for_each = local.functions
+
+  dynamic "statement" {
+    for_each = each.value.statements
+
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = try([statement.value.condition], [])
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
+
+  # A queue is made from its function's row, so the row itself cannot name it.
+  dynamic "statement" {
+    for_each = each.value.redrives ? [aws_sqs_queue.dead_letter[each.key].arn] : []
+
+    content {
+      sid       = "RedriveOwnDeadLetters"
+      actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
+      resources = [statement.value]
+    }
+  }
+
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
+  }
+
+  # Lambda sends what the function could not handle, the function itself what no retry can mend.
+  statement {
+    sid       = "SendDeadLetters"
+    actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letter[each.key].arn]
+  }
+
+  statement {
+    sid       = "PublishAlerts"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alerts.arn]
+  }
+
+  # The only "*": AWS allows no resource for these two.
+  statement {
+    sid       = "WriteTraces"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"]
+  }
+}
