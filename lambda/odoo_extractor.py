@@ -15,11 +15,13 @@ from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.commands import PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.mapping import Receipts
 from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
+from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import odoo_ids, settle
@@ -64,6 +66,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             now=runtime.clock.now(),
             dry_run=command.is_trial,
             go_live=lambda name: mapping.rules(name).go_live,
+            skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
             failures=report.failures,
         )
         selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
@@ -74,6 +77,9 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
         settle(letters, table, taken)
+        extraction.counts.not_carried = count_not_carried(
+            source, chosen(companies, command.company), extraction.go_live
+        )
     counts = extraction.counts
     put_metrics(
         SERVICE,

@@ -96,6 +96,14 @@ KINDS = {
     ),
     "us-invoice-in-kwd-of-two-decimals": us(14, Item(SALES, 10.12, 1.0), currency=CURRENCIES["KWD"], per_home=0.307),
     "be-invoice-several-taxes-on-a-line": be(15, Item(SALES, 100.0, 1.0, taxes=(SALE["21%"], SALE["Eco 0.35"]))),
+    "us-sales-receipt": us(17, Item(SALES, 49.95, 2.0, taxes=TAX), move_type="out_receipt"),
+    "be-sales-receipt": be(18, Item(SALES, 12.1, 3.0, 10.0, VAT), move_type="out_receipt"),
+    "us-purchase-receipt-of-an-employee": us(
+        19, Item(COSTS, 84.3, 1.0), Item(COSTS, 12.0, 2.0), **{**BILL, "move_type": "in_receipt"}
+    ),
+    "be-purchase-receipt": be(
+        20, Item(COSTS, 60.0, 1.0, taxes=(PURCHASE["21% P"],)), **{**BILL, "move_type": "in_receipt"}
+    ),
     "be-bill-reverse-charge": be(16, Item(COSTS, 500.0, 1.0, taxes=(PURCHASE["Reverse 20% P"],)), **BILL),
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
+RECEIPT_SKIPPED = "receipt_skipped"
 
 
 class Actor(StrEnum):
@@ -50,7 +51,7 @@ EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
-    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or dated before the go-live"),
+    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or not for the books"),
     Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
     Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
     Transition((POSTING,), POSTED, POSTER, "it is in QuickBooks as in Odoo, with its PDF"),
@@ -61,15 +62,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
     Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
     Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
-    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
-    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
+    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer to be skipped"),
+    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and now to be skipped"),
     Transition((PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "it cannot be read in Odoo any more"),
     Transition((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, maybe still in QuickBooks"),
     Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
     Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
     Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
     Transition((None,), POSTED, REBUILD, "the table was lost; it is in QuickBooks with its PDF"),
-    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is not for the books"),
     Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
     Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and is in QuickBooks"),
 )  # fmt: skip
@@ -148,6 +149,18 @@ def skipped_before_go_live(
         status=SKIPPED,
         error_code=BEFORE_GO_LIVE,
         error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}.",
+    )
+
+
+def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *, by: Actor = EXTRACTOR) -> Entry:
+    """Return the extracted entry of a receipt of a company that wants none of them in its books."""
+    if not is_allowed(previous.status if previous else None, SKIPPED, by):
+        raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
+    return replace(
+        entry,
+        status=SKIPPED,
+        error_code=RECEIPT_SKIPPED,
+        error_message=f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".',
     )
 
 

@@ -60,6 +60,13 @@ class Items(StrEnum):
     PRODUCT = "product"
 
 
+class Receipts(StrEnum):
+    """What becomes of a sales or purchase receipt: carried as the invoice or bill it is, or skipped."""
+
+    CARRY = "carry"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What one line of the mapping points to in QuickBooks: from Odoo's `source` to `name`, on `line` of the file."""
@@ -88,6 +95,7 @@ class Rules:
     typed_by_hand: TypedByHand = TypedByHand.REPORT
     replaced_pdf: ReplacedPdf = ReplacedPdf.REMOVE
     items: Items = Items.ACCOUNT
+    receipts: Receipts = Receipts.CARRY
     accounts: abc.Mapping[str, Target] = field(default_factory=dict)
     taxes: abc.Mapping[str, Target] = field(default_factory=dict)
     terms: abc.Mapping[str, Target] = field(default_factory=dict)
@@ -291,6 +299,7 @@ _KEYS: dict[str, Callable[[_Reader, tuple[str, ...], Any], Any]] = {
     "typed_by_hand": _choice(TypedByHand),
     "replaced_pdf": _choice(ReplacedPdf),
     "items": _choice(Items),
+    "receipts": _choice(Receipts),
     "accounts": _Reader.names,
     "taxes": _Reader.taxes,
     "terms": _Reader.names,

@@ -26,6 +26,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class NotCarried:
+    """How many entries of a company move what is owed, or a tax, and are none of the documents that are carried."""
+
+    journal_entries: int
+    payments: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableDocument:
     """A row that is no readable document, and why."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
-from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
+from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Domain, Odoo
@@ -19,6 +19,9 @@ from pipeline.odoo.pdfs import Pdfs
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
 TERMS_SINCE = 17
+# The types of accounts that hold what is owed, and of journals that payments and bank statements are booked in.
+_OWED = ("asset_receivable", "liability_payable")
+_OF_MONEY = ("bank", "cash", "credit")
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
@@ -87,6 +90,28 @@ class OdooSource:
         """Return which of these still exist, whatever became of them."""
         rows = self._odoo.search_all("account.move", [["id", "in", sorted(ids)]], ["id"], companies=[company.odoo_id])
         return {int(row["id"]) for row in rows}
+
+    def not_carried(self, company: Company, since: date | None = None) -> NotCarried:
+        """Return how many posted entries move what is owed, or a tax, and are not carried; from a date on, if given.
+
+        Payments and bank statements, which QuickBooks gets from its bank feed, are counted apart. One call each.
+        """
+        owed = ["line_ids.account_id.account_type", "in", list(_OWED)]
+        taxed = ["line_ids.tax_line_id", "!=", False]
+        domain: Domain = [
+            ["company_id", "=", company.odoo_id],
+            ["move_type", "not in", list(rows_to.TYPES)],
+            ["state", "=", "posted"],
+            *("|", owed, taxed),
+        ]
+        if since:
+            domain.append(["date", ">=", since.isoformat()])
+        found = [
+            self._odoo.count("account.move", [*domain, ["journal_id.type", which, list(_OF_MONEY)]],
+                             companies=[company.odoo_id])
+            for which in ("not in", "in")
+        ]  # fmt: skip
+        return NotCarried(*found)
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the moves that got a file since then: only the first one changes a move's own write date."""

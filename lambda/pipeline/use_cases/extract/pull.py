@@ -53,7 +53,8 @@ class Progress(StrEnum):
 class Counts:
     """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left.
 
-    `left_out` are files, those that are in no PDF.
+    `left_out` are files, those that are in no PDF; `not_carried` says by company what moves what is owed, or a tax,
+    and is none of the documents carried.
     """
 
     found: int = 0
@@ -65,6 +66,7 @@ class Counts:
     skipped: int = 0
     failed: int = 0
     left_out: int = 0
+    not_carried: dict[str, dict[str, int]] = field(default_factory=dict)
     cursor: dict[str, str] = field(default_factory=dict)
     remaining: bool = False
 
@@ -93,6 +95,8 @@ class Extraction:
     dry_run: bool = False
     # From which date on a company's documents are for the books; None is from the first.
     go_live: Callable[[str], date | None] = lambda _company: None
+    # Whether a company wants its receipts skipped.
+    skips_receipts: Callable[[str], bool] = lambda _company: False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     _consecutive_failures: int = 0
@@ -165,7 +169,9 @@ class Extraction:
         return Progress.COMPLETE
 
     def _take_one(self, document: Document, previous: Entry | None) -> Progress:
-        decision = decide(document, previous, self.go_live(document.company.name), self.now)
+        company = document.company.name
+        skips_receipts = self.skips_receipts(company)
+        decision = decide(document, previous, self.go_live(company), self.now, skips_receipts=skips_receipts)
         self.counts.count(decision)
         if self.dry_run:
             return Progress.COMPLETE
