@@ -21,6 +21,7 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
+from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
@@ -54,6 +55,8 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         source = _source(settings, kept, deadline, runtime)
         companies = source.companies()
         mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
+        chosen_ones = chosen(companies, command.company)
+        report.failures += check_mapping_keys(source, chosen_ones, mapping)
         taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
         table = TrackingTable(runtime.client("dynamodb"), settings.table)
@@ -72,14 +75,12 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
         run(
             extraction,
-            chosen(companies, command.company),
+            chosen_ones,
             selection,
             afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
         settle(letters, table, taken)
-        extraction.counts.not_carried = count_not_carried(
-            source, chosen(companies, command.company), extraction.go_live
-        )
+        extraction.counts.not_carried = count_not_carried(source, chosen_ones, extraction.go_live)
     counts = extraction.counts
     put_metrics(
         SERVICE,

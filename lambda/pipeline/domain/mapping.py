@@ -8,7 +8,6 @@ is empty, works by the conventions alone.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections import abc
 from collections.abc import Callable, Iterable
@@ -18,10 +17,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.toml_lines import line_numbers
 
 FILE = "config/mapping.toml"
 # How Odoo's taxes on one line are named together.
 AND = " + "
+# How a document names analytic accounts of several plans together.
+BETWEEN_PLANS = " / "
 ERRORS_SHOWN_MAX = 30
 
 
@@ -151,7 +153,7 @@ class MappingFile:
         except tomllib.TOMLDecodeError as error:
             # Its own words end with line and column.
             raise broken([f"it is no TOML: {error}"]) from error
-        return cls(*_Reader(_line_numbers(text)).read(content))
+        return cls(*_Reader(line_numbers(text)).read(content))
 
     def rules(self, company: str) -> Rules:
         """Return the rules of a company; the defaults for one that is not in the mapping."""
@@ -307,41 +309,6 @@ _KEYS: dict[str, Callable[[_Reader, tuple[str, ...], Any], Any]] = {
     "analytics": _Reader.names,
     "products": _Reader.names,
 }
-
-_KEY = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_.-]|\s*\.\s*)+?)\s*=""")
-
-
-def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return on which line each table and key of a valid TOML text stands; `tomllib` itself does not tell."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    quotes = ""  # those of a text that goes over several lines
-    for number, line in enumerate(text.splitlines(), 1):
-        if quotes:
-            quotes = "" if quotes in line else quotes
-            continue
-        quotes = next((each for each in ('"""', "'''") if line.count(each) == 1), "")
-        if line.lstrip().startswith("["):
-            table = _path(line)
-            path = table
-        else:
-            key = _KEY.match(line)
-            path = (*table, *_path(f"{key[1]} = 0")) if key else ()
-        for length in range(1, len(path) + 1):
-            found.setdefault(path[:length], number)
-    return found
-
-
-def _path(line: str) -> tuple[str, ...]:
-    try:
-        value = tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: tuple[str, ...] = ()
-    while isinstance(value, dict) and value:
-        ((key, value),) = value.items()
-        path = (*path, key)
-    return path
 
 
 def _combination(names: str) -> tuple[str, ...]:

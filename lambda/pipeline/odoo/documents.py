@@ -30,6 +30,7 @@ from pipeline.domain.document import (
     private_tax,
 )
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.mapping import BETWEEN_PLANS
 from pipeline.domain.money import ZERO, decimal, rounded
 
 type Row = Mapping[str, Any]
@@ -352,7 +353,7 @@ def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
     shares = []
     for ids, percentage in (distribution or {}).items():
         names = [lookups.analytics.get(int(each), f"analytic account {each}") for each in ids.split(",")]
-        shares.append(Share(" / ".join(names), decimal(percentage)))
+        shares.append(Share(BETWEEN_PLANS.join(names), decimal(percentage)))
     return tuple(shares)
 
 

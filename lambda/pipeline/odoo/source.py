@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableD
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Domain, Odoo
+from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 
 COMPANIES_MAX = 1_000
@@ -51,6 +52,10 @@ class OdooSource:
     def untouched_pdf(self, document: Document, reason: str) -> Pdf:
         """Return a plain page without opening a file or asking Odoo; the files are named with the reason."""
         return self._pdfs.untouched(document, reason)
+
+    def names(self, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+        """Return the names Odoo has for each mapped table, archived ones too; one the user may not read is absent."""
+        return names(self._odoo, company, wanted)
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""
