@@ -19,6 +19,5 @@ def open_world(aws):
         return opened[-1]
 
     yield open_one
-    for world in opened:
-        world.odoo.close()
-        world.qb.close()
+    for world in reversed(opened):
+        world.leave()

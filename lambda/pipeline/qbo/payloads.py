@@ -17,6 +17,7 @@ from pipeline.qbo.classes import Classes
 from pipeline.qbo.lists import BookAccount, Realm, TaxCode
 from pipeline.qbo.marker import marker, without_markers
 from pipeline.qbo.note import without_a_field
+from pipeline.qbo.owed import owed_on
 from pipeline.qbo.taxes import line_tax, tax_detail
 
 type Json = dict[str, Any]
@@ -112,6 +113,7 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
         body["DepartmentRef"] = {"value": department}
     if classes.of_document:
         body["ClassRef"] = {"value": classes.of_document}
+    body |= owed_on(document, realm, references.rules)
     body |= _currency(document, realm)
     if tax is not None:
         body["TxnTaxDetail"] = tax
