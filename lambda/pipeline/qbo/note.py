@@ -18,6 +18,12 @@ def without_a_field(document: Document) -> Iterator[str]:
         yield f"Date of the {document.document_type.noun}: {document.issued_on}"
     if document.reference:
         yield f"Reference: {document.reference}"
+    if document.party.contact:
+        yield f"Contact: {document.party.contact}"
+    if document.origin:
+        yield f"Source: {document.origin}"
+    if document.salesperson and document.document_type.is_sale:
+        yield f"Salesperson: {document.salesperson}"
     if document.is_receipt:
         yield f"A {'sales' if document.document_type.is_sale else 'purchase'} receipt in Odoo"
     yield from _payment(document)
