@@ -182,7 +182,12 @@ class KeyValues:
         self._lock = threading.Lock()
 
     def value(self, key: str) -> str | None:
-        return self.values.get(key)
+        # Unless a test says otherwise, Odoo still has every contact.
+        default = f"exists {CLOCK.now().isoformat()}" if key.startswith("contact#") else None
+        return self.values.get(key, default)
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        self.values[f"contacts-asked#{database}"] = f"{contact} {name}"
 
     def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
         self.values[key] = value
@@ -313,7 +318,7 @@ class Served:
 
     def new_client(self) -> Client:
         clock = Clock()
-        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer(), clock=clock, threads=THREADS)
+        tokens = Tokens(self.box, "arn", [COMPANY], NoIssuer(), clock=clock, threads=THREADS)
         limiter = Limiter(clock, THREADS)
         realm_id = self.realm.realm_id
         return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)

@@ -240,6 +240,7 @@ class Row:
     fingerprint: str
     created_at: datetime
     token: int = 0
+    party: str = ""
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
@@ -261,6 +262,7 @@ class Books:
         self.rows: dict[str, Row] = {}
         self.trouble: dict[str, list[Any]] = {}
         self.settings: set[str] = set()
+        self.paid: set[str] = set()
 
     def of(self, key: str) -> list[Row]:
         """Return how often a document stands there."""
@@ -280,9 +282,10 @@ class Books:
         if "account unmapped" in self.settings:
             raise Unmapped("the account 400000 has no counterpart. Map it.", code="account_unmapped")
         self._meets("read")
-        said = f"{document.entry_id} {document.number} {document.total} {document.memo}"
+        said = f"{document.entry_id} {document.number} {document.total} {document.memo} {document.party.odoo_id}"
         hashed = hashlib.sha256(said.encode()).hexdigest()
-        return Draft("Invoice", {"Marker": document.entry_id, "Total": document.total}, hashed, document.number, hashed)
+        return Draft("Invoice", {"Marker": document.entry_id, "Total": document.total}, hashed, document.number, hashed,
+                     party=str(document.party.odoo_id))  # fmt: skip
 
     def find(self, document, *, qb_id="", doc_number="", since=None):
         self._meets("read")
@@ -304,7 +307,7 @@ class Books:
         return error
 
     def is_paid(self, document, qb_id):
-        return False
+        return qb_id in self.paid
 
     def is_gone(self, error, document, qb_id):
         return error.code == "quickbooks_610" and qb_id not in self.rows
@@ -334,7 +337,7 @@ class Books:
         def effect():
             self._check_open()
             row = Row(self._new_id(), draft.body["Marker"], draft.doc_number, self._total(draft), draft.hash,
-                      self._clock())  # fmt: skip
+                      self._clock(), party=draft.party)  # fmt: skip
             self.rows[row.qb_id] = row
             return _booked(row)
 
@@ -345,7 +348,7 @@ class Books:
             self._check_open()
             row = self._standing(booked.qb_id, booked.sync_token)
             row.number, row.total, row.fingerprint = draft.doc_number, self._total(draft), draft.hash
-            row.token += 1
+            row.token, row.party = row.token + 1, draft.party
             return _booked(row)
 
         return self._write("update", request_id, effect)
@@ -434,7 +437,7 @@ class Books:
 
 def _booked(row: Row) -> Booked:
     return Booked(row.qb_id, str(row.token), row.number, row.total, Decimal("10.00"), "USD",
-                  fingerprint=row.fingerprint)  # fmt: skip
+                  fingerprint=row.fingerprint, party=row.party)  # fmt: skip
 
 
 def refused():
@@ -462,26 +465,33 @@ SETTINGS = ("account unmapped", "books closed", "tax computed otherwise")
 
 
 class Leases:
-    """The shift of each company, for as long as its lease says."""
+    """The lease of each realm, and the realm of each company."""
 
     def __init__(self) -> None:
         self._held: dict[str, Lease] = {}
         self._paused_until: dict[str, datetime] = {}
+        self._realms: dict[str, str] = {}
 
-    def take_lease(self, company, holder, now, until, *, force):
-        kept = self._held.get(company)
-        is_paused = company in self._paused_until and self._paused_until[company] >= now
+    def realm(self, company):
+        return self._realms.get(company)
+
+    def keep_realm(self, company, realm):
+        self._realms[company] = realm
+
+    def take_lease(self, realm, holder, now, until, *, force, companies):
+        kept = self._held.get(realm)
+        is_paused = realm in self._paused_until and self._paused_until[realm] >= now
         if kept and (kept.until >= now or (is_paused and not force)):
             return None
-        self._held[company] = replace(kept or Lease(company, "", now), holder=holder, until=until)
-        return self._held[company]
+        self._held[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
+        return self._held[realm]
 
     def release_lease(self, lease, now, *, paused_for_s=0):
-        if self._held[lease.company].holder == lease.holder:
-            self._held[lease.company] = replace(lease, until=now - timedelta(seconds=1))
-            self._paused_until.pop(lease.company, None)
+        if self._held[lease.realm].holder == lease.holder:
+            self._held[lease.realm] = replace(lease, until=now - timedelta(seconds=1))
+            self._paused_until.pop(lease.realm, None)
             if paused_for_s:
-                self._paused_until[lease.company] = now + timedelta(seconds=paused_for_s)
+                self._paused_until[lease.realm] = now + timedelta(seconds=paused_for_s)
 
 
 class KeyValueTable:

@@ -110,3 +110,6 @@ def test_what_a_right_that_is_missing_hides_is_not_called_wrong(told, monkeypatc
     monkeypatch.setattr(Rights, "_readable", lambda self, model: model != "account.journal" and readable(self, model))
 
     assert told(JOURNAL) == []
+    (text,) = told(JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n')
+    assert "'Recherche'" in text
+    assert "Factures" not in text
