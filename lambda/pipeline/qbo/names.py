@@ -315,7 +315,7 @@ def _party_body(party: Party, currency: str, entity: str) -> Json:
     if filled:
         body["BillAddr"] = filled
     if entity == "Customer":
-        body["KeyValueTable"] = f"Odoo contact {party.odoo_id}"
+        body["Notes"] = f"Odoo contact {party.odoo_id}"
     return body
 
 

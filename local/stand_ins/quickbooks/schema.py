@@ -18,7 +18,7 @@ ENTITIES: dict[str, dict[str, Shape]] = {
     "Customer": {
         **NAME,
         "ShipAddr": ADDRESS,
-        "KeyValueTable": "text:2000",
+        "Notes": "text:2000",
         "Job": "bool",
         "BillWithParent": "bool",
         "ParentRef": REFERENCE,

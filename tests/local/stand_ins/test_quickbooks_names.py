@@ -136,20 +136,20 @@ def test_a_name_cannot_be_deleted(company):
 
 
 def test_a_sparse_update_keeps_what_it_does_not_mention(company):
-    row = company.create("Customer", {"DisplayName": "Carol", "KeyValueTable": "kept", "CompanyName": "kept too"})
+    row = company.create("Customer", {"DisplayName": "Carol", "Notes": "kept", "CompanyName": "kept too"})
 
     sparse = {"Id": row["Id"], "SyncToken": "0", "sparse": True, "CompanyName": "new"}
     changed = company.create("Customer", sparse)
 
-    assert (changed["KeyValueTable"], changed["CompanyName"], changed["SyncToken"]) == ("kept", "new", "1")
+    assert (changed["Notes"], changed["CompanyName"], changed["SyncToken"]) == ("kept", "new", "1")
 
 
 def test_a_full_update_drops_what_it_does_not_mention(company):
-    row = company.create("Customer", {"DisplayName": "Carol", "KeyValueTable": "lost"})
+    row = company.create("Customer", {"DisplayName": "Carol", "Notes": "lost"})
 
     changed = company.create("Customer", {"Id": row["Id"], "SyncToken": "0", "DisplayName": "Carol"})
 
-    assert "KeyValueTable" not in changed
+    assert "Notes" not in changed
 
 
 def test_a_stale_token_is_5010(company):

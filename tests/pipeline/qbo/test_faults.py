@@ -277,7 +277,7 @@ REFUSALS = {
         "6070",
         _write("Invoice", lambda world: _invoice(world, _sale(world, Qty=money(2), UnitPrice=money(49)))),
     ),
-    "6080": (US, "6080", _write("Customer", lambda _: {"KeyValueTable": "nobody"})),
+    "6080": (US, "6080", _write("Customer", lambda _: {"Notes": "nobody"})),
     "6100": (US, "6100", _write("Invoice", lambda world: _invoice(world, _sale(world, TaxCodeRef={"value": "5"})))),
     "6140": (US, "6140", _numbered_twice),
     "6170": (

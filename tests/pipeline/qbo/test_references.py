@@ -305,7 +305,7 @@ def test_a_new_party_is_created_with_what_odoo_knows_of_it(world):
     assert row["PrimaryPhone"] == {"FreeFormNumber": "+1 555"}
     assert row["BillAddr"]["Line1"] == "1 Main St"
     assert row["BillAddr"]["Country"] == "United States"
-    assert row["KeyValueTable"] == "Odoo contact 7"
+    assert row["Notes"] == "Odoo contact 7"
 
 
 def test_a_vendor_is_created_for_a_bill(world):
