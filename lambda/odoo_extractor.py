@@ -15,11 +15,14 @@ from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.commands import PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import database_of
+from pipeline.domain.identity import known_as
 from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
+from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import odoo_ids, settle
@@ -49,12 +52,14 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     with reporting(SERVICE, settings.environment, alerts, kept, None if command.is_trial else letters) as report:
         report.only = command.company
         mapping = store.mapping()
-        source = _source(settings, kept, deadline, runtime)
+        table = TrackingTable(runtime.client("dynamodb"), settings.table)
+        source = _source(settings, table, key_values, deadline, runtime, is_trial=command.is_trial)
         companies = source.companies()
         mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
         taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
-        table = TrackingTable(runtime.client("dynamodb"), settings.table)
+        if not command.is_trial:
+            answer_contacts(source, key_values, runtime.clock.now())
         extraction = Extraction(
             source=source,
             table=table,
@@ -85,16 +90,29 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 
 
 def _source(
-    settings: ExtractorSettings, key_values: KeyValueTable | None, deadline: Deadline, runtime: Runtime
+    settings: ExtractorSettings,
+    table: TrackingTable,
+    key_values: KeyValueTable,
+    deadline: Deadline,
+    runtime: Runtime,
+    *,
+    is_trial: bool,
 ) -> OdooSource:
+    """Return Odoo as the source of documents; raises Misconfigured when its database may have been renamed."""
     secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+    kept = key_values.database() or database_of(table.any_entry_id())
+    database = known_as(
+        secret["database"], kept, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
+    )
     odoo = Odoo(
         settings.odoo_api_url,
         database=secret["database"],
         username=secret["username"],
         secret=secret["password"],
         clock=runtime.clock,
-        key_values=key_values,
+        key_values=None if is_trial else key_values,
         deadline=deadline,
     )
-    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)
+    if not is_trial and database != key_values.database():
+        key_values.keep_database(database)
+    return OdooSource(odoo, database=database, renders_pdfs=settings.renders_pdfs)

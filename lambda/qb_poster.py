@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -19,7 +20,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.qbo.books import QuickBooksBooks
-from pipeline.qbo.session import QuickBooksSession, companies, realm_of
+from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
@@ -80,14 +81,14 @@ class Poster:
             clock=self.runtime.clock,
             threads=self.runtime.threads,
             random=self.runtime.random,
-            idle=idle_companies(secret, now),
+            idle=frozenset(idle_companies(secret, now)),
             rebuild=self.rebuild,
         )
         results = Results(refresh_days_left=connection_days(secret, now))
         outcomes = Outcomes(collaborators, results, failures)
         if isinstance(command, Redrive):
             results.redriven = reopen(self.letters, outcomes.reopen)
-        PostingRun(collaborators, outcomes).execute(companies(secret), command)
+        PostingRun(collaborators, outcomes).execute(companies_by_realm(secret), command)
         if results.recovered and not isinstance(command, Redrive):
             settle(self.letters, self.table, list(self.letters.take()))
         return results
@@ -96,13 +97,16 @@ class Poster:
         """Return the QuickBooks secret as it is now."""
         return self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
 
-    def open_session(self, lease: Lease, dry_run: bool) -> QuickBooksSession:
-        """Open a company's books for as long as its lease is held."""
+    def open_session(self, lease: Lease, in_realm: Sequence[str], dry_run: bool) -> QuickBooksSession:
+        """Open the realm that some companies are posted to, for as long as its lease is held."""
+        secret = self.secret()
+        for company in in_realm:
+            realm_of(secret, company)
         clock, threads = self.runtime.clock, self.runtime.threads
         tokens = Tokens(
             self.secrets,
             self.settings.qb_secret_arn,
-            lease.company,
+            in_realm,
             IntuitIssuer(self.settings.qb_discovery_url),
             clock=clock,
             threads=threads,
@@ -111,10 +115,9 @@ class Poster:
         return QuickBooksSession(
             lease,
             api_url=self.settings.qb_api_url,
-            realm=realm_of(self.secret(), lease.company),
             tokens=tokens,
             key_values=self.key_values,
-            rules=lambda: self.rules(lease.company),
+            rules=self.rules,
             host=self.runtime,
             dry_run=dry_run,
         )

@@ -160,6 +160,14 @@ class Clock(StillClock):
         super().__init__(now)
 
 
+class KeyValues(MemoryKeyValues):
+    """References kept in memory, and an Odoo that still has every contact unless a test says otherwise."""
+
+    def value(self, key: str) -> str | None:
+        default = f"exists {CLOCK.now().isoformat()}" if key.startswith("contact#") else None
+        return self.values.get(key, default)
+
+
 class SecretBox:
     """A secret in memory; `changes` counts what was stored."""
 
@@ -222,7 +230,7 @@ class Served:
     def __init__(self, stand_in: QuickBooksStandIn, realm: Realm) -> None:
         self.stand_in = stand_in
         self.realm = realm
-        self.key_values = MemoryKeyValues()
+        self.key_values = KeyValues()
         self.box = SecretBox(realm_ids={COMPANY: realm.realm_id}, refresh_tokens={COMPANY: "unused"})
         self.give_access_token()
         self.client = self.new_client()
@@ -235,7 +243,7 @@ class Served:
 
     def new_client(self) -> Client:
         clock = Clock()
-        tokens = Tokens(self.box, "arn", COMPANY, NoIssuer(), clock=clock, threads=THREADS)
+        tokens = Tokens(self.box, "arn", [COMPANY], NoIssuer(), clock=clock, threads=THREADS)
         limiter = Limiter(clock, THREADS)
         realm_id = self.realm.realm_id
         return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)

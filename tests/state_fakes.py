@@ -218,23 +218,30 @@ SETTINGS = ("account unmapped", "books closed", "tax computed otherwise")
 
 
 class Leases:
-    """The shift of each company, for as long as its lease says."""
+    """The lease of each realm, and the realm of each company."""
 
     def __init__(self) -> None:
         self._held: dict[str, Lease] = {}
         self._paused_until: dict[str, datetime] = {}
+        self._realms: dict[str, str] = {}
 
-    def take_lease(self, company, holder, now, until, *, force):
-        kept = self._held.get(company)
-        is_paused = company in self._paused_until and self._paused_until[company] >= now
+    def realm(self, company):
+        return self._realms.get(company)
+
+    def keep_realm(self, company, realm):
+        self._realms[company] = realm
+
+    def take_lease(self, realm, holder, now, until, *, force, companies):
+        kept = self._held.get(realm)
+        is_paused = realm in self._paused_until and self._paused_until[realm] >= now
         if kept and (kept.until >= now or (is_paused and not force)):
             return None
-        self._held[company] = replace(kept or Lease(company, "", now), holder=holder, until=until)
-        return self._held[company]
+        self._held[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
+        return self._held[realm]
 
     def release_lease(self, lease, now, *, paused_for_s=0):
-        if self._held[lease.company].holder == lease.holder:
-            self._held[lease.company] = replace(lease, until=now - timedelta(seconds=1))
-            self._paused_until.pop(lease.company, None)
+        if self._held[lease.realm].holder == lease.holder:
+            self._held[lease.realm] = replace(lease, until=now - timedelta(seconds=1))
+            self._paused_until.pop(lease.realm, None)
             if paused_for_s:
-                self._paused_until[lease.company] = now + timedelta(seconds=paused_for_s)
+                self._paused_until[lease.realm] = now + timedelta(seconds=paused_for_s)

@@ -208,15 +208,17 @@ class World:
         """Let the poster run once."""
         process = process or Process()
         books = Through(process, self.books)
-        session = SimpleNamespace(books=books, recent_calls=(), calls=Counter(), refresh_days_left=None)
+        session = SimpleNamespace(
+            books=lambda _company: books, recent_calls=(), calls=Counter(), refresh_days_left=None
+        )
         collaborators = Collaborators(
             table=Through(process, self.table), store=Through(process, self.store),
-            leases=Through(process, self.leases), open_session=lambda _lease, _dry_run: session,
+            leases=Through(process, self.leases), open_session=lambda _lease, _companies, _dry_run: session,
             deadline=Deadline(lambda: 120_000), clock=Clock(self), threads=InTurnThreads(), random=Middle(),
         )  # fmt: skip
         run = PostingRun(collaborators)
         with suppress(Crash, PipelineError):
-            run.execute(self.companies, command or PostDue())
+            run.execute({self.books.realm: self.companies} if self.companies else {}, command or PostDue())
         return run
 
     def retry(self, process: Process | None = None) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from local.demo.books import REALM_A, REALM_B
+from local.demo.books import REALM_A, REALM_B, demo_realms
 from local.demo.documents import many
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from local.stand_ins.quickbooks.faults import (
@@ -120,9 +120,9 @@ def make_due(machine) -> None:
 
 def open_companies(machine) -> None:
     """Let the pauses pass."""
-    for company in ("companyA", "companyB"):
+    for realm in demo_realms():
         machine.client("dynamodb").update_item(
-            TableName=machine.deployment.table, Key={"entry_id": {"S": f"shift#{company}"}},
+            TableName=machine.deployment.table, Key={"entry_id": {"S": f"lease#{realm.realm_id}"}},
             UpdateExpression="REMOVE paused_until",
         )  # fmt: skip
 
@@ -481,7 +481,7 @@ def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_mach
         note = (
             request.json().get("PrivateNote", "") if request.method == "POST" and b"PrivateNote" in request.body else ""
         )
-        number = note.split(" ")[1] if note else ""
+        number = note.split()[2] if note else ""
         if number not in codes:
             return None
         code = codes[number]
@@ -675,7 +675,7 @@ def test_answers_that_say_nothing_are_resolved_and_nothing_doubles(start_machine
         note = (
             request.json().get("PrivateNote", "") if request.method == "POST" and b"PrivateNote" in request.body else ""
         )
-        case = left.pop(note.split(" ")[1], None) if note else None
+        case = left.pop(note.split()[2], None) if note else None
         return case and Fault(case[0], TROUBLE[case[0]], takes_effect=case[1])
 
     machine.quickbooks.server.fault = broken

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.document import Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unmapped
-from pipeline.domain.lifecycle import DELETED_IN_ODOO, LOST
+from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from tests.state_world import World
 
@@ -78,6 +79,24 @@ def changed_in_quickbooks(world):
     posted(world)
     (row,) = world.books.rows.values()
     row.token, row.fingerprint = row.token + 1, "by hand"
+    world.edit()
+    world.extract()
+
+
+def party_changed(world):
+    posted(world)
+    world.books.paid = set(world.books.rows)
+    world.edit(1, party=Party(99, "Another"))
+    world.extract()
+
+
+def payment_is_taken_off(world):
+    world.books.paid.clear()
+
+
+def deleted_in_quickbooks(world):
+    posted(world)
+    world.books.rows.clear()
     world.edit()
     world.extract()
 
@@ -152,6 +171,8 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "unexpected": (unexpected, is_mended),
     "booked_otherwise": (booked_otherwise, World.mend),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
+    "party_changed": (party_changed, payment_is_taken_off),
+    DELETED_IN_QUICKBOOKS: (deleted_in_quickbooks, nothing),
     "pdf_missing": (pdf_missing, nothing),
     "pdf_changed": (pdf_changed, nothing),
     "copy_missing": (copy_missing, is_saved_once_more),
@@ -162,7 +183,9 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
 
 
 def test_every_code_of_our_own_is_tried_here():
-    assert _codes(*OURS) - OF_A_COMPANY | LOST | {DELETED_IN_ODOO, "invalid_document"} == set(WAYS)
+    assert _codes(*OURS) - OF_A_COMPANY | LOST | {DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, "invalid_document"} == set(
+        WAYS
+    )
 
 
 @pytest.mark.parametrize("code", sorted(WAYS))

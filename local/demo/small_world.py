@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -95,14 +95,16 @@ class SmallWorld:
             table=self._table,
             store=self._store,
             leases=_Leases(),
-            open_session=lambda _lease, _dry_run: _Session(self.open_books()),
+            open_session=lambda _lease, _companies, _dry_run: _Session(self.open_books()),
             deadline=Deadline(lambda: INVOCATION_S * 1000),
             clock=self._clock,
             threads=SystemThreads(),
             random=random.Random(1),  # noqa: S311
         )
         run = PostingRun(collaborators)
-        run.execute([company], RetryFailed(company=company) if retry_failed else PostDue(company))
+        run.execute(
+            {self.realm.realm_id: [company]}, RetryFailed(company=company) if retry_failed else PostDue(company)
+        )
         return Run(run.outcomes.results, run.outcomes.failures)
 
     def open_books(self) -> QuickBooksBooks:
@@ -139,7 +141,7 @@ def open_books(
         quickbooks.url,
         realm.realm_id,
         realm.company_name,
-        Tokens(secret, "secret", realm.company_name, issuer, clock=clock, threads=threads),
+        Tokens(secret, "secret", [realm.company_name], issuer, clock=clock, threads=threads),
         Limiter(clock, threads),
         clock=clock,
         threads=threads,
@@ -170,19 +172,34 @@ class Secret:
 
 
 class _Leases:
-    """The shift is always free: there is one poster, and a pause is over when it is invoked again."""
+    """The lease is always free: there is one poster, and a pause is over when it is invoked again."""
 
-    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
-        del now, force
-        return Lease(company, holder, until)
+    def __init__(self) -> None:
+        self._realms: dict[str, str] = {}
+
+    def take_lease(
+        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
+    ) -> Lease | None:
+        del now, force, companies
+        return Lease(realm, holder, until)
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Nobody waits for it."""
 
+    def realm(self, company: str) -> str | None:
+        return self._realms.get(company)
+
+    def keep_realm(self, company: str, realm: str) -> None:
+        self._realms[company] = realm
+
 
 class _Session:
     def __init__(self, books: QuickBooksBooks) -> None:
-        self.books = books
+        self._books = books
         self.recent_calls: tuple[int, ...] = ()
         self.calls: Counter[str] = Counter()
         self.refresh_days_left: float | None = None
+
+    def books(self, company: str) -> QuickBooksBooks:
+        del company
+        return self._books

@@ -56,8 +56,8 @@ def _no_wait_before_the_look() -> AbstractContextManager[Any]:
 
 
 def _no_lease() -> AbstractContextManager[Any]:
-    def always(_notes: KeyValueTable, company: str, holder: str, _now: Any, until: Any, *, force: bool) -> Lease:  # noqa: ARG001
-        return Lease(company, holder, until)
+    def always(_key_values: Any, realm: str, holder: str, _now: Any, until: Any, **_how: Any) -> Lease:
+        return Lease(realm, holder, until)
 
     return patch.object(KeyValueTable, "take_lease", always)
 

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
+from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
@@ -69,6 +70,10 @@ class MemoryTable:
             for entry in self.stored.values()
             if entry.company == company and entry.entry_id.startswith(beginning)
         }
+
+    def any_entry_id(self) -> str | None:
+        """Return the id of some entry, or None when there is none."""
+        return next(iter(self.stored), None)
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
         """Return at most `limit` pending entries that lack their PDF, and failed ones that could not be read."""
@@ -245,12 +250,16 @@ class MemoryStore:
 
 
 class MemoryKeyValues:
-    """The key-value table; `values` are texts by key, `cursors` and `compared` are by database and company."""
+    """The key-value table; `values` are texts by key, `cursors` and `compared` are by database and company.
+
+    `contacts` are those that were asked about, by database.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.cursors: dict[tuple[str, str], Cursor] = {}
         self.compared: dict[tuple[str, str], datetime] = {}
+        self.contacts: dict[str, dict[int, str]] = {}
         self._lock = threading.Lock()
 
     def value(self, key: str) -> str | None:
@@ -274,6 +283,36 @@ class MemoryKeyValues:
     def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
         """Keep how far a company was read."""
         self.cursors[database, company] = cursor
+
+    def database(self) -> str | None:
+        """Return the database whose documents are known here, or None before the first."""
+        return self.value("database#")
+
+    def keep_database(self, database: str) -> None:
+        """Keep the database whose documents are known here."""
+        self.keep("database#", database)
+
+    def contacts_asked(self, database: str) -> dict[int, str]:
+        """Return the contacts that were asked about, with the name each has in QuickBooks."""
+        return dict(self.contacts.get(database, {}))
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Ask what became of a contact."""
+        self.contacts[database] = {**self.contacts_asked(database), contact: name}
+
+    def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
+        """Keep what became of contacts; what was asked meanwhile stays asked."""
+        for contact, state in answers.items():
+            self.keep(f"contact#{database}#{contact}", write_answer(state, now))
+            self.contacts.get(database, {}).pop(contact, None)
+
+    def realm(self, company: str) -> str | None:
+        """Return the realm that a company is posted to, or None before its first document."""
+        return self.value(f"realm#{company}")
+
+    def keep_realm(self, company: str, realm: str) -> None:
+        """Keep the realm that a company is posted to."""
+        self.keep(f"realm#{company}", realm)
 
     def compared_at(self, database: str, company: str) -> datetime | None:
         """Return when a company was last compared with Odoo, or None."""

@@ -123,7 +123,7 @@ class World:
 
     # -- Odoo ------------------------------------------------------------------------------------------------------
 
-    def move(
+    def move(  # noqa: C901, PLR0913 - a document of Odoo has that many parts
         self,
         move_id,
         move_type,
@@ -360,10 +360,10 @@ class World:
                 UpdateExpression="REMOVE next_attempt_at",
             )
 
-    def free_shift(self):
+    def free_lease(self):
         """Let the pause of a company be over."""
         for item in self.machine.items(self.machine.deployment.table):
-            if item["entry_id"]["S"].startswith("shift#"):
+            if item["entry_id"]["S"].startswith(("lease#", "shift#")):
                 self.machine.client("dynamodb").delete_item(
                     TableName=self.machine.deployment.table, Key={"entry_id": item["entry_id"]}
                 )
@@ -371,7 +371,7 @@ class World:
     def let_pause_pass(self):
         """Let the pause of each company be over; what the shift remembers of it stays."""
         for item in self.machine.items(self.machine.deployment.table):
-            if item["entry_id"]["S"].startswith("shift#") and "paused_until" in item:
+            if item["entry_id"]["S"].startswith(("lease#", "shift#")) and "paused_until" in item:
                 self.machine.client("dynamodb").update_item(
                     TableName=self.machine.deployment.table,
                     Key={"entry_id": item["entry_id"]},

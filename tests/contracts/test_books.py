@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.domain.document import DocumentType
+from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.errors import NeedsAttention, Rejected
 from tests.books_world import REALM_ID, a_document, line, money, served
 from tests.doubles.books import MemoryBooks
@@ -85,7 +85,7 @@ class InMemory:
         self.books.rows[qb_id].number = number
 
     def pay(self, qb_id):
-        self.books.rows[qb_id].is_paid = True
+        self.books.paid.add(qb_id)
 
     def totals(self):
         return sorted(row.total for row in self.books.rows.values())
@@ -339,6 +339,15 @@ def test_the_fingerprint_is_that_of_what_was_written_until_somebody_changes_that
 
     assert touched.fingerprint == booked.fingerprint != edited.fingerprint
     assert len({booked.sync_token, touched.sync_token, edited.sync_token}) == 3
+
+
+def test_a_document_stands_under_the_party_of_its_draft(books):
+    draft = drafted(books)
+    other = drafted(books, a_document(party=Party(8, "Deco Addict")))
+    booked = created(books)
+
+    assert draft.party == booked.party == books.find(DOCUMENT).party != other.party
+    assert books.update(other, booked, "update 1").party == other.party
 
 
 # -- taking out ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from local.stand_ins.aws import make_tracking_table
 from local.stand_ins.memory import MemoryKeyValues
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.domain.contact import ContactState, read_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.runtime import SystemClock
 from tests.books_world import COMPANY, NOW
@@ -76,6 +77,29 @@ def test_when_a_company_was_compared_is_kept_by_database_and_company(key_values)
 
     assert key_values.compared_at("odoo", COMPANY) == NOW
     assert key_values.compared_at("another", COMPANY) is key_values.compared_at("odoo", "companyB") is None
+
+
+def test_the_database_and_the_realm_of_a_company_are_kept(key_values):
+    before = key_values.database(), key_values.realm(COMPANY)
+
+    key_values.keep_database("odoo")
+    key_values.keep_realm(COMPANY, "9130")
+
+    assert before == (None, None)
+    assert (key_values.database(), key_values.realm(COMPANY), key_values.realm("companyB")) == ("odoo", "9130", None)
+
+
+def test_a_contact_stays_asked_until_it_is_answered(key_values):
+    for contact, name in ((7, "Azure"), (8, "Deco"), (7, "Azure Interior")):
+        key_values.ask_contact("odoo", contact, name)
+    asked = key_values.contacts_asked("odoo")
+
+    key_values.answer_contacts("odoo", {7: ContactState.GONE}, NOW)
+
+    assert asked == {7: "Azure Interior", 8: "Deco"}
+    assert key_values.contacts_asked("odoo") == {8: "Deco"}
+    assert key_values.contacts_asked("another") == {}
+    assert read_answer(key_values.value("contact#odoo#7")) == (ContactState.GONE, NOW)
 
 
 def test_a_connection_is_kept_until_it_is_forgotten(key_values):

@@ -84,6 +84,13 @@ def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_da
     assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
 
 
+def test_some_entry_is_told_whatever_its_status_once_there_is_one(table):
+    before = table.any_entry_id()
+    entry = kept(table, status=Status.VOIDED)
+
+    assert (before, table.any_entry_id()) == (None, entry.entry_id)
+
+
 @pytest.mark.parametrize(
     ("changes", "due"),
     [

@@ -30,14 +30,15 @@ class Row:
     fingerprint: str
     created_at: datetime
     token: int = 0
-    is_paid: bool = False
+    party: str = ""
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 class MemoryBooks:
-    """One company's books. `rows` are its documents by id; `adopts_typed` takes one that was typed in for ours.
+    """One company's books. `rows` are its documents by id, `paid` the ids of those that a payment is applied to.
 
-    A request id that is remembered is answered as before, refusals too. A subclass may make trouble in `_write`.
+    `adopts_typed` takes a document that was typed in for ours. A request id that is remembered is answered as before,
+    refusals too. A subclass may make trouble in `_write`.
     """
 
     keeps_replaced_files = False
@@ -48,6 +49,7 @@ class MemoryBooks:
                  first_id: int = 1, remembers_ids: bool = True) -> None:  # fmt: skip
         self.realm = realm
         self.rows: dict[str, Row] = {}
+        self.paid: set[str] = set()
         self._clock = clock
         self._remembers_ids = remembers_ids
         self._answers: dict[str, Any] = {}
@@ -78,9 +80,10 @@ class MemoryBooks:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def draft(self, document, *, is_booked=False):
-        said = f"{document.entry_id} {document.number} {document.total} {document.memo}"
+        said = f"{document.entry_id} {document.number} {document.total} {document.memo} {document.party.odoo_id}"
         hashed = hashlib.sha256(said.encode()).hexdigest()
-        return Draft("Invoice", {"Marker": document.entry_id, "Total": document.total}, hashed, document.number, hashed)
+        body = {"Marker": document.entry_id, "Total": document.total}
+        return Draft("Invoice", body, hashed, document.number, hashed, party=str(document.party.odoo_id))
 
     def find(self, document, *, qb_id="", doc_number="", since=None):
         if qb_id in self.rows:
@@ -119,7 +122,7 @@ class MemoryBooks:
         return error
 
     def is_paid(self, document, qb_id):
-        return qb_id in self.rows and self.rows[qb_id].is_paid
+        return qb_id in self.paid
 
     def attachments(self, document_type, qb_id):
         row = self.rows.get(qb_id)
@@ -147,7 +150,7 @@ class MemoryBooks:
             if self.has_unique_numbers and draft.doc_number in {row.number for row in self.rows.values()}:
                 raise Rejected("its number is taken. Give it another.", code=TAKEN)
             row = Row(self._new_id(), draft.body["Marker"], draft.doc_number, self._total(draft), draft.hash,
-                      self._clock())  # fmt: skip
+                      self._clock(), party=draft.party)  # fmt: skip
             self.rows[row.qb_id] = row
             return self._booked(row)
 
@@ -159,7 +162,7 @@ class MemoryBooks:
             # One that is adopted gets our marker.
             row.marker = draft.body["Marker"]
             row.number, row.total, row.fingerprint = draft.doc_number, self._total(draft), draft.hash
-            row.token += 1
+            row.token, row.party = row.token + 1, draft.party
             return self._booked(row)
 
         return self._write("update", request_id, effect)
@@ -168,7 +171,7 @@ class MemoryBooks:
         row = self.rows.get(booked.qb_id)
         if row is None:
             return False
-        if row.is_paid:
+        if row.qb_id in self.paid:
             raise Rejected("a payment is applied to it. Take that off there.", code="payment_applied")
         if booked.fingerprint not in ("", row.fingerprint) and booked.sync_token != str(row.token):
             raise Rejected("somebody has changed it in QuickBooks. Delete it there.", code="changed_in_quickbooks")
@@ -232,8 +235,8 @@ class MemoryBooks:
 
     @staticmethod
     def _booked(row: Row) -> Booked:
-        tax, currency = Decimal("10.00"), "USD"
-        return Booked(row.qb_id, str(row.token), row.number, row.total, tax, currency, fingerprint=row.fingerprint)
+        return Booked(row.qb_id, str(row.token), row.number, row.total, Decimal("10.00"), "USD",
+                      fingerprint=row.fingerprint, party=row.party)  # fmt: skip
 
 
 def _tried(effect: Callable[[], Any]) -> Any:

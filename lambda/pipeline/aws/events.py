@@ -20,6 +20,7 @@ from pipeline.domain.commands import (
     RedrivePulls,
     RetryFailed,
     ShowDrafts,
+    StartOver,
     WakeUp,
 )
 from pipeline.domain.errors import InvalidRequest
@@ -27,7 +28,7 @@ from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
-_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild"}
+_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild", "start_over"}
 
 
 def is_schedule(event: Any) -> bool:
@@ -85,9 +86,16 @@ def poster_command(event: Any) -> PosterCommand:
         return PostDue()
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
-    body = _body(event, _POSTER_KEYS)
+    return _of_a_person(_body(event, _POSTER_KEYS))
+
+
+def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     _flag(body, "sweep")
     company, entry_ids = _text(body, "company"), _texts(body, "entry_ids")
+    if _text(body, "start_over"):
+        if set(body) != {"company", "start_over"} or not company:
+            raise InvalidRequest("start_over names the new realm, and takes a company beside it and nothing else.")
+        return StartOver(company, _text(body, "start_over"))
     wants = {name: _flag(body, name) for name in ("retry_failed", "dry_run", "redrive", "rebuild")}
     others = [name for name, wanted in wants.items() if wanted and name not in ("redrive", "rebuild")]
     if wants["redrive"]:

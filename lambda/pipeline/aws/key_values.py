@@ -6,7 +6,7 @@ Cursors, the way a server is spoken to, references to QuickBooks' names, and the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
+from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.lease import Lease
 
@@ -45,6 +46,31 @@ class KeyValueTable:
         """Store how far a company was read."""
         self.keep(f"cursor#{database}#{company}", dumps(cursor))
 
+    def database(self) -> str | None:
+        """Return the database whose documents are known here, or None before the first."""
+        return self.value("database#")
+
+    def keep_database(self, database: str) -> None:
+        """Keep the database whose documents are known here."""
+        self.keep("database#", database)
+
+    def contacts_asked(self, database: str) -> dict[int, str]:
+        """Return the contacts the poster asked about, with the name each has in QuickBooks."""
+        asked = json.loads(self.value(f"contacts-asked#{database}") or "{}")
+        return {int(contact): str(name) for contact, name in asked.items()}
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Let the extractor find out what became of a contact."""
+        asked = self.contacts_asked(database) | {contact: name}
+        self.keep(f"contacts-asked#{database}", json.dumps(asked))
+
+    def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
+        """Keep what became of contacts; what was asked meanwhile stays asked."""
+        for contact, state in answers.items():
+            self.keep(f"contact#{database}#{contact}", write_answer(state, now))
+        left = {contact: name for contact, name in self.contacts_asked(database).items() if contact not in answers}
+        self.keep(f"contacts-asked#{database}", json.dumps(left))
+
     def compared_at(self, database: str, company: str) -> datetime | None:
         """Return when a company was last compared with Odoo, or None."""
         kept = self.value(f"compared#{database}#{company}")
@@ -53,6 +79,14 @@ class KeyValueTable:
     def keep_compared(self, database: str, company: str, moment: datetime) -> None:
         """Keep when a company was compared with Odoo."""
         self.keep(f"compared#{database}#{company}", moment.isoformat())
+
+    def realm(self, company: str) -> str | None:
+        """Return the realm that a company is posted to, or None before its first document."""
+        return self.value(f"realm#{company}")
+
+    def keep_realm(self, company: str, realm: str) -> None:
+        """Keep the realm that a company is posted to."""
+        self.keep(f"realm#{company}", realm)
 
     # -- connections -----------------------------------------------------------------------------------------------
 
@@ -99,12 +133,15 @@ class KeyValueTable:
             raise our_error(error, f"The table {self._name}") from error
         return value
 
-    # -- shifts ----------------------------------------------------------------------------------------------------
+    # -- leases ----------------------------------------------------------------------------------------------------
 
-    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
-        """Take a company's shift until an instant; returns None when another holds it or the company is paused.
+    def take_lease(
+        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str] = ()
+    ) -> Lease | None:
+        """Take a realm's lease until an instant; returns None when another holds it or the realm is paused.
 
-        `force` takes it in spite of a pause, because a person asked for it.
+        `force` takes it in spite of a pause, because a person asked for it. `companies` are those of the realm: before
+        this release each of them had a lease of its own, which may still be held.
         """
         nobody_was_here = "attribute_not_exists(entry_id)"
         the_holder_is_gone = "#until < :now"
@@ -113,7 +150,7 @@ class KeyValueTable:
         try:
             answer = self._client.update_item(
                 TableName=self._name,
-                Key={"entry_id": {"S": _lease_key(company)}},
+                Key={"entry_id": {"S": _lease_key(realm)}},
                 UpdateExpression="SET holder = :holder, #until = :until",
                 ConditionExpression=f"{nobody_was_here} OR {free}",
                 ExpressionAttributeNames={"#until": "until"},
@@ -130,21 +167,31 @@ class KeyValueTable:
             raise our_error(error, f"The table {self._name}") from error
         except BotoCoreError as error:
             raise our_error(error, f"The table {self._name}") from error
-        return _lease(company, holder, until, answer["Attributes"])
+        lease = _lease(realm, holder, until, answer["Attributes"])
+        is_first = "pauses" not in answer["Attributes"]
+        if is_first and any(self._is_held_by_company(company, now) for company in companies):
+            self.release_lease(lease, now)
+            return None
+        return lease
+
+    def _is_held_by_company(self, company: str, now: datetime) -> bool:
+        key = {"entry_id": {"S": f"shift#{company}"}}
+        found = self._try(lambda: self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)).get("Item")
+        return found is not None and str(plain_values(found).get("until", "")) > _instant(now)
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
-        """Give the shift back, with what the next holder must know; a pause keeps the company closed for a while.
+        """Release the lease, with what the next holder must know; a pause keeps the realm closed for a while.
 
-        Does nothing when the lease has run out and another holds the shift by now.
+        Does nothing when it has run out and another holds it by now.
         """
-        names = {field.name for field in fields(Lease)} - {"company", "holder", "until", "recent_at"}
+        names = {field.name for field in fields(Lease)} - {"realm", "holder", "until", "recent_at"}
         values: dict[str, Any] = {name: getattr(lease, name) for name in names}
         values["recent_calls"] = ",".join(map(str, lease.recent_calls))
         values["recent_at"] = _instant(lease.recent_at) if lease.recent_at else ""
         # A past instant, never none: an absent one would sort as "nobody was ever here".
         values["until"] = _instant(now - timedelta(seconds=1))
         values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
-        kept = item({"entry_id": _lease_key(lease.company), "holder": lease.holder, **values})
+        kept = item({"entry_id": _lease_key(lease.realm), "holder": lease.holder, **values})
         try:
             self._client.put_item(
                 TableName=self._name,
@@ -165,8 +212,8 @@ class KeyValueTable:
             raise our_error(error, f"The table {self._name}") from error
 
 
-def _lease_key(company: str) -> str:
-    return f"shift#{company}"
+def _lease_key(realm: str) -> str:
+    return f"lease#{realm}"
 
 
 def _instant(moment: datetime) -> str:
@@ -174,11 +221,11 @@ def _instant(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _lease(company: str, holder: str, until: datetime, stored: Item) -> Lease:
+def _lease(realm: str, holder: str, until: datetime, stored: Item) -> Lease:
     values = plain_values(stored)
     recent_at = values.get("recent_at")
     return Lease(
-        company=company,
+        realm=realm,
         holder=holder,
         until=until,
         pauses=int(values.get("pauses", 0)),

@@ -123,6 +123,23 @@ class TrackingTable:
                     found[odoo_id_of(key)] = status
         return found
 
+    def any_entry_id(self) -> str | None:
+        """Return the id of some entry, or None when there is none."""
+        for status in Status:
+            answer = self._try(
+                lambda status=status: self._client.query(  # type: ignore[misc]
+                    TableName=self._name,
+                    IndexName=STATUS_INDEX,
+                    KeyConditionExpression="#status = :status",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={":status": {"S": status.value}},
+                    Limit=1,
+                )
+            )
+            if answer["Items"]:
+                return str(answer["Items"][0]["entry_id"]["S"])
+        return None
+
     def attach_pdf(self, entry: Entry) -> None:
         """Store where the PDF of this version lies, which makes the entry ready to post.
 

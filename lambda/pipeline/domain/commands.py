@@ -92,7 +92,15 @@ class RebuildEntries:
     company: str = ""
 
 
-type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """Post all documents of a company once more, to another realm than before."""
+
+    company: str
+    realm: str
+
+
+type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver
 
 
 def is_by_a_person(command: PosterCommand) -> bool:

@@ -259,6 +259,11 @@ def odoo_id_of(entry: str) -> int:
     return int(found[1])
 
 
+def database_of(entry: str | None) -> str | None:
+    """Return the database inside an entry id, None for none."""
+    return entry.rpartition("-account.move-")[0] if entry else None
+
+
 def check_adds_up(document: Document) -> None:
     """Raise InvalidDocument unless lines and taxes add up to the document's own totals, to the cent.
 

@@ -5,6 +5,7 @@
     │   ├─ Unavailable            no answer, or one that says "not now" (time-out, 5xx, dropped connection)
     │   ├─ Throttled              too many requests; carries how long to wait
     │   ├─ OutcomeUnknown         a write was sent and no answer says whether it counted
+    │   ├─ Deferred               the document waits for something of its own; nothing is wrong with its company
     │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
     └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
         ├─ InvalidDocument        Odoo's document lacks something or does not add up
@@ -57,6 +58,12 @@ class OutcomeUnknown(RetryLater):
     """A write was sent and no answer says whether it took effect."""
 
     code = "outcome_unknown"
+
+
+class Deferred(RetryLater):
+    """A document waits for something of its own; others of its company go on."""
+
+    code = "deferred"
 
 
 class Disconnected(RetryLater):

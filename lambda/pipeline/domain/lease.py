@@ -1,4 +1,4 @@
-"""The lease: the exclusive right to post for a company, for a while; and how long to wait after trouble."""
+"""The lease: the exclusive right to post to a realm, for a while; and how long to wait after trouble."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The exclusive right to post for a company until `until`.
+    """The exclusive right to post to a realm until `until`.
 
     `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the
-    one before: the limits of a company do not start afresh with a new function.
+    one before: the limits of a realm do not start afresh with a new function.
     """
 
-    company: str
+    realm: str
     holder: str
     until: datetime
     pauses: int = 0

@@ -6,6 +6,7 @@ forbidden change cannot be made in memory; the tracking table checks the stored 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,6 +24,8 @@ DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
+# So many former realms of a document are kept as history.
+FORMER_MAX = 10
 
 
 class Actor(StrEnum):
@@ -58,6 +61,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((PENDING, POSTING), FAILED, POSTER, "a person must act"),
     Transition((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo again"),
     Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
+    Transition((POSTING, POSTED), PENDING, PERSON, "its company starts over in another realm: `start_over`"),
     Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
     Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
     Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
@@ -303,6 +307,22 @@ def reopened(entry: Entry, now: datetime) -> Entry:
     return _moved(
         entry, PENDING, PERSON, now, attempts=0, next_attempt_at=entry.settles_at, pending_since=now, pdf_losses=0
     )
+
+
+def started_over(entry: Entry, now: datetime) -> Entry:
+    """Return the entry of a document that is to be posted once more, to another realm; where it was is kept as history.
+
+    Nothing in the former realm is touched. What was never sent, or was deleted there, has no history.
+    """
+    if not (entry.qb_id or entry.step):
+        return replace(entry, realm="", updated_at=now)
+    was = {"realm": entry.realm, "qb_id": entry.qb_id, "doc_number": entry.qb_doc_number}
+    history = [*(json.loads(entry.former) if entry.former else []), was][-FORMER_MAX:]
+    again = replace(deleted_in_books(entry, now), realm="", former=json.dumps(history), pdf_losses=0)
+    return _moved(
+        again, PENDING, PERSON, now, attempts=0, next_attempt_at=None, pending_since=now, error_code="",
+        error_message="",
+    )  # fmt: skip
 
 
 # -- by the rebuild ----------------------------------------------------------------------------------------------------

@@ -31,13 +31,14 @@ class OdooSource:
     companies: an account that two of them share has a code of its own in each.
     """
 
-    def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
+    def __init__(self, odoo: Odoo, *, database: str = "", renders_pdfs: bool = True) -> None:
         self._odoo = odoo
         self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
         self._currencies: dict[int, rows_to.Row] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
-        self.database = odoo.database
+        # The name its documents are known under: that of the database may have changed.
+        self.database = database or odoo.database
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
@@ -72,6 +73,21 @@ class OdooSource:
         """Return which of these still exist, whatever became of them."""
         rows = self._odoo.search_all("account.move", [["id", "in", sorted(ids)]], ["id"], companies=[company.odoo_id])
         return {int(row["id"]) for row in rows}
+
+    def existing_contacts(self, ids: set[int]) -> set[int]:
+        """Return which of these contacts exist, archived ones too."""
+        rows = self._odoo.search_all(
+            "res.partner", [["id", "in", sorted(ids)]], ["id"], companies=list(self._companies)
+        )
+        return {int(row["id"]) for row in rows}
+
+    def namesakes(self, name: str) -> int:
+        """Return how many contacts have a name."""
+        return len(self._contacts(["name", "=", name]))
+
+    def _contacts(self, condition: list[object]) -> list[int]:
+        rows = self._odoo.search_all("res.partner", [condition], ["id"], companies=list(self._companies))
+        return [int(row["id"]) for row in rows]
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the moves that got a file since then: only the first one changes a move's own write date."""

@@ -41,6 +41,9 @@ class KeyValues(Protocol):
     def claim(self, key: str, value: str) -> str:
         """Keep a text under a key unless another is there already; return the one that is."""
 
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Let the extractor find out what became of a contact in Odoo."""
+
 
 class ClassTracking(StrEnum):
     """Where a QuickBooks company wants classes."""

@@ -20,6 +20,7 @@ from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
+from pipeline.qbo.merged import takes_over
 
 NAME_LENGTH_MAX = 500
 ITEM_NAME_LENGTH_MAX = 100
@@ -197,7 +198,11 @@ class Names:
                 refusal = error
                 taken = error.fault.named_id
                 # Without an id the name belongs to another kind (a vendor, an employee): the next name is tried.
-                if taken and self._may_adopt(entity, taken, currency, account) and self._claim(entity, taken, key):
+                if (
+                    taken
+                    and self._may_adopt(entity, taken, currency, account)
+                    and self._may_have(entity, taken, key, name)
+                ):
                     return self._remember(key, Known(taken, name, account))
             else:
                 qb_id = str(created["Id"])
@@ -236,6 +241,20 @@ class Names:
     def _claim(self, entity: str, qb_id: str, key: str) -> bool:
         """Bind an object to one Odoo partner; two partners of the same name never share one."""
         return self._dry_run or self._key_values.claim(self._owner_key(entity, qb_id), key) == key
+
+    def _may_have(self, entity: str, qb_id: str, key: str, name: str) -> bool:
+        """Whether a contact or product may have an object: it is nobody else's, or its owner was merged into it."""
+        if self._claim(entity, qb_id, key):
+            return True
+        owner = self._key_values.value(self._owner_key(entity, qb_id)) or ""
+        if entity == "Item":
+            # Two products of one name and account are booked alike, whichever of them was merged into the other.
+            return True
+        if not takes_over(self._key_values, self._clock, owner=owner, key=key, name=name):
+            return False
+        if not self._dry_run:
+            self._key_values.keep(self._owner_key(entity, qb_id), key)
+        return True
 
     def _remembered(self, key: str) -> Known | None:
         if key not in self._known:

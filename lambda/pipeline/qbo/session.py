@@ -1,10 +1,9 @@
-"""A company's books, opened for as long as its lease is held: its tokens, its call budget, its references."""
+"""A realm, opened for as long as its lease is held: its tokens, its call budget, its references."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 
 from pipeline.domain.errors import Misconfigured
@@ -20,49 +19,49 @@ from pipeline.qbo.tokens import Tokens
 
 
 class QuickBooksSession:
-    """Everything that belongs to one company for as long as its lease is held."""
+    """Everything that belongs to one realm for as long as its lease is held: tokens, call budget, and books."""
 
     def __init__(
         self,
         lease: Lease,
         *,
         api_url: str,
-        realm: str,
         tokens: Tokens,
         key_values: KeyValues,
-        rules: Callable[[], Rules],
+        rules: Callable[[str], Rules],
         host: Host,
         dry_run: bool = False,
     ) -> None:
         age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
-        limiter = Limiter(host.clock, host.threads, recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
+        self._limiter = Limiter(host.clock, host.threads, recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
         # A connection that is gone shows here, before any document is touched.
         tokens.access_token()
+        self._api_url = api_url
+        self._realm = lease.realm
         self._tokens = tokens
-        self._client = Client(api_url, realm, lease.company, tokens, limiter, clock=host.clock, threads=host.threads)
         self._key_values = key_values
         self._rules = rules
         self._host = host
         self._dry_run = dry_run
+        self._opened: dict[str, QuickBooksBooks] = {}
 
-    @cached_property
-    def books(self) -> QuickBooksBooks:
-        """The books, with the company's rules; raises Misconfigured, naming all that is wrong with those.
+    def books(self, company: str) -> QuickBooksBooks:
+        """Return the books with a company's rules; raises Misconfigured, naming all that is wrong with those.
 
         Opened when there is something to post: a run that only keeps the connection alive needs no rules.
         """
-        rules = self._rules()
-        references = References(
-            self._client,
-            self._key_values,
-            rules,
-            clock=self._host.clock,
-            threads=self._host.threads,
-            dry_run=self._dry_run,
-        )
+        if company not in self._opened:
+            self._opened[company] = self._open(company)
+        return self._opened[company]
+
+    def _open(self, company: str) -> QuickBooksBooks:
+        rules = self._rules(company)
+        clock, threads = self._host.clock, self._host.threads
+        client = Client(self._api_url, self._realm, company, self._tokens, self._limiter, clock=clock, threads=threads)
+        references = References(client, self._key_values, rules, clock=clock, threads=threads, dry_run=self._dry_run)
         references.check_rules()
         return QuickBooksBooks(
-            self._client,
+            client,
             references,
             adopts_typed=rules.typed_by_hand is TypedByHand.ADOPT,
             keeps_replaced_files=rules.replaced_pdf is ReplacedPdf.KEEP,
@@ -71,12 +70,12 @@ class QuickBooksSession:
     @property
     def recent_calls(self) -> tuple[int, ...]:
         """How many calls were made in each of the last sixty seconds, the latest first."""
-        return self._client.limiter.recent_calls
+        return self._limiter.recent_calls
 
     @property
     def calls(self) -> Counter[str]:
         """How many calls were made, by kind."""
-        return self._client.calls
+        return sum((books.client.calls for books in self._opened.values()), Counter())
 
     @property
     def refresh_days_left(self) -> float | None:
@@ -97,3 +96,14 @@ def companies(secret: Mapping[str, Any]) -> list[str]:
     if not isinstance(secret["realm_ids"], dict):
         raise Misconfigured("In the QuickBooks secret, realm_ids must map companies to realms.")
     return sorted(secret["realm_ids"])
+
+
+def companies_by_realm(secret: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the companies of each realm; several may share one, as a parent and its branches do.
+
+    A company without a realm stands under its own name: opening it says what is missing.
+    """
+    found: dict[str, list[str]] = {}
+    for company in companies(secret):
+        found.setdefault(str(secret["realm_ids"][company] or company), []).append(company)
+    return found

@@ -1,10 +1,10 @@
-"""Custody of one company's tokens: one refresher, the rotated token stored before the new access token is used."""
+"""Custody of one realm's tokens: one refresher, the rotated token stored before the new access token is used."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -137,13 +137,17 @@ def idle_companies(secret: Mapping[str, Any], now: float) -> set[str]:
 
 
 class Tokens:
-    """The access token of one company, good for the next call, whichever function used it last."""
+    """The access token of one realm, good for the next call, whichever function used it last.
+
+    Several companies may be posted to one realm. Its tokens are the same for all of them, so what Intuit issues is kept
+    for each: whoever looks for one of them finds the newest.
+    """
 
     def __init__(
         self,
         store: SecretStore,
         arn: str,
-        company: str,
+        companies: Sequence[str],
         issuer: Issuer,
         *,
         clock: Clock,
@@ -152,7 +156,8 @@ class Tokens:
     ) -> None:
         self._store = store
         self._arn = arn
-        self._company = company
+        self._companies = tuple(companies)
+        self._company = " and ".join(companies)
         self._issuer = issuer
         self._deadline = deadline
         self._clock = clock
@@ -191,13 +196,15 @@ class Tokens:
             again = self._store.read(self._arn, REQUIRED_KEYS)
             if self._use_kept(again, refused):
                 return
-            changed = self._refresh_token(again)
-            if changed == refresh_token:
-                raise self._disconnected(refusal.reason) from None
-            try:
-                self._refresh(again, changed)
-            except TokenRefused as repeated:
-                raise self._disconnected(repeated.reason) from None
+            # Of companies that share a realm, one may have been connected again and not the other.
+            for other in self._refresh_tokens(again):
+                if other != refresh_token:
+                    try:
+                        self._refresh(again, other)
+                    except TokenRefused:
+                        continue
+                    return
+            raise self._disconnected(refusal.reason) from None
 
     def _use_kept(self, secret: Mapping[str, Any], refused: str) -> bool:
         """Use the access token in the secret; returns False when it is about to expire or is the refused one.
@@ -205,17 +212,15 @@ class Tokens:
         It must also have come with the refresh token that stands there: a person who connects the company anew stores
         another one, and the access token of the connection that is gone is good for nothing.
         """
-        kept = (secret.get("access_tokens") or {}).get(self._company) or {}
-        came_with = _mark(self._refresh_token(secret))
-        if kept.get("came_with", came_with) != came_with:
-            return False
-        if (
-            kept.get("value") in (None, "", refused)
-            or self._clock.now().timestamp() >= kept.get("expires_at", 0) - EARLY_S
-        ):
-            return False
-        self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
-        return True
+        refresh_token = self._refresh_token(secret)
+        for company in self._companies:
+            kept = (secret.get("access_tokens") or {}).get(company) or {}
+            came_with = kept.get("came_with", _mark(refresh_token))
+            is_usable = kept.get("value") not in (None, "", refused) and came_with == _mark(refresh_token)
+            if is_usable and self._clock.now().timestamp() < kept.get("expires_at", 0) - EARLY_S:
+                self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
+                return True
+        return False
 
     def _refresh(self, secret: Mapping[str, Any], refresh_token: str) -> None:
         # Once a day Intuit gives out another refresh token and forgets the old one. A function that is stopped between
@@ -237,37 +242,47 @@ class Tokens:
         )
 
     def _refresh_token(self, secret: Mapping[str, Any]) -> str:
-        token = (secret.get("refresh_tokens") or {}).get(self._company) or secret.get("refresh_token")
-        if not token:
+        tokens = self._refresh_tokens(secret)
+        if not tokens:
             raise Disconnected(
                 f"The QuickBooks secret holds no refresh token for {self._company}: add it under refresh_tokens.",
                 code="no_refresh_token",
             )
-        return str(token)
+        return tokens[0]
+
+    def _refresh_tokens(self, secret: Mapping[str, Any]) -> list[str]:
+        """Return the different refresh tokens of the companies of the realm, or the one for all."""
+        by_company = secret.get("refresh_tokens") or {}
+        tokens = [str(by_company[company]) for company in self._companies if by_company.get(company)]
+        shared = [str(secret["refresh_token"])] if secret.get("refresh_token") else []
+        return list(dict.fromkeys(tokens or shared))
 
     def _keep(self, issued: Issued, used: str, now: float) -> None:
         """Store the issued tokens. The old refresh token may be dead by now, so this is tried hard."""
 
         def with_issued(current: Mapping[str, Any]) -> dict[str, Any]:
             changed = dict(current)
-            if self._refresh_token(current) != used:
+            if used not in self._refresh_tokens(current):
                 return changed  # a person has connected the company anew meanwhile: theirs is the newer one
-            if self._company in (current.get("refresh_tokens") or {}):
-                changed["refresh_tokens"] = {**current["refresh_tokens"], self._company: issued.refresh_token}
+            by_company = current.get("refresh_tokens") or {}
+            mine = [company for company in self._companies if by_company.get(company)]
+            if mine:
+                changed["refresh_tokens"] = {**by_company, **dict.fromkeys(mine, issued.refresh_token)}
             else:
                 changed["refresh_token"] = issued.refresh_token
             if used != issued.refresh_token:
                 previous = current.get("previous_refresh_tokens") or {}
-                changed["previous_refresh_tokens"] = {**previous, self._company: used}
+                changed["previous_refresh_tokens"] = {**previous, **dict.fromkeys(self._companies, used)}
+            kept = {
+                "value": issued.access_token,
+                "renewed_at": int(now),
+                "expires_at": int(now + issued.expires_in_s),
+                "refresh_expires_at": int(now + issued.refresh_expires_in_s),
+                "came_with": _mark(issued.refresh_token),
+            }
             changed["access_tokens"] = {
                 **(current.get("access_tokens") or {}),
-                self._company: {
-                    "value": issued.access_token,
-                    "renewed_at": int(now),
-                    "expires_at": int(now + issued.expires_in_s),
-                    "refresh_expires_at": int(now + issued.refresh_expires_in_s),
-                    "came_with": _mark(issued.refresh_token),
-                },
+                **{company: dict(kept) for company in self._companies},
             }
             return changed
 

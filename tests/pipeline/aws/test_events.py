@@ -118,7 +118,7 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
         poster_command(FOREIGN[case])
 
-    known = "company, dry_run, entry_ids, rebuild, redrive, retry_failed, sweep"
+    known = "company, dry_run, entry_ids, rebuild, redrive, retry_failed, start_over, sweep"
     assert f"which this function does not know; it knows {known}" in str(told.value)
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
 

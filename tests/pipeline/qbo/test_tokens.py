@@ -96,7 +96,7 @@ def clock():
 
 
 def tokens_of(box, issuer, clock, company=COMPANY):
-    return Tokens(box, "arn", company, issuer, clock=clock, threads=SystemThreads())
+    return Tokens(box, "arn", [company], issuer, clock=clock, threads=SystemThreads())
 
 
 # -- the order of things ---------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ def test_a_crash_between_issue_and_store_leaves_the_chain_whole_while_the_value_
 def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, asks):
     issuer = Issuer(events, issued(2))
     tokens = Tokens(
-        Box(events), "arn", COMPANY, issuer, deadline=Deadline(lambda: left_ms), clock=clock, threads=SystemThreads()
+        Box(events), "arn", [COMPANY], issuer, deadline=Deadline(lambda: left_ms), clock=clock, threads=SystemThreads()
     )
 
     if asks:
@@ -527,7 +527,7 @@ class Box:
     def read(self, arn, required):
         kept = {"value": "kept", "expires_at": 4_000_000_000}
         return {"refresh_tokens": {"A": "r"}, "access_tokens": {"A": kept}}
-tokens = Tokens(Box(), "arn", "A", IntuitIssuer("http://127.0.0.1:9/"), clock=SystemClock(), threads=SystemThreads())
+tokens = Tokens(Box(), "arn", ["A"], IntuitIssuer("http://127.0.0.1:9/"), clock=SystemClock(), threads=SystemThreads())
 assert tokens.access_token() == "kept"
 print(sorted({"intuitlib.client", "jwt", "cryptography"} & set(sys.modules)))
 """
@@ -556,7 +556,7 @@ def test_two_companies_that_refresh_at_once_never_undo_each_other(aws, intuit, c
         tokens = Tokens(
             Secrets(aws.client("secretsmanager")),
             arn,
-            company,
+            [company],
             IntuitIssuer(intuit.discovery_url),
             clock=SystemClock(),
             threads=SystemThreads(),

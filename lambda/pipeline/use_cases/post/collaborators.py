@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -35,21 +35,28 @@ class Table(record.Table, Protocol):
 
 
 class Leases(Protocol):
-    """Who holds the lease of each company."""
+    """Who holds the lease of each realm, and which realm each company is posted to."""
 
-    def take_lease(self, company: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
-        """Take a company's lease, or return None."""
+    def take_lease(
+        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
+    ) -> Lease | None:
+        """Take the lease of a realm that some companies are posted to, or return None."""
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Release a lease."""
 
+    def realm(self, company: str) -> str | None:
+        """Return the realm that a company is posted to, or None before its first document."""
+
+    def keep_realm(self, company: str, realm: str) -> None:
+        """Keep the realm that a company is posted to."""
+
 
 class Session(Protocol):
-    """One company's books, open for as long as the lease is held."""
+    """One realm, open for as long as its lease is held."""
 
-    @property
-    def books(self) -> Books:
-        """The books themselves."""
+    def books(self, company: str) -> Books:
+        """Return the books, with the rules of a company that is posted to them."""
 
     @property
     def recent_calls(self) -> tuple[int, ...]:
@@ -75,10 +82,10 @@ class Collaborators:
     table: Table
     store: posting.Store
     leases: Leases
-    open_session: Callable[[Lease, bool], Session]
+    open_session: Callable[[Lease, Sequence[str], bool], Session]
     deadline: Deadline
     clock: Clock
     threads: Threads
     random: random.Random
-    idle: Collection[str] = ()
+    idle: frozenset[str] = frozenset()
     rebuild: Callable[[str, Any], tuple[int, bool]] = lambda _company, _books: (0, False)

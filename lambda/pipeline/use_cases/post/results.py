@@ -12,7 +12,8 @@ class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
-    lost table, with `remaining` when time ran out before all were rebuilt. `refresh_days_left` says of each company how
+    lost table, `started_over` those that go to another realm once more, with `remaining` when time ran out before all
+    were done. `refresh_days_left` says of each company how
     long its connection lives on without being used.
     """
 
@@ -23,6 +24,7 @@ class Results:
     recovered: int = 0
     redriven: int = 0
     rebuilt: int = 0
+    started_over: int = 0
     remaining: bool = False
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)

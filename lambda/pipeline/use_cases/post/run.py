@@ -1,73 +1,86 @@
-"""One run of the poster over one or several companies. The table is the work list; an event is only a wake-up.
+"""One run of the poster over one or several realms. The table is the work list; an event is only a wake-up.
 
-One poster at a time works for a company, on its lease. If another run holds the lease, exit: its holder asks the same
-question, which entries of this company are due.
+One poster at a time works for a realm, on its lease. If another run holds the lease, exit: its holder asks the same
+question, which entries of these companies are due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
-from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed, ShowDrafts, WakeUp, is_by_a_person
+from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed, ShowDrafts, StartOver, WakeUp, is_by_a_person
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
 from pipeline.domain.lease import lease_until
 from pipeline.use_cases.post.collaborators import Collaborators
-from pipeline.use_cases.post.company import CompanyRun
+from pipeline.use_cases.post.company import RealmRun
 from pipeline.use_cases.post.outcomes import Outcomes
 
-COMPANIES_AT_ONCE = 4
+REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 BACKLOG_COUNTED_MAX = 5_000
 
 
 class PostingRun:
-    """One run: which companies it is about, and the work for each of them side by side."""
+    """One run: which realms it is about, and the work for each of them side by side."""
 
     def __init__(self, collaborators: Collaborators, outcomes: Outcomes | None = None) -> None:
         self._with = collaborators
         self.outcomes = outcomes or Outcomes(collaborators)
 
-    def execute(self, companies: Sequence[str], command: PosterCommand) -> None:
-        """Work for the companies a command concerns.
+    def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
+        """Work for the realms that a command concerns; `realms` has the companies of each.
 
         Raises InvalidRequest for a company nobody knows, and PipelineError when the table does not answer.
         """
+        companies = sorted(company for shared in realms.values() for company in shared)
         concerned = self._concerned(companies, command)
+        if isinstance(command, StartOver) and command.company not in realms.get(command.realm, ()):
+            raise InvalidRequest(
+                f"The QuickBooks secret does not name {command.realm} as the realm of {command.company}. Change it "
+                "there first, then start over."
+            )
         if isinstance(command, PostDue):
             self._fail_without_realm(companies)
-        size = max(1, min(len(concerned), COMPANIES_AT_ONCE))
-        with self._with.threads.pool(size, "company") as pool:
-            for done in [pool.submit(self._post_company, company, command) for company in concerned]:
+        work = {realm: [company for company in shared if company in concerned] for realm, shared in realms.items()}
+        work = {realm: shared for realm, shared in work.items() if shared}
+        with self._with.threads.pool(max(1, min(len(work), REALMS_AT_ONCE)), "realm") as pool:
+            for done in [pool.submit(self._post_realm, realm, shared, command) for realm, shared in work.items()]:
                 done.result()
         if not isinstance(command, WakeUp | ShowDrafts):
             self._measure_backlog(companies)
 
-    def _concerned(self, companies: Sequence[str], command: PosterCommand) -> list[str]:
+    def _concerned(self, companies: Sequence[str], command: PosterCommand) -> set[str]:
         if isinstance(command, WakeUp):
             entries = [self._with.table.entry(entry_id) for entry_id in command.entry_ids]
-            return sorted({entry.company for entry in entries if entry} & set(companies))
+            return {entry.company for entry in entries if entry} & set(companies)
         if command.company and command.company not in companies:
             names = ", ".join(f"'{name}'" for name in companies) or "none"
             raise InvalidRequest(f"The QuickBooks secret has no company '{command.company}'; it has {names}.")
-        return [command.company] if command.company else list(companies)
+        return {command.company} if command.company else set(companies)
 
-    def _post_company(self, company: str, command: PosterCommand) -> None:
-        """Process what is due for a company, unless another run does or there is nothing to do."""
+    def _post_realm(self, realm: str, companies: Sequence[str], command: PosterCommand) -> None:
+        """Process what is due in a realm, unless another run does or there is nothing to do."""
         if isinstance(command, RetryFailed):
-            self._reopen_failed(company, command.entry_ids)
+            for company in companies:
+                self._reopen_failed(company, command.entry_ids)
         now = self._with.clock.now()
-        is_needed = is_by_a_person(command) or company in self._with.idle
-        if not is_needed and next(self._with.table.due(company, now), None) is None:
+        is_needed = is_by_a_person(command) or not self._with.idle.isdisjoint(companies)
+        if not is_needed and not any(self._has_due(company, now) for company in companies):
             return
         holder = f"{self._with.random.getrandbits(128):032x}"
         until = lease_until(now, self._with.deadline.remaining_s)
-        lease = self._with.leases.take_lease(company, holder, now, until, force=is_by_a_person(command))
+        force = is_by_a_person(command)
+        lease = self._with.leases.take_lease(realm, holder, now, until, force=force, companies=companies)
         if lease is None:
-            self.outcomes.results.busy.append(company)
+            self.outcomes.results.busy += companies
             return
-        CompanyRun(self._with, self.outcomes, lease, command).execute()
+        RealmRun(self._with, self.outcomes, lease, companies, command).execute()
+
+    def _has_due(self, company: str, now: datetime) -> bool:
+        return next(self._with.table.due(company, now), None) is not None
 
     def _reopen_failed(self, company: str, entry_ids: Sequence[str]) -> None:
         """Set the failed entries of a company to pending again, at most 5,000 at a time."""

@@ -82,34 +82,44 @@ class Books(MemoryBooks):
 
 
 class Session:
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, books: dict[str, Books]) -> None:
+        self._books = books
         self.recent_calls = (7,)
         self.calls = Counter(create=2, query=1)
         self.refresh_days_left = 88.0
 
+    def books(self, company):
+        return self._books[company]
+
 
 class Leases:
-    """Shifts of one process."""
+    """Leases of one process, and the realm of each company."""
 
     def __init__(self) -> None:
         self.held: dict[str, Lease] = {}
         self.paused: dict[str, int] = {}
         self.ended: list[Lease] = []
+        self.realms: dict[str, str] = {}
 
-    def take_lease(self, company, holder, now, until, *, force):
-        kept = self.held.get(company)
-        if (kept and kept.until > now) or (company in self.paused and not force):
+    def realm(self, company):
+        return self.realms.get(company)
+
+    def keep_realm(self, company, realm):
+        self.realms[company] = realm
+
+    def take_lease(self, realm, holder, now, until, *, force, companies):
+        kept = self.held.get(realm)
+        if (kept and kept.until > now) or (realm in self.paused and not force):
             return None
-        self.held[company] = replace(kept or Lease(company, "", now), holder=holder, until=until)
-        return self.held[company]
+        self.held[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
+        return self.held[realm]
 
     def release_lease(self, lease, now, *, paused_for_s=0):
         self.ended.append(lease)
-        self.held[lease.company] = replace(lease, until=now)
-        self.paused.pop(lease.company, None)
+        self.held[lease.realm] = replace(lease, until=now)
+        self.paused.pop(lease.realm, None)
         if paused_for_s:
-            self.paused[lease.company] = paused_for_s
+            self.paused[lease.realm] = paused_for_s
 
 
 class World:
@@ -131,20 +141,20 @@ class World:
         self.store.put_all(entry, document)
         return self.table.put(entry)
 
-    def open_session(self, lease, dry_run):
-        if lease.company in self.session_errors:
-            raise self.session_errors[lease.company]
-        return Session(self.books[lease.company])
+    def open_session(self, lease, companies, dry_run):
+        if lease.realm in self.session_errors:
+            raise self.session_errors[lease.realm]
+        return Session(self.books)
 
     def run(self, command=SWEEP, companies=(COMPANY, OTHER), idle=()) -> Results:
         collaborators = Collaborators(
             table=self.table, store=self.store, leases=self.leases, open_session=self.open_session,
             deadline=Deadline(lambda: self.remaining_ms), clock=self.clock, threads=SystemThreads(),
-            random=random.SystemRandom(), idle=idle,
+            random=random.SystemRandom(), idle=frozenset(idle),
         )  # fmt: skip
         run = PostingRun(collaborators)
         self.failures = run.outcomes.failures
-        run.execute(companies, command)
+        run.execute({company: [company] for company in companies}, command)
         return run.outcomes.results
 
     def status(self, number: int) -> Status:
@@ -166,7 +176,7 @@ def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_lease_without_w
     results = world.run(idle={OTHER})
 
     assert results.refresh_days_left == {OTHER: 88.0}
-    assert [lease.company for lease in world.leases.ended] == [OTHER]
+    assert [lease.realm for lease in world.leases.ended] == [OTHER]
 
 
 def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
@@ -508,7 +518,7 @@ def test_the_lease_is_given_back_whatever_happens(world):
     with pytest.raises(SystemExit):
         world.run()
 
-    assert [lease.company for lease in world.leases.ended] == [COMPANY]
+    assert [lease.realm for lease in world.leases.ended] == [COMPANY]
 
 
 def test_the_calls_of_the_last_minute_are_handed_to_the_next_lease(world):

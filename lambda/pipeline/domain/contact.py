@@ -1,0 +1,35 @@
+"""What became of a contact in Odoo, asked by the poster and answered by the extractor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+
+class ContactState(StrEnum):
+    """Whether Odoo still has a contact that QuickBooks knows."""
+
+    EXISTS = "exists"
+    GONE = "gone"  # merged into the only contact that has its name now
+    AMBIGUOUS = "ambiguous"  # gone, and several contacts have its name
+    UNKNOWN = "unknown"  # not asked yet
+
+
+def state_of(*, exists: bool, namesakes: int) -> ContactState:
+    """Return what became of a contact; `namesakes` is how many contacts in Odoo have its name now."""
+    if exists:
+        return ContactState.EXISTS
+    return ContactState.GONE if namesakes == 1 else ContactState.AMBIGUOUS
+
+
+def write_answer(state: ContactState, at: datetime) -> str:
+    """Return an answer as it is kept."""
+    return f"{state} {at.isoformat()}"
+
+
+def read_answer(kept: str | None) -> tuple[ContactState, datetime | None]:
+    """Return a kept answer, and when it was given."""
+    if not kept:
+        return ContactState.UNKNOWN, None
+    state, _, at = kept.partition(" ")
+    return ContactState(state), datetime.fromisoformat(at)
