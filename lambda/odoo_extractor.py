@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -53,12 +54,22 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         report.only = command.company
         mapping = store.mapping()
         table = TrackingTable(runtime.client("dynamodb"), settings.table)
-        source = _source(settings, table, key_values, deadline, runtime, is_trial=command.is_trial)
+        secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+        source = _source(settings, secret, kept, deadline, runtime)
+        # Read before the database's name is judged: one that is mistyped is told by Odoo itself.
         companies = source.companies()
+        database = key_values.database()
+        known = database or database_of(table.any_entry_id())
+        source.database = known_as(
+            source.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
+        )
         mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
         taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
+        wanted = chosen(companies, command.company)
         if not command.is_trial:
+            if source.database != database:
+                key_values.keep_database(source.database)
             answer_contacts(source, key_values, runtime.clock.now())
         extraction = Extraction(
             source=source,
@@ -74,7 +85,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
         run(
             extraction,
-            chosen(companies, command.company),
+            wanted,
             selection,
             afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
@@ -91,28 +102,18 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 
 def _source(
     settings: ExtractorSettings,
-    table: TrackingTable,
-    key_values: KeyValueTable,
+    secret: Mapping[str, Any],
+    key_values: KeyValueTable | None,
     deadline: Deadline,
     runtime: Runtime,
-    *,
-    is_trial: bool,
 ) -> OdooSource:
-    """Return Odoo as the source of documents; raises Misconfigured when its database may have been renamed."""
-    secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
-    kept = key_values.database() or database_of(table.any_entry_id())
-    database = known_as(
-        secret["database"], kept, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-    )
     odoo = Odoo(
         settings.odoo_api_url,
         database=secret["database"],
         username=secret["username"],
         secret=secret["password"],
         clock=runtime.clock,
-        key_values=None if is_trial else key_values,
+        key_values=key_values,
         deadline=deadline,
     )
-    if not is_trial and database != key_values.database():
-        key_values.keep_database(database)
-    return OdooSource(odoo, database=database, renders_pdfs=settings.renders_pdfs)
+    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)

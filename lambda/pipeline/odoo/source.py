@@ -31,14 +31,14 @@ class OdooSource:
     companies: an account that two of them share has a code of its own in each.
     """
 
-    def __init__(self, odoo: Odoo, *, database: str = "", renders_pdfs: bool = True) -> None:
+    def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
         self._odoo = odoo
         self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
         self._currencies: dict[int, rows_to.Row] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         # The name its documents are known under: that of the database may have changed.
-        self.database = database or odoo.database
+        self.database = odoo.database
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
