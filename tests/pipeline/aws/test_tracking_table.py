@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,22 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.domain.entry import Status
+from pipeline.domain.entry import (
+    BooksPart,
+    Entry,
+    KeyPart,
+    OdooPart,
+    PdfPart,
+    Status,
+    Step,
+    WorkPart,
+    names_of,
+)
 from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
+ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)
 
 
 @pytest.fixture
@@ -157,6 +169,57 @@ def test_a_batch_that_stays_throttled_is_no_silent_gap(table, client, monkeypatc
 
     with pytest.raises(Unavailable, match="throttled"):
         table.entries(["odoo-account.move-1"])
+
+
+class Written:
+    """A client that notes which attributes each call writes."""
+
+    def __init__(self):
+        self.names = set()
+
+    def put_item(self, **request):
+        self.names = set(request["Item"])
+        return {}
+
+    def update_item(self, **request):
+        placeholders = re.findall(r"#\w+", request["UpdateExpression"])
+        self.names = {request["ExpressionAttributeNames"][name] for name in placeholders}
+        return {"Attributes": {}}
+
+
+WRITERS = {
+    "the first save": (lambda table, entry: table.save_extracted(entry, previous=None), ALL_PARTS),
+    "the extractor": (
+        lambda table, entry: table.save_extracted(replace(entry, version=2), previous=entry),
+        (OdooPart, PdfPart, WorkPart),
+    ),
+    "the poster": (lambda table, entry: table.save(entry), (BooksPart, WorkPart)),
+    "a lost PDF": (lambda table, entry: table.ask_for_pdf(entry), (BooksPart, WorkPart, PdfPart)),
+}
+
+
+def full_entry():
+    """Return an entry with a value in every field, because an empty one is not written at the first save."""
+    entry = entry_of()
+    blank = [name for name in names_of(Entry) if getattr(entry, name) in ("", None)]
+    values = dict.fromkeys(blank, "x") | {name: NOW for name in blank if name.endswith("_at")}
+    return replace(entry, **values | {"expires_at": 1, "step": Step.CREATE, "qb_total": entry.total})
+
+
+@pytest.mark.parametrize("writer", sorted(WRITERS))
+def test_each_writer_writes_its_parts_and_nothing_else(writer):
+    client = Written()
+    write, parts = WRITERS[writer]
+
+    write(TrackingTable(client, NAME), full_entry())
+
+    assert client.names == set(names_of(*parts))
+
+
+def test_every_part_but_the_key_has_a_writer_after_the_first_save():
+    later = {part for writer, (_, parts) in WRITERS.items() if writer != "the first save" for part in parts}
+
+    assert later == set(ALL_PARTS) - {KeyPart}
 
 
 class BrokenClient:
