@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local.simulation.fault_injector import Rates
+from local.simulation.identities import Identities
 from local.simulation.in_odoo import InOdoo
 from local.simulation.in_quickbooks import InQuickBooks
 from local.simulation.world import EXTRACTOR, POSTER, Event, World
@@ -34,6 +35,7 @@ class Script:
         self._injected = world.injector.injected
         self.in_odoo = odoo = InOdoo(world)
         self.in_quickbooks = quickbooks = InQuickBooks(world)
+        self.identities = identities = Identities(world)
         self._actions: list[Callable[[], None]] = [
             *(self._pull, self._pull, self._sweep, self._sweep, self._sweep, self._sweep),
             *(self._events_arrive, self._events_arrive, self._retries_arrive, self._retries_arrive),
@@ -51,6 +53,7 @@ class Script:
                 quickbooks.edit,
             ),
             *(quickbooks.pay, quickbooks.pay, self._mend, self._mend, self._redrive, odoo.delete, self._pdf_lost),
+            *(identities.move_to_strangers, identities.rename_database, self._merge_contact, odoo.enter_twice),
         ]
 
     def begin(self) -> None:
@@ -196,7 +199,11 @@ class Script:
 
     def _mend(self) -> None:
         self.in_quickbooks.mend()
+        self.identities.mend()
         self._world.post({"retry_failed": True})
+
+    def _merge_contact(self) -> None:
+        self.identities.merge_contact(self.in_odoo.any_move())
 
     def _type_by_hand(self) -> None:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())

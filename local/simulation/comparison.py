@@ -21,6 +21,8 @@ def compare(world: World, script: Script, verdict: Verdict) -> None:
         verdict.documents += 1
         _compare_deleted(world, script, verdict, move, entries.get(move["id"]))
     _compare_theirs(world, script, verdict)
+    for complaint in script.identities.complaints():
+        verdict.complain(complaint)
     waiting = world.objects("pending/")
     open_entries = [entry for entry in entries.values() if entry["status"] not in ("posted", "voided", "skipped")]
     if len(waiting) > len(open_entries):

@@ -9,6 +9,9 @@ from typing import Any
 from local.simulation.world import FILES, World
 
 
+TWIN_IDS = 9_000
+
+
 class InOdoo:
     """People at work in Odoo; `deleted` are rows that Odoo no longer has."""
 
@@ -17,6 +20,7 @@ class InOdoo:
         self._injected = world.injector.injected
         self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
         self.deleted: list[dict[str, Any]] = []
+        self._twins = 0
 
     def any_move(self) -> int:
         """Return one of the documents by its id."""
@@ -69,6 +73,34 @@ class InOdoo:
             self._world.odoo.delete(move)
             self._moves.remove(move)
             self._injected["deleted in Odoo"] += 1
+
+    def enter_twice(self) -> None:
+        """Enter another bill that looks the same: vendor, reference, date and total."""
+        bills = [move for move in self._moves if self._world.odoo.move(move)["move_type"] == "in_invoice"]
+        bills = [move for move in bills if self._world.odoo.move(move)["ref"]]
+        if not bills:
+            return
+        rows = self._world.odoo.rows
+        move = self._world.odoo.move(self._world.random.choice(bills))
+        # An id that was never another document's, not even of one that was deleted.
+        self._twins += 1
+        twin = TWIN_IDS + self._twins
+        lines = [line for line in rows["account.move.line"] if line["move_id"][0] == move["id"]]
+        first = max(line["id"] for line in rows["account.move.line"]) + 1
+        copied = [
+            {**line, "id": first + number, "move_id": [twin, line["move_id"][1]]} for number, line in enumerate(lines)
+        ]
+        ids = {line["id"]: copy["id"] for line, copy in zip(lines, copied, strict=True)}
+        rows["account.move.line"] += copied
+        rows["account.move"].append({
+            **move, "id": twin, "name": f"TWIN/{twin}", "state": "posted", "attachment_ids": [],
+            "message_main_attachment_id": False,
+            "line_ids": [ids[line] for line in move["line_ids"]],
+            "invoice_line_ids": [ids[line] for line in move["invoice_line_ids"]],
+        })  # fmt: skip
+        self._world.odoo.touch(twin)
+        self._moves.append(twin)
+        self._injected["bill entered twice in Odoo"] += 1
 
     def late_commit(self) -> None:
         """Let a long transaction commit now, whose write date is when it began: before the last pull."""

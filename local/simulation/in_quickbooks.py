@@ -161,7 +161,8 @@ class InQuickBooks:
         """Do what an alert asks a person for: connect every company again and store the new tokens."""
 
         def reconnected(secret: Mapping[str, Any]) -> dict[str, Any]:
-            tokens = {company: world.quickbooks.tokens.reconnect(realm) for company, realm in world.realms.items()}
+            realms = secret["realm_ids"].items()
+            tokens = {company: world.quickbooks.tokens.reconnect(realm) for company, realm in realms}
             return {**secret, "refresh_tokens": tokens}
 
         world = self._world

@@ -48,7 +48,7 @@ from local.stand_ins.aws import (
     object_created,
 )
 from local.stand_ins.odoo.stand_in import OdooStandIn
-from local.stand_ins.quickbooks.realm import secret_of
+from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.errors import PipelineError
 from pipeline.runtime import Runtime
@@ -57,6 +57,9 @@ PASSWORD = "demo-password"
 ROWS, FILES = demo_documents.load()
 # Documents of every kind that QuickBooks takes as they are, small ones.
 CANDIDATES = (304, 305, 306, 310, 312, 321, 349, 26, 1, 2, 330, 336, 339, 341, 343, 215, 212, 218, 225, 340)
+# Books of somebody else, in which documents have the ids that ours have in their own realm.
+STRANGERS = "9341000000000077"
+COMPANY = "companyA"
 ODOO, QUICKBOOKS = "http://odoo.stand-in", "http://quickbooks.stand-in"
 EXTRACTOR, POSTER = "odoo-extractor", "qb-poster"
 INVOCATION_S = {EXTRACTOR: 300.0, POSTER: 120.0}
@@ -268,8 +271,16 @@ def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
     return odoo
 
 
+def _strangers() -> Realm:
+    """Return the books of somebody else, with documents whose ids ours have in their own realm."""
+    (realm,) = [realm for realm in demo_realms() if realm.company_name == COMPANY]
+    realm.realm_id, realm.company_name, realm.book_close_date = STRANGERS, "strangers", None
+    realm.refresh_token = "strangers-refresh-token"
+    return realm
+
+
 def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
-    realms = demo_realms()
+    realms = [*demo_realms(), _strangers()]
     for realm in realms:
         realm.book_close_date = None
     with patch.object(
