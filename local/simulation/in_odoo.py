@@ -8,7 +8,6 @@ from typing import Any
 
 from local.simulation.world import FILES, World
 
-
 TWIN_IDS = 9_000
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.aws.items import item, our_error
+from pipeline.aws.errors import errors_of
+from pipeline.aws.items import item
 from pipeline.domain.order import Order, OrderStatus
 
 if TYPE_CHECKING:
@@ -28,7 +27,5 @@ class OrderTable:
     def put(self, order: Order, synced_at: datetime) -> None:
         """Write one order; raises PipelineError when it could not be written."""
         status = {"sync_status": OrderStatus.SUCCESS.value, "synced_at": synced_at.isoformat()}
-        try:
+        with errors_of(f"The table {self._name}"):
             self._client.put_item(TableName=self._name, Item=item({**order.record(), **status}))
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The table {self._name}") from error
