@@ -3,7 +3,7 @@
 The extractor and the poster work on the same item at the same time. Each writes only its own attributes, and whatever
 depends on the version an entry was read at is conditional on it: whoever comes second finds out and does no harm.
 
-A change of status that is not among `CHANGES` is told and written all the same: it is a fault of ours, but what is
+A change of status that is not among `TRANSITIONS` is told and written all the same: it is a fault of ours, but what is
 written with it may be all that is known of a document in QuickBooks. Tests, the explorer and the demo stop at it.
 """
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Party, Product
-from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping import Parties
+from pipeline.domain.retry import repeated
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
@@ -216,15 +217,16 @@ class Names:
 
     def _create(self, entity: str, body: Json, seed: str) -> Json:
         request_id = _request_id(seed, body)
-        for tried in range(NAME_TRIES):
-            try:
-                return self._client.write(entity, body, request_id=request_id)
-            except Refused as error:
-                if ONE_NAME_AT_A_TIME not in error.fault.detail:
-                    raise
-                self._clock.sleep(0.5 * 2**tried)
-        # A person is working in the books: nothing is wrong with the document.
-        raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
+        try:
+            return repeated(
+                lambda: self._client.write(entity, body, request_id=request_id), tries=NAME_TRIES,
+                wait_s=lambda failures: 0.5 * 2**failures, clock=self._clock, on=_is_name_being_edited,
+            )  # fmt: skip
+        except Refused as error:
+            if not _is_name_being_edited(error):
+                raise
+            # A person is working in the books: nothing is wrong with the document.
+            raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}") from error
 
     def _may_adopt(self, entity: str, qb_id: str, currency: str, account: str) -> bool:
         rows = self._client.query(entity, f"Id = {quoted(qb_id)} and Active in (true, false)")
@@ -282,6 +284,10 @@ class Names:
 def books_to(item: BookItem | Known, account: BookAccount) -> bool:
     """Whether the sales of an item go to an account; what is not known of older ones is taken for the account's own."""
     return item.account in ("", account.qb_id)
+
+
+def _is_name_being_edited(error: PipelineError) -> bool:
+    return isinstance(error, Refused) and ONE_NAME_AT_A_TIME in error.fault.detail
 
 
 def _is_usable(row: Json, currency: str) -> bool:
