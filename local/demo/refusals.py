@@ -91,8 +91,9 @@ def _renew_subscription(world: SmallWorld, _document: Document) -> None:
 # Those that do not come about by refusing any document once.
 _SPECIAL = (
     Case("610", 312, update=True, begin=_deactivate, end=_activate),
-    Case("2040", 304, at="Customer"),
-    Case("2210", _INVOICE, at="Customer"),
+    # Of a customer's own texts none stops a document: what QuickBooks refuses of them is left out.
+    Case("2040", 304),
+    Case("2210", _INVOICE),
     Case("2220", _EURO_INVOICE, "Currency type is invalid. Supplied value:EUR"),
     Case("2500", _BILL, "Invalid Reference Id : Accounts element id {account} not found"),
     Case("3200", 310, times=2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ class Response:
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Self:
         """Return a JSON response."""
-        body = json.dumps(value, default=_number, ensure_ascii=False).encode()
+        text = json.dumps(value, default=_number, ensure_ascii=False)
+        # Half of a pair has no bytes of its own: it is written as Odoo writes all that is not ASCII.
+        body = _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
         return cls(status, body, headers=headers)
 
     @classmethod

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.document import Account, Document
-from pipeline.domain.mapping import AND, Rules
+from pipeline.domain.mapping import AND, MappingFile, Rules
 from pipeline.domain.money import ZERO
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 
 type Rows = dict[str, list[dict[str, Any]]]
@@ -29,6 +30,8 @@ class Case:
         self.realm = REALMS[content["realm"]]
         self._rows: Rows = content["rows"]
         (self.move,) = self._rows["account.move"]
+        company = self.move["company_id"][1]
+        self.rules = MappingFile.parse(content.get("mapping", "")).rules(company)
 
     def document(self) -> Document:
         return documents.document(
@@ -48,9 +51,11 @@ def lookups(rows: Rows) -> documents.Lookups:
         currencies={row["id"]: row for row in rows["res.currency"]},
         partners={row["id"]: row for row in rows["res.partner"]},
         accounts={row["id"]: documents.account(row) for row in rows["account.account"]},
-        taxes={row["id"]: documents.tax(row) for row in rows["account.tax"]},
+        account_kinds={row["id"]: row.get("account_type", "") for row in rows["account.account"]},
+        taxes={row["id"]: odoo_taxes.tax(row) for row in rows["account.tax"]},
         products={row["id"]: documents.product(row) for row in rows["product.product"]},
         analytics={row["id"]: row["name"] for row in rows["account.analytic.account"]},
+        terms={row["id"]: row for row in rows.get("account.payment.term", [])},
     )
 
 

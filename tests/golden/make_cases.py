@@ -8,6 +8,7 @@ from typing import Any
 
 from local.demo import documents as demo_documents
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.golden.golden_case import written
 
 MODELS = {
@@ -15,9 +16,10 @@ MODELS = {
     "res.currency": documents.CURRENCY_FIELDS,
     "res.partner": documents.PARTNER_FIELDS,
     "account.account": documents.ACCOUNT_FIELDS,
-    "account.tax": documents.TAX_FIELDS,
+    "account.tax": odoo_taxes.TAX_FIELDS,
     "product.product": documents.PRODUCT_FIELDS,
     "account.analytic.account": documents.ANALYTIC_FIELDS,
+    "account.payment.term": documents.TERM_FIELDS,
 }
 
 
@@ -34,6 +36,7 @@ def make(rows: dict[str, list[dict[str, Any]]], move_id: int, name: str, folder:
         | {line["tax_line_id"][0] for line in lines if line["tax_line_id"]},
         "product.product": {line["product_id"][0] for line in lines if line["product_id"]},
         "account.analytic.account": documents.analytic_ids(lines),
+        "account.payment.term": {move["invoice_payment_term_id"][0]} if move["invoice_payment_term_id"] else set(),
     }
     move_fields = (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18)
     found = {

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.golden.golden_case import written
 from tests.golden.make_cases import cut
 from tests.properties.odoo_arithmetic import GLOBALLY_19, Invoice, Item, rows_of
 from tests.properties.random_documents import (
+    ACCOUNT_TYPES,
     ACCOUNTS,
     COMPANIES,
     COSTS,
@@ -96,14 +98,39 @@ KINDS = {
     ),
     "us-invoice-in-kwd-of-two-decimals": us(14, Item(SALES, 10.12, 1.0), currency=CURRENCIES["KWD"], per_home=0.307),
     "be-invoice-several-taxes-on-a-line": be(15, Item(SALES, 100.0, 1.0, taxes=(SALE["21%"], SALE["Eco 0.35"]))),
+    "us-invoice-fee-beside-sales-tax": us(17, Item(SALES, 100.0, 3.0, taxes=(SALE["8.25%"], SALE["Eco 0.35"]))),
+    "us-invoice-taxes-as-lines": us(
+        18, Item(SALES, 100.0, 3.0, taxes=(SALE["8.25%"], SALE["Eco 0.35"])), Item(SALES, 50.0, 1.0)
+    ),
+    "us-invoice-half-of-its-tax-is-income": us(19, Item(SALES, 100.0, 1.0, taxes=(SALE["Half of 19%"],))),
+    "us-invoice-withheld-and-shipped-elsewhere": us(
+        20, Item(SALES, 100.0, 1.0, taxes=(SALE["8.25%"], SALE["Withheld 3%"]))
+    ),
+    "be-bill-half-of-its-tax-is-cost": be(21, Item(COSTS, 100.0, 1.0, taxes=(PURCHASE["Half of 19% P"],)), **BILL),
+    "us-sales-receipt": us(17, Item(SALES, 49.95, 2.0, taxes=TAX), move_type="out_receipt"),
+    "be-sales-receipt": be(18, Item(SALES, 12.1, 3.0, 10.0, VAT), move_type="out_receipt"),
+    "us-purchase-receipt-of-an-employee": us(
+        19, Item(COSTS, 84.3, 1.0), Item(COSTS, 12.0, 2.0), **{**BILL, "move_type": "in_receipt"}
+    ),
+    "be-purchase-receipt": be(
+        20, Item(COSTS, 60.0, 1.0, taxes=(PURCHASE["21% P"],)), **{**BILL, "move_type": "in_receipt"}
+    ),
     "be-bill-reverse-charge": be(16, Item(COSTS, 500.0, 1.0, taxes=(PURCHASE["Reverse 20% P"],)), **BILL),
 }  # fmt: skip
+
+
+# Those that go to another contact's address, and those whose company has a mapping.
+ELSEWHERE = next(each for each in PARTNERS if each["city"] not in (False, PARTNERS[0]["city"]))
+SHIPPED_TO = {20: [ELSEWHERE["id"], ELSEWHERE["display_name"]]}
+MAPPINGS = {"us-invoice-taxes-as-lines": '["companyA"]\nsales_tax = "line"\n'}
 
 
 def main(folder: Path) -> None:
     for name, invoice in KINDS.items():
         move, lines = rows_of(invoice)
         content = {"realm": "us" if invoice.company[0] == 1 else "be", "rows": _rows(invoice, move, lines)}
+        if name in MAPPINGS:
+            content["mapping"] = MAPPINGS[name]
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / "odoo.json").write_text(written(content))
 
@@ -115,7 +142,10 @@ def _rows(invoice: Invoice, move: dict[str, Any], lines: list[dict[str, Any]]) -
     accounts = {row["account_id"][0] for row in lines if row["account_id"]}
     (company,) = (each for each in COMPANIES if each[0] == invoice.company[0])
     return {
-        "account.move": [cut(move, (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18))],
+        "account.move": [
+            cut({**move, "partner_shipping_id": SHIPPED_TO.get(invoice.id, move["partner_id"])},
+                (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18))
+        ],
         "account.move.line": [cut(row, documents.LINE_FIELDS) for row in lines],
         "ir.attachment": [],
         "res.company": [
@@ -125,10 +155,13 @@ def _rows(invoice: Invoice, move: dict[str, Any], lines: list[dict[str, Any]]) -
             {"id": each.id, "name": each.name, "decimal_places": each.places}
             for each in dict.fromkeys((invoice.currency, invoice.home))
         ],
-        "res.partner": [cut(PARTNERS[0], documents.PARTNER_FIELDS)],
-        "account.account": [{"id": each, "code": code, "name": name}
-                            for each, (code, name, _) in ACCOUNTS.items() if each in accounts],
-        "account.tax": [cut(tax.row, documents.TAX_FIELDS)
+        "res.partner": [
+            cut(partner, documents.PARTNER_FIELDS) for partner in PARTNERS
+            if partner["id"] in (ACME[0], *SHIPPED_TO.get(invoice.id, ())[:1])
+        ],
+        "account.account": [{"id": each, "code": code, "name": name, "account_type": ACCOUNT_TYPES[kind]}
+                            for each, (code, name, kind) in ACCOUNTS.items() if each in accounts],
+        "account.tax": [cut(tax.row, odoo_taxes.TAX_FIELDS)
                         for tax in (*TAXES[True], *TAXES[False]) if tax.id in taxes],
         "product.product": [],
         "account.analytic.account": [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -58,6 +59,10 @@ class Recording:
     @cached_property
     def lines(self) -> dict[int, list[dict[str, Any]]]:
         return _grouped(self.rows["account.move.line"], lambda row: row["move_id"][0])
+
+    @cached_property
+    def accounts(self) -> dict[int, dict[str, Any]]:
+        return {row["id"]: row for row in self.rows["account.account"]}
 
     @cached_property
     def files(self) -> dict[int, list[dict[str, Any]]]:
@@ -154,16 +159,40 @@ def _realm(rows: Rows, company_id: int, kind: str) -> Realm:
     )
 
 
-def booked_on(case: RecordedCase, *, taxes: bool) -> dict[str, Decimal]:
-    """Return what Odoo booked on each account, as an amount of the document; with or without its taxes."""
+def counts_as_tax(case: RecordedCase, row: dict[str, Any], kind: str) -> bool:
+    """Whether a journal item is tax to QuickBooks: on purchases in the US none is, elsewhere what is no expense."""
+    is_sale = documents.TYPES[case.move["move_type"]].is_sale
+    account = case.recording.accounts[row["account_id"][0]] if row["account_id"] else {}
+    is_cost = not is_sale and account.get("account_type") == "expense"
+    return row["display_type"] in TAXES and not is_cost and (is_sale or kind == VAT)
+
+
+def tax_of(case: RecordedCase, kind: str) -> Decimal:
+    """Return what Odoo booked of a document as tax."""
+    return sum(_amounts(case, lambda row: counts_as_tax(case, row, kind)).values(), Decimal(0))
+
+
+def booked_on(case: RecordedCase, kind: str = US, *, as_lines: bool = False) -> dict[str, Decimal]:
+    """Return what Odoo booked on each account, as an amount of the document; without what is owed and its tax.
+
+    With `as_lines` its tax is lines like any other.
+    """
+
+    def is_line(row: dict[str, Any]) -> bool:
+        is_tax = not as_lines and counts_as_tax(case, row, kind)
+        return row["display_type"] not in OWN_OF_QUICKBOOKS and not is_tax
+
+    return _amounts(case, is_line)
+
+
+def _amounts(case: RecordedCase, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Decimal]:
     document_type = documents.TYPES[case.move["move_type"]]
     sign = -1 if document_type in (DocumentType.INVOICE, DocumentType.VENDOR_CREDIT) else 1
-    accounts = case.recording.lookups.accounts
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in case.lines:
-        left_out = OWN_OF_QUICKBOOKS if taxes else (*OWN_OF_QUICKBOOKS, *TAXES)
-        if row["account_id"] and row["display_type"] not in left_out:
-            sums[accounts[row["account_id"][0]].name] += sign * Decimal(str(row["amount_currency"]))
+        if row["account_id"] and wanted(row):
+            name = case.recording.accounts[row["account_id"][0]]["name"]
+            sums[name] += sign * Decimal(str(row["amount_currency"]))
     return {name: amount.quantize(Decimal("0.01")) for name, amount in sums.items() if amount}
 
 

@@ -59,6 +59,6 @@ def test_only_these_are_refused():
 
 def _sent_or_refusal(case):
     try:
-        return payload(case.document(), ReadableReferences(case.realm))
+        return payload(case.document(), ReadableReferences(case.realm, case.rules))
     except NeedsAttention as error:
         return {"refused": {"code": error.code, "text": str(error)}}

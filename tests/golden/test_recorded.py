@@ -19,6 +19,7 @@ import pytest
 from pipeline.domain.codec import encode
 from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.mapping import MappingFile
 from pipeline.qbo.payloads import ENTITIES
 from tests.golden.golden_case import assert_golden
 from tests.golden.recorded_case import (
@@ -35,10 +36,12 @@ from tests.golden.recorded_case import (
     readable,
     recording,
     said,
+    tax_of,
 )
 from tests.in_process import Near
 
 CASES = cases()
+TAXED_SALES = [case for case in CASES if case.document().document_type.is_sale and case.document().tax]
 RECORDINGS = Path(os.environ.get("ODOO_RECORDINGS") or Path(__file__).parents[3] / "shared" / "odoo")
 
 
@@ -87,16 +90,17 @@ def test_a_recorded_document_stands_in_the_books_to_the_cent_or_is_refused_with_
 
     (row,) = company.book.documents()
     untaxed, tax, total = _recorded(case, "amount_untaxed", "amount_tax", "amount_total")
-    has_tax = document.document_type.is_sale or kind == VAT
+    # What Odoo booked on an expense account is cost, whatever it is called there.
+    as_tax = tax_of(case, kind)
     assert again == booked
     assert company.stand_in.replays == 1
     assert company.books.difference(document, draft, booked) == ""
     assert company.books.find(document) == booked
     assert (row["TotalAmt"], row["CurrencyRef"]["value"]) == (total, case.move["currency_id"][1])
-    assert row.get("TxnTaxDetail", {}).get("TotalTax", 0) == (tax if has_tax else 0)
+    assert row.get("TxnTaxDetail", {}).get("TotalTax", 0) == as_tax
     assert row["HomeTotalAmt"] == abs(Decimal(str(case.move["amount_total_signed"])))
-    assert accounts_of(row, company.book) == booked_on(case, taxes=not has_tax)
-    assert sum(accounts_of(row, company.book).values()) == (untaxed if has_tax else total)
+    assert accounts_of(row, company.book) == booked_on(case, kind)
+    assert sum(accounts_of(row, company.book).values()) == untaxed + tax - as_tax
     sent = readable(json.loads(json.dumps(draft.body, default=float), parse_float=Decimal), company.book)
     entity = ENTITIES[document.document_type]
     assert_golden(path, compact({"books": said(row, company.book), "sent": {entity: sent}}) + "\n")
@@ -147,3 +151,40 @@ def test_the_rows_are_those_that_were_recorded(version):
 
 def _recorded(case, *names):
     return tuple(Decimal(str(case.move[name])) for name in names)
+
+
+@pytest.mark.parametrize("taxed", TAXED_SALES, ids=str)
+@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is told", "works it out by itself"])
+def test_a_recorded_us_sale_with_its_taxes_as_lines_is_right_whatever_quickbooks_does_about_sales_tax(taxed, works_out):
+    document = replace(taxed.document(), withdrawn=False)
+    realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
+    stand_in = new_stand_in(realm)
+    stand_in.us_tax_worked_out = works_out
+    company = Near(stand_in, realm)
+    rules = MappingFile.parse(f'["{document.company.name}"]\nsales_tax = "line"\n').rules(document.company.name)
+    books = replace(company.books, references=company.new_references(rules=rules))
+
+    draft = books.draft(document)
+    booked = books.create(draft, "request-1")
+
+    (row,) = company.book.documents()
+    assert books.difference(document, draft, booked) == ""
+    assert (row["TotalAmt"], row["TxnTaxDetail"]["TotalTax"]) == (document.total, 0)
+    assert accounts_of(row, company.book) == booked_on(taxed, as_lines=True)
+    stand_in.close()
+
+
+@pytest.mark.parametrize("taxed", TAXED_SALES, ids=str)
+@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is told", "works it out by itself"])
+def test_a_recorded_us_sale_is_right_as_it_is_told_or_its_difference_is_seen(taxed, works_out):
+    document = replace(taxed.document(), withdrawn=False)
+    realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
+    stand_in = new_stand_in(realm)
+    stand_in.us_tax_worked_out = works_out
+    company = Near(stand_in, realm)
+
+    draft = company.books.draft(document)
+    difference = company.books.difference(document, draft, company.books.create(draft, "request-1"))
+
+    assert ('sales_tax = "line"' in difference) is works_out
+    stand_in.close()

@@ -9,6 +9,7 @@ from typing import Any
 from local.demo.documents import load
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from pipeline.odoo import documents
+from pipeline.odoo import taxes as odoo_taxes
 from tests.properties.odoo_arithmetic import GLOBALLY, GLOBALLY_19, PER_LINE, Currency, Invoice, Item, Tax
 
 _DEMO, _ = load()
@@ -71,8 +72,19 @@ def _taxes(first: int, account: int, *, is_sale: bool) -> tuple[Tax, ...]:
     )
 
 
+# What Odoo calls the types that QuickBooks' accounts have here.
+ACCOUNT_TYPES = {
+    "Income": "income",
+    "Other Income": "income_other",
+    "Expense": "expense",
+    "Cost of Goods Sold": "expense_direct_cost",
+    "Other Current Liability": "liability_current",
+    "Other Current Asset": "asset_current",
+    "Accounts Receivable": "asset_receivable",
+    "Accounts Payable": "liability_payable",
+}
 TAXES = {True: _taxes(100, DUE, is_sale=True), False: _taxes(200, PAID, is_sale=False)}
-_BY_ID = {tax.id: tax for taxes in TAXES.values() for tax in taxes}
+TAX_OF = {tax.id: tax for taxes in TAXES.values() for tax in taxes}
 PARTNERS = [row for row in _DEMO["res.partner"] if row["name"]][:12]
 
 
@@ -90,7 +102,8 @@ def lookups() -> documents.Lookups:
         },
         partners={row["id"]: row for row in PARTNERS},
         accounts={row["id"]: documents.account(row) for row in accounts},
-        taxes={each: documents.tax(tax.row) for each, tax in _BY_ID.items()},
+        account_kinds={each: ACCOUNT_TYPES[kind] for each, (_, _, kind) in ACCOUNTS.items()},
+        taxes={each: odoo_taxes.tax(tax.row) for each, tax in TAX_OF.items()},
     )
 
 
@@ -99,7 +112,7 @@ def realm(company: tuple[int, str, str, str], kind: str, realm_id: str) -> Realm
     _, name, home, country = company
     rates = [
         TaxRate(tax.name, Decimal(str(tax.amount)), "sale" if tax.is_sale else "purchase")
-        for tax in _BY_ID.values()
+        for tax in TAX_OF.values()
         if tax.kind != "fixed"
     ]
     return Realm(

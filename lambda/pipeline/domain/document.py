@@ -66,8 +66,20 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Where somebody is reached."""
+
+    email: str = ""
+    phone: str = ""
+    address: Address = Address()
+
+
+@dataclass(frozen=True, slots=True)
 class Party:
-    """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to."""
+    """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to.
+
+    Where that contact is another, `own` is how the customer or vendor itself is reached.
+    """
 
     odoo_id: int
     name: str
@@ -77,6 +89,7 @@ class Party:
     tax_id: str = ""
     reference: str = ""
     address: Address = Address()
+    own: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +115,33 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax as Odoo defines it; `rate` is a percentage when `is_percentage`, else an amount per unit."""
+    """A tax as Odoo defines it; `rate` is a percentage of the price without tax when `is_percentage`.
+
+    Else it is a fixed amount, a percentage of the price with tax, a formula, or a group of taxes: its number then says
+    nothing that could be compared with a rate.
+    """
 
     odoo_id: int
     name: str
     rate: Decimal
     is_percentage: bool = True
     is_sale: bool = True
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether it can be told by its number: a percentage that is charged, and not withheld."""
+        return self.is_percentage and self.rate >= 0
+
+
+class TaxPlace(StrEnum):
+    """What kind of account Odoo books an amount of a tax on."""
+
+    # One for taxes. Also where Odoo does not tell, and what was read before it was asked.
+    TAX = ""
+    # Of a sale on a current asset: a tax is owed on a sale, not claimed.
+    ASSET = "asset"
+    # None for taxes, so that the amount is cost or income, or owed to somebody else.
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +152,7 @@ class TaxAmount:
     base: Decimal
     amount: Decimal
     account: Account
+    place: TaxPlace = TaxPlace.TAX
 
     @property
     def is_private(self) -> bool:
@@ -164,8 +198,19 @@ class Installment:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyDiscount:
+    """What the terms give to whoever pays by a day."""
+
+    percentage: Decimal
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer."""
+    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer.
+
+    One that `is_link` only says where a file is.
+    """
 
     odoo_id: int
     name: str
@@ -174,14 +219,18 @@ class Attachment:
     sha1: str
     is_legal: bool = False
     is_main: bool = False
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One `account.move` as accounting sees it. Amounts are positive for all four types, in document currency.
 
-    `exchange_rate` is home currency per unit of document currency (1 when they are the same). `withdrawn` is True when
-    the document was posted once and is now cancelled or back in draft.
+    `exchange_rate` is home currency per unit of document currency (1 when they are the same, 0 where nothing says it).
+    `ship_to` is where a sale goes, None on purchases. `withdrawn` is True when the document was posted once and is now
+    cancelled or back in draft. `left_out` names the files that are not in its PDF, a sentence each with the reason:
+    known once the PDF is, and no part of what Odoo says. `owed_on` is the receivable or payable account that what is
+    owed is booked on. A receipt is an invoice or a bill that `is_receipt`.
     """
 
     database: str
@@ -206,6 +255,7 @@ class Document:
     home_total: Decimal
     written_at: datetime
     withdrawn: bool = False
+    ship_to: Address | None = None
     terms: str = ""
     journal: str = ""
     salesperson: str = ""
@@ -213,6 +263,10 @@ class Document:
     memo: str = ""
     url: str = ""
     attachments: tuple[Attachment, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_receipt: bool = False
+    early_discount: EarlyDiscount | None = None
+    owed_on: Account | None = None
 
     @property
     def entry_id(self) -> str:
@@ -243,7 +297,8 @@ class Document:
         document look changed for ever.
         """
         still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
-        return hashlib.sha256(dumps(still).encode()).hexdigest()
+        # A lone surrogate is no character of UTF-8, and no reason to lose a document.
+        return hashlib.sha256(dumps(still).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def make_entry_id(database: str, odoo_id: int) -> str:

@@ -8,7 +8,6 @@ is empty, works by the conventions alone.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections import abc
 from collections.abc import Callable, Iterable
@@ -18,10 +17,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.toml_lines import line_numbers
 
 FILE = "config/mapping.toml"
 # How Odoo's taxes on one line are named together.
 AND = " + "
+# How a document names analytic accounts of several plans together.
+BETWEEN_PLANS = " / "
 ERRORS_SHOWN_MAX = 30
 
 
@@ -60,6 +62,20 @@ class Items(StrEnum):
     PRODUCT = "product"
 
 
+class SalesTax(StrEnum):
+    """How a company in the US has its sales tax sent: as the document's tax, or each tax as a line on its account."""
+
+    OVERRIDE = "override"
+    LINE = "line"
+
+
+class Receipts(StrEnum):
+    """What becomes of a sales or purchase receipt: carried as the invoice or bill it is, or skipped."""
+
+    CARRY = "carry"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What one line of the mapping points to in QuickBooks: from Odoo's `source` to `name`, on `line` of the file."""
@@ -88,6 +104,8 @@ class Rules:
     typed_by_hand: TypedByHand = TypedByHand.REPORT
     replaced_pdf: ReplacedPdf = ReplacedPdf.REMOVE
     items: Items = Items.ACCOUNT
+    sales_tax: Target | None = None
+    receipts: Receipts = Receipts.CARRY
     accounts: abc.Mapping[str, Target] = field(default_factory=dict)
     taxes: abc.Mapping[str, Target] = field(default_factory=dict)
     terms: abc.Mapping[str, Target] = field(default_factory=dict)
@@ -117,6 +135,11 @@ class Rules:
         return _first(self.products, code, name)
 
     @property
+    def has_tax_in_lines(self) -> bool:
+        """Whether a company in the US wants its sales tax as lines, because QuickBooks works out another by itself."""
+        return self.sales_tax is not None and self.sales_tax.name == SalesTax.LINE
+
+    @property
     def classes(self) -> list[Target]:
         """Every class it points to."""
         of_journals = [rule.book_class for rule in self.journals.values() if rule.book_class]
@@ -143,7 +166,7 @@ class MappingFile:
         except tomllib.TOMLDecodeError as error:
             # Its own words end with line and column.
             raise broken([f"it is no TOML: {error}"]) from error
-        return cls(*_Reader(_line_numbers(text)).read(content))
+        return cls(*_Reader(line_numbers(text)).read(content))
 
     def rules(self, company: str) -> Rules:
         """Return the rules of a company; the defaults for one that is not in the mapping."""
@@ -228,6 +251,10 @@ class _Reader:
         self._error(path, f"'{path[-1]}' must be {words}{_meant(str(value), known)}")
         return None
 
+    def sales_tax(self, path: tuple[str, ...], value: Any) -> Target | None:
+        chosen = self.choice(SalesTax, path, value)
+        return Target(path[-1], chosen, self._line(path)) if chosen else None
+
     def names(self, path: tuple[str, ...], value: Any) -> dict[str, Target] | None:
         if not self._is_table(path, value):
             return None
@@ -291,6 +318,8 @@ _KEYS: dict[str, Callable[[_Reader, tuple[str, ...], Any], Any]] = {
     "typed_by_hand": _choice(TypedByHand),
     "replaced_pdf": _choice(ReplacedPdf),
     "items": _choice(Items),
+    "sales_tax": _Reader.sales_tax,
+    "receipts": _choice(Receipts),
     "accounts": _Reader.names,
     "taxes": _Reader.taxes,
     "terms": _Reader.names,
@@ -298,41 +327,6 @@ _KEYS: dict[str, Callable[[_Reader, tuple[str, ...], Any], Any]] = {
     "analytics": _Reader.names,
     "products": _Reader.names,
 }
-
-_KEY = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_.-]|\s*\.\s*)+?)\s*=""")
-
-
-def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return on which line each table and key of a valid TOML text stands; `tomllib` itself does not tell."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    quotes = ""  # those of a text that goes over several lines
-    for number, line in enumerate(text.splitlines(), 1):
-        if quotes:
-            quotes = "" if quotes in line else quotes
-            continue
-        quotes = next((each for each in ('"""', "'''") if line.count(each) == 1), "")
-        if line.lstrip().startswith("["):
-            table = _path(line)
-            path = table
-        else:
-            key = _KEY.match(line)
-            path = (*table, *_path(f"{key[1]} = 0")) if key else ()
-        for length in range(1, len(path) + 1):
-            found.setdefault(path[:length], number)
-    return found
-
-
-def _path(line: str) -> tuple[str, ...]:
-    try:
-        value = tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: tuple[str, ...] = ()
-    while isinstance(value, dict) and value:
-        ((key, value),) = value.items()
-        path = (*path, key)
-    return path
 
 
 def _combination(names: str) -> tuple[str, ...]:

@@ -8,6 +8,11 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
 
 
+def growing(seconds: float, *, by: int = 2) -> Callable[[int], float]:
+    """Return the waits that begin with so many seconds and grow by a factor."""
+    return lambda failures: seconds * float(by) ** failures
+
+
 def repeated[T](
     attempt: Callable[[], T],
     *,

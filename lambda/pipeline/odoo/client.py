@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
-from pipeline.domain.retry import repeated
+from pipeline.domain.retry import growing, repeated
 from pipeline.http import Answer, new_session, send
 from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
 
@@ -131,6 +131,13 @@ class Odoo:
         rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
         return rows_of(rows, model, checked=True)
 
+    def count(self, model: str, domain: Domain, *, companies: Sequence[int]) -> int:
+        """Return how many rows match."""
+        found = self.call(model, "search_count", domain=domain, context=_context(companies))
+        if type(found) is not int:
+            raise Unavailable(f"Odoo answered the count of {model} with something that is no number")
+        return found
+
     def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
         """Create one row and return its id."""
         created = self.call(model, "create", vals_list=[values], context=_context(companies))
@@ -158,7 +165,7 @@ class Odoo:
         arguments: list[Any] = [ids] if ids is not None else []
         keywords = dict(keywords)
         # Over JSON-RPC these two take their first argument by position only.
-        if method == "search_read":
+        if method in ("search_read", "search_count"):
             arguments.append(keywords.pop("domain"))
         if method == "create":
             arguments.append(keywords.pop("vals_list")[0])
@@ -259,7 +266,7 @@ class Odoo:
         return repeated(
             attempt,
             tries=TRIES,
-            wait_s=lambda failures: 0.5 * 4**failures,
+            wait_s=growing(0.5, by=4),
             clock=self.clock,
             on=lambda error: isinstance(error, Unavailable),
             may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),

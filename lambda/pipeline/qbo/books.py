@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, Rejected
-from pipeline.domain.money import ZERO, rounded, shown
+from pipeline.domain.money import rounded, shown
 from pipeline.qbo import files
+from pipeline.qbo.addresses import without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
+from pipeline.qbo.difference import difference, is_worked_out
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.inventory import inventory
+from pipeline.qbo.lines import Json
 from pipeline.qbo.marker import entry_id_of, marker
-from pipeline.qbo.payloads import ENTITIES, Json, payload, payload_hash, sent_total
+from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
+
+logger = logging.getLogger(__name__)
 
 # QuickBooks' clock and ours need not agree.
 CLOCK_SKEW = timedelta(minutes=10)
@@ -47,6 +52,8 @@ class QuickBooksBooks:
         Raises Unmapped or InvalidDocument for what cannot be posted, and InvalidDocument when the body does not add
         up to Odoo's total: that is found out before anything is sent.
         """
+        if is_worked_out(document, self.references):
+            self.references.sales_tax.check(document)
         body = payload(document, self.references, is_booked=is_booked)
         total = sent_total(body)
         if rounded(total) != rounded(document.total):
@@ -220,32 +227,8 @@ class QuickBooksBooks:
         files.detach(self.client, ENTITIES[document_type], qb_id, attachable_id, request_id)
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
-        """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
-
-        They agree when total, tax and currency do to the cent, and every item booked to the account of its lines.
-        """
-        if booked.currency and booked.currency != document.currency:
-            return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
-        # On purchases in the US the tax is a line like any other, and QuickBooks knows of none.
-        taxed = document.document_type.is_sale or not self.references.realm.is_us
-        same_tax = rounded(booked.tax) == rounded(document.tax) or not taxed
-        if rounded(booked.total) != rounded(document.total) or not same_tax:
-            return (
-                f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
-                f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
-                f"(tax {shown(document.tax, document.currency)}){_lines_that_differ(draft, booked)}"
-                + (_UNTAXED if document.tax and not booked.tax and self.references.realm.is_us else "")
-                + _LOOK_AT_IT
-            )
-        # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
-        allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
-        if booked.home_total is not None and abs(booked.home_total - document.home_total) > allowed:
-            home = document.company.currency
-            return (
-                f"QuickBooks makes it {shown(booked.home_total, home)} in its own currency, Odoo "
-                f"{shown(document.home_total, home)}{_LOOK_AT_IT}"
-            )
-        return self.references.moved_item(booked.item_accounts)
+        """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text."""
+        return difference(document, draft, booked, self.references)
 
     def _written(self, entity: str, body: Json, request_id: str) -> Booked:
         try:
@@ -253,6 +236,11 @@ class QuickBooksBooks:
         except Refused as error:
             if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
                 raise
+            fewer = without_refused_address(body, error.fault)
+            if fewer != body:
+                # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
+                logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
+                return self._written(entity, fewer, f"{request_id[:48]}-a")
             raise self.references.after_refusal(error, body) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
@@ -295,11 +283,6 @@ class QuickBooksBooks:
         return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
 
 
-_LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
-# Automated sales tax drops what it is told when it takes nobody to owe any.
-_UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
-
-
 def _is_ours(row: Json, document: Document) -> bool:
     return entry_id_of(row) == document.entry_id
 
@@ -316,17 +299,3 @@ def check_is_ours(row: Json, entity: str, document: Document) -> None:
         "private note (memo) in QuickBooks and retry; if it is not, ask whoever changed the tracking table.",
         code="not_ours",
     )
-
-
-def _lines_that_differ(draft: Draft, standing: Booked) -> str:
-    """Return which lines came out otherwise than they were sent, at most five of them."""
-    sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
-    if len(sent) != len(standing.line_amounts):
-        return ""
-    told = [
-        f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and stands "
-        f"there with {amount}"
-        for number, (line, amount) in enumerate(zip(sent, standing.line_amounts, strict=True), 1)
-        if rounded(line.get("Amount", ZERO)) != rounded(amount)
-    ]
-    return f"; {'; '.join(told[:5])}" if told else ""

@@ -15,6 +15,7 @@ from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.text import cleaned
 from pipeline.qbo.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Client:
             f"/{entity.lower()}",
             parameters,
             is_write=True,
-            data=exact_json(body),
+            data=exact_json(cleaned(body)),
             headers={"Content-Type": "application/json"},
         )
         try:
@@ -110,7 +111,7 @@ class Client:
             is_write=True,
             timeout_s=UPLOAD_TIMEOUT_S,
             files={
-                "file_metadata_01": ("metadata.json", exact_json(metadata), "application/json"),
+                "file_metadata_01": ("metadata.json", exact_json(cleaned(metadata)), "application/json"),
                 "file_content_01": (name, content, "application/pdf"),
             },
         )

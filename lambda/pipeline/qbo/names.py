@@ -9,36 +9,32 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import logging
 import re
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 
 from pipeline.domain.clock import Clock
-from pipeline.domain.document import Document, Party, Product
-from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.document import Document, Product
+from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping import Parties
-from pipeline.domain.retry import repeated
+from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
-from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, Refused
+from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused, is_name_being_edited
 from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
+from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
+from pipeline.qbo.parties import party_body, party_names, said_of, seen_of, without_refused
+from pipeline.qbo.text import clean_name
 
-NAME_LENGTH_MAX = 500
 ITEM_NAME_LENGTH_MAX = 100
-# Longer tax ids are left out: QuickBooks refuses them, and a cut one is somebody else's.
-TAX_ID_FIELDS = {"Customer": ("PrimaryTaxIdentifier", 30), "Vendor": ("TaxIdentifier", 20)}
 NAME_TRIES = 4
 # What QuickBooks puts behind the name of what was made inactive.
 _DELETED = re.compile(r" \(deleted(?: \d+)?\)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A remembered name: its id, its name when it was bound, and for an item the id of its income account."""
-
-    qb_id: str
-    name: str
-    account: str
+logger = logging.getLogger(__name__)
 
 
 class Names:
@@ -54,7 +50,7 @@ class Names:
         self._clock = clock
         # QuickBooks takes one name at a time, per company.
         self._naming = threads.lock()
-        self._known: dict[str, Known] = {}
+        self._memory = Memory(key_values, client.realm, dry_run=dry_run)
         self._missing: dict[str, str] = {}
 
     # -- customers and vendors -------------------------------------------------------------------------------------
@@ -67,26 +63,82 @@ class Names:
         """
         entity, key = self._party_key(document, is_foreign=is_foreign)
         names = party_names(document.party, entity, f" ({document.currency})" if is_foreign else "")
-        known = self._remembered(key)
+        known = self._memory.remembered(key)
+        body = party_body(document.party, currency, entity)
         if known:
+            self._follow_changes(entity, key, body, names, document)
             return known.qb_id
         if self._policy is Parties.CREATE and self._dry_run:
             return _to_be_created(entity, document.party.name)
         with self._naming:
-            known = self._remembered(key)
+            known = self._memory.remembered(key)
             if known:
                 return known.qb_id
+            plain = party_names(document.party, entity)[0]
             if self._policy is Parties.FAIL:
-                return self._existing_party(entity, names, key, document.currency)
-            body = _party_body(document.party, currency, entity)
-            return self._named(entity, body, "DisplayName", names, key, currency=document.currency).qb_id
+                candidates = list(dict.fromkeys((plain, *names)))
+                return self._existing_party(entity, candidates, key, document.currency)
+            if is_foreign:
+                # A company abroad is best known by its own name, where that one is kept in the document's currency.
+                rows = self._client.query(entity, f"DisplayName = {quoted(plain)}")
+                if rows and self._is_free(entity, rows[0], key, document.currency):
+                    return self._memory.remember(key, Known(str(rows[0]["Id"]), plain, "")).qb_id
+            known = self._named(entity, body, "DisplayName", names, key, currency=document.currency)
+            if known.seen:
+                as_of = document.written_at.isoformat()
+                self._memory.remember(key, replace(known, said=said_of({**body, "DisplayName": names[0]}), as_of=as_of))
+            return known.qb_id
+
+    def _is_free(self, entity: str, row: Json, key: str, currency: str) -> bool:
+        return _is_usable(row, currency) and self._memory.claim(entity, str(row["Id"]), key)
+
+    def _follow_changes(self, entity: str, key: str, body: Json, names: list[str], document: Document) -> None:
+        """Carry over what has changed of a party in Odoo, unless a person has changed it in QuickBooks.
+
+        What was said last is kept, so as long as Odoo says the same nothing is asked and nothing is sent. Nothing of it
+        stops a document: what cannot be carried over stays as it is.
+        """
+        known = self._memory.remembered(key)
+        said, as_of = said_of({**body, "DisplayName": names[0]}), document.written_at.isoformat()
+        # A document read earlier knows an earlier party.
+        if self._dry_run or known is None or not known.said or known.said == said or as_of < known.as_of:
+            return
+        with self._naming:
+            known = self._memory.remembered(key) or known
+            if not known.said or known.said == said:
+                return
+            row = self._changed_party(entity, known, body, names)
+            if row is None:
+                logger.info("party left as it is in QuickBooks", extra={"kind": entity, "qb_id": known.qb_id})
+                self._memory.remember(key, replace(known, said="", seen="", token=""))
+                return
+            name = str(row.get("DisplayName", known.name))
+            self._memory.remember(key, replace(_written(row, known), name=name, said=said, as_of=as_of))
+
+    def _changed_party(self, entity: str, known: Known, body: Json, names: list[str]) -> Json | None:
+        """Return a party as it is after the change, or None where a person has changed it or QuickBooks refuses it."""
+        changes = {name: part for name, part in body.items() if name != "CurrencyRef"}
+        token = known.token
+        for name in dict.fromkeys((*names, known.name)):
+            own: Json = {**changes, "DisplayName": name, "Id": known.qb_id, "SyncToken": token, "sparse": True}
+            try:
+                return self._write_party(entity, own, f"{known.qb_id}#{token}")
+            except Refused as error:
+                if error.fault.code == STALE_SYNC_TOKEN:
+                    rows = self._client.query(entity, f"Id = {quoted(known.qb_id)}")
+                    if not rows or seen_of(rows[0]) != known.seen:
+                        return None
+                    return self._changed_party(entity, replace(known, token=str(rows[0]["SyncToken"])), body, names)
+                if error.fault.code != DUPLICATE_NAME:
+                    return None
+        return None
 
     def remember_party(self, document: Document, qb_id: str, *, is_foreign: bool) -> None:
         """Bind a party to the id that its document stands under in QuickBooks."""
         entity, key = self._party_key(document, is_foreign=is_foreign)
         with self._naming:
-            if not self._remembered(key) and self._claim(entity, qb_id, key):
-                self._remember(key, Known(qb_id, "", ""))
+            if not self._memory.remembered(key) and self._memory.claim(entity, qb_id, key):
+                self._memory.remember(key, Known(qb_id, "", ""))
 
     def _party_key(self, document: Document, *, is_foreign: bool) -> tuple[str, str]:
         entity = "Customer" if document.document_type.is_sale else "Vendor"
@@ -100,8 +152,8 @@ class Names:
             rows = self._client.query(entity, f"DisplayName like {quoted(beginning + '%')}")
             for name in names:
                 exact = [row for row in rows if str(row["DisplayName"]).casefold() == name.casefold()]
-                if exact and _is_usable(exact[0], currency) and self._claim(entity, str(exact[0]["Id"]), key):
-                    return self._remember(key, Known(str(exact[0]["Id"]), name, "")).qb_id
+                if exact and _is_usable(exact[0], currency) and self._memory.claim(entity, str(exact[0]["Id"]), key):
+                    return self._memory.remember(key, Known(str(exact[0]["Id"]), name, "")).qb_id
             near = difflib.get_close_matches(names[0], [str(row["DisplayName"]) for row in rows], n=1, cutoff=0.4)
             self._missing[key] = f"; nearest by name: '{near[0]}'" if near else ""
         raise Unmapped(
@@ -117,8 +169,7 @@ class Names:
         One that was merged into another is followed: when exactly its name stands there again, active and nobody
         else's, that one takes its place. Raises RetryLater then, because the document goes through at the next try.
         """
-        key = self._key_values.value(self._owner_key(entity, qb_id)) or ""
-        known = self._remembered(key) if key else None
+        key, known = self._memory.owner(entity, qb_id)
         rows = self._client.query(entity, f"Id = {quoted(qb_id)} and Active in (true, false)")
         if rows and rows[0].get("Active", True):
             return ""
@@ -128,8 +179,8 @@ class Names:
         if key and name:
             others = self._client.query(entity, f"DisplayName = {quoted(name)}")
             other = others[0] if len(others) == 1 and _is_usable(others[0], currency) else None
-            if other and self._claim(entity, str(other["Id"]), key):
-                self._remember(key, Known(str(other["Id"]), name, ""))
+            if other and self._memory.claim(entity, str(other["Id"]), key):
+                self._memory.remember(key, Known(str(other["Id"]), name, ""))
                 raise RetryLater(
                     f"The {entity.lower()} '{name}' was made inactive or merged in QuickBooks; the active one of that "
                     "name takes its place.",
@@ -158,14 +209,14 @@ class Names:
         return self._item(key, name, f"[{product.odoo_id}]", account)
 
     def _item(self, key: str, name: str, mark: str, account: BookAccount) -> Known:
-        name = cleaned(name)[:ITEM_NAME_LENGTH_MAX].rstrip()
-        known = self._remembered(key)
+        name = clean_name(name)[:ITEM_NAME_LENGTH_MAX].rstrip()
+        known = self._memory.remembered(key)
         if known:
             return known
         if self._dry_run:
             return Known(_to_be_created("Item", name), name, account.qb_id)
         with self._naming:
-            known = self._remembered(key)
+            known = self._memory.remembered(key)
             if known:
                 return known
             body = {"Type": "Service", "IncomeAccountRef": {"value": account.qb_id}}
@@ -192,41 +243,58 @@ class Names:
         refusal: Refused | None = None
         for name in names:
             try:
-                created = self._create(entity, {**body, name_field: name}, f"{key}#{name}")
+                created = self._write_party(entity, {**body, name_field: name}, f"{key}#{name}")
             except Refused as error:
                 if error.fault.code != DUPLICATE_NAME:
                     raise
                 refusal = error
                 taken = error.fault.named_id
                 # Without an id the name belongs to another kind (a vendor, an employee): the next name is tried.
-                if (
-                    taken
-                    and self._may_adopt(entity, taken, currency, account)
-                    and self._may_have(entity, taken, key, name)
-                ):
-                    return self._remember(key, Known(taken, name, account))
+                is_usable = taken and self._may_adopt(entity, taken, currency, account)
+                if is_usable and self._may_have(entity, taken, key, name):
+                    return self._memory.remember(key, Known(taken, name, account))
+                if entity != "Item" and (inherited := self._of_merged(entity, names[0], key, currency)):
+                    return inherited
             else:
                 qb_id = str(created["Id"])
-                self._claim(entity, qb_id, key)
-                return self._remember(key, Known(qb_id, name, account))
+                self._memory.claim(entity, qb_id, key)
+                known = Known(qb_id, name, account)
+                return self._memory.remember(key, known if entity == "Item" else _written(created, known))
         raise Rejected(
             f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
             code="name_taken",
         ) from refusal
 
+    def _write_party(self, entity: str, body: Json, seed: str) -> Json:
+        """Write a name; a part that QuickBooks refuses and that it can do without is left out, and the log says so."""
+        while True:
+            try:
+                return self._create(entity, body, seed)
+            except Refused as error:
+                fewer = without_refused(body, error.fault) if error.fault.code != DUPLICATE_NAME else body
+                if fewer == body:
+                    raise
+                left_out = sorted(body.keys() - fewer.keys())
+                logger.warning(
+                    "left out what QuickBooks refuses",
+                    extra={"kind": entity, "fields": left_out, "reason": str(error)},
+                )
+                body = fewer
+
     def _create(self, entity: str, body: Json, seed: str) -> Json:
-        request_id = _request_id(seed, body)
+        write = partial(self._client.write, entity, body, request_id=_request_id(seed, body))
         try:
-            return repeated(
-                lambda: self._client.write(entity, body, request_id=request_id), tries=NAME_TRIES,
-                wait_s=lambda failures: 0.5 * 2**failures, clock=self._clock, on=_is_name_being_edited,
-            )  # fmt: skip
+            return repeated(write, tries=NAME_TRIES, wait_s=growing(0.5), clock=self._clock, on=is_name_being_edited)
         except Refused as error:
-            if not _is_name_being_edited(error):
+            if not is_name_being_edited(error):
                 raise
             # A person is working in the books: nothing is wrong with the document.
             raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}") from error
+
+    def name_of(self, entity: str, qb_id: str) -> str:
+        """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
+        return self._memory.name_of(entity, qb_id)
 
     def _may_adopt(self, entity: str, qb_id: str, currency: str, account: str) -> bool:
         rows = self._client.query(entity, f"Id = {quoted(qb_id)} and Active in (true, false)")
@@ -237,57 +305,34 @@ class Names:
             return bool(rows[0].get("Active", True)) and book_item(rows[0]).account == account
         return _is_usable(rows[0], currency)
 
-    def _owner_key(self, entity: str, qb_id: str) -> str:
-        return f"owner#{self._client.realm}#{entity.lower()}#{qb_id}"
-
-    def _claim(self, entity: str, qb_id: str, key: str) -> bool:
-        """Bind an object to one Odoo partner; two partners of the same name never share one."""
-        return self._dry_run or self._key_values.claim(self._owner_key(entity, qb_id), key) == key
-
     def _may_have(self, entity: str, qb_id: str, key: str, name: str) -> bool:
         """Whether a contact or product may have an object: it is nobody else's, or its owner was merged into it."""
-        if self._claim(entity, qb_id, key):
+        # Two products of one name and account are booked alike, whichever of them was merged into the other.
+        if self._memory.claim(entity, qb_id, key) or entity == "Item":
             return True
-        owner = self._key_values.value(self._owner_key(entity, qb_id)) or ""
-        if entity == "Item":
-            # Two products of one name and account are booked alike, whichever of them was merged into the other.
-            return True
+        owner, _ = self._memory.owner(entity, qb_id)
         if not takes_over(self._key_values, self._clock, owner=owner, key=key, name=name):
             return False
-        if not self._dry_run:
-            self._key_values.keep(self._owner_key(entity, qb_id), key)
+        self._memory.hand_over(entity, qb_id, key)
         return True
 
-    def _remembered(self, key: str) -> Known | None:
-        if key not in self._known:
-            kept = self._key_values.value(key)
-            if not kept:
-                return None
-            values = json.loads(kept)
-            self._known[key] = Known(str(values["id"]), str(values.get("name", "")), str(values.get("account", "")))
-        return self._known[key]
+    def _of_merged(self, entity: str, name: str, key: str, currency: str) -> Known | None:
+        """Return the party of a contact that was merged into this one, where it has a marked name: a metered read."""
+        for row in self._client.query(entity, f"DisplayName like {quoted(name + ' [%')}"):
+            qb_id = str(row["Id"])
+            owner, _ = self._memory.owner(entity, qb_id)
+            if owner and _is_usable(row, currency) and self._may_have(entity, qb_id, key, name):
+                return self._memory.remember(key, Known(qb_id, str(row["DisplayName"]), ""))
+        return None
 
-    def _remember(self, key: str, known: Known) -> Known:
-        if not self._dry_run:
-            values = {"id": known.qb_id, "name": known.name, "account": known.account}
-            self._key_values.keep(key, json.dumps({name: value for name, value in values.items() if value}))
-        self._known[key] = known
-        return known
 
-    def name_of(self, entity: str, qb_id: str) -> str:
-        """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
-        key = self._key_values.value(self._owner_key(entity, qb_id))
-        known = self._remembered(key) if key else None
-        return known.name if known else ""
+def _written(row: Json, known: Known) -> Known:
+    return replace(known, seen=seen_of(row), token=str(row.get("SyncToken", "")))
 
 
 def books_to(item: BookItem | Known, account: BookAccount) -> bool:
     """Whether the sales of an item go to an account; what is not known of older ones is taken for the account's own."""
     return item.account in ("", account.qb_id)
-
-
-def _is_name_being_edited(error: PipelineError) -> bool:
-    return isinstance(error, Refused) and ONE_NAME_AT_A_TIME in error.fault.detail
 
 
 def _is_usable(row: Json, currency: str) -> bool:
@@ -296,52 +341,7 @@ def _is_usable(row: Json, currency: str) -> bool:
 
 
 def _to_be_created(entity: str, name: str) -> str:
-    return f"({entity} '{cleaned(name)}', to be found or created)"
-
-
-def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
-    """Return the name a party gets, and those for when that is taken: with its Odoo id, which is nobody else's.
-
-    One that is customer and vendor may need the id for both, because another partner has the plain name.
-    """
-    name = cleaned(party.name)
-    marks = (f" [{party.odoo_id}]{suffix}", f" [{party.odoo_id} {entity.lower()}]{suffix}")
-    first = f"{name}{suffix}"
-    others = [f"{name[: NAME_LENGTH_MAX - len(mark)]}{mark}".strip() for mark in marks]
-    return [first, *others] if len(first) <= NAME_LENGTH_MAX and name else others
-
-
-def cleaned(name: str) -> str:
-    """Return a name without what QuickBooks refuses in one: colons, tabs, line breaks, outer and double spaces."""
-    return " ".join(re.sub(r"[:\x00-\x1f\x7f]", " ", name).split())
-
-
-def _party_body(party: Party, currency: str, entity: str) -> Json:
-    body: Json = {"CompanyName": cleaned(party.name)[:100]}
-    if currency:
-        body["CurrencyRef"] = {"value": currency}
-    if re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", party.email) and len(party.email) <= 100:
-        body["PrimaryEmailAddr"] = {"Address": party.email}
-    if party.phone:
-        body["PrimaryPhone"] = {"FreeFormNumber": party.phone[:30]}
-    tax_id_field, length_max = TAX_ID_FIELDS[entity]
-    tax_id = " ".join(party.tax_id.split())
-    if tax_id and len(tax_id) <= length_max:
-        body[tax_id_field] = tax_id
-    address = {
-        "Line1": party.address.street[:500],
-        "Line2": party.address.street2[:500],
-        "City": party.address.city[:255],
-        "CountrySubDivisionCode": party.address.state[:255],
-        "PostalCode": party.address.postal_code[:30],
-        "Country": party.address.country[:255],
-    }
-    filled = {name: value for name, value in address.items() if value}
-    if filled:
-        body["BillAddr"] = filled
-    if entity == "Customer":
-        body["Notes"] = f"Odoo contact {party.odoo_id}"
-    return body
+    return f"({entity} '{clean_name(name)}', to be found or created)"
 
 
 def _request_id(seed: str, body: Json) -> str:

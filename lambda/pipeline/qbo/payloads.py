@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
 
-from pipeline.domain.document import Account, Document, DocumentType, Line, LineKind, Product, Tax
+from pipeline.domain.document import Address, Document, DocumentType, LineKind
 from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
-from pipeline.domain.mapping import ClosedPeriod, Rules, Target
-from pipeline.domain.money import ZERO, plain, rounded, shown
+from pipeline.domain.mapping import ClosedPeriod
+from pipeline.domain.money import ZERO, rounded, shown
+from pipeline.qbo.addresses import address
 from pipeline.qbo.classes import Classes
-from pipeline.qbo.lists import BookAccount, Realm, TaxCode
+from pipeline.qbo.lines import Json, Resolver, check_lines, purchase_lines, sales_lines
+from pipeline.qbo.lists import Realm
 from pipeline.qbo.marker import marker, without_markers
-from pipeline.qbo.taxes import line_tax, tax_detail
-
-type Json = dict[str, Any]
+from pipeline.qbo.note import without_a_field
+from pipeline.qbo.owed import owed_on
+from pipeline.qbo.taxes import Taxes
+from pipeline.qbo.text import clean, cleaned
 
 ENTITIES = {
     DocumentType.INVOICE: "Invoice",
@@ -29,49 +30,8 @@ ENTITIES = {
 DOC_NUMBER_LENGTH_MAX = 21
 NUMBER_SHOWN_MAX = 200
 NOTE_LENGTH_MAX = 4_000
-MEMO_LENGTH_MAX = 1_000
-DESCRIPTION_LENGTH_MAX = 4_000
-TAXABLE_SALES_LINES_MAX = 750
-# How many decimals QuickBooks keeps of a price or a quantity is not documented: five are seen to pass.
-FACTOR_DECIMALS_MAX = 5
 # JSON readers keep fifteen digits of a number.
 RATE_DIGITS_MAX = 15
-
-
-class Resolver(Protocol):
-    """Who knows QuickBooks' ids."""
-
-    @property
-    def realm(self) -> Realm:
-        """What the company is like."""
-
-    @property
-    def rules(self) -> Rules:
-        """The company's mapping."""
-
-    def account(self, account: Account) -> BookAccount:
-        """Return an account."""
-
-    def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
-        """Return the tax code of the taxes of one line."""
-
-    def term(self, name: str) -> str:
-        """Return the id of payment terms, or an empty text."""
-
-    def book_class(self, target: Target) -> str:
-        """Return the id of a class."""
-
-    def department(self, target: Target) -> str:
-        """Return the id of a location."""
-
-    def closed_to(self, day: date) -> date | None:
-        """Return the last closed day when a day lies in a closed period."""
-
-    def party(self, document: Document) -> str:
-        """Return the id of the customer or vendor."""
-
-    def item(self, account: BookAccount, product: Product | None, database: str) -> str:
-        """Return the id of the item of a line that is booked to an account."""
 
 
 def payload(document: Document, references: Resolver, *, is_booked: bool = False) -> Json:
@@ -86,12 +46,13 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
     booked_on, closed = _open_day(document, references, is_booked=is_booked)
     is_sale = document.document_type.is_sale
     classes = Classes.of(document, references)
-    tax = tax_detail(document, references)
+    taxes = Taxes.of(document, references)
+    tax = taxes.detail()
     rule = references.rules.journal(document.journal).department
     department = references.department(rule) if rule else ""
-    _check_lines(document, references, classes)
+    check_lines(document, references, classes, taxes)
     # Items, then the party: they may be created, and a document that fails before leaves none behind.
-    lines = (_sales_lines if is_sale else _purchase_lines)(document, references, classes)
+    lines = (sales_lines if is_sale else purchase_lines)(document, references, classes, taxes)
     body: Json = {
         "CustomerRef" if is_sale else "VendorRef": {"value": references.party(document)},
         "DocNumber": doc_number(document),
@@ -105,18 +66,29 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
         term = references.term(document.terms)
         if term:
             body["SalesTermRef"] = {"value": term}
-    if is_sale and document.memo:
-        body["CustomerMemo"] = {"value": document.memo[:MEMO_LENGTH_MAX]}
+    if is_sale:
+        body |= _customers_side(document)
     if department:
         body["DepartmentRef"] = {"value": department}
     if classes.of_document:
         body["ClassRef"] = {"value": classes.of_document}
+    body |= owed_on(document, realm, references.rules)
     body |= _currency(document, realm)
     if tax is not None:
         body["TxnTaxDetail"] = tax
     if not realm.is_us and realm.sales_tax:
         body["GlobalTaxCalculation"] = "TaxExcluded"
-    return body
+    return cleaned(body)
+
+
+def _customers_side(document: Document) -> Json:
+    """Return the memo and the addresses of a sale, as they are on the document: its sales tax follows them."""
+    parts = {
+        "CustomerMemo": {"value": document.memo} if document.memo else {},
+        "BillAddr": address(document.party.address),
+        "ShipAddr": address(document.ship_to or Address()),
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def payload_hash(body: Json) -> str:
@@ -130,7 +102,7 @@ def doc_number(document: Document) -> str:
     A longer one keeps its beginning and gets a hash of the whole, so that two long numbers stay different.
     """
     number = document.number if document.document_type.is_sale else document.reference or document.number
-    number = " ".join(number.split())
+    number = " ".join(clean(number).split())
     if len(number) <= DOC_NUMBER_LENGTH_MAX:
         return number
     mark = "~" + hashlib.sha256(number.encode()).hexdigest()[:8]
@@ -138,21 +110,18 @@ def doc_number(document: Document) -> str:
 
 
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: marker, number and address in Odoo, its own date, then the memo.
+    """Return the note to the bookkeeper: marker, number and address in Odoo, then what QuickBooks has no field for.
 
     `closed` says why it has another date than in Odoo. The marker comes first, where nothing from outside can reach it.
     """
-    number = " ".join(document.number.split())[:NUMBER_SHOWN_MAX]
+    number = " ".join(clean(document.number).split())[:NUMBER_SHOWN_MAX]
     parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)
-    if document.issued_on != document.booked_on:
-        parts.append(f"Date of the {document.document_type.noun}: {document.issued_on}")
-    if document.reference:
-        parts.append(f"Reference: {document.reference}")
-    if document.memo:
-        parts.append(document.memo)
-    return f"{marker(document.entry_id)} {without_markers(chr(10).join(parts))}"[:NOTE_LENGTH_MAX]
+    parts += without_a_field(document)
+    # Cleaned first: what stood apart may come together to a marker.
+    text = without_markers(clean("\n".join(parts)))
+    return f"{marker(document.entry_id)} {text}"[:NOTE_LENGTH_MAX]
 
 
 def exchange_rate(document: Document) -> Decimal:
@@ -225,168 +194,14 @@ def _check(document: Document, realm: Realm) -> None:
         raise InvalidDocument("it has no line with an amount.", code="no_lines")
 
 
-def _check_lines(document: Document, references: Resolver, classes: Classes) -> None:
-    """Find out whether all lines can be sent, without creating anything."""
-    for line in document.lines:
-        if line.kind is LineKind.ITEM:
-            account = _booked_on(line, references)
-            if account.currency not in ("", references.realm.home_currency, document.currency):
-                raise Unmapped(
-                    f"account {account} is kept in {account.currency} in QuickBooks, and the document is in "
-                    f"{document.currency}. Map the account of Odoo to one in {references.realm.home_currency}.",
-                    code="currency_unmapped",
-                )
-            line_tax(line, references, is_sale=document.document_type.is_sale)
-            classes.parts(line)
-
-
 def _currency(document: Document, realm: Realm) -> Json:
     """Return currency and rate, where the company has more than one."""
     if not realm.multicurrency:
         return {}
     own: Json = {"CurrencyRef": {"value": document.currency}}
-    return own if document.currency == realm.home_currency else {**own, "ExchangeRate": exchange_rate(document)}
-
-
-# -- sales -----------------------------------------------------------------------------------------------------------
-
-
-def _sales_lines(document: Document, references: Resolver, classes: Classes) -> list[Json]:
-    lines = [
-        each
-        for line in document.lines
-        if _says_something(line)
-        for each in _sales_line(line, document, references, classes)
-    ]
-    if document.tax and len(lines) > TAXABLE_SALES_LINES_MAX:
-        raise InvalidDocument(
-            f"it has {len(lines)} lines, and QuickBooks takes {TAXABLE_SALES_LINES_MAX} on a taxable sale. Split it.",
-            code="too_many_lines",
-        )
-    return lines
-
-
-def _says_something(line: Line) -> bool:
-    return line.kind is LineKind.ITEM or bool(line.description.strip())
-
-
-def _sales_line(line: Line, document: Document, references: Resolver, classes: Classes) -> Iterator[Json]:
-    if line.kind is not LineKind.ITEM:
-        yield {
-            "DetailType": "DescriptionOnly",
-            "Description": line.description[:DESCRIPTION_LENGTH_MAX],
-            "DescriptionLineDetail": {},
-        }
-        return
-    item = references.item(_booked_on(line, references), line.product, document.database)
-    tax_code = line_tax(line, references, is_sale=True)
-    parts = classes.parts(line)
-    # A part of a line is sent by its amount alone: price and quantity are those of the whole.
-    quantity_and_price = _multiplies_back(line) if len(parts) == 1 else None
-    for part in parts:
-        detail: Json = {"ItemRef": {"value": item}}
-        if tax_code:
-            detail["TaxCodeRef"] = {"value": tax_code}
-        if part.book_class:
-            detail["ClassRef"] = {"value": part.book_class}
-        if quantity_and_price:
-            detail["Qty"], detail["UnitPrice"] = quantity_and_price
-        yield {
-            "DetailType": "SalesItemLineDetail",
-            "Amount": part.amount,
-            "Description": _description(line, is_priced=quantity_and_price is not None, share=part.share),
-            "SalesItemLineDetail": detail,
-        }
-
-
-def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
-    """Return quantity and unit price whose product, rounded half up, is the amount; None when there are none.
-
-    QuickBooks refuses any other (6070). Odoo's own price is without discount and may include tax, so a price per unit
-    is worked out from the amount; a line for which none fits is sent by its amount alone, which needs no product.
-    """
-    if line.quantity <= 0 or _decimals(line.quantity) > FACTOR_DECIMALS_MAX:
-        return None
-    candidates = [] if line.discount_percentage else [line.unit_price]
-    candidates += [
-        (line.amount / line.quantity).quantize(Decimal(1).scaleb(-places))
-        for places in range(2, FACTOR_DECIMALS_MAX + 1)
-    ]
-    for price in candidates:
-        if _decimals(price) <= FACTOR_DECIMALS_MAX and rounded(price * line.quantity) == rounded(line.amount):
-            return line.quantity, price
-    return None
-
-
-def _decimals(value: Decimal) -> int:
-    return max(0, -int(value.normalize().as_tuple().exponent))
-
-
-def _description(line: Line, *, is_priced: bool, share: str = "") -> str:
-    """Return the line's text, with what QuickBooks has no field for."""
-    text = line.description.strip() or (line.product.name if line.product else "")
-    is_rounded = _decimals(line.unit_price) > FACTOR_DECIMALS_MAX
-    if line.kind is LineKind.ITEM and (not is_priced or is_rounded or line.discount_percentage or share):
-        calculation = f"{plain(line.quantity)} x {plain(line.unit_price)}"
-        if line.discount_percentage:
-            calculation += f" - {plain(line.discount_percentage)}%"
-        if share:
-            calculation = f"{share} of {calculation}"
-        text = f"{text[: DESCRIPTION_LENGTH_MAX - 80]} ({calculation})"
-    return text[:DESCRIPTION_LENGTH_MAX]
-
-
-# -- purchases -------------------------------------------------------------------------------------------------------
-
-
-def _purchase_lines(document: Document, references: Resolver, classes: Classes) -> list[Json]:
-    # Bills have no lines for text: sections and notes have no place there.
-    lines = [
-        each
-        for line in document.lines
-        if line.kind is LineKind.ITEM
-        for each in _purchase_line(line, references, classes)
-    ]
-    if references.realm.is_us:
-        # US companies have no purchase tax: it is an expense like any other, on the account Odoo booked it to.
-        lines += [
-            _expense(tax.amount, tax.tax.name, references.account(tax.account), "", classes.of_journal)
-            for tax in document.taxes
-            if tax.amount
-        ]
-    return lines
-
-
-def _purchase_line(line: Line, references: Resolver, classes: Classes) -> Iterator[Json]:
-    code = "" if references.realm.is_us else line_tax(line, references, is_sale=False)
-    account = _booked_on(line, references)
-    for part in classes.parts(line):
-        is_priced = line.quantity == 1 and not line.discount_percentage
-        description = _description(line, is_priced=is_priced, share=part.share)
-        yield _expense(part.amount, description, account, code, part.book_class)
-
-
-def _expense(amount: Decimal, description: str, account: BookAccount, tax_code: str, book_class: str) -> Json:
-    detail: Json = {"AccountRef": {"value": account.qb_id}}
-    if tax_code:
-        detail["TaxCodeRef"] = {"value": tax_code}
-    if book_class:
-        detail["ClassRef"] = {"value": book_class}
-    return {
-        "DetailType": "AccountBasedExpenseLineDetail",
-        "Amount": amount,
-        "Description": description,
-        "AccountBasedExpenseLineDetail": detail,
-    }
-
-
-# -- both ------------------------------------------------------------------------------------------------------------
-
-
-def _booked_on(line: Line, references: Resolver) -> BookAccount:
-    if line.account is None:
-        raise InvalidDocument(f"its line '{line.description.strip()[:60]}' has no account.", code="no_account")
-    return references.account(line.account)
+    if document.currency == realm.home_currency or not document.exchange_rate:
+        return own
+    return {**own, "ExchangeRate": exchange_rate(document)}
 
 
 def sent_total(body: Json) -> Decimal:

@@ -34,6 +34,7 @@ from pipeline.qbo.lists import (
 )
 from pipeline.qbo.names import Names, books_to
 from pipeline.qbo.rule_check import problems
+from pipeline.qbo.sales_tax import SalesTaxWatch
 
 _NO_RULES = Rules()
 _ELEMENT = re.compile(r"\b(Names|Accounts|Klasses|Items|Departments|Terms|TaxCodes) element id (\d+)")
@@ -59,6 +60,7 @@ class References:
         )
         self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run, clock=clock, threads=threads)
         self._account_of_item: dict[str, BookAccount] = {}
+        self.sales_tax = SalesTaxWatch(key_values, client.realm, clock=clock, threads=threads)
 
     def check_rules(self) -> None:
         """Raise Misconfigured unless everything the mapping points to is in QuickBooks: all that is not, at once."""
@@ -167,6 +169,14 @@ class References:
 
     def _no_code(self, tax: Tax | None, *, is_sale: bool) -> Unmapped:
         side = "sales" if is_sale else "purchases"
+        if tax and not tax.has_rate:
+            return Unmapped(
+                f"tax '{tax.name}' is no plain percentage (but a fixed amount, a group, a formula, a share of the "
+                "price with tax, withheld, or deductible in part), so no code is found by its number. Name the tax "
+                f'code of {self._client.company} for {side} in the mapping ("{tax.name}" = "…" under taxes), or give '
+                "the tax an account in Odoo that is none for taxes: then it goes as a line of its own.",
+                code="tax_unmapped",
+            )
         what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
         return Unmapped(
             f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "

@@ -60,6 +60,11 @@ def _missing(
 
 def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
     realm = lists.realm
+    if rules.sales_tax and not realm.is_us:
+        yield (
+            f"line {rules.sales_tax.line}: sales_tax = '{rules.sales_tax.name}' is for the US, where QuickBooks may "
+            f"work out sales tax by itself; {company} has tax codes. Remove the line"
+        )
     if realm.is_us or not realm.sales_tax:
         why = "is in the US, where QuickBooks has no tax codes" if realm.is_us else "has sales tax turned off"
         for target in rules.taxes.values():

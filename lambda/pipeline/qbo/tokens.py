@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, Unavailable
-from pipeline.domain.retry import repeated
+from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -290,7 +290,7 @@ class Tokens:
         repeated(
             lambda: self._store.change(self._arn, with_issued),
             tries=STORE_TRIES,
-            wait_s=lambda failures: 0.2 * 2**failures,
+            wait_s=growing(0.2),
             clock=self._clock,
             on=lambda error: isinstance(error, Unavailable),
         )

@@ -15,7 +15,8 @@ from local.stand_ins.odoo.errors import DESCRIPTIONS, OdooError
 from local.stand_ins.odoo.versions import DEFAULT_ORDERS, adapted, field_tables, own_rows
 
 _INSTANT = "%Y-%m-%d %H:%M:%S"
-_TITLES = {"out_invoice": "Invoice", "in_invoice": "Bill", "out_refund": "Credit Note", "in_refund": "Refund"}
+_TITLES = {"out_invoice": "Invoice", "in_invoice": "Bill", "out_refund": "Credit Note", "in_refund": "Refund",
+           "out_receipt": "Sales Receipt", "in_receipt": "Purchase Receipt"}  # fmt: skip
 _EMPTY: dict[str, Any] = {
     "boolean": False,
     "float": 0.0,
@@ -51,6 +52,8 @@ class OdooDatabase:
         self._indexed: tuple[list[Row], dict[int, Row]] = ([], {})
         self.rows.setdefault("account.move.line", [])
         self.rows.setdefault("ir.attachment", [])
+        # Not recorded: where nobody has put any, nothing is known of how a tax is booked.
+        self.rows.setdefault("account.tax.repartition.line", [])
         latest = max((str(move["write_date"]) for move in moves), default="2000-01-01 00:00:00")
         self._latest = datetime.strptime(latest, _INSTANT).replace(tzinfo=UTC) + timedelta(seconds=1)
 

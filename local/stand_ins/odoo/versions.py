@@ -37,6 +37,7 @@ _NEWER: dict[int, dict[str, dict[str, str | None]]] = {
 _OLDER: dict[int, dict[str, dict[str, str | None]]] = {
     17: {"account.move": {"invoice_currency_rate": None, "reversal_move_ids": "reversal_move_id"}},
     16: {
+        "account.tax.repartition.line": {"document_type": None},
         "account.move": {
             "delivery_date": None,
             "incoterm_location": None,
@@ -55,6 +56,9 @@ _DRAFTS = {
     "in_invoice": "Draft Bill",
     "out_refund": "Draft Credit Note",
     "in_refund": "Draft Vendor Credit Note",
+    "out_receipt": "Draft Sales Receipt",
+    "in_receipt": "Draft Purchase Receipt",
+    "entry": "Draft Entry",
 }
 
 

@@ -177,7 +177,8 @@ class Books:
         retires = entity in (*LISTS, *PEOPLE) and merged.get("Active") is False and row.get("Active") is True
         changed = self._checked(entity, merged, row_id)
         fixed = {key: row[key] for key in ("domain", "sparse", "Id", "SyncToken", "MetaData")}
-        linked = {"LinkedTxn": row["LinkedTxn"]} if "LinkedTxn" in row else {}
+        loose = entity in DOCUMENTS and row["TotalAmt"] != row["Balance"] and changed["TotalAmt"] == changed["Balance"]
+        linked = {"LinkedTxn": row["LinkedTxn"]} if "LinkedTxn" in row and not loose else {}
         row.clear()
         row.update({**changed, **linked, **fixed})
         if entity == "Attachable" and row_id in self._contents:

@@ -50,7 +50,16 @@ def checked(tables: Tables, entity: str, row: Row, row_id: str | None) -> Row:
     if entity in ("Invoice", "Bill") and "DueDate" not in document:
         document["DueDate"] = _due_on(tables, document)
     paid = before["TotalAmt"] - before["Balance"] if before else Decimal(0)
+    if before and paid and before[party_key]["value"] != party["Id"]:
+        paid = _let_go(tables)
     return {**document, **_amounts(tables, entity, total, total - paid, rate)}
+
+
+def _let_go(tables: Tables) -> Decimal:
+    """Return what stays paid when a paid document gets another party: nothing, where that is not refused at all."""
+    if tables.switches.paid_party_change == "refuses":
+        raise business("You can't change the customer or vendor of a transaction that has payments applied to it.")
+    return Decimal(0)
 
 
 def check_open(tables: Tables, day: str) -> None:
@@ -75,12 +84,13 @@ def _check_references(tables: Tables, entity: str, row: Row, currency: str) -> N
         line_rules.check_class(tables, row, "transaction")
     if "SalesTermRef" in row:
         row["SalesTermRef"] = tables.reference("Term", tables.referenced(row["SalesTermRef"], "Term")["Id"])
-    if "APAccountRef" in row:
-        account = tables.referenced(row["APAccountRef"], "Account")
-        if account["AccountType"] != "Accounts Payable":
-            raise wrong_account_type()
-        if account["CurrencyRef"]["value"] != currency:
-            raise currency_mismatch()
+    for name, kind in (("APAccountRef", "Accounts Payable"), ("ARAccountRef", "Accounts Receivable")):
+        if name in row:
+            account = tables.referenced(row[name], "Account")
+            if account["AccountType"] != kind:
+                raise wrong_account_type()
+            if account["CurrencyRef"]["value"] != currency:
+                raise currency_mismatch()
     if entity in SALES_FORMS and "DepositToAccountRef" in row:
         tables.referenced(row["DepositToAccountRef"], "Account")
 

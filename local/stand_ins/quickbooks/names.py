@@ -10,7 +10,8 @@ from local.stand_ins.quickbooks.realm import Row
 from local.stand_ins.quickbooks.schema import PEOPLE
 from local.stand_ins.quickbooks.tables import Tables
 
-_INCOME = ("Income", "Other Income")
+# A deposit that is owed is sold by an item on a liability; of what is claimed nobody has said that it is refused.
+_INCOME = ("Income", "Other Income", "Other Current Liability", "Long Term Liability", "Other Current Asset")
 _EXPENSE = ("Expense", "Other Expense", "Cost of Goods Sold")
 _CLASSIFICATIONS = {
     "Bank": "Asset",

@@ -31,7 +31,8 @@ class Realm:
 
     Rows are written as a client would send them; a reference may be given by name alone (`{"name": "Expenses"}`).
     `sales_tax` is `automated` (US), `global` (outside the US) or `off`; `class_tracking` is `line`, `transaction`
-    or `off`. `documents` maps an entity to documents that are already in the books.
+    or `off`. `tax_percent_of_state` is what is due where a sale goes to another state. `documents` maps an entity to
+    documents that are already in the books.
     """
 
     realm_id: str
@@ -41,6 +42,7 @@ class Realm:
     multicurrency: bool = False
     sales_tax: str = "automated"
     automated_tax_percent: Decimal = Decimal("8.25")
+    tax_percent_of_state: dict[str, Decimal] = field(default_factory=dict)
     custom_transaction_numbers: bool = True
     warn_duplicate_bill_number: bool = False
     book_close_date: str | None = None
@@ -80,6 +82,9 @@ class Switches:
     name_edit_s: float = 0.02  # a second name written within this time is told to wait
     names_busy: bool = False  # a person is editing a name in the books
     tax_off_by: Decimal = Decimal(0)  # added to what was sent (US) or computed (elsewhere)
+    us_tax_worked_out: bool = False  # True: a US company works sales tax out by itself, whatever TotalTax it is sent
+    us_negative_tax_refused: bool = True  # whether a sales tax below zero is taken is not documented
+    paid_party_change: str = "refuses"  # a paid document's other customer; "unlinks": its payment comes loose
     us_purchase_tax_refused: bool = True  # False: tax on a US bill is silently dropped
     requires_currency_ref: bool = False  # True: with multicurrency on a missing CurrencyRef is 2020
     home_currency_ref_refused: bool = True  # with multicurrency off, even the home currency may not be named

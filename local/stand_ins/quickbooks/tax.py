@@ -30,7 +30,10 @@ def taxed(tables: Tables, entity: str, row: Row, charges: list[Charge]) -> tuple
 
 
 def _automated(tables: Tables, row: Row, charges: list[Charge]) -> Decimal:
-    """Return a US sales tax: what was sent is honoured when a line is taxable, otherwise QuickBooks computes it."""
+    """Return a US sales tax: what was sent is honoured when a line is taxable, otherwise QuickBooks computes it.
+
+    By a switch it always computes it, as users have seen it do, by the rate of where the sale goes to.
+    """
     for charge in charges:
         if charge.tax_code not in (None, "TAX", "NON"):
             raise refusal(
@@ -48,10 +51,21 @@ def _automated(tables: Tables, row: Row, charges: list[Charge]) -> Decimal:
         # Tax without a taxable line, of an exempt customer, or in a company without sales tax is dropped unsaid.
         return ZERO
     sent = row.get("TxnTaxDetail", {}).get("TotalTax")
-    if sent is None:
+    if sent is not None and sent < 0 and tables.switches.us_negative_tax_refused:
+        raise business("Enter a sales tax amount that is 0 or greater.")
+    if sent is None or tables.switches.us_tax_worked_out:
         base = sum((charge.amount for charge in taxable), ZERO)
-        return cents(base * tables.realm.automated_tax_percent / 100)
+        return cents(base * _percent(tables, row, customer) / 100)
     return cents(sent + tables.switches.tax_off_by)
+
+
+def _percent(tables: Tables, row: Row, customer: Row) -> Decimal:
+    """Return the rate of where a sale goes: its own address, else the customer's, else the company's."""
+    places = (row.get("ShipAddr"), row.get("BillAddr"), customer.get("ShipAddr"), customer.get("BillAddr"))
+    state = next(
+        (place["CountrySubDivisionCode"] for place in places if place and "CountrySubDivisionCode" in place), ""
+    )
+    return tables.realm.tax_percent_of_state.get(state, tables.realm.automated_tax_percent)
 
 
 def _no_purchase_tax(tables: Tables, row: Row, charges: list[Charge]) -> None:

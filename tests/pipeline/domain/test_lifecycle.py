@@ -55,6 +55,10 @@ TRANSITIONS = {
         *2 * [(PENDING, POSTING, POSTED, FAILED, VOIDED)], PENDING,
     ),
     "skipped_before_go_live": (skipped, NEW, (None, FAILED, SKIPPED), SKIPPED),
+    "skipped_receipt": (
+        lambda status: lifecycle.skipped_receipt(an_entry(), entry_of(status), a_document()), NEW,
+        (None, FAILED, SKIPPED), SKIPPED,
+    ),
     "unreadable": (
         lambda status: lifecycle.unreadable(ROW, an_entry().entry_id, COMPANY, entry_of(status), NOW), NEW, NEW, FAILED,
     ),

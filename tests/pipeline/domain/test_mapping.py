@@ -65,7 +65,7 @@ def test_the_example_is_valid_and_uses_every_key():
     assert first.journal("Customer Invoices").book_class.name == "Trade"
     assert first.journal("Vendor Bills").department.name == "Head office"
     assert first.analytics["Research & Development"].name == "R&D"
-    assert first.product("DESK-01", "Session").name == "Desks"
+    assert first.product("DESK-01", "Desk").name == "Desks"
     assert second.tax(["9.975% QST", "5% GST"]).name == "GST/QST QC - 9.975"
     assert second.tax(["21% EU"]).name == "21.0% EC Goods"
     known = set(Rules.__dataclass_fields__)
@@ -177,3 +177,16 @@ def test_a_company_nobody_knows_is_told_with_its_line():
 
 def test_companies_that_are_known_pass():
     MappingFile.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")
+
+
+@pytest.mark.parametrize(("value", "in_lines"), [('"override"', False), ('"line"', True)])
+def test_sales_tax_goes_as_the_documents_or_as_lines(value, in_lines):
+    assert MappingFile.parse(f"[A]\nsales_tax = {value}").rules("A").has_tax_in_lines is in_lines
+    assert MappingFile.parse("").rules("A").has_tax_in_lines is False
+
+
+def test_another_word_for_sales_tax_is_told():
+    with pytest.raises(
+        Misconfigured, match="line 2: 'sales_tax' must be \"override\" or \"line\"; did you mean 'line'"
+    ):
+        MappingFile.parse('[A]\nsales_tax = "lines"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.domain.errors import Rejected, Unavailable
-from pipeline.domain.retry import repeated
+from pipeline.domain.retry import growing, repeated
 
 DOWN, REFUSED = Unavailable("no answer"), Rejected("no")
 
@@ -28,7 +28,7 @@ class Attempts:
 
     def run(self, **options):
         is_down = lambda error: isinstance(error, Unavailable)
-        return repeated(self, tries=3, wait_s=lambda failures: 10.0**failures, clock=self, on=is_down, **options)
+        return repeated(self, tries=3, wait_s=growing(1, by=10), clock=self, on=is_down, **options)
 
 
 def test_what_goes_through_at_once_is_not_repeated():

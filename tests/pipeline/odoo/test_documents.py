@@ -12,6 +12,7 @@ from local.demo.documents import labels, load
 from pipeline.domain.document import DocumentType, LineKind, check_adds_up
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo import documents as rows_to
+from pipeline.odoo import taxes as odoo_taxes
 
 ROWS, _ = load()
 LABELS = {label: odoo_id for odoo_id, marks in labels().items() for label in marks}
@@ -34,7 +35,7 @@ def lookups(rows=ROWS):
     found.currencies = {row["id"]: row for row in rows["res.currency"]}
     found.partners = {row["id"]: row for row in rows["res.partner"]}
     found.accounts = {row["id"]: rows_to.account(row) for row in rows["account.account"]}
-    found.taxes = {row["id"]: rows_to.tax(row) for row in rows["account.tax"]}
+    found.taxes = {row["id"]: odoo_taxes.tax(row) for row in rows["account.tax"]}
     found.products = {row["id"]: rows_to.product(row) for row in rows["product.product"]}
     found.analytics = {row["id"]: row["name"] for row in rows["account.analytic.account"]}
     return found
@@ -428,7 +429,7 @@ def test_any_memo_becomes_text(html):
     assert rows_to.plain_text(html) == rows_to.plain_text(html).strip()
 
 
-def test_the_legal_pdf_and_the_main_file_are_known_and_others_left_out():
+def test_the_legal_pdf_the_main_file_and_links_are_known_and_thumbnails_are_no_papers():
     files = [
         {"id": 5, "name": "bill.pdf", "mimetype": "application/pdf", "file_size": 9, "checksum": "a", "res_id": 2,
          "res_field": False, "type": "binary"},
@@ -440,9 +441,12 @@ def test_the_legal_pdf_and_the_main_file_are_known_and_others_left_out():
          "res_field": False, "type": "url"},
     ]  # fmt: skip
 
-    found = read({**MOVES[2], "message_main_attachment_id": [5, "bill.pdf"]}, LINES[2], files).attachments
+    move = {**MOVES[2], "message_main_attachment_id": [5, "bill.pdf"]}
+    of_a_bill = read({**move, "move_type": "in_invoice"}, LINES[2], files).attachments
+    of_a_sale = read({**move, "move_type": "out_invoice"}, LINES[2], files).attachments
 
-    assert [(each.odoo_id, each.is_legal, each.is_main) for each in found] == [(4, True, False), (5, False, True)]
+    assert [(file.odoo_id, file.is_legal, file.is_main) for file in of_a_sale] == [(4, True, False), (5, False, True)]
+    assert [(file.odoo_id, file.is_link) for file in of_a_bill] == [(2, True), (4, False), (5, False)]
 
 
 # -- false and other things for any field ------------------------------------------------------------------------------
@@ -560,10 +564,20 @@ def test_any_mixture_of_broken_fields_gives_a_document_or_its_refusal(data):
 
 
 @pytest.mark.parametrize("value", [False, *JUNK], ids=repr)
-@pytest.mark.parametrize("field", rows_to.TAX_FIELDS)
+@pytest.mark.parametrize("field", odoo_taxes.TAX_FIELDS)
 def test_anything_in_a_field_of_a_tax_is_a_tax_or_refused(field, value):
     row = {**ROWS["account.tax"][0], field: value}
     try:
-        rows_to.tax(row)
+        odoo_taxes.tax(row)
     except InvalidDocument:
         return
+
+
+def test_an_e_invoice_in_a_field_of_its_own_is_a_paper_of_a_bill_and_none_of_a_sale():
+    file = {"id": 5, "name": "ubl.xml", "mimetype": "application/xml", "file_size": 9, "checksum": "a", "res_id": 2,
+            "res_field": "ubl_cii_xml_file", "type": "binary"}  # fmt: skip
+
+    of_a_bill = read({**MOVES[2], "move_type": "in_invoice"}, LINES[2], [file]).attachments
+
+    assert [each.name for each in of_a_bill] == ["ubl.xml"]
+    assert read({**MOVES[2], "move_type": "out_invoice"}, LINES[2], [file]).attachments == ()

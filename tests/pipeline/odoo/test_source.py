@@ -13,6 +13,7 @@ from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.source import Selection
 from pipeline.odoo import documents as rows_to
+from pipeline.odoo import taxes as odoo_taxes
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource, odoo_time
 from pipeline.runtime import SystemClock
@@ -20,7 +21,7 @@ from tests.builders import demo_documents
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
 EVERYTHING = Selection()
-CALLS_MAX = 8
+CALLS_MAX = 9
 ROWS, FILES = load()
 TWO_HUNDRED = many(200)
 FIVE = (2, 4, 309, 310, 330)
@@ -28,7 +29,7 @@ LOOKED_UP = {
     "account.move.line": rows_to.LINE_FIELDS,
     "res.partner": rows_to.PARTNER_FIELDS,
     "account.account": rows_to.ACCOUNT_FIELDS,
-    "account.tax": rows_to.TAX_FIELDS,
+    "account.tax": odoo_taxes.TAX_FIELDS,
     "product.product": rows_to.PRODUCT_FIELDS,
     "res.currency": rows_to.CURRENCY_FIELDS,
     "res.company": rows_to.COMPANY_FIELDS,
@@ -87,7 +88,7 @@ def documents_of(source, company, selection=EVERYTHING, limit=200):
 
 
 @pytest.mark.parametrize(("version", "secret"), [(16, PASSWORD), (18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
-def test_a_page_of_two_hundred_takes_at_most_eight_calls(opened, version, secret):
+def test_a_page_of_two_hundred_takes_at_most_nine_calls(opened, version, secret):
     stand_in, source = opened(version, *TWO_HUNDRED, secret=secret)
     companies = source.companies()
     read = 0
@@ -101,7 +102,7 @@ def test_a_page_of_two_hundred_takes_at_most_eight_calls(opened, version, secret
     assert read == 200
 
 
-def test_a_page_with_everything_in_it_takes_eight_calls(opened):
+def test_a_page_with_everything_in_it_takes_nine_calls(opened):
     stand_in, source = opened()
     company = source.companies()[0]
     stand_in.calls.clear()
@@ -113,6 +114,7 @@ def test_a_page_with_everything_in_it_takes_eight_calls(opened):
         (model, "search_read"): 1
         for model in (
             *("account.move", "account.move.line", "ir.attachment", "res.partner", "account.account", "account.tax"),
+            "account.tax.repartition.line",
             *("product.product", "account.analytic.account"),
         )
     }
@@ -407,3 +409,26 @@ def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, 
 
     with pytest.raises(Unavailable):
         source.page(company, EVERYTHING, after_id=0, limit=200)
+
+
+def test_an_odoo_that_does_not_tell_how_taxes_are_booked_is_read_all_the_same_and_asked_once(opened):
+    stand_in, source = opened()
+    stand_in._fields.pop("account.tax.repartition.line")
+    stand_in.rows.pop("account.tax.repartition.line")
+    read = sum(len(documents_of(source, company)) for company in source.companies())
+
+    assert read > 50
+    assert stand_in.calls.count(("account.tax.repartition.line", "search_read")) == 1
+
+
+@pytest.mark.parametrize(("version", "fields"), [(16, {"invoice_tax_id", "refund_tax_id"}), (18, {"tax_id"})])
+def test_how_taxes_are_booked_is_asked_for_all_taxes_of_a_page_at_once(opened, version, fields):
+    stand_in, source = opened(version)
+    source.page(source.companies()[0], EVERYTHING, after_id=0, limit=200)
+
+    ((_, domain),) = [
+        (keywords, domain) for model, keywords, domain in asked(stand_in) if model == "account.tax.repartition.line"
+    ]
+    named = [term for term in domain if isinstance(term, list)]
+    assert {name for name, _, _ in named} == fields
+    assert all(len(ids) > 1 for *_, ids in named)

@@ -12,10 +12,10 @@ from pipeline.domain.document import Account, DocumentType, LineKind, Product, T
 from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
 from pipeline.domain.mapping import AND, MappingFile, Rules
 from pipeline.domain.money import AMOUNT_MAX, rounded
+from pipeline.qbo.lines import _multiplies_back
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 from pipeline.qbo.marker import marker
 from pipeline.qbo.payloads import (
-    _multiplies_back,
     doc_number,
     exchange_rate,
     payload,
@@ -23,6 +23,7 @@ from pipeline.qbo.payloads import (
     private_note,
     sent_total,
 )
+from pipeline.qbo.text import clean
 from tests.books_world import (
     ACCOUNTS,
     BELGIAN,
@@ -113,6 +114,7 @@ def test_an_invoice_in_the_us():
         "DueDate": "2026-04-01",
         "PrivateNote": NOTE.format(number="INV/2026/00001") + "\nThanks",
         "CustomerMemo": {"value": "Thanks"},
+        "BillAddr": {"Line1": "1 Main St", "City": "Pleasanton"},
         "Line": [
             {
                 "DetailType": "SalesItemLineDetail",
@@ -151,7 +153,7 @@ def test_a_credit_note_in_the_us_has_positive_amounts_and_no_due_date():
 
     body = body_of(document)
 
-    assert set(body) == {"CustomerRef", "DocNumber", "TxnDate", "PrivateNote", "Line", "TxnTaxDetail"}
+    assert set(body) == {"CustomerRef", "DocNumber", "TxnDate", "PrivateNote", "Line", "TxnTaxDetail", "BillAddr"}
     assert body["Line"][0]["Amount"] == money("100.00")
     assert body["TxnTaxDetail"] == {"TotalTax": money("8.25")}
 
@@ -293,7 +295,9 @@ def test_a_longer_number_keeps_its_beginning_and_stays_different_from_others():
 
 
 @given(
-    st.lists(st.text(min_size=1, max_size=60), min_size=2, max_size=20, unique_by=lambda text: " ".join(text.split()))
+    st.lists(
+        st.text(min_size=1, max_size=60), min_size=2, max_size=20, unique_by=lambda text: " ".join(clean(text).split())
+    )
 )
 @settings(deadline=None)
 def test_different_numbers_stay_different_and_short_enough(numbers):
@@ -772,3 +776,11 @@ def test_an_unknown_account_is_named_and_nothing_is_created():
             world.books.draft(document)
 
         assert world.writes == {}
+
+
+def test_a_rate_that_nothing_says_is_left_to_quickbooks():
+    lines = (line("0.00"),)
+    document = a_document(currency="EUR", exchange_rate=Decimal(0), lines=lines)
+
+    assert "ExchangeRate" not in body_of(document, US_MANY)
+    assert body_of(replace(document, exchange_rate=Decimal("1.08")), US_MANY)["ExchangeRate"] == Decimal("1.08")

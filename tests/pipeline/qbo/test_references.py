@@ -18,7 +18,7 @@ from pipeline.qbo import lists, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
-from pipeline.qbo.names import NAME_LENGTH_MAX, party_names
+from pipeline.qbo.parties import NAME_LENGTH_MAX, party_names
 from pipeline.runtime import SystemClock
 from tests.books_world import (
     ACCOUNTS,
@@ -492,7 +492,7 @@ def test_a_person_who_keeps_editing_names_fails_no_document(world):
 
 
 def test_another_refusal_of_a_name_is_told_as_it_is(world, monkeypatch):
-    monkeypatch.setattr(names, "_party_body", lambda *_: {"Unknown": 1})
+    monkeypatch.setattr(names, "party_body", lambda *_: {"Unknown": 1})
 
     with pytest.raises(Refused, match="2010"):
         world.references.party(a_document())

@@ -165,3 +165,14 @@ def test_a_tax_code_of_several_rates_may_be_named():
     rates = [TaxRate("GST/QST", parts=(("GST", 5), ("QST", "9.975")))]
     with served(**{**VAT, "tax_rates": rates}) as world:
         checked(world, '[companyA.taxes]\n"5% GST + 9.975% QST" = "GST/QST"')
+
+
+def test_the_rule_of_sales_tax_is_for_the_us():
+    assert errors_of('[companyA]\nsales_tax = "line"', **VAT) == [
+        (
+            "line 2: sales_tax = 'line' is for the US, where QuickBooks may work out sales tax by itself; companyA has "
+            "tax codes. Remove the line"
+        )
+    ]
+    with served() as world:
+        checked(world, '[companyA]\nsales_tax = "line"')

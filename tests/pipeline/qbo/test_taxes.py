@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from local.stand_ins.quickbooks.realm import TaxRate
-from pipeline.domain.document import DocumentType, Tax
+from pipeline.domain.document import DocumentType, Tax, TaxPlace
 from pipeline.domain.errors import Unmapped
 from pipeline.domain.mapping import MappingFile
 from pipeline.qbo.payloads import payload, sent_total
@@ -223,3 +224,42 @@ def test_nothing_is_written_for_a_document_that_is_refused():
             payload(document, world.references)
 
         assert world.writes == {}
+
+
+# -- what is deductible in part, and what has no rate ----------------------------------------------------------------
+
+HALF = Tax(9, "13% half", Decimal(13), is_sale=False)
+HALVES = [
+    tax_amount(HALF, 100, "6.50", TAX_PAID),
+    replace(tax_amount(HALF, 100, "6.50", COSTS), place=TaxPlace.OTHER),
+]
+
+
+@pytest.mark.parametrize("percent", ["13", "6.5"])
+def test_a_tax_that_is_deductible_in_part_goes_to_a_code_of_its_rate_or_of_what_is_left_of_it(percent):
+    realm = {**CANADA, "tax_rates": [TaxRate("Half", Decimal(percent)), TaxRate("Exempt", Decimal(0))]}
+    with served(**realm) as world:
+        references = world.new_references(
+            rules=MappingFile.parse('[companyA.taxes]\n"13% half" = "Half"').rules("companyA")
+        )
+        body = payload(document_of([line(account=COSTS, taxes=(HALF,))], HALVES, BILL), references)
+
+    assert [each["Amount"] for each in body["Line"]] == [100, money("6.50")]
+    assert body["TxnTaxDetail"]["TotalTax"] == money("6.50")
+    assert sent_total(body) == 113
+
+
+def test_a_tax_without_a_rate_is_never_put_under_a_code_of_nothing():
+    fee = Tax(9, "Fee", Decimal(5), is_percentage=False)
+    document = document_of([line(taxes=(fee,))], [tax_amount(fee, 100, "5.00")])
+
+    with pytest.raises(Unmapped, match=r"'Fee' \(no plain percentage\) goes to the QuickBooks tax code 'Exempt'"):
+        posted(document, '[companyA.taxes]\n"Fee" = "Exempt"')
+
+
+def test_a_fixed_part_of_a_group_that_its_code_has_no_rate_for_is_told_by_its_name():
+    fee = Tax(9, "Fee", Decimal(5), is_percentage=False)
+    document = document_of([line("100.00", taxes=(GROUP,))], [tax_amount(GST, 0, "5.00"), tax_amount(fee, 0, "5.00")])
+
+    with pytest.raises(Unmapped, match="tax 'Fee' is no plain percentage"):
+        posted(document, MAPPED)

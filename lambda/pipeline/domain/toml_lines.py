@@ -1,0 +1,41 @@
+"""On which line of a TOML text each table and key stands, which `tomllib` itself does not tell."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+_KEY = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_.-]|\s*\.\s*)+?)\s*=""")
+
+
+def line_numbers(text: str) -> dict[tuple[str, ...], int]:
+    """Return on which line each table and key of a valid TOML text stands."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    quotes = ""  # those of a text that goes over several lines
+    for number, line in enumerate(text.splitlines(), 1):
+        if quotes:
+            quotes = "" if quotes in line else quotes
+            continue
+        quotes = next((each for each in ('"""', "'''") if line.count(each) == 1), "")
+        if line.lstrip().startswith("["):
+            table = _path(line)
+            path = table
+        else:
+            key = _KEY.match(line)
+            path = (*table, *_path(f"{key[1]} = 0")) if key else ()
+        for length in range(1, len(path) + 1):
+            found.setdefault(path[:length], number)
+    return found
+
+
+def _path(line: str) -> tuple[str, ...]:
+    try:
+        value = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    path: tuple[str, ...] = ()
+    while isinstance(value, dict) and value:
+        ((key, value),) = value.items()
+        path = (*path, key)
+    return path

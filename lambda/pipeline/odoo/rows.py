@@ -1,0 +1,82 @@
+"""The forms in which Odoo's RPC gives values: `[id, name]`, `false` for what is empty, dates, HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+from pipeline.domain.errors import InvalidDocument
+
+type Row = Mapping[str, Any]
+
+# Half of a pair of UTF-16 is no character: no file, table or e-mail takes it.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def required[T](known: Mapping[int, T], row_id: int, what: str, model: str) -> T:
+    """Return a row that must be there; one that is not was hidden from the Odoo user, or is unreadable itself."""
+    if row_id not in known:
+        raise InvalidDocument(f"its {what} cannot be read ({model} {row_id})")
+    return known[row_id]
+
+
+def id_of(value: Any) -> int:
+    """Return the id of a many2one (`[id, name]` or false), 0 for none."""
+    return int(value[0]) if value else 0
+
+
+def name_of(value: Any) -> str:
+    """Return the name of a many2one, empty for none."""
+    return text(str(value[1])) if value else ""
+
+
+def text(value: Any) -> str:
+    """Return a string field: Odoo says false for an empty one."""
+    return _SURROGATE.sub("", value) if isinstance(value, str) else ""
+
+
+def day(value: Any) -> date | None:
+    """Return a date, or None."""
+    return date.fromisoformat(value) if value else None
+
+
+def instant(value: Any) -> datetime:
+    """Return an Odoo datetime, which is UTC and in whole seconds."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            # A line break in the source is a space to a reader.
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self._hidden += tag in _HIDDEN_TAGS
+        if tag == "br":
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
+        if tag in ("p", "div", "li", "tr"):
+            self.parts.append("\n")
+
+
+_HIDDEN_TAGS = ("style", "script")
+
+
+def plain_text(html: str) -> str:
+    """Return the text of an HTML field, a paragraph to a line."""
+    reader = _Text()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,38 @@
+"""A postal address as QuickBooks has it, of a customer, a vendor or a sale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.domain.document import Address
+from pipeline.qbo.faults import Fault
+from pipeline.qbo.text import clean
+
+type Json = dict[str, Any]
+
+# The words by which a refusal means an address.
+ADDRESS_WORDS = (
+    *("billaddr", "shipaddr", "postalcode", "postal code", "zip code", "line1", "line2", "city", "country"),
+    "countrysubdivisioncode",
+)
+
+
+def address(place: Address) -> Json:
+    """Return the parts of an address that are not empty."""
+    parts = {
+        "Line1": place.street,
+        "Line2": place.street2,
+        "City": place.city,
+        "CountrySubDivisionCode": place.state,
+        "PostalCode": place.postal_code,
+        "Country": place.country,
+    }
+    return {name: value for name, value in parts.items() if clean(value).strip()}
+
+
+def without_refused_address(body: Json, fault: Fault) -> Json:
+    """Return the body of a sale without its addresses where a refusal means one of them, else as it is."""
+    said = f"{fault.element} {fault.detail}".casefold()
+    if not any(word in said for word in ADDRESS_WORDS):
+        return body
+    return {name: part for name, part in body.items() if name not in ("BillAddr", "ShipAddr")}

@@ -1,0 +1,80 @@
+"""How what stands in QuickBooks differs from Odoo's document: figures, lines, accounts, and the tax it worked out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pipeline.domain.books import Booked, Draft
+from pipeline.domain.document import Document
+from pipeline.domain.money import ZERO, rounded, shown
+from pipeline.qbo.references import References
+from pipeline.qbo.taxes import Taxes
+
+_LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
+# Automated sales tax drops what it is told when it takes nobody to owe any.
+_UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
+
+
+def difference(document: Document, draft: Draft, booked: Booked, references: References) -> str:
+    """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
+
+    They agree when total, tax and currency do to the cent, and every item booked to the account of its lines.
+    """
+    if booked.currency and booked.currency != document.currency:
+        return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
+    sent_tax = Taxes.of(document, references).total
+    # Of what is not read anew the tax is known as Odoo has it, with what went as lines.
+    same_tax = rounded(booked.tax) in (rounded(sent_tax), rounded(document.tax))
+    if rounded(booked.total) != rounded(document.total) or not same_tax:
+        is_otherwise = is_worked_out(document, references) and rounded(booked.tax) != rounded(sent_tax)
+        if is_otherwise:
+            references.sales_tax.differed(document)
+        return (
+            f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
+            f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
+            f"(tax {shown(sent_tax, document.currency)}){_lines_that_differ(draft, booked)}"
+            + (_UNTAXED if sent_tax and not booked.tax and references.realm.is_us else "")
+            + (_way_out(document, references) if is_otherwise else _LOOK_AT_IT)
+        )
+    # Only what QuickBooks has just said is an answer.
+    if booked.line_amounts and is_worked_out(document, references):
+        references.sales_tax.agreed()
+    # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
+    allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
+    if booked.home_total is not None and abs(booked.home_total - document.home_total) > allowed:
+        home = document.company.currency
+        return (
+            f"QuickBooks makes it {shown(booked.home_total, home)} in its own currency, Odoo "
+            f"{shown(document.home_total, home)}{_LOOK_AT_IT}"
+        )
+    return references.moved_item(booked.item_accounts)
+
+
+def is_worked_out(document: Document, references: References) -> bool:
+    """Whether a document is sent with a sales tax that QuickBooks may work out otherwise, by itself."""
+    if not references.realm.is_us or references.rules.has_tax_in_lines:
+        return False
+    return any(each.amount for each in Taxes.of(document, references).counted)
+
+
+def _way_out(document: Document, references: References) -> str:
+    why = " (Automated Sales Tax is on)" if references.realm.works_out_tax else ""
+    return (
+        f". QuickBooks may work out sales tax by itself{why}. Look at its taxes and its address, or say "
+        f'sales_tax = "line" under ["{document.company.name}"] in the mapping: its lines are then sent without tax, '
+        "and each of Odoo's taxes as a line on the account Odoo books it to"
+    )
+
+
+def _lines_that_differ(draft: Draft, standing: Booked) -> str:
+    """Return which lines came out otherwise than they were sent, at most five of them."""
+    sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
+    if len(sent) != len(standing.line_amounts):
+        return ""
+    told = [
+        f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and stands "
+        f"there with {amount}"
+        for number, (line, amount) in enumerate(zip(sent, standing.line_amounts, strict=True), 1)
+        if rounded(line.get("Amount", ZERO)) != rounded(amount)
+    ]
+    return f"; {'; '.join(told[:5])}" if told else ""

@@ -1,0 +1,78 @@
+"""What is remembered of QuickBooks' names, for ever, and whose each of them is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from pipeline.qbo.lists import KeyValues
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A remembered name: its id, its name when it was bound, and for an item the id of its income account.
+
+    Of a party that we have written: a hash of what was `said`, one of what QuickBooks made of it (`seen`), its token
+    then, and when the document was written that said so. Empty where a person made it, or has changed it since.
+    """
+
+    qb_id: str
+    name: str
+    account: str
+    said: str = ""
+    seen: str = ""
+    token: str = ""
+    as_of: str = ""
+
+
+class Memory:
+    """The remembered names of one realm; nothing is kept in a dry run."""
+
+    def __init__(self, key_values: KeyValues, realm: str, *, dry_run: bool) -> None:
+        self._key_values = key_values
+        self._realm = realm
+        self._dry_run = dry_run
+        self._known: dict[str, Known] = {}
+
+    def owner_key(self, entity: str, qb_id: str) -> str:
+        """Return the key under which it is kept whose an object is."""
+        return f"owner#{self._realm}#{entity.lower()}#{qb_id}"
+
+    def claim(self, entity: str, qb_id: str, key: str) -> bool:
+        """Bind an object to one Odoo partner; two partners of the same name never share one."""
+        return self._dry_run or self._key_values.claim(self.owner_key(entity, qb_id), key) == key
+
+    def hand_over(self, entity: str, qb_id: str, key: str) -> None:
+        """Bind an object to another Odoo partner than before: the one it was bound to was merged into that one."""
+        if not self._dry_run:
+            self._key_values.keep(self.owner_key(entity, qb_id), key)
+
+    def remembered(self, key: str) -> Known | None:
+        """Return what is remembered under a key, or None."""
+        if key not in self._known:
+            kept = self._key_values.value(key)
+            if not kept:
+                return None
+            values = json.loads(kept)
+            parts = ("name", "account", "said", "seen", "token", "as_of")
+            self._known[key] = Known(str(values["id"]), *(str(values.get(part, "")) for part in parts))
+        return self._known[key]
+
+    def remember(self, key: str, known: Known) -> Known:
+        """Remember it under a key, and return it."""
+        if not self._dry_run:
+            values = {"id": known.qb_id, **{name: part for name, part in asdict(known).items() if name != "qb_id"}}
+            self._key_values.keep(key, json.dumps({name: value for name, value in values.items() if value}))
+        self._known[key] = known
+        return known
+
+    def owner(self, entity: str, qb_id: str) -> tuple[str, Known | None]:
+        """Return the key of whose an object is and what is remembered under it; an empty one when it is nobody's."""
+        key = self._key_values.value(self.owner_key(entity, qb_id)) or ""
+        return key, self.remembered(key) if key else None
+
+    def name_of(self, entity: str, qb_id: str) -> str:
+        """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
+        key = self._key_values.value(self.owner_key(entity, qb_id))
+        known = self.remembered(key) if key else None
+        return known.name if known else ""

@@ -1,0 +1,97 @@
+"""A customer or vendor as QuickBooks has it: names, what is sent of it, and what a person may have changed there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.domain.document import Party
+from pipeline.qbo.addresses import ADDRESS_WORDS, address
+from pipeline.qbo.faults import Fault
+from pipeline.qbo.text import clean, clean_name
+
+type Json = dict[str, Any]
+
+NAME_LENGTH_MAX = 500
+# Longer tax ids are left out: QuickBooks refuses them, and a cut one is somebody else's.
+TAX_ID_FIELDS = {"Customer": ("PrimaryTaxIdentifier", 30), "Vendor": ("TaxIdentifier", 20)}
+# What a party can do without, and the words by which a refusal means it.
+_OPTIONAL = {
+    "PrimaryEmailAddr": ("primaryemailaddr", "address does not conform", "email", "e-mail"),
+    "PrimaryPhone": ("primaryphone", "freeformnumber", "phone"),
+    "PrimaryTaxIdentifier": ("taxidentifier", "tax id", "registration number"),
+    "TaxIdentifier": ("taxidentifier", "tax id", "registration number"),
+    "BillAddr": ADDRESS_WORDS,
+    "CompanyName": ("companyname",),
+    "Notes": ("notes",),
+}
+# A text that is refused for what it is: without a word on which, all that can be done without is.
+_TEXT_FAULTS = ("2040", "2050", "2210")
+_READ_BACK = ("Line1", "Line2", "City", "CountrySubDivisionCode", "PostalCode")
+
+
+def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
+    """Return the name a party gets, and those for when that is taken: with its Odoo id, which is nobody else's.
+
+    One that is customer and vendor may need the id for both, because another partner has the plain name.
+    """
+    name = clean_name(party.name)
+    marks = (f" [{party.odoo_id}]{suffix}", f" [{party.odoo_id} {entity.lower()}]{suffix}")
+    first = f"{name}{suffix}"
+    others = [f"{name[: NAME_LENGTH_MAX - len(mark)]}{mark}".strip() for mark in marks]
+    return [first, *others] if len(first) <= NAME_LENGTH_MAX and name else others
+
+
+def party_body(party: Party, currency: str, entity: str) -> Json:
+    """Return what is sent of a customer or vendor, but for its name: what is its own, not what a document names."""
+    body: Json = {"CompanyName": clean_name(party.name)[:100]}
+    if currency:
+        body["CurrencyRef"] = {"value": currency}
+    own = party.own or party
+    email, phone = clean(own.email), " ".join(clean(own.phone).split())
+    if re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", email) and len(email) <= 100:
+        body["PrimaryEmailAddr"] = {"Address": email}
+    if phone:
+        body["PrimaryPhone"] = {"FreeFormNumber": phone[:30]}
+    tax_id_field, length_max = TAX_ID_FIELDS[entity]
+    tax_id = " ".join(clean(party.tax_id).split())
+    if tax_id and len(tax_id) <= length_max:
+        body[tax_id_field] = tax_id
+    place = address(own.address)
+    if place:
+        body["BillAddr"] = place
+    if entity == "Customer":
+        body["Notes"] = f"Odoo contact {party.odoo_id}"
+    return body
+
+
+def without_refused(body: Json, fault: Fault) -> Json:
+    """Return a body without what a refusal means of the parts it can do without; the same where it means another."""
+    said = f"{fault.element} {fault.detail}".casefold()
+    optional = [name for name in _OPTIONAL if name in body]
+    refused = [name for name in optional if any(word in said for word in _OPTIONAL[name])]
+    if not refused and fault.code in _TEXT_FAULTS:
+        refused = optional
+    return {name: value for name, value in body.items() if name not in refused}
+
+
+def said_of(body: Json) -> str:
+    """Return a hash of what is said of a party, name included."""
+    text = json.dumps({name: part for name, part in body.items() if name != "CurrencyRef"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def seen_of(row: Mapping[str, Any]) -> str:
+    """Return a hash of what QuickBooks shows of what we write of a party; countries are worded its own way."""
+    place = row.get("BillAddr") or {}
+    parts = [
+        row.get("DisplayName"),
+        row.get("CompanyName"),
+        (row.get("PrimaryEmailAddr") or {}).get("Address"),
+        (row.get("PrimaryPhone") or {}).get("FreeFormNumber"),
+        *(place.get(name) for name in _READ_BACK),
+    ]
+    return hashlib.sha256(json.dumps([part or "" for part in parts]).encode()).hexdigest()[:32]

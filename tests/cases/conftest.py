@@ -1,0 +1,29 @@
+"""A world per case; the embedded AWS is one for all of them."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from pipeline.qbo import limiter
+from tests.cases.world import World
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
+
+
+@pytest.fixture
+def open_world(aws):
+    """Return a function that opens a world in an empty AWS; every one that was opened is closed."""
+    opened = []
+
+    def open_one(**changes):
+        requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+        opened.append(World(aws=aws, **changes))
+        return opened[-1]
+
+    yield open_one
+    for world in reversed(opened):
+        world.leave()
