@@ -179,6 +179,7 @@ locals {
           ODOO_EMAIL          = var.odoo_email
           ODOO_SECRET_ARN     = aws_secretsmanager_secret.odoo.arn
           ODDO_RESPONSE_TABLE = aws_dynamodb_table.sale_orders.name
+          ORDER_SYNC_ALL      = tostring(var.order_sync_history_enabled)
           SNS_ALERT_TOPIC     = aws_sns_topic.alerts.arn
           SLACK_WEBHOOK_URL   = var.slack_webhook_url
         },
@@ -200,7 +201,7 @@ locals {
         },
         {
           sid       = "WriteSaleOrders"
-          actions   = ["dynamodb:PutItem"]
+          actions   = var.order_sync_history_enabled ? ["dynamodb:GetItem", "dynamodb:PutItem"] : ["dynamodb:PutItem"]
           resources = [aws_dynamodb_table.sale_orders.arn]
         },
       ]

@@ -61,6 +61,12 @@ variable "order_sync_schedule_rate" {
   }
 }
 
+variable "order_sync_history_enabled" {
+  description = "Copy every sale order written since the last run with its lines, not only the newest hundred."
+  type        = bool
+  default     = false
+}
+
 variable "odoo_database" {
   description = "Odoo database of the sale orders; without it and odoo_email they are not copied on a schedule."
   type        = string

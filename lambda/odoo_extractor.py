@@ -18,12 +18,15 @@ from pipeline.domain.commands import PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import database_of
 from pipeline.domain.identity import known_as
+from pipeline.domain.mapping import Receipts
 from pipeline.domain.source import Selection
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
+from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
+from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import odoo_ids, settle
@@ -64,9 +67,10 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             source.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
         )
         mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
+        wanted = chosen(companies, command.company)
+        report.failures += check_mapping_keys(source, wanted, mapping)
         taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
-        wanted = chosen(companies, command.company)
         if not command.is_trial:
             if source.database != database:
                 key_values.keep_database(source.database)
@@ -80,6 +84,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             now=runtime.clock.now(),
             dry_run=command.is_trial,
             go_live=lambda name: mapping.rules(name).go_live,
+            skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
             failures=report.failures,
         )
         selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
@@ -90,6 +95,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
         settle(letters, table, taken)
+        extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
     counts = extraction.counts
     put_metrics(
         SERVICE,

@@ -13,10 +13,11 @@ from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure
 from pipeline.domain.deadline import Deadline
 from pipeline.odoo.client import Odoo
-from pipeline.odoo.orders import OdooOrders, order
+from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
 from pipeline.use_cases.report import Remembered, reporting
+from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 
 SERVICE = "odoo-order-sync"
@@ -62,19 +63,25 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             json2=False,
             deadline=deadline,
         )
-        sync = Sync(
-            orders=OdooOrders(odoo),
-            table=OrderTable(runtime.client("dynamodb"), settings.table),
-            read=order,
-            deadline=deadline,
-            clock=runtime.clock,
+        orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
+        newest = NewestWithLines(orders, table, order, order_line)
+        sync = (
+            Sync(newest, newest, newest.read, deadline, runtime.clock)
+            if settings.copies_all
+            else Sync(orders, table, order, deadline, runtime.clock)
         )
         records = sync.run()
-        report.failures += _untold(sync.failures)
+        answer: dict[str, Any] = {"statusCode": 200, "records": records}
+        failures = list(sync.failures)
+        if settings.copies_all:
+            history = HistorySync(orders, table, order, order_line, settings.odoo_database, deadline, runtime.clock)
+            answer["history"] = history.run().as_dict()
+            failures += [failure for failure in history.failures if failure not in failures]
+        report.failures += _untold(failures)
     put_metrics(
         SERVICE,
         settings.environment,
         {"OrdersCopied": len(records) - len(sync.failures), "OrdersFailed": len(sync.failures),
          "AlertsUndelivered": report.undelivered},
     )  # fmt: skip
-    return {"statusCode": 200, "records": records}
+    return answer

@@ -18,7 +18,7 @@ from pipeline.domain.alert import Failure
 from pipeline.domain.commands import PosterCommand, Redrive
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.lease import Lease
-from pipeline.domain.mapping import Rules
+from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
@@ -130,6 +130,7 @@ class Poster:
 
     def rebuild(self, company: str, books: QuickBooksBooks) -> tuple[int, bool]:
         """Rebuild a company's entries; return how many, and whether time ran out before all were rebuilt."""
+        rules = self.rules(company)
         work = Rebuild(
             company,
             books,
@@ -138,7 +139,8 @@ class Poster:
             self.runtime.clock,
             self.runtime.threads,
             self.deadline,
-            self.rules(company).go_live,
+            rules.go_live,
+            rules.receipts is Receipts.SKIP,
         )
         work.run()
         return work.count, work.remaining

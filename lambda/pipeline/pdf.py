@@ -1,4 +1,4 @@
-"""PDFs as bytes: open one, merge several, turn an image into a page, draw a plain page.
+"""PDFs as bytes: open one, merge several with what is embedded in them, draw a plain page.
 
 The libraries are imported where they are used: a run that only finds unchanged documents needs none of them.
 """
@@ -6,20 +6,19 @@ The libraries are imported where they are used: a run that only finds unchanged 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.domain.document import Document, LineKind
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import plain, shown
+from pipeline.file_kinds import HEADER_WITHIN
+from pipeline.images import image_page
+
+__all__ = ["check", "image_page", "merged", "plain_page"]
 
 PAGES_MAX = 2_000
-IMAGE_PIXELS_MAX = 60_000_000
-IMAGE_SIDE_MAX = 3_000
-SCAN_PAGES_MAX = 100
-# Viewers look for the header in the first kilobyte.
-_HEADER_WITHIN = 1024
-_IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP")
+EMBEDDED_BYTES_MAX = 25 * 2**20
 _PLAIN_LINES_MAX = 300
 
 
@@ -29,7 +28,11 @@ def check(content: bytes) -> None:
 
 
 def merged(contents: Sequence[bytes]) -> bytes:
-    """Return one PDF with the pages of all; a single one is returned byte for byte."""
+    """Return one PDF with the pages of all and the files embedded in them; a single one is returned byte for byte.
+
+    An e-invoice (Factur-X, ZUGFeRD) is such a file. What acts by itself, a script or the start of a program, stays
+    behind: nobody has looked at it, and the file goes to whoever opens it in the books.
+    """
     if len(contents) == 1:
         check(contents[0])
         return contents[0]
@@ -42,10 +45,79 @@ def merged(contents: Sequence[bytes]) -> bytes:
         for reader in readers:
             for page in reader.pages:
                 writer.add_page(page)
+        for copied in writer._objects:  # noqa: SLF001 - pypdf has no public way to all of a file's objects
+            _defuse(copied)
+        for name, embedded in _embedded(readers):
+            writer.add_attachment(name, embedded)
         writer.write(target)
+    except InvalidDocument:
+        raise
     except Exception as error:  # a page that is damaged inside shows only when it is copied
         raise InvalidDocument("do not merge: one of them is damaged inside") from error
     return target.getvalue()
+
+
+def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files embedded in PDFs, each under a name that is its own, and the same file once."""
+    known: dict[str, bytes] = {}
+    size = 0
+    for reader in readers:
+        for name, contents in reader.attachments.items():
+            for content in contents:
+                if content in known.values():
+                    continue
+                size += len(content)
+                if size > EMBEDDED_BYTES_MAX:
+                    raise InvalidDocument("do not merge: what is embedded in them is too large")
+                own = next(each for each in _names(name) if each not in known)
+                known[own] = content
+                yield own, content
+
+
+def _names(name: str) -> Iterator[str]:
+    yield name
+    stem, dot, ending = name.rpartition(".")
+    for number in range(2, 10_000):
+        yield f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
+
+
+# Keys under which a PDF keeps what it does by itself, actions that do something, and notes on a page that play.
+_ACTS = ("/AA", "/OpenAction", "/JS", "/JavaScript", "/XFA")
+_ACTIONS = frozenset(
+    f"/{name}"
+    for name in (
+        *("JavaScript", "Launch", "SubmitForm", "ResetForm", "ImportData", "GoToR", "GoToE", "Hide", "Named"),
+        *("Rendition", "RichMediaExecute", "Movie", "Sound", "SetOCGState", "Trans", "GoTo3DView"),
+    )
+)
+_PLAYERS = frozenset(("/RichMedia", "/Screen", "/Movie", "/Sound", "/3D"))
+_NESTED_MAX = 50
+
+
+def _defuse(value: Any, depth: int = 0) -> None:
+    """Take out of an object, and out of what stands inside of it, whatever acts by itself; links stay."""
+    from pypdf.generic import ArrayObject, DictionaryObject
+
+    if depth > _NESTED_MAX:
+        raise InvalidDocument("do not merge: one of them is damaged inside")
+    if isinstance(value, DictionaryObject):
+        if _said(value, "/S") in _ACTIONS or (_said(value, "/Subtype") in _PLAYERS and "/Rect" in value):
+            value.clear()
+            return
+        for key in _ACTS:
+            value.pop(key, None)
+        for inside in value.values():
+            _defuse(inside, depth + 1)
+    elif isinstance(value, ArrayObject):
+        for inside in value:
+            _defuse(inside, depth + 1)
+
+
+def _said(entries: Any, key: str) -> str:
+    # Not by the mapping's own `get`, which would follow references for ever where one points to itself.
+    found: Any = dict.get(entries, key)
+    followed = found.get_object() if hasattr(found, "get_object") else found
+    return str(followed) if isinstance(followed, str) else ""
 
 
 def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -53,7 +125,7 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     from Crypto.Cipher import AES  # noqa: F401
     from pypdf import PasswordType, PdfReader
 
-    if b"%PDF-" not in content[:_HEADER_WITHIN]:
+    if b"%PDF-" not in content[:HEADER_WITHIN]:
         raise InvalidDocument("is not a PDF" if content else "is empty")
     try:
         reader = PdfReader(io.BytesIO(content))
@@ -69,53 +141,6 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     if not 0 < pages <= PAGES_MAX:
         raise InvalidDocument(f"has {pages} pages")
     return reader
-
-
-def image_page(content: bytes) -> bytes:
-    """Return a PDF of a JPEG, PNG, GIF, TIFF or WebP image, upright, at most 3,000 pixels a side.
-
-    A scan of several pages (TIFF) keeps them all. Raises InvalidDocument for anything that is not such an image, is
-    larger than 60 megapixels, or has more than 100 pages.
-    """
-    from PIL import Image
-
-    try:
-        # Only these formats: others would hand the file to a program such as Ghostscript.
-        with Image.open(io.BytesIO(content), formats=_IMAGE_FORMATS) as opened:
-            count = getattr(opened, "n_frames", 1) if opened.format == "TIFF" else 1
-            if count > SCAN_PAGES_MAX:
-                raise InvalidDocument(f"is a scan of {count} pages, too many to convert")
-            found = []
-            for number in range(count):
-                if number:
-                    opened.seek(number)
-                if opened.width * opened.height > IMAGE_PIXELS_MAX:
-                    raise InvalidDocument(
-                        f"is an image of {opened.width} by {opened.height} pixels, too large to convert"
-                    )
-                found.append(_upright(opened))
-            target = io.BytesIO()
-            found[0].save(target, "PDF", resolution=150.0, save_all=True, append_images=found[1:])
-            return target.getvalue()
-    except InvalidDocument:
-        raise
-    except Exception as error:  # Pillow raises whatever a broken file leads it to
-        raise InvalidDocument("is not a readable image") from error
-
-
-def _upright(opened: Any) -> Any:
-    from PIL import Image, ImageOps
-
-    upright = ImageOps.exif_transpose(opened)
-    if upright.mode in ("RGBA", "LA", "P", "PA"):
-        # Transparent parts would come out black.
-        see_through = upright.convert("RGBA")
-        image = Image.new("RGB", see_through.size, "white")
-        image.paste(see_through, mask=see_through.getchannel("A"))
-    else:
-        image = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-    image.thumbnail((IMAGE_SIDE_MAX, IMAGE_SIDE_MAX))
-    return image
 
 
 def plain_page(document: Document, notes: Sequence[str]) -> bytes:

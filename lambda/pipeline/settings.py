@@ -101,10 +101,14 @@ class OrderSyncSettings:
     table: str
     topic: str
     slack_webhook_url: str
+    copies_all: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings; raises Misconfigured naming the variable that is missing."""
+        """Return the settings; raises Misconfigured naming the variable that is missing.
+
+        With `ORDER_SYNC_ALL=true` every order written since the last run is copied, not only the newest hundred.
+        """
         secret_arn = environ.get("ODOO_SECRET_ARN", "")
         return cls(
             environment=environ.get("ENVIRONMENT", ""),
@@ -117,4 +121,5 @@ class OrderSyncSettings:
             table=_required(environ, "ODDO_RESPONSE_TABLE"),
             topic=environ.get("SNS_ALERT_TOPIC", ""),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
         )

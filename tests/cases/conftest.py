@@ -15,16 +15,15 @@ def _no_waiting(monkeypatch):
 
 
 @pytest.fixture
-def start_world(aws):
-    """Return a function that starts a world in an empty AWS."""
-    worlds = []
+def open_world(aws):
+    """Return a function that opens a world in an empty AWS; every one that was opened is closed."""
+    opened = []
 
-    def start(**changes):
+    def open_one(**changes):
         requests.post(f"{aws.url}/moto-api/reset", timeout=10)
-        worlds.append(World(aws=aws, **changes))
-        return worlds[-1]
+        opened.append(World(aws=aws, **changes))
+        return opened[-1]
 
-    yield start
-    for world in worlds:
-        world.odoo.close()
-        world.qb.close()
+    yield open_one
+    for world in reversed(opened):
+        world.leave()

@@ -13,8 +13,8 @@ NEVADA, CALIFORNIA = [36, "Nevada (US)"], [13, "California (US)"]
 
 
 @pytest.fixture
-def world(start_world):
-    return start_world(realms=[us()])
+def world(open_world):
+    return open_world(realms=[us()])
 
 
 def mover(world):
@@ -94,9 +94,9 @@ def test_a_token_that_rose_for_another_reason_keeps_no_change_back(world):
     assert customer["BillAddr"]["Line1"] == "99 New Street"
 
 
-def test_a_customer_that_a_person_made_is_left_as_it_is(start_world):
+def test_a_customer_that_a_person_made_is_left_as_it_is(open_world):
     theirs = {"DisplayName": "Mover Inc.", "BillAddr": {"Line1": "5 Their Street"}}
-    world = start_world(realms=[us(customers=[theirs])])
+    world = open_world(realms=[us(customers=[theirs])])
     mover(world)
     moves(world)
     world.move(692, "out_invoice", [{"amount": 200.0}], partner=(935, "Mover LLC"))
@@ -183,9 +183,9 @@ def test_a_sale_says_where_it_is_shipped_to(world):
     assert invoice["ShipAddr"]["PostalCode"] == "89501"
 
 
-def test_the_tax_of_another_state_is_taken_from_where_it_is_shipped_to(start_world):
+def test_the_tax_of_another_state_is_taken_from_where_it_is_shipped_to(open_world):
     rates = {"Nevada (US)": Decimal("8.25"), "NV": Decimal("8.25")}
-    world = start_world(realms=[us(automated_tax_percent=Decimal("9.75"), tax_percent_of_state=rates)])
+    world = open_world(realms=[us(automated_tax_percent=Decimal("9.75"), tax_percent_of_state=rates)])
     world.qb.us_tax_worked_out = True
     shipped_to_nevada(world)
 
@@ -206,9 +206,9 @@ def test_a_bill_has_no_addresses(world):
 # -- the currency of a party -----------------------------------------------------------------------------------------
 
 
-def test_a_party_that_stands_there_under_its_plain_name_in_the_documents_currency_is_used(start_world):
+def test_a_party_that_stands_there_under_its_plain_name_in_the_documents_currency_is_used(open_world):
     theirs = {"DisplayName": "Lumen GmbH", "CurrencyRef": {"value": "EUR"}}
-    world = start_world(realms=[us(customers=[theirs])])
+    world = open_world(realms=[us(customers=[theirs])])
     party = world.partner(939, "Lumen GmbH")
     world.move(696, "out_invoice", [{"amount": 93.0}], partner=party, currency=EUR, rate=0.93)
 
@@ -218,8 +218,8 @@ def test_a_party_that_stands_there_under_its_plain_name_in_the_documents_currenc
     assert world.entries()[696]["status"] == "posted"
 
 
-def test_where_the_plain_name_is_kept_in_another_currency_a_marked_one_is_made(start_world):
-    world = start_world(realms=[us(customers=[{"DisplayName": "Lumen GmbH"}])])
+def test_where_the_plain_name_is_kept_in_another_currency_a_marked_one_is_made(open_world):
+    world = open_world(realms=[us(customers=[{"DisplayName": "Lumen GmbH"}])])
     party = world.partner(939, "Lumen GmbH")
     world.move(697, "out_invoice", [{"amount": 93.0}], partner=party, currency=EUR, rate=0.93)
 
@@ -229,9 +229,9 @@ def test_where_the_plain_name_is_kept_in_another_currency_a_marked_one_is_made(s
 
 
 @pytest.mark.parametrize("policy", ["create", "fail"])
-def test_a_party_with_the_plain_name_is_used_whatever_the_mapping_says_of_others(start_world, policy):
+def test_a_party_with_the_plain_name_is_used_whatever_the_mapping_says_of_others(open_world, policy):
     theirs = {"DisplayName": "Lumen GmbH", "CurrencyRef": {"value": "EUR"}}
-    world = start_world(realms=[us(vendors=[theirs])])
+    world = open_world(realms=[us(vendors=[theirs])])
     world.mapping(f'["companyA"]\nparties = "{policy}"\n')
     party = world.partner(939, "Lumen GmbH")
     world.move(698, "in_invoice", [{"amount": 93.0}], partner=party, currency=EUR, rate=0.93, ref="L-1")
@@ -264,8 +264,8 @@ def test_a_merged_contact_takes_the_plain_name_over_in_a_foreign_currency_too(st
 
 
 @pytest.mark.parametrize("behaviour", ["refuses", "unlinks"])
-def test_the_stand_in_lets_no_payment_follow_another_customer(start_world, behaviour):
-    world = start_world(realms=[us()])
+def test_the_stand_in_lets_no_payment_follow_another_customer(open_world, behaviour):
+    world = open_world(realms=[us()])
     world.qb.paid_party_change = behaviour
     world.move(699, "out_invoice", [{"amount": 100.0}])
     world.run()
@@ -290,8 +290,8 @@ def test_the_stand_in_lets_no_payment_follow_another_customer(start_world, behav
 
 
 @pytest.mark.parametrize("version", [16, 17, 18])
-def test_a_document_of_nothing_has_the_rate_odoo_booked_it_at(start_world, version):
-    world = start_world(realms=[us()], version=version)
+def test_a_document_of_nothing_has_the_rate_odoo_booked_it_at(open_world, version):
+    world = open_world(realms=[us()], version=version)
     lines = [{"amount": 930.0}, {"amount": -930.0, "quantity": -1.0, "price_unit": 930.0}]
     world.move(701, "out_invoice", lines, currency=EUR, rate=0.93)
 

@@ -57,15 +57,15 @@ def code(world, name, realm=REALM_B):
 
 
 @pytest.fixture
-def american_world(start_world):
-    world = start_world(realms=[american(), belgian()])
+def american_world(open_world):
+    world = open_world(realms=[american(), belgian()])
     add_accounts(world)
     return world
 
 
 @pytest.fixture
-def belgian_world(start_world):
-    world = start_world(realms=[us(), belgian()])
+def belgian_world(open_world):
+    world = open_world(realms=[us(), belgian()])
     add_accounts(world)
     world.tax(801, "21% M", 21.0, use="purchase", company=B)
     return world
@@ -181,11 +181,9 @@ def test_odoos_repartition_says_that_a_tax_on_a_liability_is_none_of_the_tax_off
         ("Withheld 5%", -5.0, "percent", -15.0),
     ],
 )
-def test_what_is_no_plain_percentage_is_never_taken_for_a_tax_code_of_its_number(
-    start_world, name, amount, kind, taxed
-):
+def test_what_is_no_plain_percentage_is_never_taken_for_a_tax_code_of_its_number(open_world, name, amount, kind, taxed):
     rates = [TaxRate("GST", Decimal(5)), TaxRate("Withholding", Decimal(-5)), TaxRate("No tax", Decimal(0))]
-    world = start_world(realms=[us(), be(country="CA", tax_rates=rates)])
+    world = open_world(realms=[us(), be(country="CA", tax_rates=rates)])
     world.tax(811, name, amount, amount_type=kind, company=B)
     world.move(
         611, "out_invoice", [{"amount": 300.0, "quantity": 3.0, "price_unit": 100.0, "tax_ids": [811]}],
@@ -213,9 +211,9 @@ def test_a_division_tax_goes_to_the_code_a_person_names_for_it(belgian_world):
     assert (invoice["TxnTaxDetail"]["TotalTax"], invoice["TotalAmt"]) == (dollars(21), dollars(100))
 
 
-def test_a_withholding_on_a_bill_outside_the_us_waits_for_the_mapping_and_is_then_posted(start_world):
+def test_a_withholding_on_a_bill_outside_the_us_waits_for_the_mapping_and_is_then_posted(open_world):
     rates = [*be().tax_rates, TaxRate("VAT less withholding", parts=(("VAT", 21), ("Withheld", -15)))]
-    world = start_world(realms=[us(), belgian(tax_rates=rates)])
+    world = open_world(realms=[us(), belgian(tax_rates=rates)])
     add_accounts(world)
     world.tax(801, "21% M", 21.0, use="purchase", company=B)
     world.tax(821, "Withholding 15%", -15.0, use="purchase", company=B)
@@ -337,8 +335,8 @@ def taxed_invoices(world, *move_ids):
         world.move(move_id, "out_invoice", [line], [(CA_8_25, TAX_DUE, 8.25)])
 
 
-def test_with_sales_tax_as_lines_it_does_not_matter_what_quickbooks_would_work_out(start_world):
-    world = start_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
+def test_with_sales_tax_as_lines_it_does_not_matter_what_quickbooks_would_work_out(open_world):
+    world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     world.mapping('["companyA"]\nsales_tax = "line"\n')
     taxed_invoices(world, 631)
@@ -351,8 +349,8 @@ def test_with_sales_tax_as_lines_it_does_not_matter_what_quickbooks_would_work_o
     assert world.entries()[631]["status"] == "posted"
 
 
-def test_a_tax_that_came_out_otherwise_is_taken_back_and_says_what_would_help(start_world):
-    world = start_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
+def test_a_tax_that_came_out_otherwise_is_taken_back_and_says_what_would_help(open_world):
+    world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     taxed_invoices(world, 632)
 
@@ -365,8 +363,8 @@ def test_a_tax_that_came_out_otherwise_is_taken_back_and_says_what_would_help(st
     assert world.books() == []
 
 
-def test_when_it_happens_to_several_it_is_told_once_for_the_company_and_nothing_more_is_created(start_world):
-    world = start_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
+def test_when_it_happens_to_several_it_is_told_once_for_the_company_and_nothing_more_is_created(open_world):
+    world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     taxed_invoices(world, 641, 642, 643)
     world.run()
@@ -386,8 +384,8 @@ def test_when_it_happens_to_several_it_is_told_once_for_the_company_and_nothing_
     assert {world.entries()[each]["status"] for each in range(651, 661)} == {"pending"}
 
 
-def test_with_the_mapping_changed_those_that_waited_follow_and_those_that_failed_are_retried(start_world):
-    world = start_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
+def test_with_the_mapping_changed_those_that_waited_follow_and_those_that_failed_are_retried(open_world):
+    world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     taxed_invoices(world, 661, 662, 663)
     world.run()
@@ -406,9 +404,9 @@ def test_with_the_mapping_changed_those_that_waited_follow_and_those_that_failed
 # -- case 23: an item on a liability ---------------------------------------------------------------------------------
 
 
-def test_a_down_payment_booked_on_a_liability_and_its_final_invoice_both_stand_in_the_books(start_world):
+def test_a_down_payment_booked_on_a_liability_and_its_final_invoice_both_stand_in_the_books(open_world):
     deposits = {"Name": "Customer Deposits", "AccountType": "Other Current Liability", "AcctNum": "250000"}
-    world = start_world(realms=[us(accounts=[*us().accounts, deposits])])
+    world = open_world(realms=[us(accounts=[*us().accounts, deposits])])
     world.account(950, "250000", "Customer Deposits", "liability_current")
     down = {"amount": 300.0, "name": "Down payment 30%", "account": 950, "tax_ids": [CA_8_25]}
     world.move(741, "out_invoice", [down], [(CA_8_25, TAX_DUE, 24.75)])

@@ -24,8 +24,8 @@ INVISIBLE = {
 
 
 @pytest.fixture
-def world(start_world):
-    return start_world(realms=[us()])
+def world(open_world):
+    return open_world(realms=[us()])
 
 
 def texts_of(value):

@@ -55,6 +55,7 @@ def lookups(rows: Rows) -> documents.Lookups:
         taxes={row["id"]: odoo_taxes.tax(row) for row in rows["account.tax"]},
         products={row["id"]: documents.product(row) for row in rows["product.product"]},
         analytics={row["id"]: row["name"] for row in rows["account.analytic.account"]},
+        terms={row["id"]: row for row in rows.get("account.payment.term", [])},
     )
 
 

@@ -19,6 +19,7 @@ MODELS = {
     "account.tax": odoo_taxes.TAX_FIELDS,
     "product.product": documents.PRODUCT_FIELDS,
     "account.analytic.account": documents.ANALYTIC_FIELDS,
+    "account.payment.term": documents.TERM_FIELDS,
 }
 
 
@@ -35,6 +36,7 @@ def make(rows: dict[str, list[dict[str, Any]]], move_id: int, name: str, folder:
         | {line["tax_line_id"][0] for line in lines if line["tax_line_id"]},
         "product.product": {line["product_id"][0] for line in lines if line["product_id"]},
         "account.analytic.account": documents.analytic_ids(lines),
+        "account.payment.term": {move["invoice_payment_term_id"][0]} if move["invoice_payment_term_id"] else set(),
     }
     move_fields = (*documents.MOVE_FIELDS, *documents.MOVE_FIELDS_SINCE_18)
     found = {

@@ -107,6 +107,14 @@ KINDS = {
         20, Item(SALES, 100.0, 1.0, taxes=(SALE["8.25%"], SALE["Withheld 3%"]))
     ),
     "be-bill-half-of-its-tax-is-cost": be(21, Item(COSTS, 100.0, 1.0, taxes=(PURCHASE["Half of 19% P"],)), **BILL),
+    "us-sales-receipt": us(17, Item(SALES, 49.95, 2.0, taxes=TAX), move_type="out_receipt"),
+    "be-sales-receipt": be(18, Item(SALES, 12.1, 3.0, 10.0, VAT), move_type="out_receipt"),
+    "us-purchase-receipt-of-an-employee": us(
+        19, Item(COSTS, 84.3, 1.0), Item(COSTS, 12.0, 2.0), **{**BILL, "move_type": "in_receipt"}
+    ),
+    "be-purchase-receipt": be(
+        20, Item(COSTS, 60.0, 1.0, taxes=(PURCHASE["21% P"],)), **{**BILL, "move_type": "in_receipt"}
+    ),
     "be-bill-reverse-charge": be(16, Item(COSTS, 500.0, 1.0, taxes=(PURCHASE["Reverse 20% P"],)), **BILL),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from local.demo.small_files import pdf_page, png_image
+from pipeline import images
 from pipeline import pdf as pages
 from pipeline.domain.document import LineKind, Party
 from pipeline.domain.errors import InvalidDocument
@@ -197,7 +198,7 @@ def test_an_image_is_never_handed_to_another_program(monkeypatch):
 
 def test_an_image_too_large_for_the_memory_is_refused_before_it_is_unpacked(monkeypatch):
     content = image("RGB")
-    monkeypatch.setattr(pages, "IMAGE_PIXELS_MAX", 1199)
+    monkeypatch.setattr(images, "IMAGE_PIXELS_MAX", 1199)
     monkeypatch.setattr(Image.Image, "load", lambda _image: pytest.fail("it was unpacked"))
 
     with pytest.raises(InvalidDocument, match="40 by 30 pixels, too large"):

@@ -192,7 +192,7 @@ class _Entry:
 
     def __init__(self, invoice: Invoice) -> None:
         self.invoice = invoice
-        self.sign = -1.0 if invoice.move_type in ("out_invoice", "in_refund") else 1.0
+        self.sign = -1.0 if invoice.move_type in ("out_invoice", "in_refund", "out_receipt") else 1.0
         self.rows: list[Row] = []
 
     def add(self, display_type: str, amount: float, account: int | None, **fields: Any) -> Row:

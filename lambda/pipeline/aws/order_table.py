@@ -1,21 +1,29 @@
 """The order table: one item per sale order, for whoever wants to read them.
 
-Key `order_name` and `order_id` (both text); attributes as `Order` names them, amounts as numbers; `sync_status` and
-`synced_at` say when it was last copied.
+Key `order_name` and `order_id` (both text); attributes as `Order` names them, amounts as numbers, an empty text where
+Odoo has none; `sync_status` and `synced_at` say when it was last copied. With the whole history copied, `lines` are the
+order's lines, and one item more, whose name begins with `cursor#`, says how far Odoo was read.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws.items import item, our_error
-from pipeline.domain.order import Order, OrderStatus
+from pipeline.aws.items import CONDITION_FAILED, error_code, our_error, plain_values
+from pipeline.domain.order import Order, OrderCursor, OrderLine, OrderStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_serializer = TypeSerializer()
 
 
 class OrderTable:
@@ -27,8 +35,46 @@ class OrderTable:
 
     def put(self, order: Order, synced_at: datetime) -> None:
         """Write one order; raises PipelineError when it could not be written."""
-        status = {"sync_status": OrderStatus.SUCCESS.value, "synced_at": synced_at.isoformat()}
+        self._put({**order.record(), **_status(synced_at)})
+
+    def put_changed(self, order: Order, lines: Sequence[OrderLine], synced_at: datetime) -> bool:
+        """Write one order with its lines, unless it stands there so already; returns whether it was written."""
+        content = {**order.record(), "lines": [asdict(line) for line in lines]}
+        text = json.dumps(content, sort_keys=True, default=str)
+        content_hash = hashlib.sha256(text.encode()).hexdigest()
+        return self._put(
+            {**content, **_status(synced_at), "content_hash": content_hash},
+            ConditionExpression="attribute_not_exists(content_hash) OR content_hash <> :hash",
+            ExpressionAttributeValues={":hash": {"S": content_hash}},
+        )
+
+    def cursor(self, database: str) -> OrderCursor:
+        """Return how far the orders of a database were read."""
         try:
-            self._client.put_item(TableName=self._name, Item=item({**order.record(), **status}))
+            found = self._client.get_item(TableName=self._name, Key=_cursor_key(database), ConsistentRead=True)
         except (ClientError, BotoCoreError) as error:
             raise our_error(error, f"The table {self._name}") from error
+        kept = plain_values(found.get("Item", {}))
+        return OrderCursor(**{name: kept[name] for name in ("since", "walk_began", "after_id") if name in kept})
+
+    def move_cursor(self, database: str, cursor: OrderCursor) -> None:
+        """Store how far the orders of a database were read."""
+        self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor)})
+
+    def _put(self, values: dict[str, Any], **condition: Any) -> bool:
+        stored = {name: _serializer.serialize(value) for name, value in values.items()}
+        try:
+            self._client.put_item(TableName=self._name, Item=stored, **condition)
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error_code(error) == CONDITION_FAILED:
+                return False
+            raise our_error(error, f"The table {self._name}") from error
+        return True
+
+
+def _status(synced_at: datetime) -> dict[str, str]:
+    return {"sync_status": OrderStatus.SUCCESS.value, "synced_at": synced_at.isoformat()}
+
+
+def _cursor_key(database: str) -> dict[str, dict[str, str]]:
+    return {"order_name": {"S": f"cursor#{database}"}, "order_id": {"S": "#"}}

@@ -21,7 +21,7 @@ class Failure:
     """One document (or one whole company, when `title` is empty) that needs a person, and why.
 
     `remedy` is what to do once the cause is mended, where that is not to invoke the poster. `entry_id` is its key, for
-    documents.
+    documents. Trouble of a company that nothing waits for does not say that it `stops`.
     """
 
     company: str
@@ -30,6 +30,7 @@ class Failure:
     message: str
     remedy: str = ""
     entry_id: str = ""
+    stops: bool = True
 
     @property
     def what_to_do(self) -> str:
@@ -51,7 +52,8 @@ def alerts_for(failures: Iterable[Failure], *, environment: str) -> list[Alert]:
 def _alert(company: str, code: str, group: list[Failure], environment: str) -> Alert:
     documents = [failure for failure in group if failure.title]
     who = company or "All companies"
-    what = f"{_counted(len(documents))} for a person" if documents else "nothing moves until a person acts"
+    waiting = "nothing moves until a person acts" if any(failure.stops for failure in group) else "please correct"
+    what = f"{_counted(len(documents))} for a person" if documents else waiting
     subject = f"[{environment}] {who}: {what} ({code})"
     lines = [f"Company: {who}", f"Cause: {code}", ""]
     for failure in group[:DOCUMENTS_SHOWN_MAX]:

@@ -198,8 +198,19 @@ class Installment:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyDiscount:
+    """What the terms give to whoever pays by a day."""
+
+    percentage: Decimal
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer."""
+    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer.
+
+    One that `is_link` only says where a file is.
+    """
 
     odoo_id: int
     name: str
@@ -208,6 +219,7 @@ class Attachment:
     sha1: str
     is_legal: bool = False
     is_main: bool = False
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +228,9 @@ class Document:
 
     `exchange_rate` is home currency per unit of document currency (1 when they are the same, 0 where nothing says it).
     `ship_to` is where a sale goes, None on purchases. `withdrawn` is True when the document was posted once and is now
-    cancelled or back in draft.
+    cancelled or back in draft. `left_out` names the files that are not in its PDF, a sentence each with the reason:
+    known once the PDF is, and no part of what Odoo says. `owed_on` is the receivable or payable account that what is
+    owed is booked on. A receipt is an invoice or a bill that `is_receipt`.
     """
 
     database: str
@@ -249,6 +263,10 @@ class Document:
     memo: str = ""
     url: str = ""
     attachments: tuple[Attachment, ...] = ()
+    left_out: tuple[str, ...] = ()
+    is_receipt: bool = False
+    early_discount: EarlyDiscount | None = None
+    owed_on: Account | None = None
 
     @property
     def entry_id(self) -> str:

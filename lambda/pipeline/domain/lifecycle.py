@@ -7,6 +7,7 @@ forbidden change cannot be made in memory; the tracking table checks the stored 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -24,6 +25,7 @@ DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
+RECEIPT_SKIPPED = "receipt_skipped"
 # So many former realms of a document are kept as history.
 FORMER_MAX = 10
 
@@ -52,7 +54,7 @@ EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
-    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or dated before the go-live"),
+    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or not for the books"),
     Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
     Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
     Transition((POSTING,), POSTED, POSTER, "it is in QuickBooks as in Odoo, with its PDF"),
@@ -64,15 +66,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((POSTING, POSTED), PENDING, PERSON, "its company starts over in another realm: `start_over`"),
     Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
     Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
-    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer before the go-live"),
-    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and dated before the go-live"),
+    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer to be skipped"),
+    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and now to be skipped"),
     Transition((PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "it cannot be read in Odoo any more"),
     Transition((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, maybe still in QuickBooks"),
     Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
     Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
     Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
     Transition((None,), POSTED, REBUILD, "the table was lost; it is in QuickBooks with its PDF"),
-    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is dated before the go-live"),
+    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is not for the books"),
     Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
     Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and is in QuickBooks"),
 )  # fmt: skip
@@ -151,6 +153,18 @@ def skipped_before_go_live(
         status=SKIPPED,
         error_code=BEFORE_GO_LIVE,
         error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}.",
+    )
+
+
+def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *, by: Actor = EXTRACTOR) -> Entry:
+    """Return the extracted entry of a receipt of a company that wants none of them in its books."""
+    if not is_allowed(previous.status if previous else None, SKIPPED, by):
+        raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
+    return replace(
+        entry,
+        status=SKIPPED,
+        error_code=RECEIPT_SKIPPED,
+        error_message=f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".',
     )
 
 
@@ -250,11 +264,11 @@ def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, 
     )
 
 
-def posted(entry: Entry, pdf_key: str, now: datetime) -> Entry:
-    """Return the entry of a document that is in the books with its PDF."""
+def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = ()) -> Entry:
+    """Return the entry of a document that is in the books with its PDF; it says which files are not in that."""
     return _moved(
         entry, POSTED, POSTER, now, pdf_key=pdf_key, step=None, attempts=0, pdf_losses=0, next_attempt_at=None,
-        error_code="", error_message="", posted_at=now,
+        error_code="", error_message=" ".join(left_out), posted_at=now,
     )  # fmt: skip
 
 

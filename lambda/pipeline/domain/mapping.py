@@ -22,6 +22,8 @@ from pipeline.domain.toml_lines import line_numbers
 FILE = "config/mapping.toml"
 # How Odoo's taxes on one line are named together.
 AND = " + "
+# How a document names analytic accounts of several plans together.
+BETWEEN_PLANS = " / "
 ERRORS_SHOWN_MAX = 30
 
 
@@ -67,6 +69,13 @@ class SalesTax(StrEnum):
     LINE = "line"
 
 
+class Receipts(StrEnum):
+    """What becomes of a sales or purchase receipt: carried as the invoice or bill it is, or skipped."""
+
+    CARRY = "carry"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What one line of the mapping points to in QuickBooks: from Odoo's `source` to `name`, on `line` of the file."""
@@ -96,6 +105,7 @@ class Rules:
     replaced_pdf: ReplacedPdf = ReplacedPdf.REMOVE
     items: Items = Items.ACCOUNT
     sales_tax: Target | None = None
+    receipts: Receipts = Receipts.CARRY
     accounts: abc.Mapping[str, Target] = field(default_factory=dict)
     taxes: abc.Mapping[str, Target] = field(default_factory=dict)
     terms: abc.Mapping[str, Target] = field(default_factory=dict)
@@ -309,6 +319,7 @@ _KEYS: dict[str, Callable[[_Reader, tuple[str, ...], Any], Any]] = {
     "replaced_pdf": _choice(ReplacedPdf),
     "items": _choice(Items),
     "sales_tax": _Reader.sales_tax,
+    "receipts": _choice(Receipts),
     "accounts": _Reader.names,
     "taxes": _Reader.taxes,
     "terms": _Reader.names,

@@ -18,6 +18,30 @@ class OrderStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of an order; one that only says something has no product and no amount."""
+
+    line_id: str
+    product_id: str
+    product_name: str
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    discount_percentage: Decimal
+    amount_untaxed: Decimal
+    amount_total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCursor:
+    """How far orders were read: everything written before `since`, and of the walk under way the ids to `after_id`."""
+
+    since: str = ""
+    walk_began: str = ""
+    after_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One sale order. Empty texts stand for what Odoo leaves empty; `ordered_at` and `changed_at` are UTC."""
 

@@ -26,6 +26,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class NotCarried:
+    """How many entries of a company move what is owed, or a tax, and are none of the documents that are carried."""
+
+    journal_entries: int
+    payments: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableDocument:
     """A row that is no readable document, and why."""
 
@@ -56,11 +64,15 @@ class PdfSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it."""
+    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it.
+
+    Those of them that name a file of the document which is not in it are `left_out`, a sentence each.
+    """
 
     content: bytes
     source: PdfSource
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

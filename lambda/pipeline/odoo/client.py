@@ -130,6 +130,13 @@ class Odoo:
         rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
         return rows_of(rows, model, checked=True)
 
+    def count(self, model: str, domain: Domain, *, companies: Sequence[int]) -> int:
+        """Return how many rows match."""
+        found = self.call(model, "search_count", domain=domain, context=_context(companies))
+        if type(found) is not int:
+            raise Unavailable(f"Odoo answered the count of {model} with something that is no number")
+        return found
+
     def create(self, model: str, values: Row, *, companies: Sequence[int]) -> int:
         """Create one row and return its id."""
         created = self.call(model, "create", vals_list=[values], context=_context(companies))
@@ -157,7 +164,7 @@ class Odoo:
         arguments: list[Any] = [ids] if ids is not None else []
         keywords = dict(keywords)
         # Over JSON-RPC these two take their first argument by position only.
-        if method == "search_read":
+        if method in ("search_read", "search_count"):
             arguments.append(keywords.pop("domain"))
         if method == "create":
             arguments.append(keywords.pop("vals_list")[0])

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from pipeline.domain.document import (
     Account,
-    Address,
     Attachment,
     Company,
-    Contact,
     Document,
     DocumentType,
+    EarlyDiscount,
     Installment,
     Line,
     LineKind,
-    Party,
     Product,
     Share,
     Tax,
 )
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.mapping import BETWEEN_PLANS
 from pipeline.domain.money import ZERO, decimal, rounded
+from pipeline.odoo.parties import party, ship_to
 from pipeline.odoo.rows import Row, day, id_of, instant, name_of, plain_text, required, text
 from pipeline.odoo.taxes import TAX_TYPES, is_tax, tax_amounts
 
@@ -34,7 +34,12 @@ TYPES = {
     "out_refund": DocumentType.CREDIT_NOTE,
     "in_invoice": DocumentType.BILL,
     "in_refund": DocumentType.VENDOR_CREDIT,
+    # Booked, numbered and owed like the two above, whatever the screen calls them: Odoo 19 makes one of every expense
+    # that an employee has paid.
+    "out_receipt": DocumentType.INVOICE,
+    "in_receipt": DocumentType.BILL,
 }
+RECEIPTS = ("out_receipt", "in_receipt")
 # Odoo keeps debits positive; on these two types a line of positive amount is a credit.
 _CREDITED = (DocumentType.INVOICE, DocumentType.VENDOR_CREDIT)
 
@@ -60,6 +65,8 @@ PRODUCT_FIELDS = ("id", "name", "default_code")
 ANALYTIC_FIELDS = ("id", "name", "code")
 CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
+# What 16 has otherwise, on each of its lines.
+TERM_FIELDS = ("id", "name", "early_discount", "discount_percentage", "discount_days")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
 RATE_STEP = Decimal("1e-9")
@@ -90,6 +97,7 @@ class Lookups:
     closing: dict[int, dict[int, bool]] = field(default_factory=dict)
     products: dict[int, Product] = field(default_factory=dict)
     analytics: dict[int, str] = field(default_factory=dict)
+    terms: dict[int, Row] = field(default_factory=dict)
 
     def account(self, row: Row) -> Account:
         """Return the account of an `account.account` row, and keep its type."""
@@ -165,7 +173,7 @@ def _document(
         currency=text(currency["name"]),
         decimal_places=places,
         exchange_rate=_rate(move, lines, own_company, total, home_total),
-        party=_party(move, lookups),
+        party=party(move, lookups.partners),
         lines=items,
         taxes=tax_amounts(lines, items, lookups, places, sign, is_sale=is_sale),
         installments=_installments(lines, places, sign, due_on),
@@ -175,7 +183,7 @@ def _document(
         home_total=home_total,
         written_at=instant(move["write_date"]),
         withdrawn=move["state"] != "posted",
-        ship_to=_ship_to(move, lookups) if is_sale else None,
+        ship_to=ship_to(move, lookups.partners) if is_sale else None,
         terms=name_of(move["invoice_payment_term_id"]),
         journal=name_of(move["journal_id"]),
         salesperson=name_of(move["invoice_user_id"]),
@@ -183,8 +191,13 @@ def _document(
         memo=plain_text(text(move["narration"])),
         url=f"{base_url}/web#id={move['id']}&model=account.move&view_type=form",
         attachments=tuple(
-            _attachment(row, main) for row in sorted(attachments, key=lambda row: int(row["id"])) if _is_file(row)
+            _attachment(row, main)
+            for row in sorted(attachments, key=lambda row: int(row["id"]))
+            if _is_file(row, document_type)
         ),
+        is_receipt=move["move_type"] in RECEIPTS,
+        early_discount=_early_discount(lookups.terms.get(id_of(move["invoice_payment_term_id"])), issued_on),
+        owed_on=_owed_on(lines, lookups),
     )
 
 
@@ -243,45 +256,18 @@ def _installments(lines: Sequence[Row], places: int, sign: int, due_on: date) ->
     )
 
 
-def _party(move: Row, lookups: Lookups) -> Party:
-    contact_id = id_of(move["partner_id"])
-    owner_id = id_of(move["commercial_partner_id"]) or contact_id
-    if not owner_id:
-        raise InvalidDocument("it has no customer or vendor")
-    owner = required(lookups.partners, owner_id, "customer or vendor", "res.partner")
-    contact = lookups.partners.get(contact_id, owner)
-    name = text(owner["name"]) or text(owner["display_name"])
-    if not name.strip():
-        raise InvalidDocument(f"the name of its customer or vendor (res.partner {owner_id}) is empty")
-    # The address is the one the document was sent to; the books are kept by the commercial partner.
-    return Party(
-        odoo_id=owner_id,
-        name=name,
-        contact=text(contact["name"]) if contact_id != owner_id else "",
-        email=text(contact["email"]) or text(owner["email"]),
-        phone=text(contact["phone"]) or text(owner["phone"]),
-        tax_id=text(owner["vat"]),
-        reference=text(owner["ref"]),
-        address=_address(contact),
-        own=Contact(text(owner["email"]), text(owner["phone"]), _address(owner)) if contact_id != owner_id else None,
+def _early_discount(terms: Row | None, issued_on: date) -> EarlyDiscount | None:
+    if not terms or not terms["early_discount"]:
+        return None
+    return EarlyDiscount(
+        decimal(terms["discount_percentage"]), issued_on + timedelta(days=int(terms["discount_days"] or 0))
     )
 
 
-def _address(partner: Row) -> Address:
-    return Address(
-        street=text(partner["street"]),
-        street2=text(partner["street2"]),
-        city=text(partner["city"]),
-        state=name_of(partner["state_id"]),
-        postal_code=text(partner["zip"]),
-        country=name_of(partner["country_id"]),
-    )
-
-
-def _ship_to(move: Row, lookups: Lookups) -> Address:
-    """Return where a sale goes: the delivery address where Odoo names one that can be read, else the invoice's own."""
-    ids = (id_of(move.get("partner_shipping_id")), id_of(move["partner_id"]), id_of(move["commercial_partner_id"]))
-    return next((_address(lookups.partners[each]) for each in ids if each in lookups.partners), Address())
+def _owed_on(lines: Sequence[Row], lookups: Lookups) -> Account | None:
+    """Return the account of what is owed; None where nothing is, or on several."""
+    accounts = {id_of(row["account_id"]) for row in lines if row["display_type"] == "payment_term"}
+    return lookups.accounts.get(accounts.pop()) if len(accounts) == 1 else None
 
 
 def _rate(move: Row, lines: Sequence[Row], own_company: Company, total: Decimal, home_total: Decimal) -> Decimal:
@@ -306,7 +292,7 @@ def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
     shares = []
     for ids, percentage in (distribution or {}).items():
         names = [lookups.analytics.get(int(each), f"analytic account {each}") for each in ids.split(",")]
-        shares.append(Share(" / ".join(names), decimal(percentage)))
+        shares.append(Share(BETWEEN_PLANS.join(names), decimal(percentage)))
     return tuple(shares)
 
 
@@ -330,12 +316,15 @@ def _attachment(row: Row, main: int) -> Attachment:
         sha1=text(row["checksum"]),
         is_legal=row["res_field"] == LEGAL_PDF_FIELD,
         is_main=row["id"] == main,
+        is_link=row["type"] != "binary",
     )
 
 
-def _is_file(row: Row) -> bool:
-    # Other res_fields hold thumbnails and e-invoice XML; a link has nothing to fetch.
-    return row["type"] == "binary" and row["res_field"] in (False, LEGAL_PDF_FIELD)
+def _is_file(row: Row, document_type: DocumentType) -> bool:
+    # Other fields hold pictures, and e-invoices: ours to a customer are made of the document, a vendor's is a paper.
+    if row["res_field"] in (False, LEGAL_PDF_FIELD):
+        return row["type"] == "binary" or not document_type.is_sale
+    return not document_type.is_sale and not text(row["mimetype"]).startswith("image/")
 
 
 def _number(move: Row) -> str:

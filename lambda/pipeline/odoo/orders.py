@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import decimal
-from pipeline.domain.order import Order
-from pipeline.odoo.client import Odoo
+from pipeline.domain.order import Order, OrderLine
+from pipeline.odoo.client import Domain, Odoo
 
 ORDER_FIELDS = (
     *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),
     *("client_order_ref", "invoice_status", "amount_untaxed", "amount_tax", "amount_total"),
+)
+LINE_FIELDS = (
+    *("id", "order_id", "sequence", "product_id", "name", "product_uom_qty", "price_unit", "discount"),
+    *("price_subtotal", "price_total"),
 )
 # What every table can keep exactly: 38 significant digits, and far from the ends of its range.
 DIGITS_MAX = 38
@@ -40,6 +44,27 @@ class OdooOrders:
                 checked=False,  # one order that is no record must not keep the others
             )
         )
+
+    def written_since(self, since: str, *, after_id: int, limit: int) -> list[Mapping[str, Any]]:
+        """Return the rows of orders that were written since then, or of which a line was, in order of id."""
+        domain: Domain = [["id", ">", after_id]]
+        if since:
+            domain += ["|", ["write_date", ">=", since], ["order_line.write_date", ">=", since]]
+        return list(
+            self._odoo.search_read(
+                "sale.order", domain, ORDER_FIELDS, companies=self._companies(), limit=limit, order="id asc",
+            )
+        )  # fmt: skip
+
+    def lines(self, order_ids: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+        """Return the rows of the lines of orders, by order, in the order they stand in."""
+        rows = self._odoo.search_all(
+            "sale.order.line", [["order_id", "in", list(order_ids)]], LINE_FIELDS, companies=self._companies()
+        )
+        found: dict[int, list[Mapping[str, Any]]] = {order_id: [] for order_id in order_ids}
+        for row in sorted(rows, key=lambda row: (int(row["sequence"] or 0), row["id"])):
+            found.setdefault(row["order_id"][0], []).append(row)
+        return found
 
     def _companies(self) -> list[int]:
         rows = self._odoo.search_read("res.company", [], ["id"], companies=[], limit=200, order="id asc")
@@ -72,6 +97,22 @@ def order(row: Mapping[str, Any]) -> Order:
         amount_untaxed=_amount(row, "amount_untaxed"),
         amount_tax=_amount(row, "amount_tax"),
         amount_total=_amount(row, "amount_total"),
+    )
+
+
+def order_line(row: Mapping[str, Any]) -> OrderLine:
+    """Return the line of a row; raises InvalidDocument naming the field that is missing or has the wrong shape."""
+    product_id, product_name = _pair(row, "product_id")
+    return OrderLine(
+        line_id=_identity(row),
+        product_id=product_id,
+        product_name=product_name,
+        description=_text(row, "name"),
+        quantity=_amount(row, "product_uom_qty"),
+        unit_price=_amount(row, "price_unit"),
+        discount_percentage=_amount(row, "discount"),
+        amount_untaxed=_amount(row, "price_subtotal"),
+        amount_total=_amount(row, "price_total"),
     )
 
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from pipeline import pdf as pages
-from pipeline.domain.document import Attachment, Document, DocumentType
+from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
+from pipeline.odoo.papers import PDF_BYTES_MAX, Papers, names_of_papers, received
 
-# What one document may bring along, all its files together.
-PDF_BYTES_MAX = 25 * 1024 * 1024
+__all__ = ["OWN_TEMPLATE", "PDF_BYTES_MAX", "Pdfs"]
+
 TEMPLATES_MAX = 200
 REPORT = "account.report_invoice_with_payments"
-DAMAGED = "arrived damaged: it is not the file Odoo has"
 OWN_TEMPLATE = "PDF for QuickBooks"
 _TEMPLATES = {
     DocumentType.CREDIT_NOTE: "account.email_template_edi_credit_note",
 }
 _TEMPLATE = "account.email_template_edi_invoice"
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/tiff", "image/webp", "image/jpg")
 
 
 class Pdfs:
@@ -43,85 +39,58 @@ class Pdfs:
         Raises Unavailable when Odoo cannot answer now or a file arrives other than Odoo has it, unless `plain`;
         whatever else stands in the way leads to the next source, and to a note that says what was passed over.
         """
+        papers = Papers(self._odoo, document, plain=plain)
         notes: list[str] = []
-        sources: list[tuple[PdfSource, Callable[[Document, list[str]], bytes | None]]] = [
-            (PdfSource.LEGAL, partial(self._legal, plain=plain)),
-            (PdfSource.ATTACHED, partial(self._attached, plain=plain)),
+        sources: list[tuple[PdfSource, Callable[[], bytes | None]]] = [
+            (PdfSource.LEGAL, partial(self._legal, document, notes, plain=plain)),
+            (PdfSource.ATTACHED, partial(self._attached, papers)),
         ]
         if self._renders and not plain:
-            sources.append((PdfSource.RENDERED, self._rendered))
+            sources.append((PdfSource.RENDERED, partial(self._rendered, document)))
         for source, get in sources:
             try:
-                content = get(document, notes)
+                content = get()
                 if content is not None:
                     pages.check(content)
-                    return Pdf(content, source, tuple(notes))
+                    return Pdf(content, source, (*papers.left_out, *notes), tuple(papers.left_out))
             except NeedsAttention as error:
                 notes.append(f"{source.value} PDF: {error}")
             except Unavailable as error:
                 if not plain:
                     raise
                 notes.append(f"{source.value} PDF: {error}")
-        return Pdf(pages.plain_page(document, notes), PdfSource.PLAIN, tuple(notes))
+                if source is PdfSource.ATTACHED:
+                    papers.left_out += names_of_papers(document, "could not be fetched")
+        return _plain(document, notes, papers.left_out)
+
+    def untouched(self, document: Document, reason: str) -> Pdf:
+        """Return a plain page without opening a file or asking Odoo for anything; every file is named with the reason.
+
+        For a document at which a function was killed: whatever did it must not be touched again.
+        """
+        left_out = [] if document.document_type.is_sale else names_of_papers(document, reason)
+        return _plain(document, [], left_out)
 
     def _legal(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
-        legal = [each for each in document.attachments if each.is_legal and each.media_type == "application/pdf"]
-        contents = self._contents(document, legal[-1:], notes, plain=plain)
-        return contents[0] if contents else None
-
-    def _attached(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
-        """Return the vendor's own paper: every PDF and image of a bill, the main one first, in one PDF."""
-        if document.document_type.is_sale:
-            return None
-        files = [each for each in document.attachments if not each.is_legal]
-        files.sort(key=lambda each: (not each.is_main, each.odoo_id))
-        usable = [each for each in files if each.media_type == "application/pdf" or each.media_type in _IMAGES]
-        contents = self._contents(document, usable, notes, plain=plain)
-        if not contents:
-            return None
-        try:
-            return pages.merged(contents)
-        except InvalidDocument as error:
-            notes.append(f"The attached files {error}; only the first is carried along.")
-            return contents[0]
-
-    def _contents(
-        self, document: Document, files: Sequence[Attachment], notes: list[str], *, plain: bool
-    ) -> list[bytes]:
-        """Return the files as PDFs. Sizes are known before anything is fetched, so nothing too large ever is.
-
-        A file that is not the one Odoo has was damaged on its way: the whole is fetched again later, unless `plain`.
-        """
-        wanted, size = [], 0
-        for each in files:
-            if size + each.size_bytes > PDF_BYTES_MAX:
-                notes.append(
-                    f"'{each.name}' ({each.size_bytes / 2**20:.0f} MB) is too large to carry along; it stays in Odoo."
-                )
-                continue
-            size += each.size_bytes
-            wanted.append(each)
-        if not wanted:
-            return []
-        rows = self._odoo.read(
-            "ir.attachment", [each.odoo_id for each in wanted], ["id", "datas"], companies=[document.company.odoo_id]
-        )
-        data = {row["id"]: row["datas"] for row in rows}
-        contents = []
-        for each in wanted:
+        legal = [file for file in document.attachments if file.is_legal and file.media_type == "application/pdf"]
+        stored = Papers(self._odoo, document, plain=plain)
+        for _, content in stored.contents(legal[-1:]):
             try:
-                contents.append(_as_pdf(each, data.get(each.odoo_id)))
+                pages.check(content)
             except InvalidDocument as error:
-                notes.append(f"'{each.name}' {error}.")
-            except Unavailable as error:
-                if not plain:
-                    raise Unavailable(f"'{each.name}' of {document.title} {error}") from error
-                notes.append(f"'{each.name}' {error}.")
-        return contents
+                notes.append(f"'{legal[-1].name}' {error}.")
+                return None
+            return content
+        notes += stored.left_out
+        return None
+
+    def _attached(self, papers: Papers) -> bytes | None:
+        """Return the vendor's own paper: every file of a bill that can be a page, in one PDF."""
+        return None if papers.document.document_type.is_sale else papers.merged()
 
     # -- rendering -------------------------------------------------------------------------------------------------
 
-    def _rendered(self, document: Document, _notes: list[str]) -> bytes | None:
+    def _rendered(self, document: Document) -> bytes | None:
         if self._odoo.has_api_key:
             return self._composed(document)
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
@@ -152,7 +121,7 @@ class Pdfs:
         try:
             fields = ["id", "name", "datas", "checksum"]
             for file in self._odoo.read("ir.attachment", attachments, fields, companies=companies):
-                content = _received(file["datas"], file["checksum"])
+                content = received(file["datas"], file["checksum"])
                 if content.startswith(b"%PDF"):
                     return content
         finally:
@@ -205,24 +174,6 @@ class Pdfs:
         return self._odoo.create("mail.template", values, companies=[])
 
 
-def _as_pdf(file: Attachment, data: object) -> bytes:
-    content = _received(data, file.sha1)
-    if not content:
-        raise InvalidDocument("is empty")
-    if file.media_type in _IMAGES:
-        return pages.image_page(content)
-    pages.check(content)
-    return content
-
-
-def _received(data: object, sha1: object) -> bytes:
-    """Return the bytes of a file, nothing for one that is gone; raises Unavailable when Odoo's checksum is another."""
-    if not isinstance(data, str) or not data:
-        return b""
-    try:
-        content = base64.b64decode(data, validate=False)
-    except binascii.Error as error:
-        raise Unavailable(DAMAGED) from error
-    if sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:
-        raise Unavailable(DAMAGED)
-    return content
+def _plain(document: Document, notes: Sequence[str], left_out: Sequence[str]) -> Pdf:
+    told = (*left_out, *notes)
+    return Pdf(pages.plain_page(document, told), PdfSource.PLAIN, told, tuple(left_out))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
-from pipeline.domain.source import Page, Pdf, Selection, UnreadableDocument
+from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Domain, Odoo
+from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.rows import instant, text
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
 REPARTITION_BY_TAX_SINCE = 17
+TERMS_SINCE = 17
+# The types of accounts that hold what is owed, and of journals that payments and bank statements are booked in.
+_OWED = ("asset_receivable", "liability_payable")
+_OF_MONEY = ("bank", "cash", "credit")
 # A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
@@ -39,6 +44,7 @@ class OdooSource:
         self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
         self._currencies: dict[int, Mapping[str, Any]] = {}
+        self._terms: dict[int, Mapping[str, Any]] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         # The name its documents are known under: that of the database may have changed.
         self.database = odoo.database
@@ -47,6 +53,14 @@ class OdooSource:
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF; with `plain`, one that needs no rendering."""
         return self._pdfs.pdf(document, plain=plain)
+
+    def untouched_pdf(self, document: Document, reason: str) -> Pdf:
+        """Return a plain page without opening a file or asking Odoo; the files are named with the reason."""
+        return self._pdfs.untouched(document, reason)
+
+    def names(self, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+        """Return the names Odoo has for each mapped table, archived ones too; one the user may not read is absent."""
+        return names(self._odoo, company, wanted)
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""
@@ -57,7 +71,16 @@ class OdooSource:
         self._companies = {company.odoo_id: company for company in found}
         currencies = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[])
         self._currencies = {row["id"]: row for row in currencies}
+        self._terms = {row["id"]: row for company in found for row in self._read_terms(company)}
         return found
+
+    def _read_terms(self, company: Company) -> list[Row]:
+        """Return a company's payment terms; without them, for want of a right, a note says less."""
+        if self._odoo.connection.version < TERMS_SINCE:
+            return []
+        with suppress(NeedsAttention):
+            return self._odoo.search_all("account.payment.term", [], rows_to.TERM_FIELDS, companies=[company.odoo_id])
+        return []
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
         """Return the documents of a company with an id above `after_id` that the selection names, in order of id."""
@@ -77,6 +100,28 @@ class OdooSource:
         """Return which of these still exist, whatever became of them."""
         rows = self._odoo.search_all("account.move", [["id", "in", sorted(ids)]], ["id"], companies=[company.odoo_id])
         return {int(row["id"]) for row in rows}
+
+    def not_carried(self, company: Company, since: date | None = None) -> NotCarried:
+        """Return how many posted entries move what is owed, or a tax, and are not carried; from a date on, if given.
+
+        Payments and bank statements, which QuickBooks gets from its bank feed, are counted apart. One call each.
+        """
+        owed = ["line_ids.account_id.account_type", "in", list(_OWED)]
+        taxed = ["line_ids.tax_line_id", "!=", False]
+        domain: Domain = [
+            ["company_id", "=", company.odoo_id],
+            ["move_type", "not in", list(rows_to.TYPES)],
+            ["state", "=", "posted"],
+            *("|", owed, taxed),
+        ]
+        if since:
+            domain.append(["date", ">=", since.isoformat()])
+        found = [
+            self._odoo.count("account.move", [*domain, ["journal_id.type", which, list(_OF_MONEY)]],
+                             companies=[company.odoo_id])
+            for which in ("not in", "in")
+        ]  # fmt: skip
+        return NotCarried(*found)
 
     def existing_contacts(self, ids: set[int]) -> set[int]:
         """Return which of these contacts exist, archived ones too."""
@@ -141,7 +186,7 @@ class OdooSource:
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
         """Return what the moves point to."""
         known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
-        known.companies, known.currencies = self._companies, self._currencies
+        known.companies, known.currencies, known.terms = self._companies, self._currencies, self._terms
         self._add("res.partner", known.partners,
                   _ids(moves, "partner_id", "commercial_partner_id", "partner_shipping_id"),
                   rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip

@@ -12,14 +12,12 @@ from typing import Protocol, Self
 
 from pipeline.domain.document import Document, Line, LineKind, Share
 from pipeline.domain.errors import Unmapped
-from pipeline.domain.mapping import Rules, Target
+from pipeline.domain.mapping import BETWEEN_PLANS, Rules, Target
 from pipeline.domain.money import ZERO, plain
 from pipeline.qbo.lists import ClassTracking, Realm
 
 WHOLE = Decimal(100)
 ROUNDED_AWAY = Decimal("0.1")
-# How a document joins the analytic accounts of several plans that share a percentage.
-BETWEEN_PLANS = " / "
 
 
 class Resolver(Protocol):

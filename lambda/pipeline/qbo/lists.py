@@ -6,7 +6,7 @@ Read in a handful of calls, kept in the tracking table for hours, because reads 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +27,10 @@ FRESH_S = 60
 KEPT_BYTES_MAX = 350_000
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
+
+
+# The types of QuickBooks' accounts that hold what is owed.
+RECEIVABLE, PAYABLE = "Accounts Receivable", "Accounts Payable"
 
 
 class KeyValues(Protocol):
@@ -55,7 +59,10 @@ class ClassTracking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """What a QuickBooks company is like, read once from its preferences; `closed_to` is the last closed day."""
+    """What a QuickBooks company is like, read once from its preferences; `closed_to` is the last closed day.
+
+    `receivables` and `payables` are its accounts for what is owed, in whatever currency.
+    """
 
     country: str
     home_currency: str
@@ -66,6 +73,8 @@ class Realm:
     departments_tracked: bool = False
     # Automated Sales Tax: QuickBooks works sales tax out by itself, whatever it is told.
     works_out_tax: bool = False
+    receivables: tuple[BookAccount, ...] = ()
+    payables: tuple[BookAccount, ...] = ()
 
     @property
     def is_us(self) -> bool:
@@ -192,16 +201,12 @@ class ListCache:
     def _read(self) -> Lists:
         preferences = self._client.query("Preferences")[0]
         company = self._client.query("CompanyInfo")[0]
-        realm = _realm(preferences, str(company.get("Country", "")))
-        accounts = tuple(
-            BookAccount(
-                str(row["Id"]),
-                str(row["Name"]),
-                str(row.get("AcctNum", "")),
-                str(row.get("CurrencyRef", {}).get("value", "")),
-                str(row.get("FullyQualifiedName", "")),
-            )
-            for row in self._client.query("Account")
+        by_type = [(str(row.get("AccountType", "")), book_account(row)) for row in self._client.query("Account")]
+        accounts = tuple(account for _, account in by_type)
+        realm = replace(
+            _realm(preferences, str(company.get("Country", ""))),
+            receivables=tuple(account for kind, account in by_type if kind == RECEIVABLE),
+            payables=tuple(account for kind, account in by_type if kind == PAYABLE),
         )
         return Lists(
             read_at=int(self._clock.now().timestamp()),
@@ -258,6 +263,17 @@ def _realm(preferences: dict[str, Any], country: str) -> Realm:
         else ClassTracking.OFF,
         departments_tracked=bool(accounting.get("TrackDepartments")),
         works_out_tax=bool(taxes.get("PartnerTaxEnabled")),
+    )
+
+
+def book_account(row: dict[str, Any]) -> BookAccount:
+    """Return the account of a row of QuickBooks."""
+    return BookAccount(
+        str(row["Id"]),
+        str(row["Name"]),
+        str(row.get("AcctNum", "")),
+        str(row.get("CurrencyRef", {}).get("value", "")),
+        str(row.get("FullyQualifiedName", "")),
     )
 
 

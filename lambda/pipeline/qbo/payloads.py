@@ -16,6 +16,8 @@ from pipeline.qbo.classes import Classes
 from pipeline.qbo.lines import Json, Resolver, check_lines, purchase_lines, sales_lines
 from pipeline.qbo.lists import Realm
 from pipeline.qbo.marker import marker, without_markers
+from pipeline.qbo.note import without_a_field
+from pipeline.qbo.owed import owed_on
 from pipeline.qbo.taxes import Taxes
 from pipeline.qbo.text import clean, cleaned
 
@@ -70,6 +72,7 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
         body["DepartmentRef"] = {"value": department}
     if classes.of_document:
         body["ClassRef"] = {"value": classes.of_document}
+    body |= owed_on(document, realm, references.rules)
     body |= _currency(document, realm)
     if tax is not None:
         body["TxnTaxDetail"] = tax
@@ -107,7 +110,7 @@ def doc_number(document: Document) -> str:
 
 
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: marker, number and address in Odoo, its own date, then the memo.
+    """Return the note to the bookkeeper: marker, number and address in Odoo, then what QuickBooks has no field for.
 
     `closed` says why it has another date than in Odoo. The marker comes first, where nothing from outside can reach it.
     """
@@ -115,12 +118,7 @@ def private_note(document: Document, closed: str = "") -> str:
     parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)
-    if document.issued_on != document.booked_on:
-        parts.append(f"Date of the {document.document_type.noun}: {document.issued_on}")
-    if document.reference:
-        parts.append(f"Reference: {document.reference}")
-    if document.memo:
-        parts.append(document.memo)
+    parts += without_a_field(document)
     # Cleaned first: what stood apart may come together to a marker.
     text = without_markers(clean("\n".join(parts)))
     return f"{marker(document.entry_id)} {text}"[:NOTE_LENGTH_MAX]

@@ -15,7 +15,8 @@ from local.stand_ins.odoo.errors import DESCRIPTIONS, OdooError
 from local.stand_ins.odoo.versions import DEFAULT_ORDERS, adapted, field_tables, own_rows
 
 _INSTANT = "%Y-%m-%d %H:%M:%S"
-_TITLES = {"out_invoice": "Invoice", "in_invoice": "Bill", "out_refund": "Credit Note", "in_refund": "Refund"}
+_TITLES = {"out_invoice": "Invoice", "in_invoice": "Bill", "out_refund": "Credit Note", "in_refund": "Refund",
+           "out_receipt": "Sales Receipt", "in_receipt": "Purchase Receipt"}  # fmt: skip
 _EMPTY: dict[str, Any] = {
     "boolean": False,
     "float": 0.0,

@@ -10,7 +10,9 @@ from local.stand_ins.odoo.database import OdooDatabase
 from local.stand_ins.odoo.domain import Row
 from local.stand_ins.odoo.versions import display_name
 
-_NUMBER_PREFIXES = {"out_invoice": "INV", "in_invoice": "BILL", "out_refund": "RINV", "in_refund": "RBILL"}
+# A receipt takes its number from the same sequence as the invoices or bills of its journal.
+_NUMBER_PREFIXES = {"out_invoice": "INV", "in_invoice": "BILL", "out_refund": "RINV", "in_refund": "RBILL",
+                    "out_receipt": "INV", "in_receipt": "BILL", "entry": "MISC"}  # fmt: skip
 _LEGAL_PDF = "invoice_pdf_report_file"
 
 
@@ -221,7 +223,7 @@ class OdooDocuments(OdooDatabase):
 
 def _sign(made: Row, given: Row) -> None:
     """Set the amounts in company currency, which are negative where the company pays."""
-    sign = -1 if made["move_type"] in ("out_refund", "in_invoice") else 1
+    sign = -1 if made["move_type"] in ("out_refund", "in_invoice", "in_receipt") else 1
     for name in ("amount_untaxed", "amount_tax", "amount_total", "amount_residual"):
         value = round(sign * float(made[name]) / float(made["invoice_currency_rate"]), 2)
         made[f"{name}_signed"] = given.get(f"{name}_signed", value)

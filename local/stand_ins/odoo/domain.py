@@ -352,6 +352,10 @@ def _parsed(models: Models, value: Any, *, late: bool) -> str:
 
 def _related(models: Models, name: str, comodel: str, test: Test) -> Test:
     """Match a row when any of the records its field points to matches."""
+    if name == "line_ids" and comodel == "account.move.line":
+        # The other side of a line's own field, which is what Odoo looks at.
+        of_moves = {row["move_id"][0] for row in models.table(comodel) if row.get("move_id") and test(row)}
+        return lambda row: row["id"] in of_moves
     matching = {row["id"] for row in models.table(comodel) if test(row)}
 
     def related(row: Row) -> bool:

@@ -56,6 +56,9 @@ _DRAFTS = {
     "in_invoice": "Draft Bill",
     "out_refund": "Draft Credit Note",
     "in_refund": "Draft Vendor Credit Note",
+    "out_receipt": "Draft Sales Receipt",
+    "in_receipt": "Draft Purchase Receipt",
+    "entry": "Draft Entry",
 }
 
 

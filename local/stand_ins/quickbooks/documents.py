@@ -84,12 +84,13 @@ def _check_references(tables: Tables, entity: str, row: Row, currency: str) -> N
         line_rules.check_class(tables, row, "transaction")
     if "SalesTermRef" in row:
         row["SalesTermRef"] = tables.reference("Term", tables.referenced(row["SalesTermRef"], "Term")["Id"])
-    if "APAccountRef" in row:
-        account = tables.referenced(row["APAccountRef"], "Account")
-        if account["AccountType"] != "Accounts Payable":
-            raise wrong_account_type()
-        if account["CurrencyRef"]["value"] != currency:
-            raise currency_mismatch()
+    for name, kind in (("APAccountRef", "Accounts Payable"), ("ARAccountRef", "Accounts Receivable")):
+        if name in row:
+            account = tables.referenced(row[name], "Account")
+            if account["AccountType"] != kind:
+                raise wrong_account_type()
+            if account["CurrencyRef"]["value"] != currency:
+                raise currency_mismatch()
     if entity in SALES_FORMS and "DepositToAccountRef" in row:
         tables.referenced(row["DepositToAccountRef"], "Account")
 

@@ -160,6 +160,7 @@ SALES: dict[str, Shape] = {
     "SalesTermRef": REFERENCE,
     "ClassRef": REFERENCE,
     "CustomField": CUSTOM_FIELDS,
+    "ARAccountRef": REFERENCE,
     "PrintStatus": "enum:NotSet|NeedToPrint|PrintComplete",
     "EmailStatus": "enum:NotSet|NeedToSend|EmailSent",
     "ApplyTaxAfterDiscount": "bool",

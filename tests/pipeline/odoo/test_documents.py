@@ -429,7 +429,7 @@ def test_any_memo_becomes_text(html):
     assert rows_to.plain_text(html) == rows_to.plain_text(html).strip()
 
 
-def test_the_legal_pdf_and_the_main_file_are_known_and_others_left_out():
+def test_the_legal_pdf_the_main_file_and_links_are_known_and_thumbnails_are_no_papers():
     files = [
         {"id": 5, "name": "bill.pdf", "mimetype": "application/pdf", "file_size": 9, "checksum": "a", "res_id": 2,
          "res_field": False, "type": "binary"},
@@ -441,9 +441,12 @@ def test_the_legal_pdf_and_the_main_file_are_known_and_others_left_out():
          "res_field": False, "type": "url"},
     ]  # fmt: skip
 
-    found = read({**MOVES[2], "message_main_attachment_id": [5, "bill.pdf"]}, LINES[2], files).attachments
+    move = {**MOVES[2], "message_main_attachment_id": [5, "bill.pdf"]}
+    of_a_bill = read({**move, "move_type": "in_invoice"}, LINES[2], files).attachments
+    of_a_sale = read({**move, "move_type": "out_invoice"}, LINES[2], files).attachments
 
-    assert [(each.odoo_id, each.is_legal, each.is_main) for each in found] == [(4, True, False), (5, False, True)]
+    assert [(file.odoo_id, file.is_legal, file.is_main) for file in of_a_sale] == [(4, True, False), (5, False, True)]
+    assert [(file.odoo_id, file.is_link) for file in of_a_bill] == [(2, True), (4, False), (5, False)]
 
 
 # -- false and other things for any field ------------------------------------------------------------------------------
@@ -568,3 +571,13 @@ def test_anything_in_a_field_of_a_tax_is_a_tax_or_refused(field, value):
         odoo_taxes.tax(row)
     except InvalidDocument:
         return
+
+
+def test_an_e_invoice_in_a_field_of_its_own_is_a_paper_of_a_bill_and_none_of_a_sale():
+    file = {"id": 5, "name": "ubl.xml", "mimetype": "application/xml", "file_size": 9, "checksum": "a", "res_id": 2,
+            "res_field": "ubl_cii_xml_file", "type": "binary"}  # fmt: skip
+
+    of_a_bill = read({**MOVES[2], "move_type": "in_invoice"}, LINES[2], [file]).attachments
+
+    assert [each.name for each in of_a_bill] == ["ubl.xml"]
+    assert read({**MOVES[2], "move_type": "out_invoice"}, LINES[2], [file]).attachments == ()

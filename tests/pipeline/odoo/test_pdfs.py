@@ -285,7 +285,9 @@ def test_files_that_open_but_do_not_merge_leave_the_main_one(world, monkeypatch)
     pdf = world().bill(("a.pdf", PDF, pdf_page(["first"])), ("b.pdf", PDF, pdf_page(["second"])))
 
     assert (pdf.source, texts(pdf)) == (PdfSource.ATTACHED, ["first"])
-    assert pdf.notes == ("The attached files do not merge: one of them is damaged inside; only the first is carried along.",)  # fmt: skip  # noqa: E501
+    assert pdf.left_out == (
+        "'b.pdf' is left out, as the attached files do not merge: one of them is damaged inside; it stays in Odoo.",
+    )
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd.pdf", "x" * 300 + ".pdf", "ä ö/ü\\.pdf", "a\nb.pdf", ""])
@@ -295,13 +297,14 @@ def test_the_name_of_a_file_does_not_matter(world, name):
     assert (pdf.source, texts(pdf)) == (PdfSource.ATTACHED, ["sound"])
 
 
-def test_files_of_other_kinds_are_left_in_odoo(world):
-    there = world()
-
-    pdf = there.bill(("terms.docx", "application/msword", b"PK"), ("invoice.xml", "text/xml", b"<x/>"))
+def test_files_of_other_kinds_are_left_in_odoo_and_named(world):
+    pdf = world().bill(("terms.docx", "application/msword", b"PK"), ("invoice.xml", "text/xml", b"<x/>"))
 
     assert pdf.source is PdfSource.RENDERED
-    assert ("ir.attachment", "read") not in there.odoo.calls
+    assert pdf.left_out == (
+        "'terms.docx' is a plain text, of which no page can be made; it stays in Odoo.",
+        "'invoice.xml' is an XML file, perhaps an e-invoice, of which no page can be made; it stays in Odoo.",
+    )
 
 
 def test_a_customers_papers_do_not_pass_for_our_invoice(world):
@@ -548,8 +551,20 @@ def test_a_legal_pdf_that_does_not_open_is_rendered_anew(world):
 def test_nothing_is_asked_of_odoo_for_a_document_without_files():
     asked = []
     silent = SimpleNamespace(read=lambda *_a, **_k: asked.append(1))
-    files = (Attachment(1, "a.xml", "text/xml", 5, ""),)
 
-    pdf = Pdfs(silent).pdf(a_document(document_type=DocumentType.BILL, attachments=files), plain=True)
+    pdf = Pdfs(silent).pdf(a_document(document_type=DocumentType.BILL), plain=True)
 
     assert (pdf.source, asked) == (PdfSource.PLAIN, [])
+
+
+def test_a_document_that_must_not_be_touched_gets_a_plain_page_and_its_files_are_named():
+    asked = []
+    silent = SimpleNamespace(read=lambda *_a, **_k: asked.append(1))
+    files = (Attachment(1, "photo.jpg", "image/jpeg", 5, ""), Attachment(2, "b.pdf", PDF, 5, "", is_main=True))
+    document = a_document(document_type=DocumentType.BILL, attachments=files)
+
+    pdf = Pdfs(silent).untouched(document, "was not opened")
+
+    assert (pdf.source, asked) == (PdfSource.PLAIN, [])
+    assert pdf.left_out == ("'b.pdf' was not opened.", "'photo.jpg' was not opened.")
+    assert "photo.jpg" in texts(pdf)[0]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pipeline.domain import lifecycle
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.lifecycle import BEFORE_GO_LIVE, LOST
+from pipeline.domain.lifecycle import BEFORE_GO_LIVE, LOST, RECEIPT_SKIPPED
 
 
 class News(StrEnum):
@@ -30,24 +30,39 @@ class Decision:
     needs_pdf: bool
 
 
-def decide(document: Document, previous: Entry | None, go_live: date | None, now: datetime) -> Decision:
+def decide(
+    document: Document,
+    previous: Entry | None,
+    go_live: date | None,
+    now: datetime,
+    *,
+    skips_receipts: bool = False,
+) -> Decision:
     """Return what a document that was read means for its entry; `go_live` is None when a company has none.
 
-    A document dated before the go-live is skipped, unless it was, or may have been, sent before.
+    A document dated before the go-live is skipped, and so is a receipt with `skips_receipts`, unless it was, or may
+    have been, sent before.
     """
-    is_early = go_live is not None and document.booked_on < go_live and (previous is None or previous.was_never_sent)
-    if previous and previous.content_hash == document.content_hash and not _is_taken_up(previous, is_early=is_early):
+    was_never_sent = previous is None or previous.was_never_sent
+    is_early = go_live is not None and document.booked_on < go_live and was_never_sent
+    is_unwanted = skips_receipts and document.is_receipt and was_never_sent
+    skip_code = BEFORE_GO_LIVE if is_early else RECEIPT_SKIPPED if is_unwanted else ""
+    if previous and previous.content_hash == document.content_hash and not _is_taken_up(previous, skip_code):
         return Decision(News.UNCHANGED, previous, previous.status is Status.PENDING and not previous.is_ready)
     entry = lifecycle.extracted(document, previous, now)
     if is_early and go_live and entry.status is not Status.SKIPPED:
         entry = lifecycle.skipped_before_go_live(entry, previous, document, go_live)
+    elif is_unwanted and entry.status is not Status.SKIPPED:
+        entry = lifecycle.skipped_receipt(entry, previous, document)
     news = News.WITHDRAWN if document.withdrawn else News.CHANGED if previous else News.NEW
     return Decision(news, entry, not (entry.status is Status.SKIPPED or entry.withdrawn))
 
 
-def _is_taken_up(previous: Entry, *, is_early: bool) -> bool:
+def _is_taken_up(previous: Entry, skip_code: str) -> bool:
     """Whether a document is taken up though its content has not changed.
 
-    The go-live date was moved back since; or its copy or PDF was lost, and a person has saved it in Odoo once more.
+    What it was skipped for holds no longer, because the mapping was changed; or its copy or PDF was lost, and a person
+    has saved it in Odoo once more.
     """
-    return (previous.error_code == BEFORE_GO_LIVE and not is_early) or previous.error_code in LOST
+    is_skipped = previous.error_code in (BEFORE_GO_LIVE, RECEIPT_SKIPPED)
+    return (is_skipped and previous.error_code != skip_code) or previous.error_code in LOST

@@ -22,7 +22,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
-from pipeline.domain.source import NotRendered, Page, PdfSource, Selection, UnreadableDocument
+from pipeline.domain.source import NotRendered, Page, Selection, UnreadableDocument
 from pipeline.use_cases.extract.collaborators import Cursors, Source, Store, Table
 from pipeline.use_cases.extract.decide import Decision, News, decide
 
@@ -51,7 +51,11 @@ class Progress(StrEnum):
 
 @dataclass(slots=True)
 class Counts:
-    """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left."""
+    """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left.
+
+    `left_out` are files, those that are in no PDF; `not_carried` says by company what moves what is owed, or a tax,
+    and is none of the documents carried.
+    """
 
     found: int = 0
     new: int = 0
@@ -61,6 +65,8 @@ class Counts:
     pdfs: int = 0
     skipped: int = 0
     failed: int = 0
+    left_out: int = 0
+    not_carried: dict[str, dict[str, int]] = field(default_factory=dict)
     cursor: dict[str, str] = field(default_factory=dict)
     remaining: bool = False
 
@@ -89,6 +95,8 @@ class Extraction:
     dry_run: bool = False
     # From which date on a company's documents are for the books; None is from the first.
     go_live: Callable[[str], date | None] = lambda _company: None
+    # Whether a company wants its receipts skipped.
+    skips_receipts: Callable[[str], bool] = lambda _company: False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
     _consecutive_failures: int = 0
@@ -161,7 +169,9 @@ class Extraction:
         return Progress.COMPLETE
 
     def _take_one(self, document: Document, previous: Entry | None) -> Progress:
-        decision = decide(document, previous, self.go_live(document.company.name), self.now)
+        company = document.company.name
+        skips_receipts = self.skips_receipts(company)
+        decision = decide(document, previous, self.go_live(company), self.now, skips_receipts=skips_receipts)
         self.counts.count(decision)
         if self.dry_run:
             return Progress.COMPLETE
@@ -203,6 +213,9 @@ class Extraction:
         except Unavailable as error:
             self._not_fetched(entry, error)
             return Progress.COMPLETE
+        if pdf.left_out or entry.pdf_losses:
+            # Before the PDF, which wakes the poster: what stays in Odoo is named in the books.
+            self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
         stored = self.store.put_pdf(entry.entry_id, pdf)
         self.table.attach_pdf(
             replace(
@@ -212,10 +225,11 @@ class Extraction:
                 stored_sha256=stored.sha256,
                 pdf_source=pdf.source.value,
                 attempts=0,
-                error_message=" ".join(pdf.notes) if pdf.source is PdfSource.PLAIN else "",
+                error_message=" ".join(pdf.notes),
             )
         )
         self.counts.pdfs += 1
+        self.counts.left_out += len(pdf.left_out)
         if pdf.notes:
             logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
         return Progress.COMPLETE

@@ -244,10 +244,10 @@ class Posting:
         may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
         self._paper.attach(document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
 
-    def _file(self, _document: Document) -> None:
+    def _file(self, document: Document) -> None:
         # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.
         key = self.store.file_posted(self.entry)
-        self.record.save(lifecycle.posted(self.entry, key, self.record.clock.now()))
+        self.record.save(lifecycle.posted(self.entry, key, self.record.clock.now(), document.left_out))
 
     # -- what is known ---------------------------------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ class Rebuild:
     threads: Threads
     deadline: Deadline
     go_live: date | None = None
+    skips_receipts: bool = False
     count: int = 0
     remaining: bool = False
 
@@ -130,6 +131,8 @@ class Rebuild:
             return lifecycle.rebuilt(entry, Status.VOIDED, self.clock.now(), is_new=True, error_message="")
         if found is None and self.go_live is not None and document.booked_on < self.go_live:
             return lifecycle.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
+        if found is None and self.skips_receipts and document.is_receipt:
+            return lifecycle.skipped_receipt(entry, None, document, by=Actor.REBUILD)
         pdf = self.store.pdf_at(copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
             sha256 = hashlib.sha256(pdf).hexdigest()

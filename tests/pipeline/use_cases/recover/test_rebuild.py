@@ -83,9 +83,9 @@ class World:
         self.company.books = replace(self.company.books, references=self.company.references)
         self.clock.sleep(60)
 
-    def rebuild(self, remaining_s=300.0, go_live=None) -> Rebuild:
+    def rebuild(self, remaining_s=300.0, go_live=None, *, skips_receipts=False) -> Rebuild:
         work = Rebuild(COMPANY, self.company.books, self.store, Table(self.table), self.clock, SystemThreads(),
-                       Deadline(lambda: int(remaining_s * 1000)), go_live)  # fmt: skip
+                       Deadline(lambda: int(remaining_s * 1000)), go_live, skips_receipts)  # fmt: skip
         work.run()
         return work
 
@@ -206,6 +206,18 @@ def test_what_is_older_than_the_go_live_date_is_skipped_unless_it_stands_there(w
     world.lose()
 
     world.rebuild(go_live=date(2027, 1, 1))
+
+    assert world.entry().status is status
+
+
+@pytest.mark.parametrize(("posted", "status"), [(False, Status.SKIPPED), (True, Status.POSTED)])
+def test_a_receipt_that_a_company_wants_skipped_is_skipped_unless_it_stands_there(world, posted, status):
+    entry = world.store_document(a_document(is_receipt=True))
+    if posted:
+        world.post(entry)
+    world.lose()
+
+    world.rebuild(skips_receipts=True)
 
     assert world.entry().status is status
 

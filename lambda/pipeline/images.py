@@ -1,0 +1,260 @@
+"""An image as a PDF: whatever its mode and size, upright, readable, on white, and decoded in little memory.
+
+A photograph of a phone has sixty megapixels and a scan a hundred pages. So a JPEG is decoded at a fraction of its size,
+a scan page by page, and each page is turned into what is kept of it in strips: nothing is ever held twice in full.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zlib
+from typing import Any
+
+from pipeline.domain.errors import InvalidDocument
+
+IMAGE_PIXELS_MAX = 60_000_000
+# What one page may take while it is decoded.
+DECODED_BYTES_MAX = 112 * 2**20
+# A till receipt and a screenshot are long and narrow: they are not made narrower than can be read.
+IMAGE_SIDE_MIN = 750
+IMAGE_SIDE_LONGEST = 28_000
+PAGE_PIXELS_MAX = 9_000_000
+SCAN_PAGES_MAX = 100
+# What the pages of one scan may come to: no file above this is carried along.
+PDF_BYTES_MAX = 25 * 2**20
+STRIP_PIXELS = 1_000_000
+DOTS_PER_INCH = 150
+# The longer side of a page and its quality: the first where all pages come to little enough, else the next.
+SIZES = ((3_000, 80), (2_000, 70), (1_500, 60))
+# Only these formats: others would hand the file to a program such as Ghostscript.
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")
+
+# Bytes of a pixel in memory. Pillow keeps every image of several bands in four.
+_ONE_BYTE = ("1", "L", "P")
+_DEEP_GRAY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_GRAY = ("1", "L", "LA", "La", *_DEEP_GRAY)
+# What white is in grays of one, 8, 12 and 16 bits: nothing in the file says how many of its bits are used.
+_WHITES = (1, 255, 4_095, 65_535)
+_SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
+_ORIENTATION = 0x0112
+# What turns an image upright, by the number that says how the camera was held.
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+
+def image_page(content: bytes) -> bytes:
+    """Return a PDF of a JPEG, PNG, GIF, TIFF, WebP or BMP image, upright and on white.
+
+    A scan of several pages (TIFF) keeps them all, an animation its first picture. A page has three thousand pixels on
+    its longer side at most, more where its shorter side would become unreadable. Raises InvalidDocument for anything
+    that is not such an image, or would take too much memory.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+            count = int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
+            if count > SCAN_PAGES_MAX:
+                raise InvalidDocument(f"is a scan of {count} pages, too many to convert")
+            for side, quality in SIZES:
+                pages = _Pages(quality)
+                for number in range(count):
+                    if count > 1:
+                        opened.seek(number)
+                    _check_size(opened)
+                    pages.add(_page(opened, side))
+                    # Where it is clear from the first pages that all of them would be too many.
+                    if pages.size / (number + 1) * count > PDF_BYTES_MAX and (pages.size > PDF_BYTES_MAX / 10):
+                        break
+                else:
+                    return pages.finished()
+            raise InvalidDocument(
+                f"comes to more than {PDF_BYTES_MAX / 2**20:.0f} MB as a PDF, too large to carry along"
+            )
+    except InvalidDocument:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InvalidDocument("is an image of more pixels than can be converted") from error
+    except Exception as error:  # Pillow raises whatever a broken file leads it to
+        raise InvalidDocument("is not a readable image") from error
+
+
+def _check_size(opened: Any) -> None:
+    """Raise InvalidDocument before anything is unpacked that would not fit into the memory."""
+    pixels = opened.width * opened.height
+    shown = f"is an image of {opened.width} by {opened.height} pixels"
+    if pixels > IMAGE_PIXELS_MAX:
+        raise InvalidDocument(f"{shown}, too large to convert")
+    if opened.format in ("JPEG", "MPO"):
+        # Decoded at a fraction; but one that appears step by step is kept as a whole until its last step.
+        needed = _steps_bytes(opened) if opened.info.get("progressive") else 0
+    else:
+        needed = pixels * _bytes_of_a_pixel(opened)
+    if needed > DECODED_BYTES_MAX:
+        raise InvalidDocument(f"{shown} of a kind that takes {needed / 2**20:.0f} MB to unpack, too large to convert")
+
+
+def _steps_bytes(opened: Any) -> int:
+    most = max(across * down for _, across, down, _ in opened.layer)
+    share = sum(across * down for _, across, down, _ in opened.layer) / most
+    return int(opened.width * opened.height * share * 2)
+
+
+def _bytes_of_a_pixel(opened: Any) -> int:
+    # Grays of sixteen bits are turned into those of 32 to find out how many of theirs are used.
+    size = 1 if opened.mode in _ONE_BYTE else 6 if opened.mode.startswith("I;16") else 4
+    # The libraries of these keep pixels of their own beside Pillow's: a strip, or the canvas of an animation.
+    return size + {"TIFF": 3 if size > 1 else 0, "WEBP": 6}.get(opened.format, 0)
+
+
+def _page(opened: Any, side: int) -> Any:
+    """Return what is kept of the present page of an image: black and white, gray, or colours."""
+    from PIL import Image
+
+    if opened.format in ("JPEG", "MPO"):
+        fraction = _fraction(opened.width, opened.height, side)
+        opened.draft(None, (max(1, opened.width // fraction), max(1, opened.height // fraction)))
+    opened.load()
+    turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
+    kept = _strips(opened, _size_kept(opened.width, opened.height, side))
+    return kept.transpose(Image.Transpose[turn]) if turn else kept
+
+
+def _fraction(width: int, height: int, side: int) -> int:
+    """Return the part of its size a JPEG is decoded at: as small as what is kept allows, or the memory wants."""
+    longer = max(_size_kept(width, height, side)) * 2 / 3
+    shorter = min(width, height)
+    readable = [part for part in (8, 4, 2) if max(width, height) / part >= longer and shorter / part >= IMAGE_SIDE_MIN]
+    small_enough = [part for part in (1, 2, 4, 8) if width * height / part**2 <= 2 * PAGE_PIXELS_MAX]
+    return max([*readable[:1], *small_enough[:1], 1])
+
+
+def _size_kept(width: int, height: int, side: int) -> tuple[int, int]:
+    shorter, longer = sorted((width, height))
+    scale = min(1.0, max(side / longer, IMAGE_SIDE_MIN / shorter))
+    scale = min(scale, math.sqrt(PAGE_PIXELS_MAX / (width * height)), IMAGE_SIDE_LONGEST / longer)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _strips(opened: Any, size: tuple[int, int]) -> Any:
+    """Return an image in the size that is kept, flattened and resized strip by strip."""
+    from PIL import Image
+
+    width, height = size
+    if opened.mode == "1" and size == opened.size and "transparency" not in opened.info:
+        return opened.copy()
+    kept = Image.new("L" if opened.mode in _GRAY else "RGB", size, "white")
+    brightness = _brightness(opened)
+    step = opened.height / height
+    # What the filter looks at beyond the edge of a strip.
+    margin = math.ceil(3 * step) + 1
+    rows = max(8, int(STRIP_PIXELS / opened.width / step))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first = max(0, int(top * step) - margin)
+        last = min(opened.height, math.ceil(bottom * step) + margin)
+        strip = _flat(opened.crop((0, first, opened.width, last)), kept.mode, brightness)
+        edges = (0, top * step - first, opened.width, min(bottom * step, opened.height) - first)
+        kept.paste(strip.resize((width, bottom - top), Image.Resampling.LANCZOS, box=edges), (0, top))
+    return kept
+
+
+def _brightness(opened: Any) -> tuple[float, float]:
+    """Return factor and offset that bring the grays of an image of more than eight bits between black and white."""
+    if opened.mode not in _DEEP_GRAY:
+        return 1.0, 0.0
+    low, high = (opened.convert("I") if opened.mode.startswith("I;16") else opened).getextrema()
+    if low >= 0:
+        for white in _WHITES if opened.mode == "F" else _WHITES[1:]:
+            if high <= white:
+                return 255 / white, 0.0
+    spread = (high - low) or 1
+    return 255 / spread, -low * 255 / spread
+
+
+def _flat(strip: Any, mode: str, brightness: tuple[float, float]) -> Any:
+    """Return a strip in gray or colours, with what is transparent on white."""
+    from PIL import Image
+
+    if strip.mode in _DEEP_GRAY:
+        factor, offset = brightness
+        deep = strip if strip.mode == "F" else strip.convert("I").convert("F")
+        return deep.point(lambda value: value * factor + offset).convert(mode)
+    if strip.mode in _SEE_THROUGH or "transparency" in strip.info:
+        plain = {"La": "LA", "RGBa": "RGBA"}.get(strip.mode)
+        see_through = (strip.convert(plain) if plain else strip).convert("RGBA")
+        white = Image.new("RGBA", see_through.size, "white")
+        return Image.alpha_composite(white, see_through).convert(mode)
+    return strip.convert(mode)
+
+
+class _Pages:
+    """A PDF that grows page by page, so that only the present page is held as an image."""
+
+    def __init__(self, quality: int) -> None:
+        self._quality = quality
+        self._target = io.BytesIO(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+        self._target.seek(0, io.SEEK_END)
+        self._offsets: dict[int, int] = {}
+        self._pages: list[int] = []
+
+    def add(self, image: Any) -> None:
+        first = 3 + 3 * len(self._pages)
+        picture, drawing, page = first, first + 1, first + 2
+        colours, bits, compression, data = _compressed(image, self._quality)
+        width, height = (side * 72 / DOTS_PER_INCH for side in image.size)
+        self._stream(
+            picture,
+            f"/Type /XObject /Subtype /Image /Width {image.width} /Height {image.height} /ColorSpace /{colours} "
+            f"/BitsPerComponent {bits} /Filter /{compression}",
+            data,
+        )
+        self._stream(drawing, "", f"q {width:.2f} 0 0 {height:.2f} 0 0 cm /Im0 Do Q".encode())
+        self._object(
+            page,
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.2f} {height:.2f}] "
+            f"/Resources << /XObject << /Im0 {picture} 0 R >> >> /Contents {drawing} 0 R >>".encode(),
+        )
+        self._pages.append(page)
+
+    @property
+    def size(self) -> int:
+        return self._target.tell()
+
+    def finished(self) -> bytes:
+        kids = " ".join(f"{page} 0 R" for page in self._pages)
+        self._object(1, b"<< /Type /Catalog /Pages 2 0 R >>")
+        self._object(2, f"<< /Type /Pages /Kids [{kids}] /Count {len(self._pages)} >>".encode())
+        begins_at = self._target.tell()
+        count = len(self._offsets) + 1
+        self._target.write(f"xref\n0 {count}\n0000000000 65535 f \n".encode())
+        for number in range(1, count):
+            self._target.write(f"{self._offsets[number]:010d} 00000 n \n".encode())
+        trailer = f"trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{begins_at}\n%%EOF\n"
+        self._target.write(trailer.encode())
+        return self._target.getvalue()
+
+    def _stream(self, number: int, entries: str, data: bytes) -> None:
+        head = f"<< {entries} /Length {len(data)} >>\nstream\n".encode()
+        self._object(number, head + data + b"\nendstream")
+
+    def _object(self, number: int, body: bytes) -> None:
+        self._offsets[number] = self._target.tell()
+        self._target.write(f"{number} 0 obj\n".encode() + body + b"\nendobj\n")
+
+
+def _compressed(image: Any, quality: int) -> tuple[str, int, str, bytes]:
+    """Return colour space, bits, filter and bytes of a page."""
+    if image.mode == "1":
+        return "DeviceGray", 1, "FlateDecode", zlib.compress(image.tobytes())
+    target = io.BytesIO()
+    image.save(target, "JPEG", quality=quality)
+    return "DeviceGray" if image.mode == "L" else "DeviceRGB", 8, "DCTDecode", target.getvalue()

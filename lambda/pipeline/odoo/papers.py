@@ -1,0 +1,170 @@
+"""The vendor's own papers: every file that hangs on a bill goes along, or is named with the reason why it does not."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipeline import pdf as pages
+from pipeline.domain.document import Attachment, Document
+from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.file_kinds import FileKind, kind_of
+from pipeline.images import image_page
+from pipeline.odoo.client import Odoo
+
+# What one document may bring along, all its files together.
+PDF_BYTES_MAX = 25 * 1024 * 1024
+# What is fetched with one call, because an answer is in memory several times while it is read.
+CALL_BYTES_MAX = 8 * 1024 * 1024
+DAMAGED = "arrived damaged: it is not the file Odoo has"
+STAYS = "it stays in Odoo"
+_PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".bmp")
+
+
+@dataclass(slots=True)
+class Papers:
+    """The files of one document on their way into one PDF; `left_out` names each that is not in it, and why.
+
+    With `plain` nothing is waited for: a file that Odoo cannot give now is left out, too.
+    """
+
+    odoo: Odoo
+    document: Document
+    plain: bool = False
+    left_out: list[str] = field(default_factory=list)
+
+    def merged(self) -> bytes | None:
+        """Return all files of a bill that can be pages in one PDF, the main one first; None when there is none.
+
+        Raises Unavailable when a file cannot be had as Odoo has it, unless `plain`.
+        """
+        found: list[tuple[Attachment, bytes]] = []
+        for file, content in self.contents(_in_order(self.document.attachments)):
+            try:
+                found.append((file, _as_pdf(file, content)))
+            except InvalidDocument as error:
+                self._leave(file, str(error))
+        return self._one(found) if found else None
+
+    def contents(self, files: Sequence[Attachment]) -> Iterator[tuple[Attachment, bytes]]:
+        """Yield files with their bytes. Sizes are known before anything is fetched, so nothing too large ever is.
+
+        A file that is not the one Odoo has was damaged on its way: the whole is fetched again later, unless `plain`.
+        """
+        for some in self._in_calls(files):
+            rows = self.odoo.read(
+                "ir.attachment",
+                [file.odoo_id for file in some],
+                ["id", "datas"],
+                companies=[self.document.company.odoo_id],
+            )
+            data = {row["id"]: row["datas"] for row in rows}
+            del rows
+            for file in some:
+                try:
+                    content = received(data.pop(file.odoo_id, None), file.sha1)
+                except Unavailable as error:
+                    if not self.plain:
+                        raise Unavailable(f"'{file.name}' of {self.document.title} {error}") from error
+                    self._leave(file, str(error))
+                else:
+                    yield file, content
+
+    def _in_calls(self, files: Sequence[Attachment]) -> Iterator[list[Attachment]]:
+        some: list[Attachment] = []
+        size = together = 0
+        for file in files:
+            if file.is_link:
+                self._leave(file, f"is a link to another place, and no file; {STAYS}")
+                continue
+            if size + file.size_bytes > PDF_BYTES_MAX:
+                self.left_out.append(
+                    f"'{file.name}' ({file.size_bytes / 2**20:.0f} MB) is too large to carry along; {STAYS}."
+                )
+                continue
+            size += file.size_bytes
+            if some and together + file.size_bytes > CALL_BYTES_MAX:
+                yield some
+                some, together = [], 0
+            some.append(file)
+            together += file.size_bytes
+        if some:
+            yield some
+
+    def _one(self, found: Sequence[tuple[Attachment, bytes]]) -> bytes:
+        """Return the files as one PDF; where they do not merge, without those that are damaged inside.
+
+        Only the main one is then carried along as it is, if it is the one that does not: nothing counts more.
+        """
+        try:
+            return pages.merged([content for _, content in found])
+        except InvalidDocument as error:
+            if len(found) == 1:
+                raise
+            reason = str(error)
+        sound = [(file, content) for file, content in found if _merges(content)]
+        if found[0] not in sound or len(sound) == len(found):
+            sound = [found[0]]
+        for file, _ in found:
+            if file not in [kept for kept, _ in sound]:
+                self._leave(file, f"is left out, as the attached files {reason}; {STAYS}")
+        return pages.merged([content for _, content in sound])
+
+    def _leave(self, file: Attachment, reason: str) -> None:
+        self.left_out.append(f"'{file.name}' {reason}.")
+
+
+def names_of_papers(document: Document, reason: str) -> tuple[str, ...]:
+    """Return every file of a bill as left out for one and the same reason, without opening any."""
+    return tuple(f"'{file.name}' {reason}." for file in _in_order(document.attachments))
+
+
+def _in_order(attachments: Sequence[Attachment]) -> list[Attachment]:
+    """Return the papers: the main one first, then what is called a page, so that no archive takes its room."""
+    papers = [file for file in attachments if not file.is_legal]
+    return sorted(papers, key=lambda file: (not file.is_main, not _is_called_a_page(file), file.odoo_id))
+
+
+def _is_called_a_page(file: Attachment) -> bool:
+    return file.media_type.startswith(("application/pdf", "image/")) or file.name.lower().endswith(_PAGES)
+
+
+def _merges(content: bytes) -> bool:
+    try:
+        pages.merged([content, content])
+    except InvalidDocument:
+        return False
+    return True
+
+
+def _as_pdf(file: Attachment, content: bytes) -> bytes:
+    """Return a file as a PDF; raises InvalidDocument with the reason when no page can be made of it."""
+    kind = kind_of(content)
+    if kind is FileKind.PDF:
+        pages.check(content)
+        return content
+    if kind is FileKind.IMAGE:
+        return image_page(content)
+    if kind is FileKind.EMPTY:
+        raise InvalidDocument("is empty")
+    if file.media_type == "application/pdf" or file.name.lower().endswith(".pdf"):
+        raise InvalidDocument(f"is not a PDF but {kind.value}; {STAYS}")
+    if file.media_type.startswith("image/") and kind is FileKind.UNKNOWN:
+        raise InvalidDocument(f"is not a readable image; {STAYS}")
+    raise InvalidDocument(f"is {kind.value}, of which no page can be made; {STAYS}")
+
+
+def received(data: object, sha1: object) -> bytes:
+    """Return the bytes of a file, nothing for one that is gone; raises Unavailable when Odoo's checksum is another."""
+    if not isinstance(data, str) or not data:
+        return b""
+    try:
+        content = base64.b64decode(data, validate=False)
+    except binascii.Error as error:
+        raise Unavailable(DAMAGED) from error
+    if sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:
+        raise Unavailable(DAMAGED)
+    return content

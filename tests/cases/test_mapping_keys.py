@@ -1,0 +1,115 @@
+"""What a mapping names and Odoo does not have is told with its line and the nearest name, and stops nothing."""
+
+import pytest
+
+from tests.cases.world import us
+
+HEAD = '["companyA"]\n'
+
+
+@pytest.fixture
+def told(open_world):
+    """Return what the alerts say of a mapping, after one invoice was pulled and posted."""
+
+    def tell(mapping, *, runs=1, version=18):
+        world = open_world(
+            version=version,
+            realms=[us(class_tracking="line", departments_tracked=True, classes=[{"Name": "Trade"}, {"Name": "R&D"}])],
+        )
+        world.odoo.rows["account.analytic.account"][0].update(name="Research")
+        world.mapping(HEAD + mapping)
+        world.move(661, "out_invoice", [{"amount": 100.0, "analytic_distribution": {"1": 100.0}}])
+        for _ in range(runs):
+            world.run()
+        assert world.entries()[661]["status"] == "posted"
+        return [alert["text"] for alert in world.alerts() if "names what Odoo does not have" in alert["text"]]
+
+    return tell
+
+
+JOURNAL = '["companyA".journals]\n"Factures clients" = { class = "Trade" }\n'
+
+
+def test_a_journal_as_a_french_screen_shows_it_is_told_with_its_line_and_the_language_that_is_read(told):
+    (text,) = told(JOURNAL)
+
+    assert "line 3: journal 'Factures clients' matches nothing in Odoo" in text
+    assert "Names are read in English (en_US)" in text
+
+
+def test_a_mistyped_journal_is_told_with_the_nearest(told):
+    (text,) = told('["companyA".journals]\n"Custommer invoices" = { class = "Trade" }\n')
+
+    assert "line 3: journal 'Custommer invoices' matches nothing in Odoo; nearest: 'Customer Invoices'" in text
+
+
+@pytest.mark.parametrize(
+    ("mapping", "line"),
+    [
+        ('["companyA".analytics]\n"Recherche" = "R&D"\n', "line 3: analytic account 'Recherche' matches nothing in Odoo; nearest: 'Research'"),  # noqa: E501
+        ('["companyA".accounts]\n"400001" = "400000"\n', "line 3: account '400001' matches nothing in Odoo; nearest: '4000"),  # noqa: E501
+        ('["companyA".accounts]\n"Product sales" = "400000"\n', "line 3: account 'Product sales' matches nothing in Odoo; nearest: 'Product Sales'"),  # noqa: E501
+        ('["companyA".products]\n"CONS-X" = "Hours"\n', "line 3: product 'CONS-X' matches nothing"),
+    ],
+)  # fmt: skip
+def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_told(open_world, mapping, line):
+    world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "R&D"}])])
+    world.odoo.rows["account.analytic.account"][0].update(name="Research")
+    world.mapping(HEAD + mapping)
+
+    world.extract()
+
+    assert [alert for alert in world.alerts() if line in alert["text"]]
+
+
+def test_of_taxes_and_plans_that_are_named_together_the_one_that_is_wrong_is_told(open_world):
+    world = open_world(realms=[us()])
+    world.tax(900, "5% GST", 5.0)
+    world.mapping(HEAD + '["companyA".taxes]\n"5% GST + 9.975% QST" = "GST/QST"\n')
+
+    world.extract()
+
+    (alert,) = world.alerts()
+    assert "tax '9.975% QST' matches nothing" in alert["text"]
+    assert "tax '5% GST'" not in alert["text"]
+
+
+def test_all_that_is_wrong_comes_in_one_alert_once_and_again_when_it_was_right_in_between(open_world):
+    world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "Trade"}, {"Name": "R&D"}])])
+    both = HEAD + JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n'
+    world.mapping(both)
+    for _ in range(3):
+        world.extract()
+
+    (alert,) = world.alerts()
+    assert alert["text"].count("matches nothing") == 2
+
+    world.mapping(HEAD)
+    world.extract()
+    world.mapping(both)
+    world.extract()
+
+    (again,) = world.alerts()
+    assert again["subject"] == "[demo] companyA: please correct (mapping_unknown_in_odoo)"
+
+
+@pytest.mark.parametrize("version", [16, 17, 18, 19])
+def test_a_mapping_that_names_what_there_is_also_archived_says_nothing(told, version):
+    assert told(
+        '["companyA".journals]\n"Customer Invoices" = { class = "Trade" }\n'
+        '["companyA".accounts]\n"400000" = "400000"\n"Account Payable" = "211000"\n'
+        '["companyA".analytics]\n"Research" = "R&D"\n',
+        version=version,
+    ) == []  # fmt: skip
+
+
+def test_what_a_right_that_is_missing_hides_is_not_called_wrong(told, monkeypatch):
+    from local.stand_ins.odoo.rights import Rights
+
+    readable = Rights._readable
+    monkeypatch.setattr(Rights, "_readable", lambda self, model: model != "account.journal" and readable(self, model))
+
+    assert told(JOURNAL) == []
+    (text,) = told(JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n')
+    assert "'Recherche'" in text
+    assert "Factures" not in text

@@ -1,0 +1,257 @@
+"""The vendor's papers: what a file is, is told by its bytes; each goes along, or is named where people look."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from PIL import Image
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
+
+from local.demo.small_files import pdf_page
+from tests.cases.world import REALM_A, us
+
+PAPER = pdf_page(["the vendor's own paper"], title="paper")
+SLIP = pdf_page(["delivery slip"], title="slip")
+XML = b"<?xml version='1.0'?><CrossIndustryInvoice/>"
+
+
+def archive(*names, kept=None):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as made:
+        if kept:
+            made.writestr("mimetype", kept)
+        for name in names:
+            made.writestr(name, "x")
+    return target.getvalue()
+
+
+def photo(form, mode="RGB"):
+    target = io.BytesIO()
+    Image.new(mode, (30, 20)).save(target, form)
+    return target.getvalue()
+
+
+def with_embedded(pdf, name="factur-x.xml", content=XML):
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf)))
+    writer.add_attachment(name, content)
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+@pytest.fixture
+def post(open_world):
+    """Post a bill with files (name, declared type, bytes); return its entry, its PDF, its note, and the log."""
+
+    def post_bill(*files, move_type="in_invoice"):
+        world = open_world(realms=[us()])
+        world.move(561, move_type, [{"amount": 10.0}], ref="H-561", pdf=False)
+        for name, media_type, content in files:
+            world.odoo.attach(561, name, media_type, content)
+        world.run()
+        books = world.qb.books(REALM_A)
+        (booked,) = books.documents("VendorCredit" if move_type == "in_refund" else "Bill")
+        (file,) = books.attachables("VendorCredit" if move_type == "in_refund" else "Bill", booked["Id"])
+        return world.entries()[561], file.content, booked["PrivateNote"], json.dumps(world.machine.log)
+
+    return post_bill
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("bill.pdf", "application/pdf;base64"),
+        ("bill.pdf", "application/octet-stream"),
+        ("bill.txt", "text/plain"),
+        ("bill", "application/x-download"),
+        ("BILL.PDF", "image/png"),
+        ("bill.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ],
+)
+def test_bytes_that_are_a_pdf_go_along_whatever_they_are_called(post, name, media_type):
+    entry, content, note, _ = post((name, media_type, PAPER))
+
+    assert (entry["status"], entry["pdf_source"], content) == ("posted", "attached", PAPER)
+    assert "Not in the PDF" not in note
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "content"),
+    [
+        ("photo.pdf", "application/pdf", photo("JPEG")),
+        ("photo", "application/octet-stream", photo("PNG")),
+        ("scan.jpg", "image/jpeg", photo("TIFF")),
+        ("scan.tif", "text/plain", photo("BMP")),
+        ("photo.webp", "image/webp", photo("WEBP")),
+    ],
+)
+def test_bytes_that_are_an_image_become_a_page_whatever_they_are_called(post, name, media_type, content):
+    entry, pdf, _, _ = post((name, media_type, content))
+
+    assert entry["pdf_source"] == "attached"
+    assert len(PdfReader(io.BytesIO(pdf)).pages[0].images) == 1
+
+
+LEFT = {
+    "IMG_0412.HEIC": ("image/heic", b"\x00\x00\x00\x18ftypheic" + b"\x00" * 400, "Apple's format (HEIC)"),
+    "IMG_0413.jpg": ("image/jpeg", b"\x00\x00\x00\x18ftypmif1" + b"\x00" * 400, "Apple's format (HEIC)"),
+    "bill.docx": ("application/msword", archive("word/document.xml"), "a Word document (DOCX)"),
+    "bill.xlsx": ("application/pdf", archive("xl/workbook.xml"), "an Excel sheet (XLSX)"),
+    "bill.ods": ("", archive(kept="application/vnd.oasis.opendocument.spreadsheet"), "a spreadsheet (ODS)"),
+    "broken.docx": ("application/msword", b"PK\x03\x04" + b"x" * 400, "an archive (ZIP)"),
+    "mail.eml": ("message/rfc822", b"From: a@b.example\r\nSubject: bill\r\n\r\nsee below", "an e-mail (EML)"),
+    "mail.txt": ("text/plain", b"Received: by x\n with y\nContent: %PDF-1.4\n\n%PDF-1.4", "an e-mail (EML)"),
+    "papers.zip": ("application/zip", archive("bill.pdf"), "an archive (ZIP)"),
+    "bill.xml": ("application/xml", b"<Invoice/>", "an XML file"),
+    "bill.rtf": ("application/rtf", b"{\\rtf1 bill}", "a text document (RTF)"),
+    "old.xls": ("application/vnd.ms-excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "an old Office"),
+    "bill.p7m": ("application/pkcs7-mime", b"\x30\x82\x0b\x0d\x06\x09" + b"\0" * 99, "a signed envelope (P7M)"),
+    "terms.txt": ("text/plain", "Zahlbar in 30 Tagen, ä".encode(), "a plain text"),
+    "terms.csv": ("text/csv", "a;b\r\n1;2\r\n".encode("utf-16"), "a plain text"),
+    "web.pdf": ("application/pdf", b"<!DOCTYPE html><html>%PDF-1.4 sign in</html>", "not a PDF but a web page (HTML)"),
+    "empty.pdf": ("application/pdf", b"", "is empty"),
+    "cut.pdf": ("application/pdf", PAPER[:200], "is damaged and does not open"),
+    "drawing.svg": ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a drawing (SVG)"),
+    "noise.bin": ("application/octet-stream", b"\x01\x02\x03\x00" * 50, "of no kind that is known"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_file_that_is_no_page_is_named_with_its_reason_in_entry_note_and_log(post, name):
+    media_type, content, reason = LEFT[name]
+
+    entry, _, note, log = post((name, media_type, content))
+
+    assert (entry["status"], entry["pdf_source"]) == ("posted", "rendered")
+    for told in (entry["error_message"], note, log):
+        assert f"'{name}'" in told
+        assert reason in told
+
+
+def test_a_link_in_the_place_of_a_file_is_named(open_world):
+    world = open_world(realms=[us()])
+    world.move(561, "in_invoice", [{"amount": 10.0}], pdf=False)
+    world.odoo.attach(561, "in the cloud.pdf", "application/pdf", b"")
+    world.odoo.rows["ir.attachment"][-1].update(type="url", url="https://files.example/1")
+
+    world.run()
+
+    (bill,) = world.books(entity="Bill")
+    assert "'in the cloud.pdf' is a link to another place" in bill["PrivateNote"]
+    assert "in the cloud.pdf" in world.entries()[561]["error_message"]
+
+
+def test_what_can_go_along_does_and_each_of_the_others_is_named(post):
+    others = [(name, LEFT[name][0], LEFT[name][1]) for name in ("mail.eml", "bill.xlsx", "cut.pdf")]
+
+    entry, content, note, _ = post(others[0], ("paper.pdf", "text/plain", PAPER), *others[1:])
+
+    assert (entry["pdf_source"], content) == ("attached", PAPER)
+    assert [name for name, _, _ in others if f"'{name}'" in note and f"'{name}'" in entry["error_message"]] == [
+        name for name, _, _ in others
+    ]
+
+
+def test_a_vendor_credit_keeps_the_same_rule(post):
+    entry, _, note, _ = post(("mail.eml", *LEFT["mail.eml"][:2]), move_type="in_refund")
+
+    assert "'mail.eml'" in entry["error_message"]
+    assert "'mail.eml'" in note
+
+
+def test_a_bill_without_any_paper_says_nothing_of_papers(post):
+    entry, _, note, _ = post()
+
+    assert "error_message" not in entry
+    assert "PDF" not in note
+
+
+# -- what is embedded ------------------------------------------------------------------------------------------------
+
+
+def embedded(content):
+    return {name: found for name, (found, *_) in PdfReader(io.BytesIO(content)).attachments.items()}
+
+
+def test_an_e_invoice_alone_stays_byte_for_byte(post):
+    invoice = with_embedded(PAPER)
+
+    _, content, _, _ = post(("facture.pdf", "application/pdf", invoice))
+
+    assert content == invoice
+
+
+def test_an_e_invoice_that_is_merged_keeps_its_xml(post):
+    files = (("facture.pdf", "application/pdf", with_embedded(PAPER)), ("slip.pdf", "application/pdf", SLIP))
+
+    _, content, _, _ = post(*files)
+
+    assert embedded(content) == {"factur-x.xml": XML}
+    assert len(PdfReader(io.BytesIO(content)).pages) == 2
+
+
+def test_an_e_invoice_merged_with_a_photo_keeps_its_xml(post):
+    files = (("photo.jpg", "image/jpeg", photo("JPEG")), ("f.pdf", "application/pdf", with_embedded(PAPER)))
+
+    _, content, _, _ = post(*files)
+
+    assert embedded(content) == {"factur-x.xml": XML}
+
+
+def test_two_embedded_files_of_one_name_are_both_kept(post):
+    other = XML.replace(b"Cross", b"Other")
+    files = (
+        ("a.pdf", "application/pdf", with_embedded(PAPER)),
+        ("b.pdf", "application/pdf", with_embedded(SLIP, content=other)),
+    )
+
+    _, content, _, _ = post(*files)
+
+    assert embedded(content) == {"factur-x.xml": XML, "factur-x-2.xml": other}
+
+
+def with_actions():
+    """Return a PDF that does something by itself wherever a PDF can."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(PAPER)))
+
+    def action(kind, **entries):
+        named = {NameObject("/S"): NameObject(kind)}
+        return DictionaryObject(named | {NameObject(f"/{key}"): value for key, value in entries.items()})
+
+    run = action("/Launch", F=TextStringObject("cmd.exe"))
+    script = action("/JavaScript", JS=TextStringObject("app.alert('x');"))
+    link = action("/URI", URI=TextStringObject("https://vendor.example"))
+    writer.root_object[NameObject("/OpenAction")] = script
+    page = writer.pages[0]
+    page[NameObject("/AA")] = DictionaryObject({NameObject("/O"): writer._add_object(script)})
+    notes = ArrayObject()
+    for act in (run, script, link):
+        note = DictionaryObject(
+            {
+                NameObject("/Type"): NameObject("/Annot"),
+                NameObject("/Subtype"): NameObject("/Link"),
+                NameObject("/Rect"): ArrayObject(),
+                NameObject("/A"): writer._add_object(act),
+            }
+        )
+        notes.append(writer._add_object(note))
+    page[NameObject("/Annots")] = notes
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+ACTING = (b"/JavaScript", b"/Launch", b"/AA", b"/OpenAction", b"alert", b"cmd")
+
+
+def test_what_acts_by_itself_does_not_get_into_a_merged_file_and_links_do(post):
+    files = (("a.pdf", "application/pdf", with_actions()), ("b.pdf", "application/pdf", SLIP))
+
+    _, content, _, _ = post(*files)
+
+    assert [word for word in ACTING if word in files[0][2]] == list(ACTING)
+    assert [word for word in ACTING if word in content] == []
+    notes = [note.get_object() for note in PdfReader(io.BytesIO(content)).pages[0]["/Annots"]]
+    assert [note["/A"].get("/URI") for note in notes] == [None, None, "https://vendor.example"]

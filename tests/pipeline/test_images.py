@@ -1,0 +1,268 @@
+"""Every image comes out readable, upright and on white, and none takes more memory than the function has."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from pypdf import PdfReader
+
+from pipeline import images
+from pipeline.domain.errors import InvalidDocument
+from pipeline.images import image_page
+from pipeline.odoo.papers import PDF_BYTES_MAX
+
+ROOT = Path(__file__).parents[2]
+WHITE, BLACK = 255, 0
+
+
+def file(image, form, **options):
+    target = io.BytesIO()
+    image.save(target, form, **options)
+    return target.getvalue()
+
+
+def pictures(content):
+    return [page.images[0].image for page in PdfReader(io.BytesIO(image_page(content))).pages]
+
+
+def gray_at(picture, place):
+    return picture.convert("L").getpixel(place)
+
+
+def halves(mode, dark, light, size=(80, 60)):
+    """Return an image whose left half is dark and whose right half is light."""
+    made = Image.new(mode, size, light)
+    made.paste(dark, (0, 0, size[0] // 2, size[1]))
+    return made
+
+
+# What is dark and what is light in each mode that Pillow opens from a file, and a format that keeps it.
+MODES = {
+    "1": (0, 1, "PNG"),
+    "1 of a fax": (0, 1, "TIFF", {"compression": "group4"}),
+    "L": (0, 255, "PNG"),
+    "P": (0, 255, "BMP"),
+    "RGB": ((0, 0, 0), (255, 255, 255), "JPEG"),
+    "CMYK": ((0, 0, 0, 255), (0, 0, 0, 0), "JPEG"),
+    "CMYK of a scan": ((0, 0, 0, 255), (0, 0, 0, 0), "TIFF"),
+    "YCbCr": ((0, 128, 128), (255, 128, 128), "TIFF"),
+    "I;16": (0, 65_535, "PNG"),
+    "I;16B": (0, 65_535, "TIFF"),
+    "I": (0, 65_535, "TIFF"),
+    "F": (0.0, 1.0, "TIFF"),
+    "LA": ((0, 255), (0, 0), "PNG"),
+    "RGBA": ((0, 0, 0, 255), (0, 0, 0, 0), "PNG"),
+    "RGBA of the web": ((0, 0, 0, 255), (255, 0, 0, 0), "WEBP", {"lossless": True}),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_dark_stays_dark_and_what_is_light_or_transparent_is_white(name):
+    dark, light, form, *options = MODES[name]
+    image = halves(name.split(" ", maxsplit=1)[0], dark, light)
+    if image.mode == "P":
+        image.putpalette([gray for gray in range(256) for _ in range(3)])
+
+    (picture,) = pictures(file(image, form, **(options[0] if options else {})))
+
+    assert picture.size == (80, 60)
+    assert gray_at(picture, (10, 30)) < 40
+    assert gray_at(picture, (70, 30)) > 215
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_colour_that_is_declared_transparent_comes_out_white(mode):
+    dark, light = ((0, 0, 0), (9, 9, 9)) if mode == "RGB" else (0, 9)
+
+    (picture,) = pictures(file(halves(mode, dark, light), "PNG", transparency=light))
+
+    assert gray_at(picture, (10, 30)) < 40
+    assert gray_at(picture, (70, 30)) > 215
+
+
+def test_a_palette_with_transparency_comes_out_on_white():
+    image = halves("P", 0, 1)
+    image.putpalette([0, 0, 0, 0, 0, 0])
+
+    (picture,) = pictures(file(image, "PNG", transparency=1))
+
+    assert gray_at(picture, (10, 30)) < 40
+    assert gray_at(picture, (70, 30)) > 215
+
+
+@pytest.mark.parametrize(("dark", "light"), [(1_000, 3_000), (-5.0, 5.0), (0.0, 1e6), (0.0, 200.0)])
+def test_grays_of_any_range_are_told_apart(dark, light):
+    (picture,) = pictures(file(halves("F", dark, light), "TIFF"))
+
+    assert gray_at(picture, (10, 30)) < 40 or dark > 0
+    assert gray_at(picture, (70, 30)) - gray_at(picture, (10, 30)) > 40
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_of_an_animation_the_first_picture_is_kept(form):
+    first, second = halves("RGB", (0, 0, 0), (255, 255, 255)), Image.new("RGB", (80, 60), "white")
+    options = {"lossless": True} if form == "WEBP" else {}
+
+    found = pictures(file(first, form, save_all=True, append_images=[second], **options))
+
+    assert len(found) == 1
+    assert gray_at(found[0], (10, 30)) < 40
+
+
+def test_a_scan_keeps_all_its_pages_also_where_their_kinds_differ():
+    pages = [Image.new("1", (40, 30), 1), Image.new("L", (60, 30), 255), Image.new("CMYK", (20, 90))]
+
+    found = pictures(file(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+
+    assert [picture.size for picture in found] == [(40, 30), (60, 30), (20, 90)]
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "WEBP", "PNG"])
+def test_however_the_camera_was_held_the_picture_stands_upright(form, turn):
+    upright = Image.new("RGB", (120, 60), "white")
+    upright.paste((0, 0, 0), (0, 0, 30, 15))
+    undo = {2: 0, 3: 1, 4: 5, 5: 5, 6: 2, 7: 6, 8: 4}
+    ways = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+            8: Image.Transpose.ROTATE_270}  # fmt: skip
+    held = upright.transpose(ways[turn]) if turn in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = turn
+
+    (picture,) = pictures(file(held, form, exif=exif))
+
+    assert picture.size == (120, 60)
+    assert gray_at(picture, (5, 5)) < 60
+    assert min(gray_at(picture, place) for place in ((115, 5), (5, 55), (115, 55))) > 200
+
+
+def test_a_phones_picture_of_several_parts_is_one_page():
+    first, second = halves("RGB", (0, 0, 0), (255, 255, 255), (300, 200)), Image.new("RGB", (30, 20))
+
+    (picture,) = pictures(file(first, "MPO", save_all=True, append_images=[second]))
+
+    assert picture.size == (300, 200)
+
+
+def test_text_on_a_large_photograph_stays_readable_and_sharp_at_the_edges_of_strips(monkeypatch):
+    image = Image.new("L", (3_600, 2_400), 255)
+    draw = ImageDraw.Draw(image)
+    for row in range(0, 2_400, 60):
+        draw.line((0, row, 3_600, row), fill=0, width=6)
+    content = file(image, "PNG")
+
+    (whole,) = pictures(content)
+    monkeypatch.setattr(images, "STRIP_PIXELS", 100_000)
+    (in_strips,) = pictures(content)
+
+    assert whole.size == (3_000, 2_000)
+    assert in_strips.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1_080, 12_000), (600, 9_000), (12_000, 1_080)])
+def test_a_till_receipt_is_not_made_too_narrow_to_read(width, height):
+    (picture,) = pictures(file(Image.new("L", (width, height), 255), "JPEG"))
+
+    assert min(picture.size) >= min(width, 750) * 0.98
+
+
+def test_a_scan_whose_pages_come_to_too_much_is_made_smaller_and_in_the_end_refused(monkeypatch):
+    page = Image.effect_noise((1_200, 1_600), 90)
+    content = file(page, "TIFF", save_all=True, append_images=[page] * 4, compression="jpeg")
+    whole = len(image_page(content))
+    monkeypatch.setattr(images, "SIZES", ((3_000, 80), (500, 60)))
+    monkeypatch.setattr(images, "PDF_BYTES_MAX", whole // 2)
+
+    assert {picture.size for picture in pictures(content)} == {(750, 1_000)}
+
+    monkeypatch.setattr(images, "PDF_BYTES_MAX", 100)
+    with pytest.raises(InvalidDocument, match="too large to carry along"):
+        image_page(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "reason"),
+    [
+        ("pixels", ("IMAGE_PIXELS_MAX", 1_000), "80 by 60 pixels, too large to convert"),
+        ("bytes", ("DECODED_BYTES_MAX", 1_000), "80 by 60 pixels of a kind that takes"),
+    ],
+)
+def test_what_would_not_fit_into_the_memory_is_refused_before_it_is_unpacked(monkeypatch, name, limit, reason):
+    content = file(halves("RGB", (0, 0, 0), (255, 255, 255)), "PNG")
+    monkeypatch.setattr(images, *limit)
+    monkeypatch.setattr(Image.Image, "load", lambda _image: pytest.fail("it was unpacked"))
+
+    with pytest.raises(InvalidDocument, match=reason):
+        image_page(content)
+
+
+def test_a_photograph_that_appears_step_by_step_is_refused_where_its_steps_would_not_fit(monkeypatch):
+    image = halves("RGB", (0, 0, 0), (255, 255, 255))
+    monkeypatch.setattr(images, "DECODED_BYTES_MAX", 80 * 60 * 3 - 1)
+
+    assert pictures(file(image, "JPEG"))
+    with pytest.raises(InvalidDocument, match="too large to convert"):
+        image_page(file(image, "JPEG", progressive=True))
+
+
+# -- memory, measured in a process of its own ------------------------------------------------------------------------
+
+MEASURE = """
+import resource, sys
+import odoo_extractor
+from pipeline.images import image_page
+from pipeline.odoo.papers import PDF_BYTES_MAX
+content = open(sys.argv[1], "rb").read()
+image_page(content)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+PEAK_MAX_MB = 200
+
+
+def peak_mb(path):
+    # By way of a shell that stays: a child that is forked here would begin with this process' own peak.
+    command = f'"{sys.executable}" -c "$CODE" "{path}"; exit $?'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=ROOT, env={**os.environ, "CODE": MEASURE, "PYTHONPATH": "lambda:."},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def a_photograph(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    small = Image.effect_noise((1_118, 838), 60).convert("RGB")
+    small.resize((8_944, 6_704)).save(path, "JPEG", quality=85, exif=exif)
+
+
+def a_scan(path):
+    page = Image.new("RGB", (2_480, 3_508), (244, 240, 230))
+    draw = ImageDraw.Draw(page)
+    for row in range(150, 3_400, 800):
+        draw.text((250, row), "delivered goods, quantity, price and amount as agreed", fill=(40, 40, 60), font_size=50)
+    page.save(path, "TIFF", save_all=True, append_images=[page] * 99, compression="tiff_adobe_deflate")
+    assert path.stat().st_size < PDF_BYTES_MAX
+
+
+def a_long_strip(path):
+    Image.new("RGB", (60_000, 1_000), "white").save(path, "JPEG")
+
+
+def a_fax(path):
+    page = Image.new("1", (1_728, 2_200), 1)
+    ImageDraw.Draw(page).text((100, 100), "delivered goods, quantity", fill=0, font_size=40)
+    page.save(path, "TIFF", save_all=True, append_images=[page] * 99, compression="group4")
+
+
+@pytest.mark.parametrize("make", [a_photograph, a_scan, a_long_strip, a_fax], ids=lambda make: make.__name__)
+def test_the_largest_images_there_may_be_stay_far_below_the_functions_memory(tmp_path, make):
+    make(tmp_path / "paper")
+
+    assert peak_mb(tmp_path / "paper") < PEAK_MAX_MB

@@ -1,0 +1,155 @@
+"""With ORDER_SYNC_ALL every order written since the last run is copied, with its lines, when it has changed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from local.demo.documents import load
+from local.stand_ins.http_server import Fault
+from pipeline.domain.errors import PipelineError
+from pipeline.runtime import SystemClock
+from pipeline.use_cases import sync_order_history
+from tests.conftest import API_KEY
+
+ROWS, _ = load()
+COUNT = 130
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch):
+    monkeypatch.setattr(sync_order_history, "PAGE_ORDERS", 50)
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, _seconds: None)
+
+
+@pytest.fixture
+def start(start_machine):
+    def started(count=COUNT, version=18, **environ):
+        order, line = ROWS["sale.order"][0], ROWS["sale.order.line"][0]
+        orders = [
+            {**order, "id": 1000 + number, "name": f"S{1000 + number}", "order_line": [9000 + number],
+             "client_order_ref": False, "write_date": "2026-01-05 10:00:00"}
+            for number in range(count)
+        ]  # fmt: skip
+        lines = [
+            {**line, "id": 9000 + number, "order_id": [1000 + number, ""], "write_date": "2026-01-05 10:00:00"}
+            for number in range(count)
+        ]
+        rows = {"res.company": ROWS["res.company"], "sale.order": orders, "sale.order.line": lines}
+        machine = start_machine((rows, {}), version=version)
+        machine.set_environ(
+            "odoo-order-sync", ODOO_SECRET_ARN="", ODOO_API_KEY=API_KEY, **{"ORDER_SYNC_ALL": "true", **environ}
+        )
+        return machine
+
+    return started
+
+
+def items(machine):
+    found = machine.items(machine.deployment.order_table)
+    return {item["order_name"]["S"]: item for item in found if "#" not in item["order_name"]["S"]}
+
+
+@pytest.mark.parametrize("version", [16, 18, 19])
+def test_every_order_is_there_after_a_run_with_its_lines_and_the_newest_hundred_are_answered(start, version):
+    machine = start(version=version)
+
+    answer = machine.sync_orders()
+
+    assert answer["history"] == {"found": 130, "written": 30, "unchanged": 100, "failed": 0, "remaining": False}
+    assert [record["order_id"] for record in answer["records"]] == [str(1129 - place) for place in range(100)]
+    assert len(items(machine)) == 130
+    (line,) = items(machine)["S1000"]["lines"]["L"]
+    row = ROWS["sale.order.line"][0]
+    assert line["M"]["line_id"] == {"S": "9000"}
+    assert Decimal(line["M"]["amount_untaxed"]["N"]) == Decimal(str(row["price_subtotal"]))
+
+
+def test_a_second_run_writes_only_what_has_changed_an_order_or_one_of_its_lines(start):
+    machine = start()
+    machine.sync_orders()
+    before = items(machine)
+    now = machine.odoo.stamp()
+    machine.odoo.row("sale.order", 1003).update(client_order_ref="PO-7", write_date=now)
+    machine.odoo.row("sale.order.line", 9005).update(name="another text", write_date=now)
+
+    answer = machine.sync_orders()
+
+    after = items(machine)
+    assert {name for name in after if after[name] != before[name]} == {"S1003", "S1005"}
+    assert answer["history"] == {"found": 2, "written": 2, "unchanged": 0, "failed": 0, "remaining": False}
+
+
+def test_what_is_read_once_more_because_of_the_lag_is_not_written_again(start):
+    machine = start(3)
+    machine.sync_orders()
+    before = items(machine)
+    for row in machine.odoo.rows["sale.order"]:
+        row.update(write_date=machine.odoo.stamp())
+    machine.sync_orders()
+    written = items(machine)
+
+    answer = machine.sync_orders()
+
+    assert answer["history"] == {"found": 3, "written": 0, "unchanged": 3, "failed": 0, "remaining": False}
+    assert items(machine) == written != before
+
+
+def test_without_the_variable_only_the_newest_hundred_are_copied_and_no_cursor_is_kept(start):
+    machine = start(ORDER_SYNC_ALL="")
+
+    answer = machine.sync_orders()
+
+    assert set(answer) == {"statusCode", "records"}
+    assert len(machine.items(machine.deployment.order_table)) == 100
+
+
+def test_a_run_that_fails_in_the_middle_is_gone_on_with(start):
+    machine = start()
+    asked = []
+
+    def fault(request):
+        if b"order_line.write_date" not in request.body and b'"id", ">"' in request.body:
+            asked.append(request)
+            return Fault("dropped") if len(asked) > 2 else None
+        return None
+
+    machine.odoo.server.fault = fault
+    with pytest.raises(PipelineError):
+        machine.sync_orders()
+    machine.odoo.server.fault = lambda _request: None
+
+    assert machine.sync_orders()["history"]["found"] < 130
+    assert len(items(machine)) == 130
+
+
+def test_the_cursor_stands_in_the_order_table_under_a_key_that_no_order_has(start):
+    machine = start(3)
+    machine.sync_orders()
+
+    cursors = [item for item in machine.items(machine.deployment.order_table) if "#" in item["order_name"]["S"]]
+
+    assert [(item["order_name"]["S"], item["order_id"]["S"]) for item in cursors] == [("cursor#odoo_demo", "#")]
+
+
+def test_an_order_with_a_line_that_is_no_record_is_told_and_the_others_are_copied(start):
+    machine = start(3)
+    machine.odoo.row("sale.order.line", 9001).update(price_subtotal="much")
+
+    answer = machine.sync_orders()
+
+    statuses = {record["order_name"]: record["sync_status"] for record in answer["records"]}
+    assert statuses == {"S1000": "success", "S1001": "invalid_record", "S1002": "success"}
+    assert answer["history"]["failed"] == 1
+    assert len(machine.alerts()) == 1
+
+
+@pytest.mark.parametrize("every", ["true", ""])
+def test_an_empty_attribute_is_an_empty_text_in_the_item_as_in_the_record(start, every):
+    machine = start(2, ORDER_SYNC_ALL=every)
+
+    answer = machine.sync_orders()
+
+    assert items(machine)["S1000"]["customer_reference"] == {"S": ""}
+    assert answer["records"][0]["customer_reference"] == ""
