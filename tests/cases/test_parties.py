@@ -241,9 +241,9 @@ def test_a_party_with_the_plain_name_is_used_whatever_the_mapping_says_of_others
     assert [row["DisplayName"] for row in world.people("Vendor")] == ["Lumen GmbH"]
 
 
-def test_a_merged_contact_takes_the_plain_name_over_in_a_foreign_currency_too(start_world):
+def test_a_merged_contact_takes_the_plain_name_over_in_a_foreign_currency_too(open_world):
     theirs = {"DisplayName": "Lumen GmbH", "CurrencyRef": {"value": "EUR"}}
-    world = start_world(realms=[us(customers=[theirs])])
+    world = open_world(realms=[us(customers=[theirs])])
     for odoo_id in (939, 940):
         world.partner(odoo_id, "Lumen GmbH")
     for move_id, odoo_id in ((702, 939), (703, 940)):
