@@ -210,7 +210,6 @@ class World:
         books = Through(process, self.books)
         session = SimpleNamespace(
             books=lambda _company: books,
-            forget_refusals=lambda: None,
             recent_calls=(),
             calls=Counter(),
             refresh_days_left=None,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.cases.test_identity import merge_contacts, settle
 from tests.cases.world import EUR, REALM_A, TAX_DUE, us
 
 NEVADA, CALIFORNIA = [36, "Nevada (US)"], [13, "California (US)"]
@@ -238,6 +239,25 @@ def test_a_party_with_the_plain_name_is_used_whatever_the_mapping_says_of_others
     world.run()
 
     assert [row["DisplayName"] for row in world.people("Vendor")] == ["Lumen GmbH"]
+
+
+def test_a_merged_contact_takes_the_plain_name_over_in_a_foreign_currency_too(open_world):
+    theirs = {"DisplayName": "Lumen GmbH", "CurrencyRef": {"value": "EUR"}}
+    world = open_world(realms=[us(customers=[theirs])])
+    for odoo_id in (939, 940):
+        world.partner(odoo_id, "Lumen GmbH")
+    for move_id, odoo_id in ((702, 939), (703, 940)):
+        world.move(
+            move_id, "out_invoice", [{"amount": 93.0}], partner=(odoo_id, "Lumen GmbH"), currency=EUR, rate=0.93
+        )  # fmt: skip
+        world.run()
+        if odoo_id == 939:
+            merge_contacts(world, 939, 940, "Lumen GmbH")
+
+    settle(world)
+
+    assert [row["DisplayName"] for row in world.people()] == ["Lumen GmbH"]
+    assert {entry["status"] for entry in world.entries().values()} == {"posted"}
 
 
 # -- a payment stays where it is -------------------------------------------------------------------------------------

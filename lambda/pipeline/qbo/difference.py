@@ -14,6 +14,12 @@ _LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
 # Automated sales tax drops what it is told when it takes nobody to owe any.
 _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 
+# Said in the alert of the documents that failed, so it is said once.
+_ALL_WAIT = (
+    ". Several in a row came out so: further sales with tax of this company wait until the mapping says so, or one of "
+    "these is retried and comes out right"
+)
+
 
 def difference(document: Document, draft: Draft, booked: Booked, references: References) -> str:
     """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
@@ -27,14 +33,14 @@ def difference(document: Document, draft: Draft, booked: Booked, references: Ref
     same_tax = rounded(booked.tax) in (rounded(sent_tax), rounded(document.tax))
     if rounded(booked.total) != rounded(document.total) or not same_tax:
         is_otherwise = is_worked_out(document, references) and rounded(booked.tax) != rounded(sent_tax)
-        if is_otherwise:
-            references.sales_tax.differed(document)
+        is_the_companys = is_otherwise and references.sales_tax.differed(document)
         return (
             f"QuickBooks makes it {shown(rounded(booked.total), document.currency)} (tax "
             f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
             f"(tax {shown(sent_tax, document.currency)}){_lines_that_differ(draft, booked)}"
             + (_UNTAXED if sent_tax and not booked.tax and references.realm.is_us else "")
             + (_way_out(document, references) if is_otherwise else _LOOK_AT_IT)
+            + (_ALL_WAIT if is_the_companys else "")
         )
     # Only what QuickBooks has just said is an answer.
     if booked.line_amounts and is_worked_out(document, references):

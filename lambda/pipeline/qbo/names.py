@@ -81,16 +81,14 @@ class Names:
             if is_foreign:
                 # A company abroad is best known by its own name, where that one is kept in the document's currency.
                 rows = self._client.query(entity, f"DisplayName = {quoted(plain)}")
-                if rows and self._is_free(entity, rows[0], key, document.currency):
+                is_usable = rows and _is_usable(rows[0], document.currency)
+                if is_usable and self._may_have(entity, str(rows[0]["Id"]), key, plain):
                     return self._memory.remember(key, Known(str(rows[0]["Id"]), plain, "")).qb_id
             known = self._named(entity, body, "DisplayName", names, key, currency=document.currency)
             if known.seen:
                 as_of = document.written_at.isoformat()
                 self._memory.remember(key, replace(known, said=said_of({**body, "DisplayName": names[0]}), as_of=as_of))
             return known.qb_id
-
-    def _is_free(self, entity: str, row: Json, key: str, currency: str) -> bool:
-        return _is_usable(row, currency) and self._memory.claim(entity, str(row["Id"]), key)
 
     def _follow_changes(self, entity: str, key: str, body: Json, names: list[str], document: Document) -> None:
         """Carry over what has changed of a party in Odoo, unless a person has changed it in QuickBooks.

@@ -19,7 +19,6 @@ from pipeline.domain.commands import (
     PostEntries,
     PosterCommand,
     RebuildEntries,
-    Redrive,
     RetryFailed,
     ShowDrafts,
     StartOver,
@@ -81,8 +80,6 @@ class RealmRun:
         session: Session | None = None
         try:
             session = self._with.open_session(self._lease, self._companies, self._is_trial)
-            if isinstance(self._command, PostEntries | RetryFailed | Redrive):
-                session.forget_refusals()
             # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)

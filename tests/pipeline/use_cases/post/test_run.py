@@ -91,9 +91,6 @@ class Session:
     def books(self, company):
         return self._books[company]
 
-    def forget_refusals(self):
-        self.recent_calls = (7,)
-
 
 class Leases:
     """Leases of one process, and the realm of each company."""
