@@ -209,7 +209,11 @@ class World:
         process = process or Process()
         books = Through(process, self.books)
         session = SimpleNamespace(
-            books=lambda _company: books, recent_calls=(), calls=Counter(), refresh_days_left=None
+            books=lambda _company: books,
+            forget_refusals=lambda: None,
+            recent_calls=(),
+            calls=Counter(),
+            refresh_days_left=None,
         )
         collaborators = Collaborators(
             table=Through(process, self.table), store=Through(process, self.store),

@@ -203,3 +203,6 @@ class _Session:
     def books(self, company: str) -> QuickBooksBooks:
         del company
         return self._books
+
+    def forget_refusals(self) -> None:
+        """Nothing is remembered here."""

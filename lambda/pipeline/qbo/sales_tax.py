@@ -39,7 +39,8 @@ class SalesTaxWatch:
                 f"QuickBooks works out another sales tax for {company} than Odoo has, whatever it is told: "
                 f"{len(recent)} documents came out different and were taken back. So no further one is sent. Say "
                 f'sales_tax = "line" under ["{company}"] in the mapping: each of Odoo\'s taxes is then a line on its '
-                'own account. Then retry those that failed ({"retry_failed": true}); the others follow by themselves.',
+                "own account. Or correct the tax settings in QuickBooks. Then retry those that failed "
+                '({"retry_failed": true}); the others follow by themselves.',
                 code="sales_tax_differs",
             )
 

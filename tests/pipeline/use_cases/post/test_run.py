@@ -91,6 +91,9 @@ class Session:
     def books(self, company):
         return self._books[company]
 
+    def forget_refusals(self):
+        self.recent_calls = (7,)
+
 
 class Leases:
     """Leases of one process, and the realm of each company."""
