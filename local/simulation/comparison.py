@@ -56,7 +56,7 @@ def _standing(world: World, move: dict[str, Any]) -> list[dict[str, Any]]:
     books = world.quickbooks.books(world.realms[move["company_id"][1]])
     marker = f"[odoo_demo-account.move-{move['id']}]"
     return [
-        row for entity in ENTITIES.values() for row in books.documents(entity)
+        row for entity in dict.fromkeys(ENTITIES.values()) for row in books.documents(entity)
         if marker in str(row.get("PrivateNote", ""))
     ]  # fmt: skip
 

@@ -86,13 +86,15 @@ class InOdoo:
         twin = TWIN_IDS + self._twins
         lines = [line for line in rows["account.move.line"] if line["move_id"][0] == move["id"]]
         first = max(line["id"] for line in rows["account.move.line"]) + 1
+        # As an expense that an employee has paid, it is a receipt.
+        kind = self._world.random.choice(("in_invoice", "in_receipt"))
         copied = [
             {**line, "id": first + number, "move_id": [twin, line["move_id"][1]]} for number, line in enumerate(lines)
         ]
         ids = {line["id"]: copy["id"] for line, copy in zip(lines, copied, strict=True)}
         rows["account.move.line"] += copied
         rows["account.move"].append({
-            **move, "id": twin, "name": f"TWIN/{twin}", "state": "posted", "attachment_ids": [],
+            **move, "id": twin, "name": f"TWIN/{twin}", "move_type": kind, "state": "posted", "attachment_ids": [],
             "message_main_attachment_id": False,
             "line_ids": [ids[line] for line in move["line_ids"]],
             "invoice_line_ids": [ids[line] for line in move["invoice_line_ids"]],

@@ -12,7 +12,10 @@ from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.faults import Refused
 from pipeline.aws.secrets import Secrets
 
-ENTITIES = {"out_invoice": "Invoice", "out_refund": "CreditMemo", "in_invoice": "Bill", "in_refund": "VendorCredit"}
+ENTITIES = {
+    "out_invoice": "Invoice", "out_refund": "CreditMemo", "in_invoice": "Bill", "in_refund": "VendorCredit",
+    "out_receipt": "Invoice", "in_receipt": "Bill",
+}  # fmt: skip
 SALES = ("Invoice", "CreditMemo")
 OUR_MARK = "[odoo_demo-account.move-"
 # How a number or reference begins that was changed in Odoo.
@@ -106,7 +109,11 @@ class InQuickBooks:
         One that QuickBooks has made without an answer, and nobody has looked for yet, is left alone.
         """
         settled = {entry["qb_id"] for entry in self._world.entries() if entry["status"] == "posted"}
-        posted = [found for found in self._posted_anywhere(tuple(ENTITIES.values())) if found[2]["Id"] in settled]
+        posted = [
+            found
+            for found in self._posted_anywhere(tuple(dict.fromkeys(ENTITIES.values())))
+            if found[2]["Id"] in settled
+        ]
         if posted and not self._world.quickbooks.tax_off_by:
             entity, realm, row = self._world.random.choice(posted)
             body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": EDITED_TO}

@@ -24,7 +24,7 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.lease import Lease
-from pipeline.qbo import books
+from pipeline.qbo import books, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
@@ -152,7 +152,20 @@ def _any_pdf() -> AbstractContextManager[Any]:
     return patch.object(Paper, "read", lambda paper: paper._store.pdf(paper._record.entry))  # noqa: SLF001
 
 
+def _any_realm() -> AbstractContextManager[Any]:
+    stack = ExitStack()
+    stack.enter_context(patch.object(company.RealmRun, "_check_realm", lambda *_run: None))
+    stack.enter_context(patch.object(posting.Posting, "_check_realm", lambda *_posting: None))
+    return stack
+
+
 MUTATIONS: dict[str, Off] = {
+    "a company stays in its realm": _any_realm,
+    "a renamed database is asked about": lambda: patch.object(
+        odoo_extractor, "known_as", lambda named, *_, **__: named
+    ),
+    "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
+    "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "intent before act": _without(Record, "intend"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),

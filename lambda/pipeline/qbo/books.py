@@ -152,7 +152,7 @@ class QuickBooksBooks:
                 return booked(row)
         for row in rows:
             # What carries the marker of another entry is another document of ours, however much the two are alike.
-            if not entry_id_of(row) and says_the_same(row, draft.body, sent_total(draft.body)):
+            if _is_typed_in(row) and says_the_same(row, draft.body, sent_total(draft.body)):
                 if self.adopts_typed:
                     return booked(row)
                 raise Rejected(
@@ -285,6 +285,11 @@ class QuickBooksBooks:
 
 def _is_ours(row: Json, document: Document) -> bool:
     return entry_id_of(row) == document.entry_id
+
+
+def _is_typed_in(row: Json) -> bool:
+    """Whether a person made a transaction: it carries the marker of no entry."""
+    return not entry_id_of(row)
 
 
 def check_is_ours(row: Json, entity: str, document: Document) -> None:
