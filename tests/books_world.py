@@ -1,22 +1,22 @@
-"""Documents, entries, hand-written fakes and a served QuickBooks company, for the tests of the QuickBooks side."""
+"""Documents, entries, noted doubles and a served QuickBooks company, for the tests of the QuickBooks side."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import math
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from local.demo.small_files import pdf_page
+from local.stand_ins.clock import StillClock
 from local.stand_ins.http_server import Fault, Request, Response
+from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.aws.document_store import pending_key
 from pipeline.domain.document import (
     Account,
     Address,
@@ -30,9 +30,7 @@ from pipeline.domain.document import (
     Tax,
     TaxAmount,
 )
-from pipeline.domain.entry import BooksPart, Entry, PdfPart, Status, WorkPart, names_of
-from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.lifecycle import Actor, is_allowed
+from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
@@ -155,46 +153,19 @@ def an_entry(document: Document, *, pdf: bytes = PDF, **changes: Any) -> Entry:
     return Entry(**{**values, **changes})
 
 
-class Clock:
-    """A clock a test moves; whoever sleeps by it moves it too."""
+class Clock(StillClock):
+    """A clock that begins at `NOW`."""
 
     def __init__(self, now: datetime = NOW) -> None:
-        self._now = now
-        self._lock = threading.Lock()
-
-    def now(self) -> datetime:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._now.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            # Rounded up, because nobody is woken early: a sleep of less than its resolution would never end.
-            self._now += timedelta(microseconds=math.ceil(seconds * 1e6))
+        super().__init__(now)
 
 
-class KeyValues:
-    """References kept in a dictionary."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-        self._lock = threading.Lock()
+class KeyValues(MemoryKeyValues):
+    """References kept in memory, and an Odoo that still has every contact unless a test says otherwise."""
 
     def value(self, key: str) -> str | None:
-        # Unless a test says otherwise, Odoo still has every contact.
         default = f"exists {CLOCK.now().isoformat()}" if key.startswith("contact#") else None
         return self.values.get(key, default)
-
-    def ask_contact(self, database: str, contact: int, name: str) -> None:
-        self.values[f"contacts-asked#{database}"] = f"{contact} {name}"
-
-    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
-        self.values[key] = value
-
-    def claim(self, key: str, value: str) -> str:
-        with self._lock:
-            return self.values.setdefault(key, value)
 
 
 class SecretBox:
@@ -213,90 +184,44 @@ class SecretBox:
         return self.secret
 
 
-class FakeTable:
-    """The tracking table for one process; `events` is what happened, in order, shared with whoever else notes there."""
+class NotedTable(MemoryTable):
+    """The tracking table; `events` is what happened, in order, shared with whoever else notes there."""
 
     def __init__(self, events: list[str] | None = None) -> None:
-        self.entries: dict[str, Entry] = {}
+        super().__init__()
         self.events = events if events is not None else []
-        self.saved: list[Entry] = []
-        self._lock = threading.Lock()
-
-    def put(self, entry: Entry) -> Entry:
-        self.entries[entry.entry_id] = entry
-        return entry
 
     def save(self, entry: Entry) -> bool:
-        with self._lock:
-            now = self.entries[entry.entry_id]
-            same = now.version == entry.version
-            names = names_of(BooksPart, WorkPart) if same else names_of(BooksPart)
-            assert not same or is_allowed(now.status, entry.status, Actor.POSTER, Actor.PERSON, Actor.REBUILD)
-            self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
-            self.saved.append(entry)
-            self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")
-            return same
-
-    def ask_for_pdf(self, entry: Entry) -> None:
-        with self._lock:
-            now = self.entries[entry.entry_id]
-            if now.version == entry.version:
-                names = names_of(BooksPart, WorkPart, PdfPart)
-                self.entries[entry.entry_id] = replace(now, **{name: getattr(entry, name) for name in names})
-
-    def entry(self, entry_id: str) -> Entry | None:
-        return self.entries.get(entry_id)
-
-    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
-        return iter([each for each in self.entries.values() if (each.company, each.status) == (company, status)])
-
-    def due(self, company: str, now: datetime) -> Iterator[Entry]:
-        return iter([each for each in self.entries.values() if each.company == company and each.is_due(now)])
-
-    def waiting_elsewhere(self, companies: Any) -> list[Entry]:
-        return [
-            each for each in self.entries.values() if each.status is Status.PENDING and each.company not in companies
-        ]
+        saved = super().save(entry)
+        self.events.append(f"save {entry.status.value} {entry.step.value if entry.step else '-'}")
+        return saved
 
 
-class FakeStore:
-    """Documents by key and PDFs by entry; `filed` are those moved to the posted ones."""
+class NotedStore(MemoryStore):
+    """The bucket; `events` is what happened, in order, shared with whoever else notes there."""
 
     def __init__(self, events: list[str] | None = None) -> None:
-        self.documents: dict[str, Document] = {}
-        self.pdfs: dict[str, bytes] = {}
-        self.filed: dict[str, bytes] = {}
+        super().__init__()
         self.events = events if events is not None else []
 
-    def put(self, entry: Entry, document: Document, pdf: bytes = PDF) -> None:
-        self.documents[entry.document_key] = document
-        self.pdfs[entry.entry_id] = pdf
-
-    def document(self, entry: Entry) -> Document:
-        return self.documents[entry.document_key]
+    def put_all(self, entry: Entry, document: Document, pdf: bytes = PDF) -> None:
+        """Have a document and its waiting PDF, as the extractor leaves them."""
+        self.put(entry.document_key, document)
+        self.put(pending_key(entry.entry_id), pdf)
 
     def lose(self, entry_id: str, content: bytes | None) -> None:
-        """Let the PDF of an entry be another, or gone."""
-        if content is None:
-            del self.pdfs[entry_id]
-        else:
-            self.pdfs[entry_id] = content
-
-    def pdf(self, entry: Entry) -> bytes:
-        found = self.pdfs.get(entry.entry_id) or self.filed.get(entry.entry_id)
-        if found is None:
-            raise InvalidDocument("its PDF is missing", code="pdf_missing")
-        return found
+        """Let the waiting PDF of an entry be another, or gone."""
+        self.objects.pop(pending_key(entry_id), None)
+        if content is not None:
+            self.put(pending_key(entry_id), content)
 
     def file_posted(self, entry: Entry) -> str:
         self.events.append("file")
-        if entry.entry_id in self.pdfs:
-            self.filed[entry.entry_id] = self.pdfs.pop(entry.entry_id)
-        return f"posted/{entry.company}/{entry.entry_id}.pdf"
+        return super().file_posted(entry)
 
     def drop_pending(self, entry: Entry) -> None:
         self.events.append("drop")
-        self.pdfs.pop(entry.entry_id, None)
+        super().drop_pending(entry)
 
 
 class Served:

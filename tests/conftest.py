@@ -152,6 +152,13 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture
+def empty_aws(aws: EmbeddedAws) -> EmbeddedAws:
+    """Embedded AWS with nothing in it."""
+    requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+    return aws
+
+
+@pytest.fixture
 def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     """Return a function that deploys the pipeline into an empty AWS, with stand-ins serving the given documents.
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
-from pipeline.domain.cursor import Cursor
+from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company
-from pipeline.domain.entry import PdfPart, Status, names_of
-from pipeline.domain.lifecycle import Actor, is_allowed
-from pipeline.domain.source import Page, Pdf, PdfSource, StoredPdf
+from pipeline.domain.document import Company, odoo_id_of
+from pipeline.domain.lifecycle import Actor
+from pipeline.domain.source import Page, Pdf, PdfSource
 from pipeline.use_cases.extract.pull import Extraction, run
-from tests.builders import COMPANY, WRITTEN_AT, a_document
+from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
 NOW = WRITTEN_AT + timedelta(days=1)
 LATER = NOW + timedelta(hours=1)
@@ -87,73 +85,73 @@ class FakeOdoo:
         return Pdf(f"PDF of {document.number}".encode(), source, ("no rendering",) if plain else ())
 
 
-class FakeAws:
-    """Table, cursors and store; `journal` lists what was written, and the run may be stopped after any write."""
+class Aws:
+    """What the extractor writes to, with one `journal`; the run may be stopped after any write."""
 
     def __init__(self):
-        self.stored = {}
-        self.kept_cursors = {}
-        self.objects = {}
         self.journal = []
         self.crash_after = None
-        self.waiting = 0
+        self.table, self.store, self.key_values = _Table(self), _Store(self), _KeyValues(self)
+        self.stored, self.objects, self.cursors = self.table.stored, self.store.objects, self.key_values.cursors
 
-    def _write(self, what, which):
+    def wrote(self, what, which):
         self.journal.append((what, which))
         if self.crash_after == len(self.journal):
             raise Crash
 
-    def entries(self, entry_ids):
-        return {each: self.stored[each] for each in entry_ids if each in self.stored}
-
-    def save_extracted(self, entry, *, previous):
-        assert (previous is None) == (entry.entry_id not in self.stored)
-        assert is_allowed(previous.status if previous else None, entry.status, Actor.EXTRACTOR, Actor.COMPARISON)
-        self.stored[entry.entry_id] = entry
-        self._write("entry", entry.odoo_id)
-
-    def attach_pdf(self, entry):
-        kept = self.stored[entry.entry_id]
-        if kept.version == entry.version and kept.status is Status.PENDING:
-            names = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
-            self.stored[entry.entry_id] = replace(kept, **{name: getattr(entry, name) for name in names})
-        self._write("ready" if entry.pdf_sha256 else "not ready", entry.odoo_id)
-
-    def unfinished(self, company, limit):
-        return [each for each in self.stored.values() if each.company == company and each.is_unfinished][:limit]
-
-    def backlog(self, company, limit):
-        return min(self.waiting, limit)
-
-    def cursor(self, database, company):
-        return self.kept_cursors.get((database, company), Cursor())
-
-    def move_cursor(self, database, company, cursor):
-        self.kept_cursors[database, company] = cursor
-        self._write("cursor", company)
-
-    def put_document(self, document, version):
-        self.objects[f"documents/{document.entry_id}/{version}.json"] = document
-        self._write("document", document.odoo_id)
-        return f"documents/{document.entry_id}/{version}.json"
-
-    def put_pdf(self, entry_id, pdf):
-        self.objects[f"pending/{entry_id}.pdf"] = pdf.content
-        self._write("pdf", int(entry_id.rpartition("-")[2]))
-        return StoredPdf(f"pending/{entry_id}.pdf", pdf.sha256)
-
-    def drop_pending(self, entry):
-        self.objects.pop(f"pending/{entry.entry_id}.pdf", None)
-
-    def document(self, entry):
-        return self.objects[entry.document_key]
+    def fill(self, count):
+        """Have so many more documents wait to be posted."""
+        for odoo_id in range(100_001, 100_001 + count):
+            self.table.put(an_entry(odoo_id, pdf_sha256="00"))
 
     def entry(self, odoo_id):
         return self.stored[a_document(odoo_id).entry_id]
 
     @property
     def since(self):
-        return self.kept_cursors["odoo_demo", "companyA"].since
+        return self.cursors["odoo_demo", "companyA"].since
+
+
+class _Table(MemoryTable):
+    extracted_by = (Actor.EXTRACTOR, Actor.COMPARISON)
+
+    def __init__(self, aws):
+        super().__init__()
+        self._aws = aws
+
+    def save_extracted(self, entry, *, previous):
+        super().save_extracted(entry, previous=previous)
+        self._aws.wrote("entry", entry.odoo_id)
+
+    def attach_pdf(self, entry):
+        super().attach_pdf(entry)
+        self._aws.wrote("ready" if entry.pdf_sha256 else "not ready", entry.odoo_id)
+
+
+class _Store(MemoryStore):
+    def __init__(self, aws):
+        super().__init__()
+        self._aws = aws
+
+    def put_document(self, document, version):
+        key = super().put_document(document, version)
+        self._aws.wrote("document", document.odoo_id)
+        return key
+
+    def put_pdf(self, entry_id, pdf):
+        stored = super().put_pdf(entry_id, pdf)
+        self._aws.wrote("pdf", odoo_id_of(entry_id))
+        return stored
+
+
+class _KeyValues(MemoryKeyValues):
+    def __init__(self, aws):
+        super().__init__()
+        self._aws = aws
+
+    def move_cursor(self, database, company, cursor):
+        super().move_cursor(database, company, cursor)
+        self._aws.wrote("cursor", company)
 
 
 class Clock:
@@ -169,9 +167,15 @@ class Clock:
 def extraction_of(odoo, aws, *, now=NOW, clock=None, dry_run=False, go_live=lambda _name: None):
     clock = clock or Clock()
     return Extraction(
-        source=odoo, table=aws, cursors=aws, store=aws, deadline=Deadline(lambda: int(clock.left_s * 1000)), now=now,
-        dry_run=dry_run, go_live=go_live,
-    )  # fmt: skip
+        source=odoo,
+        table=aws.table,
+        cursors=aws.key_values,
+        store=aws.store,
+        deadline=Deadline(lambda: int(clock.left_s * 1000)),
+        now=now,
+        dry_run=dry_run,
+        go_live=go_live,
+    )
 
 
 def pull(odoo, aws, *, selection=None, companies=(COMPANY,), **options):

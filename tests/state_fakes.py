@@ -1,25 +1,20 @@
 """What is outside of the use cases, of dictionaries: an Odoo, the table, the bucket, the shifts, the books.
 
-The table, the bucket and the shifts keep the conditions of the real ones; the books behave as QuickBooks does, trouble
-included.
+Table, bucket and books are the doubles, with the trouble that the model makes: lost objects, and calls that go wrong.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from pipeline.aws.tracking_table import DECIDED
-from pipeline.domain.books import Attached, Booked, Draft
-from pipeline.domain.cursor import Cursor
+from local.stand_ins.memory import MemoryStore, MemoryTable
 from pipeline.domain.document import Document
-from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import (
     Disconnected,
     InvalidDocument,
@@ -31,9 +26,9 @@ from pipeline.domain.errors import (
     Unmapped,
 )
 from pipeline.domain.lease import Lease
-from pipeline.domain.lifecycle import Actor, is_allowed
-from pipeline.domain.source import Pdf, PdfSource, StoredPdf, UnreadableDocument
-from tests.builders import COMPANY
+from pipeline.domain.lifecycle import Actor
+from pipeline.domain.source import Pdf, PdfSource, UnreadableDocument
+from tests.doubles.books import MemoryBooks
 from tests.odoo_world import FakeOdoo
 
 # QuickBooks gives a request 120 seconds: what takes effect late does so before.
@@ -80,321 +75,108 @@ def pdf_of(document: Document) -> bytes:
     return f"PDF of {document.number}, {document.memo}".encode()
 
 
-class Table:
-    """The tracking table: what is written under which condition as in the real one, every change of status noted."""
+class Table(MemoryTable):
+    """The tracking table, which complains of every change of status that no rule allows."""
+
+    extracted_by = (Actor.EXTRACTOR,)
+    posted_by = (Actor.POSTER, Actor.PERSON)
 
     def __init__(self) -> None:
-        self.stored: dict[str, Entry] = {}
+        super().__init__()
         self.complaints: list[str] = []
-        self.seen: Counter[tuple[Status | None, Status, Actor]] = Counter()
 
-    def entry(self, key):
-        return self.stored.get(key)
-
-    def entries(self, keys):
-        return {each: self.stored[each] for each in keys if each in self.stored}
-
-    def ids(self, database, company):
-        return {each.odoo_id: each.status for each in self.stored.values() if each.company == company}
-
-    def with_status(self, company, status):
-        return iter([each for each in self.stored.values() if (each.company, each.status) == (company, status)])
-
-    def due(self, company, now):
-        return iter([each for each in self.stored.values() if each.company == company and each.is_due(now)])
-
-    def waiting_elsewhere(self, companies):
-        return [each for each in self.with_status(COMPANY.name, Status.PENDING) if each.company not in companies]
-
-    def unfinished(self, company, limit):
-        found = [each for each in self.stored.values() if each.company == company]
-        return [each for each in found if each.is_unfinished][:limit]
-
-    def backlog(self, company, limit):
-        return min(limit, sum(1 for _ in self.with_status(company, Status.PENDING)))
-
-    def save_extracted(self, entry, *, previous, by=Actor.EXTRACTOR):
-        now = self.stored.get(entry.entry_id)
-        if previous is None:
-            if now is None:
-                self._write(None, entry, by)
-            return
-        is_decided = entry.status in DECIDED and now.status is not previous.status
-        if now.version == previous.version and not is_decided:
-            self._write(now, _with(now, entry, self._kept(now)), by)
-
-    def _kept(self, now):
-        """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
-        return [each for each in names_of(OdooPart, PdfPart, WorkPart) if each != "next_attempt_at" or now.step is None]
-
-    def attach_pdf(self, entry):
-        now = self.stored[entry.entry_id]
-        if now.version == entry.version and now.status is Status.PENDING:
-            self.stored[entry.entry_id] = _with(
-                now, entry, (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
-            )
-
-    def save(self, entry):
-        now = self.stored[entry.entry_id]
-        same = now.version == entry.version
-        self._write(
-            now,
-            _with(now, entry, names_of(BooksPart, WorkPart) if same else names_of(BooksPart)),
-            Actor.POSTER,
-            Actor.PERSON,
-        )
-        return same
-
-    def ask_for_pdf(self, entry):
-        now = self.stored[entry.entry_id]
-        if now.version == entry.version:
-            self._write(now, _with(now, entry, names_of(BooksPart, WorkPart, PdfPart)), Actor.POSTER)
-
-    def _write(self, before, after, *by):
-        previous = before.status if before else None
-        self.stored[after.entry_id] = after
-        if previous is after.status:
-            return
-        self.seen.update((previous, after.status, each) for each in by if is_allowed(previous, after.status, each))
-        if not is_allowed(previous, after.status, *by):
-            self.complaints.append(f"{after.title} went from {previous} to {after.status} by {' or '.join(by)}")
+    def on_forbidden(self, previous, entry, by):
+        self.complaints.append(f"{entry.title} went from {previous} to {entry.status} by {' or '.join(by)}")
 
 
-def _with(now, entry, names):
-    return replace(now, **{name: getattr(entry, name) for name in names})
+class ComparisonsTable(Table):
+    """The same table as the daily comparison writes it."""
 
-
-class ComparisonsTable:
-    """The table as the daily comparison writes it."""
+    extracted_by = (Actor.COMPARISON,)
 
     def __init__(self, table: Table) -> None:
-        self._table = table
-        self.entry, self.entries, self.ids = table.entry, table.entries, table.ids
-
-    def save_extracted(self, entry, *, previous):
-        self._table.save_extracted(entry, previous=previous, by=Actor.COMPARISON)
+        super().__init__()
+        self.stored, self.complaints = table.stored, table.complaints
 
 
-class Store:
-    """The bucket: copies of documents, PDFs that wait, PDFs that are filed."""
+class Store(MemoryStore):
+    """The bucket, in which objects get lost."""
 
     def __init__(self) -> None:
-        self.copies: dict[str, Document] = {}
-        self.waiting: dict[str, bytes] = {}
-        self.filed: dict[str, bytes] = {}
+        super().__init__()
         self._lost: dict[str, Document] = {}
 
-    def put_document(self, document, version):
-        key = f"documents/{document.entry_id}/{version}.json"
-        self.copies[key] = document
-        return key
-
-    def document(self, entry):
-        if entry.document_key not in self.copies:
-            raise InvalidDocument("its copy is missing. Save it in Odoo once more.", code="copy_missing")
-        return self.copies[entry.document_key]
-
-    def put_pdf(self, key, pdf):
-        self.waiting[key] = pdf.content
-        return StoredPdf(f"pending/{key}.pdf", pdf.sha256)
-
-    def pdf(self, entry):
-        found = self.waiting.get(entry.entry_id, self.filed.get(entry.pdf_key, self.filed.get(_filed(entry))))
-        if found is None:
-            raise InvalidDocument("its PDF is missing. Save it in Odoo once more.", code="pdf_missing")
-        return found
-
-    def file_posted(self, entry):
-        if entry.entry_id in self.waiting:
-            self.filed[_filed(entry)] = self.waiting.pop(entry.entry_id)
-        return _filed(entry)
-
-    def drop_pending(self, entry):
-        self.waiting.pop(entry.entry_id, None)
-
     def lose_pdf(self, key):
-        self.waiting.pop(key, None)
-        self.filed = {name: content for name, content in self.filed.items() if not name.endswith(f"__{key}.pdf")}
+        for name in [name for name in self.objects if name.endswith((f"/{key}.pdf", f"__{key}.pdf"))]:
+            del self.objects[name]
 
     def lose_copies(self, key):
-        for name in [name for name, copy in self.copies.items() if copy.entry_id == key]:
-            self._lost[name] = self.copies.pop(name)
+        for name in [name for name in self.objects if name.startswith(f"documents/{key}/")]:
+            self._lost[name] = self.objects.pop(name)
 
     def restore(self, key):
         """Put back what the bucket has kept of an object that was lost."""
-        self.copies |= {name: copy for name, copy in self._lost.items() if copy.entry_id == key}
+        self.objects |= {name: copy for name, copy in self._lost.items() if copy.entry_id == key}
 
 
-def _filed(entry):
-    return f"posted/{entry.number}__{entry.entry_id}.pdf"
-
-
-@dataclass
-class Row:
-    """A document as it stands in the books."""
-
-    qb_id: str
-    marker: str
-    number: str
-    total: Decimal
-    fingerprint: str
-    created_at: datetime
-    token: int = 0
-    party: str = ""
-    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-
-
-class Books:
-    """Books that do as QuickBooks does: a request id that is remembered is answered as before, refusals too.
+class Books(MemoryBooks):
+    """Books with which something goes wrong.
 
     `trouble` says by call what happens to it, and how often; `settings` are what people get wrong there.
     """
 
-    realm = "9130"
-    keeps_replaced_files = False
-
     def __init__(self, clock: Callable[[], datetime], *, remembers_ids: bool) -> None:
-        self._clock = clock
-        self._remembers_ids = remembers_ids
-        self._answers: dict[str, Any] = {}
+        super().__init__(clock, remembers_ids=remembers_ids)
         self._late: list[tuple[datetime, Callable[[], object]]] = []
-        self._ids = 0
-        self.rows: dict[str, Row] = {}
         self.trouble: dict[str, list[Any]] = {}
         self.settings: set[str] = set()
-        self.paid: set[str] = set()
-
-    def of(self, key: str) -> list[Row]:
-        """Return how often a document stands there."""
-        return [row for row in self.rows.values() if row.marker == key]
 
     def let_pass(self, until: datetime) -> None:
         """Let requests take effect that are still being worked on."""
-        due = [each for each in self._late if each[0] <= until]
-        self._late = [each for each in self._late if each[0] > until]
+        due = [late for late in self._late if late[0] <= until]
+        self._late = [late for late in self._late if late[0] > until]
         for _, effect in due:
             with suppress(Rejected):
                 effect()
-
-    # -- reading ---------------------------------------------------------------------------------------------------
 
     def draft(self, document, *, is_booked=False):
         if "account unmapped" in self.settings:
             raise Unmapped("the account 400000 has no counterpart. Map it.", code="account_unmapped")
         self._meets("read")
-        said = f"{document.entry_id} {document.number} {document.total} {document.memo} {document.party.odoo_id}"
-        hashed = hashlib.sha256(said.encode()).hexdigest()
-        return Draft("Invoice", {"Marker": document.entry_id, "Total": document.total}, hashed, document.number, hashed,
-                     party=str(document.party.odoo_id))  # fmt: skip
+        return super().draft(document, is_booked=is_booked)
 
-    def find(self, document, *, qb_id="", doc_number="", since=None):
+    def find(self, document, **known):
         self._meets("read")
-        if qb_id in self.rows:
-            return _booked(self.rows[qb_id])
-        for row in self.of(document.entry_id):
-            if row.number in (document.number, doc_number) or (since is not None and row.created_at >= since):
-                return _booked(row)
-        return None
+        return super().find(document, **known)
 
     def look_for(self, documents):
         self._meets("read")
 
     def verify(self, document, qb_id):
         self._meets("read")
-        return _booked(self.rows[qb_id]) if qb_id in self.rows else None
-
-    def explained(self, document, error):
-        return error
-
-    def is_paid(self, document, qb_id):
-        return qb_id in self.paid
-
-    def is_gone(self, error, document, qb_id):
-        return error.code == "quickbooks_610" and qb_id not in self.rows
-
-    def find_existing(self, document, draft):
-        found = [row for row in self.of(document.entry_id) if row.number == draft.doc_number]
-        return _booked(found[0]) if found else None
+        return super().verify(document, qb_id)
 
     def attachments(self, document_type, qb_id):
         self._meets("read")
-        row = self.rows.get(qb_id)
-        files = row.files if row else {}
-        return [Attached(each, name, len(content)) for each, (name, content) in files.items()]
-
-    def difference(self, document, draft, booked):
-        return "" if booked.total == document.total else f"QuickBooks makes it {booked.total}, Odoo {document.total}"
-
-    def is_number_taken(self, error):
-        return error.code == "taken"
-
-    def is_stale(self, error):
-        return error.code == "stale"
-
-    # -- writing ---------------------------------------------------------------------------------------------------
-
-    def create(self, draft, request_id):
-        def effect():
-            self._check_open()
-            row = Row(self._new_id(), draft.body["Marker"], draft.doc_number, self._total(draft), draft.hash,
-                      self._clock(), party=draft.party)  # fmt: skip
-            self.rows[row.qb_id] = row
-            return _booked(row)
-
-        return self._write("create", request_id, effect)
-
-    def update(self, draft, booked, request_id):
-        def effect():
-            self._check_open()
-            row = self._standing(booked.qb_id, booked.sync_token)
-            row.number, row.total, row.fingerprint = draft.doc_number, self._total(draft), draft.hash
-            row.token, row.party = row.token + 1, draft.party
-            return _booked(row)
-
-        return self._write("update", request_id, effect)
+        return super().attachments(document_type, qb_id)
 
     def remove(self, document, booked, request_id):
         self._meets("read")
-        row = self.rows.get(booked.qb_id)
-        if row is None:
-            return False
-        if booked.fingerprint not in ("", row.fingerprint) and booked.sync_token != str(row.token):
-            raise Rejected("somebody has changed it in QuickBooks. Delete it there.", code="changed_in_quickbooks")
-        token = str(row.token)
-
-        def effect():
-            self._check_open()
-            self._standing(booked.qb_id, token)
-            del self.rows[booked.qb_id]
-            return True
-
-        return self._write("remove", request_id, effect)
-
-    def attach(self, document_type, qb_id, file_name, content, request_id):
-        def effect():
-            file_id = self._new_id()
-            self._standing(qb_id).files[file_id] = (file_name, content)
-            return Attached(file_id, file_name, len(content))
-
-        return self._write("attach", request_id, effect)
+        return super().remove(document, booked, request_id)
 
     def detach(self, document_type, qb_id, attachable_id, request_id):
         self._meets("read")
-        for row in self.rows.values():
-            row.files.pop(attachable_id, None)
+        super().detach(document_type, qb_id, attachable_id, request_id)
 
     def _write(self, call, request_id, effect):
         kind = self._meets(call)
 
-        def once():
-            if self._remembers_ids and request_id in self._answers:
-                answer = self._answers[request_id]
-            else:
-                answer = self._answers[request_id] = _tried(refused if kind == "refused" else effect)
-            if isinstance(answer, Rejected):
-                raise answer
-            return answer
+        def checked():
+            if call != "attach" and "books closed" in self.settings:
+                raise Rejected("Its date lies in a closed period. Open it.", code="quickbooks_6210")
+            return effect()
 
+        once = partial(super()._write, call, request_id, refused if kind == "refused" else checked)
         if kind == "unknown, done":
             with suppress(Rejected):
                 once()
@@ -415,41 +197,12 @@ class Books:
             raise error()
         return str(left[0])
 
-    def _check_open(self):
-        if "books closed" in self.settings:
-            raise Rejected("Its date lies in a closed period. Open it.", code="quickbooks_6210")
-
-    def _standing(self, qb_id, token=None):
-        row = self.rows.get(qb_id)
-        if row is None:
-            raise Rejected("it is not there any more. Make it active again.", code="quickbooks_610")
-        if token not in (None, str(row.token)):
-            raise Rejected("it was changed at the same moment. Look at it.", code="stale")
-        return row
-
     def _total(self, draft):
-        return draft.body["Total"] + (Decimal("0.01") if "tax computed otherwise" in self.settings else 0)
-
-    def _new_id(self):
-        self._ids += 1
-        return str(self._ids)
-
-
-def _booked(row: Row) -> Booked:
-    return Booked(row.qb_id, str(row.token), row.number, row.total, Decimal("10.00"), "USD",
-                  fingerprint=row.fingerprint, party=row.party)  # fmt: skip
+        return super()._total(draft) + (Decimal("0.01") if "tax computed otherwise" in self.settings else 0)
 
 
 def refused():
     raise Rejected("QuickBooks refuses it. Correct it.", code="quickbooks_6000")
-
-
-def _tried(effect):
-    """Return what a request is answered: a refusal too."""
-    try:
-        return effect()
-    except Rejected as error:
-        return error
 
 
 TROUBLES: dict[str, Callable[[], Exception]] = {
@@ -492,23 +245,3 @@ class Leases:
             self._paused_until.pop(lease.realm, None)
             if paused_for_s:
                 self._paused_until[lease.realm] = now + timedelta(seconds=paused_for_s)
-
-
-class KeyValueTable:
-    """How far the company was read, and when it was compared."""
-
-    def __init__(self) -> None:
-        self.kept = Cursor()
-        self.moment: datetime | None = None
-
-    def cursor(self, database, company):
-        return self.kept
-
-    def move_cursor(self, database, company, cursor):
-        self.kept = cursor
-
-    def compared_at(self, database, company):
-        return self.moment
-
-    def keep_compared(self, database, company, moment):
-        self.moment = moment

@@ -17,6 +17,7 @@ from unittest.mock import patch
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from local.stand_ins import memory
 from pipeline.domain import lifecycle
 from pipeline.domain.entry import Entry, Status
 from pipeline.use_cases.extract import decide
@@ -95,8 +96,8 @@ def _nothing_settles() -> AbstractContextManager[Any]:
 
 
 def _an_edit_forgets_what_was_sent_meanwhile() -> AbstractContextManager[Any]:
-    real = Table._kept
-    return patch.object(Table, "_kept", lambda table, now: real(table, replace(now, step=None)))
+    real = Table._extracted_fields
+    return patch.object(Table, "_extracted_fields", lambda table, stored: real(table, replace(stored, step=None)))
 
 
 def _waiting_never_ends() -> AbstractContextManager[Any]:
@@ -142,7 +143,7 @@ def _what_is_skipped_leaves_its_pdf() -> AbstractContextManager[Any]:
 
 
 def _a_decision_ignores_what_happened_since() -> AbstractContextManager[Any]:
-    return patch.object(state_fakes, "DECIDED", ())
+    return patch.object(memory, "DECIDED", ())
 
 
 def _deleted_ones_are_not_looked_for() -> AbstractContextManager[Any]:

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document, make_entry_id
@@ -31,7 +32,7 @@ from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.reconcile.deletions import compare
 from tests.builders import COMPANY, LINE, WRITTEN_AT, a_document
-from tests.state_fakes import Books, ComparisonsTable, KeyValueTable, Leases, Odoo, Store, Table, pdf_of
+from tests.state_fakes import Books, ComparisonsTable, Leases, Odoo, Store, Table, pdf_of
 
 _content_hash = lru_cache(10_000)(Document.content_hash.fget)
 GO_LIVE = date(2026, 10, 1)
@@ -146,7 +147,7 @@ class World:
     def __init__(self, *, remembers_ids: bool = True) -> None:
         self.now = WRITTEN_AT + timedelta(days=1)
         self.odoo = Odoo()
-        self.table, self.store, self.leases, self.key_values = Table(), Store(), Leases(), KeyValueTable()
+        self.table, self.store, self.leases, self.key_values = Table(), Store(), Leases(), MemoryKeyValues()
         self.books = Books(lambda: self.now, remembers_ids=remembers_ids)
         self.companies = [COMPANY.name]
         self._numbers = 0
@@ -208,7 +209,11 @@ class World:
         process = process or Process()
         books = Through(process, self.books)
         session = SimpleNamespace(
-            books=lambda _company: books, recent_calls=(), calls=Counter(), refresh_days_left=None
+            books=lambda _company: books,
+            forget_refusals=lambda: None,
+            recent_calls=(),
+            calls=Counter(),
+            refresh_days_left=None,
         )
         collaborators = Collaborators(
             table=Through(process, self.table), store=Through(process, self.store),
@@ -217,7 +222,7 @@ class World:
         )  # fmt: skip
         run = PostingRun(collaborators)
         with suppress(Crash, PipelineError):
-            run.execute({Books.realm: self.companies} if self.companies else {}, command or PostDue())
+            run.execute({self.books.realm: self.companies} if self.companies else {}, command or PostDue())
         return run
 
     def retry(self, process: Process | None = None) -> None:

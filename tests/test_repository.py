@@ -88,6 +88,20 @@ def test_every_test_the_list_names_exists():
     assert missing == set()
 
 
+def test_every_file_the_architecture_names_exists():
+    named = set(re.findall(r"`([\w./]+/[\w./]*|[\w.]+\.(?:tf|example))`", (ROOT / "docs/architecture.md").read_text()))
+
+    assert len(named) > 30
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_flow_of_one_invoice_is_read_in_eight_files():
+    flow = (ROOT / "docs/architecture.md").read_text().partition("## The flow of one invoice")[2]
+    files = re.findall(r"^\d\. `([^`]+)`", flow, flags=re.MULTILINE)
+
+    assert len(files) == len(set(files)) <= 8
+
+
 def test_nothing_unfinished_is_committed():
     marks = re.compile(r"\b(TODO|FIXME|XXX)\b")
     found = [

@@ -119,11 +119,11 @@ def pdf_missing(world):
 def pdf_changed(world):
     for _ in range(PDF_LOSSES_MAX - 1):
         world.extract()
-        world.store.waiting[world.entry().entry_id] = b"another"
+        world.store.objects[f"pending/{world.entry().entry_id}.pdf"] = b"another"
         world.post()
         assert world.entry().status is Status.PENDING
     world.extract()
-    world.store.waiting[world.entry().entry_id] = b"another"
+    world.store.objects[f"pending/{world.entry().entry_id}.pdf"] = b"another"
 
 
 def copy_missing(world):

@@ -8,12 +8,14 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from local.demo.small_files import pdf_page
+from local.stand_ins.clock import StillClock
+from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
@@ -22,7 +24,7 @@ from pipeline.domain.alert import Failure
 from pipeline.domain.commands import PostDue, RetryFailed
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry, Status
+from pipeline.domain.entry import Entry
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.source import Pdf, PdfSource
@@ -57,11 +59,11 @@ class SmallWorld:
         self.realm = realm
         self.quickbooks = QuickBooksStandIn([realm])
         self.quickbooks.name_edit_s = self.quickbooks.refresh_s = 0
-        self._table = _Table()
-        self._store = _Store()
-        self._key_values = KeyValues()
+        self._table = MemoryTable()
+        self._store = MemoryStore()
+        self._key_values = MemoryKeyValues()
         self._secret = Secret(self.quickbooks, realm)
-        self._clock = _Clock()
+        self._clock = StillClock()
 
     @property
     def books(self) -> Books:
@@ -71,14 +73,16 @@ class SmallWorld:
     def arrive(self, document: Document) -> None:
         """Store a document as the extractor would: a new one, or a new version of one that is there."""
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
-        entry = lifecycle.extracted(document, self._table.entry(document.entry_id), self._clock.now())
-        key = document.entry_id
-        self._store.keep(document, pdf.content)
-        self._table.save(replace(entry, document_key=key, pdf_key=key, pdf_sha256=pdf.sha256))
+        previous = self._table.entry(document.entry_id)
+        entry = lifecycle.extracted(document, previous, self._clock.now())
+        entry = replace(entry, document_key=self._store.put_document(document, entry.version))
+        self._table.save_extracted(entry, previous=previous)
+        stored = self._store.put_pdf(entry.entry_id, pdf)
+        self._table.attach_pdf(replace(entry, pdf_key=stored.key, pdf_sha256=pdf.sha256))
 
     def entry(self, document: Document) -> Entry:
         """Return the entry of a document."""
-        return self._table.entries[document.entry_id]
+        return self._table.stored[document.entry_id]
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -124,14 +128,14 @@ def open_books(
     rules: Rules = NO_RULES,
     *,
     secret: Secret | None = None,
-    key_values: KeyValues | None = None,
+    key_values: MemoryKeyValues | None = None,
 ) -> QuickBooksBooks:
     """Return the books of a company as a shift opens them, without waiting for QuickBooks' limits.
 
     Raises Misconfigured when the rules name what is not in them.
     """
     secret = secret or Secret(quickbooks, realm)
-    clock, threads = _Clock(), SystemThreads()
+    clock, threads = StillClock(), SystemThreads()
     issuer = IntuitIssuer(quickbooks.discovery_url)
     client = Client(
         quickbooks.url,
@@ -142,93 +146,9 @@ def open_books(
         clock=clock,
         threads=threads,
     )
-    references = References(client, key_values or KeyValues(), rules, clock=clock, threads=threads)
+    references = References(client, key_values or MemoryKeyValues(), rules, clock=clock, threads=threads)
     references.check_rules()
     return QuickBooksBooks(client, references)
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self._now = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._now.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
-
-
-class _Table:
-    """The tracking table; nobody but the poster of this process writes to it."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-
-    def save(self, entry: Entry) -> bool:
-        self.entries[entry.entry_id] = entry
-        return True
-
-    def ask_for_pdf(self, entry: Entry) -> None:
-        raise AssertionError(f"the PDF of {entry.number} is never lost here")
-
-    def entry(self, entry_id: str) -> Entry | None:
-        return self.entries.get(entry_id)
-
-    def due(self, company: str, now: datetime) -> Iterator[Entry]:
-        return iter([each for each in self.entries.values() if each.company == company and each.is_due(now)])
-
-    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
-        return iter([each for each in self.entries.values() if (each.company, each.status) == (company, status)])
-
-    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
-        return [each for each in self.entries.values() if each.company not in companies]
-
-
-class _Store:
-    def __init__(self) -> None:
-        self._documents: dict[str, tuple[Document, bytes]] = {}
-
-    def keep(self, document: Document, pdf: bytes) -> None:
-        self._documents[document.entry_id] = document, pdf
-
-    def document(self, entry: Entry) -> Document:
-        return self._documents[entry.document_key][0]
-
-    def pdf(self, entry: Entry) -> bytes:
-        return self._documents[entry.entry_id][1]
-
-    def file_posted(self, entry: Entry) -> str:
-        return entry.pdf_key
-
-    def drop_pending(self, entry: Entry) -> None:
-        """Nothing lies anywhere."""
-
-
-class KeyValues:
-    """References kept between shifts."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, str] = {}
-
-    def value(self, key: str) -> str | None:
-        """Return the text kept under a key, or None."""
-        return self._values.get(key)
-
-    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
-        """Keep a text under a key; nothing lasts long enough here to be forgotten."""
-        del expires_at
-        self._values[key] = value
-
-    def ask_contact(self, database: str, contact: int, name: str) -> None:
-        """Note that a contact was asked about."""
-        self._values[f"contacts-asked#{database}"] = f"{contact} {name}"
-
-    def claim(self, key: str, value: str) -> str:
-        """Keep a text under a key unless another is there; return the one that is."""
-        return self._values.setdefault(key, value)
 
 
 class Secret:
@@ -283,3 +203,6 @@ class _Session:
     def books(self, company: str) -> QuickBooksBooks:
         del company
         return self._books
+
+    def forget_refusals(self) -> None:
+        """Nothing is remembered here."""

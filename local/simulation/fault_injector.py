@@ -114,7 +114,7 @@ HOST_FAILS = 0.3
 
 @dataclass(slots=True)
 class FaultInjector:
-    """The door. `weather` is how often a call is broken; `struck` counts faults by kind.
+    """The door. `rates` is how often a call is broken; `injected` counts faults by kind.
 
     With `wire` calls to AWS go the long way, through botocore and the whole of moto.
     """

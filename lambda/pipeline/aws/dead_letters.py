@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from pipeline.aws.errors import errors_of
 from pipeline.aws.events import entry_ids_of, is_from_s3
-from pipeline.aws.items import our_error
 from pipeline.domain.alert import Failure
 from pipeline.domain.dead_letter import Letter
 from pipeline.domain.document import odoo_id_of
+from pipeline.domain.errors import PipelineError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -46,22 +46,21 @@ class DeadLetters:
             "fix": failure.what_to_do,
         }
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body, ensure_ascii=False))
-        except (ClientError, BotoCoreError) as error:
-            logger.error("dead letter not sent", extra={"entry_id": failure.entry_id, "reason": type(error).__name__})  # noqa: TRY400
+            with self._errors():
+                self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body, ensure_ascii=False))
+        except PipelineError as error:
+            logger.error("dead letter not sent", extra={"entry_id": failure.entry_id, "reason": str(error)})  # noqa: TRY400
             return False
         return True
 
     def take(self) -> Iterator[Letter]:
         """Yield the letters there are, at most 5,000; what is not removed is there again after fifteen minutes."""
         for _ in range(LETTERS_MAX // MESSAGES_MAX):
-            try:
+            with self._errors():
                 # A short wait asks all of SQS' servers; without one, letters may be overlooked.
                 answer = self._client.receive_message(
                     QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
                 )
-            except (ClientError, BotoCoreError) as error:
-                raise our_error(error, f"The queue {self._name}") from error
             messages = answer.get("Messages", [])
             for message in messages:
                 yield Letter(_entry_ids(message["Body"]), message["ReceiptHandle"])
@@ -70,10 +69,11 @@ class DeadLetters:
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""
-        try:
+        with self._errors():
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The queue {self._name}") from error
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return errors_of(f"The queue {self._name}")
 
     @property
     def _client(self) -> SQSClient:

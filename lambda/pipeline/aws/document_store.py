@@ -7,9 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.aws.items import error_code, our_error
+from pipeline.aws.errors import Expected, errors_of
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
@@ -137,11 +135,9 @@ class DocumentStore:
         return self._unless_missing(put) or ""
 
     def _listed(self, prefix: str) -> Iterator[ObjectTypeDef]:
-        try:
+        with errors_of(f"The bucket {self._bucket}"):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 yield from page.get("Contents", [])
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The bucket {self._bucket}") from error
 
     def _get(self, key: str) -> bytes | None:
         def get() -> bytes:
@@ -151,13 +147,10 @@ class DocumentStore:
 
     def _unless_missing[T](self, call: Callable[[], T]) -> T | None:
         try:
-            return call()
-        except ClientError as error:
-            if error_code(error) in _MISSING:
-                return None
-            raise our_error(error, f"The bucket {self._bucket}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The bucket {self._bucket}") from error
+            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+                return call()
+        except Expected:
+            return None
 
 
 def pending_key(entry_id: str) -> str:

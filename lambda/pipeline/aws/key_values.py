@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.aws.items import CONDITION_FAILED, Item, error_code, item, our_error, plain_values
+from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
+from pipeline.aws.items import Item, item, plain_values
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.contact import ContactState, write_answer
@@ -122,15 +122,12 @@ class KeyValueTable:
         """Keep a text under a key unless another is kept there already; returns the one that is."""
         values = item({"entry_id": key, "value": value})
         try:
-            self._client.put_item(
-                TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
-            )
-        except ClientError as error:
-            if error_code(error) == CONDITION_FAILED:
-                return self.value(key) or value
-            raise our_error(error, f"The table {self._name}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The table {self._name}") from error
+            with self._errors(expected=(CONDITION_FAILED,)):
+                self._client.put_item(
+                    TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
+                )
+        except Expected:
+            return self.value(key) or value
         return value
 
     # -- leases ----------------------------------------------------------------------------------------------------
@@ -148,25 +145,22 @@ class KeyValueTable:
         the_pause_is_over = "(attribute_not_exists(paused_until) OR paused_until < :now)"
         free = the_holder_is_gone if force else f"({the_holder_is_gone} AND {the_pause_is_over})"
         try:
-            answer = self._client.update_item(
-                TableName=self._name,
-                Key={"entry_id": {"S": _lease_key(realm)}},
-                UpdateExpression="SET holder = :holder, #until = :until",
-                ConditionExpression=f"{nobody_was_here} OR {free}",
-                ExpressionAttributeNames={"#until": "until"},
-                ExpressionAttributeValues={
-                    ":holder": {"S": holder},
-                    ":until": {"S": _instant(until)},
-                    ":now": {"S": _instant(now)},
-                },
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if error_code(error) == CONDITION_FAILED:
-                return None
-            raise our_error(error, f"The table {self._name}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The table {self._name}") from error
+            with self._errors(expected=(CONDITION_FAILED,)):
+                answer = self._client.update_item(
+                    TableName=self._name,
+                    Key={"entry_id": {"S": _lease_key(realm)}},
+                    UpdateExpression="SET holder = :holder, #until = :until",
+                    ConditionExpression=f"{nobody_was_here} OR {free}",
+                    ExpressionAttributeNames={"#until": "until"},
+                    ExpressionAttributeValues={
+                        ":holder": {"S": holder},
+                        ":until": {"S": _instant(until)},
+                        ":now": {"S": _instant(now)},
+                    },
+                    ReturnValues="ALL_NEW",
+                )
+        except Expected:
+            return None
         lease = _lease(realm, holder, until, answer["Attributes"])
         is_first = "pauses" not in answer["Attributes"]
         if is_first and any(self._is_held_by_company(company, now) for company in companies):
@@ -192,24 +186,20 @@ class KeyValueTable:
         values["until"] = _instant(now - timedelta(seconds=1))
         values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
         kept = item({"entry_id": _lease_key(lease.realm), "holder": lease.holder, **values})
-        try:
+        with suppress(Expected), self._errors(expected=(CONDITION_FAILED,)):
             self._client.put_item(
                 TableName=self._name,
                 Item=kept,
                 ConditionExpression="holder = :holder",
                 ExpressionAttributeValues={":holder": {"S": lease.holder}},
             )
-        except ClientError as error:
-            if error_code(error) != CONDITION_FAILED:
-                raise our_error(error, f"The table {self._name}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The table {self._name}") from error
 
     def _try[T](self, call: Callable[[], T]) -> T:
-        try:
+        with self._errors():
             return call()
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The table {self._name}") from error
+
+    def _errors(self, *, expected: tuple[str, ...] = ()) -> AbstractContextManager[None]:
+        return errors_of(f"The table {self._name}", expected=expected)
 
 
 def _lease_key(realm: str) -> str:

@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws.items import CONDITION_FAILED, error_code, our_error, plain_values
+from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
+from pipeline.aws.items import plain_values
 from pipeline.domain.order import Order, OrderCursor, OrderLine, OrderStatus
 
 if TYPE_CHECKING:
@@ -50,10 +50,8 @@ class OrderTable:
 
     def cursor(self, database: str) -> OrderCursor:
         """Return how far the orders of a database were read."""
-        try:
+        with errors_of(f"The table {self._name}"):
             found = self._client.get_item(TableName=self._name, Key=_cursor_key(database), ConsistentRead=True)
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The table {self._name}") from error
         kept = plain_values(found.get("Item", {}))
         return OrderCursor(**{name: kept[name] for name in ("since", "walk_began", "after_id") if name in kept})
 
@@ -64,11 +62,10 @@ class OrderTable:
     def _put(self, values: dict[str, Any], **condition: Any) -> bool:
         stored = {name: _serializer.serialize(value) for name, value in values.items()}
         try:
-            self._client.put_item(TableName=self._name, Item=stored, **condition)
-        except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error_code(error) == CONDITION_FAILED:
-                return False
-            raise our_error(error, f"The table {self._name}") from error
+            with errors_of(f"The table {self._name}", expected=(CONDITION_FAILED,)):
+                self._client.put_item(TableName=self._name, Item=stored, **condition)
+        except Expected:
+            return False
         return True
 
 

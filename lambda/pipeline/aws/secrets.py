@@ -6,9 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.aws.items import error_code, our_error
+from pipeline.aws.errors import Expected, errors_of
 from pipeline.domain.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ type Secret = dict[str, Any]
 CURRENT = "AWSCURRENT"
 PROPOSED = "PROPOSED"
 CHANGES_TRIED_MAX = 10
+NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 
 
 class Secrets:
@@ -46,36 +45,30 @@ class Secrets:
 
     def _replace(self, arn: str, version: str, text: str) -> bool:
         try:
-            # Stored, but not yet current. One stage for all, moved from version to version: a secret has at most
-            # twenty, and this happens every hour.
-            stored = self._client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=[PROPOSED])
-            self._client.update_secret_version_stage(
-                SecretId=arn,
-                VersionStage=CURRENT,
-                MoveToVersionId=stored["VersionId"],
-                RemoveFromVersionId=version,
-            )
-        except ClientError as error:
-            if error_code(error) in ("InvalidParameterException", "InvalidRequestException"):
-                return False
-            raise our_error(error, f"The secret {_name(arn)}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The secret {_name(arn)}") from error
+            with errors_of(f"The secret {_name(arn)}", expected=NO_LONGER_CURRENT):
+                # Stored, but not yet current. One stage for all, moved from version to version: a secret has at most
+                # twenty, and this happens every hour.
+                stored = self._client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=[PROPOSED])
+                self._client.update_secret_version_stage(
+                    SecretId=arn,
+                    VersionStage=CURRENT,
+                    MoveToVersionId=stored["VersionId"],
+                    RemoveFromVersionId=version,
+                )
+        except Expected:
+            return False
         return True
 
     def _read(self, arn: str, required: Sequence[str]) -> tuple[Secret, str]:
         name = _name(arn)
         try:
-            answer = self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
-        except ClientError as error:
-            if error_code(error) == "ResourceNotFoundException":
-                raise Misconfigured(
-                    f"The secret {name} has no value yet: store its JSON with `aws secretsmanager put-secret-value "
-                    f"--secret-id {name} --secret-string file://secret.json`."
-                ) from error
-            raise our_error(error, f"The secret {name}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The secret {name}") from error
+            with errors_of(f"The secret {name}", expected=("ResourceNotFoundException",)):
+                answer = self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
+        except Expected as error:
+            raise Misconfigured(
+                f"The secret {name} has no value yet: store its JSON with `aws secretsmanager put-secret-value "
+                f"--secret-id {name} --secret-string file://secret.json`."
+            ) from error
         try:
             value = json.loads(answer["SecretString"])
         except (KeyError, ValueError):

@@ -3,7 +3,7 @@
 The extractor and the poster work on the same item at the same time. Each writes only its own attributes, and whatever
 depends on the version an entry was read at is conditional on it: whoever comes second finds out and does no harm.
 
-A change of status that is not among `CHANGES` is told and written all the same: it is a fault of ours, but what is
+A change of status that is not among `TRANSITIONS` is told and written all the same: it is a fault of ours, but what is
 written with it may be all that is known of a document in QuickBooks. Tests, the explorer and the demo stop at it.
 """
 
@@ -15,9 +15,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.aws.items import CONDITION_FAILED, Item, error_code, from_dataclass, item, our_error, to_dataclass
+from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
+from pipeline.aws.items import Item, from_dataclass, item, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import Unavailable
@@ -208,7 +207,10 @@ class TrackingTable:
         self, entry: Entry, names: Sequence[str], *, version: int | None, status: Status | None = None,
         is_settled: bool = False, by: Sequence[Actor] = (),
     ) -> Item | None:  # fmt: skip
-        """Write some attributes of an entry and return what they were; None when a condition does not hold."""
+        """Write some attributes of an entry and return what they were; None when a condition does not hold.
+
+        `version` and `status` are those the entry must still have, `is_settled` wants no outcome of a write open.
+        """
         values = from_dataclass(entry)
         kept = item({name: values[name] for name in names})
         attributes = {f"#{name}": name for name in names}
@@ -219,24 +221,29 @@ class TrackingTable:
         if empty:
             expression += " REMOVE " + ", ".join(empty)
         placeholders: dict[str, Any] = {f":{name}": value for name, value in kept.items()}
-        condition = "attribute_exists(entry_id)"
+        the_entry_exists = "attribute_exists(entry_id)"
+        the_version_is_unchanged = "#read_version = :read_version"
+        the_status_is_unchanged = "#read_status = :read_status"
+        no_outcome_is_open = "attribute_not_exists(#step)"
+        conditions = [the_entry_exists]
+        # DynamoDB refuses a name or a value that no clause uses.
         if version is not None:
-            condition += " AND #at = :at"
-            attributes["#at"] = "version"
-            placeholders[":at"] = {"N": str(version)}
+            conditions.append(the_version_is_unchanged)
+            attributes["#read_version"] = "version"
+            placeholders[":read_version"] = {"N": str(version)}
         if status is not None:
-            condition += " AND #was = :was"
-            attributes["#was"] = "status"
-            placeholders[":was"] = {"S": status.value}
+            conditions.append(the_status_is_unchanged)
+            attributes["#read_status"] = "status"
+            placeholders[":read_status"] = {"S": status.value}
         if is_settled:
-            condition += " AND attribute_not_exists(#step)"
+            conditions.append(no_outcome_is_open)
             attributes["#step"] = "step"
         before = self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
                 Key={"entry_id": {"S": entry.entry_id}},
                 UpdateExpression=expression,
-                ConditionExpression=condition,
+                ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames=attributes,
                 ExpressionAttributeValues=placeholders,
                 ReturnValues="UPDATED_OLD",
@@ -263,21 +270,16 @@ class TrackingTable:
     def _conditional(self, write: Callable[[], Any]) -> Item | None:
         """Return the attributes a write answers with; None when its condition does not hold."""
         try:
-            answer = write()
-        except ClientError as error:
-            if error_code(error) == CONDITION_FAILED:
-                return None
-            raise our_error(error, f"The table {self._name}") from error
-        except BotoCoreError as error:
-            raise our_error(error, f"The table {self._name}") from error
+            with errors_of(f"The table {self._name}", expected=(CONDITION_FAILED,)):
+                answer = write()
+        except Expected:
+            return None
         attributes: Item = answer.get("Attributes", {})
         return attributes
 
     def _try[T](self, call: Callable[[], T]) -> T:
-        try:
+        with errors_of(f"The table {self._name}"):
             return call()
-        except (ClientError, BotoCoreError) as error:
-            raise our_error(error, f"The table {self._name}") from error
 
 
 def log_forbidden(entry: Entry, previous: Status | None) -> None:

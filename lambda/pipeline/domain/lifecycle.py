@@ -316,6 +316,9 @@ def reopened(entry: Entry, now: datetime) -> Entry:
 
     One that a person had deleted in QuickBooks is posted once more, as a new generation.
     """
+    if entry.status not in (FAILED, PENDING):
+        # A person may move more to pending, but only by starting over, which also forgets where the document was.
+        raise ForbiddenTransition(f"{PERSON} may not retry {entry.entry_id}, which is {entry.status}")
     if entry.error_code == DELETED_IN_QUICKBOOKS:
         entry = deleted_in_books(entry, now)
     return _moved(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
+from pipeline.domain.retry import growing, repeated
 from pipeline.http import Answer, new_session, send
 from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
 
@@ -262,15 +263,14 @@ class Odoo:
     # -- the wire --------------------------------------------------------------------------------------------------
 
     def _repeat[T](self, attempt: Callable[[], T]) -> T:
-        for tried in range(TRIES):
-            try:
-                return attempt()
-            except Unavailable:
-                wait_s = 0.5 * 4**tried
-                if tried == TRIES - 1 or (self._deadline and not self._deadline.allows(2 * RESERVE_S + wait_s)):
-                    raise
-                self.clock.sleep(wait_s)
-        raise AssertionError("unreachable")
+        return repeated(
+            attempt,
+            tries=TRIES,
+            wait_s=growing(0.5, by=4),
+            clock=self.clock,
+            on=lambda error: isinstance(error, Unavailable),
+            may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),
+        )
 
     def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
         params = {"service": service, "method": method, "args": arguments}

@@ -112,6 +112,11 @@ class Refused(Rejected):
         self.fault = fault
 
 
+def is_name_being_edited(error: Exception) -> bool:
+    """Whether a refusal says that somebody else is editing a name just now: QuickBooks takes one at a time."""
+    return isinstance(error, Refused) and ONE_NAME_AT_A_TIME in error.fault.detail
+
+
 def faults(body: Any) -> list[Fault]:
     """Return the faults of a response body: `Fault.Error` of the business, `fault.error` of the gateway, or none."""
     if not isinstance(body, Mapping):

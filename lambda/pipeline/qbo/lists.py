@@ -169,8 +169,10 @@ class ListCache:
             if self._lists is None:
                 self._lists = self._kept()
             age_s = self._clock.now().timestamp() - self._lists.read_at if self._lists else 0.0
-            missed = self._lists is older_than and age_s > FRESH_S
-            if self._lists is None or age_s > KEPT_S or missed:
+            is_no_newer = (
+                self._lists is not None and older_than is not None and self._lists.read_at <= older_than.read_at
+            )
+            if self._lists is None or age_s > KEPT_S or (is_no_newer and age_s > FRESH_S):
                 self._lists = self._read()
                 text = dumps(self._lists)
                 if len(text.encode()) <= KEPT_BYTES_MAX:

@@ -12,14 +12,16 @@ import json
 import logging
 import re
 from dataclasses import replace
+from functools import partial
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Product
 from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping import Parties
+from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
-from pipeline.qbo.faults import DUPLICATE_NAME, ONE_NAME_AT_A_TIME, STALE_SYNC_TOKEN, Refused
+from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused, is_name_being_edited
 from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
@@ -279,16 +281,14 @@ class Names:
                 body = fewer
 
     def _create(self, entity: str, body: Json, seed: str) -> Json:
-        request_id = _request_id(seed, body)
-        for tried in range(NAME_TRIES):
-            try:
-                return self._client.write(entity, body, request_id=request_id)
-            except Refused as error:
-                if ONE_NAME_AT_A_TIME not in error.fault.detail:
-                    raise
-                self._clock.sleep(0.5 * 2**tried)
-        # A person is working in the books: nothing is wrong with the document.
-        raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}")
+        write = partial(self._client.write, entity, body, request_id=_request_id(seed, body))
+        try:
+            return repeated(write, tries=NAME_TRIES, wait_s=growing(0.5), clock=self._clock, on=is_name_being_edited)
+        except Refused as error:
+            if not is_name_being_edited(error):
+                raise
+            # A person is working in the books: nothing is wrong with the document.
+            raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}") from error
 
     def name_of(self, entity: str, qb_id: str) -> str:
         """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""

@@ -23,6 +23,7 @@ from pipeline.qbo.lists import (
     BookAccount,
     KeyValues,
     ListCache,
+    Lists,
     Realm,
     TaxCode,
     find_account,
@@ -66,12 +67,15 @@ class References:
         if self.rules == _NO_RULES:
             return
         lists = self._list_cache.current()
-        for each in (lists, None):
-            known = each or self._list_cache.current(older_than=lists)
-            found = problems(self.rules, known, company=self._client.company, realm=self._client.realm)
-            if not found:
-                return
-        raise broken(found)
+        found = self._problems(lists)
+        if found:
+            # A person may just have added what is missing.
+            found = self._problems(self._list_cache.current(older_than=lists))
+        if found:
+            raise broken(found)
+
+    def _problems(self, lists: Lists) -> list[str]:
+        return problems(self.rules, lists, company=self._client.company, realm=self._client.realm)
 
     # -- lists -----------------------------------------------------------------------------------------------------
 
@@ -86,11 +90,10 @@ class References:
         Before a document is held the preferences are read once more, so that opening the period helps at once.
         """
         lists = self._list_cache.current()
-        for each in (lists, None):
-            closed_to = (each or self._list_cache.current(older_than=lists)).realm.closed_to
-            if closed_to is None or day > closed_to:
-                return None
-        return closed_to
+        if not _is_closed(lists.realm, day):
+            return None
+        realm = self._list_cache.current(older_than=lists).realm
+        return realm.closed_to if _is_closed(realm, day) else None
 
     def account(self, account: Account) -> BookAccount:
         """Return the account the mapping names, else that of the same number, else of the same name.
@@ -236,22 +239,20 @@ class References:
             item = self._list_cache.look(lambda lists: find_named(lists.items, target.name))
             if item is None:
                 raise _gone(target, "product or service", "item_unmapped")
-            name, where = item.name, f"line {target.line} of the mapping"
+            name, where, theirs = item.name, f"line {target.line} of the mapping", item.account
             if books_to(item, account):
                 return item.qb_id
         elif product and self.rules.items is Items.PRODUCT:
             known = self._names.product_item(product, database, account)
-            name, where = known.name, "its product"
+            name, where, theirs = known.name, "its product", known.account
             if books_to(known, account):
                 return known.qb_id
-            item = None
         else:
             return self._names.account_item(account)
-        theirs = self._account_name((item or known).account)
         raise Unmapped(
-            f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to {theirs}, but "
-            f"Odoo booked the line to {account}. Change the account in Odoo, name an item of that account for the "
-            'product in the mapping, or say items = "account" there.',
+            f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to "
+            f"{self._account_name(theirs)}, but Odoo booked the line to {account}. Change the account in Odoo, name an "
+            'item of that account for the product in the mapping, or say items = "account" there.',
             code="item_books_elsewhere",
         )
 
@@ -331,6 +332,10 @@ _NOUNS = {
     "Terms": "the terms",
     "TaxCodes": "the tax code",
 }
+
+
+def _is_closed(realm: Realm, day: date) -> bool:
+    return realm.closed_to is not None and day <= realm.closed_to
 
 
 def _gone(target: Target, kind: str, code: str) -> Unmapped:

@@ -15,6 +15,7 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.lists import KeyValues
 from pipeline.qbo.references import References
+from pipeline.qbo.sales_tax import SalesTaxWatch
 from pipeline.qbo.tokens import Tokens
 
 
@@ -66,6 +67,10 @@ class QuickBooksSession:
             adopts_typed=rules.typed_by_hand is TypedByHand.ADOPT,
             keeps_replaced_files=rules.replaced_pdf is ReplacedPdf.KEEP,
         )
+
+    def forget_refusals(self) -> None:
+        """Forget what keeps documents from being sent: a person says that its cause is fixed."""
+        SalesTaxWatch(self._key_values, self._realm, clock=self._host.clock, threads=self._host.threads).agreed()
 
     @property
     def recent_calls(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, Unavailable
+from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -286,15 +287,13 @@ class Tokens:
             }
             return changed
 
-        for tried in range(STORE_TRIES):
-            try:
-                self._store.change(self._arn, with_issued)
-            except Unavailable:
-                if tried == STORE_TRIES - 1:
-                    raise
-                self._clock.sleep(0.2 * 2**tried)
-            else:
-                return
+        repeated(
+            lambda: self._store.change(self._arn, with_issued),
+            tries=STORE_TRIES,
+            wait_s=growing(0.2),
+            clock=self._clock,
+            on=lambda error: isinstance(error, Unavailable),
+        )
 
     def _use(self, access_token: str, expires_at: float, refresh_expires_at: float | None) -> None:
         self._access_token = access_token

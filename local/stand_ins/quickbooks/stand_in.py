@@ -1,7 +1,7 @@
 """A QuickBooks Online for one machine: its HTTP surface over the books of several companies.
 
 It refuses what QuickBooks refuses, in QuickBooks' words. What is not established about the real service is a switch
-(`quickbooks_realm.Switches`), and a test sets it on the stand-in itself: `stand_in.throttle = True`.
+(`realm.Switches`), and a test sets it on the stand-in itself: `stand_in.throttle = True`.
 """
 
 from __future__ import annotations

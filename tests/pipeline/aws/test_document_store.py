@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 
 import pytest
 
@@ -10,7 +9,7 @@ from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pend
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.domain.mapping import MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfSource
-from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
+from tests.books_world import PDF, a_document, an_entry
 
 BUCKET = "documents"
 ENTRY = an_entry(a_document())
@@ -34,19 +33,6 @@ def keys(client):
 
 def a_pdf(content=PDF):
     return Pdf(content, PdfSource.PLAIN)
-
-
-def test_a_document_comes_back_as_it_was_stored(store):
-    document = a_document(
-        lines=(line("33.30", quantity=Decimal("0.1"), taxes=(US_TAX,)),),
-        taxes=(tax_amount(US_TAX, "33.30", "2.75"),),
-        memo="Łódź 株式会社 😀 'quoted'\n",
-    )
-
-    key = store.put_document(document, 3)
-
-    assert key == "documents/odoo-account.move-17/3.json"
-    assert store.document(replace(ENTRY, document_key=key)) == document
 
 
 @pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
@@ -75,55 +61,11 @@ def test_a_pdf_that_s3_has_received_otherwise_is_sent_again_later(store, client,
         store.put_pdf(ENTRY.entry_id, a_pdf())
 
 
-def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(store, client):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
-
-    key = store.file_posted(ENTRY)
-
-    assert key == "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
-    assert keys(client) == [key]
-    assert client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == PDF
-
-
-def test_moving_twice_is_moving_once(store, client):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
-
-    first, second = store.file_posted(ENTRY), store.file_posted(ENTRY)
-
-    assert first == second
-    assert keys(client) == [first]
-
-
-def test_a_pdf_that_is_filed_already_is_still_found(store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
-    key = store.file_posted(ENTRY)
-
-    assert store.pdf(ENTRY) == PDF
-    assert store.pdf(replace(ENTRY, pdf_key=key, number="renamed since")) == PDF
-
-
-def test_a_newer_pending_pdf_wins_over_the_filed_one(store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
-    key = store.file_posted(ENTRY)
-    store.put_pdf(ENTRY.entry_id, a_pdf(b"%PDF-new"))
-
-    assert store.pdf(replace(ENTRY, pdf_key=key)) == b"%PDF-new"
-
-
 def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
     with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Retry it") as told:
         store.pdf(ENTRY)
 
     assert told.value.code == "pdf_missing"
-
-
-def test_dropping_what_is_not_there_is_no_matter(store, client):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
-
-    store.drop_pending(ENTRY)
-    store.drop_pending(ENTRY)
-
-    assert keys(client) == []
 
 
 @pytest.mark.parametrize(
@@ -185,17 +127,6 @@ def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_wa
                                        posted_key(other)),
         "odoo-account.move-19": Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
     }  # fmt: skip
-
-
-def test_a_copy_and_its_pdf_are_read_by_their_keys(store):
-    key = store.put_document(a_document(), 3)
-    pdf = store.put_pdf(ENTRY.entry_id, a_pdf())
-
-    assert store.document_at(key) == a_document()
-    assert store.pdf_at(pdf.key) == PDF
-    assert store.pdf_at("pending/none.pdf") is None
-    with pytest.raises(InvalidDocument, match=r"The copy documents/none\.json is missing"):
-        store.document_at("documents/none.json")
 
 
 @pytest.mark.parametrize("call", ["put_pdf", "pdf", "file_posted", "document"])

@@ -188,10 +188,14 @@ def test_a_connection_can_be_forgotten(key_values):
 
 @pytest.mark.parametrize(
     "call",
-    [lambda key_values: key_values.value("k"), lambda key_values: key_values.keep("k", "v"),
-     lambda key_values: key_values.claim("k", "v"), take,
-     lambda key_values: key_values.release_lease(Lease(COMPANY, "x", NOW), NOW)],
-)  # fmt: skip
+    [
+        lambda key_values: key_values.value("k"),
+        lambda key_values: key_values.keep("k", "v"),
+        lambda key_values: key_values.claim("k", "v"),
+        take,
+        lambda key_values: key_values.release_lease(Lease(COMPANY, "x", NOW), NOW),
+    ],
+)
 def test_a_table_that_is_not_there_is_named(empty_aws, call):
     with pytest.raises(Misconfigured, match="The table nowhere does not exist"):
         call(KeyValueTable(empty_aws.client("dynamodb"), "nowhere", SystemClock()))

@@ -152,7 +152,7 @@ def test_a_secret_that_never_holds_still_is_unavailable(client, secrets, monkeyp
     assert len(tried) == CHANGES_TRIED_MAX
 
 
-class UnreadableDocument:
+class BrokenClient:
     def __init__(self, error):
         self._error = error
 
@@ -174,4 +174,4 @@ class UnreadableDocument:
 )
 def test_trouble_with_the_service_is_told_as_ours(error, kind):
     with pytest.raises(kind, match="The secret odoo-qb"):
-        Secrets(UnreadableDocument(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())
+        Secrets(BrokenClient(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())

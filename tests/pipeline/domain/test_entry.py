@@ -6,13 +6,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.entry import Status, Step, make_request_id
+from pipeline.domain.entry import (
+    BooksPart,
+    Entry,
+    KeyPart,
+    OdooPart,
+    PdfPart,
+    Status,
+    Step,
+    WorkPart,
+    make_request_id,
+    names_of,
+)
 from pipeline.domain.lease import backoff_s, lease_until
 from pipeline.domain.lifecycle import TRANSITIONS, Actor, is_allowed
 from tests.builders import an_entry
 
+PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 IDS = st.integers(min_value=1, max_value=10**9)
+
+
+@pytest.mark.parametrize("name", names_of(Entry))
+def test_every_field_of_an_entry_belongs_to_exactly_one_part(name):
+    parts = [part for part in PARTS if name in names_of(part)]
+
+    assert len(parts) == 1
+
+
+def test_an_entry_is_its_parts_and_nothing_else():
+    assert set(Entry.__bases__) == set(PARTS)
+    assert sorted(names_of(Entry)) == sorted(names_of(*PARTS))
+    assert Entry.__annotations__ == {}
 
 
 def test_no_change_is_listed_twice():

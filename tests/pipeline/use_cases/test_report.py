@@ -19,7 +19,7 @@ class Alerts:
         return 0
 
 
-class UnreadableDocument:
+class BrokenMemory:
     """A memory whose table does not answer."""
 
     def value(self, key):
@@ -127,9 +127,9 @@ def test_a_memory_that_does_not_answer_hides_neither_the_alert_nor_the_error(err
 
     if error:
         with pytest.raises(type(error), match=str(error)):
-            one_run(alerts, UnreadableDocument(), COMPANY, error=error)
+            one_run(alerts, BrokenMemory(), COMPANY, error=error)
     else:
-        one_run(alerts, UnreadableDocument(), COMPANY)
+        one_run(alerts, BrokenMemory(), COMPANY)
 
     assert any("connection_gone" in subject for subject in alerts.subjects)
 

@@ -58,6 +58,9 @@ class Session(Protocol):
     def books(self, company: str) -> Books:
         """Return the books, with the rules of a company that is posted to them."""
 
+    def forget_refusals(self) -> None:
+        """Forget what keeps documents from being sent: a person says that its cause is fixed."""
+
     @property
     def recent_calls(self) -> tuple[int, ...]:
         """How many calls were made to the books in each of the last sixty seconds, the latest first."""

@@ -15,7 +15,15 @@ from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
-from pipeline.domain.commands import PostEntries, PosterCommand, RebuildEntries, RetryFailed, ShowDrafts, StartOver
+from pipeline.domain.commands import (
+    PostEntries,
+    PosterCommand,
+    RebuildEntries,
+    Redrive,
+    RetryFailed,
+    ShowDrafts,
+    StartOver,
+)
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
 from pipeline.domain.errors import (
@@ -73,6 +81,8 @@ class RealmRun:
         session: Session | None = None
         try:
             session = self._with.open_session(self._lease, self._companies, self._is_trial)
+            if isinstance(self._command, PostEntries | RetryFailed | Redrive):
+                session.forget_refusals()
             # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)

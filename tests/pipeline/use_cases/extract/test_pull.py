@@ -21,7 +21,7 @@ from pipeline.use_cases.extract.pull import (
     run,
 )
 from tests.builders import COMPANY, WRITTEN_AT, a_document
-from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Clock, Crash, FakeAws, FakeOdoo, extraction_of, pull
+from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Aws, Clock, Crash, FakeOdoo, extraction_of, pull
 
 A_DAY = timedelta(days=1)
 
@@ -32,7 +32,7 @@ def unreadable(odoo_id, message="cannot be read", number="INV/9"):
 
 @pytest.fixture
 def aws():
-    return FakeAws()
+    return Aws()
 
 
 # -- the order of writing ----------------------------------------------------------------------------------------------
@@ -60,12 +60,12 @@ def test_a_new_document_becomes_a_pending_entry_with_its_pdf(aws):
 
 def test_a_crash_after_any_write_is_mended_by_the_next_run():
     documents = [a_document(each) for each in (1, 2, 3)]
-    undisturbed = FakeAws()
+    undisturbed = Aws()
     pull(FakeOdoo(*documents), undisturbed)
     assert len(undisturbed.journal) > 12
 
     for writes in range(1, len(undisturbed.journal)):
-        aws, odoo = FakeAws(), FakeOdoo(*documents)
+        aws, odoo = Aws(), FakeOdoo(*documents)
         aws.crash_after = writes
         with pytest.raises(Crash):
             pull(odoo, aws)
@@ -73,13 +73,13 @@ def test_a_crash_after_any_write_is_mended_by_the_next_run():
 
         assert aws.stored == undisturbed.stored, f"after {aws.journal[writes - 1]}"
         assert aws.objects == undisturbed.objects
-        assert aws.kept_cursors == undisturbed.kept_cursors
+        assert aws.cursors == undisturbed.cursors
 
 
 def test_a_crash_after_any_write_of_a_changed_document_is_mended_too():
     changed = a_document(1, reference="another")
     for writes in range(1, 5):
-        aws, odoo = FakeAws(), FakeOdoo(a_document(1))
+        aws, odoo = Aws(), FakeOdoo(a_document(1))
         pull(odoo, aws)
         odoo.put(replace(changed, written_at=NOW))
         aws.crash_after = len(aws.journal) + writes
@@ -98,7 +98,7 @@ def test_the_cursor_moves_to_the_latest_write_date_read(aws):
     pull(FakeOdoo(a_document(1), a_document(2, written_at=WRITTEN_AT + A_SECOND)), aws)
 
     assert aws.since == WRITTEN_AT + A_SECOND
-    assert aws.kept_cursors["odoo_demo", "companyA"].walk_began is None
+    assert aws.cursors["odoo_demo", "companyA"].walk_began is None
 
 
 def test_the_cursor_never_moves_beyond_the_beginning_of_the_walk(aws):
@@ -160,7 +160,7 @@ def test_a_page_that_fails_in_the_middle_leaves_the_cursor_before_it(aws):
     odoo.before_page = fails_at_the_second
     with pytest.raises(Unavailable):
         pull(odoo, aws)
-    cursor = aws.kept_cursors["odoo_demo", "companyA"]
+    cursor = aws.cursors["odoo_demo", "companyA"]
     assert (cursor.since, cursor.after_id) == (None, PAGE_DOCUMENTS)
 
     pull(odoo, aws, now=LATER)
@@ -193,7 +193,7 @@ def test_ten_thousand_rows_of_one_instant_are_all_read_once(aws):
     assert len(odoo.asked) == 10_000 // PAGE_DOCUMENTS + 1
 
 
-def test_rows_that_change_while_pages_are_read_lease_nothing(aws):
+def test_rows_that_change_while_pages_are_read_shift_nothing(aws):
     odoo = FakeOdoo(*(a_document(each) for each in range(1, 3 * PAGE_DOCUMENTS)))
     moments = iter(NOW + A_SECOND * each for each in range(100))
 
@@ -474,7 +474,7 @@ def test_a_selection_pulls_what_it_names_and_leaves_the_cursor_alone(aws, select
     pull(odoo, aws, selection=selection)
 
     assert {entry.odoo_id for entry in aws.stored.values()} == expected
-    assert aws.kept_cursors == {}
+    assert aws.cursors == {}
 
 
 def test_a_selection_of_many_pages_is_read_to_its_end(aws):
@@ -517,7 +517,7 @@ def test_no_pdf_is_begun_that_could_not_be_finished_and_the_page_is_read_again(a
     odoo.before_pdf = lambda _document: clock.passes(PAGE_ALLOWANCE_S + 1 - PDF_ALLOWANCE_S)
     counts = pull(odoo, aws, clock=clock).counts
     assert (counts.remaining, counts.pdfs) == (True, 1)
-    assert aws.kept_cursors == {}
+    assert aws.cursors == {}
 
     pull(odoo, aws, now=LATER)
 
@@ -534,7 +534,7 @@ def test_a_selection_stops_in_time_too(aws):
 
 
 def test_a_backlog_pauses_pulling_and_says_so(aws):
-    aws.waiting = BACKLOG_MAX
+    aws.fill(BACKLOG_MAX)
     odoo = FakeOdoo(a_document(1))
 
     counts = pull(odoo, aws).counts
@@ -543,7 +543,7 @@ def test_a_backlog_pauses_pulling_and_says_so(aws):
 
 
 def test_a_backlog_a_little_smaller_does_not(aws):
-    aws.waiting = BACKLOG_MAX - 1
+    aws.fill(BACKLOG_MAX - 1)
 
     assert pull(FakeOdoo(a_document(1)), aws).counts.new == 1
 
@@ -554,7 +554,8 @@ def test_what_is_begun_is_finished_in_spite_of_a_backlog(aws):
     aws.crash_after = 2
     with pytest.raises(Crash):
         pull(odoo, aws)
-    aws.crash_after, aws.waiting = None, BACKLOG_MAX
+    aws.crash_after = None
+    aws.fill(BACKLOG_MAX)
 
     pull(odoo, aws, now=LATER)
 

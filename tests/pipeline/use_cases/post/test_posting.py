@@ -12,7 +12,7 @@ import pytest
 from local.demo.small_files import pdf_page
 from local.stand_ins.http_server import Response
 from local.stand_ins.quickbooks.faults import html_error, throttled
-from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.aws.document_store import pending_key
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status, Step, file_name, make_request_id
 from pipeline.domain.errors import (
@@ -33,8 +33,8 @@ from tests.books_world import (
     REALM_ID,
     US_TAX,
     Clock,
-    FakeStore,
-    FakeTable,
+    NotedStore,
+    NotedTable,
     Served,
     a_document,
     an_entry,
@@ -46,6 +46,7 @@ from tests.books_world import (
     served,
     tax_amount,
 )
+from tests.doubles.books import MemoryBooks
 
 OTHER_PARTY = Party(8, "Deco Addict")
 NEW_PDF = pdf_page(["the second version"], title="second")
@@ -53,15 +54,12 @@ BILL = DocumentType.BILL
 LIFE = timedelta(seconds=120)
 
 
-class FakeBooks:
-    """Books that note what they are asked for; `refusal` is raised by the named call."""
-
-    realm = REALM_ID
-    keeps_replaced_files = False
+class NotedBooks(MemoryBooks):
+    """Books that note what they are asked for; `refusals` are raised by the named calls, before they take effect."""
 
     def __init__(self, events: list[str]) -> None:
+        super().__init__(realm=REALM_ID, first_id=55)
         self.events = events
-        self.total = money(100)
         self.refusals: dict[str, BaseException] = {}
 
     def _note(self, what: str) -> None:
@@ -69,59 +67,17 @@ class FakeBooks:
         if what in self.refusals:
             raise self.refusals[what]
 
-    def draft(self, document, *, is_booked):
-        self._note("draft")
-        return Draft("Invoice", {"Total": document.total}, f"hash {document.total}", document.number)
 
-    def find(self, document, *, qb_id="", doc_number="", since=None):
-        self._note("find")
+def _noted(call: str) -> Callable:
+    def noted(books: NotedBooks, *arguments, **keywords):
+        books._note(call)
+        return getattr(super(NotedBooks, books), call)(*arguments, **keywords)
 
-    def find_existing(self, document, draft):
-        return None
+    return noted
 
-    def verify(self, document, qb_id):
-        self._note("verify")
 
-    def explained(self, document, error):
-        return error
-
-    def is_paid(self, document, qb_id):
-        return False
-
-    def is_gone(self, error, document, qb_id):
-        return False
-
-    def create(self, draft, request_id):
-        self._note("create")
-        return Booked("55", "0", draft.doc_number, self.total, money(0), "USD")
-
-    def update(self, draft, booked, request_id):
-        self._note("update")
-        return replace(booked, sync_token="1", total=self.total)
-
-    def remove(self, document, booked, request_id):
-        self._note("remove")
-        return True
-
-    def attach(self, document_type, qb_id, file_name, content, request_id):
-        self._note("attach")
-        return Attached("9", file_name, len(content))
-
-    def attachments(self, document_type, qb_id):
-        self._note("attachments")
-        return []
-
-    def detach(self, document_type, qb_id, attachable_id, request_id):
-        self._note("detach")
-
-    def difference(self, document, draft, booked):
-        return "" if booked.total == document.total else f"{booked.total} instead of {document.total}"
-
-    def is_number_taken(self, error):
-        return getattr(error, "code", "") == "taken"
-
-    def is_stale(self, error):
-        return getattr(error, "code", "") == "stale"
+for call in ("draft", "find", "verify", "create", "update", "remove", "attach", "attachments", "detach"):
+    setattr(NotedBooks, call, _noted(call))
 
 
 class Session:
@@ -129,19 +85,19 @@ class Session:
 
     def __init__(self, books=None, document=None) -> None:
         self.events: list[str] = []
-        self.table = FakeTable(self.events)
-        self.store = FakeStore(self.events)
-        self.books = books or FakeBooks(self.events)
+        self.table = NotedTable(self.events)
+        self.store = NotedStore(self.events)
+        self.books = books or NotedBooks(self.events)
         self.clock = Clock()
         self.document = document or a_document()
         self.entry_id = self.document.entry_id
         entry = an_entry(self.document)
         self.table.put(entry)
-        self.store.put(entry, self.document)
+        self.store.put_all(entry, self.document)
 
     @property
     def entry(self) -> Entry:
-        return self.table.entries[self.entry_id]
+        return self.table.stored[self.entry_id]
 
     def post(self, books=None) -> Entry:
         return Posting.of(self.entry, books or self.books, self.table, self.store, self.clock, self.sends_until).run()
@@ -170,12 +126,12 @@ class Session:
             next_attempt_at=before.next_attempt_at if before.step else None,
         )
         self.table.put(entry)
-        self.store.put(entry, self.document, pdf)
+        self.store.put_all(entry, self.document, pdf)
 
     def fetch_pdf(self, pdf: bytes = PDF) -> None:
         """Store a PDF for the version there is, as the extractor does."""
         self.table.put(replace(self.entry, pdf_sha256=hashlib.sha256(pdf).hexdigest()))
-        self.store.pdfs[self.entry_id] = pdf
+        self.store.put(pending_key(self.entry_id), pdf)
 
     def withdraw(self) -> None:
         self.edit(withdrawn=True)
@@ -210,7 +166,6 @@ def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last
 def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_is_forgotten(session):
     session.post()
     session.events.clear()
-    session.books.total = money(120)
     session.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),))
 
     session.post()
@@ -221,9 +176,12 @@ def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_
         "update",
         "save posting attach",
         "attach",
+        "detach",
         "save posted -",
     ]
-    assert session.entry.attachable_id == "9"
+    assert [file.qb_id for file in session.books.attachments(BILL, session.entry.qb_id)] == [
+        session.entry.attachable_id
+    ]
 
 
 def test_a_deletion_is_preceded_by_its_intent(session):
@@ -241,7 +199,6 @@ def test_an_intent_says_what_is_sent_and_when_its_outcome_can_be_looked_for(sess
     call = {Step.CREATE: "create", Step.UPDATE: "update", Step.DELETE: "remove", Step.ATTACH: "attach"}[step]
     if step in (Step.UPDATE, Step.DELETE):
         session.post()
-        session.books.total = money(120)
         session.edit(total=money(120), untaxed=money(120), lines=(line("120.00"),), withdrawn=step is Step.DELETE)
     session.books.refusals[call] = OutcomeUnknown("no answer")
 
@@ -303,7 +260,7 @@ def test_what_is_posted_says_so_with_everything_quickbooks_answered(session):
     )
     assert entry.pdf_attached
     assert entry.attached_sha256 == entry.pdf_sha256
-    assert entry.pdf_key == f"posted/companyA/{session.entry_id}.pdf"
+    assert entry.pdf_key == "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
     assert (entry.step, entry.next_attempt_at, entry.error_code, entry.attempts) == (None, None, "", 0)
     assert entry.posted_at == session.clock.now()
 
@@ -432,7 +389,6 @@ def test_a_change_while_it_is_sent_keeps_what_quickbooks_said_and_the_new_versio
     assert session.entry.status is Status.PENDING
     assert session.entry.qb_id == "55"
 
-    session.books.total = money(120)
     entry = session.post()
 
     assert entry.status is Status.POSTED
@@ -692,7 +648,7 @@ def test_a_crash_at_any_outside_call_of_a_first_posting_is_made_whole(worlds, re
         assert session.entry.status is Status.POSTED
         assert in_books(world) == ONCE
         assert len(world.book.attachables()) == 1
-        assert session.store.pdfs == {}
+        assert session.store.waiting == []
 
     assert crash_everywhere(prepare, check) >= 18
 
@@ -1143,7 +1099,7 @@ def test_what_was_never_posted_and_is_withdrawn_is_voided_without_a_call(world):
 
     assert entry.status is Status.VOIDED
     assert world.stand_in.calls == {}
-    assert session.store.pdfs == {}
+    assert session.store.waiting == []
 
 
 def test_what_is_withdrawn_after_posting_is_deleted(world):

@@ -16,7 +16,7 @@ import pytest
 import qb_poster
 from local.demo.documents import many
 from local.stand_ins.aws import Context
-from pipeline.domain.books import Attached, Booked, Draft
+from pipeline.domain.books import Draft
 from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, ShowDrafts, WakeUp
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
@@ -39,28 +39,29 @@ from pipeline.use_cases.post.company import CONSECUTIVE_FAILURES_MAX, DOCUMENT_A
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
-from tests.books_world import COMPANY, NOW, REALM_ID, Clock, FakeStore, FakeTable, a_document, an_entry, log_of, money
+from tests.books_world import COMPANY, NOW, REALM_ID, Clock, NotedStore, NotedTable, a_document, an_entry, log_of, money
 from tests.conftest import _fresh_container
+from tests.doubles.books import MemoryBooks
 
 OTHER = "companyB"
 SWEEP = PostDue()
 
 
-class Books:
+class Books(MemoryBooks):
     """Books that take everything; `trouble` maps an entry id to what its draft raises."""
 
-    realm = REALM_ID
-    keeps_replaced_files = False
-
     def __init__(self) -> None:
+        super().__init__(realm=REALM_ID)
         self.looked_for: list[list[str]] = []
-        self.created: list[str] = []
         self.trouble: dict[str, BaseException] = {}
         self.always: BaseException | None = None
         self.at_once = 0
         self.at_once_max = 0
         self.pace = threading.Event()
-        self._lock = threading.Lock()
+
+    @property
+    def created(self) -> list[str]:
+        return [row.number for row in self.rows.values()]
 
     def draft(self, document, *, is_booked):
         with self._lock:
@@ -71,39 +72,13 @@ class Books:
             error = self.always or self.trouble.get(document.entry_id)
             if error:
                 raise error
-            return Draft("Invoice", {"Total": document.total}, f"hash {document.entry_id}", document.number)
+            return super().draft(document, is_booked=is_booked)
         finally:
             with self._lock:
                 self.at_once -= 1
 
-    def find(self, document, *, qb_id="", doc_number="", since=None):
-        return None
-
     def look_for(self, documents):
         self.looked_for.append([document.entry_id for document in documents])
-
-    def find_existing(self, document, draft):
-        return None
-
-    def create(self, draft, request_id):
-        with self._lock:
-            self.created.append(draft.doc_number)
-        return Booked(str(len(self.created)), "0", draft.doc_number, draft.body["Total"], Decimal(0), "USD")
-
-    def remove(self, document, booked, request_id):
-        return True
-
-    def attach(self, document_type, qb_id, file_name, content, request_id):
-        return Attached("9", file_name, len(content))
-
-    def difference(self, document, draft, booked):
-        return ""
-
-    def is_number_taken(self, error):
-        return False
-
-    def verify(self, document, qb_id):
-        return None
 
 
 class Session:
@@ -115,6 +90,9 @@ class Session:
 
     def books(self, company):
         return self._books[company]
+
+    def forget_refusals(self):
+        self.recent_calls = (7,)
 
 
 class Leases:
@@ -152,8 +130,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.table = FakeTable()
-        self.store = FakeStore()
+        self.table = NotedTable()
+        self.store = NotedStore()
         self.leases = Leases()
         self.books = {COMPANY: Books(), OTHER: Books()}
         self.session_errors: dict[str, BaseException] = {}
@@ -163,7 +141,7 @@ class World:
     def add(self, number: int, company: str = COMPANY, **changes):
         document = a_document(odoo_id=number, number=f"INV/{number}")
         entry = an_entry(document, company=company, **changes)
-        self.store.put(entry, document)
+        self.store.put_all(entry, document)
         return self.table.put(entry)
 
     def open_session(self, lease, companies, dry_run):
@@ -186,7 +164,7 @@ class World:
         return self.entry(number).status
 
     def entry(self, number: int):
-        return self.table.entries[f"odoo-account.move-{number}"]
+        return self.table.stored[f"odoo-account.move-{number}"]
 
 
 @pytest.fixture
@@ -222,7 +200,7 @@ def test_everything_due_of_every_company_is_worked_off(world):
     results = world.run()
 
     assert results.posted == 30
-    assert {entry.status for entry in world.table.entries.values()} == {Status.POSTED}
+    assert {entry.status for entry in world.table.stored.values()} == {Status.POSTED}
     assert sorted(world.books[COMPANY].created) == sorted(f"INV/{number}" for number in range(1, 31, 2))
 
 
@@ -363,7 +341,7 @@ def test_something_unexpected_fails_only_its_document_and_shows_nothing_of_it(wo
 def test_a_stored_document_that_does_not_open_fails_only_itself(world):
     world.add(1)
     world.add(2)
-    del world.store.documents["documents/odoo-account.move-1/1.json"]
+    del world.store.objects["documents/odoo-account.move-1/1.json"]
 
     results = world.run()
 
@@ -463,7 +441,7 @@ def test_an_outage_pauses_the_company_after_a_few_documents(world):
 
     assert results.paused == [COMPANY]
     assert CONSECUTIVE_FAILURES_MAX <= results.later <= 24
-    assert sum(entry.attempts for entry in world.table.entries.values()) < CONSECUTIVE_FAILURES_MAX
+    assert sum(entry.attempts for entry in world.table.stored.values()) < CONSECUTIVE_FAILURES_MAX
 
 
 def test_after_the_pause_everything_goes_on_by_itself(world):
@@ -626,7 +604,7 @@ def test_a_document_that_was_deleted_in_odoo_can_be_retried_though_nothing_can_b
 
 def test_a_retry_asks_for_a_pdf_that_was_lost_too_often(world):
     world.add(1, status=Status.FAILED, error_code="pdf_missing", pdf_losses=PDF_LOSSES_MAX)
-    del world.store.pdfs["odoo-account.move-1"]
+    del world.store.objects["pending/odoo-account.move-1.pdf"]
 
     world.run(RetryFailed())
 
@@ -682,11 +660,11 @@ def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
     results = world.run(ShowDrafts())
 
     shown = {draft["entry_id"]: draft for draft in results.drafts}
-    assert shown["odoo-account.move-1"]["body"] == {"Total": money(100)}
+    assert shown["odoo-account.move-1"]["body"] == {"Marker": "odoo-account.move-1", "Total": money(100)}
     assert shown["odoo-account.move-1"]["entity"] == "Invoice"
     assert shown["odoo-account.move-2"]["code"] == "unmapped"
-    assert world.table.entries == before
-    assert world.table.saved == []
+    assert world.table.stored == before
+    assert world.table.events == []
     assert world.books[COMPANY].created == []
 
 

@@ -5,53 +5,27 @@ from datetime import timedelta
 
 import pytest
 
+from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.use_cases.extract.pull import LOOKBACK
 from pipeline.use_cases.reconcile.deletions import ALLOWANCE_S, DELETED_IN_ODOO, DELETED_MAX, EVERY, compare
 from tests.builders import COMPANY, a_document
-from tests.odoo_world import NOW, OTHER, Clock, FakeAws, FakeOdoo, extraction_of, pull
+from tests.odoo_world import NOW, OTHER, Aws, Clock, FakeOdoo, extraction_of, pull
 
 DATABASE = FakeOdoo.database
 DAY = timedelta(days=1)
 
 
-class KeyValues:
-    def __init__(self) -> None:
-        self.moments = {}
-
-    def compared_at(self, database, company):
-        return self.moments.get((database, company))
-
-    def keep_compared(self, database, company, moment):
-        self.moments[database, company] = moment
-
-
-class Table:
-    """The comparison's view of the entries of `aws`."""
-
-    def __init__(self, aws) -> None:
-        self.aws = aws
-
-    def entry(self, key):
-        return self.aws.stored.get(key)
-
-    def ids(self, database, company):
-        return {each.odoo_id: each.status for each in self.aws.stored.values() if each.company == company}
-
-    def save_extracted(self, entry, *, previous):
-        self.aws.save_extracted(entry, previous=previous)
-
-
 class World:
     def __init__(self, *documents) -> None:
-        self.odoo, self.aws, self.key_values = FakeOdoo(*documents), FakeAws(), KeyValues()
+        self.odoo, self.aws, self.key_values = FakeOdoo(*documents), Aws(), MemoryKeyValues()
         pull(self.odoo, self.aws)
 
     def compare(self, now=NOW, **options):
         extraction = extraction_of(self.odoo, self.aws, now=now, **options)
-        compare(extraction, self.odoo, Table(self.aws), self.key_values, COMPANY)
+        compare(extraction, self.odoo, self.aws.table, self.key_values, COMPANY)
         return extraction
 
     def post(self, odoo_id: int) -> None:
@@ -90,7 +64,7 @@ def test_a_retry_of_it_takes_it_out_because_its_copy_says_it_is_withdrawn(world)
     entry = world.aws.entry(7)
     assert entry.withdrawn
     assert entry.is_ready
-    assert world.aws.document(entry).withdrawn
+    assert world.aws.store.document(entry).withdrawn
     assert entry.qb_id == "145"
 
 
@@ -101,7 +75,7 @@ def test_a_document_without_a_copy_is_told_all_the_same(world):
     def missing(_entry):
         raise InvalidDocument("its stored copy is missing", code="copy_missing")
 
-    world.aws.document = missing
+    world.aws.store.document = missing
 
     world.compare()
 
@@ -192,7 +166,7 @@ def test_what_is_cancelled_in_odoo_and_voided_is_not_taken_up_again(world):
 def test_what_was_never_read_and_is_deleted_in_odoo_is_voided_because_nothing_of_it_was_ever_sent(world):
     entry = world.aws.entry(7)
     world.aws.stored[entry.entry_id] = replace(entry, status=Status.FAILED, content_hash="", document_key="none")
-    world.aws.document = lambda _entry: (_ for _ in ()).throw(InvalidDocument("no copy", code="copy_missing"))
+    world.aws.store.document = lambda _entry: (_ for _ in ()).throw(InvalidDocument("no copy", code="copy_missing"))
     del world.odoo.documents[7]
 
     world.compare()
@@ -225,7 +199,7 @@ def test_a_document_that_no_pull_could_see_is_pulled(world):
 
 def test_a_change_that_was_committed_later_than_the_lag_is_found_within_a_day(world):
     world.key_values.keep_compared(DATABASE, COMPANY.name, NOW - EVERY)
-    world.aws.kept_cursors[DATABASE, COMPANY.name] = Cursor(since=NOW)
+    world.aws.cursors[DATABASE, COMPANY.name] = Cursor(since=NOW)
     late = a_document(7, reference="changed", written_at=NOW - LOOKBACK - timedelta(hours=2))
     world.odoo.put(late)
     pull(world.odoo, world.aws)
@@ -253,17 +227,17 @@ def test_it_is_done_once_a_day(world):
 
 
 def test_it_waits_for_a_walk_that_is_under_way(world):
-    world.aws.kept_cursors[DATABASE, COMPANY.name] = Cursor(since=NOW, after_id=7, walk_began=NOW)
+    world.aws.cursors[DATABASE, COMPANY.name] = Cursor(since=NOW, after_id=7, walk_began=NOW)
 
     world.compare()
 
-    assert world.key_values.moments == {}
+    assert world.key_values.compared == {}
 
 
 def test_it_waits_for_a_run_with_time_in_hand(world):
     world.compare(clock=Clock(ALLOWANCE_S))
 
-    assert world.key_values.moments == {}
+    assert world.key_values.compared == {}
 
 
 def test_a_dry_run_compares_nothing(world):
@@ -272,10 +246,10 @@ def test_a_dry_run_compares_nothing(world):
     world.compare(dry_run=True)
 
     assert not world.aws.entry(7).withdrawn
-    assert world.key_values.moments == {}
+    assert world.key_values.compared == {}
 
 
 def test_another_company_is_compared_on_its_own(world):
-    compare(extraction_of(world.odoo, world.aws), world.odoo, Table(world.aws), world.key_values, OTHER)
+    compare(extraction_of(world.odoo, world.aws), world.odoo, world.aws.table, world.key_values, OTHER)
 
-    assert set(world.key_values.moments) == {(DATABASE, OTHER.name)}
+    assert set(world.key_values.compared) == {(DATABASE, OTHER.name)}

@@ -6,56 +6,17 @@ from datetime import date, timedelta
 
 import pytest
 
+from local.stand_ins.memory import MemoryTable
+from pipeline.aws.document_store import posted_key
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
-from pipeline.domain.source import Copy
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
-from tests.books_world import COMPANY, PDF, Clock, FakeStore, FakeTable, a_document, an_entry, line, money, served
+from tests.books_world import COMPANY, PDF, Clock, NotedStore, a_document, an_entry, line, money, served
 
 BILL = DocumentType.BILL
-
-
-class Table:
-    """The rebuild's view of the poster's table."""
-
-    def __init__(self, kept: FakeTable) -> None:
-        self._kept = kept
-        self.save = kept.save
-
-    def entries(self, entry_ids):
-        return {each: self._kept.entries[each] for each in entry_ids if each in self._kept.entries}
-
-    def save_extracted(self, entry, *, previous):
-        assert previous is None
-        self._kept.entries.setdefault(entry.entry_id, entry)
-
-
-class Store(FakeStore):
-    """The bucket as the rebuild reads it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.versions: dict[str, int] = {}
-
-    def put(self, entry, document, pdf=PDF):
-        super().put(entry, document, pdf)
-        self.versions[entry.entry_id] = entry.version
-
-    def copies(self):
-        held = {**self.filed, **self.pdfs}
-        return [
-            Copy(each, version, f"documents/{each}/{version}.json", f"pdf of {each}" if each in held else "")
-            for each, version in self.versions.items()
-        ]
-
-    def document_at(self, key):
-        return self.documents[key]
-
-    def pdf_at(self, key):
-        return {**self.filed, **self.pdfs}.get(key.removeprefix("pdf of "))
 
 
 class World:
@@ -63,34 +24,34 @@ class World:
 
     def __init__(self, company) -> None:
         self.company, self.clock = company, Clock()
-        self.store, self.table = Store(), FakeTable()
+        self.store, self.table = NotedStore(), MemoryTable()
 
     def store_document(self, document, pdf=PDF, **changes) -> Entry:
         entry = an_entry(document, pdf=pdf, **changes)
         self.table.put(entry)
-        self.store.put(entry, document, pdf)
+        self.store.put_all(entry, document, pdf)
         return entry
 
     def post(self, entry: Entry) -> Entry:
-        now = self.table.entries[entry.entry_id]
+        now = self.table.stored[entry.entry_id]
         return Posting.of(now, self.company.books, self.table, self.store, self.clock, self.clock.now()).run()
 
     def lose(self) -> None:
         """Lose the table, and with it what was known of names."""
-        self.table.entries.clear()
+        self.table.stored.clear()
         self.company.key_values.values.clear()
         self.company.references = self.company.new_references()
         self.company.books = replace(self.company.books, references=self.company.references)
         self.clock.sleep(60)
 
     def rebuild(self, remaining_s=300.0, go_live=None, *, skips_receipts=False) -> Rebuild:
-        work = Rebuild(COMPANY, self.company.books, self.store, Table(self.table), self.clock, SystemThreads(),
+        work = Rebuild(COMPANY, self.company.books, self.store, self.table, self.clock, SystemThreads(),
                        Deadline(lambda: int(remaining_s * 1000)), go_live, skips_receipts)  # fmt: skip
         work.run()
         return work
 
     def entry(self, number=17) -> Entry:
-        return self.table.entries[f"odoo-account.move-{number}"]
+        return self.table.stored[f"odoo-account.move-{number}"]
 
 
 @pytest.fixture
@@ -145,7 +106,7 @@ def test_a_newer_copy_than_what_stands_there_follows_as_an_update(world):
 
 def test_a_pdf_that_is_not_the_one_that_hangs_there_is_attached_in_its_place(world):
     entry = world.post(world.store_document(a_document()))
-    world.store.filed[entry.entry_id] = b"%PDF-newer"
+    world.store.put(posted_key(entry), b"%PDF-newer")
     world.lose()
     world.rebuild()
     assert world.entry().pdf_sha256 == hashlib.sha256(b"%PDF-newer").hexdigest()
@@ -158,7 +119,7 @@ def test_a_pdf_that_is_not_the_one_that_hangs_there_is_attached_in_its_place(wor
 
 def test_a_document_without_its_pdf_waits_for_the_extractor(world):
     entry = world.post(world.store_document(a_document()))
-    del world.store.filed[entry.entry_id]
+    del world.store.objects[posted_key(entry)]
     world.lose()
 
     world.rebuild()
@@ -282,7 +243,7 @@ def test_another_companys_documents_are_another_rebuilds(world):
     world.lose()
 
     assert world.rebuild().count == 0
-    assert world.table.entries == {}
+    assert world.table.stored == {}
 
 
 def test_it_ends_before_its_time_and_says_that_more_remains(world):

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from local.stand_ins.memory import MemoryTable
 from pipeline.domain.dead_letter import Letter
 from pipeline.domain.entry import Status
 from pipeline.use_cases.recover.redrive import odoo_ids, reopen, settle
-from tests.books_world import FakeTable, a_document, an_entry
+from tests.books_world import a_document, an_entry
 
 A, B = "odoo-account.move-1", "odoo-account.move-2"
 
@@ -37,7 +38,7 @@ def test_the_documents_of_letters_are_named_once():
 
 
 def test_a_letter_stays_as_long_as_one_of_its_entries_is_failed():
-    table = FakeTable()
+    table = MemoryTable()
     for odoo_id, status in ((1, Status.FAILED), (2, Status.POSTED)):
         table.put(replace(an_entry(a_document(odoo_id=odoo_id)), status=status))
     letters = Letters(Letter((A,), "failed"), Letter((B,), "posted"), Letter(("odoo-account.move-9",), "unknown"))

@@ -1,0 +1,38 @@
+"""Trying once more, for what may go through a moment later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.errors import PipelineError
+
+
+def growing(seconds: float, *, by: int = 2) -> Callable[[int], float]:
+    """Return the waits that begin with so many seconds and grow by a factor."""
+    return lambda failures: seconds * float(by) ** failures
+
+
+def repeated[T](
+    attempt: Callable[[], T],
+    *,
+    tries: int,
+    wait_s: Callable[[int], float],
+    clock: Clock,
+    on: Callable[[PipelineError], bool],
+    may_wait: Callable[[float], bool] = lambda _seconds: True,
+) -> T:
+    """Return what an attempt gives, after at most so many tries; raises the last error.
+
+    Only an error that `on` accepts is worth another try. `wait_s` says how long to wait after the first failure (0),
+    the second (1) and so on; where `may_wait` forbids to wait so long, the error is raised at once.
+    """
+    for failures in range(tries - 1):
+        try:
+            return attempt()
+        except PipelineError as error:
+            seconds = wait_s(failures)
+            if not on(error) or not may_wait(seconds):
+                raise
+            clock.sleep(seconds)
+    return attempt()

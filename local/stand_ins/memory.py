@@ -1,0 +1,336 @@
+"""The tracking table, the bucket and the key-value table in memory: one double of each, for the demo and for tests.
+
+They keep the conditions of the real ones: `tests/contracts` holds both to the same rules. Whoever needs a journal, a
+count or a crash after a write takes a subclass that calls the double.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
+from pipeline.domain.contact import ContactState, write_answer
+from pipeline.domain.cursor import Cursor
+from pipeline.domain.document import Document, make_entry_id, odoo_id_of
+from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.lifecycle import Actor, ForbiddenTransition, is_allowed
+from pipeline.domain.source import Copy, Pdf, StoredPdf
+
+# Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.
+DECIDED = (Status.SKIPPED, Status.VOIDED)
+
+
+class MemoryTable:
+    """The tracking table; `stored` are the entries by id.
+
+    `extracted_by` and `posted_by` say for whom each half of it writes.
+    """
+
+    extracted_by: tuple[Actor, ...] = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
+    posted_by: tuple[Actor, ...] = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Entry] = {}
+        self._lock = threading.RLock()
+
+    def put(self, entry: Entry) -> Entry:
+        """Have an entry stored just so, whatever is stored now."""
+        self.stored[entry.entry_id] = entry
+        return entry
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry as it is now, or None."""
+        return self.stored.get(entry_id)
+
+    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries there are, by id."""
+        return {entry_id: self.stored[entry_id] for entry_id in entry_ids if entry_id in self.stored}
+
+    def with_status(self, company: str, status: Status) -> Iterator[Entry]:
+        """Yield the entries of a company that have a status."""
+        return iter(
+            [entry for entry in list(self.stored.values()) if (entry.company, entry.status) == (company, status)]
+        )
+
+    def ids(self, database: str, company: str) -> dict[int, Status]:
+        """Return the Odoo id and the status of every entry of a company."""
+        beginning = make_entry_id(database, 0)[:-1]
+        return {
+            odoo_id_of(entry.entry_id): entry.status
+            for entry in self.stored.values()
+            if entry.company == company and entry.entry_id.startswith(beginning)
+        }
+
+    def any_entry_id(self) -> str | None:
+        """Return the id of some entry, or None when there is none."""
+        return next(iter(self.stored), None)
+
+    def unfinished(self, company: str, limit: int) -> list[Entry]:
+        """Return at most `limit` pending entries that lack their PDF, and failed ones that could not be read."""
+        found = (
+            entry
+            for status in (Status.PENDING, Status.FAILED)
+            for entry in self.with_status(company, status)
+            if entry.is_unfinished
+        )
+        return list(islice(found, limit))
+
+    def backlog(self, company: str, limit: int) -> int:
+        """Return how many documents wait to be posted, counting no further than `limit`."""
+        return sum(1 for _ in islice(self.with_status(company, Status.PENDING), limit))
+
+    def due(self, company: str, now: datetime) -> Iterator[Entry]:
+        """Yield what is to be processed now, what was left in the middle first."""
+        for status in (Status.POSTING, Status.PENDING):
+            yield from (entry for entry in self.with_status(company, status) if entry.is_due(now))
+
+    def waiting_elsewhere(self, companies: Collection[str]) -> list[Entry]:
+        """Return the pending entries of any company but these."""
+        return [
+            entry for entry in self.stored.values() if entry.status is Status.PENDING and entry.company not in companies
+        ]
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
+        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if previous is None:
+                if stored is None:
+                    self._write(None, entry, self.extracted_by)
+                return
+            if stored is None or stored.version != previous.version:
+                return
+            if entry.status in DECIDED and stored.status is not previous.status:
+                return
+            self._write(stored, _with(stored, entry, self._extracted_fields(stored)), self.extracted_by)
+
+    def _extracted_fields(self, stored: Entry) -> list[str]:
+        """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
+        names = names_of(OdooPart, PdfPart, WorkPart)
+        return [name for name in names if name != "next_attempt_at" or stored.step is None]
+
+    def attach_pdf(self, entry: Entry) -> None:
+        """Store where the PDF of this version lies, while the entry waits for it."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored and stored.version == entry.version and stored.status is Status.PENDING:
+                names = [*names_of(PdfPart), "pdf_key", "attempts", "error_message"]
+                self._write(stored, _with(stored, entry, names), self.extracted_by)
+
+    def ask_for_pdf(self, entry: Entry) -> None:
+        """Store an entry whose PDF is to be fetched again, while it has this version."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored and stored.version == entry.version:
+                self._write(stored, _with(stored, entry, names_of(BooksPart, WorkPart, PdfPart)), self.posted_by)
+
+    def save(self, entry: Entry) -> bool:
+        """Store what the poster did; of an older version only what the books have, and then return False."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored is None:
+                return False
+            is_same_version = stored.version == entry.version
+            names = names_of(BooksPart, WorkPart) if is_same_version else names_of(BooksPart)
+            self._write(stored, _with(stored, entry, names), self.posted_by)
+            return is_same_version
+
+    def _write(self, before: Entry | None, after: Entry, by: tuple[Actor, ...]) -> None:
+        self.stored[after.entry_id] = after
+        previous = before.status if before else None
+        if not is_allowed(previous, after.status, *by):
+            self.on_forbidden(previous, after, by)
+
+    def on_forbidden(self, previous: Status | None, entry: Entry, by: tuple[Actor, ...]) -> None:
+        """Raise, because a status was changed as no rule allows. By then it is stored, as in the real table."""
+        actors = " or ".join(by)
+        raise ForbiddenTransition(f"{actors} may not move {entry.entry_id} from {previous} to {entry.status}")
+
+
+def _with(stored: Entry, entry: Entry, names: Collection[str]) -> Entry:
+    """Return the stored entry with some fields as another has them."""
+    return replace(stored, **{name: getattr(entry, name) for name in names})
+
+
+class MemoryStore:
+    """The bucket; `objects` are documents and the contents of PDFs, by key, the one written last at the end."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+
+    def put(self, key: str, content: Document | bytes) -> None:
+        """Have an object under a key."""
+        self.objects.pop(key, None)
+        self.objects[key] = content
+
+    # -- documents -------------------------------------------------------------------------------------------------
+
+    def put_document(self, document: Document, version: int) -> str:
+        """Store a version of a document and return its key."""
+        key = f"{DOCUMENTS}{document.entry_id}/{version}.json"
+        self.put(key, document)
+        return key
+
+    def document(self, entry: Entry) -> Document:
+        """Return the document of this version of an entry; raises InvalidDocument when it is gone."""
+        if entry.document_key not in self.objects:
+            raise InvalidDocument(f"{entry.title}: its copy is missing. Save it in Odoo again.", code="copy_missing")
+        return self.document_at(entry.document_key)
+
+    def document_at(self, key: str) -> Document:
+        """Return the document under a key; raises InvalidDocument when it is gone."""
+        if key not in self.objects:
+            raise InvalidDocument(f"The copy {key} is missing.", code="copy_missing")
+        document: Document = self.objects[key]
+        return document
+
+    def copies(self) -> list[Copy]:
+        """Return the last copy of every document with the key of its PDF: the waiting one, or the last filed."""
+        latest: dict[str, tuple[int, str]] = {}
+        for key in self.objects:
+            found = re.fullmatch(rf"{DOCUMENTS}(.+)/(\d+)\.json", key)
+            if found:
+                latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), key))
+        return [
+            Copy(entry_id, version, key, self._pdf_key(entry_id)) for entry_id, (version, key) in sorted(latest.items())
+        ]
+
+    def _pdf_key(self, entry_id: str) -> str:
+        if pending_key(entry_id) in self.objects:
+            return pending_key(entry_id)
+        filed = [key for key in self.objects if key.startswith(POSTED) and key.endswith(f"__{entry_id}.pdf")]
+        return filed[-1] if filed else ""
+
+    # -- PDFs ------------------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> list[str]:
+        """The keys of the PDFs that wait: work outstanding."""
+        return [key for key in self.objects if key.startswith(PENDING)]
+
+    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of an entry where it waits."""
+        self.put(pending_key(entry_id), pdf.content)
+        return StoredPdf(pending_key(entry_id), pdf.sha256)
+
+    def pdf(self, entry: Entry) -> bytes:
+        """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
+        for key in (pending_key(entry.entry_id), entry.pdf_key, posted_key(entry)):
+            if key in self.objects:
+                content: bytes = self.objects[key]
+                return content
+        raise InvalidDocument(f"{entry.title}: its PDF is missing. Retry it.", code="pdf_missing")
+
+    def pdf_at(self, key: str) -> bytes | None:
+        """Return the PDF under a key, or None."""
+        return self.objects.get(key)
+
+    def file_posted(self, entry: Entry) -> str:
+        """Move the PDF to where a person looks for it, and return its key."""
+        content = self.objects.pop(pending_key(entry.entry_id), None)
+        if content is not None:
+            self.put(posted_key(entry), content)
+        return posted_key(entry)
+
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF that waits."""
+        self.objects.pop(pending_key(entry.entry_id), None)
+
+
+class MemoryKeyValues:
+    """The key-value table; `values` are texts by key, `cursors` and `compared` are by database and company.
+
+    `contacts` are those that were asked about, by database.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.cursors: dict[tuple[str, str], Cursor] = {}
+        self.compared: dict[tuple[str, str], datetime] = {}
+        self.contacts: dict[str, dict[int, str]] = {}
+        self._lock = threading.Lock()
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+        return self.values.get(key)
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        """Keep a text under a key; nothing lasts long enough here to be forgotten."""
+        del expires_at
+        self.values[key] = value
+
+    def claim(self, key: str, value: str) -> str:
+        """Keep a text under a key unless another is kept there already; return the one that is."""
+        with self._lock:
+            return self.values.setdefault(key, value)
+
+    def cursor(self, database: str, company: str) -> Cursor:
+        """Return how far a company was read; a new Cursor when it never was."""
+        return self.cursors.get((database, company), Cursor())
+
+    def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
+        """Keep how far a company was read."""
+        self.cursors[database, company] = cursor
+
+    def database(self) -> str | None:
+        """Return the database whose documents are known here, or None before the first."""
+        return self.value("database#")
+
+    def keep_database(self, database: str) -> None:
+        """Keep the database whose documents are known here."""
+        self.keep("database#", database)
+
+    def contacts_asked(self, database: str) -> dict[int, str]:
+        """Return the contacts that were asked about, with the name each has in QuickBooks."""
+        return dict(self.contacts.get(database, {}))
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Ask what became of a contact."""
+        self.contacts[database] = {**self.contacts_asked(database), contact: name}
+
+    def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
+        """Keep what became of contacts; what was asked meanwhile stays asked."""
+        for contact, state in answers.items():
+            self.keep(f"contact#{database}#{contact}", write_answer(state, now))
+            self.contacts.get(database, {}).pop(contact, None)
+
+    def realm(self, company: str) -> str | None:
+        """Return the realm that a company is posted to, or None before its first document."""
+        return self.value(f"realm#{company}")
+
+    def keep_realm(self, company: str, realm: str) -> None:
+        """Keep the realm that a company is posted to."""
+        self.keep(f"realm#{company}", realm)
+
+    def compared_at(self, database: str, company: str) -> datetime | None:
+        """Return when a company was last compared with Odoo, or None."""
+        return self.compared.get((database, company))
+
+    def keep_compared(self, database: str, company: str, moment: datetime) -> None:
+        """Keep when a company was compared with Odoo."""
+        self.compared[database, company] = moment
+
+    def connection(self, key: str) -> Mapping[str, Any] | None:
+        """Return how a server is spoken to, or None."""
+        kept = self.values.get(f"connection#{key}")
+        return json.loads(kept) if kept else None
+
+    def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep how a server is spoken to."""
+        self.values[f"connection#{key}"] = json.dumps(value)
+
+    def forget_connection(self, key: str) -> None:
+        """Forget how a server is spoken to."""
+        self.values.pop(f"connection#{key}", None)

@@ -1,0 +1,202 @@
+"""What the bucket promises, held by the one in S3 and by the one in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from local.stand_ins.memory import MemoryStore
+from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.source import Copy, Pdf, PdfSource
+from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
+
+BUCKET = "documents"
+ENTRY = an_entry(a_document())
+WAITING = "pending/odoo-account.move-17.pdf"
+FILED = "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
+NEW_PDF = b"%PDF-new"
+
+
+class InS3:
+    """The bucket in S3, with what a test looks at."""
+
+    def __init__(self, client) -> None:
+        self._client = client
+        client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        self.store = DocumentStore(client, BUCKET)
+
+    def keys(self):
+        return {found["Key"] for found in self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+    def have(self, key, content):
+        self._client.put_object(Bucket=BUCKET, Key=key, Body=content)
+
+
+class InMemory:
+    """The bucket in memory, with what a test looks at."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    def keys(self):
+        return set(self.store.objects)
+
+    def have(self, key, content):
+        self.store.put(key, content)
+
+
+@pytest.fixture(params=["S3", "memory"])
+def bucket(request):
+    return InMemory() if request.param == "memory" else InS3(request.getfixturevalue("empty_aws").client("s3"))
+
+
+@pytest.fixture
+def store(bucket):
+    return bucket.store
+
+
+def a_pdf(content=PDF):
+    return Pdf(content, PdfSource.PLAIN)
+
+
+# -- documents -------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_comes_back_as_it_was_stored(store):
+    document = a_document(
+        lines=(line("33.30", quantity=Decimal("0.1"), taxes=(US_TAX,)),),
+        taxes=(tax_amount(US_TAX, "33.30", "2.75"),),
+        memo="Łódź 株式会社 😀 'quoted'\n",
+    )
+
+    key = store.put_document(document, 3)
+
+    assert key == "documents/odoo-account.move-17/3.json"
+    assert store.document(replace(ENTRY, document_key=key)) == store.document_at(key) == document
+
+
+def test_the_versions_of_a_document_stand_side_by_side(store):
+    first = store.put_document(a_document(), 1)
+    second = store.put_document(a_document(memo="second"), 2)
+
+    assert (store.document_at(first).memo, store.document_at(second).memo) == ("", "second")
+
+
+@pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
+def test_a_document_that_is_gone_is_for_a_person(store, key):
+    with pytest.raises(InvalidDocument) as told:
+        store.document(replace(ENTRY, document_key=key))
+
+    assert told.value.code == "copy_missing"
+    assert ENTRY.title in str(told.value)
+
+
+def test_a_copy_that_is_gone_is_for_a_person(store):
+    with pytest.raises(InvalidDocument, match=r"The copy documents/none\.json is missing") as told:
+        store.document_at("documents/none.json")
+
+    assert told.value.code == "copy_missing"
+
+
+# -- PDFs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pdf_waits_under_pending_with_the_hash_of_its_content(bucket, store):
+    stored = store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    assert (stored.key, stored.sha256) == (WAITING, a_pdf().sha256)
+    assert bucket.keys() == {WAITING}
+    assert store.pdf(ENTRY) == store.pdf_at(WAITING) == PDF
+
+
+def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    key = store.file_posted(ENTRY)
+
+    assert key == FILED
+    assert bucket.keys() == {FILED}
+    assert store.pdf_at(FILED) == PDF
+
+
+def test_moving_twice_is_moving_once(bucket, store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+
+    assert store.file_posted(ENTRY) == store.file_posted(ENTRY) == FILED
+    assert bucket.keys() == {FILED}
+
+
+def test_a_newer_pdf_takes_the_place_of_the_filed_one(store):
+    for content in (PDF, NEW_PDF):
+        store.put_pdf(ENTRY.entry_id, a_pdf(content))
+        store.file_posted(ENTRY)
+
+    assert store.pdf_at(FILED) == NEW_PDF
+
+
+def test_a_filed_pdf_is_found_by_its_key_and_by_where_it_belongs(store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    key = store.file_posted(ENTRY)
+
+    assert store.pdf(ENTRY) == PDF
+    assert store.pdf(replace(ENTRY, pdf_key=key, number="renamed since")) == PDF
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        ((WAITING, "elsewhere.pdf", FILED), WAITING),
+        (("elsewhere.pdf", FILED), "elsewhere.pdf"),
+        ((FILED,), FILED),
+    ],
+)
+def test_the_waiting_pdf_comes_before_the_one_by_key_and_that_before_the_filed_one(bucket, store, there, found):
+    for key in there:
+        bucket.have(key, key.encode())
+
+    assert store.pdf(replace(ENTRY, pdf_key="elsewhere.pdf")) == found.encode()
+
+
+def test_a_pdf_that_is_gone_is_for_a_person(store):
+    with pytest.raises(InvalidDocument) as told:
+        store.pdf(ENTRY)
+
+    assert told.value.code == "pdf_missing"
+    assert ENTRY.title in str(told.value)
+
+
+def test_no_pdf_under_a_key_is_none(store):
+    assert store.pdf_at("pending/none.pdf") is None
+
+
+def test_dropping_takes_the_waiting_pdf_only_and_what_is_not_there_is_no_matter(bucket, store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    bucket.have(FILED, PDF)
+
+    store.drop_pending(ENTRY)
+    store.drop_pending(ENTRY)
+
+    assert bucket.keys() == {FILED}
+
+
+# -- copies ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_copy_of_every_document_is_listed_with_its_pdf(bucket, store):
+    # S3 tells the time of a write to the second; within one, the order is that of the keys.
+    older = "posted/companyA/2026-03/A__B__odoo-account.move-18.pdf"
+    newer = "posted/companyA/2026-03/B__odoo-account.move-18.pdf"
+    for odoo_id, versions in ((17, (9, 10)), (18, (1,)), (19, (1,))):
+        for version in versions:
+            store.put_document(a_document(odoo_id=odoo_id), version)
+    for key in (older, FILED, newer, WAITING, "posted/companyA/2026-03/nobody.pdf"):
+        bucket.have(key, b"%PDF")
+
+    assert store.copies() == [
+        Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json", WAITING),
+        Copy("odoo-account.move-18", 1, "documents/odoo-account.move-18/1.json", newer),
+        Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
+    ]

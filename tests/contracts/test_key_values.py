@@ -1,0 +1,113 @@
+"""What the key-value table promises, held by the one in DynamoDB and by the one in memory."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from local.stand_ins.aws import make_tracking_table
+from local.stand_ins.memory import MemoryKeyValues
+from pipeline.aws.key_values import KeyValueTable
+from pipeline.domain.contact import ContactState, read_answer
+from pipeline.domain.cursor import Cursor
+from pipeline.runtime import SystemClock
+from tests.books_world import COMPANY, NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def key_values(request):
+    if request.param == "memory":
+        return MemoryKeyValues()
+    client = request.getfixturevalue("empty_aws").client("dynamodb")
+    make_tracking_table(client, "tracking")
+    return KeyValueTable(client, "tracking", SystemClock())
+
+
+def test_a_value_is_kept_and_overwritten(key_values):
+    before = key_values.value("k")
+
+    key_values.keep("k", "first")
+    key_values.keep("k", "second", expires_at=4_000_000_000)
+
+    assert (before, key_values.value("k")) == (None, "second")
+
+
+def test_a_claim_goes_to_the_first_and_stays_with_it(key_values):
+    assert key_values.claim("owner#1", "party 7") == "party 7"
+    assert key_values.claim("owner#1", "party 8") == "party 7"
+    assert key_values.claim("owner#1", "party 7") == "party 7"
+    assert key_values.value("owner#1") == "party 7"
+
+
+def test_a_value_that_was_kept_is_claimed_already(key_values):
+    key_values.keep("owner#1", "party 7")
+
+    assert key_values.claim("owner#1", "party 8") == "party 7"
+
+
+def test_of_many_who_claim_at_once_one_wins(key_values):
+    with ThreadPoolExecutor(4) as pool:
+        winners = set(pool.map(lambda number: key_values.claim("owner#1", f"party {number}"), range(8)))
+
+    assert winners == {key_values.value("owner#1")}
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [Cursor(), Cursor(since=NOW), Cursor(since=NOW, after_id=200, walk_began=NOW + MINUTE, seen=NOW - MINUTE)],
+)
+def test_a_cursor_comes_back_as_it_was_stored(key_values, cursor):
+    key_values.move_cursor("odoo", COMPANY, cursor)
+
+    assert key_values.cursor("odoo", COMPANY) == cursor
+
+
+def test_each_database_and_company_has_its_own_cursor(key_values):
+    key_values.move_cursor("odoo", COMPANY, Cursor(since=NOW))
+
+    assert key_values.cursor("odoo", "companyB") == key_values.cursor("staging", COMPANY) == Cursor()
+
+
+def test_when_a_company_was_compared_is_kept_by_database_and_company(key_values):
+    key_values.keep_compared("odoo", COMPANY, NOW)
+
+    assert key_values.compared_at("odoo", COMPANY) == NOW
+    assert key_values.compared_at("another", COMPANY) is key_values.compared_at("odoo", "companyB") is None
+
+
+def test_the_database_and_the_realm_of_a_company_are_kept(key_values):
+    before = key_values.database(), key_values.realm(COMPANY)
+
+    key_values.keep_database("odoo")
+    key_values.keep_realm(COMPANY, "9130")
+
+    assert before == (None, None)
+    assert (key_values.database(), key_values.realm(COMPANY), key_values.realm("companyB")) == ("odoo", "9130", None)
+
+
+def test_a_contact_stays_asked_until_it_is_answered(key_values):
+    for contact, name in ((7, "Azure"), (8, "Deco"), (7, "Azure Interior")):
+        key_values.ask_contact("odoo", contact, name)
+    asked = key_values.contacts_asked("odoo")
+
+    key_values.answer_contacts("odoo", {7: ContactState.GONE}, NOW)
+
+    assert asked == {7: "Azure Interior", 8: "Deco"}
+    assert key_values.contacts_asked("odoo") == {8: "Deco"}
+    assert key_values.contacts_asked("another") == {}
+    assert read_answer(key_values.value("contact#odoo#7")) == (ContactState.GONE, NOW)
+
+
+def test_a_connection_is_kept_until_it_is_forgotten(key_values):
+    key_values.keep_connection("odoo", {"uid": 2, "transport": "jsonrpc"})
+    kept = key_values.connection("odoo")
+
+    key_values.forget_connection("odoo")
+    key_values.forget_connection("odoo")
+
+    assert kept == {"uid": 2, "transport": "jsonrpc"}
+    assert key_values.connection("odoo") is None

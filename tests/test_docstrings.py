@@ -1,0 +1,43 @@
+"""A docstring names nothing that is not there."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [path for room in ("lambda", "local", "operate", "bundling") for path in sorted((ROOT / room).rglob("*.py"))]
+NAMED = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+def _docstrings(tree: ast.AST) -> list[str]:
+    return [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
+
+
+def _words(path: Path) -> set[str]:
+    """Return the words of a file's code and of its texts, without its docstrings."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+            node.body = [ast.Pass(), *node.body[1:]]
+    return {*re.findall(r"\w+", ast.unparse(tree)), path.stem}
+
+
+# Fields of Odoo that a docstring warns of, and files that are no module.
+ELSEWHERE = {"tax_base_amount", "build", "sh"}
+WORDS = set(keyword.kwlist) | set(sys.stdlib_module_names) | ELSEWHERE
+for source in SOURCES:
+    WORDS |= _words(source)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_docstring_names_what_exists(path):
+    named = {name for text in _docstrings(ast.parse(path.read_text())) for name in NAMED.findall(text)}
+
+    assert {name for name in named if not set(name.split(".")) <= WORDS} == set()
