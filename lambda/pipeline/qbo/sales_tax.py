@@ -33,7 +33,7 @@ class SalesTaxWatch:
     def check(self, document: Document) -> None:
         """Raise Deferred for a document of a company that is known to work sales tax out by itself.
 
-        One that came out different is let through: it failed, so a person has it tried again, having mended something.
+        One that came out different is let through: it failed, so it comes again only when a person has changed it.
         """
         known = self._known()
         if len(known) < DOCUMENTS_MAX or document.entry_id in known:
