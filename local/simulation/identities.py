@@ -84,8 +84,10 @@ class Identities:
         odoo = self._world.odoo
         gone, name = odoo.move(move_id)["commercial_partner_id"]
         row = next(partner for partner in odoo.rows["res.partner"] if partner["id"] == gone)
-        if any(partner["name"] == row["name"] for partner in odoo.rows["res.partner"] if partner["id"] != gone):
-            return  # several of one name are for a person
+        others = [partner for partner in odoo.rows["res.partner"] if partner["id"] != gone]
+        # Several of one name are for a person, and QuickBooks does not tell names apart by capitals.
+        if any(str(partner["name"]).casefold() == str(row["name"]).casefold() for partner in others):
+            return
         into = max(partner["id"] for partner in odoo.rows["res.partner"]) + 1
         odoo.rows["res.partner"].append({**row, "id": into, "commercial_partner_id": [into, name]})
         for model in ("account.move", "account.move.line", "res.partner"):
