@@ -75,7 +75,7 @@ data "aws_iam_policy_document" "function" {
 
     content {
       sid       = "RedriveOwnDeadLetters"
-      actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
+      actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
       resources = [statement.value]
     }
   }

@@ -72,6 +72,13 @@ class DeadLetters:
         with self._errors():
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
 
+    def put_back(self, letter: Letter) -> None:
+        """Let a letter that was taken be seen again at once, by a person's `redrive` and by the alarm."""
+        with self._errors():
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+            )
+
     def _errors(self) -> AbstractContextManager[None]:
         return errors_of(f"The queue {self._name}")
 

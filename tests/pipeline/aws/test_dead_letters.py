@@ -70,6 +70,18 @@ def test_every_letter_is_taken_once_and_what_is_removed_is_gone(sqs, url):
     assert left["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "5"
 
 
+def test_a_letter_that_is_put_back_is_there_at_once(sqs, url):
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"entry_id": "odoo-account.move-1"}))
+    letters = DeadLetters(lambda: sqs, NAME)
+    (taken,) = letters.take()
+    while_taken = list(letters.take())
+
+    letters.put_back(taken)
+
+    assert while_taken == []
+    assert [letter.entry_ids for letter in letters.take()] == [("odoo-account.move-1",)]
+
+
 def test_a_letter_that_cannot_be_sent_never_fails_the_run_and_is_logged(empty_aws):
     with log_of("pipeline.aws.dead_letters") as records:
         sent = DeadLetters(lambda: empty_aws.client("sqs"), "nowhere").put(FAILED)

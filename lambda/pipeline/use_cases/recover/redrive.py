@@ -19,6 +19,9 @@ class Letters(Protocol):
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""
 
+    def put_back(self, letter: Letter) -> None:
+        """Let a letter that was taken be seen again at once."""
+
 
 class Table(Protocol):
     """The tracking table, as redriving needs it."""
@@ -46,11 +49,15 @@ def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:
 
 
 def settle(letters: Letters, table: Table, taken: Sequence[Letter]) -> int:
-    """Remove the letters of which nothing is failed any more, and return how many those were."""
-    settled = [letter for letter in taken if not any(_is_failed(table.entry(each)) for each in letter.entry_ids)]
-    for letter in settled:
-        letters.remove(letter)
-    return len(settled)
+    """Remove the letters of which nothing is failed any more, put the others back, and return how many were removed."""
+    removed = 0
+    for letter in taken:
+        if any(_is_failed(table.entry(entry_id)) for entry_id in letter.entry_ids):
+            letters.put_back(letter)
+        else:
+            letters.remove(letter)
+            removed += 1
+    return removed
 
 
 def _is_failed(entry: Entry | None) -> bool:

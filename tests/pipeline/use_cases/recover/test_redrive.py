@@ -23,6 +23,9 @@ class Letters:
         self.journal.append(f"removed {letter.receipt}")
         self.letters.remove(letter)
 
+    def put_back(self, letter):
+        self.journal.append(f"put back {letter.receipt}")
+
 
 def test_a_letter_goes_only_after_its_entries_are_open_again():
     letters = Letters(Letter((A, B), "first"), Letter((), "tick"))
@@ -43,7 +46,8 @@ def test_a_letter_stays_as_long_as_one_of_its_entries_is_failed():
         table.put(replace(an_entry(a_document(odoo_id=odoo_id)), status=status))
     letters = Letters(Letter((A,), "failed"), Letter((B,), "posted"), Letter(("odoo-account.move-9",), "unknown"))
 
-    count = settle(letters, table, letters.letters)
+    count = settle(letters, table, list(letters.letters))
 
     assert count == 2
     assert [letter.receipt for letter in letters.letters] == ["failed"]
+    assert letters.journal[0] == "put back failed"
