@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +17,13 @@ import odoo_extractor
 import odoo_order_sync
 import qb_poster
 from local.demo import report
+from local.demo.clock import AdvancedClock
 from local.stand_ins.aws import Context, Deployment, EmbeddedAws
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.document import DocumentType
 from pipeline.qbo.payloads import ENTITIES
+from pipeline.runtime import Runtime
 
 EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S = 300, 120
 TICKS_MAX = 40
@@ -55,12 +58,13 @@ class Machine:
     deployment: Deployment
     aws: EmbeddedAws
     quickbooks: QuickBooksStandIn
+    clock: AdvancedClock = field(default_factory=AdvancedClock)
 
     def extract(self, event: dict[str, Any]) -> dict[str, Any]:
         """Run the extractor, tick after tick, until nothing is left; return the counts of all ticks."""
         counts: Counter[str] = Counter()
         for _ in range(TICKS_MAX):
-            result = self._run("odoo-extractor", odoo_extractor.lambda_handler, event, EXTRACTOR_TIMEOUT_S)
+            result = self._run("odoo-extractor", odoo_extractor.handle, event, EXTRACTOR_TIMEOUT_S)
             counts.update({name: value for name, value in result.items() if type(value) is int})
             if not result["remaining"]:
                 break
@@ -75,9 +79,13 @@ class Machine:
             for _ in pool.map(self._deliver, events):
                 pass
         for _ in range(TICKS_MAX):
-            result = self._run("qb-poster", qb_poster.lambda_handler, {"sweep": True}, POSTER_TIMEOUT_S)
+            result = self._run("qb-poster", qb_poster.handle, {"sweep": True}, POSTER_TIMEOUT_S)
             if not result["posted"] + result["voided"]:
                 break
+
+    def wait(self, time: timedelta) -> None:
+        """Let time pass for the functions: what was put off becomes due."""
+        self.clock.advance(time)
 
     def run_again(self, event: dict[str, Any]) -> Again:
         """Run extractor and poster once more, and return what that wrote."""
@@ -92,7 +100,7 @@ class Machine:
 
     def sync_orders(self) -> list[dict[str, Any]]:
         """Run the order sync and return its records."""
-        result = self._run("odoo-order-sync", odoo_order_sync.lambda_handler, {}, POSTER_TIMEOUT_S)
+        result = self._run("odoo-order-sync", odoo_order_sync.handle, {}, POSTER_TIMEOUT_S)
         records: list[dict[str, Any]] = result["records"]
         return records
 
@@ -114,9 +122,12 @@ class Machine:
         return booked_total(books, entry)
 
     def _deliver(self, event: dict[str, Any]) -> None:
-        qb_poster.lambda_handler(event, Context(POSTER_TIMEOUT_S, "qb-poster"))
+        qb_poster.handle(event, Context(POSTER_TIMEOUT_S, "qb-poster"), Runtime(self.clock))
 
-    def _run(self, function: str, handler: Any, event: dict[str, Any], timeout_s: float) -> Any:
+    def _run(self, function: str, handle: Any, event: dict[str, Any], timeout_s: float) -> Any:
+        def handler(event: Any, context: Any) -> Any:
+            return handle(event, context, Runtime(self.clock))
+
         with quiet():
             return self.deployment.invoke(function, handler, event, timeout_s=timeout_s)
 
