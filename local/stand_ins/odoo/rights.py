@@ -14,6 +14,11 @@ _ADMINISTRATIVE = frozenset(
     {"ir.model", "ir.model.data", "ir.module.module", "payment.transaction", "account.analytic.plan"}
 )
 _COMPANY_FIELDS = ("company_id", "company_ids")
+# A branch reads these of its parents: Odoo's record rules say `parent_of` for them, since 17.
+_SHARED_WITH_BRANCHES = (
+    *("account.account", "account.fiscal.position", "account.journal", "account.payment.term", "account.tax"),
+    *("account.tax.group", "account.tax.repartition.line", "product.product", "product.template", "res.partner"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Rights:
         if not names:
             return lambda _row: True
         name = names[0]
+        if model in _SHARED_WITH_BRANCHES:
+            companies |= self._parents_of(companies)
 
         def visible(row: Row) -> bool:
             found = row.get(name)
@@ -87,6 +94,16 @@ class Rights:
             return found[0] in companies if name == "company_id" else not companies.isdisjoint(found)
 
         return visible
+
+    def _parents_of(self, companies: set[int]) -> set[int]:
+        parents = {row["id"]: row.get("parent_id") for row in self.database.table("res.company")}
+        found: set[int] = set()
+        for company in companies:
+            parent = parents.get(company)
+            while parent:
+                found.add(parent[0])
+                parent = parents.get(parent[0])
+        return found
 
     def _attachment_visible(self) -> Test:
         visible_moves: set[int] = set()

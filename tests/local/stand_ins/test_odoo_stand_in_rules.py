@@ -286,6 +286,15 @@ def test_a_document_of_another_company_cannot_be_read_by_id(client):
     assert error["context"] == {"suggested_company": {"id": 3, "display_name": "companyB"}}
 
 
+def test_a_branch_reads_its_parents_taxes_and_none_of_its_parents_documents(client):
+    client.stand_in.rows["res.company"][1]["parent_id"] = [1, "companyA"]
+    branch = {"allowed_company_ids": [3]}
+    parents = [["company_id", "=", 1]]
+
+    assert client.ids(parents, model="account.tax", context=branch)
+    assert client.ids(parents, context=branch) == []
+
+
 def test_the_files_of_another_company_are_not_found(client):
     found = client.ids([["res_id", "in", [330, 340]]], model="ir.attachment", context={"allowed_company_ids": [3]})
 
