@@ -69,7 +69,7 @@ def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
                 size += len(content)
                 if size > EMBEDDED_BYTES_MAX:
                     raise InvalidDocument("do not merge: what is embedded in them is too large")
-                own = next(each for each in _names(name) if each not in known)
+                own = next(candidate for candidate in _names(name) if candidate not in known)
                 known[own] = content
                 yield own, content
 

@@ -67,11 +67,13 @@ class DocumentStore:
             if found:
                 latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), stored["Key"]))
         pdfs: dict[str, str] = {}
-        for stored in sorted(self._listed(POSTED), key=lambda each: each["LastModified"]):
+        for stored in sorted(self._listed(POSTED), key=lambda item: item["LastModified"]):
             pdfs |= dict.fromkeys(_entry_ids_of_posted(stored["Key"]) & latest.keys(), stored["Key"])
         for stored in self._listed(PENDING):
             pdfs[entry_id_of_pending(stored["Key"]) or ""] = stored["Key"]
-        return [Copy(each, version, key, pdfs.get(each, "")) for each, (version, key) in sorted(latest.items())]
+        return [
+            Copy(entry_id, version, key, pdfs.get(entry_id, "")) for entry_id, (version, key) in sorted(latest.items())
+        ]
 
     def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
         """Store the PDF of an entry under `pending/`, which wakes the poster.

@@ -65,7 +65,7 @@ class TrackingTable:
         """Return the entries there are, by id, a hundred to a call."""
         found: dict[str, Entry] = {}
         for start in range(0, len(entry_ids), BATCH_KEYS_MAX):
-            keys: list[Item] = [{"entry_id": {"S": each}} for each in entry_ids[start : start + BATCH_KEYS_MAX]]
+            keys: list[Item] = [{"entry_id": {"S": entry_id}} for entry_id in entry_ids[start : start + BATCH_KEYS_MAX]]
             for _ in range(BATCH_ROUNDS_MAX):
                 request = {self._name: {"Keys": keys, "ConsistentRead": True}}
                 answer = self._try(lambda request=request: self._client.batch_get_item(RequestItems=request))  # type: ignore[misc]

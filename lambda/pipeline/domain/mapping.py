@@ -244,10 +244,10 @@ class _Reader:
         return None
 
     def choice(self, kind: type[StrEnum], path: tuple[str, ...], value: Any) -> StrEnum | None:
-        known = [str(each) for each in kind]
+        known = [str(member) for member in kind]
         if value in known:
             return kind(value)
-        words = " or ".join(f'"{each}"' for each in known)
+        words = " or ".join(f'"{word}"' for word in known)
         self._error(path, f"'{path[-1]}' must be {words}{_meant(str(value), known)}")
         return None
 

@@ -17,7 +17,7 @@ def line_numbers(text: str) -> dict[tuple[str, ...], int]:
         if quotes:
             quotes = "" if quotes in line else quotes
             continue
-        quotes = next((each for each in ('"""', "'''") if line.count(each) == 1), "")
+        quotes = next((quote for quote in ('"""', "'''") if line.count(quote) == 1), "")
         if line.lstrip().startswith("["):
             table = _path(line)
             path = table

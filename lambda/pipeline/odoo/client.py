@@ -183,7 +183,7 @@ class Odoo:
 
     def _kept(self) -> Connection | None:
         kept = self._key_values.connection(self._key) if self._key_values else None
-        known = {each.name for each in fields(Connection)}
+        known = {field.name for field in fields(Connection)}
         # What another release of this code kept in another shape is found out anew.
         return Connection(**kept) if kept and set(kept) == known else None
 

@@ -291,7 +291,9 @@ def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
     """Return the analytic shares of a line: `{"2": 60.0}`, or `{"2,3": 100.0}` over several plans."""
     shares = []
     for ids, percentage in (distribution or {}).items():
-        names = [lookups.analytics.get(int(each), f"analytic account {each}") for each in ids.split(",")]
+        names = [
+            lookups.analytics.get(int(analytic_id), f"analytic account {analytic_id}") for analytic_id in ids.split(",")
+        ]
         shares.append(Share(BETWEEN_PLANS.join(names), decimal(percentage)))
     return tuple(shares)
 
@@ -299,11 +301,11 @@ def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
 def analytic_ids(lines: Iterable[Row]) -> set[int]:
     """Return the analytic accounts that lines are distributed to."""
     return {
-        int(each)
+        int(analytic_id)
         for line in lines
         for ids in (line["analytic_distribution"] or {})
-        for each in ids.split(",")
-        if each.isdigit()
+        for analytic_id in ids.split(",")
+        if analytic_id.isdigit()
     }
 
 

@@ -115,7 +115,7 @@ class Pdfs:
         }
         created = self._odoo.create("mail.compose.message", composer, companies=companies)
         rows = self._odoo.read("mail.compose.message", [created], ["attachment_ids"], companies=companies)
-        attachments = [each for row in rows for each in row["attachment_ids"] or []]
+        attachments = [attachment_id for row in rows for attachment_id in row["attachment_ids"] or []]
         if not attachments:
             raise NeedsAttention("the mail template of Odoo has no report to render", code="not_rendered")
         try:

@@ -77,7 +77,7 @@ def tax_amounts(
     for (own, account_id), amount in amounts.items():
         base = sum((line.amount for line in items if own in line.taxes), ZERO)
         account = required(known.accounts, account_id, *_ACCOUNT)
-        booked_on = [each for other, each in amounts if other == own]
+        booked_on = [place for other, place in amounts if other == own]
         found.append(
             TaxAmount(
                 own,
@@ -87,7 +87,7 @@ def tax_amounts(
                 _place(own, account_id, booked_on, items, known, is_sale=is_sale),
             )
         )
-    return tuple(each for each in found if each.amount or not each.is_private)
+    return tuple(tax_amount for tax_amount in found if tax_amount.amount or not tax_amount.is_private)
 
 
 def _place(

@@ -69,7 +69,7 @@ def attached(row: Mapping[str, Any]) -> Attached:
 def hangs_on(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the transactions a file hangs on, as kind and id."""
     references = [part.get("EntityRef", {}) for part in row.get("AttachableRef", [])]
-    return [(str(each.get("type", "")), str(each.get("value", ""))) for each in references]
+    return [(str(reference.get("type", "")), str(reference.get("value", ""))) for reference in references]
 
 
 def party_of(row: Mapping[str, Any]) -> str:

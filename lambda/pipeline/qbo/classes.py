@@ -140,7 +140,7 @@ def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     sign = -1 if amount < 0 else 1
     whole = sum(weights, ZERO)
     exact = [abs(amount) * weight / whole for weight in weights]
-    parts = [each.quantize(cent, ROUND_FLOOR) for each in exact]
+    parts = [share.quantize(cent, ROUND_FLOOR) for share in exact]
     left = int((abs(amount) - sum(parts, ZERO)) / cent)
     by_loss = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])
     for place in by_loss[:left]:

@@ -60,7 +60,7 @@ def is_worked_out(document: Document, references: References) -> bool:
     """Whether a document is sent with a sales tax that QuickBooks may work out otherwise, by itself."""
     if not references.realm.is_us or references.rules.has_tax_in_lines:
         return False
-    return any(each.amount for each in Taxes.of(document, references).counted)
+    return any(tax_amount.amount for tax_amount in Taxes.of(document, references).counted)
 
 
 def _way_out(document: Document, references: References) -> str:

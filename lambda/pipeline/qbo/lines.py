@@ -67,8 +67,8 @@ def check_lines(document: Document, references: Resolver, classes: Classes, taxe
             _check_currency(account, document, references)
             taxes.code(line)
             classes.parts(line)
-    for each in taxes.as_lines:
-        _check_currency(references.account(each.account), document, references)
+    for tax_amount in taxes.as_lines:
+        _check_currency(references.account(tax_amount.account), document, references)
     if taxes.as_lines:
         taxes.code_without_tax  # noqa: B018 - raises where there is none
 
@@ -88,10 +88,10 @@ def _check_currency(account: BookAccount, document: Document, references: Resolv
 def sales_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> list[Json]:
     """Return the lines of a sale, each with its item; raises InvalidDocument when there are too many."""
     lines = [
-        each
+        part
         for line in document.lines
         if _says_something(line)
-        for each in _sales_line(line, references, classes, taxes)
+        for part in _sales_line(line, references, classes, taxes)
     ]
     lines += _own_sales_lines(references, classes, taxes)
     if taxes.total and len(lines) > TAXABLE_SALES_LINES_MAX:
@@ -104,8 +104,8 @@ def sales_lines(document: Document, references: Resolver, classes: Classes, taxe
 
 def _own_sales_lines(references: Resolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
     """Yield a line for each amount that Odoo has among its taxes and QuickBooks cannot have as one."""
-    for each in taxes.as_lines:
-        item = references.item(references.account(each.account), None, taxes.document.database)
+    for tax_amount in taxes.as_lines:
+        item = references.item(references.account(tax_amount.account), None, taxes.document.database)
         detail: Json = {"ItemRef": {"value": item}}
         if taxes.code_without_tax:
             detail["TaxCodeRef"] = {"value": taxes.code_without_tax}
@@ -113,8 +113,8 @@ def _own_sales_lines(references: Resolver, classes: Classes, taxes: Taxes) -> It
             detail["ClassRef"] = {"value": classes.of_journal}
         yield {
             "DetailType": "SalesItemLineDetail",
-            "Amount": each.amount,
-            "Description": each.tax.name,
+            "Amount": tax_amount.amount,
+            "Description": tax_amount.tax.name,
             "SalesItemLineDetail": detail,
         }
 
@@ -196,16 +196,18 @@ def purchase_lines(document: Document, references: Resolver, classes: Classes, t
     """Return the lines of a purchase, each with its account."""
     # Bills have no lines for text: sections and notes have no place there.
     lines = [
-        each
+        part
         for line in document.lines
         if line.kind is LineKind.ITEM
-        for each in _purchase_line(line, references, classes, taxes)
+        for part in _purchase_line(line, references, classes, taxes)
     ]
     # What is no tax is an expense like any other, on the account Odoo booked it to; in the US all of it is.
     code = "" if references.realm.is_us or not taxes.as_lines else taxes.code_without_tax
     lines += [
-        _expense(each.amount, each.tax.name, references.account(each.account), code, classes.of_journal)
-        for each in taxes.as_lines
+        _expense(
+            tax_amount.amount, tax_amount.tax.name, references.account(tax_amount.account), code, classes.of_journal
+        )
+        for tax_amount in taxes.as_lines
     ]
     return lines
 

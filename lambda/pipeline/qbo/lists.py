@@ -241,7 +241,7 @@ class ListCache:
                 details = row.get(side, {}).get("TaxRateDetail", [])
                 ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
                 if ids:
-                    own = tuple(Rate(each, rates.get(each, ZERO)) for each in ids)
+                    own = tuple(Rate(rate_id, rates.get(rate_id, ZERO)) for rate_id in ids)
                     found.append(TaxCode(str(row["Id"]), str(row["Name"]), own, is_sale))
         return tuple(found)
 
@@ -295,21 +295,21 @@ def book_item(row: dict[str, Any]) -> BookItem:
 
 def find_account(accounts: Sequence[BookAccount], account: Account) -> BookAccount | None:
     """Return the account of the same number, else the only one of the same name."""
-    by_number = [each for each in accounts if account.code and each.number == account.code]
-    return by_number[0] if by_number else _only([each for each in accounts if _same(each.name, account.name)])
+    by_number = [row for row in accounts if account.code and row.number == account.code]
+    return by_number[0] if by_number else _only([row for row in accounts if _same(row.name, account.name)])
 
 
 def find_target_account(accounts: Sequence[BookAccount], name: str) -> BookAccount | None:
     """Return the account a mapping points to, by its number, its full name, or its name when only one has it."""
-    by_number = [each for each in accounts if each.number == name]
-    by_full_name = [each for each in accounts if _same(each.full_name, name)]
-    return _only(by_number or by_full_name or [each for each in accounts if _same(each.name, name)])
+    by_number = [account for account in accounts if account.number == name]
+    by_full_name = [account for account in accounts if _same(account.full_name, name)]
+    return _only(by_number or by_full_name or [account for account in accounts if _same(account.name, name)])
 
 
 def find_named[T: (Named, BookItem)](rows: Sequence[T], name: str) -> T | None:
     """Return the row of a full name, else the only one of the name."""
-    by_full_name = [each for each in rows if _same(each.full_name, name)]
-    return _only(by_full_name or [each for each in rows if _same(each.name, name)])
+    by_full_name = [row for row in rows if _same(row.full_name, name)]
+    return _only(by_full_name or [row for row in rows if _same(row.name, name)])
 
 
 def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> TaxCode | None:
@@ -327,7 +327,9 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
     if tax and not tax.has_rate:
         return None
     rate = tax.rate if tax else ZERO
-    same_rate = [code for code in codes if code.is_sale == is_sale and [each.percent for each in code.rates] == [rate]]
+    same_rate = [
+        code for code in codes if code.is_sale == is_sale and [code_rate.percent for code_rate in code.rates] == [rate]
+    ]
     if tax:
         by_name = [code for code in same_rate if _same(code.name, tax.name)]
         if by_name:

@@ -157,7 +157,7 @@ class References:
         return found.qb_id
 
     def _no_account(self, account: Account) -> Unmapped:
-        names = {each.name for each in self._list_cache.current().accounts}
+        names = {account.name for account in self._list_cache.current().accounts}
         near = difflib.get_close_matches(account.name, sorted(names), n=1)
         return Unmapped(
             f"account {account} has no QuickBooks account with that number or name"
@@ -230,7 +230,8 @@ class References:
 
     def _account_name(self, qb_id: str) -> str:
         return next(
-            (str(each) for each in self._list_cache.current().accounts if each.qb_id == qb_id), "another account"
+            (str(account) for account in self._list_cache.current().accounts if account.qb_id == qb_id),
+            "another account",
         )
 
     def _item(self, account: BookAccount, product: Product | None, database: str) -> str:
@@ -313,7 +314,7 @@ class References:
             "TaxCodes": lists.tax_codes,
             "Items": lists.items,
         }.get(table, ())
-        name = next((str(each.name) for each in rows if each.qb_id == qb_id), "")
+        name = next((str(row.name) for row in rows if row.qb_id == qb_id), "")
         entities = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}.get(table, ())
         name = name or next(filter(None, (self._names.name_of(entity, qb_id) for entity in entities)), "")
         return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]

@@ -20,7 +20,7 @@ def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[st
             "account",
             lambda name: find_target_account(lists.accounts, name) is not None,
             "account with that number or name",
-            {name: str(each) for each in lists.accounts for name in (each.name, each.number) if name},
+            {name: str(account) for account in lists.accounts for name in (account.name, account.number) if name},
         ),
         *_taxes(rules, lists, company),
         *_missing(
@@ -28,7 +28,7 @@ def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[st
             "terms",
             lambda name: find_named(lists.terms, name) is not None,
             "terms of that name",
-            {each.name: f"'{each.name}'" for each in lists.terms},
+            {term.name: f"'{term.name}'" for term in lists.terms},
         ),
         *_classes(rules, lists, company),
         *_departments(rules, lists, company),
@@ -76,7 +76,7 @@ def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "tax",
         lambda name: any(find_target_code(codes, name, is_sale=is_sale) for is_sale in (True, False)),
         "tax code of that name",
-        {each.name: f"'{each.name}'" for each in codes},
+        {code.name: f"'{code.name}'" for code in codes},
     )
 
 
@@ -93,7 +93,7 @@ def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "class",
         lambda name: find_named(lists.classes, name) is not None,
         "class of that name",
-        {each.full_name: f"'{each.full_name}'" for each in lists.classes},
+        {row.full_name: f"'{row.full_name}'" for row in lists.classes},
     )
 
 
@@ -111,7 +111,7 @@ def _departments(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "department",
         lambda name: find_named(lists.departments, name) is not None,
         "location of that name",
-        {each.full_name: f"'{each.full_name}'" for each in lists.departments},
+        {row.full_name: f"'{row.full_name}'" for row in lists.departments},
     )
 
 

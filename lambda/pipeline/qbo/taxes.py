@@ -52,18 +52,25 @@ class Taxes:
         taxes = document.taxes
         if references.realm.is_us:
             counted = (
-                tuple(each for each in taxes if _is_sales_tax(each)) if _has_sales_tax(document, references) else ()
+                tuple(tax_amount for tax_amount in taxes if _is_sales_tax(tax_amount))
+                if _has_sales_tax(document, references)
+                else ()
             )
-            if sum((each.amount for each in counted), ZERO) < 0:
+            if sum((tax_amount.amount for tax_amount in counted), ZERO) < 0:
                 counted = ()  # what comes to less than nothing is no sales tax to QuickBooks
         else:
-            counted = tuple(each for each in taxes if each.place is not TaxPlace.OTHER)
-        return cls(document, references, counted, tuple(each for each in taxes if each.amount and each not in counted))
+            counted = tuple(tax_amount for tax_amount in taxes if tax_amount.place is not TaxPlace.OTHER)
+        return cls(
+            document,
+            references,
+            counted,
+            tuple(tax_amount for tax_amount in taxes if tax_amount.amount and tax_amount not in counted),
+        )
 
     @property
     def total(self) -> Decimal:
         """What counts as tax, together."""
-        return sum((each.amount for each in self.counted), ZERO)
+        return sum((tax_amount.amount for tax_amount in self.counted), ZERO)
 
     def code(self, line: Line) -> str:
         """Return the tax code of a line: TAX or NON in the US, elsewhere an id; empty where sales tax is turned off."""
@@ -90,7 +97,7 @@ class Taxes:
         if realm.is_us and not document.document_type.is_sale:
             return None
         # Taxes that cancel out, as a reverse charge does, are tax too.
-        has_tax = bool(self.total) or (not realm.is_us and any(each.amount for each in self.counted))
+        has_tax = bool(self.total) or (not realm.is_us and any(tax_amount.amount for tax_amount in self.counted))
         if has_tax and not realm.sales_tax:
             figure = f"sales tax of {shown(self.total, document.currency)}" if self.total else "taxes that cancel out"
             raise Unmapped(
@@ -100,7 +107,7 @@ class Taxes:
             )
         if realm.is_us:
             return self._us_detail()
-        private = sum((each.amount for each in document.taxes if each.is_private), ZERO)
+        private = sum((tax_amount.amount for tax_amount in document.taxes if tax_amount.is_private), ZERO)
         if private:
             raise InvalidDocument(
                 f"a part of it is private, with {shown(private, document.currency)} of tax that may not be deducted; a "
@@ -129,19 +136,23 @@ class Taxes:
         if any(tax.has_rate and tax.rate and not self._is_no_tax(tax) for tax in line.taxes):
             return True
         carried = {tax for other in self.document.lines for tax in other.taxes}
-        has_parts = any(each.amount and each.tax not in carried for each in self.counted)
-        booked = {each.tax for each in self.document.taxes}
+        has_parts = any(tax_amount.amount and tax_amount.tax not in carried for tax_amount in self.counted)
+        booked = {tax_amount.tax for tax_amount in self.document.taxes}
         return has_parts and any(not tax.is_percentage and tax not in booked for tax in line.taxes)
 
     # -- elsewhere -------------------------------------------------------------------------------------------------
 
     def _is_no_tax(self, tax: Tax) -> bool:
         """Whether nothing of a tax is booked as tax, and something as cost."""
-        return any(each.tax == tax for each in self.as_lines) and all(each.tax != tax for each in self.counted)
+        return any(tax_amount.tax == tax for tax_amount in self.as_lines) and all(
+            tax_amount.tax != tax for tax_amount in self.counted
+        )
 
     def _is_in_part(self, tax: Tax) -> bool:
         """Whether some of a tax is booked as tax and some as cost: half of it may be deducted."""
-        return any(each.tax == tax for each in self.as_lines) and any(each.tax == tax for each in self.counted)
+        return any(tax_amount.tax == tax for tax_amount in self.as_lines) and any(
+            tax_amount.tax == tax for tax_amount in self.counted
+        )
 
     def _code(self, taxes: Iterable[Tax]) -> TaxCode:
         # Of a tax that counts in part its number says nothing: only by its name it is known.
@@ -158,10 +169,10 @@ class Taxes:
         codes = [(line, self._code(line.taxes)) for line in taxed]
         amounts: dict[Rate, Decimal] = {}
         bases: dict[Rate, dict[Tax, Decimal]] = {}
-        for each in self.counted:
-            rate = self._rate(each, codes)
-            amounts[rate] = amounts.get(rate, ZERO) + each.amount
-            bases.setdefault(rate, {})[each.tax] = each.base
+        for tax_amount in self.counted:
+            rate = self._rate(tax_amount, codes)
+            amounts[rate] = amounts.get(rate, ZERO) + tax_amount.amount
+            bases.setdefault(rate, {})[tax_amount.tax] = tax_amount.base
         for _, code in codes:
             # QuickBooks would work out by itself what is not overridden.
             if len(code.rates) > 1:
@@ -190,7 +201,7 @@ class Taxes:
         carrying = [(line, code) for line, code in codes if tax in line.taxes]
         found = {self._rate_of(code, amount, line.taxes) for line, code in carrying}
         if not carrying:
-            booked = {each.tax for each in self.counted}
+            booked = {other.tax for other in self.counted}
             carrying = [(line, code) for line, code in codes if not booked & set(line.taxes)]
             found = {self._rate_of(code, amount, line.taxes) for line, code in carrying} - {None}
         if not found:
@@ -199,7 +210,7 @@ class Taxes:
             carrying, found = [], {self._rate_of(code, amount, (tax,))}
         named = [code for _, code in carrying] or [code]
         if len(found) > 1:
-            names = " and ".join(sorted({f"'{each.name}'" for each in named}))
+            names = " and ".join(sorted({f"'{named_code.name}'" for named_code in named}))
             raise Unmapped(
                 f"its tax '{tax.name}' stands on lines of {names}, which have rates of their own for it in QuickBooks, "
                 "and Odoo has one amount for both. Use codes in the mapping that share the rate.",
@@ -207,7 +218,7 @@ class Taxes:
             )
         (rate,) = found
         if rate is None:
-            percents = AND.join(f"{plain(each.percent)}%" for each in named[0].rates)
+            percents = AND.join(f"{plain(code_rate.percent)}%" for code_rate in named[0].rates)
             figure = f"{plain(tax.rate)}%" if tax.has_rate else "no plain percentage"
             raise Unmapped(
                 f"its tax '{tax.name}' ({figure}) goes to the QuickBooks tax code '{named[0].name}' by the mapping, "
@@ -239,7 +250,7 @@ class Taxes:
             if len(left) == 1 and left[0].percent:
                 return left[0]
         # A tax that comes to nothing may go to a code of nothing.
-        comes_to = sum((each.amount for each in self.counted if each.tax == amount.tax), ZERO)
+        comes_to = sum((other.amount for other in self.counted if other.tax == amount.tax), ZERO)
         return code.rates[0] if len(code.rates) == 1 and not comes_to else None
 
 

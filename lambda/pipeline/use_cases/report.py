@@ -113,7 +113,7 @@ def _tell(
         known = set(filter(None, (before or "").split(SEPARATOR)))
         general = {_trouble(failure) for failure in report.failures if not failure.title}
         # What this run did not look at is as it was.
-        unseen = {each for each in known if not report.is_whole or report.is_silent_about(each)}
+        unseen = {trouble for trouble in known if not report.is_whole or report.is_silent_about(trouble)}
         fresh += [failure for failure in report.failures if not failure.title and _trouble(failure) not in known]
         if before is None or general | unseen != known:
             _remember(key_values, key, SEPARATOR.join(sorted(general | unseen)))

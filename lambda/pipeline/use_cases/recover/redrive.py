@@ -47,7 +47,9 @@ def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:
 
 def settle(letters: Letters, table: Table, taken: Sequence[Letter]) -> int:
     """Remove the letters of which nothing is failed any more, and return how many those were."""
-    settled = [letter for letter in taken if not any(_is_failed(table.entry(each)) for each in letter.entry_ids)]
+    settled = [
+        letter for letter in taken if not any(_is_failed(table.entry(entry_id)) for entry_id in letter.entry_ids)
+    ]
     for letter in settled:
         letters.remove(letter)
     return len(settled)
