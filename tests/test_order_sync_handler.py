@@ -295,7 +295,7 @@ TROUBLE = {
     ),
     "wrong address": (
         lambda machine: machine.set_environ("odoo-order-sync", ODOO_URL="odoo.example.com"),
-        "its address is no web address",
+        "its address is not a web address",
     ),
     "no rights": (no_rights, "lacks a right: You are not allowed to access 'Sales Order' (sale.order)"),
     "server down": (lambda machine: machine.odoo.close(), "cannot be reached: connection refused"),
