@@ -116,7 +116,7 @@ def _bytes_of_a_pixel(opened: Any) -> int:
 
 
 def _page(opened: Any, side: int) -> Any:
-    """Return the mode in which the current page of an image is kept: black and white, gray, or colour."""
+    """Return the current page of an image as it is kept: in black and white, gray, or colour."""
     from PIL import Image
 
     if opened.format in ("JPEG", "MPO"):

@@ -1,4 +1,4 @@
-"""Whether everything the mapping points to is in QuickBooks: asked when the books open, before anything is posted."""
+"""Whether QuickBooks has everything the mapping points to. Checked when the books open, before anything is posted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_SALES_ITEMS = ("Category", "Group")
 
 
 def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[str]:
-    """Return what of a company's rules has no counterpart in QuickBooks, each with its line; empty when all has."""
+    """Return the parts of a company's rules without a counterpart in QuickBooks, with their lines."""
     found = [
         *_realm(rules, company, realm),
         *_missing(
@@ -51,7 +51,7 @@ def _missing(
     for target in targets:
         if not exists(target.name):
             near = difflib.get_close_matches(target.name, known, n=1)
-            # How it is shown may say more than what was compared.
+            # The text shown may say more than the name that was compared.
             yield (
                 f"line {target.line}: {kind} {target.source} → '{target.name}': QuickBooks has no {wanted}"
                 + (f"; nearest: {known[near[0]]}" if near else "")
