@@ -1,7 +1,7 @@
 """Pack one zip per function: its own modules, the distributions these import, and the bytecode of both.
 
 `build.sh` calls it with the sources and a folder of unpacked wheels. What goes in follows from the imports, read with
-`ast` so that an import inside a function counts too; what is left out of a large distribution stands in `UNUSED`.
+`ast` so that an import inside a function counts too. `UNUSED` lists what is left out of a large distribution.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
-    """Pull, and return the counts. Raises, after all companies were tried, when one could not be read."""
+    """Pull and return the counts. If a company cannot be read, raise after all companies were tried."""
     log_as_json(SERVICE)
     command = extractor_command(event)
     settings = ExtractorSettings.from_env(os.environ)
@@ -51,7 +51,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     deadline = Deadline(context.get_remaining_time_in_millis)
     store = DocumentStore(runtime.client("s3"), settings.bucket)
     letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
-    # A trial writes nothing, not even what it has found out or reported; so it reports all it finds.
+    # A trial writes nothing, not even what it has already reported, so it reports everything it finds.
     kept = None if command.is_trial else key_values
     with reporting(SERVICE, settings.environment, alerts, kept, None if command.is_trial else letters) as report:
         report.only = command.company
@@ -59,7 +59,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         table = TrackingTable(runtime.client("dynamodb"), settings.table)
         secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
         source = _source(settings, secret, kept, deadline, runtime)
-        # Read before the database's name is judged: one that is mistyped is told by Odoo itself.
+        # Read before the database's name is checked: Odoo itself reports a mistyped one.
         companies = source.companies()
         database = key_values.database()
         known = database or database_of(table.any_entry_id())

@@ -32,7 +32,7 @@ def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
 
 
 def _untold(failures: list[Failure]) -> list[Failure]:
-    """Return the failures that were not there at the last run of this container: an order stays bad for long."""
+    """Return the failures that are new since this container's last run: a bad order stays bad for a long time."""
     before = json.loads(_told.value("orders") or "[]")
     _told.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
     return [failure for failure in failures if f"{failure.title}: {failure.message}" not in before]
@@ -44,16 +44,16 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
-    """Copy the newest orders; each record says by its own status what became of it.
+    """Copy the newest orders. The status of each record says whether it was copied.
 
-    Raises when nothing could be read at all (category `odoo_error`), so that alarm and dead letter see it.
+    If nothing can be read at all, raise (category `odoo_error`), so that the alarm and the dead letter see it.
     """
     log_as_json(SERVICE)
     settings = OrderSyncSettings.from_env(os.environ)
     alerts = Alerts(runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
     with reporting(SERVICE, settings.environment, alerts, _told) as report:
-        # JSON-RPC always: the seed says so, and every version up to 19 speaks it.
+        # Always JSON-RPC: the order sync is specified that way, and every version up to 19 supports it.
         odoo = Odoo(
             settings.odoo_url,
             database=settings.odoo_database,

@@ -41,7 +41,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
-    """Post what is due, and return the results. Documents that fail are in them and in an alert, not in an error."""
+    """Post what is due and return the results. A failed document is in the results and an alert; it raises nothing."""
     log_as_json(SERVICE)
     command = poster_command(event)
     settings = PosterSettings.from_env(os.environ)
@@ -54,7 +54,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 
 
 class Poster:
-    """What one invocation works with, wired."""
+    """The wired collaborators of one invocation."""
 
     def __init__(self, settings: PosterSettings, deadline: Deadline, runtime: Runtime) -> None:
         self.settings = settings
@@ -70,7 +70,7 @@ class Poster:
         )
 
     def run(self, command: PosterCommand, failures: list[Failure]) -> Results:
-        """Do what was asked."""
+        """Execute the command."""
         secret, now = self.secret(), self.runtime.clock.now().timestamp()
         collaborators = Collaborators(
             table=self.table,
@@ -98,7 +98,7 @@ class Poster:
         return self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
 
     def open_session(self, lease: Lease, in_realm: Sequence[str], dry_run: bool) -> QuickBooksSession:
-        """Open the realm that some companies are posted to, for as long as its lease is held."""
+        """Open the realm that some companies are posted to, while its lease is held."""
         secret = self.secret()
         for company in in_realm:
             realm_of(secret, company)
@@ -123,7 +123,7 @@ class Poster:
         )
 
     def rules(self, company: str) -> Rules:
-        """Return how a company wants its documents posted; raises Misconfigured for a mapping that is wrong."""
+        """Return a company's rules. Raises Misconfigured if the mapping is wrong."""
         mapping = self.store.mapping()
         mapping.check_companies(companies(self.secret()), "in the QuickBooks secret under realm_ids")
         return mapping.rules(company)

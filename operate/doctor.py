@@ -99,7 +99,7 @@ class Doctor:
         yield from self._last_errors(self._poster)
 
     def _alarms(self) -> Iterator[str]:
-        """Look which alarms fire and why, and what lies in the dead-letter queues."""
+        """Check which alarms fire and why, and what is in the dead-letter queues."""
         alarms = _client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
         for alarm in alarms:
             if alarm["AlarmName"].endswith(f"-{self.environment}"):
@@ -115,8 +115,8 @@ class Doctor:
         settings = self._variables(self._poster)
         s3 = _client("s3")
         configured = s3.get_bucket_notification_configuration(Bucket=settings["S3_BUCKET"])
-        rules = [_filter(each) for each in configured.get("LambdaFunctionConfigurations", [])
-                 if each["LambdaFunctionArn"].endswith(f":{self._poster}")]  # fmt: skip
+        rules = [_filter(rule) for rule in configured.get("LambdaFunctionConfigurations", [])
+                 if rule["LambdaFunctionArn"].endswith(f":{self._poster}")]  # fmt: skip
         if {"prefix": "pending/", "suffix": ".pdf"} not in rules:
             yield f"The bucket does not notify {self._poster} of pending/*.pdf: apply Terraform."
         policy = json.loads(_client("lambda").get_policy(FunctionName=self._poster)["Policy"])
@@ -127,7 +127,7 @@ class Doctor:
         failed = {
             entry for entries in self._failed(settings["DYNAMODB_TABLE"], key="entry_id").values() for entry in entries
         }
-        late = [each["Key"] for each in listed if each["LastModified"] < oldest and each["Key"][8:-4] not in failed]
+        late = [item["Key"] for item in listed if item["LastModified"] < oldest and item["Key"][8:-4] not in failed]
         if late:
             yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: look at 'posting fails'."
 
@@ -157,7 +157,7 @@ class Doctor:
                 if _may_redrive(function)
                 else "purge the queue; the schedule repeats the work"
             )
-            yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Mend it, then {remedy}."
+            yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Fix it, then {remedy}."
 
     def _variables(self, function: str) -> dict[str, str]:
         configuration = _client("lambda").get_function_configuration(FunctionName=function)

@@ -266,7 +266,7 @@ class World:
         self.come_to_rest()
         self.retry()
         self.come_to_rest()
-        # Nothing but a lost copy may show only when another cause is mended.
+        # Nothing but a lost copy may show only when another cause is fixed.
         for entry in self.table.stored.values():
             if entry.error_code == "copy_missing" and entry.odoo_id in self.odoo.documents:
                 self.odoo.write(entry.odoo_id, self.now)

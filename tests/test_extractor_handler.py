@@ -527,7 +527,7 @@ def test_a_missing_variable_is_named(small):
     [
         ("DYNAMODB_TABLE", "no-such-table", "The table no-such-table does not exist"),
         ("S3_BUCKET", "no-such-bucket", "no-such-bucket"),
-        ("ODOO_API_URL", "odoo.example.com", "its address is no web address"),
+        ("ODOO_API_URL", "odoo.example.com", "its address is not a web address"),
     ],
 )
 def test_a_variable_that_names_nothing_is_told(small, name, value, words):

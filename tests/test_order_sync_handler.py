@@ -295,7 +295,7 @@ TROUBLE = {
     ),
     "wrong address": (
         lambda machine: machine.set_environ("odoo-order-sync", ODOO_URL="odoo.example.com"),
-        "its address is no web address",
+        "its address is not a web address",
     ),
     "no rights": (no_rights, "lacks a right: You are not allowed to access 'Sales Order' (sale.order)"),
     "server down": (lambda machine: machine.odoo.close(), "cannot be reached: connection refused"),
@@ -422,7 +422,7 @@ def test_a_bad_order_is_told_to_a_person_and_the_metrics_count_it(start):
     assert alert["subject"] == "[demo] sale orders: 1 document for a person (invalid_record)"
     assert "order S1001 (sale.order 1001)" in alert["text"]
     assert "amount_total is missing or no number" in alert["text"]
-    assert "copied again at every run" in alert["text"]
+    assert "copied again on every run" in alert["text"]
     assert "poster" not in alert["text"]
     (line,) = machine.metrics
     assert (line["service"], line["OrdersCopied"], line["OrdersFailed"]) == ("odoo-order-sync", [2.0], [1.0])

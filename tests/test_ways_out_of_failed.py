@@ -213,7 +213,7 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
         posted(world)
         world.edit(1, withdrawn=True) if call == "remove" else world.edit()
     pulled(world)
-    refusal = (Unmapped if "unmapped" in code else Rejected)("It is refused. Mend it.", code=code)
+    refusal = (Unmapped if "unmapped" in code else Rejected)("It is refused. Fix it.", code=code)
     setattr(world.books, call, lambda *_, **__: (_ for _ in ()).throw(refusal))
     world.post()
     failed = world.entry()
@@ -223,7 +223,7 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
     world.come_to_rest()
 
     assert (failed.status, failed.error_code) == (Status.FAILED, code)
-    assert failed.error_message.endswith("It is refused. Mend it.")
+    assert failed.error_message.endswith("It is refused. Fix it.")
     assert world.faults() == []
 
 

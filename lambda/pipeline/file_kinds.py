@@ -1,4 +1,4 @@
-"""What a file is, told by its bytes: names and declared types are whatever somebody or some program made of them."""
+"""The kind of a file, from its bytes: names and declared types are not reliable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEXT_WITHIN = 4096
 
 
 class FileKind(Enum):
-    """What a file is, in the words of a person."""
+    """The kind of a file, in words for a person."""
 
     EMPTY = "empty"
     PDF = "a PDF"
@@ -46,7 +46,7 @@ class FileKind(Enum):
 
 
 def kind_of(content: bytes) -> FileKind:
-    """Return what the bytes are, whatever they are called."""
+    """Return the kind of the bytes, regardless of the file's name."""
     if not content:
         return FileKind.EMPTY
     return _by_its_beginning(content) or _by_its_text(content)
@@ -66,7 +66,7 @@ def _by_its_beginning(content: bytes) -> FileKind | None:
 def _by_its_text(content: bytes) -> FileKind:
     text = _text(content[:_TEXT_WITHIN])
     worded = _worded(text) if text is not None else None
-    # What a PDF is mailed or wrapped in may show its header within the first kilobyte, too.
+    # An e-mail or envelope around a PDF may show the PDF's header within the first kilobyte, too.
     if b"%PDF-" in content[:HEADER_WITHIN] and worded not in (FileKind.EMAIL, FileKind.HTML, FileKind.XML):
         return FileKind.PDF
     if worded:
@@ -116,12 +116,12 @@ def _boxed(content: bytes) -> FileKind:
 
 
 def _zipped(content: bytes) -> FileKind:
-    """Return which of the many formats that are archives it is."""
+    """Return which of the many archive formats it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
             kept = archive.read("mimetype")[:100] if "mimetype" in names else b""
-    except Exception:  # noqa: BLE001 - a broken archive leads zipfile to many
+    except Exception:  # noqa: BLE001 - zipfile raises many kinds of errors for a broken archive
         names, kept = [], b""
     if b"opendocument" in kept:
         named = {b"spreadsheet": FileKind.OPEN_SHEET, b"text": FileKind.OPEN_TEXT}
@@ -133,7 +133,7 @@ def _zipped(content: bytes) -> FileKind:
 
 
 def _text(start: bytes) -> str | None:
-    """Return the beginning of a text, or None when it is none."""
+    """Return the beginning of a text, or None if it is not a text."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return start.decode("utf-16", "replace").lstrip("\ufeff")
     if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start):
@@ -142,7 +142,7 @@ def _text(start: bytes) -> str | None:
 
 
 def _worded(text: str) -> FileKind | None:
-    """Return the kind of a text that says what it is at its beginning."""
+    """Return the kind of a text by its beginning."""
     start = text.lstrip().lower()
     if start.startswith(("<!doctype html", "<html", "<head", "<body")):
         return FileKind.HTML

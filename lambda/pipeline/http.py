@@ -1,4 +1,4 @@
-"""One way to speak HTTP to Odoo and QuickBooks: every call has time and size limits and says whether it was sent."""
+"""HTTP for Odoo and QuickBooks: every call has time and size limits, and an error says whether it was sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
 
 CONNECT_TIMEOUT_S = 5
-# Room for a PDF of 25 MB in base64 inside JSON; beyond it the function's memory would be at risk.
+# Room for a PDF of 25 MB in base64 inside JSON. A larger answer would endanger the function's memory.
 ANSWER_BYTES_MAX = 48 * 1024 * 1024
 
 NOT_SENT = "not_sent"
@@ -31,16 +31,16 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """Whether a gateway or web server answered in place of the application."""
+        """Whether a gateway or web server answered instead of the application."""
         return self.headers.get("content-type", "").startswith("text/html") or self.content.lstrip()[:1] == b"<"
 
     def json(self) -> Any:
-        """Return the body as JSON, numbers as Decimal or int; raises ValueError when it is none."""
+        """Return the body as JSON, with numbers as Decimal or int. Raises ValueError if it is not JSON."""
         return json.loads(self.content, parse_float=Decimal)
 
 
 def new_session() -> requests.Session:
-    """Return a session that keeps connections open for eight threads and takes no settings from the environment."""
+    """Return a session that keeps connections open for eight threads and ignores the environment's settings."""
     session = requests.Session()
     session.trust_env = False
     session.verify = True
@@ -55,8 +55,8 @@ def send(
 ) -> Answer:
     """Send one request and return its whole answer, never following a redirect.
 
-    `timeout_s` bounds the whole exchange, however slowly the answer drips. Raises Unavailable, with code `not_sent`
-    when the request cannot have reached the other side and `no_answer` when it may have.
+    `timeout_s` bounds the whole exchange, even if the answer drips slowly. Raises Unavailable: with code `not_sent` if
+    the request cannot have reached the other side, with `no_answer` if it may have.
     """
     give_up_at = clock.monotonic() + timeout_s
     try:
@@ -73,8 +73,7 @@ def send(
 
 def _content(response: requests.Response, who: str, timeout_s: float, clock: Clock, give_up_at: float) -> bytes:
     content = bytearray()
-    # `read1` returns what has come so far; any other way to read waits until a whole chunk is there, however long its
-    # bytes take to drip.
+    # `read1` returns what has arrived so far. Any other read waits for a whole chunk, however slowly it drips.
     while chunk := response.raw.read1(64 * 1024, decode_content=True):
         content += chunk
         if len(content) > ANSWER_BYTES_MAX:
@@ -85,10 +84,10 @@ def _content(response: requests.Response, who: str, timeout_s: float, clock: Clo
 
 
 def _our_error(error: Exception, who: str, timeout_s: float) -> PipelineError:
-    """Return our error for one of the HTTP libraries'; the order matters, because theirs inherit from each other."""
+    """Return our error for one of the HTTP library. The order matters, because its errors inherit from each other."""
     wrong = requests.exceptions
     if isinstance(error, wrong.InvalidURL | wrong.InvalidSchema | wrong.MissingSchema):
-        return Misconfigured(f"{who}: its address is no web address like https://host.example")
+        return Misconfigured(f"{who}: its address is not a web address like https://host.example")
     if isinstance(error, wrong.ConnectTimeout):
         return Unavailable(f"{who} cannot be reached: no connection in {CONNECT_TIMEOUT_S} s", code=NOT_SENT)
     if isinstance(error, wrong.Timeout | urllib3.exceptions.ReadTimeoutError):

@@ -1,7 +1,7 @@
-"""An image as a PDF: whatever its mode and size, upright, readable, on white, and decoded in little memory.
+"""An image as a PDF, of any mode and size: upright, readable, on white, and decoded in little memory.
 
-A photograph of a phone has sixty megapixels and a scan a hundred pages. So a JPEG is decoded at a fraction of its size,
-a scan page by page, and each page is turned into what is kept of it in strips: nothing is ever held twice in full.
+A phone's photograph has sixty megapixels and a scan a hundred pages. So a JPEG is decoded at a fraction of its size, a
+scan page by page, and each page is converted in strips: nothing is ever held twice in full.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from typing import Any
 from pipeline.domain.errors import InvalidDocument
 
 IMAGE_PIXELS_MAX = 60_000_000
-# What one page may take while it is decoded.
+# The memory that one page may take while it is decoded.
 DECODED_BYTES_MAX = 112 * 2**20
-# A till receipt and a screenshot are long and narrow: they are not made narrower than can be read.
+# A till receipt and a screenshot are long and narrow: do not make them too narrow to read.
 IMAGE_SIDE_MIN = 750
 IMAGE_SIDE_LONGEST = 28_000
 PAGE_PIXELS_MAX = 9_000_000
 SCAN_PAGES_MAX = 100
-# What the pages of one scan may come to: no file above this is carried along.
+# The largest PDF of one scan: no file above this is carried along.
 PDF_BYTES_MAX = 25 * 2**20
 STRIP_PIXELS = 1_000_000
 DOTS_PER_INCH = 150
-# The longer side of a page and its quality: the first where all pages come to little enough, else the next.
+# The longer side of a page, and its quality. The first choice under which all pages are small enough is taken.
 SIZES = ((3_000, 80), (2_000, 70), (1_500, 60))
-# Only these formats: others would hand the file to a program such as Ghostscript.
+# Only these formats: for others Pillow would start a program such as Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")
 
-# Bytes of a pixel in memory. Pillow keeps every image of several bands in four.
+# Bytes per pixel in memory. Pillow keeps every image with several bands in four.
 _ONE_BYTE = ("1", "L", "P")
 _DEEP_GRAY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _GRAY = ("1", "L", "LA", "La", *_DEEP_GRAY)
-# What white is in grays of one, 8, 12 and 16 bits: nothing in the file says how many of its bits are used.
+# White in grays of one, 8, 12 and 16 bits: the file does not say how many of its bits are used.
 _WHITES = (1, 255, 4_095, 65_535)
 _SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
 _ORIENTATION = 0x0112
-# What turns an image upright, by the number that says how the camera was held.
+# How to turn an image upright, by its EXIF orientation.
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -53,9 +53,9 @@ _TURNS = {
 def image_page(content: bytes) -> bytes:
     """Return a PDF of a JPEG, PNG, GIF, TIFF, WebP or BMP image, upright and on white.
 
-    A scan of several pages (TIFF) keeps them all, an animation its first picture. A page has three thousand pixels on
-    its longer side at most, more where its shorter side would become unreadable. Raises InvalidDocument for anything
-    that is not such an image, or would take too much memory.
+    A scan of several pages (TIFF) keeps all of them, an animation its first frame. The longer side of a page has at
+    most three thousand pixels, or more if the shorter side would become unreadable. Raises InvalidDocument for
+    anything that is not such an image or would take too much memory.
     """
     from PIL import Image
 
@@ -71,7 +71,7 @@ def image_page(content: bytes) -> bytes:
                         opened.seek(number)
                     _check_size(opened)
                     pages.add(_page(opened, side))
-                    # Where it is clear from the first pages that all of them would be too many.
+                    # Stop if the first pages already show that all of them would be too large.
                     if pages.size / (number + 1) * count > PDF_BYTES_MAX and (pages.size > PDF_BYTES_MAX / 10):
                         break
                 else:
@@ -88,13 +88,13 @@ def image_page(content: bytes) -> bytes:
 
 
 def _check_size(opened: Any) -> None:
-    """Raise InvalidDocument before anything is unpacked that would not fit into the memory."""
+    """Raise InvalidDocument for an image that would not fit into memory, before unpacking it."""
     pixels = opened.width * opened.height
     shown = f"is an image of {opened.width} by {opened.height} pixels"
     if pixels > IMAGE_PIXELS_MAX:
         raise InvalidDocument(f"{shown}, too large to convert")
     if opened.format in ("JPEG", "MPO"):
-        # Decoded at a fraction; but one that appears step by step is kept as a whole until its last step.
+        # Decoded at a fraction of its size, but a progressive one is held whole until its last step.
         needed = _steps_bytes(opened) if opened.info.get("progressive") else 0
     else:
         needed = pixels * _bytes_of_a_pixel(opened)
@@ -109,14 +109,14 @@ def _steps_bytes(opened: Any) -> int:
 
 
 def _bytes_of_a_pixel(opened: Any) -> int:
-    # Grays of sixteen bits are turned into those of 32 to find out how many of theirs are used.
+    # Grays of 16 bits are converted to 32 to find out how many of the bits are used.
     size = 1 if opened.mode in _ONE_BYTE else 6 if opened.mode.startswith("I;16") else 4
-    # The libraries of these keep pixels of their own beside Pillow's: a strip, or the canvas of an animation.
+    # The libraries for these hold pixels of their own beside Pillow's: a strip, or the canvas of an animation.
     return size + {"TIFF": 3 if size > 1 else 0, "WEBP": 6}.get(opened.format, 0)
 
 
 def _page(opened: Any, side: int) -> Any:
-    """Return what is kept of the present page of an image: black and white, gray, or colours."""
+    """Return the current page of an image as it is kept: in black and white, gray, or colour."""
     from PIL import Image
 
     if opened.format in ("JPEG", "MPO"):
@@ -129,7 +129,7 @@ def _page(opened: Any, side: int) -> Any:
 
 
 def _fraction(width: int, height: int, side: int) -> int:
-    """Return the part of its size a JPEG is decoded at: as small as what is kept allows, or the memory wants."""
+    """Return the fraction of its size at which a JPEG is decoded: as small as the result or the memory allows."""
     longer = max(_size_kept(width, height, side)) * 2 / 3
     shorter = min(width, height)
     readable = [part for part in (8, 4, 2) if max(width, height) / part >= longer and shorter / part >= IMAGE_SIDE_MIN]
@@ -145,7 +145,7 @@ def _size_kept(width: int, height: int, side: int) -> tuple[int, int]:
 
 
 def _strips(opened: Any, size: tuple[int, int]) -> Any:
-    """Return an image in the size that is kept, flattened and resized strip by strip."""
+    """Return an image in its final size, flattened and resized strip by strip."""
     from PIL import Image
 
     width, height = size
@@ -154,7 +154,7 @@ def _strips(opened: Any, size: tuple[int, int]) -> Any:
     kept = Image.new("L" if opened.mode in _GRAY else "RGB", size, "white")
     brightness = _brightness(opened)
     step = opened.height / height
-    # What the filter looks at beyond the edge of a strip.
+    # How far the filter looks beyond the edge of a strip.
     margin = math.ceil(3 * step) + 1
     rows = max(8, int(STRIP_PIXELS / opened.width / step))
     for top in range(0, height, rows):
@@ -168,7 +168,7 @@ def _strips(opened: Any, size: tuple[int, int]) -> Any:
 
 
 def _brightness(opened: Any) -> tuple[float, float]:
-    """Return factor and offset that bring the grays of an image of more than eight bits between black and white."""
+    """Return the factor and offset that scale an image's grays of more than eight bits to black and white."""
     if opened.mode not in _DEEP_GRAY:
         return 1.0, 0.0
     low, high = (opened.convert("I") if opened.mode.startswith("I;16") else opened).getextrema()
@@ -181,7 +181,7 @@ def _brightness(opened: Any) -> tuple[float, float]:
 
 
 def _flat(strip: Any, mode: str, brightness: tuple[float, float]) -> Any:
-    """Return a strip in gray or colours, with what is transparent on white."""
+    """Return a strip in gray or colour, with transparent parts on white."""
     from PIL import Image
 
     if strip.mode in _DEEP_GRAY:
@@ -197,7 +197,7 @@ def _flat(strip: Any, mode: str, brightness: tuple[float, float]) -> Any:
 
 
 class _Pages:
-    """A PDF that grows page by page, so that only the present page is held as an image."""
+    """A PDF that grows page by page, so that only the current page is held as an image."""
 
     def __init__(self, quality: int) -> None:
         self._quality = quality
@@ -252,7 +252,7 @@ class _Pages:
 
 
 def _compressed(image: Any, quality: int) -> tuple[str, int, str, bytes]:
-    """Return colour space, bits, filter and bytes of a page."""
+    """Return the colour space, bits, filter and bytes of a page."""
     if image.mode == "1":
         return "DeviceGray", 1, "FlateDecode", zlib.compress(image.tobytes())
     target = io.BytesIO()

@@ -28,10 +28,10 @@ def check(content: bytes) -> None:
 
 
 def merged(contents: Sequence[bytes]) -> bytes:
-    """Return one PDF with the pages of all and the files embedded in them; a single one is returned byte for byte.
+    """Return one PDF with all pages and all embedded files. A single PDF is returned byte for byte.
 
-    An e-invoice (Factur-X, ZUGFeRD) is such a file. What acts by itself, a script or the start of a program, stays
-    behind: nobody has looked at it, and the file goes to whoever opens it in the books.
+    An e-invoice (Factur-X, ZUGFeRD) is such a file. Active content, such as scripts and launch actions, is removed:
+    nobody has checked it, and people open the file from the books.
     """
     if len(contents) == 1:
         check(contents[0])
@@ -52,13 +52,13 @@ def merged(contents: Sequence[bytes]) -> bytes:
         writer.write(target)
     except InvalidDocument:
         raise
-    except Exception as error:  # a page that is damaged inside shows only when it is copied
+    except Exception as error:  # damage inside a page shows only when the page is copied
         raise InvalidDocument("do not merge: one of them is damaged inside") from error
     return target.getvalue()
 
 
 def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files embedded in PDFs, each under a name that is its own, and the same file once."""
+    """Yield the files embedded in PDFs under unique names, and identical files only once."""
     known: dict[str, bytes] = {}
     size = 0
     for reader in readers:
@@ -69,7 +69,7 @@ def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
                 size += len(content)
                 if size > EMBEDDED_BYTES_MAX:
                     raise InvalidDocument("do not merge: what is embedded in them is too large")
-                own = next(each for each in _names(name) if each not in known)
+                own = next(candidate for candidate in _names(name) if candidate not in known)
                 known[own] = content
                 yield own, content
 
@@ -81,7 +81,7 @@ def _names(name: str) -> Iterator[str]:
         yield f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
 
 
-# Keys under which a PDF keeps what it does by itself, actions that do something, and notes on a page that play.
+# Keys of automatic actions in a PDF, actions with side effects, and annotations that play media.
 _ACTS = ("/AA", "/OpenAction", "/JS", "/JavaScript", "/XFA")
 _ACTIONS = frozenset(
     f"/{name}"
@@ -95,7 +95,7 @@ _NESTED_MAX = 50
 
 
 def _defuse(value: Any, depth: int = 0) -> None:
-    """Take out of an object, and out of what stands inside of it, whatever acts by itself; links stay."""
+    """Remove all active content from an object and everything inside it. Links stay."""
     from pypdf.generic import ArrayObject, DictionaryObject
 
     if depth > _NESTED_MAX:
@@ -114,7 +114,7 @@ def _defuse(value: Any, depth: int = 0) -> None:
 
 
 def _said(entries: Any, key: str) -> str:
-    # Not by the mapping's own `get`, which would follow references for ever where one points to itself.
+    # Do not use the mapping's `get`: it would follow a reference to itself for ever.
     found: Any = dict.get(entries, key)
     followed = found.get_object() if hasattr(found, "get_object") else found
     return str(followed) if isinstance(followed, str) else ""
@@ -136,7 +136,7 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
             _ = reader.pages[0].mediabox
     except InvalidDocument:
         raise
-    except Exception as error:  # pypdf raises whatever a broken file leads it to
+    except Exception as error:  # pypdf raises many kinds of errors for a broken file
         raise InvalidDocument("is damaged and does not open") from error
     if not 0 < pages <= PAGES_MAX:
         raise InvalidDocument(f"has {pages} pages")
@@ -144,13 +144,13 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 def plain_page(document: Document, notes: Sequence[str]) -> bytes:
-    """Return a PDF made of the document's own data, for when Odoo has none; the notes say why it had to be made."""
+    """Return a PDF made from the document's data, because Odoo has none. The notes say why it was made."""
     from reportlab.lib.pagesizes import A4
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.cidfonts import UnicodeCIDFont
     from reportlab.pdfgen.canvas import Canvas
 
-    # Viewers bring this font themselves; with it Latin, Greek, Cyrillic and East Asian names can be shown.
+    # Viewers include this font; it shows Latin, Greek, Cyrillic and East Asian names.
     wide_font = "HeiseiKakuGo-W5"
     pdfmetrics.registerFont(UnicodeCIDFont(wide_font))
     target = io.BytesIO()
@@ -172,7 +172,7 @@ def plain_page(document: Document, notes: Sequence[str]) -> bytes:
 
 
 def _drawable(text: str) -> str:
-    # Half a surrogate pair is no character, in no font.
+    # A lone surrogate is not a character in any font.
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What a function's process gives it: time, threads, chance, clients of AWS. Tests and the simulation give others."""
+"""What a function's process provides: time, threads, chance, AWS clients. Tests and the simulation provide others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.domain.threads import Threads
 
 
 class SystemClock:
-    """Time as the system has it."""
+    """The system's time."""
 
     def now(self) -> datetime:
         """Return the present instant, in UTC."""
@@ -46,20 +46,20 @@ class SystemThreads:
         return threading.Lock()
 
     def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
-        """Wait until at least one future is done; return the done ones and the others."""
+        """Wait until at least one future is done. Return the done ones and the others."""
         done, rest = wait(futures, return_when=FIRST_COMPLETED)
         return done, rest
 
 
 @cache
 def aws_client(name: str) -> Any:
-    """Return a client of AWS; one each, because making one takes longer than using it."""
+    """Return the client of an AWS service. It is created once, because creating one takes longer than using it."""
     return boto3.client(name)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The collaborators that are the process's own."""
+    """The collaborators that belong to the process."""
 
     clock: Clock = field(default_factory=SystemClock)
     threads: Threads = field(default_factory=SystemThreads)
@@ -67,7 +67,7 @@ class Runtime:
     client: Callable[[str], Any] = aws_client
 
     def new_name(self) -> str:
-        """Return a name that nobody else has."""
+        """Return a unique name."""
         return f"{self.random.getrandbits(128):032x}"
 
 

@@ -1,4 +1,4 @@
-"""What each function is told by its environment: one frozen object, built at the first call, never at import."""
+"""The settings of each function, from its environment: one frozen object, built at the first call, never at import."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExtractorSettings:
-    """What the extractor is told."""
+    """The settings of the extractor."""
 
     environment: str
     odoo_api_url: str
@@ -59,7 +59,7 @@ class ExtractorSettings:
 
 @dataclass(frozen=True, slots=True)
 class PosterSettings:
-    """What the poster is told."""
+    """The settings of the poster."""
 
     environment: str
     qb_secret_arn: str
@@ -72,7 +72,7 @@ class PosterSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings; raises Misconfigured naming the variable that is missing or wrong."""
+        """Return the settings. Raises Misconfigured, naming the variable that is missing or wrong."""
         which = environ.get("QB_ENVIRONMENT", "production")
         if which not in QUICKBOOKS_APIS:
             raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
@@ -90,7 +90,7 @@ class PosterSettings:
 
 @dataclass(frozen=True, slots=True)
 class OrderSyncSettings:
-    """What the order sync is told; the key comes from `ODOO_API_KEY` or from the secret `ODOO_SECRET_ARN` names."""
+    """The settings of the order sync. The key comes from `ODOO_API_KEY` or from the secret in `ODOO_SECRET_ARN`."""
 
     environment: str
     odoo_url: str

@@ -1,7 +1,7 @@
 """`make demo`: the whole pipeline on this machine, with the real handlers, and a report to open.
 
 With ODOO_API_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD set, the documents come from that Odoo, which is only
-read; QuickBooks and AWS are stand-ins either way. MAPPING names a mapping to be tried.
+read. QuickBooks and AWS are stand-ins either way. MAPPING names a mapping file to try.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Setting:
 
     @classmethod
     def chosen(cls) -> Setting:
-        """Return what the environment asks for: a person's own Odoo, or the recorded documents."""
+        """Return the source that the environment asks for: a person's own Odoo, or the recorded documents."""
         address = OdooAddress.from_env(os.environ)
         if address is None:
             odoo = demo_odoo()
@@ -56,7 +56,7 @@ class Setting:
 
 
 def main() -> int:
-    """Run the demo; return 0 when every document has ended where it should."""
+    """Run the demo. Return 0 if every document ended where it should."""
     began = time.monotonic()
     setting = Setting.chosen()
     aws = EmbeddedAws()
@@ -111,14 +111,14 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     print("  " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) + ".")
     sheets = machine.sheets({realm.company_name: realm.realm_id for realm in setting.realms})
     alerts = deployment.alerts()
-    print("\n6. In books of their own, documents are refused for every reason QuickBooks has; then each reason ends.")
+    print("\n6. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")
     with quiet():
         refused = refusals.provoke()
-    stuck = [each for each in refused if not each.mended]
+    stuck = [refusal for refusal in refused if not refusal.fixed]
     gone = len(refused) - len(stuck)
-    print(f"  {len(refused)} refusals, each explained in the report; {gone} of their documents were posted afterwards.")
-    for each in stuck:
-        print(f"  ! {each.code} {each.document}: {each.told}")
+    print(f"  {len(refused)} refusals, explained in the report; {gone} of their documents were posted afterwards.")
+    for refusal in stuck:
+        print(f"  ! {refusal.code} {refusal.document}: {refusal.reported}")
     report.write(REPORT, sheets, alerts=alerts, refusals=refused, source=setting.address.shown, at=datetime.now(UTC))
     print(f"\n{report.text_table(report.totals(sheets))}\n")
     for sheet in sheets:
@@ -134,7 +134,7 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
 
 @contextmanager
 def _progress(deployment: Deployment, what: str, count: Callable[[Sequence[dict[str, Any]]], str]) -> Iterator[None]:
-    """Say every second how far it got."""
+    """Print the progress every second."""
     done = threading.Event()
     out = sys.stderr
 

@@ -1,7 +1,7 @@
-"""The two QuickBooks companies of the demonstration, fit for the recorded documents of companyA and companyB.
+"""The two QuickBooks companies of the demo, prepared for the recorded documents of companyA and companyB.
 
-Four of the recorded documents need a person, each for another reason; NEEDS_A_PERSON says which and why. A vendor that
-is kept in another currency than its bill is there, too: the bill is posted under a second name of his.
+Four of the recorded documents need attention, for four reasons; NEEDS_A_PERSON says which and why. There is also a
+vendor in another currency than its bill: the bill is posted under a second name of the vendor.
 """
 
 from __future__ import annotations

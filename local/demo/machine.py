@@ -133,7 +133,7 @@ class Machine:
 
 
 def booked_total(books: Books, entry: dict[str, Any]) -> Decimal | None:
-    """Return what a document comes to in the books, None when it does not stand there."""
+    """Return the total of a document in the books, or None if it is not there."""
     for row in books.documents(ENTITIES[DocumentType(entry["document_type"])]):
         if row["Id"] == entry["qb_id"]:
             return Decimal(str(row["TotalAmt"]))

@@ -21,7 +21,7 @@ def upload_mapping(
 ) -> str:
     """Put the file MAPPING names where the deployment has its mapping, and return its name; empty when none is named.
 
-    Raises SystemExit with everything that is wrong with it, line by line, as the poster would tell it.
+    Raises SystemExit with everything that is wrong with it, line by line, as the poster would report it.
     """
     name = environ.get(VARIABLE, "")
     if not name:

@@ -1,7 +1,7 @@
-"""Every refusal of QuickBooks, provoked: what a person would read of it, and that it is gone when its cause is.
+"""Provoke every refusal of QuickBooks: show what a person would read, and that it is gone once its cause is fixed.
 
-Each code in a small world of its own: the stand-in refuses a document of the demo, the poster says what it says, the
-cause ends, the poster runs again, and the document must stand in the books, once, with nothing left to read.
+Every code gets a small world of its own. The stand-in refuses a document of the demo, the poster reports it, the cause
+ends, the poster runs again, and the document must be in the books exactly once, without a message.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _REPORT = "Report this as a fault of the pipeline"
 
 
 class Consequence(StrEnum):
-    """What a refusal stops, in the order of what a person has to do."""
+    """What a refusal stops, ordered by what a person must do."""
 
-    MEND = "The document waits until a person has mended it; all others go on."
-    RECONNECT = "The whole company waits, and one e-mail says so. After the repair its documents follow by themselves."
+    FIX = "The document waits until a person has fixed it; all others go on."
+    RECONNECT = "The whole company waits, and one e-mail says so. Once it is fixed, its documents follow by themselves."
     WAIT = "Nobody has to do anything: the pipeline waits a little and goes on by itself."
     REPORT = "Nothing you did: the document waits, all others go on, and whoever runs the pipeline must look."
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How one refusal comes about; `detail` may name the {number} of the document and the {account} of its lines.
+    """How one refusal is provoked. `detail` may name the {number} of the document and the {account} of its lines.
 
-    `at` is what is refused: a name that is to be created, the upload, or (empty) the document itself; `times` how often
-    the pipeline must hear it before it gives up. `update` lets the document stand in the books already and change in
-    Odoo; `begin` and `end` bring the cause about and take it away where a person in QuickBooks does.
+    `at` is what is refused: a name to be created, the upload, or (empty) the document itself. `times` is how often the
+    refusal must repeat before the pipeline gives up. With `update` the document is in the books already and changes in
+    Odoo. `begin` and `end` create and remove the cause, as a person in QuickBooks would.
     """
 
     code: str
@@ -60,14 +60,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refusal as it went: QuickBooks' own words, and what a person read. `mended` says whether that ended well."""
+    """One provoked refusal: QuickBooks' words, and what was reported. `fixed` says whether the document was posted."""
 
     code: str
     words: str
     document: str
-    told: str
+    reported: str
     consequence: Consequence
-    mended: bool
+    fixed: bool
 
 
 def _deactivate(world: SmallWorld, document: Document) -> None:
@@ -97,7 +97,7 @@ _SPECIAL = (
     Case("2220", _EURO_INVOICE, "Currency type is invalid. Supplied value:EUR"),
     Case("2500", _BILL, "Invalid Reference Id : Accounts element id {account} not found"),
     Case("3200", 310, times=2),
-    # One stale token is mended by reading the document again; a second one means that somebody is at it.
+    # One stale token is fixed by reading the document again; a second one means that somebody is editing it.
     Case("5010", 321, update=True, times=2),
     Case("6030", _BILL, at="upload"),
     Case("6041", 330, at="upload"),
@@ -114,7 +114,7 @@ _SPECIAL = (
     Case("6430", _BILL),
     Case("6480", 330, update=True),
     Case("6540", 310, update=True),
-    # A code of many meanings, told by QuickBooks' words.
+    # A code with many meanings: QuickBooks' words tell which.
     Case("6000", _BELGIAN_INVOICE, "Business Validation Error: Make sure all your transactions have a VAT rate before "
          "you save."),
     Case("6000", _EURO_INVOICE, "Business Validation Error: The currency of the transaction is invalid for customer / "
@@ -136,7 +136,7 @@ def cases() -> list[Case]:
 
 
 def provoke(wanted: Sequence[Case] | None = None) -> list[Refusal]:
-    """Provoke refusals, all of them unless some are named, and return how each went. Takes a few seconds."""
+    """Provoke all refusals, or the named ones, and return the results. Takes a few seconds."""
     wanted = cases() if wanted is None else wanted
     documents = recorded_documents(*{case.document for case in wanted})
     return [_provoked(case, documents[case.document]) for case in wanted]
@@ -153,8 +153,8 @@ def _provoked(case: Case, document: Document) -> Refusal:
         fault = _begin(case, world, document)
         refused = world.post()
         entry, is_failed = world.entry(document), world.entry(document).status is Status.FAILED
-        # A company that cannot be entered is told before any document is touched.
-        told = entry.error_message or next((failure.message for failure in refused.failures), "")
+        # A lost connection is reported before any document is touched.
+        reported = entry.error_message or next((failure.message for failure in refused.failures), "")
         if case.end:
             case.end(world, document)
         world.wait(AN_HOUR_S)
@@ -164,18 +164,18 @@ def _provoked(case: Case, document: Document) -> Refusal:
         is_gone = now.status is Status.POSTED and not now.error_message and not now.error_code
         return Refusal(
             code=case.code,
-            words=_words(fault, told),
+            words=_words(fault, reported),
             document=entry.title,
-            told=told.removeprefix(f"{entry.title}: "),
-            consequence=_consequence(refused, told, is_failed=is_failed),
-            mended=is_provoked and bool(told) and is_gone and world.times_booked(document) == 1,
+            reported=reported.removeprefix(f"{entry.title}: "),
+            consequence=_consequence(refused, reported, is_failed=is_failed),
+            fixed=is_provoked and bool(reported) and is_gone and world.times_booked(document) == 1,
         )
     finally:
         world.close()
 
 
 def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
-    """Bring the cause about; return what QuickBooks will say."""
+    """Create the cause. Return what QuickBooks will say."""
     accounts = [line.account.name for line in document.lines if line.account]
     account = world.books.named("Account", accounts[0])["Id"]
     detail = case.detail.format(number=document.number, account=account)
@@ -189,19 +189,19 @@ def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
 
 
 def _realm_of(document: Document) -> Realm:
-    """Return the books of a document's company, without what the demo has in them to be refused."""
-    (realm,) = (each for each in demo_realms() if each.company_name == document.company.name)
+    """Return the books of a document's company, without the demo's own causes of refusals."""
+    (realm,) = (candidate for candidate in demo_realms() if candidate.company_name == document.company.name)
     return replace(realm, book_close_date=None, documents={})
 
 
-def _words(fault: Fault, told: str) -> str:
-    """Return QuickBooks' own words, without the part that is quoted in what is told."""
+def _words(fault: Fault, reported: str) -> str:
+    """Return QuickBooks' words, without the part that the reported message quotes."""
     detail = " ".join(fault.detail.split()).removeprefix(f"{fault.message} : ")
-    is_quoted = not detail or detail == fault.message or detail[:25] in told or detail[-10:] in told
+    is_quoted = not detail or detail == fault.message or detail[:25] in reported or detail[-10:] in reported
     return fault.message if is_quoted else f"{fault.message}: {detail}"
 
 
-def _consequence(refused: Run, told: str, *, is_failed: bool) -> Consequence:
+def _consequence(refused: Run, reported: str, *, is_failed: bool) -> Consequence:
     if is_failed:
-        return Consequence.REPORT if _REPORT in told else Consequence.MEND
+        return Consequence.REPORT if _REPORT in reported else Consequence.FIX
     return Consequence.RECONNECT if refused.failures else Consequence.WAIT

@@ -1,4 +1,4 @@
-"""What a controller sees: totals side by side, what needs a person, every document with its PDF a click away."""
+"""The report for a controller: totals side by side, what needs attention, and every document with its PDF."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sheet:
 
     @property
     def status(self) -> str:
-        """Its status, as the tracking table words it."""
+        """Its status in the tracking table."""
         return str(self.entry["status"])
 
     @property
@@ -49,12 +49,12 @@ class Sheet:
 
     @property
     def difference(self) -> Decimal:
-        """What Odoo has and the books have not; zero for what does not belong into the books."""
+        """Odoo's total less the books' total, or zero if it does not belong in the books."""
         return self.expected - (self.booked or Decimal(0))
 
     @property
     def expected(self) -> Decimal:
-        """What should stand in the books."""
+        """The total that should be in the books."""
         return Decimal(0) if self.status in ("skipped", "voided") else self.total
 
     @property
@@ -84,7 +84,7 @@ class Total:
 
     @property
     def difference(self) -> Decimal:
-        """What Odoo has and the books have not."""
+        """Odoo's total less the books' total."""
         return self.odoo - self.books
 
 
@@ -173,7 +173,7 @@ def write(
 
 
 def _by_consequence(refusals: Sequence[Refusal]) -> list[tuple[Consequence, list[Refusal]]]:
-    groups = ((each, [refusal for refusal in refusals if refusal.consequence is each]) for each in Consequence)
+    groups = ((kind, [refusal for refusal in refusals if refusal.consequence is kind]) for kind in Consequence)
     return [(consequence, group) for consequence, group in groups if group]
 
 

@@ -1,6 +1,6 @@
-"""One QuickBooks company with everything around it in memory: the real poster over it, document by document.
+"""One QuickBooks company with everything around it in memory, and the real poster, document by document.
 
-For what needs many small worlds in a few seconds; the demo's main run goes through the handlers and embedded AWS.
+It is for tests that need many small worlds in a few seconds. The demo's main run uses the handlers and embedded AWS.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ NO_RULES = Rules()
 
 @dataclass(slots=True)
 class Run:
-    """What one run of the poster did, and whom it told."""
+    """What one run of the poster did and reported."""
 
     results: Results
     failures: list[Failure]
 
 
 class SmallWorld:
-    """A company of the stand-in, and the poster at work for it. Its clock stands still but for `wait`."""
+    """A company of the stand-in, with a poster for it. Its clock only moves by `wait`."""
 
     def __init__(self, realm: Realm) -> None:
         self.realm = realm
@@ -67,11 +67,11 @@ class SmallWorld:
 
     @property
     def books(self) -> Books:
-        """What stands in QuickBooks."""
+        """The contents of QuickBooks."""
         return self.quickbooks.books(self.realm.realm_id)
 
     def arrive(self, document: Document) -> None:
-        """Store a document as the extractor would: a new one, or a new version of one that is there."""
+        """Store a document as the extractor would: a new one, or a new version of an existing one."""
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
         previous = self._table.entry(document.entry_id)
         entry = lifecycle.extracted(document, previous, self._clock.now())
@@ -108,11 +108,11 @@ class SmallWorld:
         return Run(run.outcomes.results, run.outcomes.failures)
 
     def open_books(self) -> QuickBooksBooks:
-        """Return the books as a shift opens them."""
+        """Return the books as a session opens them."""
         return open_books(self.quickbooks, self.realm, secret=self._secret, key_values=self._key_values)
 
     def times_booked(self, document: Document) -> int:
-        """Return how often a document stands in the books with its PDF."""
+        """Return how often a document is in the books with its PDF."""
         entry, entity = self.entry(document), ENTITIES[document.document_type]
         rows = [row for row in self.books.documents(entity) if row["Id"] == entry.qb_id]
         return sum(bool(self.books.attachables(entity, row["Id"])) for row in rows)
@@ -130,7 +130,7 @@ def open_books(
     secret: Secret | None = None,
     key_values: MemoryKeyValues | None = None,
 ) -> QuickBooksBooks:
-    """Return the books of a company as a shift opens them, without waiting for QuickBooks' limits.
+    """Return the books of a company as a session opens them, without waiting for QuickBooks' limits.
 
     Raises Misconfigured when the rules name what is not in them.
     """
@@ -165,7 +165,7 @@ class Secret:
         return dict(self._content)
 
     def change(self, arn: str, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Replace it by what `change` makes of it."""
+        """Replace it with the result of `change`."""
         del arn
         self._content = change(self._content)
         return self._content

@@ -161,8 +161,8 @@ def recorded_documents(*odoo_ids: int) -> dict[int, Document]:
     odoo = demo_odoo()
     try:
         source = OdooSource(real_odoo(odoo.address))
-        pages = [source.page(each, Selection(ids=odoo_ids), after_id=0, limit=len(odoo_ids))
-                 for each in source.companies()]  # fmt: skip
+        pages = [source.page(company, Selection(ids=odoo_ids), after_id=0, limit=len(odoo_ids))
+                 for company in source.companies()]  # fmt: skip
     finally:
         odoo.close()
     return {document.odoo_id: document for page in pages for document in page.documents}

@@ -60,12 +60,12 @@ class _Silent(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_arguments: object) -> None:
-        """Say nothing: the demo has its own words."""
+        """Log nothing: the demo prints its own progress."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What Lambda tells a function about its invocation: here, how much time it has left."""
+    """Lambda's context of an invocation: here, how much time is left."""
 
     timeout_s: float
     function_name: str = "function"
@@ -112,7 +112,7 @@ class EmbeddedAws:
 
 
 class InProcessAws:
-    """AWS by `moto.mock_aws`, without a server: faster, for who puts no socket between."""
+    """AWS by `moto.mock_aws`, without a server: faster, if no socket is needed."""
 
     environ: Environ = CREDENTIALS
 
@@ -136,10 +136,10 @@ def forbidden_transitions() -> Iterator[list[str]]:
     """Collect every change of an entry's status that is not among `pipeline.domain.lifecycle.TRANSITIONS`."""
     found: list[str] = []
 
-    def told(entry: Entry, previous: Status | None) -> None:
+    def reported(entry: Entry, previous: Status | None) -> None:
         found.append(f"{entry.title} went from {previous} to {entry.status}, as no rule says")
 
-    with patch.object(tracking_table, "log_forbidden", told):
+    with patch.object(tracking_table, "log_forbidden", reported):
         yield found
 
 
@@ -183,7 +183,7 @@ class Deployment:
         """Return the ObjectCreated events of the PDFs that wait, one per object, as S3 words them."""
         s3 = self.aws.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="pending/")
-        return [object_created(self.bucket, each["Key"]) for page in pages for each in page.get("Contents", [])]
+        return [object_created(self.bucket, item["Key"]) for page in pages for item in page.get("Contents", [])]
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all entries of the tracking table, as plain values."""
@@ -194,7 +194,7 @@ class Deployment:
         return [item for item in items if "#" not in item["entry_id"]]
 
     def dead_letters(self, function: str) -> list[Any]:
-        """Return what lies in a function's dead-letter queue, and leave it there."""
+        """Return the messages in a function's dead-letter queue, and leave them there."""
         sqs = self.aws.client("sqs")
         url = sqs.get_queue_url(QueueName=f"{function}-dlq-{ENVIRONMENT}")["QueueUrl"]
         found: list[Any] = []
@@ -289,7 +289,7 @@ def make_tracking_table(dynamodb: Any, name: str) -> None:
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "entry_id", "KeyType": "HASH"}],
         AttributeDefinitions=[
-            {"AttributeName": each, "AttributeType": "S"} for each in ("entry_id", "status", "company")
+            {"AttributeName": name, "AttributeType": "S"} for name in ("entry_id", "status", "company")
         ],
         GlobalSecondaryIndexes=[
             _index("status-index", ("status", "HASH")),

@@ -42,7 +42,7 @@ class MemoryTable:
         self._lock = threading.RLock()
 
     def put(self, entry: Entry) -> Entry:
-        """Have an entry stored just so, whatever is stored now."""
+        """Store an entry unconditionally."""
         self.stored[entry.entry_id] = entry
         return entry
 
@@ -122,7 +122,7 @@ class MemoryTable:
         return [name for name in names if name != "next_attempt_at" or stored.step is None]
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store where the PDF of this version lies, while the entry waits for it."""
+        """Store the key of this version's PDF, while the entry waits for it."""
         with self._lock:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version and stored.status is Status.PENDING:
@@ -293,7 +293,7 @@ class MemoryKeyValues:
         self.keep("database#", database)
 
     def contacts_asked(self, database: str) -> dict[int, str]:
-        """Return the contacts that were asked about, with the name each has in QuickBooks."""
+        """Return the contacts that were asked about, with their names in QuickBooks."""
         return dict(self.contacts.get(database, {}))
 
     def ask_contact(self, database: str, contact: int, name: str) -> None:

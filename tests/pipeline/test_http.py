@@ -161,7 +161,7 @@ def test_a_refused_connection_was_certainly_not_heard():
 
 @pytest.mark.parametrize("url", ["odoo.example.com", "ftp://odoo.example.com", "http://", "https:///jsonrpc"])
 def test_an_address_that_is_none_is_a_matter_of_configuration(url):
-    with pytest.raises(Misconfigured, match="Odoo at the test: its address is no web address"):
+    with pytest.raises(Misconfigured, match="Odoo at the test: its address is not a web address"):
         get(url)
 
 

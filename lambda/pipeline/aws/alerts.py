@@ -25,7 +25,7 @@ SLACK_TIMEOUT_S = 5.0
 
 
 class Alerts:
-    """Sends alerts over every channel there is."""
+    """Sends alerts over every configured channel."""
 
     def __init__(self, client: SNSClient, topic: str, clock: Clock, *, slack_webhook_url: str = "") -> None:
         self._client = client
@@ -34,7 +34,7 @@ class Alerts:
         self._slack_webhook_url = slack_webhook_url
 
     def send(self, alerts: Iterable[Alert]) -> int:
-        """Send the alerts; returns how many deliveries failed, each of which is logged."""
+        """Send the alerts and return how many deliveries failed. Each failed delivery is logged."""
         failed = 0
         for alert in alerts:
             failed += not self._by_mail(alert)
@@ -62,7 +62,7 @@ class Alerts:
                 clock=self._clock,                 json={"text": text},
             )  # fmt: skip
         except PipelineError as error:
-            # The address is a secret: only our own words about the failure are logged.
+            # The address is a secret: log only our own text about the failure.
             logger.error("alert not sent to Slack", extra={"subject": alert.subject, "reason": str(error)})  # noqa: TRY400
             return False
         if answer.status != 200:

@@ -1,4 +1,4 @@
-"""A function's dead-letter queue: events that Lambda puts there when it raises or dies, and documents that failed."""
+"""A function's dead-letter queue: events that Lambda moves there after a failure, and failed documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MESSAGES_MAX = 10
-# So long a letter that was taken is nobody else's; longer than a function lives.
+# How long a received letter stays hidden from other readers. It is longer than a function lives.
 TAKEN_S = 900
 LETTERS_MAX = 5_000
 
@@ -30,13 +30,13 @@ class DeadLetters:
     """The queue `<function>-dlq-<environment>`. Raises Unavailable or Misconfigured when SQS refuses."""
 
     def __init__(self, client: Callable[[], SQSClient], name: str) -> None:
-        # Most runs have no dead letter: the client, which takes its time to be made, is made for those that do.
+        # The client is slow to create, and most runs have no dead letter: create it only when one is sent.
         self._make_client = client
         self._name = name
         self._address = ""
 
     def put(self, failure: Failure) -> bool:
-        """Put a failed document there with its error and what to do; returns False, and logs it, when that fails."""
+        """Send a failed document with its error and remedy. If that fails, log it and return False."""
         body = {
             "entry_id": failure.entry_id,
             "company": failure.company,
@@ -54,10 +54,10 @@ class DeadLetters:
         return True
 
     def take(self) -> Iterator[Letter]:
-        """Yield the letters there are, at most 5,000; what is not removed is there again after fifteen minutes."""
+        """Yield the letters, at most 5,000. A letter that is not removed reappears after fifteen minutes."""
         for _ in range(LETTERS_MAX // MESSAGES_MAX):
             with self._errors():
-                # A short wait asks all of SQS' servers; without one, letters may be overlooked.
+                # A short wait makes SQS ask all its servers; without one, letters may be missed.
                 answer = self._client.receive_message(
                     QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
                 )
@@ -94,7 +94,7 @@ class DeadLetters:
 
 
 def _entry_ids(body: str) -> tuple[str, ...]:
-    """Return the entries a message is about: ours names one, an event of S3 may name several, a tick names none."""
+    """Return the entries a message is about: our own names one, an S3 event may name several, a tick names none."""
     try:
         event: Any = json.loads(body)
     except ValueError:

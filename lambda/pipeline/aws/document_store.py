@@ -1,4 +1,4 @@
-"""The bucket: documents as JSON, PDFs waiting under `pending/` and filed for people, and the mapping."""
+"""The bucket: documents as JSON, PDFs waiting under `pending/` or filed for people, and the mapping."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DocumentStore:
         content = self._get(entry.document_key) if entry.document_key else None
         if content is None:
             raise InvalidDocument(
-                f"{entry.title}: its stored copy {entry.document_key} is missing. Save the document in Odoo once more; "
-                "it is then pulled again. If Odoo has it no more, restore the object's last version in S3, then retry.",
+                f"{entry.title}: its stored copy {entry.document_key} is missing. Save the document in Odoo again, and "
+                "it is pulled again. If Odoo no longer has it, restore the object's last version in S3, then retry.",
                 code="copy_missing",
             )
         return loads(Document, content)
@@ -60,39 +60,41 @@ class DocumentStore:
         return self._get(key)
 
     def copies(self) -> list[Copy]:
-        """Return the last stored copy of every document with the key of its PDF: the waiting one, or the last filed."""
+        """Return the last stored copy of every document, with the key of its waiting or last filed PDF."""
         latest: dict[str, tuple[int, str]] = {}
         for stored in self._listed(DOCUMENTS):
             found = re.fullmatch(rf"{DOCUMENTS}(.+)/(\d+)\.json", stored["Key"])
             if found:
                 latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), stored["Key"]))
         pdfs: dict[str, str] = {}
-        for stored in sorted(self._listed(POSTED), key=lambda each: each["LastModified"]):
+        for stored in sorted(self._listed(POSTED), key=lambda item: item["LastModified"]):
             pdfs |= dict.fromkeys(_entry_ids_of_posted(stored["Key"]) & latest.keys(), stored["Key"])
         for stored in self._listed(PENDING):
             pdfs[entry_id_of_pending(stored["Key"]) or ""] = stored["Key"]
-        return [Copy(each, version, key, pdfs.get(each, "")) for each, (version, key) in sorted(latest.items())]
+        return [
+            Copy(entry_id, version, key, pdfs.get(entry_id, "")) for entry_id, (version, key) in sorted(latest.items())
+        ]
 
     def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
         """Store the PDF of an entry under `pending/`, which wakes the poster.
 
-        Raises Unavailable when S3 has something else than was sent.
+        Raises Unavailable if S3 stored something other than what was sent.
         """
         key = pending_key(entry_id)
         sha256 = self._put(key, pdf.content, "application/pdf")
         if sha256 != pdf.sha256:
-            raise Unavailable(f"The bucket {self._bucket} has stored {key} otherwise than it was sent")
+            raise Unavailable(f"The bucket {self._bucket} stored {key} differently from what was sent")
         return StoredPdf(key, sha256)
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
-        # Filed already when a run ended between filing and saying so.
+        # It is filed already if a run ended between filing it and recording that.
         for key in (pending_key(entry.entry_id), entry.pdf_key, posted_key(entry)):
             content = self._get(key) if key else None
             if content is not None:
                 return content
         raise InvalidDocument(
-            f"{entry.title}: its PDF {entry.pdf_key} is missing. Retry it, and it is fetched from Odoo anew.",
+            f"{entry.title}: its PDF {entry.pdf_key} is missing. Retry it, and it is fetched from Odoo again.",
             code="pdf_missing",
         )
 
@@ -114,17 +116,17 @@ class DocumentStore:
         self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
 
     def mapping(self) -> MappingFile:
-        """Return the mapping; an empty one when there is none. Raises Misconfigured when it cannot be read."""
+        """Return the mapping, or an empty one if there is none. Raises Misconfigured if it cannot be read."""
         content = self._get(FILE) or b""
         try:
-            # Windows' editors begin a file with a byte order mark.
+            # Windows editors begin a file with a byte order mark.
             return MappingFile.parse(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
-        """Store an object and return the SHA-256 of what S3 has received, by its own count."""
+        """Store an object and return the SHA-256 that S3 computed of what it received."""
 
         def put() -> str:
             answer = self._client.put_object(
@@ -166,13 +168,13 @@ def posted_key(entry: Entry) -> str:
 
 
 def _entry_ids_of_posted(key: str) -> set[str]:
-    """Return what may be the entry of a filed PDF: a number may hold what stands between it and the entry."""
+    """Return the possible entry ids of a filed PDF: a document number may itself contain the separator."""
     parts = key.removesuffix(".pdf").split("__")
     return {"__".join(parts[start:]) for start in range(1, len(parts))}
 
 
 def _part(text: str) -> str:
-    # Numbers hold slashes, names hold anything: neither may open a folder or need escaping in an address.
+    # Numbers contain slashes and names contain anything: neither may create a folder or need escaping in a URL.
     return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
 
 

@@ -1,4 +1,4 @@
-"""What AWS refuses, as our errors: final for what a person must fix, retry later for everything else."""
+"""AWS errors as ours: NeedsAttention for what a person must fix, RetryLater for everything else."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FINAL = {
 
 
 class Expected(Exception):
-    """A refusal that the caller has named, because to it the refusal is an answer."""
+    """A refusal that the caller expects, because to the caller it is an answer."""
 
 
 @contextmanager
 def errors_of(what: str, *, expected: tuple[str, ...] = ()) -> Iterator[None]:
-    """Let AWS' errors be ours, which name what was asked; those with an `expected` code are raised as Expected."""
+    """Turn AWS errors into ours, which name the resource. One with an `expected` code is raised as Expected."""
     try:
         yield
     except ClientError as error:

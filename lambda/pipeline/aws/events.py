@@ -1,4 +1,4 @@
-"""What the functions are invoked with, read strictly: an event that is not ours is an error that says what is."""
+"""Invocation events, read strictly: an unknown event is an error that says what is accepted."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "red
 
 
 def is_schedule(event: Any) -> bool:
-    """Whether the event is a tick of EventBridge as EventBridge itself words it."""
+    """Whether the event is a tick in EventBridge's own format."""
     return isinstance(event, Mapping) and event.get("source") == "aws.events"
 
 
 def is_from_s3(event: Any) -> bool:
-    """Whether the event is one of S3, the one it sends to test a new notification included."""
+    """Whether the event comes from S3, including the one that tests a new notification."""
     if not isinstance(event, Mapping):
         return False
     return event.get("Event") == "s3:TestEvent" or (
@@ -47,7 +47,7 @@ def is_from_s3(event: Any) -> bool:
 
 
 def entry_ids_of(event: Mapping[str, Any]) -> list[str]:
-    """Return the entries whose PDFs an S3 event names; keys outside `pending/` are none of ours and left out."""
+    """Return the entries whose PDFs an S3 event names. Keys outside `pending/` are ignored."""
     found = []
     for record in event.get("Records", []):
         stored = record["s3"].get("object")
@@ -59,7 +59,7 @@ def entry_ids_of(event: Mapping[str, Any]) -> list[str]:
 
 
 def extractor_command(event: Any) -> ExtractorCommand:
-    """Return what the extractor is asked to do; a tick of EventBridge asks for what is new."""
+    """Return the extractor's command. A tick of EventBridge asks for what is new."""
     if is_schedule(event):
         return Pull()
     body = _body(event, _EXTRACTOR_KEYS)
@@ -78,9 +78,9 @@ def extractor_command(event: Any) -> ExtractorCommand:
 
 
 def poster_command(event: Any) -> PosterCommand:
-    """Return what the poster is asked to do; the sweep and a tick of EventBridge ask for everything due.
+    """Return the poster's command. The sweep and a tick of EventBridge ask for everything due.
 
-    An event of S3 only wakes it up: the entries it names say which companies to look at, and nothing else.
+    An S3 event only wakes the poster: the entries it names say which companies to look at, and nothing else.
     """
     if is_schedule(event):
         return PostDue()
@@ -104,9 +104,9 @@ def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
         return Redrive()
     if wants["rebuild"]:
         if entry_ids or others:
-            raise InvalidRequest("rebuild takes nothing beside it but a company.")
+            raise InvalidRequest("rebuild takes nothing beside it except a company.")
         return RebuildEntries(company)
-    # A trial shows what a retry would send, and retries nothing.
+    # A trial shows what a retry would send but retries nothing.
     if wants["dry_run"]:
         return ShowDrafts(entry_ids, company)
     if wants["retry_failed"]:

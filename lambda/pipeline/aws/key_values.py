@@ -1,6 +1,6 @@
-"""Small things kept in the tracking table beside the entries, under keys with a `#` and without a status.
+"""Key values, stored in the tracking table beside the entries. Their keys contain a `#`; they have no status.
 
-Cursors, the way a server is spoken to, references to QuickBooks' names, and the shift of each company.
+They are cursors, connections to Odoo, references to names in QuickBooks, and the lease of each realm.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipeline.domain.lease import Lease
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A forgotten connection costs one probe; nothing here guards against a second posting but the parties, kept for ever.
+# A lost connection costs one probe. Of these values only the parties prevent a double posting; they never expire.
 CONNECTION_KEPT_S = 30 * 24 * 3600
 
 
 class KeyValueTable:
-    """Values by key. Raises Unavailable when DynamoDB cannot answer."""
+    """Values by key. Raises Unavailable if DynamoDB cannot answer."""
 
     def __init__(self, client: DynamoDBClient, name: str, clock: Clock) -> None:
         self._client = client
@@ -38,7 +38,7 @@ class KeyValueTable:
     # -- cursors ---------------------------------------------------------------------------------------------------
 
     def cursor(self, database: str, company: str) -> Cursor:
-        """Return how far a company was read; a new Cursor when it never was."""
+        """Return how far a company was read, or a new Cursor if it never was."""
         kept = self.value(f"cursor#{database}#{company}")
         return loads(Cursor, kept) if kept else Cursor()
 
@@ -60,12 +60,12 @@ class KeyValueTable:
         return {int(contact): str(name) for contact, name in asked.items()}
 
     def ask_contact(self, database: str, contact: int, name: str) -> None:
-        """Let the extractor find out what became of a contact."""
+        """Ask the extractor what happened to a contact."""
         asked = self.contacts_asked(database) | {contact: name}
         self.keep(f"contacts-asked#{database}", json.dumps(asked))
 
     def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
-        """Keep what became of contacts; what was asked meanwhile stays asked."""
+        """Store the answers about contacts. Questions asked meanwhile stay open."""
         for contact, state in answers.items():
             self.keep(f"contact#{database}#{contact}", write_answer(state, now))
         left = {contact: name for contact, name in self.contacts_asked(database).items() if contact not in answers}
@@ -91,17 +91,17 @@ class KeyValueTable:
     # -- connections -----------------------------------------------------------------------------------------------
 
     def connection(self, key: str) -> Mapping[str, Any] | None:
-        """Return how a server is spoken to, or None."""
+        """Return the stored connection to a server, or None."""
         kept = self.value(f"connection#{key}")
         return json.loads(kept) if kept else None
 
     def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
-        """Keep how a server is spoken to, for thirty days."""
+        """Store the connection to a server for thirty days."""
         expires_at = int(self._clock.now().timestamp()) + CONNECTION_KEPT_S
         self.keep(f"connection#{key}", json.dumps(value), expires_at=expires_at)
 
     def forget_connection(self, key: str) -> None:
-        """Forget how a server is spoken to."""
+        """Forget the connection to a server."""
         self._try(lambda: self._client.delete_item(TableName=self._name, Key={"entry_id": {"S": f"connection#{key}"}}))
 
     # -- values ----------------------------------------------------------------------------------------------------
@@ -114,12 +114,12 @@ class KeyValueTable:
         return plain_values(found).get("value") if found else None
 
     def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
-        """Keep a text under a key; `expires_at` only for what may be forgotten."""
+        """Store a text under a key, with `expires_at` only if it may be forgotten."""
         values = item({"entry_id": key, "value": value, "expires_at": expires_at})
         self._try(lambda: self._client.put_item(TableName=self._name, Item=values))
 
     def claim(self, key: str, value: str) -> str:
-        """Keep a text under a key unless another is kept there already; returns the one that is."""
+        """Store a text under a key unless one is stored there already. Return the stored one."""
         values = item({"entry_id": key, "value": value})
         try:
             with self._errors(expected=(CONDITION_FAILED,)):
@@ -135,10 +135,10 @@ class KeyValueTable:
     def take_lease(
         self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str] = ()
     ) -> Lease | None:
-        """Take a realm's lease until an instant; returns None when another holds it or the realm is paused.
+        """Take a realm's lease until an instant. Return None if another run holds it or the realm is paused.
 
-        `force` takes it in spite of a pause, because a person asked for it. `companies` are those of the realm: before
-        this release each of them had a lease of its own, which may still be held.
+        `force` ignores a pause, because a person asked. `companies` are those of the realm: before this release each
+        company had its own lease, which may still be held.
         """
         nobody_was_here = "attribute_not_exists(entry_id)"
         the_holder_is_gone = "#until < :now"
@@ -174,15 +174,15 @@ class KeyValueTable:
         return found is not None and str(plain_values(found).get("until", "")) > _instant(now)
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
-        """Release the lease, with what the next holder must know; a pause keeps the realm closed for a while.
+        """Release the lease and store what the next holder must know. A pause keeps the realm closed for a while.
 
-        Does nothing when it has run out and another holds it by now.
+        If the lease has expired and another run holds it, do nothing.
         """
         names = {field.name for field in fields(Lease)} - {"realm", "holder", "until", "recent_at"}
         values: dict[str, Any] = {name: getattr(lease, name) for name in names}
         values["recent_calls"] = ",".join(map(str, lease.recent_calls))
         values["recent_at"] = _instant(lease.recent_at) if lease.recent_at else ""
-        # A past instant, never none: an absent one would sort as "nobody was ever here".
+        # A past instant, never none: an absent one would sort as never used.
         values["until"] = _instant(now - timedelta(seconds=1))
         values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
         kept = item({"entry_id": _lease_key(lease.realm), "holder": lease.holder, **values})
@@ -207,7 +207,7 @@ def _lease_key(realm: str) -> str:
 
 
 def _instant(moment: datetime) -> str:
-    # One width, so that instants compare as text.
+    # Fixed width, so that instants compare as text.
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -1,8 +1,8 @@
-"""The order table: one item per sale order, for whoever wants to read them.
+"""The order table: one item per sale order, for other applications to read.
 
-Key `order_name` and `order_id` (both text); attributes as `Order` names them, amounts as numbers, an empty text where
-Odoo has none; `sync_status` and `synced_at` say when it was last copied. With the whole history copied, `lines` are the
-order's lines, and one item more, whose name begins with `cursor#`, says how far Odoo was read.
+The key is `order_name` and `order_id` (both text). Attributes are named as in `Order`; amounts are numbers; what is
+empty in Odoo is an empty text. `sync_status` and `synced_at` say when the order was last copied. If the whole history
+is copied, `lines` holds the order's lines, and an item whose name begins with `cursor#` says how far Odoo was read.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _serializer = TypeSerializer()
 
 
 class OrderTable:
-    """Writes orders one by one, each whole, so that a write that fails leaves the good item of before."""
+    """Writes each order whole, in a call of its own, so that a failed write leaves the previous item intact."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
         self._name = name
 
     def put(self, order: Order, synced_at: datetime) -> None:
-        """Write one order; raises PipelineError when it could not be written."""
+        """Write one order. Raises PipelineError if it cannot be written."""
         self._put({**order.record(), **_status(synced_at)})
 
     def put_changed(self, order: Order, lines: Sequence[OrderLine], synced_at: datetime) -> bool:
-        """Write one order with its lines, unless it stands there so already; returns whether it was written."""
+        """Write one order with its lines unless the same content is stored. Return whether it was written."""
         content = {**order.record(), "lines": [asdict(line) for line in lines]}
         text = json.dumps(content, sort_keys=True, default=str)
         content_hash = hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Secrets: read as JSON, and changed so that two writers never undo each other."""
+"""Secrets: read as JSON, and changed so that two writers never overwrite each other."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 
 
 class Secrets:
-    """Secrets by ARN. Messages name a secret and its keys, never a value."""
+    """Secrets by ARN. Messages name a secret and its keys, but never a value."""
 
     def __init__(self, client: SecretsManagerClient) -> None:
         self._client = client
 
     def read(self, arn: str, required: Sequence[str]) -> Secret:
-        """Return a secret; raises Misconfigured naming what is missing when it is empty, no JSON, or lacks a key."""
+        """Return a secret. Raises Misconfigured, naming what is missing, if it is empty, not JSON, or lacks a key."""
         return self._read(arn, required)[0]
 
     def change(self, arn: str, change: Callable[[Mapping[str, Any]], Secret]) -> Secret:
-        """Replace a secret by what `change` makes of its current value, and return that.
+        """Replace a secret with the result of `change` on its current value, and return the result.
 
-        The new version becomes current only if the one it was made from still is; otherwise `change` is asked again
-        with what is there now. So a second company's tokens, stored in between, are never lost.
+        The new version becomes current only if the version it was made from still is. Otherwise `change` is called
+        again with the new current value. So a second company's tokens, stored in between, are never lost.
         """
         for _ in range(CHANGES_TRIED_MAX):
             current, version = self._read(arn, ())
@@ -46,8 +46,8 @@ class Secrets:
     def _replace(self, arn: str, version: str, text: str) -> bool:
         try:
             with errors_of(f"The secret {_name(arn)}", expected=NO_LONGER_CURRENT):
-                # Stored, but not yet current. One stage for all, moved from version to version: a secret has at most
-                # twenty, and this happens every hour.
+                # Stored, but not yet current. One stage is moved from version to version: a secret has at most twenty
+                # stages, and this happens every hour.
                 stored = self._client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=[PROPOSED])
                 self._client.update_secret_version_stage(
                     SecretId=arn,

@@ -1,4 +1,4 @@
-"""Logs as JSON and metrics by EMF: both are lines on standard output that CloudWatch understands."""
+"""Logs as JSON and metrics as EMF: both are lines on standard output that CloudWatch understands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds}
 
 @cache
 def log_as_json(service: str) -> None:
-    """Let every module's log lines come out as JSON with the fields they were given, once per container."""
+    """Configure JSON logging, with the fields of each log call, once per container."""
     powertools = Logger(service=service, logger_formatter=None, log_uncaught_exceptions=False)
     package = logging.getLogger("pipeline")
     package.handlers = powertools.handlers

@@ -1,10 +1,10 @@
-"""The tracking table: entries, and who may change what of them.
+"""The tracking table: the entries, and who may change which attributes.
 
-The extractor and the poster work on the same item at the same time. Each writes only its own attributes, and whatever
-depends on the version an entry was read at is conditional on it: whoever comes second finds out and does no harm.
+The extractor and the poster work on the same item at the same time. Each writes only its own attributes. A write that
+depends on the version that was read is conditional on that version: the second writer notices and changes nothing.
 
-A change of status that is not among `TRANSITIONS` is told and written all the same: it is a fault of ours, but what is
-written with it may be all that is known of a document in QuickBooks. Tests, the explorer and the demo stop at it.
+A change of status that is not in `TRANSITIONS` is logged and still written. It is a bug of ours, but the write may
+hold all that is known of a document in QuickBooks. Tests, the simulation and the demo stop at it.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ BATCH_KEYS_MAX = 100
 BATCH_ROUNDS_MAX = 5
 
 _FIELDS = names_of(Entry)
-# What each writer writes. Odoo's part and the PDF are the extractor's, the books' part is the poster's; the work is
-# written by both, each only while the version is the one it read.
+# What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
+# the work, and only if the version is still the one they read.
 _EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
 _PDF = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
 _BOOKED = names_of(BooksPart)
 _WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
-# Where nothing follows: decided by what an entry was, and only as long as it is.
+# Statuses after which nothing follows: a decision that holds only while the entry still has the status it was read at.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
 
 
 class TrackingTable:
-    """Entries by id and by company and status. Raises Unavailable when DynamoDB cannot answer, never guesses."""
+    """Entries by id, and by company and status. Raises Unavailable if DynamoDB cannot answer; never guesses."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
@@ -62,10 +62,10 @@ class TrackingTable:
         return to_dataclass(Entry, found, _FIELDS) if found else None
 
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries there are, by id, a hundred to a call."""
+        """Return the existing ones of these entries, by id, read a hundred to a call."""
         found: dict[str, Entry] = {}
         for start in range(0, len(entry_ids), BATCH_KEYS_MAX):
-            keys: list[Item] = [{"entry_id": {"S": each}} for each in entry_ids[start : start + BATCH_KEYS_MAX]]
+            keys: list[Item] = [{"entry_id": {"S": entry_id}} for entry_id in entry_ids[start : start + BATCH_KEYS_MAX]]
             for _ in range(BATCH_ROUNDS_MAX):
                 request = {self._name: {"Keys": keys, "ConsistentRead": True}}
                 answer = self._try(lambda request=request: self._client.batch_get_item(RequestItems=request))  # type: ignore[misc]
@@ -81,13 +81,13 @@ class TrackingTable:
         return found
 
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
-        """Yield the entries of a company that have a status; the index may be a moment behind."""
+        """Yield the entries of a company that have a status. The index may lag a moment behind."""
         return self._query(**_having(company, status))
 
     # -- for the extractor -----------------------------------------------------------------------------------------
 
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
-        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
+        """Write a new entry, or Odoo's new version of an existing one, unless another run was faster."""
         if previous is None:
             values = item(from_dataclass(entry))
             done = self._conditional(
@@ -106,13 +106,13 @@ class TrackingTable:
         status = previous.status if entry.status in DECIDED else None
         done = self._update(entry, _EXTRACTED, version=previous.version, status=status, is_settled=True, by=_EXTRACTORS)
         if done is None:
-            # The poster has sent something since the entry was read: when its outcome can be looked for, it has said.
+            # The poster has sent something since the entry was read, and has stored when to look for its outcome.
             names = [name for name in _EXTRACTED if name != "next_attempt_at"]
             done = self._update(entry, names, version=previous.version, status=status, by=_EXTRACTORS)
         return done
 
     def ids(self, database: str, company: str) -> dict[int, Status]:
-        """Return the Odoo id and the status of every entry of a company, as the index has them."""
+        """Return the Odoo id and the status of every entry of a company, from the index."""
         beginning = make_entry_id(database, 0)[:-1]
         found: dict[int, Status] = {}
         for status in Status:
@@ -140,14 +140,14 @@ class TrackingTable:
         return None
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store where the PDF of this version lies, which makes the entry ready to post.
+        """Store the key of this version's PDF, which makes the entry ready to post.
 
-        Only while it waits for one: when the poster has refused it meanwhile, what a person has to do stays.
+        Do this only while the entry waits for a PDF: if the poster has failed it meanwhile, the remedy must stay.
         """
         self._update(entry, _PDF, version=entry.version, status=Status.PENDING)
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
-        """Return at most `limit` pending entries that still lack their PDF, and failed ones that could not be read."""
+        """Return at most `limit` entries: pending ones that lack their PDF, and failed ones that were unreadable."""
         found = (
             entry
             for status in (Status.PENDING, Status.FAILED)
@@ -157,7 +157,7 @@ class TrackingTable:
         return list(islice(found, limit))
 
     def backlog(self, company: str, limit: int) -> int:
-        """Return how many documents wait to be posted, counting no further than `limit`."""
+        """Return how many documents wait to be posted, counting up to `limit`."""
         count = 0
         for _ in self.with_status(company, Status.PENDING):
             count += 1
@@ -168,14 +168,14 @@ class TrackingTable:
     # -- for the poster --------------------------------------------------------------------------------------------
 
     def due(self, company: str, now: datetime) -> Iterator[Entry]:
-        """Yield what is to be worked off now, what was left in the middle first."""
+        """Yield the entries to process now, interrupted ones first."""
         for status in (Status.POSTING, Status.PENDING):
             for entry in self.with_status(company, status):
                 if entry.is_due(now):
                     yield entry
 
     def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
-        """Return pending entries of any company but these, which therefore have nowhere to go."""
+        """Return pending entries of any other company, which therefore cannot be posted."""
         names = {f":company{number}": {"S": company} for number, company in enumerate(companies)}
         pages = self._query(
             IndexName=STATUS_INDEX,
@@ -187,13 +187,13 @@ class TrackingTable:
         return list(pages)
 
     def ask_for_pdf(self, entry: Entry) -> None:
-        """Store an entry whose PDF is to be fetched again: it waits without one until then."""
+        """Store an entry whose PDF must be fetched again. Until then it waits without one."""
         self._update(entry, (*_BOOKED, *_WORKED, *names_of(PdfPart)), version=entry.version, by=_POSTERS)
 
     def save(self, entry: Entry) -> bool:
-        """Store what the poster did to an entry; returns False when Odoo has changed it meanwhile.
+        """Store what the poster did to an entry. Return False if the document changed in Odoo meanwhile.
 
-        What QuickBooks said is stored in either case: the document stands there, whatever Odoo says now.
+        What QuickBooks answered is stored in either case: the document is there, whatever Odoo says now.
         """
         if self._update(entry, (*_BOOKED, *_WORKED), version=entry.version, by=_POSTERS) is not None:
             return True
@@ -207,9 +207,9 @@ class TrackingTable:
         self, entry: Entry, names: Sequence[str], *, version: int | None, status: Status | None = None,
         is_settled: bool = False, by: Sequence[Actor] = (),
     ) -> Item | None:  # fmt: skip
-        """Write some attributes of an entry and return what they were; None when a condition does not hold.
+        """Write some attributes of an entry and return their previous values, or None if a condition does not hold.
 
-        `version` and `status` are those the entry must still have, `is_settled` wants no outcome of a write open.
+        The entry must still have `version` and `status`. With `is_settled`, no outcome of a write may be open.
         """
         values = from_dataclass(entry)
         kept = item({name: values[name] for name in names})
@@ -226,7 +226,7 @@ class TrackingTable:
         the_status_is_unchanged = "#read_status = :read_status"
         no_outcome_is_open = "attribute_not_exists(#step)"
         conditions = [the_entry_exists]
-        # DynamoDB refuses a name or a value that no clause uses.
+        # DynamoDB rejects a name or a value that no clause uses.
         if version is not None:
             conditions.append(the_version_is_unchanged)
             attributes["#read_version"] = "version"
@@ -268,7 +268,7 @@ class TrackingTable:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _conditional(self, write: Callable[[], Any]) -> Item | None:
-        """Return the attributes a write answers with; None when its condition does not hold."""
+        """Return the attributes that a write answers with, or None if its condition does not hold."""
         try:
             with errors_of(f"The table {self._name}", expected=(CONDITION_FAILED,)):
                 answer = write()
@@ -283,7 +283,7 @@ class TrackingTable:
 
 
 def log_forbidden(entry: Entry, previous: Status | None) -> None:
-    """Tell that an entry's status was changed as no rule says."""
+    """Log that an entry's status was changed in a way no transition allows."""
     logger.error(
         "status changed as no rule says",
         extra={"entry_id": entry.entry_id, "was": previous.value if previous else "", "status": entry.status.value},

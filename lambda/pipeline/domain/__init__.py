@@ -1,1 +1,1 @@
-"""Nouns and rules of the pipeline; pure, and knowing nobody."""
+"""Nouns and rules of the pipeline: pure, without imports from any other room."""

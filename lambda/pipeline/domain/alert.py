@@ -10,7 +10,7 @@ DOCUMENTS_SHOWN_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a person reads: a subject line, and what happened, to which documents, and what to do."""
+    """What a person reads: a subject line, what happened to which documents, and what to do."""
 
     subject: str
     text: str
@@ -18,10 +18,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One document (or one whole company, when `title` is empty) that needs a person, and why.
+    """One document (or a whole company, if `title` is empty) that needs attention, and why.
 
-    `remedy` is what to do once the cause is mended, where that is not to invoke the poster. `entry_id` is its key, for
-    documents. Trouble of a company that nothing waits for does not say that it `stops`.
+    `remedy` is what to do once the cause is fixed, if that is not to invoke the poster. `entry_id` is the key of a
+    document's entry. `stops` is False for a failure of a company that no document waits for.
     """
 
     company: str
@@ -34,15 +34,15 @@ class Failure:
 
     @property
     def what_to_do(self) -> str:
-        """What to do when the cause is mended."""
+        """What to do once the cause is fixed."""
         return self.remedy or (
-            "When the cause is mended, a document is tried again as soon as it changes in Odoo; all of them are, when "
-            f'the poster is invoked with {{"company": "{self.company}", "retry_failed": true}}.'
+            "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
+            f'invoke the poster with {{"company": "{self.company}", "retry_failed": true}}.'
         )
 
 
 def alerts_for(failures: Iterable[Failure], *, environment: str) -> list[Alert]:
-    """Return one alert per company and cause, not per document; each names its documents, at most twenty of them."""
+    """Return one alert per company and cause, not per document. An alert names at most twenty documents."""
     by_cause: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         by_cause.setdefault((failure.company, failure.code), []).append(failure)

@@ -1,4 +1,4 @@
-"""The books we post to, in words of accounting; QuickBooks Online is the first, and not the last."""
+"""The books we post to, in accounting terms. QuickBooks Online is the first implementation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.domain.errors import NeedsAttention
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What would be sent for a document: the kind of transaction, its body, a hash that tells bodies apart.
+    """What would be sent for a document: the kind of transaction, its body, and a hash of the body.
 
-    `doc_number` is the number it will be found by, `fingerprint` what it will have in the books when nobody changes it,
-    `party` the id of its customer or vendor. `in_closed_period` says that its own date lies in books that are closed by
-    now.
+    `doc_number` is the number to find it by. `fingerprint` is the one it has in the books until somebody changes it.
+    `party` is the id of its customer or vendor. `in_closed_period` is True if its own date is in a period that is
+    closed now.
     """
 
     entity: str
@@ -31,21 +31,20 @@ class Draft:
     party: str = ""
 
 
-# What every document's token is until somebody touches it.
+# The sync token of every document until somebody changes it.
 FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 
 
-# What parts a fingerprint from the tax at its end.
+# Separates a fingerprint from the tax at its end.
 TAX_BEHIND = " tax "
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A document as it stands in the books.
+    """A document as it is in the books.
 
-    `fingerprint` changes when what we write of it is changed by anybody; `line_amounts`, `item_accounts` (the account
-    that the sales of each item went to, by their ids) and `home_total` are known only right after the books have said
-    so.
+    `fingerprint` changes if anybody changes what we wrote. `line_amounts`, `item_accounts` (item id to the id of the
+    account its sales went to) and `home_total` are known only right after an answer of the books.
     """
 
     qb_id: str
@@ -63,11 +62,11 @@ class Booked:
 
     @property
     def entry_fields(self) -> dict[str, Any]:
-        """What an entry keeps of it, by the entry's own names."""
+        """The values that an entry stores of it, by the entry's field names."""
         return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
 
 
-# What an entry keeps of a booked document: its own names, and those here.
+# What an entry stores of a booked document: the entry's field names, and the names here.
 _KEPT_BY_ENTRY = (
     ("qb_id", "qb_id"),
     ("qb_sync_token", "sync_token"),
@@ -80,20 +79,20 @@ _KEPT_BY_ENTRY = (
 
 
 def booked_of(entry: Entry, document: Document) -> Booked:
-    """Return a document as its entry has kept it from the last answer of the books."""
+    """Return a document as its entry stored it from the last answer of the books."""
     kept = {theirs: getattr(entry, ours) for ours, theirs in _KEPT_BY_ENTRY}
     total = document.total if kept["total"] is None else kept["total"]
     return Booked(**kept | {"total": total}, tax=document.tax, currency=document.currency)
 
 
 def came_of(found: str, sent: str) -> bool:
-    """Whether a fingerprint is that of what was sent, with whatever tax the books computed of it."""
+    """Whether a fingerprint is that of what was sent, apart from the tax that the books computed."""
     return bool(sent) and found.partition(TAX_BEHIND)[0] == sent.partition(TAX_BEHIND)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A file that hangs on a document in the books; `size_bytes` is 0 where the books do not say."""
+    """A file attached to a document in the books. `size_bytes` is 0 if the books do not say."""
 
     qb_id: str
     file_name: str
@@ -102,7 +101,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A document of ours in the books, the customer or vendor it stands under, and the files that hang on it."""
+    """A document of ours in the books, with its customer or vendor and its attached files."""
 
     booked: Booked
     party: str
@@ -110,51 +109,51 @@ class Existing:
 
 
 class Books(Protocol):
-    """One company's books. Errors are of two families: RetryLater pauses, NeedsAttention fails one document."""
+    """One company's books. Errors are of two families: RetryLater pauses the realm, NeedsAttention fails a document."""
 
     @property
     def realm(self) -> str:
         """The id of the company in the books."""
 
     def draft(self, document: Document, *, is_booked: bool) -> Draft:
-        """Return what would be sent for a document; one that `is_booked` is not held because its period was closed."""
+        """Return what would be sent for a document. If it `is_booked`, a closed period does not hold it back."""
 
     @property
     def keeps_replaced_files(self) -> bool:
-        """Whether the PDF of an earlier version stays beside the new one, as history."""
+        """Whether the PDF of an earlier version stays attached beside the new one, as history."""
 
     def find(
         self, document: Document, *, qb_id: str = "", doc_number: str = "", since: datetime | None = None
     ) -> Booked | None:
-        """Return the document as it stands in the books, or None.
+        """Return the document as it is in the books, or None.
 
         `identity` and `doc_number` are those it may stand there under when Odoo has changed it since, `since` is when
         it was first sent.
         """
 
     def verify(self, document: Document, qb_id: str) -> Booked | None:
-        """Return what has this id, None when nothing has; raises Rejected when it is not the document."""
+        """Return the document with this id, or None. Raises Rejected if the id belongs to another document."""
 
     def look_for(self, documents: Sequence[Document]) -> None:
-        """Look for documents that are about to be created, in as few questions as possible; `standing` is then free."""
+        """Look up documents that are about to be created, in as few calls as possible. `standing` is then free."""
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
-        """Return what stands in the books before we ever created it: ours from before a loss, or one to be adopted.
+        """Return a document that is in the books although its entry says nothing of it: ours, or one to adopt.
 
-        Raises Rejected when a person has typed it in, unless such are adopted.
+        Raises Rejected if a person typed it in, unless the company adopts such documents.
         """
 
     def create(self, draft: Draft, request_id: str) -> Booked:
-        """Create the document; the same request id never creates it twice."""
+        """Create the document. The same request id never creates it twice."""
 
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
-        """Replace the document by what the draft says."""
+        """Replace the document with the draft."""
 
     def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
-        """Take the document out of the books; returns False when it is gone already.
+        """Delete the document from the books. Return False if it is gone already.
 
-        Raises Rejected when it is another document, when a payment is applied to it, or when somebody has changed it
-        since it was as given.
+        Raises Rejected if it is another document, if a payment is applied to it, or if somebody has changed it since
+        it was read.
         """
 
     def attach(
@@ -163,16 +162,16 @@ class Books(Protocol):
         """Attach a PDF to the document."""
 
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
-        """Return the files that hang on the document."""
+        """Return the files attached to the document."""
 
     def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
-        """Remove a file that a newer one has replaced; raises Rejected when it is not ours."""
+        """Remove a file that a newer one has replaced. Raises Rejected if the file is not ours."""
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
-        """Return how the books' figures differ from the document's, or an empty text."""
+        """Return how the figures in the books differ from the document's, or an empty text."""
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
-        """Return the refusal of a create with the document that has the number, where it is another one of ours."""
+        """Return the refusal of a create, naming the document that has the number if that is one of ours."""
 
     def is_paid(self, document: Document, qb_id: str) -> bool:
         """Whether a payment or credit is applied to the document."""
@@ -184,4 +183,4 @@ class Books(Protocol):
         """Whether a refusal says that the document's number is in use."""
 
     def is_stale(self, error: Exception) -> bool:
-        """Whether a refusal says that the document was touched in the books since."""
+        """Whether a refusal says that the document was changed in the books meanwhile."""

@@ -1,4 +1,4 @@
-"""Time, as a collaborator: whoever needs it is given a clock."""
+"""Time as a collaborator: code that needs the time is given a clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Return the present instant, in UTC."""
 
     def monotonic(self) -> float:
-        """Return seconds that never go back, to measure how long something takes."""
+        """Return seconds that never go back, to measure durations."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

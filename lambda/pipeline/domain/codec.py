@@ -1,6 +1,6 @@
 """Frozen dataclasses to JSON and back, by their own type hints: Decimal as text, dates as ISO, enums by value.
 
-And the JSON that is sent to the books, in which amounts are numbers.
+It also writes the JSON that is sent to the books, in which amounts are numbers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pipeline.domain.errors import InvalidDocument
 
 
 def dumps(value: Any) -> str:
-    """Return the one JSON text of a dataclass: keys sorted, no spaces, so that equal values have equal texts."""
+    """Return the canonical JSON of a dataclass: keys sorted, no spaces, so that equal values have equal texts."""
     return json.dumps(encode(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def loads[T](kind: type[T], text: str | bytes) -> T:
-    """Return the dataclass `kind` that `dumps` wrote; raises ValueError when the text is something else."""
+    """Return the dataclass `kind` that `dumps` wrote. Raises ValueError if the text is something else."""
     try:
         value: T = decode(kind, json.loads(text))
     except (AttributeError, TypeError, KeyError, ArithmeticError) as error:
@@ -75,10 +75,10 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def exact_json(body: Mapping[str, Any]) -> str:
-    """Return the JSON of a body whose amounts are Decimal, each written with exactly its own digits.
+    """Return the JSON of a body with Decimal amounts. Every amount keeps exactly its own digits.
 
-    Raises InvalidDocument for an amount of more digits than a number of JSON keeps: up to fifteen, its text is exactly
-    the Decimal's.
+    Raises InvalidDocument for an amount with more digits than a JSON number keeps. Up to fifteen digits, the text is
+    exactly the Decimal's.
     """
     return json.dumps(body, default=_number, ensure_ascii=False, separators=(",", ":"))
 

@@ -1,4 +1,4 @@
-"""What the functions are asked to do: one small type for each thing."""
+"""The commands of the functions: one small type per request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.domain.source import Selection
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Pull what is new and changed, of one company or (an empty name) of all; a trial writes nothing."""
+    """Pull what is new or changed, of one company or (an empty name) of all. A trial writes nothing."""
 
     company: str = ""
     is_trial: bool = False
@@ -19,7 +19,7 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class PullSelected:
-    """Pull certain documents, whatever was pulled before."""
+    """Pull certain documents, even if they were pulled before."""
 
     selection: Selection
     company: str = ""
@@ -48,7 +48,7 @@ class PostDue:
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """Post what is due of the companies of these entries: an event of S3 says where to look first, not what to do."""
+    """Post what is due in the companies of these entries: an S3 event says where to look, not what to do."""
 
     entry_ids: tuple[str, ...]
     company: str = ""
@@ -64,7 +64,7 @@ class PostEntries:
 
 @dataclass(frozen=True, slots=True)
 class RetryFailed:
-    """Post what has failed once more (these entries, or all), because a person has fixed the cause."""
+    """Post failed entries again (these, or all), because a person has fixed the cause."""
 
     entry_ids: tuple[str, ...] = ()
     company: str = ""
@@ -80,7 +80,7 @@ class ShowDrafts:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """Reopen what the dead letters are about, and post it."""
+    """Reopen the entries of the dead letters, and post them."""
 
     company: str = ""
 
@@ -94,7 +94,7 @@ class RebuildEntries:
 
 @dataclass(frozen=True, slots=True)
 class StartOver:
-    """Post all documents of a company once more, to another realm than before."""
+    """Post all documents of a company again, to another realm than before."""
 
     company: str
     realm: str
@@ -104,5 +104,5 @@ type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts |
 
 
 def is_by_a_person(command: PosterCommand) -> bool:
-    """Whether a person asked, who does not want to wait for the end of a pause."""
+    """Whether a person asked. A person does not wait for the end of a pause."""
     return not isinstance(command, PostDue | WakeUp)

@@ -1,4 +1,4 @@
-"""What became of a contact in Odoo, asked by the poster and answered by the extractor."""
+"""What happened to a contact in Odoo. The poster asks, the extractor answers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class ContactState(StrEnum):
 
 
 def state_of(*, exists: bool, namesakes: int) -> ContactState:
-    """Return what became of a contact; `namesakes` is how many contacts in Odoo have its name now."""
+    """Return what happened to a contact. `namesakes` is how many contacts in Odoo have its name now."""
     if exists:
         return ContactState.EXISTS
     return ContactState.GONE if namesakes == 1 else ContactState.AMBIGUOUS
 
 
 def write_answer(state: ContactState, at: datetime) -> str:
-    """Return an answer as it is kept."""
+    """Return an answer as it is stored."""
     return f"{state} {at.isoformat()}"
 
 
 def read_answer(kept: str | None) -> tuple[ContactState, datetime | None]:
-    """Return a kept answer, and when it was given."""
+    """Return a stored answer, and when it was given."""
     if not kept:
         return ContactState.UNKNOWN, None
     state, _, at = kept.partition(" ")

@@ -10,9 +10,9 @@ from pipeline.domain.source import Page
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a company was read: everything written before `since`, and of the walk under way the ids to `after_id`.
+    """How far a company was read: everything written before `since`, and in the current walk the ids up to `after_id`.
 
-    `walk_began` is None between walks; `seen` is the latest write date met in this walk.
+    `walk_began` is None between walks. `seen` is the latest write date met in this walk.
     """
 
     since: datetime | None = None
@@ -25,7 +25,7 @@ class Cursor:
         return replace(self, walk_began=now, after_id=0, seen=None)
 
     def after(self, page: Page) -> Cursor:
-        """Return the cursor after a page; at the end of a walk it moves to no later than the walk began."""
+        """Return the cursor after a page. At the end of a walk it moves, but no further than when the walk began."""
         if page.last_id:
             written = [document.written_at for document in page.documents] + [row.written_at for row in page.unreadable]
             return replace(self, after_id=page.last_id, seen=max([*written, *([self.seen] if self.seen else [])]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """The entries it is about (none, when it is a tick of a schedule), and how it is removed."""
+    """The entries it is about (none for a tick of a schedule), and the handle that removes it."""
 
     entry_ids: tuple[str, ...]
     receipt: str

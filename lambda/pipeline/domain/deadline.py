@@ -1,4 +1,4 @@
-"""How much time a run has left: a function stops by itself before it is stopped."""
+"""How much time a run has left: a function stops by itself before Lambda stops it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Deadline:
-    """Counts down by the function's own clock (milliseconds left, as the Lambda context tells it)."""
+    """Counts down by the function's own clock (the milliseconds left, from the Lambda context)."""
 
     def __init__(self, remaining_ms: Callable[[], int]) -> None:
         self._remaining_ms = remaining_ms
@@ -17,5 +17,5 @@ class Deadline:
         return self._remaining_ms() / 1000
 
     def allows(self, seconds: float) -> bool:
-        """Whether work that may take so long can still be begun."""
+        """Whether there is still time to begin work that may take so many seconds."""
         return self.remaining_s > seconds

@@ -1,4 +1,4 @@
-"""A document: one posted invoice, credit note, bill or vendor credit, in nobody's field names."""
+"""A document: one posted invoice, credit note, bill or vendor credit, free of Odoo's and QuickBooks' field names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES_MAX = 10_000
 
 
 class DocumentType(StrEnum):
-    """What kind of document it is; the four that carry money between a company and its parties."""
+    """The type of a document: the four that carry money between a company and its parties."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
@@ -36,7 +36,7 @@ class DocumentType(StrEnum):
 
 
 class LineKind(StrEnum):
-    """A line that carries money, or one that only says something."""
+    """Whether a line carries money or only text."""
 
     ITEM = "item"
     SECTION = "section"
@@ -45,7 +45,7 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The Odoo company a document belongs to; `name` is the key of its realm."""
+    """The Odoo company a document belongs to. `name` is the key of its realm."""
 
     odoo_id: int
     name: str
@@ -55,7 +55,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A postal address; every part may be empty."""
+    """A postal address. Every part may be empty."""
 
     street: str = ""
     street2: str = ""
@@ -67,7 +67,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Where somebody is reached."""
+    """How somebody can be reached."""
 
     email: str = ""
     phone: str = ""
@@ -78,7 +78,7 @@ class Contact:
 class Party:
     """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to.
 
-    Where that contact is another, `own` is how the customer or vendor itself is reached.
+    If that contact is somebody else, `own` is how the customer or vendor itself is reached.
     """
 
     odoo_id: int
@@ -94,7 +94,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of the chart; `code` may be empty, the name never is."""
+    """An account of the chart. `code` may be empty, the name never is."""
 
     odoo_id: int
     code: str
@@ -106,7 +106,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What was sold or bought, as far as Odoo names it."""
+    """What was sold or bought, if Odoo names it."""
 
     odoo_id: int
     name: str
@@ -117,8 +117,8 @@ class Product:
 class Tax:
     """A tax as Odoo defines it; `rate` is a percentage of the price without tax when `is_percentage`.
 
-    Else it is a fixed amount, a percentage of the price with tax, a formula, or a group of taxes: its number then says
-    nothing that could be compared with a rate.
+    Otherwise it is a fixed amount, a percentage of the price with tax, a formula, or a group of taxes. Its number then
+    cannot be compared with a rate.
     """
 
     odoo_id: int
@@ -129,24 +129,24 @@ class Tax:
 
     @property
     def has_rate(self) -> bool:
-        """Whether it can be told by its number: a percentage that is charged, and not withheld."""
+        """Whether its number is a rate: it is a percentage, charged and not withheld."""
         return self.is_percentage and self.rate >= 0
 
 
 class TaxPlace(StrEnum):
     """What kind of account Odoo books an amount of a tax on."""
 
-    # One for taxes. Also where Odoo does not tell, and what was read before it was asked.
+    # An account for taxes. Also the default if Odoo does not say, and for documents stored before it was read.
     TAX = ""
-    # Of a sale on a current asset: a tax is owed on a sale, not claimed.
+    # A current asset on a sale: tax on a sale is owed, not claimed.
     ASSET = "asset"
-    # None for taxes, so that the amount is cost or income, or owed to somebody else.
+    # Not an account for taxes: the amount is cost or income, or owed to somebody else.
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class TaxAmount:
-    """What one tax comes to on one document: its base and amount in document currency, and where it is booked."""
+    """One tax on one document: its base and amount in document currency, and where it is booked."""
 
     tax: Tax
     base: Decimal
@@ -156,18 +156,18 @@ class TaxAmount:
 
     @property
     def is_private(self) -> bool:
-        """Whether it is the tax on the private part of a bill, which Odoo counts as tax and nobody may deduct."""
+        """Whether it is the tax on the private part of a bill, which Odoo counts as tax but which is not deductible."""
         return not self.tax.odoo_id
 
 
 def private_tax(name: str) -> Tax:
-    """Return what stands in the place of a tax where Odoo names none: for the private part of a bill."""
+    """Return the tax used if Odoo names none: for the private part of a bill."""
     return Tax(0, name, ZERO, is_percentage=False, is_sale=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a line that belongs to an analytic account (or to several of different plans, joined)."""
+    """The share of a line on an analytic account (or on several of different plans, joined)."""
 
     analytic: str
     percentage: Decimal
@@ -175,7 +175,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `amount` is without tax, in document currency, and is what counts: price times quantity may differ."""
+    """One line. `amount` is without tax, in document currency. It is authoritative: price times quantity may differ."""
 
     kind: LineKind
     description: str
@@ -191,7 +191,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Installment:
-    """A part of the total and the day it is due."""
+    """A part of the total, and the day it is due."""
 
     due_on: date
     amount: Decimal
@@ -199,7 +199,7 @@ class Installment:
 
 @dataclass(frozen=True, slots=True)
 class EarlyDiscount:
-    """What the terms give to whoever pays by a day."""
+    """The discount that the terms give for payment by a certain day."""
 
     percentage: Decimal
     until: date
@@ -207,9 +207,9 @@ class EarlyDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that hangs on the document in Odoo; `is_legal` marks the PDF Odoo itself made for the customer.
+    """A file attached to the document in Odoo. `is_legal` marks the PDF that Odoo made for the customer.
 
-    One that `is_link` only says where a file is.
+    With `is_link` it is only a link to a file elsewhere.
     """
 
     odoo_id: int
@@ -226,11 +226,11 @@ class Attachment:
 class Document:
     """One `account.move` as accounting sees it. Amounts are positive for all four types, in document currency.
 
-    `exchange_rate` is home currency per unit of document currency (1 when they are the same, 0 where nothing says it).
-    `ship_to` is where a sale goes, None on purchases. `withdrawn` is True when the document was posted once and is now
-    cancelled or back in draft. `left_out` names the files that are not in its PDF, a sentence each with the reason:
-    known once the PDF is, and no part of what Odoo says. `owed_on` is the receivable or payable account that what is
-    owed is booked on. A receipt is an invoice or a bill that `is_receipt`.
+    `exchange_rate` is home currency per unit of document currency (1 if they are the same, 0 if unknown). `ship_to` is
+    where a sale goes, None on purchases. `withdrawn` is True if the document was posted and is now cancelled or back
+    in draft. `left_out` names the files that are not in its PDF, one sentence with the reason per file. It is known
+    once the PDF is fetched, and is not part of what Odoo says. `owed_on` is the receivable or payable account on which
+    the amount owed is booked. A receipt is an invoice or a bill with `is_receipt`.
     """
 
     database: str
@@ -270,15 +270,15 @@ class Document:
 
     @property
     def entry_id(self) -> str:
-        """The key of its entry. Numbers repeat across companies and change; Odoo's id never does."""
+        """The key of its entry. Numbers change and repeat across companies; Odoo's id does neither."""
         return make_entry_id(self.database, self.odoo_id)
 
     @property
     def booked_on(self) -> date:
-        """The date it has in the books: its own for a sale, as on the customer's paper, else the accounting date.
+        """The date it has in the books: for a sale its own, as on the customer's copy, otherwise the accounting date.
 
-        A vendor's bill of last month may come in this month and is then booked in this one: with the accounting date
-        each month ties out with Odoo, with the vendor's own it would not.
+        A vendor's bill of last month may arrive this month and is then booked this month. With the accounting date
+        every month ties out with Odoo; with the vendor's own date it would not.
         """
         return self.issued_on if self.document_type.is_sale else self.accounting_on
 
@@ -293,11 +293,10 @@ class Document:
     def content_hash(self) -> str:
         """A hash of everything that matters to the books.
 
-        `written_at` is left out: Odoo 19 bumps it when it renders a PDF, and a hash that followed it would make the
-        document look changed for ever.
+        `written_at` is left out: Odoo 19 bumps it when it renders a PDF, so the document would always look changed.
         """
         still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
-        # A lone surrogate is no character of UTF-8, and no reason to lose a document.
+        # A lone surrogate is not valid UTF-8, but it is no reason to lose a document.
         return hashlib.sha256(dumps(still).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -307,7 +306,7 @@ def make_entry_id(database: str, odoo_id: int) -> str:
 
 
 def odoo_id_of(entry: str) -> int:
-    """Return the Odoo id inside an entry id; raises ValueError when it is none of ours."""
+    """Return the Odoo id inside an entry id. Raises ValueError if the entry id is not one of ours."""
     found = re.fullmatch(r".+-account\.move-(\d+)", entry)
     if not found:
         raise ValueError(f"{entry!r} is not an entry id")
@@ -315,14 +314,14 @@ def odoo_id_of(entry: str) -> int:
 
 
 def database_of(entry: str | None) -> str | None:
-    """Return the database inside an entry id, None for none."""
+    """Return the database inside an entry id, or None."""
     return entry.rpartition("-account.move-")[0] if entry else None
 
 
 def check_adds_up(document: Document) -> None:
     """Raise InvalidDocument unless lines and taxes add up to the document's own totals, to the cent.
 
-    Nothing is ever adjusted to make them fit: what does not add up in Odoo is for a person to look at.
+    Nothing is ever adjusted to make them fit: if a document does not add up in Odoo, a person must look at it.
     """
     places = document.decimal_places
     if len(document.lines) > LINES_MAX:

@@ -1,4 +1,4 @@
-"""The entry of a document: our item for it in the tracking table, in its parts, and the ids of its requests."""
+"""The entry of a document: our item in the tracking table, made of parts, and the ids of its requests."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from enum import StrEnum
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
 
-# QuickBooks gives a request 120 seconds. Until they have passed, a create without an answer may still take effect, so
-# a look for it proves nothing: wait a little longer, then look, then act.
+# QuickBooks gives a request 120 seconds. Until then a create without an answer may still take effect, and looking for
+# it proves nothing. Wait a little longer, then look, then act.
 OUTCOME_SETTLES_S = 150
-# The hash of a body that was not kept. It equals no other hash, so the document is sent once more.
+# The hash of a body that was not stored. It equals no other hash, so the document is sent again.
 UNKNOWN_HASH = "unknown"
-# How `file_name` ends: with a part of the PDF's hash.
+# The end of a `file_name`: a part of the PDF's hash.
 OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 
 
 class Status(StrEnum):
-    """Where an entry stands."""
+    """The status of an entry."""
 
     PENDING = "pending"  # there is work to do
     POSTING = "posting"  # something was, or is about to be, sent to QuickBooks
@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 class Step(StrEnum):
-    """What was about to be sent to QuickBooks when the entry was last written; kept until its outcome is known."""
+    """What was about to be sent to QuickBooks when the entry was last written. Stored until its outcome is known."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -54,7 +54,7 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPart:
-    """Which document it is. Written once, when the entry is made."""
+    """Which document it is. Written once, when the entry is created."""
 
     entry_id: str
     document_type: DocumentType
@@ -65,7 +65,7 @@ class KeyPart:
 
 @dataclass(frozen=True, kw_only=True)
 class OdooPart:
-    """What Odoo said of the document. Only the extractor writes it, and each change is a higher `version`."""
+    """What Odoo says about the document. Only the extractor writes it, and every change raises `version`."""
 
     company: str
     number: str = ""
@@ -84,7 +84,7 @@ class OdooPart:
 class PdfPart:
     """The PDF of this version as the extractor stored it. Only the extractor writes it.
 
-    The poster has one exception: a PDF that was lost in S3 is taken off the entry, so that the extractor fetches it.
+    There is one exception: if a PDF was lost in S3, the poster clears it, so that the extractor fetches it again.
     """
 
     pdf_sha256: str = ""
@@ -94,13 +94,13 @@ class PdfPart:
 
 @dataclass(frozen=True, kw_only=True)
 class BooksPart:
-    """What QuickBooks has of the document, and what was sent without a known outcome. Only the poster writes it.
+    """What QuickBooks has of the document, and what was sent with an unknown outcome. Only the poster writes it.
 
-    It is true whatever Odoo says meanwhile, so it is stored whatever the version. `step` is None when no outcome is
-    open. `generation` counts confirmed deletes and `refusals` confirmed refusals: both make new request ids.
+    It is true regardless of what Odoo says meanwhile, so it is stored regardless of the version. `step` is None if no
+    outcome is open. `generation` counts confirmed deletes, `refusals` confirmed refusals: both change the request ids.
 
-    `realm` is the QuickBooks company it was sent to; nothing of another one is ever touched. `qb_proof` shows that
-    `qb_id` came from an answer about this very document. `former` says, as JSON, where it was before its company
+    `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
+    `qb_id` came from an answer about this very document. `former` is JSON: where the document was before its company
     started over in another realm.
     """
 
@@ -130,7 +130,7 @@ class BooksPart:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkPart:
-    """What is to be done next. Extractor and poster both write it, each only while the version is the one it read."""
+    """What to do next. Extractor and poster both write it, but only if the version is still the one they read."""
 
     status: Status
     pdf_key: str = ""
@@ -144,38 +144,38 @@ class WorkPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
-    """Our item for one document in the tracking table: its parts put together, flat as the item is.
+    """Our item for one document in the tracking table: all parts together, flat like the item.
 
-    Each field belongs to exactly one part, and each part says who writes it. Instants are UTC. What an unreadable row
-    does not tell is empty.
+    Each field belongs to exactly one part, and each part says who writes it. Instants are UTC. What could not be read
+    of an unreadable row is empty.
     """
 
     @property
     def is_ready(self) -> bool:
-        """Whether the extractor has finished with it: its PDF is stored, or it is a withdrawal and needs none."""
+        """Whether the extractor is done with it: its PDF is stored, or it is a withdrawal and needs none."""
         return self.withdrawn or bool(self.pdf_sha256)
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the extractor takes it up at every run: its PDF is missing, or Odoo has it, but unreadably.
+        """Whether the extractor tries it again on every run: its PDF is missing, or Odoo's row is unreadable.
 
-        What makes a row readable again, such as a name given to its customer, need not touch the row itself.
+        What makes a row readable again, such as naming its customer, need not change the row itself.
         """
         return (self.status is Status.PENDING and not self.is_ready) or self.is_unreadable
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether what Odoo has of it cannot be read; what is stored of it, if anything, is out of date."""
+        """Whether Odoo's row cannot be read. What is stored of the document, if anything, is out of date."""
         return self.status is Status.FAILED and not self.content_hash and not self.withdrawn
 
     @property
     def can_be_retried(self) -> bool:
-        """Whether a person may have it tried again; of an unreadable one there is nothing to send."""
+        """Whether a person may retry it. An unreadable one has nothing to send."""
         return self.status is Status.FAILED and not self.is_unreadable and bool(self.document_key)
 
     @property
     def is_open(self) -> bool:
-        """Whether there is work left on it, now or later."""
+        """Whether there is work to do on it, now or later."""
         return self.status in (Status.PENDING, Status.POSTING)
 
     def is_due(self, now: datetime) -> bool:
@@ -184,7 +184,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
 
     @property
     def settles_at(self) -> datetime | None:
-        """When a write of unknown outcome can be looked for; None when no outcome is open."""
+        """When a write of unknown outcome can be looked for, or None if no outcome is open."""
         return self.next_attempt_at if self.step is not None else None
 
     def is_proven(self, realm: str) -> bool:
@@ -193,7 +193,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
 
     @property
     def was_never_sent(self) -> bool:
-        """Whether nothing of the document ever was, or may be about to be, in the books."""
+        """Whether the document was never in the books, and no open write may put it there."""
         settled = self.status in (Status.SKIPPED, Status.FAILED)
         return settled and not (self.qb_id or self.step or self.posted_at or self.generation)
 
@@ -209,12 +209,12 @@ def names_of(*parts: type) -> tuple[str, ...]:
 
 
 def proof_of(realm: str, entry_id: str, qb_id: str) -> str:
-    """Return what an entry keeps to show that an id of QuickBooks came from an answer about its own document."""
+    """Return what an entry stores to prove that a QuickBooks id came from an answer about its own document."""
     return hashlib.sha256(f"{realm}|{entry_id}|{qb_id}".encode()).hexdigest()[:16]
 
 
 def file_name(entry: Entry) -> str:
-    """Return the name of the PDF in the books: number and part of its hash, so that two versions have two names."""
+    """Return the name of the PDF in the books. Part of its hash is in it, so that two versions have two names."""
     number = re.sub(r"[^\w.-]+", "-", entry.number, flags=re.ASCII).strip("-.") or f"document-{entry.odoo_id}"
     return f"{number[:100]}_{entry.pdf_sha256[:8]}.pdf"
 
@@ -222,10 +222,10 @@ def file_name(entry: Entry) -> str:
 def make_request_id(realm: str, entry: Entry, step: Step, payload_hash: str) -> str:
     """Return the request id of one write, at most 50 characters, the same on every retry of the same content.
 
-    QuickBooks replays the answer of an id it has seen, even when that document was deleted since; so the entry's
-    generation is part of it, which rises only after QuickBooks has confirmed a delete. Whether it also replays a
-    refusal whose cause is fixed is not documented; so the number of confirmed refusals is part of it. And so is when
-    the entry was created: after the table was lost, both counts start at zero again.
+    QuickBooks replays the answer of an id it has seen, even if that document was deleted since. So the entry's
+    generation is part of the id; it rises only after QuickBooks has confirmed a delete. Whether QuickBooks also replays
+    a refusal whose cause is fixed is not documented, so the number of confirmed refusals is part of the id. So is when
+    the entry was created: after a loss of the table both counts start at zero again.
     """
     life = f"{entry.created_at.isoformat()} {entry.generation}.{entry.refusals}"
     parts = (realm, entry.entry_id, str(entry.version), step, life, payload_hash)

@@ -4,8 +4,8 @@
     ├─ RetryLater              nothing is wrong with the document; the same work may succeed later
     │   ├─ Unavailable            no answer, or one that says "not now" (time-out, 5xx, dropped connection)
     │   ├─ Throttled              too many requests; carries how long to wait
-    │   ├─ OutcomeUnknown         a write was sent and no answer says whether it counted
-    │   ├─ Deferred               the document waits for something of its own; nothing is wrong with its company
+    │   ├─ OutcomeUnknown         a write was sent and no answer says whether it took effect
+    │   ├─ Deferred               the document itself must wait; nothing is wrong with its company
     │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
     └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
         ├─ InvalidDocument        Odoo's document lacks something or does not add up
@@ -15,14 +15,14 @@
         ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
         └─ InvalidRequest         an invocation we do not understand
 
-Every message names the document or the object by its name and says what to do; none holds a secret.
+Every message names the document or the object and says what to do. No message contains a secret.
 """
 
 from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """Anything the pipeline raises on purpose; `code` groups errors of one cause in alerts."""
+    """Anything the pipeline raises on purpose. `code` groups errors with the same cause in alerts."""
 
     code = "error"
 
@@ -49,7 +49,7 @@ class Unavailable(RetryLater):
 
 
 class Throttled(RetryLater):
-    """The other side asked us to slow down; `wait_s` says for how long."""
+    """The other side asked us to slow down. `wait_s` says for how long."""
 
     code = "throttled"
 
@@ -61,19 +61,19 @@ class OutcomeUnknown(RetryLater):
 
 
 class Deferred(RetryLater):
-    """A document waits for something of its own; others of its company go on."""
+    """One document must wait. The other documents of its company go on."""
 
     code = "deferred"
 
 
 class Disconnected(RetryLater):
-    """The QuickBooks connection of one company is gone until a person reconnects it; its documents wait."""
+    """The QuickBooks connection of one company is gone until a person reconnects it. Its documents wait."""
 
     code = "disconnected"
 
 
 class NeedsAttention(PipelineError):
-    """Trying again cannot help; the message says what a person has to do."""
+    """Trying again cannot help. The message says what a person must do."""
 
     code = "needs_attention"
 
@@ -91,7 +91,7 @@ class Unmapped(NeedsAttention):
 
 
 class Rejected(NeedsAttention):
-    """QuickBooks refused the document; `code` is QuickBooks' own, or `booked_otherwise`."""
+    """QuickBooks refused the document. `code` is QuickBooks' own, or `booked_otherwise`."""
 
     code = "rejected"
 

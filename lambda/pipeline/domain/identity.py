@@ -1,4 +1,4 @@
-"""Under which name the documents of an Odoo database are known here: names of databases change, documents stay."""
+"""The name under which we store the documents of an Odoo database: databases get renamed, their documents stay."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pipeline.domain.errors import Misconfigured
 
 
 def known_as(named: str, kept: str | None, *, renamed_from: str, replaces: str) -> str:
-    """Return the name under which the documents of a database are known.
+    """Return the name under which we store the documents of a database.
 
-    `named` is what the Odoo secret names, `kept` is what the tracking table holds documents of (None for an empty one).
-    `renamed_from` and `replaces` are a person's answers in the secret. Odoo Online, odoo.sh and upgrades rename
-    databases, and a renamed one cannot be told from another one by any look; so raises Misconfigured, which says what
-    to add, when there is no answer.
+    `named` is the database in the Odoo secret; `kept` is the one the tracking table has documents of, None if it is
+    empty. `renamed_from` and `replaces` are a person's answers in the secret. Odoo Online, odoo.sh and upgrades rename
+    databases, and nothing in Odoo tells a renamed database from another one. Without an answer, raises Misconfigured,
+    which says what to add.
     """
     if kept is None or kept == named:
         return renamed_from or named if kept is None else named

@@ -1,4 +1,4 @@
-"""The lease: the exclusive right to post to a realm, for a while; and how long to wait after trouble."""
+"""The lease: the exclusive right to post to a realm for a while. Also how long to wait after a failure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 class Lease:
     """The exclusive right to post to a realm until `until`.
 
-    `recent_calls` were made to QuickBooks in each second before `recent_at`, the latest first, by this holder or the
-    one before: the limits of a realm do not start afresh with a new function.
+    `recent_calls` counts the calls to QuickBooks in each second before `recent_at`, the latest first, by this holder
+    or the previous one: a realm's limits do not start again with a new function.
     """
 
     realm: str
@@ -24,14 +24,14 @@ class Lease:
 
 
 def lease_until(now: datetime, remaining_s: float) -> datetime:
-    """Return the end of a lease taken now by a function with so much time left: never longer than it can live."""
+    """Return the end of a lease taken now by a function with so much time left. It never outlives the function."""
     return now + timedelta(seconds=max(1.0, remaining_s))
 
 
 def backoff_s(attempts: int, jitter: float) -> int:
-    """Return how long to wait after so many attempts: 1, 2, 4 ... at most 60 minutes, plus up to a fifth by `jitter`.
+    """Return how long to wait after so many attempts: 1, 2, 4 ... at most 60 minutes, plus up to 20% by `jitter`.
 
-    `jitter` is a random number from 0 to 1: companies and entries that failed together do not come back together.
+    `jitter` is a random number from 0 to 1, so that what failed together is not retried together.
     """
     wait_s = min(60 * 2 ** min(attempts, 10), 3600)
     return int(wait_s * (1 + 0.2 * jitter))

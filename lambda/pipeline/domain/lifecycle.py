@@ -1,7 +1,7 @@
 """How the status of an entry changes: the table of transitions, and each transition as a function.
 
-A transition takes an entry and returns it changed. One that the table does not allow raises ForbiddenTransition, so a
-forbidden change cannot be made in memory; the tracking table checks the stored status once more when it writes.
+A transition takes an entry and returns the changed entry. One that is not allowed raises ForbiddenTransition, so the
+code cannot make a forbidden change; the tracking table checks the stored status again when it writes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.domain.entry import BooksPart, Entry, Intent, Status, Step, names_
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 
-# What may be reported lost of an entry in S3. It comes back when the document is pulled once more.
+# The objects of an entry that may be reported lost in S3. They come back if the document is pulled again.
 LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
 # A document that was still in QuickBooks when Odoo no longer had it.
 DELETED_IN_ODOO = "deleted_in_odoo"
@@ -26,7 +26,7 @@ DELETED_IN_ODOO = "deleted_in_odoo"
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
 RECEIPT_SKIPPED = "receipt_skipped"
-# So many former realms of a document are kept as history.
+# How many former realms of a document are kept as history.
 FORMER_MAX = 10
 
 
@@ -41,7 +41,7 @@ class Actor(StrEnum):
 
 
 class Transition(NamedTuple):
-    """A change of status: from which ones (None is a new entry), to which, by whom, and when."""
+    """A change of status: from which statuses (None is a new entry), to which, by whom, and when."""
 
     previous: tuple[Status | None, ...]
     to: Status
@@ -85,11 +85,11 @@ _ALLOWED = frozenset(
 
 
 class ForbiddenTransition(Exception):
-    """A change of status that the table does not allow: a fault of ours."""
+    """A change of status that is not in the table: a bug of ours."""
 
 
 def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
-    """Whether one of these actors may change a status so; that it stays as it is always may be."""
+    """Whether one of these actors may make this change. Keeping a status is always allowed."""
     return previous is to or any((previous, to, actor) in _ALLOWED for actor in by)
 
 
@@ -104,13 +104,13 @@ def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool =
 
 
 def extracted(document: Document, previous: Entry | None, now: datetime, *, by: Actor = EXTRACTOR) -> Entry:
-    """Return the entry of a document as Odoo has it now; what QuickBooks said of it before is kept.
+    """Return the entry of a document as Odoo has it now, keeping what QuickBooks has of it.
 
-    It waits for its PDF. One that was withdrawn before it was first pulled is skipped.
+    The entry waits for its PDF. If the document was withdrawn before it was first pulled, skip it.
     """
     status, reason = PENDING, ""
     if document.withdrawn and (previous is None or previous.status is SKIPPED):
-        # It was never seen while it was posted: there is nothing to take back.
+        # We never saw it while it was posted, so there is nothing to take back.
         status, reason = SKIPPED, "It was cancelled or reset to draft in Odoo before it was first pulled."
     base = previous or _blank(document.entry_id, document.odoo_id, document.document_type, document.company, now)
     return _moved(
@@ -134,7 +134,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         pdf_source="",
         stored_sha256="",
         attempts=0,
-        # A create whose outcome is not known yet must settle before anybody looks for it, edit or not.
+        # A create with an unknown outcome must settle before anybody looks for it, even after an edit.
         next_attempt_at=base.settles_at,
         pending_since=now,
         error_code="",
@@ -145,7 +145,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
 def skipped_before_go_live(
     entry: Entry, previous: Entry | None, document: Document, go_live: date, *, by: Actor = EXTRACTOR
 ) -> Entry:
-    """Return the extracted entry of a document that is older than the books it would go to."""
+    """Return the extracted entry of a document dated before its company's go-live, as skipped."""
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
     return replace(
@@ -157,7 +157,7 @@ def skipped_before_go_live(
 
 
 def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *, by: Actor = EXTRACTOR) -> Entry:
-    """Return the extracted entry of a receipt of a company that wants none of them in its books."""
+    """Return the extracted entry of a receipt, as skipped, because its company wants no receipts in its books."""
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
     return replace(
@@ -171,7 +171,7 @@ def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *,
 def unreadable(
     row: UnreadableDocument, entry_id: str, company: Company, previous: Entry | None, now: datetime
 ) -> Entry:
-    """Return the entry of a row that is no readable document: failed, with what a person has to do."""
+    """Return the entry of a row that is not a readable document: failed, with what a person must do."""
     base = previous or _blank(entry_id, row.odoo_id, row.document_type, company, now)
     return _moved(
         base,
@@ -183,7 +183,7 @@ def unreadable(
         odoo_write_date=row.written_at,
         content_hash="",
         version=base.version + 1,
-        # Whether it is withdrawn is among what cannot be read.
+        # Whether it is withdrawn cannot be read either.
         withdrawn=False,
         error_code=row.error.code,
         error_message=str(row.error),
@@ -191,7 +191,7 @@ def unreadable(
 
 
 def _blank(entry_id: str, odoo_id: int, document_type: DocumentType, company: Company, now: datetime) -> Entry:
-    """Return the entry of a document that is met for the first time, before anything is said of it."""
+    """Return the entry of a document that is seen for the first time, before anything else is known of it."""
     return Entry(
         entry_id=entry_id,
         company=company.name,
@@ -214,7 +214,7 @@ def _blank(entry_id: str, odoo_id: int, document_type: DocumentType, company: Co
 def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: datetime) -> Entry:
     """Return the entry of a deleted document as a withdrawal.
 
-    What was sent waits for a person; what was not is voided next, or at once without a copy that could be sent.
+    If anything was sent, a person must decide. Otherwise it is voided next, or now if there is no stored copy.
     """
     if entry.qb_id or entry.step is not None:
         place = f" as {entry.qb_doc_number or 'a document without number'} (Id {entry.qb_id})" if entry.qb_id else ""
@@ -246,7 +246,7 @@ def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: dat
 
 
 def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, now: datetime) -> Entry:
-    """Return the entry with what is about to be sent to a realm; it is not due before the outcome has settled."""
+    """Return the entry with what is about to be sent to a realm. It is not due before the outcome has settled."""
     return _moved(
         entry,
         POSTING,
@@ -258,14 +258,14 @@ def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, 
         payload_hash=intent.payload_hash,
         qb_doc_number=intent.doc_number or entry.qb_doc_number,
         next_attempt_at=settles_at,
-        # When it may first have taken effect, however often it is repeated.
+        # When it may first have taken effect, no matter how often it is repeated.
         sent_at=(entry.sent_at or now) if intent.step is Step.CREATE else None,
         sent_fingerprint=intent.fingerprint,
     )
 
 
 def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = ()) -> Entry:
-    """Return the entry of a document that is in the books with its PDF; it says which files are not in that."""
+    """Return the entry of a document that is in the books with its PDF, saying which files are not in the PDF."""
     return _moved(
         entry, POSTED, POSTER, now, pdf_key=pdf_key, step=None, attempts=0, pdf_losses=0, next_attempt_at=None,
         error_code="", error_message=" ".join(left_out), posted_at=now,
@@ -273,12 +273,12 @@ def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = 
 
 
 def voided(entry: Entry, now: datetime) -> Entry:
-    """Return the entry of a withdrawn document that is not, or no longer, in the books."""
+    """Return the entry of a withdrawn document that is not (or no longer) in the books."""
     return _moved(entry, VOIDED, POSTER, now, step=None, error_code="", error_message="", next_attempt_at=None)
 
 
 def failed(entry: Entry, code: str, message: str, now: datetime) -> Entry:
-    """Return the entry of a document that needs a person; `message` says what to do."""
+    """Return the entry of a document that needs attention. `message` says what to do."""
     return _moved(
         entry, FAILED, POSTER, now, attempts=entry.attempts + 1, next_attempt_at=entry.settles_at, error_code=code,
         error_message=message,
@@ -291,16 +291,16 @@ def pdf_lost(entry: Entry, now: datetime) -> Entry:
 
 
 def put_off(entry: Entry, code: str, message: str, *, attempts: int, due_at: datetime | None, now: datetime) -> Entry:
-    """Return the entry to be tried later. Nothing is wrong with the document, and its status stays."""
+    """Return the entry with a later due time. Nothing is wrong with the document, so its status stays."""
     return replace(
         entry, attempts=attempts, next_attempt_at=due_at, error_code=code, error_message=message, updated_at=now
     )
 
 
 def deleted_in_books(entry: Entry, now: datetime) -> Entry:
-    """Return the entry after a confirmed delete: the books have nothing of it.
+    """Return the entry after a confirmed delete: the document is not in the books.
 
-    Its generation rises, because QuickBooks would answer the next create with the document that was deleted.
+    Raise its generation: otherwise QuickBooks would answer the next create with the deleted document.
     """
     kept = ("realm", "generation", "refusals", "request_id", "posted_at", "pdf_losses", "former")
     empty = BooksPart()
@@ -314,10 +314,10 @@ def deleted_in_books(entry: Entry, now: datetime) -> Entry:
 def reopened(entry: Entry, now: datetime) -> Entry:
     """Return a failed entry pending again, because a person has fixed the cause.
 
-    One that a person had deleted in QuickBooks is posted once more, as a new generation.
+    If a person deleted the document in QuickBooks, it is posted again, as a new generation.
     """
     if entry.status not in (FAILED, PENDING):
-        # A person may move more to pending, but only by starting over, which also forgets where the document was.
+        # A person may also move others to pending, but only by starting over, which also clears what the books had.
         raise ForbiddenTransition(f"{PERSON} may not retry {entry.entry_id}, which is {entry.status}")
     if entry.error_code == DELETED_IN_QUICKBOOKS:
         entry = deleted_in_books(entry, now)
@@ -327,14 +327,14 @@ def reopened(entry: Entry, now: datetime) -> Entry:
 
 
 def started_over(entry: Entry, now: datetime) -> Entry:
-    """Return the entry of a document that is to be posted once more, to another realm; where it was is kept as history.
+    """Return the entry of a document that must be posted again, to another realm. The former place goes to `former`.
 
-    Nothing in the former realm is touched. What was never sent, or was deleted there, has no history.
+    Nothing in the former realm is touched. A document that was never sent, or was deleted there, has no history.
     """
     if not (entry.qb_id or entry.step):
         return replace(entry, realm="", updated_at=now)
-    was = {"realm": entry.realm, "qb_id": entry.qb_id, "doc_number": entry.qb_doc_number}
-    history = [*(json.loads(entry.former) if entry.former else []), was][-FORMER_MAX:]
+    former = {"realm": entry.realm, "qb_id": entry.qb_id, "doc_number": entry.qb_doc_number}
+    history = [*(json.loads(entry.former) if entry.former else []), former][-FORMER_MAX:]
     again = replace(deleted_in_books(entry, now), realm="", former=json.dumps(history), pdf_losses=0)
     return _moved(
         again, PENDING, PERSON, now, attempts=0, next_attempt_at=None, pending_since=now, error_code="",
@@ -346,5 +346,5 @@ def started_over(entry: Entry, now: datetime) -> Entry:
 
 
 def rebuilt(entry: Entry, status: Status, now: datetime, *, is_new: bool, **changes: Any) -> Entry:
-    """Return an entry of a lost table as the bucket and the books have it."""
+    """Return an entry of a lost table, rebuilt from the bucket and the books."""
     return _moved(entry, status, REBUILD, now, is_new=is_new, **changes)

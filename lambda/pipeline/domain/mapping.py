@@ -1,8 +1,8 @@
-"""The mapping of each company: what Odoo calls something, what QuickBooks calls it, and how the books want it.
+"""The mapping of each company: Odoo's names, QuickBooks' names for the same things, and how documents are posted.
 
-It is data (`config/mapping.toml`), exact, and checked whole before anything is posted with it: syntax, keys, types and
-companies here, and every name it points to by the books when they open. A company that is not in it, or a mapping that
-is empty, works by the conventions alone.
+It is data (`config/mapping.toml`), exact, and validated as a whole before anything is posted with it. Syntax, keys,
+types and companies are checked here; the names it points to are checked when the books open. Without a mapping, or for
+a company that is not in it, conventions apply.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from pipeline.domain.errors import Misconfigured
 from pipeline.domain.toml_lines import line_numbers
 
 FILE = "config/mapping.toml"
-# How Odoo's taxes on one line are named together.
+# Joins the names of Odoo's taxes on one line.
 AND = " + "
-# How a document names analytic accounts of several plans together.
+# Joins the names of analytic accounts of several plans.
 BETWEEN_PLANS = " / "
 ERRORS_SHOWN_MAX = 30
 
 
 class Parties(StrEnum):
-    """What becomes of a customer or vendor that QuickBooks does not have."""
+    """What to do with a customer or vendor that QuickBooks does not have."""
 
     CREATE = "create"
     FAIL = "fail"
 
 
 class ClosedPeriod(StrEnum):
-    """What becomes of a document dated in a period that is closed in QuickBooks."""
+    """What to do with a document dated in a period that is closed in QuickBooks."""
 
     HOLD = "hold"
     FIRST_OPEN_DAY = "first_open_day"
 
 
 class TypedByHand(StrEnum):
-    """What becomes of a document that somebody has typed into QuickBooks already."""
+    """What to do with a document that somebody has already typed into QuickBooks."""
 
     REPORT = "report"
     ADOPT = "adopt"
 
 
 class ReplacedPdf(StrEnum):
-    """What becomes of the PDF of an earlier version."""
+    """What to do with the PDF of an earlier version."""
 
     REMOVE = "remove"
     KEEP = "keep"
@@ -63,14 +63,14 @@ class Items(StrEnum):
 
 
 class SalesTax(StrEnum):
-    """How a company in the US has its sales tax sent: as the document's tax, or each tax as a line on its account."""
+    """How a US company's sales tax is sent: as the document's tax, or each tax as a line on its account."""
 
     OVERRIDE = "override"
     LINE = "line"
 
 
 class Receipts(StrEnum):
-    """What becomes of a sales or purchase receipt: carried as the invoice or bill it is, or skipped."""
+    """What to do with a sales or purchase receipt: carry it as an invoice or bill, or skip it."""
 
     CARRY = "carry"
     SKIP = "skip"
@@ -78,7 +78,7 @@ class Receipts(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one line of the mapping points to in QuickBooks: from Odoo's `source` to `name`, on `line` of the file."""
+    """One line of the mapping: from Odoo's `source` to `name` in QuickBooks, on `line` of the file."""
 
     source: str
     name: str
@@ -87,7 +87,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class JournalRule:
-    """The class and the department of what is booked in a journal; either may be absent."""
+    """The class and the department of everything booked in a journal. Either may be absent."""
 
     book_class: Target | None = None
     department: Target | None = None
@@ -95,7 +95,7 @@ class JournalRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How one company wants its documents posted. Without a mapping, all is as here."""
+    """How one company's documents are posted. The defaults here apply without a mapping."""
 
     realm: Target | None = None
     go_live: date | None = None
@@ -114,29 +114,29 @@ class Rules:
     products: abc.Mapping[str, Target] = field(default_factory=dict)
 
     def account(self, code: str, name: str) -> Target | None:
-        """Return where an account of Odoo goes: by its code, else by its name."""
+        """Return the target of an Odoo account: by its code, otherwise by its name."""
         return _first(self.accounts, code, name)
 
     def tax(self, names: Iterable[str]) -> Target | None:
-        """Return the tax code of the taxes of one line, in whatever order they are named."""
+        """Return the tax code of the taxes of one line, in any order."""
         wanted = _combination(AND.join(names))
         return next((target for source, target in self.taxes.items() if _combination(source) == wanted), None)
 
     def term(self, name: str) -> Target | None:
-        """Return where payment terms of Odoo go."""
+        """Return the target of Odoo payment terms."""
         return self.terms.get(name)
 
     def journal(self, name: str) -> JournalRule:
-        """Return class and department of a journal; one without a rule has neither."""
+        """Return the class and department of a journal. A journal without a rule has neither."""
         return self.journals.get(name, JournalRule())
 
     def product(self, code: str, name: str) -> Target | None:
-        """Return the item of a product: by its code, else by its name."""
+        """Return the item of a product: by its code, otherwise by its name."""
         return _first(self.products, code, name)
 
     @property
     def has_tax_in_lines(self) -> bool:
-        """Whether a company in the US wants its sales tax as lines, because QuickBooks works out another by itself."""
+        """Whether a US company wants its sales tax sent as lines, because QuickBooks computes a different one."""
         return self.sales_tax is not None and self.sales_tax.name == SalesTax.LINE
 
     @property
@@ -160,22 +160,22 @@ class MappingFile:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the mapping a TOML text holds; raises Misconfigured with all its errors, each with its line."""
+        """Return the mapping in a TOML text. Raises Misconfigured with all errors and their lines."""
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            # Its own words end with line and column.
-            raise broken([f"it is no TOML: {error}"]) from error
+            # The parser's message ends with line and column.
+            raise broken([f"it is not TOML: {error}"]) from error
         return cls(*_Reader(line_numbers(text)).read(content))
 
     def rules(self, company: str) -> Rules:
-        """Return the rules of a company; the defaults for one that is not in the mapping."""
+        """Return the rules of a company, or the defaults if it is not in the mapping."""
         return self.companies.get(company, Rules())
 
     def check_companies(self, known: Iterable[str], where: str) -> None:
-        """Raise Misconfigured for every company that is not known; `where` says to whom, such as "in Odoo".
+        """Raise Misconfigured, naming every unknown company. `where` says where it is unknown, such as "in Odoo".
 
-        A mistyped name would otherwise leave a company without its go-live date, and nobody would notice.
+        Without this check a mistyped name would silently leave a company without its go-live date.
         """
         names = sorted(known)
         errors = [
@@ -188,7 +188,7 @@ class MappingFile:
 
 
 def broken(errors: list[str]) -> Misconfigured:
-    """Return the error that tells all that is wrong with the mapping at once."""
+    """Return one error that lists everything that is wrong with the mapping."""
     shown = [*errors[:ERRORS_SHOWN_MAX], *([f"... and {len(errors) - ERRORS_SHOWN_MAX} more"]
              if len(errors) > ERRORS_SHOWN_MAX else [])]  # fmt: skip
     return Misconfigured(
@@ -199,7 +199,7 @@ def broken(errors: list[str]) -> Misconfigured:
 
 
 class _Reader:
-    """Reads what TOML made of the text, and notes every error on the way."""
+    """Reads the parsed TOML and collects every error on the way."""
 
     def __init__(self, lines: dict[tuple[str, ...], int]) -> None:
         self._lines = lines
@@ -211,7 +211,7 @@ class _Reader:
             if isinstance(value, dict):
                 companies[name] = self._rules(name, value)
             else:
-                self._error((name,), f"'{name}' stands outside of a company: put it under [\"name of the company\"]")
+                self._error((name,), f"'{name}' is outside of a company: put it under [\"name of the company\"]")
         if self._errors:
             raise broken(self._errors)
         return companies, {name: self._line((name,)) for name in companies}
@@ -244,10 +244,10 @@ class _Reader:
         return None
 
     def choice(self, kind: type[StrEnum], path: tuple[str, ...], value: Any) -> StrEnum | None:
-        known = [str(each) for each in kind]
+        known = [str(member) for member in kind]
         if value in known:
             return kind(value)
-        words = " or ".join(f'"{each}"' for each in known)
+        words = " or ".join(f'"{word}"' for word in known)
         self._error(path, f"'{path[-1]}' must be {words}{_meant(str(value), known)}")
         return None
 
@@ -302,7 +302,7 @@ class _Reader:
 
     def _line(self, path: tuple[str, ...]) -> int:
         while path and path not in self._lines:
-            path = path[:-1]  # what stands inside of braces stands on the line of the braces
+            path = path[:-1]  # a key inside braces is on the line of the braces
         return self._lines.get(path, 0)
 
 

@@ -1,4 +1,4 @@
-"""Whether Odoo has what a mapping names: a left side that matches nothing would be left out, and nobody would know."""
+"""Whether Odoo has what a mapping names: a left side that matches nothing would be silently ignored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOUNS = {
 
 
 def mapped(rules: Rules) -> dict[str, list[Target]]:
-    """Return what a company's mapping names of Odoo, by table, each with its line."""
+    """Return the Odoo names in a company's mapping, by table, with their targets."""
     journals = [rule.book_class or rule.department for rule in rules.journals.values()]
     return {
         "accounts": list(rules.accounts.values()),
@@ -31,9 +31,9 @@ def mapped(rules: Rules) -> dict[str, list[Target]]:
 
 
 def unknown_keys(rules: Rules, known: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return what of a mapping Odoo has nothing for, each with its line and the nearest name.
+    """Return the names in a mapping that Odoo does not have, with their lines and the nearest names.
 
-    `known` are the names Odoo has, by table; a table that is not in it could not be read, and is not judged.
+    `known` holds Odoo's names by table. A table that is not in it could not be read and is not checked.
     """
     found = [
         (target.line, _told(table, target, part, names))
@@ -47,7 +47,7 @@ def unknown_keys(rules: Rules, known: Mapping[str, frozenset[str]]) -> list[str]
 
 
 def _parts(table: str, source: str) -> list[str]:
-    """Return the names a left side is made of: taxes of one line, or analytic accounts of several plans."""
+    """Return the names that make up a left side: taxes of one line, or analytic accounts of several plans."""
     between = {"taxes": AND, "analytics": BETWEEN_PLANS}.get(table)
     return [part.strip() for part in source.split(between)] if between else [source.strip()]
 

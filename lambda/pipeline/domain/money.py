@@ -1,4 +1,4 @@
-"""Amounts of money: Decimal from the wire on, rounded half up, at a currency's own decimal places."""
+"""Amounts of money: Decimal from the wire on, rounded half up to the currency's decimal places."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from pipeline.domain.errors import InvalidDocument
 
 ZERO = Decimal(0)
-# Nothing a company invoices comes near this; a larger amount is a broken value, not money. Below it an amount has at
-# most fifteen digits, which every JSON reader keeps exactly.
+# No invoice comes near this: a larger amount is a corrupt value, not money. A smaller one has at most fifteen digits,
+# which every JSON reader keeps exactly.
 AMOUNT_MAX = Decimal(10) ** 12
 
 
 def decimal(value: Any) -> Decimal:
     """Return a finite Decimal for a number from the wire (int, str, Decimal or float by its shortest repr).
 
-    Raises InvalidDocument for anything else; Odoo's `false` stands for zero only in numeric fields, so a bool is no
-    number here and its caller decides.
+    Raises InvalidDocument for anything else. A bool is not a number here: Odoo's `false` means zero only in numeric
+    fields, so the caller decides.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise InvalidDocument(f"{value!r} is not a number")

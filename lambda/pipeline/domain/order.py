@@ -9,7 +9,7 @@ from typing import Any
 
 
 class OrderStatus(StrEnum):
-    """What became of one order in a sync; the last three are the categories of what can go wrong."""
+    """The result of one order in a sync. The last three are the categories of errors."""
 
     SUCCESS = "success"
     ODOO_ERROR = "odoo_error"
@@ -19,7 +19,7 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One line of an order; one that only says something has no product and no amount."""
+    """One line of an order. A line that is only text has no product and no amount."""
 
     line_id: str
     product_id: str
@@ -34,7 +34,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """How far orders were read: everything written before `since`, and of the walk under way the ids to `after_id`."""
+    """How far orders were read: everything written before `since`, and in the current walk the ids up to `after_id`."""
 
     since: str = ""
     walk_began: str = ""
@@ -43,7 +43,7 @@ class OrderCursor:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One sale order. Empty texts stand for what Odoo leaves empty; `ordered_at` and `changed_at` are UTC."""
+    """One sale order. What is empty in Odoo is an empty text. `ordered_at` and `changed_at` are UTC."""
 
     order_name: str
     order_id: str

@@ -1,4 +1,4 @@
-"""Trying once more, for what may go through a moment later."""
+"""Retries, for what may succeed a moment later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.domain.errors import PipelineError
 
 
 def growing(seconds: float, *, by: int = 2) -> Callable[[int], float]:
-    """Return the waits that begin with so many seconds and grow by a factor."""
+    """Return waits that begin with so many seconds and grow by a factor."""
     return lambda failures: seconds * float(by) ** failures
 
 
@@ -22,10 +22,10 @@ def repeated[T](
     on: Callable[[PipelineError], bool],
     may_wait: Callable[[float], bool] = lambda _seconds: True,
 ) -> T:
-    """Return what an attempt gives, after at most so many tries; raises the last error.
+    """Return the result of an attempt, made at most so many times. Raises the last error.
 
-    Only an error that `on` accepts is worth another try. `wait_s` says how long to wait after the first failure (0),
-    the second (1) and so on; where `may_wait` forbids to wait so long, the error is raised at once.
+    Only an error that `on` accepts is retried. `wait_s` gives the wait after the first failure (0), the second (1) and
+    so on. If `may_wait` forbids the wait, the error is raised at once.
     """
     for failures in range(tries - 1):
         try:

@@ -1,4 +1,4 @@
-"""What a process gives to the work in it."""
+"""What a process provides to the work in it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pipeline.domain.threads import Threads
 
 
 class Host(Protocol):
-    """The collaborators that are a process's own."""
+    """The collaborators that belong to a process."""
 
     @property
     def clock(self) -> Clock:
-        """The time."""
+        """The clock."""
 
     @property
     def threads(self) -> Threads:

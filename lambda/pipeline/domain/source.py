@@ -1,4 +1,4 @@
-"""What is asked of the system documents come from, and what it answers: a selection, a page, a PDF."""
+"""What we ask of the system that documents come from, and its answers: a selection, a page, a PDF."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NotRendered(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which documents to pull; an empty field does not narrow. Instants are inclusive."""
+    """Which documents to pull. An empty field does not narrow the selection. Instants are inclusive."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -27,7 +27,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class NotCarried:
-    """How many entries of a company move what is owed, or a tax, and are none of the documents that are carried."""
+    """How many journal entries of a company move a receivable, a payable or a tax but are not carried documents."""
 
     journal_entries: int
     payments: int
@@ -35,7 +35,7 @@ class NotCarried:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableDocument:
-    """A row that is no readable document, and why."""
+    """A row that is not a readable document, and why."""
 
     odoo_id: int
     number: str
@@ -46,7 +46,7 @@ class UnreadableDocument:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some documents in order of id; `last_id` is where the next page goes on, 0 when nothing was left."""
+    """Some documents in order of id. The next page starts after `last_id`, which is 0 if nothing is left."""
 
     documents: tuple[Document, ...]
     unreadable: tuple[UnreadableDocument, ...]
@@ -64,9 +64,9 @@ class PdfSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """A PDF that was opened before it got here; `notes` say what was passed over on the way to it.
+    """A PDF that is known to open. `notes` say which better sources were passed over, and why.
 
-    Those of them that name a file of the document which is not in it are `left_out`, a sentence each.
+    `left_out` are the notes that name a file of the document which is not in the PDF, one sentence per file.
     """
 
     content: bytes
@@ -76,13 +76,13 @@ class Pdf:
 
     @property
     def sha256(self) -> str:
-        """The hash by which it is recognised in S3 and in QuickBooks."""
+        """The hash that identifies it in S3 and in QuickBooks."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPdf:
-    """Where a PDF lies, and its SHA-256 as the storage itself has counted it."""
+    """The key of a stored PDF, and its SHA-256 as computed by the storage."""
 
     key: str
     sha256: str
@@ -90,7 +90,7 @@ class StoredPdf:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The last stored copy of a document, where its PDF lies, if anywhere, and which version it is."""
+    """The last stored copy of a document: its version, and the key of its PDF, if there is one."""
 
     entry_id: str
     version: int

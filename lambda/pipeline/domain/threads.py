@@ -1,4 +1,4 @@
-"""Threads, as a collaborator: whoever runs work side by side is given a way to do so."""
+"""Threads as a collaborator: code that runs work in parallel is given a pool."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 
 class Pool(Protocol):
-    """Some threads; leaving it waits for all that was submitted."""
+    """A pool of threads. Leaving it waits for all submitted work."""
 
     def submit[T](self, work: Callable[..., T], /, *arguments: Any) -> Future[T]:
-        """Start some work and return its future."""
+        """Start a call and return its future."""
 
     def map[A, T](self, work: Callable[[A], T], values: Iterable[A], /) -> Iterator[T]:
-        """Start the work for every value at once, and yield the results in order."""
+        """Start the call for all values at once, and yield the results in order."""
 
 
 class Threads(Protocol):
@@ -28,4 +28,4 @@ class Threads(Protocol):
         """Return a lock."""
 
     def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
-        """Wait until at least one future is done; return the done ones and the others."""
+        """Wait until at least one future is done. Return the done ones and the others."""

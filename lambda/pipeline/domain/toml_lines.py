@@ -1,4 +1,4 @@
-"""On which line of a TOML text each table and key stands, which `tomllib` itself does not tell."""
+"""The line of each table and key in a TOML text, which `tomllib` does not report."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _KEY = re.compile(r"""\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_.-]|\s*\.\s*)+
 
 
 def line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Return on which line each table and key of a valid TOML text stands."""
+    """Return the line of each table and key of a valid TOML text."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    quotes = ""  # those of a text that goes over several lines
+    quotes = ""  # the closing quotes of a text over several lines
     for number, line in enumerate(text.splitlines(), 1):
         if quotes:
             quotes = "" if quotes in line else quotes
             continue
-        quotes = next((each for each in ('"""', "'''") if line.count(each) == 1), "")
+        quotes = next((quote for quote in ('"""', "'''") if line.count(quote) == 1), "")
         if line.lstrip().startswith("["):
             table = _path(line)
             path = table

@@ -1,4 +1,4 @@
-"""What Odoo answers, read strictly: rows, its version, and its complaints as ours."""
+"""Odoo's answers, read strictly: rows, the version, and Odoo's errors as ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ type Row = dict[str, Any]
 
 
 def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
-    """Return the rows of a read; with `checked`, every one of them is a record with an id."""
+    """Return the rows of a read. With `checked`, every row is a record with an id."""
     if not isinstance(found, list):
         raise Unavailable(f"Odoo answered the read of {model} without a result")
     if checked and not all(isinstance(row, dict) and type(row.get("id")) is int for row in found):
@@ -22,7 +22,7 @@ def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
 
 
 def version_of(found: Any, url: str) -> int:
-    """Return the main version: 18 of `18.0`, and of `saas~18.2` as Odoo Online says."""
+    """Return the main version: 18 for `18.0`, and for `saas~18.2` as Odoo Online writes it."""
     number = re.search(r"\d+", str(mapping(found).get("server_serie", "")))
     if number is None:
         raise Unavailable(f"Odoo at {url} does not say its version: does odoo_api_url name an Odoo?")
@@ -30,12 +30,12 @@ def version_of(found: Any, url: str) -> int:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object, an empty one for anything else."""
+    """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def parsed(answer: Answer, url: str) -> Any:
-    """Return an answer's JSON; raises Unavailable when it is none."""
+    """Return an answer's JSON. Raises Unavailable if it is not JSON."""
     try:
         return answer.json()
     except (ValueError, RecursionError) as error:
@@ -43,7 +43,7 @@ def parsed(answer: Answer, url: str) -> Any:
 
 
 def no_odoo(url: str, answer: Answer) -> Unavailable:
-    """Return the error for an answer that is not Odoo's own."""
+    """Return the error for an answer that does not come from Odoo itself."""
     what = "a web page" if answer.is_html else "nothing it can use"
     return Unavailable(
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
@@ -52,7 +52,7 @@ def no_odoo(url: str, answer: Answer) -> Unavailable:
 
 
 def complaint(name: str, message: str, *, url: str, username: str, database: str) -> PipelineError:
-    """Return our error for one of Odoo's; only its first line, because the rest may be a traceback."""
+    """Return our error for one of Odoo's. Only its first line is used: the rest may be a traceback."""
     text = " ".join((message.strip().splitlines() or [""])[0].split())[:300]
     if name.endswith("AccessDenied"):
         return Unauthorized(

@@ -15,10 +15,10 @@ from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows
 
 TIMEOUT_S = 60.0
 RENDER_TIMEOUT_S = 120.0
-# Reads are repeated: a worker that Odoo recycles closes the connection, and the next call works at once.
+# Reads are retried: a worker that Odoo recycles closes the connection, and the next call succeeds.
 TRIES = 3
 JSON2_SINCE = 19
-# Kept back of the function's own time, so that it ends with our words and not with Lambda's.
+# Reserved from the function's time, so that it ends with our error and not with Lambda's time-out.
 RESERVE_S = 5.0
 _NOT_NOW = (429, 502, 503, 504)
 ROWS_MAX = 10_000
@@ -30,9 +30,9 @@ type Domain = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What probing a server found out: asked once, kept, because `authenticate` costs Odoo half a second.
+    """What probing a server found. It is stored, because `authenticate` costs Odoo half a second.
 
-    `has_api_key` is None until somebody needs to know: finding out is a login, which fails for a key.
+    `has_api_key` is None until it is needed: finding out takes a login, which fails for a key.
     """
 
     version: int
@@ -42,23 +42,23 @@ class Connection:
 
 
 class ConnectionKeyValues(Protocol):
-    """Where a connection is kept between runs."""
+    """Where a connection is stored between runs."""
 
     def connection(self, key: str) -> Mapping[str, Any] | None:
-        """Return what was kept under the key, or None."""
+        """Return the connection stored under the key, or None."""
 
     def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
-        """Keep a connection."""
+        """Store a connection."""
 
     def forget_connection(self, key: str) -> None:
         """Forget it."""
 
 
 class Odoo:
-    """A client of one database as one user, who needs no more than the right to read accounting.
+    """A client of one database as one user, who needs only the right to read accounting.
 
-    Every call raises Unavailable when Odoo cannot answer now, Unauthorized when it refuses the user, and
-    NeedsAttention for anything else it complains about; a failed read is never an empty one.
+    Every call raises Unavailable if Odoo cannot answer now, Unauthorized if it refuses the user, and NeedsAttention for
+    any other complaint. A failed read never looks like an empty one.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Odoo:
     ) -> list[Row]:
         """Return at most `limit` rows of the given companies with the given fields, in the given order.
 
-        With `checked` every row is a record with an id; without it that is the caller's to find out, row by row.
+        With `checked` every row is a record with an id. Without it the caller must check row by row.
         """
         rows = self.call(
             model,
@@ -127,7 +127,7 @@ class Odoo:
                 return rows
 
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
-        """Return the rows of the given ids; ids that no longer exist are simply absent."""
+        """Return the rows of the given ids. Ids that no longer exist are absent."""
         rows = self.call(model, "read", ids=list(ids), fields=list(fields), context=_context(companies))
         return rows_of(rows, model, checked=True)
 
@@ -147,11 +147,11 @@ class Odoo:
         return found
 
     def call(self, model: str, method: str, *, ids: list[int] | None = None, **keywords: Any) -> Any:
-        """Call a method of a model by keyword arguments; returns its result, None for a method without one."""
+        """Call a method of a model with keyword arguments. Return its result, or None for a method without one."""
         try:
             return self._repeat(lambda: self._call(model, method, ids, keywords))
         except Unauthorized as error:
-            # A kept uid dies with its user or key: look again once before calling it refused.
+            # A stored uid dies with its user or key: probe once more before calling it refused.
             if error.code != "access_denied":
                 raise
             self._forget()
@@ -176,15 +176,15 @@ class Odoo:
 
     @property
     def connection(self) -> Connection:
-        """What probing found out; probes at the first call only, and keeps the finding in the memory."""
+        """What probing found. Probes on the first call only, and stores the result."""
         if self._connection is None:
             self._connection = self._kept() or self._probe()
         return self._connection
 
     def _kept(self) -> Connection | None:
         kept = self._key_values.connection(self._key) if self._key_values else None
-        known = {each.name for each in fields(Connection)}
-        # What another release of this code kept in another shape is found out anew.
+        known = {field.name for field in fields(Connection)}
+        # If another release stored it in another shape, probe again.
         return Connection(**kept) if kept and set(kept) == known else None
 
     @property
@@ -199,7 +199,7 @@ class Odoo:
 
     @property
     def has_api_key(self) -> bool:
-        """Whether the secret is an API key, for which Odoo opens no web session; found out once, and kept."""
+        """Whether the secret is an API key, for which Odoo opens no web session. Found out once, then stored."""
         connection = self.connection
         if connection.has_api_key is None:
             connection = self._keep(replace(connection, has_api_key=not self._sign_in()))
@@ -216,12 +216,12 @@ class Odoo:
 
     def _find_out(self) -> Connection:
         version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
-        # Only what can be an API key may go into a header; a password may hold anything.
+        # Only a possible API key may go into a header: a password may contain anything.
         if self._json2_allowed and version >= JSON2_SINCE and self._secret.isascii() and self._secret.isprintable():
             try:
                 self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
             except Unauthorized:
-                pass  # the secret is a password, or a key for nobody: JSON-RPC tells which
+                pass  # the secret is a password or an invalid key: JSON-RPC tells which
             else:
                 return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
         uid = self._repeat(
@@ -238,7 +238,7 @@ class Odoo:
         return Connection(version, uid, "jsonrpc")
 
     def _sign_in(self) -> bool:
-        """Open a web session, which rendering by address needs. Odoo opens none for an API key."""
+        """Open a web session, which rendering by URL needs. Odoo opens none for an API key."""
         body = {
             "jsonrpc": "2.0",
             "params": {"db": self.database, "login": self._username, "password": self._secret},
@@ -250,7 +250,7 @@ class Odoo:
         return self._signed_in
 
     def page(self, path: str) -> Answer:
-        """Return a page that only a web session may see; signs in when there is no session or it has expired."""
+        """Return a page that needs a web session. Signs in if there is no session or it has expired."""
         for _ in range(2):
             if not self._signed_in and not self._sign_in():
                 break

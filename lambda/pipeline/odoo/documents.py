@@ -1,4 +1,4 @@
-"""Odoo's rows to documents: the only file that knows the field names of `account.move` and what hangs on it."""
+"""Odoo's rows to documents: the only file that knows the field names of `account.move` and its related models."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TYPES = {
     "out_refund": DocumentType.CREDIT_NOTE,
     "in_invoice": DocumentType.BILL,
     "in_refund": DocumentType.VENDOR_CREDIT,
-    # Booked, numbered and owed like the two above, whatever the screen calls them: Odoo 19 makes one of every expense
-    # that an employee has paid.
+    # Receipts are booked, numbered and owed like the two above. Odoo 19 makes one of every expense that an employee
+    # has paid.
     "out_receipt": DocumentType.INVOICE,
     "in_receipt": DocumentType.BILL,
 }
 RECEIPTS = ("out_receipt", "in_receipt")
-# Odoo keeps debits positive; on these two types a line of positive amount is a credit.
+# Odoo keeps debits positive. On these two types a line with a positive amount is a credit.
 _CREDITED = (DocumentType.INVOICE, DocumentType.VENDOR_CREDIT)
 
 MOVE_FIELDS = (
@@ -49,7 +49,7 @@ MOVE_FIELDS = (
     *("invoice_payment_term_id", "invoice_user_id", "invoice_origin", "narration", "amount_untaxed", "amount_tax"),
     *("amount_total", "amount_total_signed", "message_main_attachment_id", "write_date", "partner_shipping_id"),
 )
-# What 16 and 17 do not have yet; without it the rate follows from the two totals, or from the journal items.
+# 16 and 17 do not have this field. Without it the rate follows from the two totals, or from the journal items.
 MOVE_FIELDS_SINCE_18 = ("invoice_currency_rate",)
 LINE_FIELDS = (
     *("id", "move_id", "sequence", "display_type", "name", "product_id", "quantity", "price_unit", "discount"),
@@ -65,7 +65,7 @@ PRODUCT_FIELDS = ("id", "name", "default_code")
 ANALYTIC_FIELDS = ("id", "name", "code")
 CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
-# What 16 has otherwise, on each of its lines.
+# In 16 these are different, on each line.
 TERM_FIELDS = ("id", "name", "early_discount", "discount_percentage", "discount_days")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
@@ -79,14 +79,14 @@ _ITEM_TYPES = (
     *("non_deductible_product", "non_deductible_product_total"),
 )
 _SECTION_TYPES = ("line_section", "line_subsection")
-# What is owed, and what stock cost: QuickBooks books the one itself, and Odoo keeps the stock.
+# The amount owed, which QuickBooks books itself, and the cost of stock, which stays in Odoo.
 _LEFT_OUT_TYPES = ("payment_term", "cogs")
 LEGAL_PDF_FIELD = "invoice_pdf_report_file"
 
 
 @dataclass(slots=True)
 class Lookups:
-    """The rows that moves point to, by id."""
+    """The rows that moves refer to, by id."""
 
     companies: dict[int, Company] = field(default_factory=dict)
     currencies: dict[int, Row] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Lookups:
     terms: dict[int, Row] = field(default_factory=dict)
 
     def account(self, row: Row) -> Account:
-        """Return the account of an `account.account` row, and keep its type."""
+        """Return the account of an `account.account` row, and remember its type."""
         self.account_kinds[row["id"]] = text(row.get("account_type"))
         return account(row)
 
@@ -111,7 +111,7 @@ def company(row: Row) -> Company:
 
 
 def account(row: Row) -> Account:
-    """Return the account of an `account.account` row; its code belongs to the company that read it and may be empty."""
+    """Return the account of an `account.account` row. Its code is that of the reading company, and may be empty."""
     return Account(row["id"], text(row["code"]), text(row["name"]))
 
 
@@ -125,7 +125,7 @@ def document(
 ) -> Document:
     """Return the document of one move with its lines and attachments.
 
-    Raises InvalidDocument, naming move and field, when a row lacks what a posted document always has.
+    Raises InvalidDocument, naming move and field, if a row lacks what a posted document always has.
     """
     try:
         return _document(move, sorted(lines, key=_line_order), attachments, lookups, database, base_url)
@@ -209,7 +209,7 @@ _KINDS = {
 
 
 def _is_shown(row: Row) -> bool:
-    """Whether a journal item is a line of the document; raises InvalidDocument for a kind that nobody here knows."""
+    """Whether a journal item is a line of the document. Raises InvalidDocument for an unknown kind."""
     kind = row["display_type"]
     if kind in _KINDS:
         return not is_tax(row)
@@ -230,8 +230,8 @@ def _line(row: Row, lookups: Lookups, places: int, sign: int) -> Line:
     description = text(row["name"])
     if kind is not LineKind.ITEM:
         return Line(kind, description)
-    # What was booked, not `price_subtotal`: 19 rounds over the whole document and books the cent on one of the lines,
-    # and a rounding line has no price at all.
+    # Use what was booked, not `price_subtotal`: 19 rounds over the whole document and books the cent on one line, and a
+    # rounding line has no price at all.
     amount = rounded(sign * decimal(row["amount_currency"]), places)
     is_product = row["display_type"] == "product"
     return Line(
@@ -265,15 +265,15 @@ def _early_discount(terms: Row | None, issued_on: date) -> EarlyDiscount | None:
 
 
 def _owed_on(lines: Sequence[Row], lookups: Lookups) -> Account | None:
-    """Return the account of what is owed; None where nothing is, or on several."""
+    """Return the account that the amount owed is booked on, or None if there is none or several."""
     accounts = {id_of(row["account_id"]) for row in lines if row["display_type"] == "payment_term"}
     return lookups.accounts.get(accounts.pop()) if len(accounts) == 1 else None
 
 
 def _rate(move: Row, lines: Sequence[Row], own_company: Company, total: Decimal, home_total: Decimal) -> Decimal:
-    """Return home currency per unit of document currency, 0 where nothing says it. Odoo's own is the other way round.
+    """Return home currency per unit of document currency, or 0 if unknown. Odoo's own rate is the inverse.
 
-    A total of nothing, as of a final invoice behind a down payment, says no rate; its journal items do.
+    A zero total, as on a final invoice after a down payment, gives no rate; its journal items do.
     """
     if name_of(move["currency_id"]) == own_company.currency:
         return Decimal(1)
@@ -291,19 +291,21 @@ def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:
     """Return the analytic shares of a line: `{"2": 60.0}`, or `{"2,3": 100.0}` over several plans."""
     shares = []
     for ids, percentage in (distribution or {}).items():
-        names = [lookups.analytics.get(int(each), f"analytic account {each}") for each in ids.split(",")]
+        names = [
+            lookups.analytics.get(int(analytic_id), f"analytic account {analytic_id}") for analytic_id in ids.split(",")
+        ]
         shares.append(Share(BETWEEN_PLANS.join(names), decimal(percentage)))
     return tuple(shares)
 
 
 def analytic_ids(lines: Iterable[Row]) -> set[int]:
-    """Return the analytic accounts that lines are distributed to."""
+    """Return the analytic accounts of the lines."""
     return {
-        int(each)
+        int(analytic_id)
         for line in lines
         for ids in (line["analytic_distribution"] or {})
-        for each in ids.split(",")
-        if each.isdigit()
+        for analytic_id in ids.split(",")
+        if analytic_id.isdigit()
     }
 
 
@@ -321,7 +323,7 @@ def _attachment(row: Row, main: int) -> Attachment:
 
 
 def _is_file(row: Row, document_type: DocumentType) -> bool:
-    # Other fields hold pictures, and e-invoices: ours to a customer are made of the document, a vendor's is a paper.
+    # Other fields hold pictures and e-invoices. Our own e-invoices are made from the document; a vendor's is a paper.
     if row["res_field"] in (False, LEGAL_PDF_FIELD):
         return row["type"] == "binary" or not document_type.is_sale
     return not document_type.is_sale and not text(row["mimetype"]).startswith("image/")

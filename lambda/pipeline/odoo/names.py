@@ -1,4 +1,4 @@
-"""The names Odoo has for what a mapping may name, in bulk: a call for each table that is mapped."""
+"""Odoo's names for everything a mapping may name, in bulk: one call per mapped table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.domain.document import Company
 from pipeline.domain.errors import NeedsAttention
 from pipeline.odoo.client import Domain, Odoo
 
-# Each table of the mapping: the model it is about, and the fields by one of which a row is known.
+# The tables of the mapping: the model, and the fields by which a row may be named.
 _MODELS = {
     "accounts": ("account.account", ("code", "name")),
     "journals": ("account.journal", ("name", "display_name")),
@@ -18,12 +18,12 @@ _MODELS = {
     "terms": ("account.payment.term", ("name", "display_name")),
     "products": ("product.product", ("default_code", "name")),
 }
-# There may be too many of these to read them all: only the wanted ones are asked for.
+# There may be too many of these to read all of them: only the wanted ones are read.
 _MANY = ("products",)
 
 
 def names(odoo: Odoo, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """Return the names Odoo has for each mapped table, archived ones too; a table the user may not read is absent."""
+    """Return Odoo's names for each mapped table, archived ones too. A table the user may not read is absent."""
     found = {}
     for table, keys in wanted.items():
         if not keys:

@@ -20,7 +20,7 @@ LINE_FIELDS = (
     *("id", "order_id", "sequence", "product_id", "name", "product_uom_qty", "price_unit", "discount"),
     *("price_subtotal", "price_total"),
 )
-# What every table can keep exactly: 38 significant digits, and far from the ends of its range.
+# What a DynamoDB number keeps exactly: 38 significant digits, well within its range.
 DIGITS_MAX = 38
 EXPONENT_MAX = 100
 
@@ -41,12 +41,12 @@ class OdooOrders:
                 companies=self._companies(),
                 limit=limit,
                 order="id desc",
-                checked=False,  # one order that is no record must not keep the others
+                checked=False,  # one malformed order must not stop the others
             )
         )
 
     def written_since(self, since: str, *, after_id: int, limit: int) -> list[Mapping[str, Any]]:
-        """Return the rows of orders that were written since then, or of which a line was, in order of id."""
+        """Return the rows of orders that were written since then, or had a line written, in order of id."""
         domain: Domain = [["id", ">", after_id]]
         if since:
             domain += ["|", ["write_date", ">=", since], ["order_line.write_date", ">=", since]]
@@ -57,7 +57,7 @@ class OdooOrders:
         )  # fmt: skip
 
     def lines(self, order_ids: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
-        """Return the rows of the lines of orders, by order, in the order they stand in."""
+        """Return the rows of the lines of orders, by order, in their sequence."""
         rows = self._odoo.search_all(
             "sale.order.line", [["order_id", "in", list(order_ids)]], LINE_FIELDS, companies=self._companies()
         )
@@ -72,7 +72,7 @@ class OdooOrders:
 
 
 def order(row: Mapping[str, Any]) -> Order:
-    """Return the order of a row; raises InvalidDocument naming the field that is missing or has the wrong shape."""
+    """Return the order of a row. Raises InvalidDocument, naming the field that is missing or has the wrong shape."""
     if not isinstance(row, Mapping):
         raise InvalidDocument("the order is no record")
     partner_id, partner_name = _pair(row, "partner_id")
@@ -101,7 +101,7 @@ def order(row: Mapping[str, Any]) -> Order:
 
 
 def order_line(row: Mapping[str, Any]) -> OrderLine:
-    """Return the line of a row; raises InvalidDocument naming the field that is missing or has the wrong shape."""
+    """Return the line of a row. Raises InvalidDocument, naming the field that is missing or has the wrong shape."""
     product_id, product_name = _pair(row, "product_id")
     return OrderLine(
         line_id=_identity(row),
@@ -133,7 +133,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 
 def _pair(row: Mapping[str, Any], name: str) -> tuple[str, str]:
-    """Return id and name of a many2one as texts, both empty where Odoo says false."""
+    """Return the id and name of a many2one as texts, both empty if Odoo says false."""
     value = row.get(name)
     if value is False:
         return "", ""

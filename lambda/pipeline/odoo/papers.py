@@ -1,4 +1,4 @@
-"""The vendor's own papers: every file that hangs on a bill goes along, or is named with the reason why it does not."""
+"""The vendor's own papers: every file attached to a bill is carried along, or named with the reason why not."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pipeline.file_kinds import FileKind, kind_of
 from pipeline.images import image_page
 from pipeline.odoo.client import Odoo
 
-# What one document may bring along, all its files together.
+# The limit for all files of one document together.
 PDF_BYTES_MAX = 25 * 1024 * 1024
-# What is fetched with one call, because an answer is in memory several times while it is read.
+# The limit for one call: an answer is in memory several times while it is read.
 CALL_BYTES_MAX = 8 * 1024 * 1024
 DAMAGED = "arrived damaged: it is not the file Odoo has"
 STAYS = "it stays in Odoo"
@@ -26,9 +26,9 @@ _PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".b
 
 @dataclass(slots=True)
 class Papers:
-    """The files of one document on their way into one PDF; `left_out` names each that is not in it, and why.
+    """The files of one document, to be merged into one PDF. `left_out` names every file that is not in it, and why.
 
-    With `plain` nothing is waited for: a file that Odoo cannot give now is left out, too.
+    With `plain`, wait for nothing: a file that Odoo cannot give now is left out, too.
     """
 
     odoo: Odoo
@@ -37,9 +37,9 @@ class Papers:
     left_out: list[str] = field(default_factory=list)
 
     def merged(self) -> bytes | None:
-        """Return all files of a bill that can be pages in one PDF, the main one first; None when there is none.
+        """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
 
-        Raises Unavailable when a file cannot be had as Odoo has it, unless `plain`.
+        Raises Unavailable if a file cannot be fetched intact, unless `plain`.
         """
         found: list[tuple[Attachment, bytes]] = []
         for file, content in self.contents(_in_order(self.document.attachments)):
@@ -50,9 +50,9 @@ class Papers:
         return self._one(found) if found else None
 
     def contents(self, files: Sequence[Attachment]) -> Iterator[tuple[Attachment, bytes]]:
-        """Yield files with their bytes. Sizes are known before anything is fetched, so nothing too large ever is.
+        """Yield files with their bytes. Sizes are known beforehand, so nothing too large is ever fetched.
 
-        A file that is not the one Odoo has was damaged on its way: the whole is fetched again later, unless `plain`.
+        A file that differs from Odoo's was damaged in transit: everything is fetched again later, unless `plain`.
         """
         for some in self._in_calls(files):
             rows = self.odoo.read(
@@ -95,9 +95,9 @@ class Papers:
             yield some
 
     def _one(self, found: Sequence[tuple[Attachment, bytes]]) -> bytes:
-        """Return the files as one PDF; where they do not merge, without those that are damaged inside.
+        """Return the files as one PDF. If they do not merge, leave out those that are damaged inside.
 
-        Only the main one is then carried along as it is, if it is the one that does not: nothing counts more.
+        If the main file is the damaged one, only it is carried along, as it is: it matters most.
         """
         try:
             return pages.merged([content for _, content in found])
@@ -118,12 +118,12 @@ class Papers:
 
 
 def names_of_papers(document: Document, reason: str) -> tuple[str, ...]:
-    """Return every file of a bill as left out for one and the same reason, without opening any."""
+    """Return every file of a bill as left out for the same reason, without opening any."""
     return tuple(f"'{file.name}' {reason}." for file in _in_order(document.attachments))
 
 
 def _in_order(attachments: Sequence[Attachment]) -> list[Attachment]:
-    """Return the papers: the main one first, then what is called a page, so that no archive takes its room."""
+    """Return the papers: the main one first, then those named like pages, so that no archive takes their room."""
     papers = [file for file in attachments if not file.is_legal]
     return sorted(papers, key=lambda file: (not file.is_main, not _is_called_a_page(file), file.odoo_id))
 
@@ -141,7 +141,7 @@ def _merges(content: bytes) -> bool:
 
 
 def _as_pdf(file: Attachment, content: bytes) -> bytes:
-    """Return a file as a PDF; raises InvalidDocument with the reason when no page can be made of it."""
+    """Return a file as a PDF. Raises InvalidDocument with the reason if no page can be made of it."""
     kind = kind_of(content)
     if kind is FileKind.PDF:
         pages.check(content)
@@ -158,7 +158,7 @@ def _as_pdf(file: Attachment, content: bytes) -> bytes:
 
 
 def received(data: object, sha1: object) -> bytes:
-    """Return the bytes of a file, nothing for one that is gone; raises Unavailable when Odoo's checksum is another."""
+    """Return the bytes of a file, empty if it is gone. Raises Unavailable if Odoo's checksum differs."""
     if not isinstance(data, str) or not data:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""Odoo's contacts to parties: whose document it is, and where it goes."""
+"""Odoo's contacts to parties: the customer or vendor of a document, and where a sale is delivered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.odoo.rows import Row, id_of, name_of, required, text
 
 
 def party(move: Row, partners: Mapping[int, Row]) -> Party:
-    """Return the customer or vendor of a move; raises InvalidDocument when it has none that can be named."""
+    """Return the customer or vendor of a move. Raises InvalidDocument if it has none, or one without a name."""
     contact_id = id_of(move["partner_id"])
     owner_id = id_of(move["commercial_partner_id"]) or contact_id
     if not owner_id:
@@ -20,7 +20,7 @@ def party(move: Row, partners: Mapping[int, Row]) -> Party:
     name = text(owner["name"]) or text(owner["display_name"])
     if not name.strip():
         raise InvalidDocument(f"the name of its customer or vendor (res.partner {owner_id}) is empty")
-    # The address is the one the document was sent to; the books are kept by the commercial partner.
+    # The address is the one the document was sent to. The books use the commercial partner.
     return Party(
         odoo_id=owner_id,
         name=name,
@@ -46,6 +46,6 @@ def _address(partner: Row) -> Address:
 
 
 def ship_to(move: Row, partners: Mapping[int, Row]) -> Address:
-    """Return where a sale goes: the delivery address where Odoo names one that can be read, else the invoice's own."""
+    """Return where a sale goes: the delivery address if Odoo names a readable one, otherwise the invoice address."""
     ids = (id_of(move.get("partner_shipping_id")), id_of(move["partner_id"]), id_of(move["commercial_partner_id"]))
     return next((_address(partners[partner_id]) for partner_id in ids if partner_id in partners), Address())

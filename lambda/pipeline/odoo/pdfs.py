@@ -34,10 +34,10 @@ class Pdfs:
         self._templates: dict[str, int] = {}
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
-        """Return the best PDF there is; with `plain`, one at any price: no rendering is tried, and no failure counts.
+        """Return the best PDF available. With `plain`, always return one: do not render, and ignore failures.
 
-        Raises Unavailable when Odoo cannot answer now or a file arrives other than Odoo has it, unless `plain`;
-        whatever else stands in the way leads to the next source, and to a note that says what was passed over.
+        Raises Unavailable if Odoo cannot answer now or a file arrives damaged, unless `plain`. Any other problem leads
+        to the next source, and to a note that says what was passed over.
         """
         papers = Papers(self._odoo, document, plain=plain)
         notes: list[str] = []
@@ -64,9 +64,9 @@ class Pdfs:
         return _plain(document, notes, papers.left_out)
 
     def untouched(self, document: Document, reason: str) -> Pdf:
-        """Return a plain page without opening a file or asking Odoo for anything; every file is named with the reason.
+        """Return a plain page without opening a file or asking Odoo. Every file is named with the reason.
 
-        For a document at which a function was killed: whatever did it must not be touched again.
+        It is for a document on which a function was killed: the cause must not be touched again.
         """
         left_out = [] if document.document_type.is_sale else names_of_papers(document, reason)
         return _plain(document, [], left_out)
@@ -85,7 +85,7 @@ class Pdfs:
         return None
 
     def _attached(self, papers: Papers) -> bytes | None:
-        """Return the vendor's own paper: every file of a bill that can be a page, in one PDF."""
+        """Return the vendor's own papers: every file of a bill that can be a page, in one PDF."""
         return None if papers.document.document_type.is_sale else papers.merged()
 
     # -- rendering -------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class Pdfs:
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
         if answer.status == 200 and not answer.is_html:
             return answer.content
-        # An Odoo that has more to do than connections to its database answers 500, too.
+        # An overloaded Odoo, out of database connections, answers 500, too.
         if answer.status >= 500:
             raise NotRendered(f"Odoo did not render {document.title}: HTTP {answer.status}")
         raise NeedsAttention(f"Odoo could not render it (HTTP {answer.status})", code="not_rendered")
@@ -115,7 +115,7 @@ class Pdfs:
         }
         created = self._odoo.create("mail.compose.message", composer, companies=companies)
         rows = self._odoo.read("mail.compose.message", [created], ["attachment_ids"], companies=companies)
-        attachments = [each for row in rows for each in row["attachment_ids"] or []]
+        attachments = [attachment_id for row in rows for attachment_id in row["attachment_ids"] or []]
         if not attachments:
             raise NeedsAttention("the mail template of Odoo has no report to render", code="not_rendered")
         try:
@@ -132,7 +132,7 @@ class Pdfs:
         try:
             self._odoo.call("ir.attachment", "unlink", ids=attachments)
         except PipelineError:
-            return  # a file of a composer that nobody sends: Odoo clears it away by itself
+            return  # it belongs to a composer that is never sent: Odoo removes it by itself
 
     def _template(self, document: Document) -> int:
         name = _TEMPLATES.get(document.document_type, _TEMPLATE)
@@ -151,7 +151,7 @@ class Pdfs:
         )
 
     def _find_template(self, name: str) -> int:
-        """Return Odoo's own template where it has a report; from 19 on it has none, and we make one, once."""
+        """Return Odoo's own template if it has a report. From 19 on it has none, so create ours once."""
         templates = self._all_templates()
         able = {row["id"]: row for row in templates if row["report_template_ids"]}
         if able:

@@ -1,4 +1,4 @@
-"""The forms in which Odoo's RPC gives values: `[id, name]`, `false` for what is empty, dates, HTML."""
+"""How Odoo's RPC represents values: `[id, name]`, `false` for empty ones, dates, HTML."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pipeline.domain.errors import InvalidDocument
 
 type Row = Mapping[str, Any]
 
-# Half of a pair of UTF-16 is no character: no file, table or e-mail takes it.
+# A lone UTF-16 surrogate is not a character: no file, table or e-mail accepts it.
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def required[T](known: Mapping[int, T], row_id: int, what: str, model: str) -> T:
-    """Return a row that must be there; one that is not was hidden from the Odoo user, or is unreadable itself."""
+    """Return a row that must exist. A missing one is hidden from the Odoo user, or is itself unreadable."""
     if row_id not in known:
         raise InvalidDocument(f"its {what} cannot be read ({model} {row_id})")
     return known[row_id]
 
 
 def id_of(value: Any) -> int:
-    """Return the id of a many2one (`[id, name]` or false), 0 for none."""
+    """Return the id of a many2one (`[id, name]` or false), or 0."""
     return int(value[0]) if value else 0
 
 
 def name_of(value: Any) -> str:
-    """Return the name of a many2one, empty for none."""
+    """Return the name of a many2one, or an empty text."""
     return text(str(value[1])) if value else ""
 
 
 def text(value: Any) -> str:
-    """Return a string field: Odoo says false for an empty one."""
+    """Return a text field. Odoo says false for an empty one."""
     return _SURROGATE.sub("", value) if isinstance(value, str) else ""
 
 
@@ -74,7 +74,7 @@ _HIDDEN_TAGS = ("style", "script")
 
 
 def plain_text(html: str) -> str:
-    """Return the text of an HTML field, a paragraph to a line."""
+    """Return the text of an HTML field, one line per paragraph."""
     reader = _Text()
     reader.feed(html)
     reader.close()

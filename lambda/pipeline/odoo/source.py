@@ -1,4 +1,4 @@
-"""Where documents come from: a page of Odoo's moves with everything that belongs to them, in at most nine calls."""
+"""Where documents come from: a page of Odoo's moves with all related rows, in at most nine calls."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ COMPANIES_MAX = 1_000
 RATE_SINCE = 18
 REPARTITION_BY_TAX_SINCE = 17
 TERMS_SINCE = 17
-# The types of accounts that hold what is owed, and of journals that payments and bank statements are booked in.
+# The types of receivable and payable accounts, and of the journals for payments and bank statements.
 _OWED = ("asset_receivable", "liability_payable")
 _OF_MONEY = ("bank", "cash", "credit")
-# A move is a document once it was posted; a cancelled one or one reset to draft must be seen as well.
+# A move is a document once it was posted. Cancelled ones and those reset to draft must be seen as well.
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
 ]
@@ -35,8 +35,8 @@ _POSTED_ONCE: Domain = [
 class OdooSource:
     """Reads documents in pages by id, which never shift while a page is read.
 
-    Every row is looked up once per run and company, and kept: accounts, taxes, products, partners. Not across
-    companies: an account that two of them share has a code of its own in each.
+    Accounts, taxes, products and partners are read once per run and company. They are not shared across companies: a
+    shared account has its own code in each company.
     """
 
     def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
@@ -46,20 +46,20 @@ class OdooSource:
         self._currencies: dict[int, Mapping[str, Any]] = {}
         self._terms: dict[int, Mapping[str, Any]] = {}
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
-        # The name its documents are known under: that of the database may have changed.
+        # The name under which its documents are stored: the database may have been renamed.
         self.database = odoo.database
         self._tells_closing = True
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
-        """Return the document's PDF; with `plain`, one that needs no rendering."""
+        """Return the document's PDF. With `plain`, return one that needs no rendering."""
         return self._pdfs.pdf(document, plain=plain)
 
     def untouched_pdf(self, document: Document, reason: str) -> Pdf:
-        """Return a plain page without opening a file or asking Odoo; the files are named with the reason."""
+        """Return a plain page without opening a file or asking Odoo. The files are named with the reason."""
         return self._pdfs.untouched(document, reason)
 
     def names(self, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-        """Return the names Odoo has for each mapped table, archived ones too; one the user may not read is absent."""
+        """Return Odoo's names for each mapped table, archived ones too. A table the user may not read is absent."""
         return names(self._odoo, company, wanted)
 
     def companies(self) -> list[Company]:
@@ -75,7 +75,7 @@ class OdooSource:
         return found
 
     def _read_terms(self, company: Company) -> list[Row]:
-        """Return a company's payment terms; without them, for want of a right, a note says less."""
+        """Return a company's payment terms, or none without the right to read them: the private note then says less."""
         if self._odoo.connection.version < TERMS_SINCE:
             return []
         with suppress(NeedsAttention):
@@ -97,14 +97,15 @@ class OdooSource:
         return {int(row["id"]) for row in rows}
 
     def existing(self, company: Company, ids: set[int]) -> set[int]:
-        """Return which of these still exist, whatever became of them."""
+        """Return which of these still exist, in any state."""
         rows = self._odoo.search_all("account.move", [["id", "in", sorted(ids)]], ["id"], companies=[company.odoo_id])
         return {int(row["id"]) for row in rows}
 
     def not_carried(self, company: Company, since: date | None = None) -> NotCarried:
-        """Return how many posted entries move what is owed, or a tax, and are not carried; from a date on, if given.
+        """Return how many posted journal entries move a receivable, payable or tax but are not carried.
 
-        Payments and bank statements, which QuickBooks gets from its bank feed, are counted apart. One call each.
+        Only those from `since` on, if given. Payments and bank statements, which QuickBooks gets from its bank feed,
+        are counted separately, with a call of their own.
         """
         owed = ["line_ids.account_id.account_type", "in", list(_OWED)]
         taxed = ["line_ids.tax_line_id", "!=", False]
@@ -139,9 +140,9 @@ class OdooSource:
         return [int(row["id"]) for row in rows]
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
-        """Return the moves that got a file since then: only the first one changes a move's own write date."""
-        # Not by the file's own company, which is that of whoever attached it: Odoo shows only files of moves that the
-        # companies of the call may see.
+        """Return the moves that got a file since then: only the first file changes a move's own write date."""
+        # Do not filter by the file's company, which is that of the user who attached it: Odoo shows only files of moves
+        # that the companies of the call may see.
         domain: Domain = [["res_model", "=", "account.move"], ["write_date", ">=", odoo_time(since)]]
         rows = self._odoo.search_all("ir.attachment", domain, ["res_id"], companies=[company.odoo_id])
         return sorted({int(row["res_id"]) for row in rows if row["res_id"]})
@@ -184,7 +185,7 @@ class OdooSource:
         return Page(tuple(found), tuple(unreadable), max(ids))
 
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
-        """Return what the moves point to."""
+        """Return the rows that the moves refer to."""
         known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
         known.companies, known.currencies, known.terms = self._companies, self._currencies, self._terms
         self._add("res.partner", known.partners,
@@ -203,7 +204,7 @@ class OdooSource:
         return known
 
     def _add_closing(self, known: rows_to.Lookups, ids: list[int], company: Company) -> None:
-        """Look up what the tax closing counts of taxes; where that cannot be read, their accounts tell."""
+        """Look up what the tax closing counts of taxes. If that cannot be read, their accounts decide."""
         if not ids or not self._tells_closing:
             return
         is_older = self._odoo.connection.version < REPARTITION_BY_TAX_SINCE
@@ -230,7 +231,7 @@ class OdooSource:
         if missing:
             rows = self._odoo.search_all(model, [["id", "in", missing]], fields, companies=[company.odoo_id])
             for row in rows:
-                # One that cannot be read is missing, and the documents that need it say so.
+                # An unreadable row is left out, and the documents that need it fail with that reason.
                 with suppress(InvalidDocument):
                     known[row["id"]] = translate(row)
 
@@ -239,7 +240,7 @@ class OdooSource:
 
 
 def odoo_time(moment: datetime) -> str:
-    """Return an instant as a domain wants it: 19 refuses a zone, 18 drops it silently."""
+    """Return an instant as a domain expects it: 19 refuses a zone, 18 drops it silently."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

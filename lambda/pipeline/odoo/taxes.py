@@ -1,4 +1,4 @@
-"""What a tax is in Odoo: how it is computed, what it comes to on a document, and whether that is booked as tax."""
+"""Taxes in Odoo: how a tax is computed, its amount on a document, and whether that is booked as tax."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _TAX = ("tax", "account.tax")
 
 
 def tax(row: Row) -> Tax:
-    """Return the tax of an `account.tax` row; only a percentage of the price without tax can be told by its number."""
+    """Return the tax of an `account.tax` row. Only for a percentage of the price without tax is its number a rate."""
     is_percentage = row["amount_type"] == "percent"
     return Tax(row["id"], text(row["name"]), decimal(row["amount"]), is_percentage, row["type_tax_use"] == "sale")
 
 
 def closing(rows: Iterable[Row]) -> dict[int, dict[int, bool]]:
-    """Return by tax the accounts its repartition lines name, each with whether the tax closing counts it.
+    """Return the accounts in the repartition lines of each tax, with whether the tax closing counts them.
 
-    A share without an account of its own is booked to that of the line it is charged on.
+    A share without an account is booked to the account of the line it is charged on.
     """
     found: dict[int, dict[int, bool]] = {}
     for row in rows:
@@ -45,9 +45,9 @@ def is_tax(row: Row) -> bool:
 
 
 class Known(Protocol):
-    """What was looked up: taxes and accounts by id, the types of accounts, and what the tax closing counts by tax.
+    """Looked-up rows: taxes and accounts by id, the types of accounts, and what the tax closing counts by tax.
 
-    The last two may lack any of them: a user may not see it, and an older Odoo not have it.
+    The last two may be incomplete: a user may not see them, and an older Odoo does not have them.
     """
 
     accounts: dict[int, Account]
@@ -59,7 +59,7 @@ class Known(Protocol):
 def tax_amounts(
     lines: Sequence[Row], items: Sequence[Line], known: Known, decimal_places: int, sign: int, *, is_sale: bool
 ) -> tuple[TaxAmount, ...]:
-    """Return what each tax comes to. Odoo may split a tax into several lines (by analytic account): they are summed.
+    """Return the amount of each tax. If Odoo splits a tax into several lines (by analytic account), sum them.
 
     The base is summed from the lines, because Odoo's own `tax_base_amount` is in company currency.
     """
@@ -77,7 +77,7 @@ def tax_amounts(
     for (own, account_id), amount in amounts.items():
         base = sum((line.amount for line in items if own in line.taxes), ZERO)
         account = required(known.accounts, account_id, *_ACCOUNT)
-        booked_on = [each for other, each in amounts if other == own]
+        booked_on = [place for other, place in amounts if other == own]
         found.append(
             TaxAmount(
                 own,
@@ -87,7 +87,7 @@ def tax_amounts(
                 _place(own, account_id, booked_on, items, known, is_sale=is_sale),
             )
         )
-    return tuple(each for each in found if each.amount or not each.is_private)
+    return tuple(tax_amount for tax_amount in found if tax_amount.amount or not tax_amount.is_private)
 
 
 def _place(
@@ -95,11 +95,11 @@ def _place(
 ) -> TaxPlace:
     """Return what kind of account an amount of a tax is booked on, which is one of those the tax is `booked_on`."""
     if not own.odoo_id:
-        return TaxPlace.TAX  # the private part, which is seen to as such
+        return TaxPlace.TAX  # the private part, which is handled separately
     named = known.closing.get(own.odoo_id)
     if named and account_id in named and not named[account_id]:
         return TaxPlace.OTHER
-    # A part of a group stands on no line itself.
+    # A part of a group is on no line itself.
     carrying = [line for line in items if own in line.taxes] or [line for line in items if line.taxes]
     of_lines = {line.account.odoo_id for line in carrying if line.account}
     # Elsewhere without being named: the account of a tax that waits for its payment, or one a person put there.

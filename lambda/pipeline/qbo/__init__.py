@@ -1,1 +1,1 @@
-"""The QuickBooks Online edge: its wire, its tokens, and the translation of documents into its JSON."""
+"""The QuickBooks Online edge: the wire, the tokens, and the translation of documents into QuickBooks' JSON."""

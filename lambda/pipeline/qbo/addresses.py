@@ -1,4 +1,4 @@
-"""A postal address as QuickBooks has it, of a customer, a vendor or a sale."""
+"""A postal address in QuickBooks' form, of a customer, a vendor or a sale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.qbo.text import clean
 
 type Json = dict[str, Any]
 
-# The words by which a refusal means an address.
+# The words that show that a refusal is about an address.
 ADDRESS_WORDS = (
     *("billaddr", "shipaddr", "postalcode", "postal code", "zip code", "line1", "line2", "city", "country"),
     "countrysubdivisioncode",
@@ -31,7 +31,7 @@ def address(place: Address) -> Json:
 
 
 def without_refused_address(body: Json, fault: Fault) -> Json:
-    """Return the body of a sale without its addresses where a refusal means one of them, else as it is."""
+    """Return the body of a sale, without its addresses if a refusal is about one of them."""
     said = f"{fault.element} {fault.detail}".casefold()
     if not any(word in said for word in ADDRESS_WORDS):
         return body

@@ -1,4 +1,4 @@
-"""What QuickBooks answers, as ours: a transaction as it stands there, a file, and what was changed by somebody else."""
+"""QuickBooks' answers as ours: a transaction, a file, and whether somebody else changed it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.domain.books import TAX_BEHIND, Attached, Booked
 from pipeline.domain.money import ZERO, decimal, plain, rounded
 from pipeline.qbo.taxes import NOT_TAXABLE
 
-# A subtotal is QuickBooks' own line.
+# QuickBooks adds subtotal lines itself.
 _OWN_LINES = ("SubTotalLineDetail",)
 _TEXTS = ("DocNumber", "TxnDate", "DueDate", "PrivateNote")
 _REFERENCES = ("CustomerRef", "VendorRef", "DepartmentRef", "ClassRef")
@@ -20,7 +20,7 @@ _LINE_REFERENCES = ("ItemRef", "AccountRef", "ClassRef", "TaxCodeRef")
 
 
 def booked(row: Mapping[str, Any]) -> Booked:
-    """Return a transaction as it stands in QuickBooks."""
+    """Return a transaction as it is in QuickBooks."""
     home_total = row.get("HomeTotalAmt")
     return Booked(
         qb_id=str(row["Id"]),
@@ -39,37 +39,37 @@ def booked(row: Mapping[str, Any]) -> Booked:
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:
-    """Return a hash of what we write of a transaction, the same for a body and for what QuickBooks made of it.
+    """Return a hash of the values we write, the same for a body and for the transaction QuickBooks made of it.
 
-    It tells an edit by a person from a SyncToken that only rose because a payment was applied. Quantities and prices
-    are left out (their product is in it), and so is whatever QuickBooks adds by itself. The tax stands behind the hash,
-    because QuickBooks may compute another than it was sent.
+    It distinguishes an edit by a person from a SyncToken that rose only because a payment was applied. Quantities and
+    prices are left out (their product is in it), and so is everything QuickBooks adds by itself. The tax follows the
+    hash, because QuickBooks may compute another one than was sent.
     """
     parts: list[Any] = [str(row.get(name) or "") for name in _TEXTS]
     parts += [_value(row.get(name)) for name in _REFERENCES]
     for line in _lines(row):
         detail = line.get(line.get("DetailType", ""), {})
         codes = [_value(detail.get(name)) for name in _LINE_REFERENCES]
-        # QuickBooks answers NON where a purchase was sent without any code.
+        # QuickBooks answers NON if a purchase was sent without a code.
         codes = ["" if code == NOT_TAXABLE else code for code in codes]
         parts.append([plain(decimal(line.get("Amount", 0))), str(line.get("Description") or ""), *codes])
     return f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}{TAX_BEHIND}{plain(tax_of(row))}"
 
 
 def tax_of(row: Mapping[str, Any]) -> Decimal:
-    """Return the tax of a transaction, zero where there is none."""
+    """Return the tax of a transaction, or zero."""
     return decimal(row.get("TxnTaxDetail", {}).get("TotalTax", 0))
 
 
 def attached(row: Mapping[str, Any]) -> Attached:
-    """Return a file as it lies in QuickBooks."""
+    """Return a file as it is in QuickBooks."""
     return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)))
 
 
 def hangs_on(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the transactions a file hangs on, as kind and id."""
+    """Return the transactions a file is attached to, as kind and id."""
     references = [part.get("EntityRef", {}) for part in row.get("AttachableRef", [])]
-    return [(str(each.get("type", "")), str(each.get("value", ""))) for each in references]
+    return [(str(reference.get("type", "")), str(reference.get("value", ""))) for reference in references]
 
 
 def party_of(row: Mapping[str, Any]) -> str:
@@ -85,7 +85,7 @@ def is_paid(row: Mapping[str, Any]) -> bool:
 
 
 def says_the_same(row: Mapping[str, Any], body: Mapping[str, Any], total: Decimal) -> bool:
-    """Whether a transaction says what a body would: party, date and total, its number being the same already."""
+    """Whether a transaction with the same number also has the party, date and total of a body."""
     party = "CustomerRef" if "CustomerRef" in body else "VendorRef"
     same_party = _value(row.get(party)) == _value(body[party])
     return same_party and row.get("TxnDate") == body["TxnDate"] and decimal(row.get("TotalAmt", 0)) == rounded(total)

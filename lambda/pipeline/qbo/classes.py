@@ -1,6 +1,6 @@
-"""The class of each line, by its analytic accounts, else by its journal; or of the whole where QuickBooks wants one.
+"""The class of each line, by its analytic accounts or its journal, or one class for the whole transaction.
 
-A line of several classes is split, because a line has one class in QuickBooks and the largest share's would be a guess.
+A line in QuickBooks has one class. A line with several is split, because choosing the largest share would be a guess.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDED_AWAY = Decimal("0.1")
 
 
 class Resolver(Protocol):
-    """Who knows the mapping and QuickBooks' ids of classes."""
+    """Resolves classes to their ids in QuickBooks."""
 
     @property
     def realm(self) -> Realm:
@@ -37,7 +37,7 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A line, or a part of one: its amount, the id of its class or an empty text, its share as a person reads it."""
+    """A line or a part of one: its amount, the id of its class or an empty text, and its share as shown to a person."""
 
     amount: Decimal
     book_class: str
@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The classes of one document: `of_journal` for lines without one, `of_document` where there is one for all."""
+    """The classes of one document: `of_journal` for lines without one, `of_document` if there is one for all."""
 
     rules: Rules
     references: Resolver
@@ -56,7 +56,7 @@ class Classes:
 
     @classmethod
     def of(cls, document: Document, references: Resolver) -> Self:
-        """Return the classes of a document; raises Unmapped when QuickBooks has no place for what it needs."""
+        """Return the classes of a document. Raises Unmapped if QuickBooks has no place for them."""
         rules = references.rules
         target = rules.journal(document.journal).book_class
         classes = cls(rules, references, references.book_class(target) if target else "")
@@ -72,7 +72,7 @@ class Classes:
             )
         (only,) = found or {""}
         if only and not document.document_type.is_sale:
-            # Purchases have a class per line only, which this setting of QuickBooks has none of.
+            # Purchases can only have a class per line, which this setting of QuickBooks does not offer.
             raise Unmapped(
                 f"the mapping gives it a class, and QuickBooks takes one on a {document.document_type.noun} only per "
                 "row. Turn that on there under Account and settings, Advanced, Categories, or remove the class.",
@@ -81,9 +81,9 @@ class Classes:
         return cls(rules, references, of_document=only, per_line=False)
 
     def parts(self, line: Line) -> list[Part]:
-        """Return the line whole with its class, or its parts by class, which add up to it to the cent.
+        """Return the whole line with its class, or its parts by class, which add up to it to the cent.
 
-        What is not mapped keeps the class of the journal. Raises Unmapped when its classes overlap.
+        An unmapped share keeps the class of the journal. Raises Unmapped if its classes overlap.
         """
         if not self.per_line:
             return [Part(line.amount, "")]
@@ -94,7 +94,7 @@ class Classes:
             book_class = self.references.book_class(target)
             percentages[book_class] = percentages.get(book_class, ZERO) + share.percentage
         mapped = sum(percentages.values(), ZERO)
-        # Three times 33.33 is meant to be all of it: Odoo keeps two decimals of a percentage.
+        # Three times 33.33 means the whole: Odoo keeps two decimals of a percentage.
         is_whole = abs(mapped - WHOLE) < ROUNDED_AWAY and len(targets) == len(shares)
         if mapped > WHOLE and not is_whole:
             raise Unmapped(
@@ -115,7 +115,7 @@ class Classes:
         return parts
 
     def _target(self, line: Line, share: Share) -> Target | None:
-        """Return the class of a share; of analytic accounts of several plans exactly one may have one."""
+        """Return the class of a share. Of its analytic accounts in several plans only one may have a class."""
         analytics = self.rules.analytics
         if share.analytic in analytics:
             return analytics[share.analytic]
@@ -133,14 +133,14 @@ class Classes:
 def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     """Return an amount split in proportion to weights, to the cent, by the largest remainder.
 
-    Each part is cut to the cent; the cents left over go to the parts that lost most, the first of equals first. It is
-    how a person would do it, the same every time, and nothing is left over.
+    Each part is cut to the cent. The cents left over go to the parts that lost most, the first of equals first. The
+    result is always the same, and nothing is left over.
     """
     cent = Decimal("0.01")
     sign = -1 if amount < 0 else 1
     whole = sum(weights, ZERO)
     exact = [abs(amount) * weight / whole for weight in weights]
-    parts = [each.quantize(cent, ROUND_FLOOR) for each in exact]
+    parts = [share.quantize(cent, ROUND_FLOOR) for share in exact]
     left = int((abs(amount) - sum(parts, ZERO)) / cent)
     by_loss = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])
     for place in by_loss[:left]:

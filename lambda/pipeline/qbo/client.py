@@ -1,4 +1,4 @@
-"""QuickBooks Online over the wire: one company's realm, within its call budget, every answer turned into ours."""
+"""QuickBooks Online over the wire: one realm, within its call budget, with every answer and error turned into ours."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pipeline.qbo.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-# QuickBooks itself gives up after 120 s; a document takes a second or two.
+# QuickBooks itself gives up after 120 s. A document takes a second or two.
 TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 60.0
 MINOR_VERSION = "75"
 PAGE_ROWS = 1_000
-# A question is part of the address. How long one may be is not documented; 8 kB is what servers are commonly set to.
+# A query is part of the URL. Its maximum length is not documented; 8 kB is a common limit of servers.
 LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
 
@@ -33,10 +33,10 @@ type Json = dict[str, Any]
 
 
 class Client:
-    """Reads and writes one realm. `calls` counts what was asked, by kind (query, read, create, update, ...).
+    """Reads and writes one realm. `calls` counts the calls by kind (query, read, create, update, ...).
 
-    Raises Throttled, Disconnected or Unavailable when it is not about the document; OutcomeUnknown when a write was
-    sent and no answer says whether it counted; Refused when QuickBooks says no.
+    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutcomeUnknown if a write
+    was sent and no answer says whether it took effect, and Refused if QuickBooks says no.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Client:
         self._counting = threads.lock()
 
     def query(self, entity: str, where: str = "") -> list[Json]:
-        """Return all rows of an entity that match, a thousand to a call. Reads are metered: ask for many at once."""
+        """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
         rows: list[Json] = []
         while True:
             statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
@@ -73,7 +73,7 @@ class Client:
                 return rows
 
     def query_any(self, entity: str, attribute: str, values: Iterable[str], where: str = "") -> list[Json]:
-        """Return all rows of which an attribute is one of the values, in as few questions as an address allows."""
+        """Return all rows with an attribute among the values, in as few queries as the URL length allows."""
         rows: list[Json] = []
         for listed in _listed(values):
             rows += self.query(entity, f"{attribute} in ({listed}){' and ' + where if where else ''}")
@@ -84,7 +84,7 @@ class Client:
         return _part(self._read("read", f"/{entity.lower()}/{qb_id}", {}), entity)
 
     def write(self, entity: str, body: Mapping[str, Any], *, request_id: str, operation: str = "") -> Json:
-        """Create, update or (by `operation`) delete one object, and return what QuickBooks made of it."""
+        """Create, update or (by `operation`) delete one object. Return QuickBooks' version of it."""
         kind = operation or ("update" if "Id" in body else "create")
         parameters = {"requestid": request_id} | ({"operation": operation} if operation else {})
         answer = self._call(
@@ -102,7 +102,7 @@ class Client:
             raise OutcomeUnknown(str(error)) from error
 
     def upload(self, metadata: Mapping[str, Any], name: str, content: bytes, *, request_id: str) -> Json:
-        """Upload one file, linked as its metadata says, and return its attachable. The bytes go as they are."""
+        """Upload one file, linked as its metadata says. Return its attachable. The bytes are sent unchanged."""
         body = self._call(
             "upload",
             "POST",
@@ -190,7 +190,7 @@ class Client:
             raise
 
     def _read_out(self, kind: str, answer: Answer) -> Any:
-        """Return the JSON of an answer, or None; every answer is logged with the id Intuit's support asks for."""
+        """Return the JSON of an answer, or None. Every answer is logged with the id that Intuit's support asks for."""
         try:
             body = None if answer.is_html else answer.json()
         except ValueError:
@@ -234,7 +234,7 @@ def _part(body: Any, name: str) -> Json:
 
 
 def _listed(values: Iterable[str]) -> Iterator[str]:
-    """Yield the values as lists of literals, each short enough for an address."""
+    """Yield the values as lists of literals, each list short enough for a URL."""
     listed: list[str] = []
     length = 0
     for literal in map(quoted, values):
@@ -249,6 +249,6 @@ def _listed(values: Iterable[str]) -> Iterator[str]:
 
 
 def quoted(value: str) -> str:
-    r"""Return a text as a literal of QuickBooks' query language: backslash before ' and \; doubling is refused."""
+    r"""Return a text as a literal of QuickBooks' query language. Escape ' and \ by a backslash; doubling is refused."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

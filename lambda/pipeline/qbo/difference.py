@@ -1,4 +1,4 @@
-"""How what stands in QuickBooks differs from Odoo's document: figures, lines, accounts, and the tax it worked out."""
+"""How the transaction in QuickBooks differs from Odoo's document: figures, lines, accounts, and computed tax."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.qbo.references import References
 from pipeline.qbo.taxes import Taxes
 
 _LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
-# Automated sales tax drops what it is told when it takes nobody to owe any.
+# Automated sales tax drops the tax that was sent if it finds that no tax is owed.
 _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 
-# Said in the alert of the documents that failed, so it is said once.
+# Part of the alert of the failed documents, so it is reported once.
 _ALL_WAIT = (
     ". Several in a row came out so: further sales with tax of this company wait until the mapping says so, or one of "
     "these is retried and comes out right"
@@ -22,14 +22,14 @@ _ALL_WAIT = (
 
 
 def difference(document: Document, draft: Draft, booked: Booked, references: References) -> str:
-    """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text.
+    """Return how QuickBooks' figures and accounts differ from Odoo's, and what to do, or an empty text.
 
-    They agree when total, tax and currency do to the cent, and every item booked to the account of its lines.
+    They agree if total and tax agree to the cent, the currency is the same, and items booked to the lines' accounts.
     """
     if booked.currency and booked.currency != document.currency:
         return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
     sent_tax = Taxes.of(document, references).total
-    # Of what is not read anew the tax is known as Odoo has it, with what went as lines.
+    # If the transaction was not read again, its tax is known as Odoo has it, including what was sent as lines.
     same_tax = rounded(booked.tax) in (rounded(sent_tax), rounded(document.tax))
     if rounded(booked.total) != rounded(document.total) or not same_tax:
         is_otherwise = is_worked_out(document, references) and rounded(booked.tax) != rounded(sent_tax)
@@ -42,10 +42,10 @@ def difference(document: Document, draft: Draft, booked: Booked, references: Ref
             + (_way_out(document, references) if is_otherwise else _LOOK_AT_IT)
             + (_ALL_WAIT if is_the_companys else "")
         )
-    # Only what QuickBooks has just said is an answer.
+    # Only a fresh answer of QuickBooks shows that it computes the same tax.
     if booked.line_amounts and is_worked_out(document, references):
         references.sales_tax.agreed()
-    # Whether QuickBooks turns the total or each line into home currency is not documented: half a cent a line.
+    # Whether QuickBooks converts the total or each line is not documented: allow half a cent per line.
     allowed = Decimal("0.01") * (1 + len(draft.body["Line"]))
     if booked.home_total is not None and abs(booked.home_total - document.home_total) > allowed:
         home = document.company.currency
@@ -57,10 +57,10 @@ def difference(document: Document, draft: Draft, booked: Booked, references: Ref
 
 
 def is_worked_out(document: Document, references: References) -> bool:
-    """Whether a document is sent with a sales tax that QuickBooks may work out otherwise, by itself."""
+    """Whether a document is sent with sales tax that QuickBooks may compute differently."""
     if not references.realm.is_us or references.rules.has_tax_in_lines:
         return False
-    return any(each.amount for each in Taxes.of(document, references).counted)
+    return any(tax_amount.amount for tax_amount in Taxes.of(document, references).counted)
 
 
 def _way_out(document: Document, references: References) -> str:
@@ -73,7 +73,7 @@ def _way_out(document: Document, references: References) -> str:
 
 
 def _lines_that_differ(draft: Draft, standing: Booked) -> str:
-    """Return which lines came out otherwise than they were sent, at most five of them."""
+    """Return the lines that differ from what was sent, at most five of them."""
     sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
     if len(sent) != len(standing.line_amounts):
         return ""

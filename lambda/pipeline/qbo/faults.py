@@ -1,4 +1,4 @@
-"""QuickBooks' faults: both spellings of the envelope, and what each code means to the person who must act."""
+"""QuickBooks' faults: both forms of the envelope, and what each code means to the person who must act."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INVALID_REFERENCE = "2500"
 PERIOD_CLOSED = ("6200", "6210")
 ONE_NAME_AT_A_TIME = "one name at a time"
 
-# Code to what a person can do about it; {detail} is QuickBooks' own explanation.
+# What a person can do, by fault code. {detail} is QuickBooks' own explanation.
 CATALOGUE: dict[str, str] = {
     "500": "QuickBooks does not offer what was asked: {detail} Report this as a fault of the pipeline.",
     "600": "QuickBooks has met its request before, with other content: {detail} Report this as a fault of the "
@@ -68,7 +68,7 @@ CATALOGUE: dict[str, str] = {
     "6540": "It is deposited in QuickBooks and cannot change: {detail} Remove it from the deposit there.",
 }
 
-# Of a broken business rule (6000) only QuickBooks' own words say which one: the words, and what can be done about it.
+# What a person can do about a business rule error (6000), by QuickBooks' words: only they say which rule it is.
 BUSINESS_RULES: dict[str, str] = {
     "rate before you save": "A line has no tax code: {detail} Map its tax in the mapping, or turn the tax on in "
     "QuickBooks under Taxes.",
@@ -84,13 +84,13 @@ BUSINESS_RULES: dict[str, str] = {
     "is 0 or greater": "Its total is below zero: {detail} Turn it into a credit note in Odoo.",
 }
 
-# How a duplicate number says what has it.
+# How the fault of a duplicate number names the transaction that has it.
 _HOLDER = re.compile(r"DocNumber=(.+?) is assigned to TxnType=([\w ]+?) with TxnId=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One error of a fault, as QuickBooks words it."""
+    """One error of a fault, in QuickBooks' words."""
 
     code: str
     message: str
@@ -105,7 +105,7 @@ class Fault:
 
 
 class Refused(Rejected):
-    """QuickBooks refused a request; `fault` is the first of its reasons."""
+    """QuickBooks refused a request. `fault` is the first of its reasons."""
 
     def __init__(self, message: str, fault: Fault) -> None:
         super().__init__(message, code=f"quickbooks_{fault.code}")
@@ -113,12 +113,12 @@ class Refused(Rejected):
 
 
 def is_name_being_edited(error: Exception) -> bool:
-    """Whether a refusal says that somebody else is editing a name just now: QuickBooks takes one at a time."""
+    """Whether a refusal says that somebody else is editing a name: QuickBooks allows one edit at a time."""
     return isinstance(error, Refused) and ONE_NAME_AT_A_TIME in error.fault.detail
 
 
 def faults(body: Any) -> list[Fault]:
-    """Return the faults of a response body: `Fault.Error` of the business, `fault.error` of the gateway, or none."""
+    """Return the faults of a response body: `Fault.Error` from the API, `fault.error` from the gateway, or none."""
     if not isinstance(body, Mapping):
         return []
     envelope = _either(body, "Fault", "fault")
@@ -148,8 +148,8 @@ def _either(body: Mapping[str, Any], upper: str, lower: str) -> Any:
 
 
 def explained(fault: Fault) -> str:
-    """Return what a fault means to a person, and what to do."""
-    # QuickBooks talks to whoever types the number in; who reads this wants to know what has it already.
+    """Return what a fault means to a person and what to do."""
+    # QuickBooks' text addresses somebody typing in the number. Our reader wants to know what already has it.
     holder = _HOLDER.search(fault.detail)
     text = f"{holder[2]} {holder[1]} (Id {holder[3]}) has it." if holder else fault.detail or fault.message
     detail = _shortened(text)
@@ -160,7 +160,7 @@ def explained(fault: Fault) -> str:
 
 
 def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
-    """Return our error for a response with these faults; `company` is whose connection it came over."""
+    """Return our error for a response with these faults. `company` is the one whose connection was used."""
     fault = found[0]
     if status == 429 or fault.code == "3001":
         return Throttled(f"QuickBooks asks to slow down for {company}", wait_s=THROTTLE_WAIT_S)
@@ -179,7 +179,7 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
         )
     if status >= 500 or fault.code == "10000":
         return Unavailable(f"QuickBooks could not handle a request for {company} (HTTP {status}, code {fault.code})")
-    return Refused(" ".join(explained(each) for each in found), fault)
+    return Refused(" ".join(explained(one) for one in found), fault)
 
 
 def _shortened(detail: str) -> str:

@@ -1,4 +1,4 @@
-"""Everything of ours that stands in a QuickBooks company, read whole: for when the tracking table is lost."""
+"""All our documents in a QuickBooks company, read as a whole after the tracking table was lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.qbo.payloads import ENTITIES
 
 
 def inventory(client: Client) -> dict[str, Existing]:
-    """Return the documents that carry our marker, by entry id, each with its party and its files."""
+    """Return the documents that carry our marker, by entry id, with their parties and files."""
     files: defaultdict[tuple[str, str], list[Attached]] = defaultdict(list)
     for row in client.query("Attachable"):
         for place in hangs_on(row):

@@ -1,7 +1,7 @@
 """The call budget of one QuickBooks company: at most 10 calls a second and 500 a minute, over all threads.
 
-QuickBooks counts per company, whoever calls; the shift makes us the only caller, and the calls of the last minute are
-handed from one shift to the next.
+QuickBooks counts all calls of a company. The lease makes us the only caller, and the calls of the last minute are
+handed on from one lease to the next.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
 
-# Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and requests are
-# not equally long under way. Ten in 1.2 seconds are as many in a minute, and being throttled costs one.
+# Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
+# vary. Ten calls in 1.2 seconds are still 500 a minute, and being throttled costs a minute.
 WINDOWS = ((10, 1.2), (500, 60.5))
 MINUTE_S = 60
 
 
 class Limiter:
-    """Lets a call through as soon as both limits allow it."""
+    """Lets a call through once both limits allow it."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class Limiter:
         self._lock = threads.lock()
         longest = max(calls for calls, _ in WINDOWS)
         before = clock.monotonic() - recent_age_s
-        # Taken for as late as they may have been made: within the second they were counted in.
+        # Assume that they were made at the latest possible time within the second they were counted in.
         made = (before - age_s for age_s in reversed(range(len(recent_calls))) for _ in range(recent_calls[age_s]))
         self._calls: deque[float] = deque(made, maxlen=longest)
 
     def wait(self) -> None:
-        """Return when a call may be made, and count it."""
+        """Return when the next call may be made, and count it."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -55,7 +55,7 @@ class Limiter:
 
     @property
     def recent_calls(self) -> tuple[int, ...]:
-        """How many calls were made in each of the last sixty seconds, the latest first."""
+        """The number of calls in each of the last sixty seconds, the latest first."""
         with self._lock:
             now = self._clock.monotonic()
             ages = Counter(int(now - called_at) for called_at in self._calls)

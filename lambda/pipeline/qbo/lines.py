@@ -1,4 +1,4 @@
-"""The lines of a document as QuickBooks wants them: items on sales, accounts on purchases, and what is no tax."""
+"""The lines of a document for QuickBooks: items on sales, accounts on purchases, and taxes sent as lines."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ type Json = dict[str, Any]
 
 DESCRIPTION_LENGTH_MAX = 4_000
 TAXABLE_SALES_LINES_MAX = 750
-# How many decimals QuickBooks keeps of a price or a quantity is not documented: five are seen to pass.
+# How many decimals QuickBooks keeps of a price or a quantity is not documented. Five are known to pass.
 FACTOR_DECIMALS_MAX = 5
 
 
 class Resolver(Protocol):
-    """Who knows QuickBooks' ids."""
+    """Resolves names to QuickBooks' ids."""
 
     @property
     def realm(self) -> Realm:
@@ -50,7 +50,7 @@ class Resolver(Protocol):
         """Return the id of a location."""
 
     def closed_to(self, day: date) -> date | None:
-        """Return the last closed day when a day lies in a closed period."""
+        """Return the last closed day if a day is in a closed period."""
 
     def party(self, document: Document) -> str:
         """Return the id of the customer or vendor."""
@@ -60,17 +60,17 @@ class Resolver(Protocol):
 
 
 def check_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> None:
-    """Find out whether all lines can be sent, without creating anything."""
+    """Check that all lines can be sent, without creating anything."""
     for line in document.lines:
         if line.kind is LineKind.ITEM:
             account = _booked_on(line, references)
             _check_currency(account, document, references)
             taxes.code(line)
             classes.parts(line)
-    for each in taxes.as_lines:
-        _check_currency(references.account(each.account), document, references)
+    for tax_amount in taxes.as_lines:
+        _check_currency(references.account(tax_amount.account), document, references)
     if taxes.as_lines:
-        taxes.code_without_tax  # noqa: B018 - raises where there is none
+        taxes.code_without_tax  # noqa: B018 - raises if there is none
 
 
 def _check_currency(account: BookAccount, document: Document, references: Resolver) -> None:
@@ -86,12 +86,12 @@ def _check_currency(account: BookAccount, document: Document, references: Resolv
 
 
 def sales_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> list[Json]:
-    """Return the lines of a sale, each with its item; raises InvalidDocument when there are too many."""
+    """Return the lines of a sale with their items. Raises InvalidDocument if there are too many."""
     lines = [
-        each
+        part
         for line in document.lines
         if _says_something(line)
-        for each in _sales_line(line, references, classes, taxes)
+        for part in _sales_line(line, references, classes, taxes)
     ]
     lines += _own_sales_lines(references, classes, taxes)
     if taxes.total and len(lines) > TAXABLE_SALES_LINES_MAX:
@@ -103,9 +103,9 @@ def sales_lines(document: Document, references: Resolver, classes: Classes, taxe
 
 
 def _own_sales_lines(references: Resolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
-    """Yield a line for each amount that Odoo has among its taxes and QuickBooks cannot have as one."""
-    for each in taxes.as_lines:
-        item = references.item(references.account(each.account), None, taxes.document.database)
+    """Yield a line for every amount that is a tax in Odoo but cannot be one in QuickBooks."""
+    for tax_amount in taxes.as_lines:
+        item = references.item(references.account(tax_amount.account), None, taxes.document.database)
         detail: Json = {"ItemRef": {"value": item}}
         if taxes.code_without_tax:
             detail["TaxCodeRef"] = {"value": taxes.code_without_tax}
@@ -113,8 +113,8 @@ def _own_sales_lines(references: Resolver, classes: Classes, taxes: Taxes) -> It
             detail["ClassRef"] = {"value": classes.of_journal}
         yield {
             "DetailType": "SalesItemLineDetail",
-            "Amount": each.amount,
-            "Description": each.tax.name,
+            "Amount": tax_amount.amount,
+            "Description": tax_amount.tax.name,
             "SalesItemLineDetail": detail,
         }
 
@@ -134,7 +134,7 @@ def _sales_line(line: Line, references: Resolver, classes: Classes, taxes: Taxes
     item = references.item(_booked_on(line, references), line.product, taxes.document.database)
     tax_code = taxes.code(line)
     parts = classes.parts(line)
-    # A part of a line is sent by its amount alone: price and quantity are those of the whole.
+    # A part of a line is sent with its amount only: price and quantity belong to the whole line.
     quantity_and_price = _multiplies_back(line) if len(parts) == 1 else None
     for part in parts:
         detail: Json = {"ItemRef": {"value": item}}
@@ -153,10 +153,10 @@ def _sales_line(line: Line, references: Resolver, classes: Classes, taxes: Taxes
 
 
 def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
-    """Return quantity and unit price whose product, rounded half up, is the amount; None when there are none.
+    """Return a quantity and a unit price whose product, rounded half up, is the amount, or None.
 
-    QuickBooks refuses any other (6070). Odoo's own price is without discount and may include tax, so a price per unit
-    is worked out from the amount; a line for which none fits is sent by its amount alone, which needs no product.
+    QuickBooks refuses any other product (6070). Odoo's price is without discount and may include tax, so the unit price
+    is computed from the amount. If none fits, the line is sent with its amount only.
     """
     if line.quantity <= 0 or _decimals(line.quantity) > FACTOR_DECIMALS_MAX:
         return None
@@ -193,19 +193,21 @@ def _description(line: Line, *, is_priced: bool, share: str = "") -> str:
 
 
 def purchase_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> list[Json]:
-    """Return the lines of a purchase, each with its account."""
-    # Bills have no lines for text: sections and notes have no place there.
+    """Return the lines of a purchase with their accounts."""
+    # Bills have no text lines, so sections and notes are left out.
     lines = [
-        each
+        part
         for line in document.lines
         if line.kind is LineKind.ITEM
-        for each in _purchase_line(line, references, classes, taxes)
+        for part in _purchase_line(line, references, classes, taxes)
     ]
-    # What is no tax is an expense like any other, on the account Odoo booked it to; in the US all of it is.
+    # An amount that is not tax is an expense on the account Odoo booked it to. In the US every tax on a purchase is.
     code = "" if references.realm.is_us or not taxes.as_lines else taxes.code_without_tax
     lines += [
-        _expense(each.amount, each.tax.name, references.account(each.account), code, classes.of_journal)
-        for each in taxes.as_lines
+        _expense(
+            tax_amount.amount, tax_amount.tax.name, references.account(tax_amount.account), code, classes.of_journal
+        )
+        for tax_amount in taxes.as_lines
     ]
     return lines
 

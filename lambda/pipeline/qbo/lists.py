@@ -1,6 +1,6 @@
-"""What a QuickBooks company is like, and its lists: accounts, tax codes, terms, classes, departments.
+"""A QuickBooks company's preferences and lists: accounts, tax codes, terms, classes, departments.
 
-Read in a handful of calls, kept in the tracking table for hours, because reads are metered and lists change rarely.
+They are read in a handful of calls and stored for hours: reads are metered, and lists change rarely.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 
-# Preferences and lists change rarely, and a miss always looks again.
+# Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
-# Lists read within this very minute are as new as they get: many misses are one reading.
+# Lists read within the last minute count as new, so that many misses cause one reading.
 FRESH_S = 60
-# An item of DynamoDB holds 400 KB; longer lists are read anew at every shift.
+# A DynamoDB item holds 400 KB. Longer lists are read again under every lease.
 KEPT_BYTES_MAX = 350_000
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
 
 
-# The types of QuickBooks' accounts that hold what is owed.
+# QuickBooks' types of receivable and payable accounts.
 RECEIVABLE, PAYABLE = "Accounts Receivable", "Accounts Payable"
 
 
 class KeyValues(Protocol):
-    """Where references are kept between runs."""
+    """Where references are stored between runs."""
 
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
@@ -46,11 +46,11 @@ class KeyValues(Protocol):
         """Keep a text under a key unless another is there already; return the one that is."""
 
     def ask_contact(self, database: str, contact: int, name: str) -> None:
-        """Let the extractor find out what became of a contact in Odoo."""
+        """Ask the extractor what happened to a contact in Odoo."""
 
 
 class ClassTracking(StrEnum):
-    """Where a QuickBooks company wants classes."""
+    """Where a QuickBooks company tracks classes."""
 
     OFF = "off"
     LINE = "line"
@@ -59,9 +59,9 @@ class ClassTracking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """What a QuickBooks company is like, read once from its preferences; `closed_to` is the last closed day.
+    """The preferences of a QuickBooks company. `closed_to` is the last closed day.
 
-    `receivables` and `payables` are its accounts for what is owed, in whatever currency.
+    `receivables` and `payables` are its accounts of these types, in any currency.
     """
 
     country: str
@@ -71,7 +71,7 @@ class Realm:
     closed_to: date | None = None
     class_tracking: ClassTracking = ClassTracking.OFF
     departments_tracked: bool = False
-    # Automated Sales Tax: QuickBooks works sales tax out by itself, whatever it is told.
+    # Automated Sales Tax: QuickBooks computes sales tax by itself and ignores what is sent.
     works_out_tax: bool = False
     receivables: tuple[BookAccount, ...] = ()
     payables: tuple[BookAccount, ...] = ()
@@ -84,7 +84,7 @@ class Realm:
 
 @dataclass(frozen=True, slots=True)
 class BookAccount:
-    """An account as QuickBooks has it; `full_name` begins with the accounts it is under (`Sales:Export`)."""
+    """An account in QuickBooks. `full_name` begins with its parent accounts (`Sales:Export`)."""
 
     qb_id: str
     name: str
@@ -98,7 +98,7 @@ class BookAccount:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A row of a list that only has a name: a term, a class, a department."""
+    """A row of a list of names: a term, a class, a department."""
 
     qb_id: str
     name: str
@@ -107,7 +107,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class BookItem:
-    """A product or service as QuickBooks has it; `account` is the id of the account its sales go to, or empty."""
+    """A product or service in QuickBooks. `account` is the id of its income account, or empty."""
 
     qb_id: str
     name: str
@@ -126,7 +126,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class TaxCode:
-    """A tax code outside the US with the rates it stands for on sales or on purchases: one, or several together."""
+    """A tax code outside the US with its rates on sales or on purchases: one, or several together."""
 
     qb_id: str
     name: str
@@ -136,7 +136,7 @@ class TaxCode:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """All lists of a company as they were at `read_at`; `items` are those of the names in `items_asked`."""
+    """All lists of a company, read at `read_at`. `items` are those named in `items_asked`."""
 
     read_at: int
     realm: Realm
@@ -150,7 +150,7 @@ class Lists:
 
 
 class ListCache:
-    """The lists of one realm, as new as they need to be; safe to use from several threads."""
+    """The lists of one realm, read again when needed. Safe to use from several threads."""
 
     def __init__(
         self, client: Client, key_values: KeyValues, items: Iterable[str], *, clock: Clock, threads: Threads
@@ -164,7 +164,7 @@ class ListCache:
         self._key = f"reference#{client.realm}#lists"
 
     def current(self, *, older_than: Lists | None = None) -> Lists:
-        """Return the lists; with `older_than`, newer ones than those, unless they were read within this minute."""
+        """Return the lists. With `older_than`, return newer ones, unless those were read within the last minute."""
         with self._reading:
             if self._lists is None:
                 self._lists = self._kept()
@@ -180,7 +180,7 @@ class ListCache:
             return self._lists
 
     def look[T](self, find: Callable[[Lists], T | None]) -> T | None:
-        """Return what is in the lists; a miss reads them anew once, because a person may just have added it."""
+        """Look something up in the lists. A miss reads them again once: a person may just have added it."""
         lists = self.current()
         found = find(lists)
         return find(self.current(older_than=lists)) if found is None else found
@@ -196,8 +196,8 @@ class ListCache:
         try:
             lists = loads(Lists, kept) if kept else None
         except ValueError:
-            return None  # kept by another version of this code
-        # A mapping that names other items than before wants these read, too.
+            return None  # stored by another version of this code
+        # If the mapping names other items than before, those must be read, too.
         return lists if lists and set(self._items) <= set(lists.items_asked) else None
 
     def _read(self) -> Lists:
@@ -229,7 +229,7 @@ class ListCache:
         )
 
     def _read_items(self) -> Iterable[BookItem]:
-        # Items may be many thousands: only those the mapping names are asked for, by the last part of their names.
+        # There may be thousands of items: read only those the mapping names, by the last part of their names.
         names = sorted({name.rpartition(":")[2] for name in self._items})
         return map(book_item, self._client.query_any("Item", "Name", names))
 
@@ -241,7 +241,7 @@ class ListCache:
                 details = row.get(side, {}).get("TaxRateDetail", [])
                 ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
                 if ids:
-                    own = tuple(Rate(each, rates.get(each, ZERO)) for each in ids)
+                    own = tuple(Rate(rate_id, rates.get(rate_id, ZERO)) for rate_id in ids)
                     found.append(TaxCode(str(row["Id"]), str(row["Name"]), own, is_sale))
         return tuple(found)
 
@@ -294,40 +294,42 @@ def book_item(row: dict[str, Any]) -> BookItem:
 
 
 def find_account(accounts: Sequence[BookAccount], account: Account) -> BookAccount | None:
-    """Return the account of the same number, else the only one of the same name."""
-    by_number = [each for each in accounts if account.code and each.number == account.code]
-    return by_number[0] if by_number else _only([each for each in accounts if _same(each.name, account.name)])
+    """Return the account with the same number, otherwise the only one with the same name."""
+    by_number = [row for row in accounts if account.code and row.number == account.code]
+    return by_number[0] if by_number else _only([row for row in accounts if _same(row.name, account.name)])
 
 
 def find_target_account(accounts: Sequence[BookAccount], name: str) -> BookAccount | None:
-    """Return the account a mapping points to, by its number, its full name, or its name when only one has it."""
-    by_number = [each for each in accounts if each.number == name]
-    by_full_name = [each for each in accounts if _same(each.full_name, name)]
-    return _only(by_number or by_full_name or [each for each in accounts if _same(each.name, name)])
+    """Return the account a mapping points to: by its number, its full name, or its name if only one has it."""
+    by_number = [account for account in accounts if account.number == name]
+    by_full_name = [account for account in accounts if _same(account.full_name, name)]
+    return _only(by_number or by_full_name or [account for account in accounts if _same(account.name, name)])
 
 
 def find_named[T: (Named, BookItem)](rows: Sequence[T], name: str) -> T | None:
-    """Return the row of a full name, else the only one of the name."""
-    by_full_name = [each for each in rows if _same(each.full_name, name)]
-    return _only(by_full_name or [each for each in rows if _same(each.name, name)])
+    """Return the row with this full name, otherwise the only one with this name."""
+    by_full_name = [row for row in rows if _same(row.full_name, name)]
+    return _only(by_full_name or [row for row in rows if _same(row.name, name)])
 
 
 def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> TaxCode | None:
-    """Return the tax code a mapping points to, as it is on sales or on purchases."""
+    """Return the tax code a mapping points to, on sales or on purchases."""
     return _only([code for code in codes if code.is_sale == is_sale and _same(code.name, name)])
 
 
 def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
-    """Return the code of one rate that has the tax's name and rate, else the only one of its rate.
+    """Return the single-rate code with the tax's name and rate, otherwise the only one with its rate.
 
-    A tax that is no plain percentage has none, whatever it is called: a fee of 5.00 is no tax of 5 %.
-    A line without tax needs a code too outside the US: the only one whose rate is zero, or among several the one
-    that says so by its name.
+    A tax that is not a plain percentage has none, even if a name matches: a fee of 5.00 is not a tax of 5 %. Outside
+    the US a line without tax needs a code, too: the only one with a rate of zero, or among several the one whose name
+    says so.
     """
     if tax and not tax.has_rate:
         return None
     rate = tax.rate if tax else ZERO
-    same_rate = [code for code in codes if code.is_sale == is_sale and [each.percent for each in code.rates] == [rate]]
+    same_rate = [
+        code for code in codes if code.is_sale == is_sale and [code_rate.percent for code_rate in code.rates] == [rate]
+    ]
     if tax:
         by_name = [code for code in same_rate if _same(code.name, tax.name)]
         if by_name:

@@ -1,4 +1,4 @@
-"""What QuickBooks has no field for, in the words of the note to the bookkeeper."""
+"""What QuickBooks has no field for, as lines of the private note."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pipeline.domain.document import Document
 from pipeline.domain.money import plain, shown
 
-# The memo comes last, and keeps what room there is.
+# The memo comes last and gets the remaining room.
 FILES_LENGTH_MAX = 1_500
 INSTALLMENTS_SHOWN_MAX = 24
 
 
 def without_a_field(document: Document) -> Iterator[str]:
-    """Yield a line for everything of a document that QuickBooks has no field for: dates, reference, payment, papers."""
+    """Yield a line for everything QuickBooks has no field for: dates, reference, payment, papers."""
     if document.issued_on != document.booked_on:
         yield f"Date of the {document.document_type.noun}: {document.issued_on}"
     if document.reference:
@@ -35,13 +35,13 @@ def without_a_field(document: Document) -> Iterator[str]:
 
 def _payment(document: Document) -> Iterator[str]:
     if len(document.installments) > 1:
-        told = [
+        due = [
             f"{shown(installment.amount, document.currency)} on {installment.due_on}"
             for installment in document.installments[:INSTALLMENTS_SHOWN_MAX]
         ]
-        if len(told) < len(document.installments):
-            told.append(f"and {len(document.installments) - len(told)} more")
-        yield f"Due in {len(document.installments)} installments: {', '.join(told)}"
+        if len(due) < len(document.installments):
+            due.append(f"and {len(document.installments) - len(due)} more")
+        yield f"Due in {len(document.installments)} installments: {', '.join(due)}"
     discount = document.early_discount
     if discount:
         yield f"Early payment: {plain(discount.percentage)}% off when paid by {discount.until}"

@@ -1,4 +1,4 @@
-"""The receivable or payable account of a document, where QuickBooks has several and it is known which is meant."""
+"""The receivable or payable account of a document, if QuickBooks has several and the right one is known."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipeline.qbo.lists import Realm, find_account, find_target_account
 
 
 def owed_on(document: Document, realm: Realm, rules: Rules) -> dict[str, Any]:
-    """Return the field that names the account Odoo has what is owed on; nothing where QuickBooks' own choice is right.
+    """Return the field that names the receivable or payable account, or nothing to leave the choice to QuickBooks.
 
-    There is one such account for each currency, as a rule, and QuickBooks takes it by itself. Of several the one counts
-    that the mapping names, else that of the same number or name; where none does, QuickBooks takes its default.
+    Usually there is one such account per currency, and QuickBooks takes it by itself. Of several, take the one that the
+    mapping names, otherwise the one with the same number or name. If none matches, QuickBooks takes its default.
     """
     accounts = realm.receivables if document.document_type.is_sale else realm.payables
     candidates = [account for account in accounts if account.currency in ("", document.currency)]

@@ -1,4 +1,4 @@
-"""A customer or vendor as QuickBooks has it: names, what is sent of it, and what a person may have changed there."""
+"""A customer or vendor for QuickBooks: its names, its body, and hashes that show what a person changed there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.qbo.text import clean, clean_name
 type Json = dict[str, Any]
 
 NAME_LENGTH_MAX = 500
-# Longer tax ids are left out: QuickBooks refuses them, and a cut one is somebody else's.
+# Longer tax ids are left out: QuickBooks refuses them, and a shortened one would be somebody else's.
 TAX_ID_FIELDS = {"Customer": ("PrimaryTaxIdentifier", 30), "Vendor": ("TaxIdentifier", 20)}
-# What a party can do without, and the words by which a refusal means it.
+# The optional parts of a party, and the words that show that a refusal is about one.
 _OPTIONAL = {
     "PrimaryEmailAddr": ("primaryemailaddr", "address does not conform", "email", "e-mail"),
     "PrimaryPhone": ("primaryphone", "freeformnumber", "phone"),
@@ -28,15 +28,15 @@ _OPTIONAL = {
     "CompanyName": ("companyname",),
     "Notes": ("notes",),
 }
-# A text that is refused for what it is: without a word on which, all that can be done without is.
+# A refused text: if the refusal does not say which one, all optional parts are left out.
 _TEXT_FAULTS = ("2040", "2050", "2210")
 _READ_BACK = ("Line1", "Line2", "City", "CountrySubDivisionCode", "PostalCode")
 
 
 def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
-    """Return the name a party gets, and those for when that is taken: with its Odoo id, which is nobody else's.
+    """Return a party's name, and the names to use if it is taken: with its unique Odoo id.
 
-    One that is customer and vendor may need the id for both, because another partner has the plain name.
+    A party that is customer and vendor may need the id for both, because another partner has the plain name.
     """
     name = clean_name(party.name)
     marks = (f" [{party.odoo_id}]{suffix}", f" [{party.odoo_id} {entity.lower()}]{suffix}")
@@ -46,7 +46,7 @@ def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
 
 
 def party_body(party: Party, currency: str, entity: str) -> Json:
-    """Return what is sent of a customer or vendor, but for its name: what is its own, not what a document names."""
+    """Return the body of a customer or vendor without its name: its own data, not that of a document."""
     body: Json = {"CompanyName": clean_name(party.name)[:100]}
     if currency:
         body["CurrencyRef"] = {"value": currency}
@@ -69,7 +69,7 @@ def party_body(party: Party, currency: str, entity: str) -> Json:
 
 
 def without_refused(body: Json, fault: Fault) -> Json:
-    """Return a body without what a refusal means of the parts it can do without; the same where it means another."""
+    """Return a body without the optional part that a refusal is about, or unchanged if it is about another part."""
     said = f"{fault.element} {fault.detail}".casefold()
     optional = [name for name in _OPTIONAL if name in body]
     refused = [name for name in optional if any(word in said for word in _OPTIONAL[name])]
@@ -79,13 +79,13 @@ def without_refused(body: Json, fault: Fault) -> Json:
 
 
 def said_of(body: Json) -> str:
-    """Return a hash of what is said of a party, name included."""
+    """Return a hash of a party's body, including its name."""
     text = json.dumps({name: part for name, part in body.items() if name != "CurrencyRef"}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def seen_of(row: Mapping[str, Any]) -> str:
-    """Return a hash of what QuickBooks shows of what we write of a party; countries are worded its own way."""
+    """Return a hash of the parts we write as QuickBooks shows them, without countries: it rewrites those."""
     place = row.get("BillAddr") or {}
     parts = [
         row.get("DisplayName"),

@@ -35,10 +35,10 @@ RATE_DIGITS_MAX = 15
 
 
 def payload(document: Document, references: Resolver, *, is_booked: bool = False) -> Json:
-    """Return the body that creates (or, with Id and SyncToken, replaces) the document in QuickBooks.
+    """Return the body that creates the document in QuickBooks (or, with Id and SyncToken, replaces it).
 
-    Everything that can be refused without a call is: raises Unmapped for an account, tax or currency without a
-    counterpart, InvalidDocument for what QuickBooks has no form for, and Rejected for a closed period, unless the
+    Everything that can be checked without a call is checked. Raises Unmapped for an account, tax or currency without a
+    counterpart, InvalidDocument for what QuickBooks cannot represent, and Rejected for a closed period unless the
     document `is_booked` already.
     """
     realm = references.realm
@@ -51,7 +51,7 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
     rule = references.rules.journal(document.journal).department
     department = references.department(rule) if rule else ""
     check_lines(document, references, classes, taxes)
-    # Items, then the party: they may be created, and a document that fails before leaves none behind.
+    # Items and the party come last: they may be created, and a document that fails earlier leaves none behind.
     lines = (sales_lines if is_sale else purchase_lines)(document, references, classes, taxes)
     body: Json = {
         "CustomerRef" if is_sale else "VendorRef": {"value": references.party(document)},
@@ -61,7 +61,7 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
         "Line": lines,
     }
     if document.document_type in (DocumentType.INVOICE, DocumentType.BILL):
-        # QuickBooks works a due date out from the terms only where none is sent: Odoo's own wins.
+        # QuickBooks computes a due date from the terms only if none is sent: Odoo's own wins.
         body["DueDate"] = document.due_on.isoformat()
         term = references.term(document.terms)
         if term:
@@ -82,7 +82,7 @@ def payload(document: Document, references: Resolver, *, is_booked: bool = False
 
 
 def _customers_side(document: Document) -> Json:
-    """Return the memo and the addresses of a sale, as they are on the document: its sales tax follows them."""
+    """Return the memo and the addresses of a sale as they are on the document. Its sales tax depends on them."""
     parts = {
         "CustomerMemo": {"value": document.memo} if document.memo else {},
         "BillAddr": address(document.party.address),
@@ -92,14 +92,14 @@ def _customers_side(document: Document) -> Json:
 
 
 def payload_hash(body: Json) -> str:
-    """Return a hash of a body: equal bodies are one request, different ones are not."""
+    """Return a hash of a body. Equal bodies are the same request."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def doc_number(document: Document) -> str:
-    """Return the number it has in QuickBooks: its own, or on purchases the vendor's, in at most 21 characters.
+    """Return the number in QuickBooks: the document's own, or on purchases the vendor's, in at most 21 characters.
 
-    A longer one keeps its beginning and gets a hash of the whole, so that two long numbers stay different.
+    A longer one is cut and gets a hash of the whole, so that two long numbers stay different.
     """
     number = document.number if document.document_type.is_sale else document.reference or document.number
     number = " ".join(clean(number).split())
@@ -110,26 +110,26 @@ def doc_number(document: Document) -> str:
 
 
 def private_note(document: Document, closed: str = "") -> str:
-    """Return the note to the bookkeeper: marker, number and address in Odoo, then what QuickBooks has no field for.
+    """Return the private note: marker, number and URL in Odoo, then what QuickBooks has no field for.
 
-    `closed` says why it has another date than in Odoo. The marker comes first, where nothing from outside can reach it.
+    `closed` says why the date differs from Odoo's. The marker comes first, where no other text can interfere with it.
     """
     number = " ".join(clean(document.number).split())[:NUMBER_SHOWN_MAX]
     parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)
     parts += without_a_field(document)
-    # Cleaned first: what stood apart may come together to a marker.
+    # Clean first: removing characters may join parts into a marker.
     text = without_markers(clean("\n".join(parts)))
     return f"{marker(document.entry_id)} {text}"[:NOTE_LENGTH_MAX]
 
 
 def exchange_rate(document: Document) -> Decimal:
-    """Return the rate at which the total comes out in home currency as Odoo booked it.
+    """Return the rate at which the total in home currency equals what Odoo booked.
 
-    That is Odoo's own rate, as a rule. But Odoo rounds each line in home currency and adds up what it rounded, and
-    QuickBooks multiplies the total: where the two differ by a cent, the rate is what Odoo's two totals say it is, with
-    as many digits as it takes. A rate that differs in its seventh digit harms nobody; books that do not tie out do.
+    Usually that is Odoo's own rate. But Odoo rounds each line in home currency and adds them up, while QuickBooks
+    multiplies the total. If the two differ by a cent, derive the rate from Odoo's two totals, with as many digits as
+    needed. A difference in the seventh digit of a rate is harmless; books that do not tie out are not.
     """
     rate, total = document.exchange_rate, document.total
     if not total or rounded(total * rate) == rounded(document.home_total):
@@ -143,9 +143,9 @@ def exchange_rate(document: Document) -> Decimal:
 
 
 def _open_day(document: Document, references: Resolver, *, is_booked: bool) -> tuple[date, str]:
-    """Return the date it gets in QuickBooks, and what its note says when that is not its own.
+    """Return the date in QuickBooks, and the text for the note if that differs from the document's own.
 
-    Raises Rejected when its period is closed and the company wants such documents held.
+    Raises Rejected if its period is closed and the company holds such documents.
     """
     day = document.booked_on
     closed_to = references.closed_to(day)
@@ -154,7 +154,7 @@ def _open_day(document: Document, references: Resolver, *, is_booked: bool) -> t
     if references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY:
         return closed_to + timedelta(days=1), f"Dated {day} in Odoo; books are closed to {closed_to}"
     if is_booked:
-        # Where its period was closed since, nothing may need to change; and if it does, QuickBooks itself says no.
+        # If its period was closed since, perhaps nothing changes; if something does, QuickBooks itself refuses.
         return day, ""
     raise Rejected(
         f"it is dated {day}, and the books of {document.company.name} are closed to {closed_to} in QuickBooks. Open "
@@ -195,7 +195,7 @@ def _check(document: Document, realm: Realm) -> None:
 
 
 def _currency(document: Document, realm: Realm) -> Json:
-    """Return currency and rate, where the company has more than one."""
+    """Return currency and rate, if the company has more than one currency."""
     if not realm.multicurrency:
         return {}
     own: Json = {"CurrencyRef": {"value": document.currency}}
@@ -205,7 +205,7 @@ def _currency(document: Document, realm: Realm) -> Json:
 
 
 def sent_total(body: Json) -> Decimal:
-    """Return what the lines and taxes of a body add up to."""
+    """Return the sum of the lines and taxes of a body."""
     amounts = sum((line.get("Amount", ZERO) for line in body["Line"]), ZERO)
     tax: Decimal = body.get("TxnTaxDetail", {}).get("TotalTax", ZERO)
     return amounts + tax

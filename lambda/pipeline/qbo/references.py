@@ -1,6 +1,6 @@
-"""QuickBooks' ids for what a document names, by the company's mapping and otherwise by convention.
+"""QuickBooks' ids for the names in a document, by the company's mapping, otherwise by convention.
 
-An exact match or a clear refusal, never a guess. What a refusal of QuickBooks names by an id only is named here, too.
+The result is an exact match or a clear refusal, never a guess. Ids in QuickBooks' refusals are turned into names, too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ELEMENT = re.compile(r"\b(Names|Accounts|Klasses|Items|Departments|Terms|TaxCod
 
 
 class References:
-    """Resolves names for one realm; safe to use from several threads of one shift."""
+    """Resolves names for one realm. Safe to use from several threads under one lease."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class References:
         self.sales_tax = SalesTaxWatch(key_values, client.realm, clock=clock, threads=threads)
 
     def check_rules(self) -> None:
-        """Raise Misconfigured unless everything the mapping points to is in QuickBooks: all that is not, at once."""
+        """Raise Misconfigured unless QuickBooks has everything the mapping points to. Names all that is missing."""
         if self.rules == _NO_RULES:
             return
         lists = self._list_cache.current()
@@ -81,13 +81,13 @@ class References:
 
     @property
     def realm(self) -> Realm:
-        """What the company is like."""
+        """The preferences of the company."""
         return self._list_cache.current().realm
 
     def closed_to(self, day: date) -> date | None:
-        """Return the last closed day when a day lies before its end, else None.
+        """Return the last closed day if a day is not after it, otherwise None.
 
-        Before a document is held the preferences are read once more, so that opening the period helps at once.
+        Before a document is held, read the preferences again, so that opening the period takes effect at once.
         """
         lists = self._list_cache.current()
         if not _is_closed(lists.realm, day):
@@ -96,9 +96,9 @@ class References:
         return realm.closed_to if _is_closed(realm, day) else None
 
     def account(self, account: Account) -> BookAccount:
-        """Return the account the mapping names, else that of the same number, else of the same name.
+        """Return the account the mapping names, otherwise the one with the same number, or with the same name.
 
-        Raises Unmapped when there is none.
+        Raises Unmapped if there is none.
         """
         target = self.rules.account(account.code, account.name)
         if target:
@@ -110,10 +110,10 @@ class References:
         return found
 
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
-        """Return the tax code of the taxes of one line; none are a line without tax, which has a code too.
+        """Return the tax code of the taxes of one line. A line without tax has a code, too.
 
-        The one the mapping names; else, for a single tax, the one of the same name and rate, else the only one of the
-        same rate. Several taxes have one code only where the mapping names their combination. Raises Unmapped.
+        Take the one the mapping names. Otherwise, for a single tax, take the one with the same name and rate, or the
+        only one with the same rate. Several taxes need their combination in the mapping. Raises Unmapped.
         """
         target = self.rules.tax(tax.name for tax in taxes) if taxes else None
         if target:
@@ -135,29 +135,29 @@ class References:
         return found
 
     def term(self, name: str) -> str:
-        """Return the id of payment terms, or an empty text: a document's due date says the same without them."""
+        """Return the id of payment terms, or an empty text: the due date suffices without them."""
         target = self.rules.term(name)
         wanted = target.name if target else name
-        # No second look: terms without a counterpart are common, and not worth a reading.
+        # Do not read again on a miss: terms without a counterpart are common.
         found = find_named(self._list_cache.current().terms, wanted) if wanted else None
         return found.qb_id if found else ""
 
     def book_class(self, target: Target) -> str:
-        """Return the id of a class the mapping points to; raises Unmapped when it is gone."""
+        """Return the id of a class the mapping points to. Raises Unmapped if it is gone."""
         found = self._list_cache.look(lambda lists: find_named(lists.classes, target.name))
         if found is None:
             raise _gone(target, "class", "class_unmapped")
         return found.qb_id
 
     def department(self, target: Target) -> str:
-        """Return the id of a location the mapping points to; raises Unmapped when it is gone."""
+        """Return the id of a location the mapping points to. Raises Unmapped if it is gone."""
         found = self._list_cache.look(lambda lists: find_named(lists.departments, target.name))
         if found is None:
             raise _gone(target, "location", "department_unmapped")
         return found.qb_id
 
     def _no_account(self, account: Account) -> Unmapped:
-        names = {each.name for each in self._list_cache.current().accounts}
+        names = {account.name for account in self._list_cache.current().accounts}
         near = difflib.get_close_matches(account.name, sorted(names), n=1)
         return Unmapped(
             f"account {account} has no QuickBooks account with that number or name"
@@ -197,26 +197,26 @@ class References:
         )
 
     def remember_party(self, document: Document, qb_id: str) -> None:
-        """Remember the customer or vendor of a document that stands in QuickBooks already."""
+        """Store the customer or vendor of a document that is in QuickBooks already."""
         realm = self.realm
         self._names.remember_party(
             document, qb_id, is_foreign=realm.multicurrency and document.currency != realm.home_currency
         )
 
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
-        """Return the id of the item of a sales line, which must book to the line's own account.
+        """Return the id of the item of a sales line. The item must book to the line's account.
 
-        The one the mapping names for the product; else the product's own where the mapping wants one per product;
-        else the one of the account. Raises Unmapped when it books to another account than Odoo did.
+        Take the one the mapping names for the product. Otherwise take the product's own if the mapping wants one per
+        product, or the account's. Raises Unmapped if it books to another account than Odoo did.
         """
         qb_id = self._item(account, product, database)
         self._account_of_item[qb_id] = account
         return qb_id
 
     def moved_item(self, item_accounts: Sequence[tuple[str, str]]) -> str:
-        """Return which item booked to another account than it had when it was bound to ours, or an empty text.
+        """Return which item booked to another account than when we resolved it, or an empty text.
 
-        A person may give an item another income account in QuickBooks at any time, and every later line lands there.
+        A person may change an item's income account in QuickBooks at any time, and every later line is booked there.
         """
         for qb_id, booked_to in item_accounts:
             account = self._account_of_item.get(qb_id)
@@ -230,7 +230,8 @@ class References:
 
     def _account_name(self, qb_id: str) -> str:
         return next(
-            (str(each) for each in self._list_cache.current().accounts if each.qb_id == qb_id), "another account"
+            (str(account) for account in self._list_cache.current().accounts if account.qb_id == qb_id),
+            "another account",
         )
 
     def _item(self, account: BookAccount, product: Product | None, database: str) -> str:
@@ -259,30 +260,30 @@ class References:
     # -- after a refusal -------------------------------------------------------------------------------------------
 
     def after_refusal(self, error: Refused, body: dict[str, Any]) -> PipelineError:
-        """Return what a refusal of a document means: with names in place of ids, and with what was found out since.
+        """Return the error for a refusal of a document, with names in place of ids.
 
-        Lists that may be the cause are forgotten, so that the next attempt reads them anew; a party that was merged
-        is followed. Returns a RetryLater when the document goes through at its next attempt.
+        Forget lists that may be the cause, so that the next attempt reads them again. Follow a party that was merged.
+        Return a RetryLater if the document can be posted at its next attempt.
         """
         code = error.fault.code
         message = _ELEMENT.sub(self._element_name, str(error))
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
-            # Only when the books were closed since: of a document that stands in a closed period no date helps.
+            # Only if the books were closed since: for a document booked in a closed period no date helps.
             if self.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY and self.realm.closed_to != before:
                 return RetryLater(
                     f"The books of {self._client.company} were closed to {self.realm.closed_to} meanwhile; the "
                     "document gets the first open day.",
                     code="period_closed",
                 )
-        # Of a transaction that somebody deleted, nothing it refers to is the cause.
+        # If somebody deleted the transaction, nothing it refers to is the cause.
         if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
             found = self._what_is_inactive(body)
             self._list_cache.forget()
             if isinstance(found, PipelineError):
                 return found
-            # What is inactive has been found by its name: QuickBooks' own words say less.
+            # The inactive object was found by name: QuickBooks' own text says less.
             message = f"{found} (QuickBooks {code})" if found else message
         return Refused(message, error.fault)
 
@@ -313,13 +314,13 @@ class References:
             "TaxCodes": lists.tax_codes,
             "Items": lists.items,
         }.get(table, ())
-        name = next((str(each.name) for each in rows if each.qb_id == qb_id), "")
+        name = next((str(row.name) for row in rows if row.qb_id == qb_id), "")
         entities = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}.get(table, ())
         name = name or next(filter(None, (self._names.name_of(entity, qb_id) for entity in entities)), "")
         return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]
 
     def forget(self) -> None:
-        """Forget the lists: QuickBooks has just refused something in them as gone."""
+        """Forget the lists: QuickBooks has just refused something in them."""
         self._list_cache.forget()
 
 

@@ -1,4 +1,4 @@
-"""Whether everything the mapping points to is in QuickBooks: asked when the books open, before anything is posted."""
+"""Whether QuickBooks has everything the mapping points to. Checked when the books open, before anything is posted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_SALES_ITEMS = ("Category", "Group")
 
 
 def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[str]:
-    """Return what of a company's rules has no counterpart in QuickBooks, each with its line; empty when all has."""
+    """Return the parts of a company's rules without a counterpart in QuickBooks, with their lines."""
     found = [
         *_realm(rules, company, realm),
         *_missing(
@@ -20,7 +20,7 @@ def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[st
             "account",
             lambda name: find_target_account(lists.accounts, name) is not None,
             "account with that number or name",
-            {name: str(each) for each in lists.accounts for name in (each.name, each.number) if name},
+            {name: str(account) for account in lists.accounts for name in (account.name, account.number) if name},
         ),
         *_taxes(rules, lists, company),
         *_missing(
@@ -28,7 +28,7 @@ def problems(rules: Rules, lists: Lists, *, company: str, realm: str) -> list[st
             "terms",
             lambda name: find_named(lists.terms, name) is not None,
             "terms of that name",
-            {each.name: f"'{each.name}'" for each in lists.terms},
+            {term.name: f"'{term.name}'" for term in lists.terms},
         ),
         *_classes(rules, lists, company),
         *_departments(rules, lists, company),
@@ -51,7 +51,7 @@ def _missing(
     for target in targets:
         if not exists(target.name):
             near = difflib.get_close_matches(target.name, known, n=1)
-            # How it is shown may say more than what was compared.
+            # The text shown may say more than the name that was compared.
             yield (
                 f"line {target.line}: {kind} {target.source} → '{target.name}': QuickBooks has no {wanted}"
                 + (f"; nearest: {known[near[0]]}" if near else "")
@@ -76,7 +76,7 @@ def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "tax",
         lambda name: any(find_target_code(codes, name, is_sale=is_sale) for is_sale in (True, False)),
         "tax code of that name",
-        {each.name: f"'{each.name}'" for each in codes},
+        {code.name: f"'{code.name}'" for code in codes},
     )
 
 
@@ -93,7 +93,7 @@ def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "class",
         lambda name: find_named(lists.classes, name) is not None,
         "class of that name",
-        {each.full_name: f"'{each.full_name}'" for each in lists.classes},
+        {row.full_name: f"'{row.full_name}'" for row in lists.classes},
     )
 
 
@@ -111,7 +111,7 @@ def _departments(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
         "department",
         lambda name: find_named(lists.departments, name) is not None,
         "location of that name",
-        {each.full_name: f"'{each.full_name}'" for each in lists.departments},
+        {row.full_name: f"'{row.full_name}'" for row in lists.departments},
     )
 
 

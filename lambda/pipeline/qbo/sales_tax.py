@@ -1,7 +1,7 @@
-"""What is done about a US company in which QuickBooks works sales tax out by itself: told once, and nothing more sent.
+"""Handles a US company whose sales tax QuickBooks computes by itself: report it once, and send no more such sales.
 
-One document that comes out different is a document's trouble, and is taken back. Several are the company's: each
-further one would be created and deleted again. So its sales with tax wait; all else goes on.
+If one document comes out different, it is that document's failure, and it is taken back. If several do, it is the
+company's: every further one would be created and deleted again. So its sales with tax wait; everything else goes on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipeline.domain.errors import Deferred
 from pipeline.domain.threads import Threads
 from pipeline.qbo.lists import KeyValues
 
-# So many documents in a row that came out with another tax than they were sent with.
+# How many documents in a row must come out with another tax than was sent.
 DOCUMENTS_MAX = 3
-# After a day one more document is tried: those that failed may be withdrawn by now, so that nobody retries one.
+# After a day try one more document: those that failed may be withdrawn by now, so nobody would retry one.
 TRIED_AGAIN_S = 24 * 3600
 
 
 class SalesTaxWatch:
-    """Remembers for a realm which documents in a row came out with another sales tax; safe for several threads."""
+    """Stores which documents of a realm in a row came out with another sales tax. Safe for several threads."""
 
     def __init__(self, key_values: KeyValues, realm: str, *, clock: Clock, threads: Threads) -> None:
         self._key_values = key_values
@@ -31,9 +31,13 @@ class SalesTaxWatch:
         self._different: dict[str, float] | None = None
 
     def check(self, document: Document) -> None:
-        """Raise Deferred for a document of a company that is known to work sales tax out by itself.
+        """Raise Deferred for a document of a company whose sales tax is known to be computed by QuickBooks.
 
-        One that came out different is let through: it failed, so it comes again only when a person has changed it.
+        <<<<<<< HEAD
+                One that came out different is let through: it failed, so it comes again only when a person has changed it.
+        =======
+                Let one through that came out different: it failed, so a person retries it after fixing something.
+        >>>>>>> english
         """
         known = self._known()
         if len(known) < DOCUMENTS_MAX or document.entry_id in known:
@@ -52,7 +56,7 @@ class SalesTaxWatch:
         self._keep()
 
     def differed(self, document: Document) -> bool:
-        """Remember that a document came out with another tax; returns whether that makes it the company's trouble."""
+        """Record that a document came out with another tax. Return whether this makes it the company's failure."""
         self._known()
         with self._lock:
             self._note(document)
@@ -60,13 +64,13 @@ class SalesTaxWatch:
         return len(self._known()) >= DOCUMENTS_MAX
 
     def agreed(self) -> None:
-        """Forget those before: a document came out as it was sent, so it was them and not the company."""
+        """Clear the record: a document came out as sent, so the company's settings are not the cause."""
         if self._known():
             self._different = {}
             self._keep()
 
     def _note(self, document: Document) -> None:
-        # A handful is enough to tell.
+        # A handful is enough.
         known = {**self._known(), document.entry_id: self._now_s()}
         self._different = dict(sorted(known.items(), key=lambda item: item[1])[-DOCUMENTS_MAX * 3 :])
 

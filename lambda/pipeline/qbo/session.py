@@ -1,4 +1,4 @@
-"""A realm, opened for as long as its lease is held: its tokens, its call budget, its references."""
+"""A realm, open while its lease is held: its tokens, its call budget, its references."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.qbo.tokens import Tokens
 
 
 class QuickBooksSession:
-    """Everything that belongs to one realm for as long as its lease is held: tokens, call budget, and books."""
+    """Everything that belongs to one realm while its lease is held: tokens, call budget, and books."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class QuickBooksSession:
     ) -> None:
         age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
         self._limiter = Limiter(host.clock, host.threads, recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
-        # A connection that is gone shows here, before any document is touched.
+        # A lost connection is noticed here, before any document is touched.
         tokens.access_token()
         self._api_url = api_url
         self._realm = lease.realm
@@ -46,9 +46,9 @@ class QuickBooksSession:
         self._opened: dict[str, QuickBooksBooks] = {}
 
     def books(self, company: str) -> QuickBooksBooks:
-        """Return the books with a company's rules; raises Misconfigured, naming all that is wrong with those.
+        """Return the books with a company's rules. Raises Misconfigured, naming everything wrong with the rules.
 
-        Opened when there is something to post: a run that only keeps the connection alive needs no rules.
+        Call it only if there is something to post: a run that only keeps the connection alive needs no rules.
         """
         if company not in self._opened:
             self._opened[company] = self._open(company)
@@ -69,7 +69,7 @@ class QuickBooksSession:
 
     @property
     def recent_calls(self) -> tuple[int, ...]:
-        """How many calls were made in each of the last sixty seconds, the latest first."""
+        """The number of calls in each of the last sixty seconds, the latest first."""
         return self._limiter.recent_calls
 
     @property
@@ -79,12 +79,12 @@ class QuickBooksSession:
 
     @property
     def refresh_days_left(self) -> float | None:
-        """How many days the connection lives on without being used, where it is known."""
+        """How many days the connection lasts without being used, if known."""
         return self._tokens.refresh_days_left
 
 
 def realm_of(secret: Mapping[str, Any], company: str) -> str:
-    """Return the realm of a company; raises Misconfigured when the secret names none."""
+    """Return the realm of a company. Raises Misconfigured if the secret names none."""
     realm = secret["realm_ids"].get(company) if isinstance(secret["realm_ids"], dict) else None
     if not realm:
         raise Misconfigured(f"The company '{company}' has no realm in the QuickBooks secret under realm_ids.")
@@ -92,16 +92,16 @@ def realm_of(secret: Mapping[str, Any], company: str) -> str:
 
 
 def companies(secret: Mapping[str, Any]) -> list[str]:
-    """Return the companies that have a realm; raises Misconfigured when `realm_ids` is not a map."""
+    """Return the companies that have a realm. Raises Misconfigured if `realm_ids` is not a map."""
     if not isinstance(secret["realm_ids"], dict):
         raise Misconfigured("In the QuickBooks secret, realm_ids must map companies to realms.")
     return sorted(secret["realm_ids"])
 
 
 def companies_by_realm(secret: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the companies of each realm; several may share one, as a parent and its branches do.
+    """Return the companies of each realm. Several may share one, like a parent and its branches.
 
-    A company without a realm stands under its own name: opening it says what is missing.
+    A company without a realm is listed under its own name: opening it reports what is missing.
     """
     found: dict[str, list[str]] = {}
     for company in companies(secret):

@@ -1,6 +1,6 @@
-"""The one place that cleans what is sent: characters no text of QuickBooks may hold, and the length of each field.
+"""The one place that cleans what is sent: characters that QuickBooks refuses, and the length of each field.
 
-Whatever is written to QuickBooks goes through `cleaned`, so that a character nobody sees never stops a document.
+Everything written to QuickBooks goes through `cleaned`, so that an invisible character never stops a document.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 type Json = dict[str, Any]
 
-# Controls but the line break and the tab, of both ranges, and the two line separators that are none to QuickBooks.
+# Control characters of both ranges except line break and tab, and two line separators that QuickBooks does not accept.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-# What turns the direction of a text around, so that it reads otherwise than it is; halves of pairs; non-characters.
+# Characters that reverse the direction of a text, so that it reads differently; lone surrogates; non-characters.
 _NOTHING = re.compile(
     "[\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff"
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
@@ -21,7 +21,7 @@ _NOTHING = re.compile(
 )
 _NOT_IN_NAMES = re.compile(r"[:\t\n]")
 
-# How much each field holds; a field may stand anywhere in a body.
+# The length of each field, at any depth of a body.
 LENGTHS = {
     "PrivateNote": 4_000,
     "Description": 4_000,
@@ -42,24 +42,24 @@ LENGTHS = {
 
 
 def clean(text: str) -> str:
-    """Return a text without what QuickBooks refuses, or shows otherwise than it is; a control becomes a space."""
+    """Return a text without characters that QuickBooks refuses or that mislead. A control character becomes a space."""
     return _NOTHING.sub("", _CONTROLS.sub(" ", text.replace("\r\n", "\n")))
 
 
 def clean_name(text: str) -> str:
-    """Return a name without what QuickBooks refuses in one: colons, tabs, line breaks, outer and double spaces."""
+    """Return a name without what QuickBooks refuses in names: colons, tabs, line breaks, outer and double spaces."""
     return " ".join(_NOT_IN_NAMES.sub(" ", clean(text)).split())
 
 
 def cleaned(body: Mapping[str, Any]) -> Json:
-    """Return a body with every text in it cleaned and cut to what its field holds."""
+    """Return a body with every text cleaned and cut to the length of its field."""
     found: Json = _cleaned(dict(body), "")
     return found
 
 
 def _cleaned(value: Any, field: str) -> Any:
     if isinstance(value, dict):
-        # What a person reads stands in `value` (a memo), and so does an id, which has nothing to be cleaned.
+        # `value` holds text for people (a memo) or an id, which cleaning does not change.
         return {key: _cleaned(part, field if key == "value" else key) for key, part in value.items()}
     if isinstance(value, list):
         return [_cleaned(part, field) for part in value]

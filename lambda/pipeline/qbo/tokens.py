@@ -21,7 +21,7 @@ TIMEOUT_S = 20.0
 # Refreshed a little early, so that a token does not expire between here and QuickBooks.
 EARLY_S = 180
 STORE_TRIES = 4
-# A refresh that has begun must be stored: discovery and token at their time-outs, and the tries to store.
+# The time a refresh may take until it is stored: discovery and token at their time-outs, and the attempts to store.
 REFRESH_ALLOWANCE_S = 50.0
 DAY_S = 86_400
 
@@ -36,7 +36,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What the token endpoint issued; lifetimes in seconds."""
+    """What the token endpoint issued. Lifetimes are in seconds."""
 
     access_token: str
     expires_in_s: int
@@ -48,33 +48,33 @@ class Issuer(Protocol):
     """The OAuth token endpoint."""
 
     def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
-        """Return new tokens; raises TokenRefused, or Unavailable when it does not answer."""
+        """Return new tokens. Raises TokenRefused, or Unavailable if it does not answer."""
 
 
 class SecretStore(Protocol):
-    """Where the secret lies."""
+    """Where the secret is stored."""
 
     def read(self, arn: str, required: tuple[str, ...]) -> dict[str, Any]:
         """Return the secret."""
 
     def change(self, arn: str, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-        """Replace the secret by what `change` makes of it, never losing another writer's change."""
+        """Replace the secret with the result of `change`, never losing another writer's change."""
 
 
 class IntuitIssuer:
-    """Intuit's own OAuth client behind our time limits; imported only when a refresh is due."""
+    """Intuit's own OAuth client with our time limits. It is imported only when a refresh is due."""
 
     def __init__(self, discovery_url: str) -> None:
         self._discovery_url = discovery_url
 
     def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
-        """Return new tokens; raises TokenRefused, or Unavailable when Intuit does not answer."""
+        """Return new tokens. Raises TokenRefused, or Unavailable if Intuit does not answer."""
         import requests
         from intuitlib.client import AuthClient
         from intuitlib.exceptions import AuthClientError
 
         class BoundedClient(AuthClient):  # type: ignore[misc]
-            """The client is a requests session without any time limit: every request of it gets one."""
+            """The client is a requests session without a time limit: give every request one."""
 
             def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
                 arguments.setdefault("timeout", TIMEOUT_S)
@@ -85,7 +85,7 @@ class IntuitIssuer:
             client = BoundedClient(client_id, client_secret, "", self._discovery_url)
             client.refresh(refresh_token)
         except AuthClientError as error:
-            # The body says what it is, not the status. What has no reason is not about the token: an outage, a proxy.
+            # The body gives the reason, not the status. Without one it is not about the token: an outage, a proxy.
             reason = "" if error.status_code >= 500 else _reason(error.content)
             if not reason:
                 raise Unavailable(f"Intuit's token endpoint answered HTTP {error.status_code}") from None
@@ -114,7 +114,7 @@ def _mark(refresh_token: str) -> str:
 
 
 def connection_days(secret: Mapping[str, Any], now: float) -> dict[str, float]:
-    """Return how many days each company's connection lives on without being used, where that was ever said."""
+    """Return how many days each company's connection lasts without being used, if Intuit has ever said."""
     kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
     return {
         company: (kept[company]["refresh_expires_at"] - now) / DAY_S
@@ -124,10 +124,10 @@ def connection_days(secret: Mapping[str, Any], now: float) -> dict[str, float]:
 
 
 def idle_companies(secret: Mapping[str, Any], now: float) -> set[str]:
-    """Return the companies that have a refresh token nobody has used for a day.
+    """Return the companies whose refresh token has not been used for a day.
 
-    A token dies after a hundred days without use; used every day, a lost connection shows on that day and not when the
-    next invoice of a quiet company is due.
+    A token dies after a hundred days without use. If it is used every day, a lost connection is noticed that day and
+    not when the next invoice of a quiet company is due.
     """
     kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
     connected = set(secret.get("refresh_tokens") or {})
@@ -138,10 +138,10 @@ def idle_companies(secret: Mapping[str, Any], now: float) -> set[str]:
 
 
 class Tokens:
-    """The access token of one realm, good for the next call, whichever function used it last.
+    """The access token of one realm, valid for the next call, regardless of which function used it last.
 
-    Several companies may be posted to one realm. Its tokens are the same for all of them, so what Intuit issues is kept
-    for each: whoever looks for one of them finds the newest.
+    Several companies may be posted to one realm and share its tokens. What Intuit issues is stored for all of them, so
+    that every reader finds the newest.
     """
 
     def __init__(
@@ -168,10 +168,10 @@ class Tokens:
         self.refresh_days_left: float | None = None
 
     def access_token(self, *, refused: str = "") -> str:
-        """Return an access token; `refused` is one that QuickBooks has just refused, which is then replaced.
+        """Return an access token. `refused` is one that QuickBooks has just refused; it is then replaced.
 
-        Raises Disconnected when only a person can reconnect the company, Unavailable when Intuit or the secret does
-        not answer.
+        Raises Disconnected if only a person can reconnect the company, and Unavailable if Intuit or the secret does not
+        answer.
         """
         with self._lock:
             if self._access_token in ("", refused) or self._clock.now().timestamp() > self._expires_at - EARLY_S:
@@ -192,12 +192,12 @@ class Tokens:
                     "from the app's keys; reconnecting does not help.",
                     code="invalid_client",
                 ) from None
-            # Another may have refreshed between our reading and asking: what is stored now decides. Within a day
-            # Intuit gives the same refresh token back, so it is the access token that shows it.
+            # Another run may have refreshed between our reading and asking: what is stored now decides. Within a day
+            # Intuit returns the same refresh token, so compare the access token.
             again = self._store.read(self._arn, REQUIRED_KEYS)
             if self._use_kept(again, refused):
                 return
-            # Of companies that share a realm, one may have been connected again and not the other.
+            # Of the companies that share a realm, perhaps only one was connected again.
             for other in self._refresh_tokens(again):
                 if other != refresh_token:
                     try:
@@ -208,10 +208,10 @@ class Tokens:
             raise self._disconnected(refusal.reason) from None
 
     def _use_kept(self, secret: Mapping[str, Any], refused: str) -> bool:
-        """Use the access token in the secret; returns False when it is about to expire or is the refused one.
+        """Use the access token in the secret. Return False if it is about to expire or is the refused one.
 
-        It must also have come with the refresh token that stands there: a person who connects the company anew stores
-        another one, and the access token of the connection that is gone is good for nothing.
+        It must also have been issued with the stored refresh token: a person who connects the company again stores
+        another one, and the access token of the former connection is then useless.
         """
         refresh_token = self._refresh_token(secret)
         for company in self._companies:
@@ -224,8 +224,8 @@ class Tokens:
         return False
 
     def _refresh(self, secret: Mapping[str, Any], refresh_token: str) -> None:
-        # Once a day Intuit gives out another refresh token and forgets the old one. A function that is stopped between
-        # that and the storing of it would take the connection with it; so nothing is asked for that near the end.
+        # Once a day Intuit issues another refresh token and forgets the old one. If a function is stopped before it has
+        # stored the new one, the connection is lost. So do not refresh near the end of a run.
         if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
             raise Unavailable(f"No time is left in this run to renew the access token of {self._company}")
         issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
@@ -252,19 +252,19 @@ class Tokens:
         return tokens[0]
 
     def _refresh_tokens(self, secret: Mapping[str, Any]) -> list[str]:
-        """Return the different refresh tokens of the companies of the realm, or the one for all."""
+        """Return the distinct refresh tokens of the realm's companies, or the shared one."""
         by_company = secret.get("refresh_tokens") or {}
         tokens = [str(by_company[company]) for company in self._companies if by_company.get(company)]
         shared = [str(secret["refresh_token"])] if secret.get("refresh_token") else []
         return list(dict.fromkeys(tokens or shared))
 
     def _keep(self, issued: Issued, used: str, now: float) -> None:
-        """Store the issued tokens. The old refresh token may be dead by now, so this is tried hard."""
+        """Store the issued tokens. The old refresh token may be dead by now, so try several times."""
 
         def with_issued(current: Mapping[str, Any]) -> dict[str, Any]:
             changed = dict(current)
             if used not in self._refresh_tokens(current):
-                return changed  # a person has connected the company anew meanwhile: theirs is the newer one
+                return changed  # a person has connected the company again meanwhile: that token is newer
             by_company = current.get("refresh_tokens") or {}
             mine = [company for company in self._companies if by_company.get(company)]
             if mine:

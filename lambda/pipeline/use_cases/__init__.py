@@ -1,1 +1,1 @@
-"""What the pipeline does, by subject, with the Protocols it needs."""
+"""What the pipeline does, by subject, with the Protocols of its collaborators."""

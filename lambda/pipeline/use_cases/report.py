@@ -1,4 +1,4 @@
-"""What every run ends with: people are told once, and an error leaves the function without anything foreign in it."""
+"""The end of every run: report failures to people once, and let an error leave the function without foreign text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 from pipeline.domain.alert import Alert, Failure, alerts_for
 from pipeline.domain.errors import NeedsAttention, PipelineError
 
-# Between the troubles that were told, in what is remembered of them; no name of a company has one.
+# Separates the stored failures that were reported. No company name contains it.
 SEPARATOR = "\n"
 
 
-class KeyValues(Protocol):
-    """Remembers what people were told."""
+class ReportKeyValues(Protocol):
+    """Where reported failures are stored."""
 
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
@@ -24,21 +24,21 @@ class KeyValues(Protocol):
 
 
 class Alerts(Protocol):
-    """Every channel to people."""
+    """All channels to people."""
 
     def send(self, alerts: Iterable[Alert]) -> int:
-        """Send the alerts; returns how many deliveries failed."""
+        """Send the alerts and return how many deliveries failed."""
 
 
-class Letters(Protocol):
+class ReportLetters(Protocol):
     """Where failed documents wait."""
 
     def put(self, failure: Failure) -> bool:
-        """Put a failed document there; returns False when that fails."""
+        """Send a failed document there. Return False if that fails."""
 
 
 class Remembered:
-    """A memory that lives as long as the container."""
+    """Key values that live as long as the container."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -53,10 +53,10 @@ class Remembered:
 
 
 class Report:
-    """Collects the failures of one run; `undelivered` counts alerts that could not be sent.
+    """Collects the failures of one run. `undelivered` counts alerts that could not be sent.
 
-    `only` is the company the run was about, empty for all: of the others it says nothing. `is_whole` is False when an
-    outage ended it.
+    `only` is the run's company, empty for all: the run says nothing about others. `is_whole` is False if an outage
+    ended the run.
     """
 
     def __init__(self) -> None:
@@ -66,21 +66,25 @@ class Report:
         self.is_whole = True
 
     def is_silent_about(self, trouble: str) -> bool:
-        """Whether the run did not look at what was in trouble."""
+        """Whether the run did not check this failure."""
         company = trouble.rpartition(": ")[0]
         return bool(self.only and company) and company != self.only
 
 
 @contextmanager
 def reporting(
-    service: str, environment: str, alerts: Alerts, key_values: KeyValues | None, letters: Letters | None = None
+    service: str,
+    environment: str,
+    alerts: Alerts,
+    key_values: ReportKeyValues | None,
+    letters: ReportLetters | None = None,
 ) -> Iterator[Report]:
     """Send one alert per company and cause at the end of a run, whether it succeeds or raises.
 
-    Each failed document goes to the dead letters as well, where it waits with its error until it is redriven.
+    Every failed document also goes to the dead letters, where it waits with its error until it is redriven.
 
-    Trouble of a whole company (a login refused, a right missing) comes back every run until somebody mends it: with a
-    memory it is told once, and again when it has been well in between.
+    A failure of a whole company (a refused login, a missing right) recurs every run until somebody fixes it. With
+    `key_values` it is reported once, and again only if it was gone in between.
     """
     report = Report()
     try:
@@ -102,9 +106,9 @@ def _tell(
     service: str,
     environment: str,
     alerts: Alerts,
-    key_values: KeyValues | None,
+    key_values: ReportKeyValues | None,
     report: Report,
-    letters: Letters | None,
+    letters: ReportLetters | None,
 ) -> None:
     fresh = [failure for failure in report.failures if failure.title or key_values is None]
     if key_values is not None:
@@ -112,8 +116,8 @@ def _tell(
         before = _remembered(key_values, key)
         known = set(filter(None, (before or "").split(SEPARATOR)))
         general = {_trouble(failure) for failure in report.failures if not failure.title}
-        # What this run did not look at is as it was.
-        unseen = {each for each in known if not report.is_whole or report.is_silent_about(each)}
+        # What this run did not check is unchanged.
+        unseen = {trouble for trouble in known if not report.is_whole or report.is_silent_about(trouble)}
         fresh += [failure for failure in report.failures if not failure.title and _trouble(failure) not in known]
         if before is None or general | unseen != known:
             _remember(key_values, key, SEPARATOR.join(sorted(general | unseen)))
@@ -127,13 +131,13 @@ def _trouble(failure: Failure) -> str:
     return f"{failure.company}: {failure.code}"
 
 
-def _remembered(key_values: KeyValues, key: str) -> str | None:
+def _remembered(key_values: ReportKeyValues, key: str) -> str | None:
     try:
         return key_values.value(key) or ""
     except PipelineError:
-        return None  # better told twice than never
+        return None  # better reported twice than never
 
 
-def _remember(key_values: KeyValues, key: str, told: str) -> None:
+def _remember(key_values: ReportKeyValues, key: str, reported: str) -> None:
     with suppress(PipelineError):
-        key_values.keep(key, told)
+        key_values.keep(key, reported)

@@ -1,8 +1,8 @@
-"""Copy every sale order written since the last run, with its lines, page by page; each only when it has changed.
+"""Copy every sale order written since the last run, with its lines, page by page. Unchanged orders are not written.
 
-Pages go by id, which never shift while a page is read. The cursor moves after each page that was stored whole, so a run
-that ends early is gone on with by the next one; it moves on to where the walk began, less what Odoo's longest
-transaction may take, because `write_date` is when that began.
+Pages go by id, which does not change while a page is read. The cursor moves after each page that was stored whole, so
+the next run continues one that ended early. At the end it moves to when the walk began, less the duration of Odoo's
+longest transaction, because `write_date` is when a transaction began.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ LOOKBACK = timedelta(minutes=10)
 _COPIED_AGAIN = "It is copied at the first run after it was saved in Odoo once more."
 
 
-class Orders(Protocol):
+class OrderHistorySource(Protocol):
     """Where orders come from."""
 
     def newest(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Return the newest orders, newest first; a row may be no record."""
+        """Return the newest orders, newest first. A row may be malformed."""
 
     def written_since(self, since: str, *, after_id: int, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Return orders written since then, or of which a line was, in order of id."""
+        """Return the orders that were written since then, or had a line written, in order of id."""
 
     def lines(self, order_ids: Sequence[int]) -> Mapping[int, Sequence[Mapping[str, Any]]]:
         """Return the lines of orders, by order."""
 
 
-class Table(Protocol):
+class OrderHistoryTable(Protocol):
     """Where orders go."""
 
     def put_changed(self, order: Order, lines: Sequence[OrderLine], synced_at: datetime) -> bool:
-        """Write one order unless it stands there so already; returns whether it was written."""
+        """Write one order unless the same content is stored. Return whether it was written."""
 
     def cursor(self, database: str) -> OrderCursor:
         """Return how far orders were read."""
@@ -55,13 +55,13 @@ class Table(Protocol):
 
 @dataclass(slots=True)
 class NewestWithLines:
-    """The newest orders and the table as the plain sync knows them, where the table keeps lines, too.
+    """The newest orders and the table, as the plain sync needs them, for a table that also stores lines.
 
-    Without it the plain sync would take the lines off what the history has written.
+    Without it the plain sync would remove the lines that the history sync has written.
     """
 
-    orders: Orders
-    table: Table
+    orders: OrderHistorySource
+    table: OrderHistoryTable
     reads: Callable[[Mapping[str, Any]], Order]
     reads_line: Callable[[Mapping[str, Any]], OrderLine]
     _rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -75,19 +75,19 @@ class NewestWithLines:
         return rows
 
     def read(self, row: Mapping[str, Any]) -> Order:
-        """Return the order of a row; raises InvalidDocument when it, or one of its lines, is no record."""
+        """Return the order of a row. Raises InvalidDocument if it or one of its lines is malformed."""
         order = self.reads(row)
         self._lines[order.order_id] = [self.reads_line(line) for line in self._rows.get(int(order.order_id), ())]
         return order
 
     def put(self, order: Order, synced_at: datetime) -> None:
-        """Write one order with its lines, unless it stands there so already."""
+        """Write one order with its lines unless the same content is stored."""
         self.table.put_changed(order, self._lines[order.order_id], synced_at)
 
 
 @dataclass(slots=True)
 class HistoryCounts:
-    """What a run did, in orders; `remaining` says that it ended before the last one."""
+    """Counts of orders in a run. `remaining` is True if it ended before the last one."""
 
     found: int = 0
     written: int = 0
@@ -104,8 +104,8 @@ class HistoryCounts:
 class HistorySync:
     """One run over everything written since the last one."""
 
-    orders: Orders
-    table: Table
+    orders: OrderHistorySource
+    table: OrderHistoryTable
     read: Callable[[Mapping[str, Any]], Order]
     read_line: Callable[[Mapping[str, Any]], OrderLine]
     database: str
@@ -115,7 +115,7 @@ class HistorySync:
     failures: list[Failure] = field(default_factory=list)
 
     def run(self) -> HistoryCounts:
-        """Copy what was written since; raises PipelineError, with the cursor where it got to, when a write fails."""
+        """Copy what was written since. Raises PipelineError if a write fails; the cursor is then at the last page."""
         cursor = self.table.cursor(self.database)
         if not cursor.walk_began:
             began = (self.clock.now() - LOOKBACK).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""Copy the newest sale orders, each on its own: one that fails says so, and the others are not touched by it."""
+"""Copy the newest sale orders independently: one that fails says so and does not affect the others."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ logger = logging.getLogger(__name__)
 
 ORDERS_MAX = 100
 WRITE_ALLOWANCE_S = 5.0
-_COPIED_AGAIN = "The newest orders are copied again at every run; nothing else is to be done once the cause is mended."
+_COPIED_AGAIN = "The newest orders are copied again on every run: once the cause is fixed, nothing else is needed."
 
 
-class Orders(Protocol):
+class OrderSyncSource(Protocol):
     """Where orders come from."""
 
     def newest(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Return the newest orders as the source words them, newest first; raises when they cannot be read."""
+        """Return the newest orders as the source gives them, newest first. Raises if they cannot be read."""
 
 
-class Table(Protocol):
+class OrderSyncTable(Protocol):
     """Where orders go."""
 
     def put(self, order: Order, synced_at: datetime) -> None:
-        """Write one order; raises PipelineError when it could not be written."""
+        """Write one order. Raises PipelineError if it cannot be written."""
 
 
 @dataclass(slots=True)
 class Sync:
     """One run of the order sync."""
 
-    orders: Orders
-    table: Table
+    orders: OrderSyncSource
+    table: OrderSyncTable
     read: Callable[[Mapping[str, Any]], Order]
     deadline: Deadline
     clock: Clock
     failures: list[Failure] = field(default_factory=list)
 
     def run(self) -> list[dict[str, Any]]:
-        """Return one record per order, with the status of its own result.
+        """Return one record per order, with its status.
 
-        Raises PipelineError, its message beginning with `odoo_error`, when nothing could be read at all: then there is
-        no record that could say so.
+        If nothing can be read at all, raise PipelineError with a message that begins with `odoo_error`: there is no
+        record that could report it.
         """
         return [self._one(row) for row in self._newest()]
 
@@ -78,13 +78,13 @@ class Sync:
 
     def _failed(self, row: Any, status: OrderStatus, message: str, tried_at: datetime) -> dict[str, Any]:
         known = row if isinstance(row, Mapping) else {}
-        name, identity = str(known.get("name") or ""), str(known.get("id") or "")
-        title = f"order {name or '(no name)'} (sale.order {identity or '?'})"
+        name, order_id = str(known.get("name") or ""), str(known.get("id") or "")
+        title = f"order {name or '(no name)'} (sale.order {order_id or '?'})"
         logger.warning("order not copied", extra={"order": title, "sync_status": status.value, "reason": message})
         self.failures.append(Failure("sale orders", status.value, title, message, _COPIED_AGAIN))
         return {
             "order_name": name,
-            "order_id": identity,
+            "order_id": order_id,
             "sync_status": status.value,
             "synced_at": tried_at.isoformat(),
             "error": message,

@@ -26,20 +26,20 @@ def test_every_code_of_the_catalogue_and_of_the_connection_is_provoked(provoked)
 
 
 def test_every_business_rule_is_provoked_but_the_one_the_pipeline_waits_for_itself(provoked):
-    told = [each.told for each in provoked if each.code == "6000"]
+    reported = [each.reported for each in provoked if each.code == "6000"]
 
     # A name somebody is editing is tried again, and then waited for: nobody reads of it.
     for words in set(BUSINESS_RULES) - {ONE_NAME_AT_A_TIME}:
-        assert any(words in text for text in told), words
+        assert any(words in text for text in reported), words
 
 
 def test_each_is_explained_in_words_of_its_own_catalogue_entry(provoked):
     for each in provoked:
-        assert each.told, each
+        assert each.reported, each
         assert each.words, each
         if each.code in CATALOGUE and each.code not in ("610", "6000", "6240"):
             beginning = CATALOGUE[each.code].partition("{detail}")[0].rstrip("( ")
-            assert each.told.startswith(beginning), each
+            assert each.reported.startswith(beginning), each
 
 
 def test_each_names_its_document_once_and_its_object_by_name(provoked):
@@ -47,11 +47,11 @@ def test_each_names_its_document_once_and_its_object_by_name(provoked):
 
     for each in provoked:
         assert DOCUMENT.match(each.document), each
-        assert each.document not in each.told, each
-    assert "customer 'North Media 28'" in by_code["610"].told
-    assert "the account 'Expenses'" in by_code["2500"].told
-    assert "the names 'North Media 28' and" in by_code["6240"].told
-    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].told
+        assert each.document not in each.reported, each
+    assert "customer 'North Media 28'" in by_code["610"].reported
+    assert "the account 'Expenses'" in by_code["2500"].reported
+    assert "the names 'North Media 28' and" in by_code["6240"].reported
+    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].reported
 
 
 def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):
@@ -61,24 +61,24 @@ def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherw
     assert {each.code for each in provoked if each.consequence is Consequence.WAIT} == TRANSIENT
     for each in provoked:
         if each.consequence is Consequence.RECONNECT:
-            assert "companyA" in each.told, each
+            assert "companyA" in each.reported, each
 
 
 def test_each_message_goes_away_when_its_cause_does(provoked):
-    assert [each for each in provoked if not each.mended] == []
+    assert [each for each in provoked if not each.fixed] == []
 
 
 def test_a_cause_that_goes_on_is_not_called_mended():
     (refusal,) = provoke([Case("6540", 310, update=True, times=2)])
 
-    assert "It is deposited" in refusal.told
-    assert not refusal.mended
+    assert "It is deposited" in refusal.reported
+    assert not refusal.fixed
 
 
 def test_a_refusal_that_never_came_is_not_called_mended():
     (refusal,) = provoke([Case("6540", 310, begin=lambda _world, _document: None)])
 
-    assert not refusal.mended
+    assert not refusal.fixed
 
 
 def test_a_refusal_of_another_kind_is_not_called_mended():
@@ -86,8 +86,8 @@ def test_a_refusal_of_another_kind_is_not_called_mended():
 
     (refusal,) = provoke([replace(inactive, code="6540")])
 
-    assert "is inactive in QuickBooks" in refusal.told
-    assert not refusal.mended
+    assert "is inactive in QuickBooks" in refusal.reported
+    assert not refusal.fixed
 
 
 def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypatch):
@@ -95,7 +95,7 @@ def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypa
 
     (refusal,) = provoke([Case("6540", 310)])
 
-    assert not refusal.mended
+    assert not refusal.fixed
 
 
 def test_words_that_are_quoted_in_the_message_are_not_repeated(provoked):

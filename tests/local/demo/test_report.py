@@ -93,9 +93,9 @@ def a_refusal(**changes: object) -> Refusal:
         "code": "6540",
         "words": "Deposited Transaction Cannot Be Changed",
         "document": "invoice INV/7 of <i>Acme</i> (1.00 USD)",
-        "told": "it is deposited in QuickBooks.",
-        "consequence": Consequence.MEND,
-        "mended": True,
+        "reported": "it is deposited in QuickBooks.",
+        "consequence": Consequence.FIX,
+        "fixed": True,
     }
     return Refusal(**{**values, **changes})
 
@@ -105,7 +105,7 @@ def refusals(tmp_path):
     path = tmp_path / "report.html"
     found = [
         a_refusal(),
-        a_refusal(code="3001", told="QuickBooks asks to slow down", consequence=Consequence.WAIT, mended=False),
+        a_refusal(code="3001", reported="QuickBooks asks to slow down", consequence=Consequence.WAIT, fixed=False),
     ]
     write(path, [sheet("posted", booked="100.00")], alerts=[], refusals=found, source="Odoo", at=AT)
     return path.read_text().partition('<details id="refusals">')[2].partition("</details>")[0]
@@ -114,7 +114,7 @@ def refusals(tmp_path):
 def test_the_refusals_are_folded_under_what_each_stops(refusals):
     headings = re.findall("<h3>(.*?)</h3>", refusals)
 
-    assert headings == [Consequence.MEND.value, Consequence.WAIT.value]
+    assert headings == [Consequence.FIX.value, Consequence.WAIT.value]
     assert "What QuickBooks may refuse, and what you would read" in refusals.partition("</summary>")[0]
 
 

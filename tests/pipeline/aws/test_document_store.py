@@ -37,7 +37,7 @@ def a_pdf(content=PDF):
 
 @pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
 def test_a_document_that_is_gone_says_how_it_comes_back(store, key):
-    with pytest.raises(InvalidDocument, match="Save the document in Odoo once more") as told:
+    with pytest.raises(InvalidDocument, match="Save the document in Odoo again") as told:
         store.document(replace(ENTRY, document_key=key))
 
     assert told.value.code == "copy_missing"
@@ -57,7 +57,7 @@ def test_a_pdf_that_s3_has_received_otherwise_is_sent_again_later(store, client,
     put = client.put_object
     monkeypatch.setattr(client, "put_object", lambda **arguments: put(**{**arguments, "Body": b"%PDF-cut"}))
 
-    with pytest.raises(Unavailable, match="otherwise than it was sent"):
+    with pytest.raises(Unavailable, match="differently from what was sent"):
         store.put_pdf(ENTRY.entry_id, a_pdf())
 
 

@@ -193,7 +193,7 @@ def test_a_redrive_takes_nothing_beside_it(event):
 
 
 def test_a_rebuild_takes_nothing_but_a_company_beside_it():
-    with pytest.raises(InvalidRequest, match="rebuild takes nothing beside it but a company"):
+    with pytest.raises(InvalidRequest, match="rebuild takes nothing beside it except a company"):
         poster_command({"rebuild": True, "dry_run": True})
 
 

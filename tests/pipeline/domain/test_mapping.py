@@ -103,8 +103,8 @@ def test_it_lists_every_class_and_department_it_points_to():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[A]\nx = = 1", "it is no TOML: Invalid value (at line 2, column 5)"),
-        ("x = 1", "line 1: 'x' stands outside of a company: put it under [\"name of the company\"]"),
+        ("[A]\nx = = 1", "it is not TOML: Invalid value (at line 2, column 5)"),
+        ("x = 1", "line 1: 'x' is outside of a company: put it under [\"name of the company\"]"),
         ("[A]\ngo_liv = 2026-01-01", "line 2: 'go_liv' is not known; did you mean 'go_live'?"),
         ("[A]\n\nxyz = 1", "line 3: 'xyz' is not known"),
         ("[A.acounts]\n1 = '2'", "line 1: 'acounts' is not known; did you mean 'accounts'?"),

@@ -1,4 +1,4 @@
-"""What a run of the extractor works with, in the words of the extractor."""
+"""The collaborators of an extractor run, as the extractor needs them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.source import Page, Pdf, Selection, StoredPdf
 
 
-class Source(Protocol):
+class ExtractorSource(Protocol):
     """Where documents come from."""
 
     database: str
@@ -24,17 +24,17 @@ class Source(Protocol):
         """Return the documents that got a file since then."""
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
-        """Return the document's PDF; with `plain`, one that needs no rendering."""
+        """Return the document's PDF. With `plain`, return one that needs no rendering."""
 
 
-class Table(Protocol):
+class ExtractorTable(Protocol):
     """The tracking table, as the extractor needs it."""
 
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries there are, by id."""
+        """Return the existing ones of these entries, by id."""
 
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
-        """Write a new entry, or what Odoo says now of an existing one, unless another run was faster."""
+        """Write a new entry, or Odoo's new version of an existing one, unless another run was faster."""
 
     def attach_pdf(self, entry: Entry) -> None:
         """Store where the PDF of this version of the entry is, which makes it ready to post."""
@@ -43,7 +43,7 @@ class Table(Protocol):
         """Return pending entries that still lack their PDF, and failed ones that could not be read."""
 
     def backlog(self, company: str, limit: int) -> int:
-        """Return how many documents wait to be posted, counting no further than `limit`."""
+        """Return how many documents wait to be posted, counting up to `limit`."""
 
 
 class Cursors(Protocol):
@@ -56,7 +56,7 @@ class Cursors(Protocol):
         """Store how far the company was read."""
 
 
-class Store(Protocol):
+class ExtractorStore(Protocol):
     """Where documents and their PDFs are stored."""
 
     def document(self, entry: Entry) -> Document:

@@ -12,8 +12,8 @@ from pipeline.domain.contact import ContactState, state_of
 logger = logging.getLogger(__name__)
 
 
-class Source(Protocol):
-    """Odoo, as far as contacts go."""
+class ContactSource(Protocol):
+    """Odoo's contacts."""
 
     database: str
 
@@ -24,18 +24,18 @@ class Source(Protocol):
         """Return how many contacts have a name."""
 
 
-class Questions(Protocol):
+class ContactQuestions(Protocol):
     """Where the poster asks and the extractor answers."""
 
     def contacts_asked(self, database: str) -> dict[int, str]:
-        """Return the contacts that were asked about, with the name each has in QuickBooks."""
+        """Return the contacts that were asked about, with their names in QuickBooks."""
 
     def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
-        """Keep the answers."""
+        """Store the answers."""
 
 
-def answer_contacts(source: Source, questions: Questions, now: datetime) -> None:
-    """Ask Odoo about the contacts the poster wants to know of, and keep the answers."""
+def answer_contacts(source: ContactSource, questions: ContactQuestions, now: datetime) -> None:
+    """Ask Odoo about the contacts that the poster asked for, and store the answers."""
     asked = questions.contacts_asked(source.database)
     if not asked:
         return

@@ -1,4 +1,4 @@
-"""What a document of Odoo means for its entry. Nothing here asks or changes anything."""
+"""Decides what a document means for its entry. Pure: it reads and changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class News(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is new, the entry as it should be, and whether its PDF has to be fetched."""
+    """What is new, the resulting entry, and whether its PDF must be fetched."""
 
     news: News
     entry: Entry
@@ -38,10 +38,10 @@ def decide(
     *,
     skips_receipts: bool = False,
 ) -> Decision:
-    """Return what a document that was read means for its entry; `go_live` is None when a company has none.
+    """Return the decision for a document that was read. `go_live` is None if the company has none.
 
-    A document dated before the go-live is skipped, and so is a receipt with `skips_receipts`, unless it was, or may
-    have been, sent before.
+    A document dated before the go-live is skipped, and so is a receipt with `skips_receipts`, unless it was (or may
+    have been) sent before.
     """
     was_never_sent = previous is None or previous.was_never_sent
     is_early = go_live is not None and document.booked_on < go_live and was_never_sent
@@ -59,10 +59,10 @@ def decide(
 
 
 def _is_taken_up(previous: Entry, skip_code: str) -> bool:
-    """Whether a document is taken up though its content has not changed.
+    """Whether a document is taken up although its content has not changed.
 
-    What it was skipped for holds no longer, because the mapping was changed; or its copy or PDF was lost, and a person
-    has saved it in Odoo once more.
+    Either the reason to skip it no longer applies, because the mapping changed. Or its copy or PDF was lost, and a
+    person has saved it in Odoo again.
     """
     is_skipped = previous.error_code in (BEFORE_GO_LIVE, RECEIPT_SKIPPED)
     return (is_skipped and previous.error_code != skip_code) or previous.error_code in LOST

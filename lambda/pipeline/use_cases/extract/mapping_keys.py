@@ -1,4 +1,4 @@
-"""What a mapping names and Odoo does not have is reported, once per company: it would be left out without a word."""
+"""Report names in a mapping that Odoo does not have, once per company: they would be silently ignored."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ ERRORS_SHOWN_MAX = 30
 _REMEDY = "Correct the file, then run terraform apply; documents that were posted meanwhile follow when they change."
 
 
-class Source(Protocol):
-    """Where documents come from, and the names it has."""
+class MappedNamesSource(Protocol):
+    """The names in the system that documents come from."""
 
     def names(self, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-        """Return the names there are for each table of the mapping that is not empty."""
+        """Return the existing names for each table of the mapping that is not empty."""
 
 
-def check_mapping_keys(source: Source, companies: Sequence[Company], mapping: MappingFile) -> list[Failure]:
-    """Return a failure for each company whose mapping names what Odoo does not have. Nothing is stopped by it.
+def check_mapping_keys(source: MappedNamesSource, companies: Sequence[Company], mapping: MappingFile) -> list[Failure]:
+    """Return a failure for each company whose mapping names what Odoo does not have. It stops nothing.
 
-    Other than a name that QuickBooks lacks: what was archived or renamed in Odoo need not concern any document of this
-    month, and those it does concern are still posted right to the cent, but for class, terms, or by convention.
+    Unlike a name that QuickBooks lacks, a name that was archived or renamed in Odoo may concern no document of this
+    month. Documents that it concerns are still posted right to the cent; only class and terms are missing, and the rest
+    follows the conventions.
     """
     failures = []
     for company in companies:

@@ -1,4 +1,4 @@
-"""What is not carried, counted: nothing that moves what is owed is left out without a word."""
+"""Count what is not carried: nothing that moves a receivable or payable is silently left out."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipeline.domain.source import NotCarried
 logger = logging.getLogger(__name__)
 
 
-class Source(Protocol):
-    """Where documents come from, and what else is there."""
+class NotCarriedSource(Protocol):
+    """The journal entries in the system that documents come from."""
 
     def not_carried(self, company: Company, since: date | None = None) -> NotCarried:
-        """Return how many entries move what is owed, or a tax, and are not carried; from a date on, if given."""
+        """Return how many journal entries, from a date on if given, move a receivable, payable or tax uncarried."""
 
 
 def count_not_carried(
-    source: Source, companies: Sequence[Company], go_live: Callable[[str], date | None]
+    source: NotCarriedSource, companies: Sequence[Company], go_live: Callable[[str], date | None]
 ) -> dict[str, dict[str, int]]:
-    """Return the counts by company, and log them. A company that cannot be counted is left out, and the run goes on."""
+    """Return the counts by company, and log them. If a company cannot be counted, leave it out and go on."""
     counts = {}
     for company in companies:
         try:

@@ -1,9 +1,9 @@
-"""Pull a company's new and changed documents out of Odoo and leave each as an entry with its PDF.
+"""Pull a company's new and changed documents out of Odoo and store each as an entry with its PDF.
 
-In this order, so that the next run repairs a crash anywhere: document JSON, entry, PDF, cursor. Pages go by id, not by
-`write_date`: thousands of rows may share one instant, and a row that changes while a page is read would shift every
-page that is cut by time. A pull is one walk through the ids of everything written since the cursor; only when the walk
-is complete does the cursor move, and then to no later than the walk began.
+The order is document JSON, entry, PDF, cursor, so that the next run repairs a crash at any point. Pages go by id, not
+by `write_date`: thousands of rows may share one instant, and a row that changes while a page is read would move every
+later page. A pull is one walk through the ids of everything written since the cursor. The cursor moves only when the
+walk is complete, and no further than when the walk began.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from pipeline.domain.document import Company, Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.source import NotRendered, Page, Selection, UnreadableDocument
-from pipeline.use_cases.extract.collaborators import Cursors, Source, Store, Table
+from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.decide import Decision, News, decide
 
 logger = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 200
-# write_date is when Odoo's transaction began: a long one commits rows older than what was already seen.
+# write_date is when Odoo's transaction began: a long transaction commits rows older than those already seen.
 LOOKBACK = timedelta(minutes=10)
-# A page (8 reads) and one rendering at their time-outs never take longer than this in practice; the next tick goes on.
+# In practice a page (8 reads) and one rendering never take longer than this. The next tick goes on.
 PAGE_ALLOWANCE_S = 45.0
 PDF_ALLOWANCE_S = 20.0
 PDF_ATTEMPTS_MAX = 3
 UNFINISHED_MAX = 200
-# Above this many documents waiting to be posted, pulling pauses: a backlog belongs into Odoo, not into the table.
+# If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
 CONSECUTIVE_FAILURES_MAX = 3
 _PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
@@ -51,10 +51,10 @@ class Progress(StrEnum):
 
 @dataclass(slots=True)
 class Counts:
-    """What a run did, in documents; `cursor` is where each company was read to, `remaining` whether more is left.
+    """Counts of documents in a run. `cursor` is how far each company was read, `remaining` whether more is left.
 
-    `left_out` are files, those that are in no PDF; `not_carried` says by company what moves what is owed, or a tax,
-    and is none of the documents carried.
+    `left_out` counts files that are in no PDF. `not_carried` counts by company the journal entries that move a
+    receivable, payable or tax but are not carried documents.
     """
 
     found: int = 0
@@ -86,14 +86,14 @@ class Counts:
 class Extraction:
     """One run of the extractor over one or several companies."""
 
-    source: Source
-    table: Table
+    source: ExtractorSource
+    table: ExtractorTable
     cursors: Cursors
-    store: Store
+    store: ExtractorStore
     deadline: Deadline
     now: datetime
     dry_run: bool = False
-    # From which date on a company's documents are for the books; None is from the first.
+    # The date from which a company's documents are for the books. None means all of them.
     go_live: Callable[[str], date | None] = lambda _company: None
     # Whether a company wants its receipts skipped.
     skips_receipts: Callable[[str], bool] = lambda _company: False
@@ -104,8 +104,8 @@ class Extraction:
     _refused: set[int] = field(default_factory=set)
 
     def pull(self, company: Company) -> None:
-        """Pull what is new and changed since the company's cursor; the next run goes on where time ran out."""
-        # First of all, because an entry without its PDF waits in the backlog and cannot be posted out of it.
+        """Pull what is new and changed since the company's cursor. The next run goes on where time ran out."""
+        # Do this first: an entry without its PDF counts as backlog and cannot be posted.
         if not self.dry_run:
             self._finish(company)
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
@@ -129,7 +129,7 @@ class Extraction:
         self.counts.remaining = True
 
     def pull_selected(self, company: Company, selection: Selection | None) -> None:
-        """Pull the documents a selection names; the cursor stays where it is."""
+        """Pull the selected documents. The cursor does not move."""
         after_id = 0
         while selection is not None:
             if not self.deadline.allows(PAGE_ALLOWANCE_S):
@@ -157,7 +157,7 @@ class Extraction:
     # -- a page ----------------------------------------------------------------------------------------------------
 
     def _take(self, company: Company, page: Page) -> Progress:
-        """Store a page; one that was interrupted is read again."""
+        """Store a page. An interrupted page is read again."""
         unreadable_ids = {row.odoo_id: make_entry_id(self.source.database, row.odoo_id) for row in page.unreadable}
         known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
         for row in page.unreadable:
@@ -184,7 +184,7 @@ class Extraction:
         key = self.store.put_document(document, entry.version)
         entry = replace(entry, document_key=key)
         if previous and entry.status is Status.SKIPPED:
-            # Before it is called skipped: an object in pending/ always means work outstanding.
+            # Do this before the entry becomes skipped: an object in pending/ always means outstanding work.
             self.store.drop_pending(entry)
         self.table.save_extracted(entry, previous=previous)
         logger.info(
@@ -199,8 +199,8 @@ class Extraction:
     def _fetch_pdf(self, document: Document, entry: Entry) -> Progress:
         """Store the PDF of an entry.
 
-        An entry whose PDF cannot be had now stays unfinished and is taken up by every later run, once; at its third
-        attempt it gets a plain page, because no document is lost for want of a PDF.
+        An entry whose PDF is not available now stays unfinished, and every later run tries it once. At its third
+        attempt it gets a plain page, so that no document is lost for lack of a PDF.
         """
         if (entry.entry_id, entry.version) in self._tried:
             return Progress.COMPLETE
@@ -214,7 +214,7 @@ class Extraction:
             self._not_fetched(entry, error)
             return Progress.COMPLETE
         if pdf.left_out or entry.pdf_losses:
-            # Before the PDF, which wakes the poster: what stays in Odoo is named in the books.
+            # Do this before storing the PDF, which wakes the poster: files that stay in Odoo are named in the books.
             self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
         stored = self.store.put_pdf(entry.entry_id, pdf)
         self.table.attach_pdf(
@@ -235,8 +235,8 @@ class Extraction:
         return Progress.COMPLETE
 
     def _not_fetched(self, entry: Entry, error: Unavailable) -> None:
-        """Count the attempt; raises the error when Odoo gives no PDF at all."""
-        # An Odoo whose rendering is broken must not keep the documents that need none.
+        """Count the attempt. Raises the error if Odoo gives no PDF at all."""
+        # An Odoo whose rendering is broken must not hold up documents that need no rendering.
         self._consecutive_failures += not isinstance(error, NotRendered)
         self.counts.remaining = True
         logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
@@ -247,7 +247,7 @@ class Extraction:
     # -- unreadable rows -------------------------------------------------------------------------------------------
 
     def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
-        """Keep a row that is no readable document as a failed entry, and report it once."""
+        """Store an unreadable document as a failed entry, and report it once."""
         if row.odoo_id in self._refused:
             return
         self._refused.add(row.odoo_id)
@@ -266,7 +266,7 @@ class Extraction:
 
 
 def chosen(companies: Sequence[Company], name: str) -> list[Company]:
-    """Return the company of that name, or all for an empty one; raises InvalidRequest when there is none such."""
+    """Return the company with that name, or all for an empty name. Raises InvalidRequest if there is none."""
     found = [company for company in companies if name in ("", company.name)]
     if not found:
         names = ", ".join(f"'{company.name}'" for company in companies) or "none"
@@ -280,11 +280,11 @@ def run(
     selection: Selection | None,
     afterwards: Callable[[Company], None] = lambda _company: None,
 ) -> None:
-    """Pull several companies; one that fails does not keep the others from being pulled.
+    """Pull several companies. If one fails, the others are still pulled.
 
-    `afterwards` is done for each company that was pulled by its cursor.
+    `afterwards` is called for each company that was pulled by its cursor.
 
-    Raises the first company's PipelineError at the end, so that alarm, retries and dead letter see it.
+    Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
     """
     errors: list[PipelineError] = []
     for company in companies:

@@ -1,1 +1,1 @@
-"""What both sides have, compared."""
+"""Comparing what both sides have."""

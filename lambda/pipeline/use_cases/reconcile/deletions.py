@@ -1,7 +1,7 @@
-"""Once a day: which documents does Odoo have, and which do we? Finds what was deleted there, and what was ever missed.
+"""Compare once a day which documents Odoo has and which we have. Finds deleted documents and missed ones.
 
-A document that is reset to draft and deleted is gone without a trace: no write date, no row. Only comparing ids shows
-it. What a pull cannot have seen (a transaction that committed later than the lag) is found by the same comparison.
+A document that is reset to draft and deleted leaves no trace: no write date, no row. Only comparing ids shows it. The
+same comparison finds what a pull cannot have seen (a transaction that committed later than the lag).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pipeline.use_cases.extract.pull import PAGE_DOCUMENTS, Extraction
 logger = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
-# Read again whole: a change in a transaction that took longer than the lag is a day old at most when it is found.
+# Read this period again: a change in a transaction longer than the lag is then found within a day.
 DAILY_LOOKBACK = timedelta(hours=25)
 ALLOWANCE_S = 60.0
-# Above this many at once it is a right that was lost rather than documents: a person is asked, and nothing is touched.
+# If more than this many disappear at once, the user has probably lost a right: change nothing and ask a person.
 DELETED_MAX = 200
 _DELETED_REMEDY = (
     "Have it deleted in QuickBooks by retrying it (invoke the poster with its company and retry_failed), or keep it "
@@ -35,8 +35,8 @@ _DELETED_REMEDY = (
 )
 
 
-class Source(Protocol):
-    """Which documents there are."""
+class ComparisonSource(Protocol):
+    """Which documents exist in Odoo."""
 
     database: str
 
@@ -44,10 +44,10 @@ class Source(Protocol):
         """Return the ids of all documents of a company."""
 
     def existing(self, company: Company, ids: set[int]) -> set[int]:
-        """Return which of these still exist, whatever their state."""
+        """Return which of these still exist, in any state."""
 
 
-class Table(Protocol):
+class ComparisonTable(Protocol):
     """The tracking table, as the comparison needs it."""
 
     def entry(self, entry_id: str) -> Entry | None:
@@ -57,21 +57,27 @@ class Table(Protocol):
         """Return the Odoo id and the status of every entry of a company."""
 
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
-        """Write what Odoo says now of an entry."""
+        """Write Odoo's new version of an entry."""
 
 
-class KeyValues(Protocol):
+class ComparisonKeyValues(Protocol):
     """When a company was last compared."""
 
     def compared_at(self, database: str, company: str) -> datetime | None:
         """Return when a company was last compared, or None."""
 
     def keep_compared(self, database: str, company: str, moment: datetime) -> None:
-        """Keep when a company was compared."""
+        """Store when a company was compared."""
 
 
-def compare(extraction: Extraction, source: Source, table: Table, key_values: KeyValues, company: Company) -> None:
-    """Compare a company's ids, if a day has passed since and its last pull was complete; report what was deleted."""
+def compare(
+    extraction: Extraction,
+    source: ComparisonSource,
+    table: ComparisonTable,
+    key_values: ComparisonKeyValues,
+    company: Company,
+) -> None:
+    """Compare a company's ids if a day has passed and its last pull was complete. Report what was deleted."""
     database, now = source.database, extraction.now
     if extraction.dry_run or extraction.cursors.cursor(database, company.name).walk_began is not None:
         return
@@ -92,7 +98,7 @@ def compare(extraction: Extraction, source: Source, table: Table, key_values: Ke
         entry = table.entry(make_entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
-    # A right that was lost and is granted again: what was taken for deleted is there, and nothing of it has changed.
+    # If a lost right was granted again, documents taken for deleted are back without any change.
     maybe = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] not in (Status.SKIPPED, Status.POSTED)}
     entries = extraction.table.entries([make_entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
     back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
@@ -105,14 +111,14 @@ def compare(extraction: Extraction, source: Source, table: Table, key_values: Ke
         key_values.keep_compared(database, company.name, now)
 
 
-def _take_out(extraction: Extraction, table: Table, company: Company, entry: Entry) -> None:
-    """Make the entry of a deleted document a withdrawal: at once where nothing was sent, else when a person says so."""
+def _take_out(extraction: Extraction, table: ComparisonTable, company: Company, entry: Entry) -> None:
+    """Withdraw a deleted document: at once if nothing was sent, otherwise when a person decides."""
     key, has_copy = entry.document_key, True
     try:
         document = replace(extraction.store.document(entry), withdrawn=True)
         key = extraction.store.put_document(document, entry.version + 1)
     except InvalidDocument:
-        # Without a copy there is nothing to take back with, and a retry says so.
+        # Without a copy the document cannot be taken back, and a retry says so.
         has_copy = False
     deleted = lifecycle.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
     if deleted.status is Status.VOIDED:

@@ -1,7 +1,7 @@
-"""The tracking table lost: entries made anew from the documents in the bucket and from what stands in the books.
+"""Rebuild a lost tracking table from the documents in the bucket and in the books.
 
-What the bucket has of a document is what was last read from Odoo, so the next pull finds nothing changed; what the
-books have of it carries our marker, so nothing is posted twice. Entries that are there already are only completed.
+The bucket has each document as it was last read from Odoo, so the next pull finds nothing changed. Documents in the
+books carry our marker, so nothing is posted twice. Entries that already exist are only completed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 THREADS = 8
 BATCH_DOCUMENTS = 100
-# A batch: a hundred copies and PDFs read, as many bodies drafted, a name or two created.
+# The time for a batch: read a hundred copies and PDFs, draft as many bodies, create a name or two.
 BATCH_ALLOWANCE_S = 30.0
 
 
-class Books(Protocol):
+class RebuildBooks(Protocol):
     """The books, as rebuilding needs them."""
 
     @property
@@ -42,16 +42,16 @@ class Books(Protocol):
         """The id of the company in the books."""
 
     def inventory(self) -> dict[str, Existing]:
-        """Return every document of ours that stands in the books, by entry id."""
+        """Return every document of ours in the books, by entry id."""
 
     def remember_party(self, document: Document, qb_id: str) -> None:
-        """Remember which customer or vendor a document's party is."""
+        """Store which customer or vendor a document's party is."""
 
     def draft(self, document: Document, *, is_booked: bool) -> Draft:
         """Return what would be sent for a document."""
 
 
-class Store(Protocol):
+class RebuildStore(Protocol):
     """The bucket, as rebuilding needs it."""
 
     def copies(self) -> list[Copy]:
@@ -64,11 +64,11 @@ class Store(Protocol):
         """Return the PDF under a key, or None."""
 
 
-class Table(Protocol):
+class RebuildTable(Protocol):
     """The tracking table, as rebuilding needs it."""
 
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries there are, by id."""
+        """Return the existing ones of these entries, by id."""
 
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, unless there is one."""
@@ -79,12 +79,12 @@ class Table(Protocol):
 
 @dataclass(slots=True)
 class Rebuild:
-    """One company's entries made anew. `count` is how many, `remaining` whether time ran out before the end."""
+    """Rebuilds one company's entries. `count` is how many, `remaining` whether time ran out before the end."""
 
     company: str
-    books: Books
-    store: Store
-    table: Table
+    books: RebuildBooks
+    store: RebuildStore
+    table: RebuildTable
     clock: Clock
     threads: Threads
     deadline: Deadline
@@ -94,7 +94,7 @@ class Rebuild:
     remaining: bool = False
 
     def run(self) -> None:
-        """Make or complete the entries of all documents; what is there already is left as it is."""
+        """Create or complete the entries of all documents. Complete entries are left unchanged."""
         existing = self.books.inventory()
         with self.threads.pool(THREADS, "rebuild") as pool:
             for copies in batched(self.store.copies(), BATCH_DOCUMENTS):
@@ -126,7 +126,7 @@ class Rebuild:
         return True
 
     def _entry(self, entry: Entry, document: Document, copy: Copy, found: Existing | None) -> Entry:
-        """Return the entry of a document that the table has lost, as the bucket and the books have it."""
+        """Return the lost entry of a document, rebuilt from the bucket and the books."""
         if found is None and document.withdrawn:
             return lifecycle.rebuilt(entry, Status.VOIDED, self.clock.now(), is_new=True, error_message="")
         if found is None and self.go_live is not None and document.booked_on < self.go_live:
@@ -152,9 +152,9 @@ class Rebuild:
         return entry
 
     def _completed(self, entry: Entry, found: Existing, *, is_new: bool) -> Entry:
-        """Return an entry with what the books have of it; whether that is the newest, the next posting finds out."""
+        """Return an entry with what the books have of it. The next posting finds out whether that is up to date."""
         files = _our_files(found)
-        # One that is skipped was withdrawn before anybody knew that it is in the books.
+        # A skipped one was withdrawn before we knew that it is in the books.
         status = Status.PENDING if entry.status is Status.SKIPPED else entry.status
         return lifecycle.rebuilt(
             entry,
@@ -169,7 +169,7 @@ class Rebuild:
         )
 
     def _draft(self, document: Document) -> Draft | None:
-        """Return what would be sent, or None where that cannot be told: the next posting says why."""
+        """Return what would be sent, or None if it cannot be drafted: the next posting says why."""
         try:
             return self.books.draft(document, is_booked=True)
         except NeedsAttention:
@@ -181,5 +181,5 @@ def _our_files(found: Existing) -> list[Attached]:
 
 
 def _is_incomplete(entry: Entry, existing: Mapping[str, Existing]) -> bool:
-    """Whether an entry that was made since does not know yet that its document is in the books."""
+    """Whether an entry was created since and does not yet record that its document is in the books."""
     return not entry.qb_id and entry.step is None and entry.entry_id in existing

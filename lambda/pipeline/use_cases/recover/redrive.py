@@ -1,4 +1,4 @@
-"""Dead letters put back: what a function could not handle is tried again, once, when a person says so."""
+"""Redrive dead letters: if a person asks, retry once what a function could not handle."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pipeline.domain.document import odoo_id_of
 from pipeline.domain.entry import Entry, Status
 
 
-class Letters(Protocol):
+class RedriveLetters(Protocol):
     """A function's dead-letter queue."""
 
     def take(self) -> Iterator[Letter]:
-        """Yield the letters there are; what is not removed is there again after some minutes."""
+        """Yield the letters. A letter that is not removed reappears after some minutes."""
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""
@@ -23,17 +23,18 @@ class Letters(Protocol):
         """Let a letter that was taken be seen again at once."""
 
 
-class Table(Protocol):
+class RedriveTable(Protocol):
     """The tracking table, as redriving needs it."""
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return an entry."""
 
 
-def reopen(letters: Letters, open_again: Callable[[Sequence[str]], None]) -> int:
-    """Open the entries of every letter again, and return how many letters there were.
+def reopen(letters: RedriveLetters, open_again: Callable[[Sequence[str]], None]) -> int:
+    """Reopen the entries of every letter, and return how many letters there were.
 
-    A letter goes once its entries are open: who is stopped in between opens them a second time, which changes nothing.
+    Remove a letter after its entries are open. If the run is stopped in between, they are reopened again, which changes
+    nothing.
     """
     count = 0
     for letter in letters.take():
@@ -44,12 +45,12 @@ def reopen(letters: Letters, open_again: Callable[[Sequence[str]], None]) -> int
 
 
 def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:
-    """Return the documents that letters are about, as Odoo knows them."""
+    """Return the Odoo ids of the documents that letters are about."""
     return tuple(sorted({odoo_id_of(entry_id) for letter in taken for entry_id in letter.entry_ids}))
 
 
-def settle(letters: Letters, table: Table, taken: Sequence[Letter]) -> int:
-    """Remove the letters of which nothing is failed any more, put the others back, and return how many were removed."""
+def settle(letters: RedriveLetters, table: RedriveTable, taken: Sequence[Letter]) -> int:
+    """Remove the letters without a failed entry, put the others back, and return how many were removed."""
     removed = 0
     for letter in taken:
         if any(_is_failed(table.entry(entry_id)) for entry_id in letter.entry_ids):
