@@ -33,11 +33,7 @@ class SalesTaxWatch:
     def check(self, document: Document) -> None:
         """Raise Deferred for a document of a company whose sales tax is known to be computed by QuickBooks.
 
-        <<<<<<< HEAD
-                One that came out different is let through: it failed, so it comes again only when a person has changed it.
-        =======
-                Let one through that came out different: it failed, so a person retries it after fixing something.
-        >>>>>>> english
+        Let one through that came out different: it failed, so a person retries it after fixing something.
         """
         known = self._known()
         if len(known) < DOCUMENTS_MAX or document.entry_id in known:
