@@ -98,8 +98,8 @@ def a_document(document_type: DocumentType = DocumentType.INVOICE, **changes: An
     sale = document_type.is_sale
     lines = changes.pop("lines", None) or (line(account=SALES if sale else COSTS),)
     taxes = changes.pop("taxes", ())
-    untaxed = sum((each.amount for each in lines), Decimal(0))
-    tax = sum((each.amount for each in taxes), Decimal(0))
+    untaxed = sum((line.amount for line in lines), Decimal(0))
+    tax = sum((tax_amount.amount for tax_amount in taxes), Decimal(0))
     values: dict[str, Any] = {
         "database": "odoo",
         "odoo_id": 17,
@@ -268,7 +268,9 @@ class Served:
         return {kind: counts[kind] for kind in ("create", "update", "delete", "void", "upload") if counts[kind]}
 
     def requests(self, method: str = "POST", part: str = "/v3/") -> list[Request]:
-        return [each for each in self.stand_in.server.requests if each.method == method and part in each.path]
+        return [
+            request for request in self.stand_in.server.requests if request.method == method and part in request.path
+        ]
 
     def break_next(self, matches: Callable[[Request], bool], fault: Fault, *, times: int = 1) -> None:
         """Break the next answers to requests that match."""

@@ -82,7 +82,7 @@ class Machine:
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(
             Bucket=self.deployment.bucket, Prefix=prefix
         )  # fmt: skip
-        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def object(self, key: str) -> bytes:
         """Return an object of the bucket."""

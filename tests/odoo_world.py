@@ -29,7 +29,7 @@ class FakeOdoo:
     database = "odoo_demo"
 
     def __init__(self, *documents):
-        self.documents = {each.odoo_id: each for each in documents}
+        self.documents = {document.odoo_id: document for document in documents}
         self.unreadable = {}
         self.attached_at = {}
         self.hidden = set()
@@ -47,11 +47,11 @@ class FakeOdoo:
     def page(self, company, selection, *, after_id, limit):
         self.asked.append(selection)
         self.before_page(company)
-        ids = sorted(each for each in {**self.documents, **self.unreadable} if each > after_id)
-        taken = list(islice((each for each in ids if self._selects(each, company, selection)), limit))
+        ids = sorted(odoo_id for odoo_id in {**self.documents, **self.unreadable} if odoo_id > after_id)
+        taken = list(islice((odoo_id for odoo_id in ids if self._selects(odoo_id, company, selection)), limit))
         return Page(
-            tuple(self.documents[each] for each in taken if each not in self.unreadable),
-            tuple(self.unreadable[each] for each in taken if each in self.unreadable),
+            tuple(self.documents[odoo_id] for odoo_id in taken if odoo_id not in self.unreadable),
+            tuple(self.unreadable[odoo_id] for odoo_id in taken if odoo_id in self.unreadable),
             max(taken, default=0),
         )
 
@@ -66,16 +66,16 @@ class FakeOdoo:
         )
 
     def ids(self, company):
-        return {each for each, document in self.documents.items() if document.company == company} - self.hidden
+        return {odoo_id for odoo_id, document in self.documents.items() if document.company == company} - self.hidden
 
     def existing(self, company, ids):
-        return {each for each in ids if each in self.documents} - self.hidden
+        return {odoo_id for odoo_id in ids if odoo_id in self.documents} - self.hidden
 
     def with_new_attachments(self, company, since):
         return [
-            each
-            for each, moment in self.attached_at.items()
-            if moment >= since and self.documents[each].company == company
+            odoo_id
+            for odoo_id, moment in self.attached_at.items()
+            if moment >= since and self.documents[odoo_id].company == company
         ]
 
     def pdf(self, document, *, plain=False):

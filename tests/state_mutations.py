@@ -156,7 +156,7 @@ def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:
 
 
 def _a_row_of_the_table_is_missing() -> AbstractContextManager[Any]:
-    less = frozenset(each for each in lifecycle._ALLOWED if each[:2] != (Status.POSTED, Status.PENDING))
+    less = frozenset(change for change in lifecycle._ALLOWED if change[:2] != (Status.POSTED, Status.PENDING))
     return patch.object(lifecycle, "_ALLOWED", less)
 
 

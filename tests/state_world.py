@@ -108,7 +108,7 @@ class InTurn:
         return done
 
     def map(self, function, values):
-        return [function(each) for each in values]
+        return [function(value) for value in values]
 
 
 class InTurnThreads:
@@ -251,9 +251,9 @@ class World:
             before = dict(self.table.stored)
             self.extract()
             self.post()
-            if self.table.stored == before and not any(each.status in OPEN for each in before.values()):
+            if self.table.stored == before and not any(entry.status in OPEN for entry in before.values()):
                 return
-        raise AssertionError(f"it never comes to rest: {[each for each in before.values() if each.status in OPEN]}")
+        raise AssertionError(f"it never comes to rest: {[entry for entry in before.values() if entry.status in OPEN]}")
 
     def finish(self) -> None:
         """Heal everything and let two days pass; a person does what the failed ones say, and retries them."""

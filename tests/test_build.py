@@ -155,10 +155,10 @@ def test_nothing_is_shipped_that_is_never_used(zips, handler):
     parts = [Path(name).parts for name in zips[handler].namelist()]
 
     assert not {"boto3", "botocore", "s3transfer", "tests", "bin", "local", "operate", "bundling"} & {
-        part for each in parts for part in each[:-1]
+        part for path in parts for part in path[:-1]
     }
     others = {f"{other}.py" for other in HANDLERS} - {f"{handler}.py"}
-    assert not others & {each[0] for each in parts}
+    assert not others & {path[0] for path in parts}
 
 
 def test_each_function_ships_only_the_distributions_it_imports(zips):
@@ -242,7 +242,9 @@ def tree(tmp_path):
         info = f"{name}-1.0.dist-info"
         write(
             libraries / info / "METADATA",
-            "\n".join([f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]),
+            "\n".join(
+                [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {requirement}" for requirement in requires)]
+            ),
         )
         files = [path.relative_to(libraries) for path in libraries.glob(f"{name}*") if path.is_file()]
         files += [path.relative_to(libraries) for path in libraries.glob(f"{name}*/**/*") if path.is_file()]

@@ -77,7 +77,7 @@ def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo,
     terraform.must("plan", "-input=false", "-out=tfplan", *VARIABLES)
     planned = terraform.show("tfplan")
     terraform.must("apply", "-input=false", "-parallelism=20", "tfplan")
-    outputs = {name: each["value"] for name, each in json.loads(terraform.must("output", "-json")).items()}
+    outputs = {name: output["value"] for name, output in json.loads(terraform.must("output", "-json")).items()}
     deployed = deployment(aws, outputs)
 
     with subtests.test("A31: no secret value is planned or kept in the state"):
@@ -151,7 +151,10 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
     }
 
     with subtests.test("A36, A37: the functions are what the seed says"):
-        found = {name: (each["Runtime"], each["Timeout"], each["MemorySize"]) for name, each in functions.items()}
+        found = {
+            name: (function["Runtime"], function["Timeout"], function["MemorySize"])
+            for name, function in functions.items()
+        }
         seeds = {
             "odoo-extractor": ("python3.12", 300, 512),
             "qb-poster": ("python3.12", 120, 256),
@@ -446,7 +449,7 @@ def check_the_doctor(aws: EmbeddedAws, deployed: Deployment, subtests) -> None:
     def found() -> dict[str, str]:
         with deployed.environ_of("qb-poster"):
             findings = Doctor(ENVIRONMENT).examine()
-        return {each.check: each.text for each in findings if each.is_problem}
+        return {finding.check: finding.text for finding in findings if finding.is_problem}
 
     with subtests.test("A72: what is well is not complained of"):
         assert set(found()) == {"posting fails", "alarms"}  # some of the demo's documents need a person
@@ -497,8 +500,8 @@ def empty(aws: EmbeddedAws, bucket: str) -> None:
     """
     s3 = aws.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for each in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
-            s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+        for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
 
 def remains(aws: EmbeddedAws) -> list[str]:
@@ -506,7 +509,7 @@ def remains(aws: EmbeddedAws) -> list[str]:
 
     def names(service: str, operation: str, key: str, field: str | None = None) -> list[str]:
         answer = getattr(aws.client(service), operation)()
-        return [str(each[field] if field else each) for each in answer.get(key, [])]
+        return [str(item[field] if field else item) for item in answer.get(key, [])]
 
     found = [
         *names("s3", "list_buckets", "Buckets", "Name"),

@@ -88,8 +88,10 @@ def test_every_document_becomes_an_entry_a_json_and_a_pdf(machine, event):
         BILL_OF_B: "bill",
     }
     assert {entry["status"] for entry in entries.values()} == {"pending"}
-    assert machine.keys("pending/") == sorted(f"pending/odoo_demo-account.move-{each}.pdf" for each in DOCUMENTS)
-    assert machine.keys("documents/") == sorted(f"documents/odoo_demo-account.move-{each}/1.json" for each in DOCUMENTS)
+    assert machine.keys("pending/") == sorted(f"pending/odoo_demo-account.move-{odoo_id}.pdf" for odoo_id in DOCUMENTS)
+    assert machine.keys("documents/") == sorted(
+        f"documents/odoo_demo-account.move-{odoo_id}/1.json" for odoo_id in DOCUMENTS
+    )
     assert machine.alerts() == []
 
 
@@ -413,7 +415,7 @@ def test_a_broken_document_fails_alone_and_is_told_once(machine):
     assert (counts["failed"], counts["new"], again["failed"]) == (1, 4, 0)
     assert entries[BILL]["status"] == "failed"
     assert "BILL/2026/09/0008 (account.move 330) cannot be read" in entries[BILL]["error_message"]
-    assert {entries[each]["status"] for each in DOCUMENTS if each != BILL} == {"pending"}
+    assert {entries[entry_id]["status"] for entry_id in DOCUMENTS if entry_id != BILL} == {"pending"}
     (alert,) = machine.alerts()
     assert "companyA: 1 document for a person" in alert["subject"]
     assert "BILL/2026/09/0008" in alert["text"]

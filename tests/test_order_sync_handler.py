@@ -32,7 +32,7 @@ ROWS, _ = load()
 def orders(count):
     """Return the database with so many orders, ids from 1000 on."""
     (template, *_rest) = ROWS["sale.order"]
-    made = [{**template, "id": 1000 + each, "name": f"S{1000 + each}", "order_line": []} for each in range(count)]
+    made = [{**template, "id": 1000 + number, "name": f"S{1000 + number}", "order_line": []} for number in range(count)]
     return {"res.company": ROWS["res.company"], "sale.order": made}, {}
 
 
@@ -57,7 +57,9 @@ def start(start_machine):
 def items(machine):
     """Return the table's items as plain values, by order."""
     found = machine.items(machine.deployment.order_table)
-    return {item["order_name"]["S"]: {name: next(iter(each.values())) for name, each in item.items()} for item in found}
+    return {
+        item["order_name"]["S"]: {name: next(iter(value.values())) for name, value in item.items()} for item in found
+    }
 
 
 def row(machine, number):
@@ -106,7 +108,7 @@ def test_b02_authenticate_gives_the_uid_that_is_used(start):
     machine.sync_orders()
 
     assert [method for model, method, *_ in calls(machine) if model == "common"] == ["version", "authenticate"]
-    request = next(each for each in machine.odoo.server.requests if b"sale.order" in each.body)
+    request = next(sent for sent in machine.odoo.server.requests if b"sale.order" in sent.body)
     assert request.json()["params"]["args"][:3] == ["odoo_demo", machine.odoo.users[0].uid, API_KEY]
 
 
@@ -161,7 +163,7 @@ def test_b08_the_newest_hundred_orders_are_asked_for_highest_id_first(start):
 
     records = machine.sync_orders()["records"]
 
-    ((_, _, arguments, keywords),) = [each for each in calls(machine) if each[0] == "sale.order"]
+    ((_, _, arguments, keywords),) = [call for call in calls(machine) if call[0] == "sale.order"]
     assert (arguments, keywords["limit"], keywords["order"]) == ([[]], 100, "id desc")
     assert [record["order_id"] for record in records] == [str(number) for number in range(1129, 1029, -1)]
 
@@ -232,9 +234,9 @@ def test_b14_each_item_says_that_and_when_it_was_copied(start):
     machine = start(2)
     records = machine.sync_orders()["records"]
 
-    for each in [*items(machine).values(), *records]:
-        assert each["sync_status"] == "success"
-        assert began <= datetime.fromisoformat(each["synced_at"]) <= datetime.now(UTC)
+    for record in [*items(machine).values(), *records]:
+        assert record["sync_status"] == "success"
+        assert began <= datetime.fromisoformat(record["synced_at"]) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(("field", "value"), [("name", False), ("amount_total", False)])
@@ -384,7 +386,7 @@ def test_b22_no_credentials_are_in_the_code():
         (path.name, match[0])
         for path in sorted(CODE.rglob("*.py"))
         for match in secret.finditer(path.read_text())
-        if not any(each in match[0] for each in allowed)
+        if not any(word in match[0] for word in allowed)
     ]
 
     assert found == []
@@ -445,7 +447,7 @@ def test_a_run_takes_four_calls_and_no_login_that_must_fail(start):
     machine.sync_orders()
 
     assert [request.path for request in machine.odoo.server.requests] == ["/jsonrpc"] * 4
-    assert [each[0] for each in calls(machine)] == ["common", "common", "res.company", "sale.order"]
+    assert [call[0] for call in calls(machine)] == ["common", "common", "res.company", "sale.order"]
 
 
 def test_trouble_of_the_whole_sync_is_told_once(start):

@@ -115,7 +115,7 @@ def test_nothing_unfinished_is_committed():
 
 def _row(change: Transition) -> str:
     """Return a change of status as a row of the README's table."""
-    previous = ", ".join(f"`{each}`" if each else "(new)" for each in change.previous)
+    previous = ", ".join(f"`{status}`" if status else "(new)" for status in change.previous)
     return f"| {previous} | `{change.to}` | {change.by} | {change.when} |"
 
 

@@ -240,8 +240,8 @@ class Life(RuleBasedStateMachine):
         self._follow(then)
 
     def _follow(self, then):
-        for each in then:
-            FOLLOWING[each](self.world)
+        for event in then:
+            FOLLOWING[event](self.world)
 
     # -- what always holds -----------------------------------------------------------------------------------------
 

@@ -206,7 +206,7 @@ def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(wor
     assert world.table.complaints == []
 
 
-@pytest.mark.parametrize("code", sorted(_codes(*THEIRS) | {f"quickbooks_{each}" for each in (610, 6000, 6210)}))
+@pytest.mark.parametrize("code", sorted(_codes(*THEIRS) | {f"quickbooks_{code}" for code in (610, 6000, 6210)}))
 @pytest.mark.parametrize("call", ["draft", "find_existing", "create", "update", "remove", "attach"])
 def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_mended(world, call, code):
     if call in ("update", "remove"):

@@ -120,7 +120,7 @@ KINDS = {
 
 
 # Those that go to another contact's address, and those whose company has a mapping.
-ELSEWHERE = next(each for each in PARTNERS if each["city"] not in (False, PARTNERS[0]["city"]))
+ELSEWHERE = next(partner for partner in PARTNERS if partner["city"] not in (False, PARTNERS[0]["city"]))
 SHIPPED_TO = {20: [ELSEWHERE["id"], ELSEWHERE["display_name"]]}
 MAPPINGS = {"us-invoice-taxes-as-lines": '["companyA"]\nsales_tax = "line"\n'}
 
@@ -140,7 +140,7 @@ def _rows(invoice: Invoice, move: dict[str, Any], lines: list[dict[str, Any]]) -
         row["tax_line_id"][0] for row in lines if row["tax_line_id"]
     }
     accounts = {row["account_id"][0] for row in lines if row["account_id"]}
-    (company,) = (each for each in COMPANIES if each[0] == invoice.company[0])
+    (company,) = (row for row in COMPANIES if row[0] == invoice.company[0])
     return {
         "account.move": [
             cut({**move, "partner_shipping_id": SHIPPED_TO.get(invoice.id, move["partner_id"])},
@@ -152,15 +152,15 @@ def _rows(invoice: Invoice, move: dict[str, Any], lines: list[dict[str, Any]]) -
             {"id": company[0], "name": company[1], "currency_id": invoice.home.named, "country_id": [1, company[3]]}
         ],
         "res.currency": [
-            {"id": each.id, "name": each.name, "decimal_places": each.places}
-            for each in dict.fromkeys((invoice.currency, invoice.home))
+            {"id": currency.id, "name": currency.name, "decimal_places": currency.places}
+            for currency in dict.fromkeys((invoice.currency, invoice.home))
         ],
         "res.partner": [
             cut(partner, documents.PARTNER_FIELDS) for partner in PARTNERS
             if partner["id"] in (ACME[0], *SHIPPED_TO.get(invoice.id, ())[:1])
         ],
-        "account.account": [{"id": each, "code": code, "name": name, "account_type": ACCOUNT_TYPES[kind]}
-                            for each, (code, name, kind) in ACCOUNTS.items() if each in accounts],
+        "account.account": [{"id": account_id, "code": code, "name": name, "account_type": ACCOUNT_TYPES[kind]}
+                            for account_id, (code, name, kind) in ACCOUNTS.items() if account_id in accounts],
         "account.tax": [cut(tax.row, odoo_taxes.TAX_FIELDS)
                         for tax in (*TAXES[True], *TAXES[False]) if tax.id in taxes],
         "product.product": [],

@@ -215,10 +215,10 @@ _ENTITIES = {
 def readable(value: Any, books: Books) -> Any:
     """Return a body with names in place of QuickBooks' ids: a person reads it, and an id depends on who came first."""
     if isinstance(value, list):
-        return [readable(each, books) for each in value]
+        return [readable(item, books) for item in value]
     if not isinstance(value, dict):
         return value
-    return {key: _named(key, each, books) if key in _ENTITIES else readable(each, books) for key, each in value.items()}
+    return {key: _named(key, item, books) if key in _ENTITIES else readable(item, books) for key, item in value.items()}
 
 
 def _named(key: str, reference: dict[str, str], books: Books) -> str:
@@ -285,7 +285,7 @@ def compact(value: Any, indent: int = 0) -> str:
         return flat
     pad = "\n" + " " * (indent + 1)
     if isinstance(value, list):
-        parts, (opening, closing) = [compact(each, indent + 1) for each in value], "[]"
+        parts, (opening, closing) = [compact(item, indent + 1) for item in value], "[]"
     else:
         parts = [f"{json.dumps(key)}: {compact(value[key], indent + 1)}" for key in sorted(value)]
         opening, closing = "{}"
@@ -295,8 +295,8 @@ def compact(value: Any, indent: int = 0) -> str:
 def brief(value: Any) -> Any:
     """Return a value without what is empty in it."""
     if isinstance(value, dict):
-        return {key: brief(each) for key, each in value.items() if each not in (None, "", [], {})}
-    return [brief(each) for each in value] if isinstance(value, list) else value
+        return {key: brief(item) for key, item in value.items() if item not in (None, "", [], {})}
+    return [brief(item) for item in value] if isinstance(value, list) else value
 
 
 def _number(value: Any) -> Any:

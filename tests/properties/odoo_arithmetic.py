@@ -278,7 +278,7 @@ def _spread(entry: _Entry, raw: float) -> None:
     products = [row for row in entry.rows if row["display_type"] == "product"]
     lost = currency.round(raw) - sum(row["price_subtotal"] for row in products)
     units = round(lost / currency.rounding)
-    for row in sorted(products, key=lambda each: -abs(each["price_subtotal"]))[: abs(units)]:
+    for row in sorted(products, key=lambda line: -abs(line["price_subtotal"]))[: abs(units)]:
         more = entry.sign * math.copysign(currency.rounding, units)
         row["amount_currency"] = currency.round(row["amount_currency"] + more)
         if currency == entry.invoice.home:

@@ -91,19 +91,20 @@ PARTNERS = [row for row in _DEMO["res.partner"] if row["name"]][:12]
 def lookups() -> documents.Lookups:
     """Return what the rows point to."""
     companies = [
-        {"id": each, "name": name, "currency_id": CURRENCIES[home].named, "country_id": False}
-        for each, name, home, _ in COMPANIES
+        {"id": company_id, "name": name, "currency_id": CURRENCIES[home].named, "country_id": False}
+        for company_id, name, home, _ in COMPANIES
     ]
-    accounts = [{"id": each, "code": code, "name": name} for each, (code, name, _) in ACCOUNTS.items()]
+    accounts = [{"id": account_id, "code": code, "name": name} for account_id, (code, name, _) in ACCOUNTS.items()]
     return documents.Lookups(
         companies={row["id"]: documents.company(row) for row in companies},
         currencies={
-            each.id: {"id": each.id, "name": each.name, "decimal_places": each.places} for each in CURRENCIES.values()
+            currency.id: {"id": currency.id, "name": currency.name, "decimal_places": currency.places}
+            for currency in CURRENCIES.values()
         },
         partners={row["id"]: row for row in PARTNERS},
         accounts={row["id"]: documents.account(row) for row in accounts},
-        account_kinds={each: ACCOUNT_TYPES[kind] for each, (_, _, kind) in ACCOUNTS.items()},
-        taxes={each: odoo_taxes.tax(tax.row) for each, tax in TAX_OF.items()},
+        account_kinds={account_id: ACCOUNT_TYPES[kind] for account_id, (_, _, kind) in ACCOUNTS.items()},
+        taxes={tax_id: odoo_taxes.tax(tax.row) for tax_id, tax in TAX_OF.items()},
     )
 
 
@@ -125,7 +126,7 @@ def realm(company: tuple[int, str, str, str], kind: str, realm_id: str) -> Realm
         custom_transaction_numbers=False,
         accounts=[{"Name": name, "AccountType": kind, "AcctNum": code} for code, name, kind in ACCOUNTS.values()],
         tax_rates=[] if kind == US else [*rates, TaxRate("No VAT", Decimal(0), "both")],
-        exchange_rates={each: Decimal(1) for each in CURRENCIES if each != home},
+        exchange_rates={currency: Decimal(1) for currency in CURRENCIES if currency != home},
     )
 
 

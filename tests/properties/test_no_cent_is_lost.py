@@ -48,7 +48,7 @@ CENT = Decimal("0.01")
 @cache
 def company(company_id, kind):
     """Return the books of a company, opened once for all of its documents."""
-    (own,) = (each for each in COMPANIES if each[0] == company_id)
+    (own,) = (company for company in COMPANIES if company[0] == company_id)
     books = realm(own, kind, f"{company_id}{1 if kind == US else 2}")
     stand_in = QuickBooksStandIn([books])
     stand_in.close()  # it is asked in process
@@ -104,7 +104,9 @@ def checked(invoice: Invoice, *, is_posted: bool) -> list[tuple[str, str]]:
     products = [signs * exactly(row["amount_currency"], invoice) for row in lines if row["display_type"] == "product"]
     of_items = [line.amount for line in document.lines if line.kind is LineKind.ITEM]
     assert not Counter(products) - Counter(of_items), "a line was adjusted"
-    return [(kind, each) for kind in (US, VAT) for each in drafted(invoice, lines, document, kind, is_posted=is_posted)]
+    return [
+        (kind, draft) for kind in (US, VAT) for draft in drafted(invoice, lines, document, kind, is_posted=is_posted)
+    ]
 
 
 def drafted(invoice, lines, document, kind, *, is_posted):

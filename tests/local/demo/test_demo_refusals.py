@@ -22,11 +22,11 @@ def provoked():
 
 
 def test_every_code_of_the_catalogue_and_of_the_connection_is_provoked(provoked):
-    assert {each.code for each in provoked} == set(CATALOGUE) | CONNECTION | TRANSIENT == set(EXAMPLES)
+    assert {refusal.code for refusal in provoked} == set(CATALOGUE) | CONNECTION | TRANSIENT == set(EXAMPLES)
 
 
 def test_every_business_rule_is_provoked_but_the_one_the_pipeline_waits_for_itself(provoked):
-    reported = [each.reported for each in provoked if each.code == "6000"]
+    reported = [refusal.reported for refusal in provoked if refusal.code == "6000"]
 
     # A name somebody is editing is tried again, and then waited for: nobody reads of it.
     for words in set(BUSINESS_RULES) - {ONE_NAME_AT_A_TIME}:
@@ -34,20 +34,20 @@ def test_every_business_rule_is_provoked_but_the_one_the_pipeline_waits_for_itse
 
 
 def test_each_is_explained_in_words_of_its_own_catalogue_entry(provoked):
-    for each in provoked:
-        assert each.reported, each
-        assert each.words, each
-        if each.code in CATALOGUE and each.code not in ("610", "6000", "6240"):
-            beginning = CATALOGUE[each.code].partition("{detail}")[0].rstrip("( ")
-            assert each.reported.startswith(beginning), each
+    for refusal in provoked:
+        assert refusal.reported, refusal
+        assert refusal.words, refusal
+        if refusal.code in CATALOGUE and refusal.code not in ("610", "6000", "6240"):
+            beginning = CATALOGUE[refusal.code].partition("{detail}")[0].rstrip("( ")
+            assert refusal.reported.startswith(beginning), refusal
 
 
 def test_each_names_its_document_once_and_its_object_by_name(provoked):
-    by_code = {each.code: each for each in provoked}
+    by_code = {refusal.code: refusal for refusal in provoked}
 
-    for each in provoked:
-        assert DOCUMENT.match(each.document), each
-        assert each.document not in each.reported, each
+    for refusal in provoked:
+        assert DOCUMENT.match(refusal.document), refusal
+        assert refusal.document not in refusal.reported, refusal
     assert "customer 'North Media 28'" in by_code["610"].reported
     assert "the account 'Expenses'" in by_code["2500"].reported
     assert "the names 'North Media 28' and" in by_code["6240"].reported
@@ -55,17 +55,17 @@ def test_each_names_its_document_once_and_its_object_by_name(provoked):
 
 
 def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):
-    waiting = {each.code for each in provoked if each.consequence is Consequence.RECONNECT}
+    waiting = {refusal.code for refusal in provoked if refusal.consequence is Consequence.RECONNECT}
 
     assert waiting == CONNECTION
-    assert {each.code for each in provoked if each.consequence is Consequence.WAIT} == TRANSIENT
-    for each in provoked:
-        if each.consequence is Consequence.RECONNECT:
-            assert "companyA" in each.reported, each
+    assert {refusal.code for refusal in provoked if refusal.consequence is Consequence.WAIT} == TRANSIENT
+    for refusal in provoked:
+        if refusal.consequence is Consequence.RECONNECT:
+            assert "companyA" in refusal.reported, refusal
 
 
 def test_each_message_goes_away_when_its_cause_does(provoked):
-    assert [each for each in provoked if not each.fixed] == []
+    assert [refusal for refusal in provoked if not refusal.fixed] == []
 
 
 def test_a_cause_that_goes_on_is_not_called_mended():
@@ -99,7 +99,7 @@ def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypa
 
 
 def test_words_that_are_quoted_in_the_message_are_not_repeated(provoked):
-    by_code = {each.code: each for each in provoked}
+    by_code = {refusal.code: refusal for refusal in provoked}
 
     assert by_code["2040"].words == "Invalid String"
     assert by_code["6210"].words.startswith("Account Period Closed, Cannot Update Through Services API: The account")

@@ -253,5 +253,5 @@ def test_a_merged_name_is_gone_and_its_documents_are_the_others(company, vanishe
     (moved,) = company.found("select * from Invoice")
     assert moved["CustomerRef"] == {"value": carol["Id"], "name": "Carol"}
     assert company.refused("Invoice", body)[0] in ("610", "2500")
-    named = [each["DisplayName"] for each in company.found("select * from Customer where Active in (true, false)")]
+    named = [row["DisplayName"] for row in company.found("select * from Customer where Active in (true, false)")]
     assert sorted(named) == (["Carol"] if vanishes else ["Alice (deleted)", "Carol"])

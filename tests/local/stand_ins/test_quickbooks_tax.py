@@ -217,7 +217,7 @@ def test_a_code_of_several_rates_taxes_a_line_at_each_and_codes_share_a_rate_of_
         inclusive = ca.create("Invoice", ca.invoice(ca.sale(114.98, tax=code(ca, "GST/QST")),
                                                     GlobalTaxCalculation="TaxInclusive"))  # fmt: skip
 
-    figures = [(each["TaxLineDetail"]["NetAmountTaxable"], each["Amount"]) for each in row["TxnTaxDetail"]["TaxLine"]]
+    figures = [(line["TaxLineDetail"]["NetAmountTaxable"], line["Amount"]) for line in row["TxnTaxDetail"]["TaxLine"]]
     assert figures == [(160, 8), (100, 9.98)]
     assert row["TotalAmt"] == 177.98
     assert inclusive["TotalAmt"] == 114.98

@@ -28,7 +28,7 @@ def store(client):
 
 
 def keys(client):
-    return [each["Key"] for each in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    return [item["Key"] for item in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def a_pdf(content=PDF):

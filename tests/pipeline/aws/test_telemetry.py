@@ -60,7 +60,7 @@ def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys)
     assert described["Dimensions"] == [["service", "environment"]]
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "prod")
     assert metrics["DocumentsPosted"] == [3.0]
-    assert {each["Name"]: each["Unit"] for each in described["Metrics"]} == {
+    assert {metric["Name"]: metric["Unit"] for metric in described["Metrics"]} == {
         "DocumentsPosted": "Count",
         "BacklogAgeSeconds": "Seconds",
     }

@@ -93,7 +93,9 @@ def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_sa
     with log_of() as records:
         table.save(replace(entry, status=status, qb_id="55"))
 
-    forbidden = [(each.was, each.status) for each in records if each.message == "status changed as no rule says"]
+    forbidden = [
+        (record.was, record.status) for record in records if record.message == "status changed as no rule says"
+    ]
     assert forbidden == ([(previous.value, status.value)] if told else [])
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
@@ -105,7 +107,7 @@ def test_an_extractor_that_calls_a_document_posted_is_told(table):
     with log_of() as records:
         table.save_extracted(replace(entry, version=2, status=Status.POSTED), previous=entry)
 
-    assert [each.message for each in records] == ["status changed as no rule says"]
+    assert [record.message for record in records] == ["status changed as no rule says"]
 
 
 def test_values_that_became_empty_are_removed(table, client):

@@ -36,7 +36,7 @@ def test_an_entry_with_empty_and_filled_fields_comes_back_as_it_was():
 
 @given(TEXTS, AMOUNTS, st.lists(AMOUNTS, max_size=3))
 def test_every_text_and_amount_comes_back_exactly(text, amount, percentages):
-    shares = tuple(Share(text, each) for each in percentages)
+    shares = tuple(Share(text, percentage) for percentage in percentages)
     line = type(LINE)(LINE.kind, text, amount, shares=shares)
 
     back = loads(type(LINE), dumps(line))

@@ -42,7 +42,7 @@ TRANSITIONS = {
 
 def of_cents(cents, tax_cents):
     """Return a document of a line per amount and one tax, with the totals that follow."""
-    lines = tuple(replace(LINE, amount=Decimal(each) / 100) for each in cents)
+    lines = tuple(replace(LINE, amount=Decimal(amount_in_cents) / 100) for amount_in_cents in cents)
     untaxed, tax = Decimal(sum(cents)) / 100, Decimal(tax_cents) / 100
     taxes = (TaxAmount(SALES_TAX, untaxed, tax, TAX_PAYABLE),) if tax_cents else ()
     return a_document(lines=lines, taxes=taxes, untaxed=untaxed, tax=tax, total=untaxed + tax)

@@ -78,7 +78,7 @@ def test_amounts_are_positive_for_all_four_types(odoo_id, document_type):
     assert found.home_total > 0
     assert found.tax >= 0
     assert all(line.amount > 0 for line in found.lines if line.kind is LineKind.ITEM)
-    assert all(each.amount > 0 for each in found.installments)
+    assert all(installment.amount > 0 for installment in found.installments)
 
 
 def test_a_document_carries_its_names_numbers_and_dates():
@@ -96,8 +96,8 @@ def test_a_document_carries_its_names_numbers_and_dates():
 
 
 def test_a_line_carries_account_product_taxes_and_its_own_figures():
-    (line, *_) = [each for each in document(SAMPLE).lines if each.kind is LineKind.ITEM]
-    row = next(each for each in LINES[SAMPLE] if each["display_type"] == "product")
+    (line, *_) = [item for item in document(SAMPLE).lines if item.kind is LineKind.ITEM]
+    row = next(item for item in LINES[SAMPLE] if item["display_type"] == "product")
 
     assert line.account.odoo_id == row["account_id"][0]
     assert line.amount == Decimal(str(row["price_subtotal"]))
@@ -154,10 +154,10 @@ def test_taxes_are_summed_by_tax_and_account_with_the_base_of_their_lines():
         for tax in line.taxes
     }
 
-    assert {each.tax.odoo_id: each.base for each in found.taxes if each.amount} == {
+    assert {tax_amount.tax.odoo_id: tax_amount.base for tax_amount in found.taxes if tax_amount.amount} == {
         tax_id: base for tax_id, base in taxed.items() if base and any(t.tax.odoo_id == tax_id for t in found.taxes)
     }
-    assert sum(each.amount for each in found.taxes) == found.tax
+    assert sum(tax_amount.amount for tax_amount in found.taxes) == found.tax
 
 
 def test_a_tax_that_odoo_split_into_several_lines_is_one_amount():
@@ -196,13 +196,13 @@ def test_a_rounding_line_is_a_line_with_the_rest():
 
 def test_the_cent_that_19_books_on_a_line_is_taken_from_the_booking_and_not_from_the_price():
     lines = deepcopy(LINES[310])
-    row = next(each for each in lines if each["display_type"] == "product")
+    row = next(item for item in lines if item["display_type"] == "product")
     row["amount_currency"] = row["balance"] = float(Decimal(str(row["amount_currency"])) - Decimal("0.01"))
 
     found = read({**MOVES[310], "amount_untaxed": MOVES[310]["amount_untaxed"] + 0.01,
                   "amount_total": MOVES[310]["amount_total"] + 0.01}, lines)  # fmt: skip
 
-    (line,) = [each for each in found.lines if each.description == row["name"]]
+    (line,) = [item for item in found.lines if item.description == row["name"]]
     assert line.amount == Decimal(str(row["price_subtotal"])) + Decimal("0.01")
     check_adds_up(found)
 
@@ -274,12 +274,16 @@ def test_an_early_discount_that_is_taken_off_the_tax_from_the_start_lowers_its_b
         (Decimal("-2.00"), len(taxed)),
         (Decimal("2.00"), 0),
     ]
-    before = {each.tax: each.base for each in document(310).taxes}
-    assert {each.tax: each.base for each in found.taxes} == {tax: base - 2 for tax, base in before.items()}
+    before = {tax_amount.tax: tax_amount.base for tax_amount in document(310).taxes}
+    assert {tax_amount.tax: tax_amount.base for tax_amount in found.taxes} == {
+        tax: base - 2 for tax, base in before.items()
+    }
 
 
 def test_the_private_part_of_a_bill_is_carried_to_its_own_account_with_its_tax():
-    odoo_id = next(each for each in POSTED if MOVES[each]["move_type"] == "in_invoice" and MOVES[each]["amount_tax"])
+    odoo_id = next(
+        move_id for move_id in POSTED if MOVES[move_id]["move_type"] == "in_invoice" and MOVES[move_id]["amount_tax"]
+    )
     sample = next(row for row in LINES[odoo_id] if row["display_type"] == "product" and row["tax_ids"])
     private = {"account_id": next(row for row in ROWS["account.move.line"] if row["account_id"])["account_id"]}
 
@@ -295,7 +299,7 @@ def test_the_private_part_of_a_bill_is_carried_to_its_own_account_with_its_tax()
     (off,), (on,) = items_of(found, "non_deductible_product"), items_of(found, "non_deductible_product_total")
     assert (off.amount, off.account.odoo_id) == (Decimal("-25.00"), sample["account_id"][0])
     assert (on.amount, on.account.odoo_id, on.taxes) == (Decimal("25.00"), private["account_id"][0], ())
-    (part,) = [each for each in found.taxes if each.is_private]
+    (part,) = [tax_amount for tax_amount in found.taxes if tax_amount.is_private]
     assert (part.amount, part.base, part.account.odoo_id) == (Decimal("3.75"), 0, private["account_id"][0])
     assert part.tax.name == "non_deductible_tax"
 
@@ -350,13 +354,15 @@ def test_yen_have_no_decimals():
 
 
 def test_installments_are_kept_with_their_days_and_add_up():
-    odoo_id = next(each for each in POSTED if [row["display_type"] for row in LINES[each]].count("payment_term") > 1)
+    odoo_id = next(
+        move_id for move_id in POSTED if [row["display_type"] for row in LINES[move_id]].count("payment_term") > 1
+    )
 
     found = document(odoo_id)
 
     assert len(found.installments) > 1
-    assert sum(each.amount for each in found.installments) == found.total
-    assert len({each.due_on for each in found.installments}) > 1
+    assert sum(installment.amount for installment in found.installments) == found.total
+    assert len({installment.due_on for installment in found.installments}) > 1
 
 
 def test_analytic_shares_are_named_and_several_plans_joined():
@@ -579,5 +585,5 @@ def test_an_e_invoice_in_a_field_of_its_own_is_a_paper_of_a_bill_and_none_of_a_s
 
     of_a_bill = read({**MOVES[2], "move_type": "in_invoice"}, LINES[2], [file]).attachments
 
-    assert [each.name for each in of_a_bill] == ["ubl.xml"]
+    assert [attachment.name for attachment in of_a_bill] == ["ubl.xml"]
     assert read({**MOVES[2], "move_type": "out_invoice"}, LINES[2], [file]).attachments == ()

@@ -65,7 +65,7 @@ def test_a_false_many2one_becomes_empty_texts(name):
 
     empty = {"partner_id": ["partner_id", "partner_name"], "company_id": ["company_id", "company_name"],
              "currency_id": ["currency"], "user_id": ["salesperson"]}[name]  # fmt: skip
-    assert [flat[each] for each in empty] == [""] * len(empty)
+    assert [flat[name] for name in empty] == [""] * len(empty)
 
 
 @pytest.mark.parametrize("name", TEXTS)

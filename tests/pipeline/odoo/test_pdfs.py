@@ -79,8 +79,8 @@ def world():
         return worlds[-1]
 
     yield start
-    for each in worlds:
-        each.odoo.close()
+    for world in worlds:
+        world.odoo.close()
 
 
 @pytest.fixture(autouse=True)
@@ -398,7 +398,7 @@ def test_at_any_price_a_damaged_file_is_passed_over_and_named_and_a_sound_one_be
     for name in ("bad.pdf", "good.pdf"):
         there.odoo.attach(BILL_NONE, name, PDF, pdf_page([name]))
     document = there.document(BILL_NONE)
-    bad = next(each for each in document.attachments if each.name == "bad.pdf")
+    bad = next(file for file in document.attachments if file.name == "bad.pdf")
     there.odoo.files[bad.odoo_id] = pdf_page(["another"])
 
     pdf = there.source.pdf(document, plain=True)

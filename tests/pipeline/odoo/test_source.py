@@ -81,7 +81,7 @@ def pages_of(source, company, selection=EVERYTHING, limit=200):
 
 
 def documents_of(source, company, selection=EVERYTHING, limit=200):
-    return [each for page in pages_of(source, company, selection, limit) for each in page.documents]
+    return [document for page in pages_of(source, company, selection, limit) for document in page.documents]
 
 
 # -- bulk --------------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_pages_go_by_id_whatever_their_size(opened):
     by_seven = documents_of(source, company, limit=7)
 
     assert by_seven == documents_of(source, company)
-    assert [each.odoo_id for each in by_seven] == sorted(each.odoo_id for each in by_seven)
+    assert [document.odoo_id for document in by_seven] == sorted(document.odoo_id for document in by_seven)
 
 
 # -- what is a document ------------------------------------------------------------------------------------------------
@@ -181,16 +181,16 @@ def test_pages_go_by_id_whatever_their_size(opened):
 @pytest.mark.parametrize("version", [16, 17, 18, 19])
 def test_all_four_types_of_every_version_are_read_and_add_up(opened, version):
     _, source = opened(version)
-    found = [each for company in source.companies() for each in documents_of(source, company)]
+    found = [document for company in source.companies() for document in documents_of(source, company)]
 
-    assert {each.document_type.value for each in found} == {"invoice", "credit_note", "bill", "vendor_credit"}
-    for each in found:
-        check_adds_up(each)
+    assert {document.document_type.value for document in found} == {"invoice", "credit_note", "bill", "vendor_credit"}
+    for document in found:
+        check_adds_up(document)
 
 
 def test_posted_and_withdrawn_documents_are_read_and_drafts_never_posted_are_not(opened):
     _, source = opened()
-    found = {each.odoo_id: each.withdrawn for each in documents_of(source, source.companies()[0])}
+    found = {document.odoo_id: document.withdrawn for document in documents_of(source, source.companies()[0])}
 
     assert {odoo_id for odoo_id, withdrawn in found.items() if withdrawn} == {319, 320, 323}
     assert found.keys().isdisjoint({315, 316, 318, 352})
@@ -220,8 +220,8 @@ def test_a_company_sees_its_own_documents_only(opened):
     first, second = source.companies()
 
     assert (first.name, second.name) == ("companyA", "companyB")
-    assert {each.company for each in documents_of(source, first)} == {first}
-    assert {each.company for each in documents_of(source, second)} == {second}
+    assert {document.company for document in documents_of(source, first)} == {first}
+    assert {document.company for document in documents_of(source, second)} == {second}
 
 
 def test_the_document_of_another_company_is_not_read_even_by_its_id(opened):
@@ -229,7 +229,7 @@ def test_the_document_of_another_company_is_not_read_even_by_its_id(opened):
     first, second = source.companies()
 
     assert documents_of(source, first, Selection(ids=(211,))) == []
-    assert [each.odoo_id for each in documents_of(source, second, Selection(ids=(211,)))] == [211]
+    assert [document.odoo_id for document in documents_of(source, second, Selection(ids=(211,)))] == [211]
 
 
 def test_an_account_has_the_code_it_has_in_its_own_company(opened):
@@ -244,7 +244,9 @@ def test_an_account_has_the_code_it_has_in_its_own_company(opened):
     codes = []
     for company, code in ((first, "111111"), (second, "222222")):
         shared["code"] = code
-        codes += {line.account.code for each in documents_of(source, company) for line in each.lines if line.account}
+        codes += {
+            line.account.code for document in documents_of(source, company) for line in document.lines if line.account
+        }
 
     assert codes == ["111111", "222222"]
 
@@ -275,7 +277,7 @@ def test_since_and_until_are_inclusive_in_every_version(opened, version):
         stand_in.touch(odoo_id, when)
 
     def found(**limits):
-        ids = {each.odoo_id for each in documents_of(source, company, Selection(**limits))}
+        ids = {document.odoo_id for document in documents_of(source, company, Selection(**limits))}
         return ids & {309, 310, 311, 312}
 
     assert found(since=moment) == {310, 311, 312}
@@ -293,8 +295,10 @@ def test_numbers_and_ids_select(opened):
     _, source = opened()
     company = source.companies()[0]
 
-    assert [each.odoo_id for each in documents_of(source, company, Selection(numbers=("INV/2026/00129",)))] == [310]
-    assert [each.odoo_id for each in documents_of(source, company, Selection(ids=(310, 2)))] == [2, 310]
+    assert [document.odoo_id for document in documents_of(source, company, Selection(numbers=("INV/2026/00129",)))] == [
+        310
+    ]
+    assert [document.odoo_id for document in documents_of(source, company, Selection(ids=(310, 2)))] == [2, 310]
     assert documents_of(source, company, Selection(numbers=("nothing of the kind",))) == []
 
 
@@ -330,7 +334,7 @@ def test_a_file_that_is_hidden_in_a_field_belongs_to_its_document(opened):
 
     (document,) = documents_of(source, company, Selection(ids=(4,)))
 
-    assert [each.is_legal for each in document.attachments] == [True]
+    assert [attachment.is_legal for attachment in document.attachments] == [True]
 
 
 # -- rows that break ---------------------------------------------------------------------------------------------------

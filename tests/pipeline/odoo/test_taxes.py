@@ -20,15 +20,21 @@ TAXED, OTHER, OF_ASSET = TaxPlace.TAX, TaxPlace.OTHER, TaxPlace.ASSET
 
 def places(*accounts, is_sale=False, own=VAT, told=None, kinds=KINDS):
     known = Lookups(
-        accounts={each: Account(each, "", f"account {each}") for each in KINDS},
+        accounts={account_id: Account(account_id, "", f"account {account_id}") for account_id in KINDS},
         account_kinds=dict(kinds),
         taxes={7: own},
         closing={} if told is None else {7: told},
     )
     line = Line(LineKind.ITEM, "", Decimal(100), account=known.accounts[LINES_OWN], taxes=(own,))
     rows = [
-        {"display_type": "tax", "name": "", "tax_line_id": [7, ""], "account_id": [each, ""], "amount_currency": 1.0}
-        for each in accounts
+        {
+            "display_type": "tax",
+            "name": "",
+            "tax_line_id": [7, ""],
+            "account_id": [account_id, ""],
+            "amount_currency": 1.0,
+        }
+        for account_id in accounts
     ]
     return [amount.place for amount in tax_amounts(rows, [line], known, 2, 1, is_sale=is_sale)]
 

@@ -425,7 +425,7 @@ def test_the_files_of_one_document_are_found_and_no_others(world):
     world.books.attach(INVOICE, first.qb_id, "a_0123abcd.pdf", PDF, "r-2")
     world.books.attach(BILL, second.qb_id, "b.pdf", PDF, "r-3")
 
-    assert [each.file_name for each in world.books.attachments(INVOICE, first.qb_id)] == ["a_0123abcd.pdf"]
+    assert [file.file_name for file in world.books.attachments(INVOICE, first.qb_id)] == ["a_0123abcd.pdf"]
 
 
 def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):

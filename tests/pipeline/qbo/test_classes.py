@@ -134,7 +134,7 @@ def test_classes_that_overlap_are_for_a_person(shares, words):
     ],
 )
 def test_the_cents_left_over_go_to_the_largest_remainders(amount, percentages, expected):
-    assert split(Decimal(amount), [Decimal(each) for each in percentages]) == [Decimal(each) for each in expected]
+    assert split(Decimal(amount), [Decimal(text) for text in percentages]) == [Decimal(text) for text in expected]
 
 
 @given(st.integers(-(10**9), 10**9), st.lists(st.integers(1, 10_000), min_size=1, max_size=8))
@@ -191,10 +191,10 @@ def test_a_split_line_stands_in_the_books_with_its_classes_and_odoos_total():
 
     body, row = booked(document, class_tracking="line")
 
-    lines = [each for each in row["Line"] if "SalesItemLineDetail" in each]
-    assert [(each["Amount"], each["SalesItemLineDetail"]["ClassRef"]["name"]) for each in lines] == [
+    lines = [line for line in row["Line"] if "SalesItemLineDetail" in line]
+    assert [(line["Amount"], line["SalesItemLineDetail"]["ClassRef"]["name"]) for line in lines] == [
         (money("3.33"), "Research"), (money("6.66"), "Trade")]  # fmt: skip
-    assert [each["Description"] for each in lines] == [
+    assert [line["Description"] for line in lines] == [
         "Consulting (33.33% of 3 x 3.33)",
         "Consulting (66.67% of 3 x 3.33)",
     ]
@@ -208,7 +208,7 @@ def test_a_bill_has_its_class_per_line_and_its_location_as_a_whole():
     _, row = booked(document, class_tracking="line", departments_tracked=True)
 
     assert row["DepartmentRef"]["name"] == "Head office"
-    details = [each["AccountBasedExpenseLineDetail"] for each in row["Line"]]
+    details = [line["AccountBasedExpenseLineDetail"] for line in row["Line"]]
     assert [detail["ClassRef"]["name"] for detail in details] == ["Research", "Other"]
 
 

@@ -132,7 +132,7 @@ def test_a_name_with_apostrophes_or_backslashes_is_found_and_nothing_else(world,
 
     found = world.client.query("Customer", f"DisplayName = {quoted(name)}")
 
-    assert [each["Id"] for each in found] == [row["Id"]]
+    assert [found_row["Id"] for found_row in found] == [row["Id"]]
 
 
 def test_a_query_goes_on_beyond_a_page_of_a_thousand():
@@ -153,7 +153,7 @@ def test_a_full_last_page_is_followed_by_one_more_question():
 @pytest.mark.parametrize(("name", "questions"), [("INV/2026/{:05}", 1), ("会计年度会计年度会计年度{:04}", 4)])
 def test_many_values_are_asked_for_in_as_few_questions_as_an_address_has_room_for(name, questions):
     names = [name.format(number) for number in range(100)]
-    with served(accounts=[{"Name": each, "AccountType": "Expense"} for each in [*names, "Another"]]) as world:
+    with served(accounts=[{"Name": name, "AccountType": "Expense"} for name in [*names, "Another"]]) as world:
         rows = world.client.query_any("Account", "Name", names, "Active = true")
 
         assert sorted(row["Name"] for row in rows) == names

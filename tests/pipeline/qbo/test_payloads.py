@@ -199,7 +199,7 @@ def test_an_invoice_elsewhere_has_a_tax_code_on_each_line_and_odoos_own_tax():
     lines = (line("200.00", taxes=(VAT_SALE,)), line("10.00"))
     body = body_of(belgian(lines=lines, taxes=(tax_amount(VAT_SALE, "200.00", "42.01"),)), BE)
 
-    assert [each["SalesItemLineDetail"]["TaxCodeRef"] for each in body["Line"]] == [
+    assert [line["SalesItemLineDetail"]["TaxCodeRef"] for line in body["Line"]] == [
         {"value": "code 21 sale"},
         {"value": "code 0 sale"},
     ]
@@ -355,7 +355,7 @@ def test_sections_and_notes_are_text_lines_on_sales_and_empty_ones_are_left_out(
 
     body = body_of(a_document(lines=(section, line(), note, empty)))
 
-    assert [each["DetailType"] for each in body["Line"]] == [
+    assert [line["DetailType"] for line in body["Line"]] == [
         "DescriptionOnly",
         "SalesItemLineDetail",
         "DescriptionOnly",
@@ -633,7 +633,7 @@ PRIVATE = [
 def test_the_tax_on_a_private_part_of_a_bill_is_an_expense_in_the_us():
     body = body_of(a_document(BILL, lines=[line(100, account=COSTS)], taxes=PRIVATE))
 
-    assert [(each["Amount"], each["Description"]) for each in body["Line"][1:]] == [
+    assert [(line["Amount"], line["Description"]) for line in body["Line"][1:]] == [
         (money("15.75"), "21% M"),
         (money("5.25"), "private part (taxes)"),
     ]

@@ -65,8 +65,8 @@ def posted(document, mapping="", realm=CANADA):
 
 def tax_lines(row):
     return {
-        each["TaxLineDetail"]["TaxPercent"]: (each["Amount"], each["TaxLineDetail"]["NetAmountTaxable"])
-        for each in row["TxnTaxDetail"]["TaxLine"]
+        line["TaxLineDetail"]["TaxPercent"]: (line["Amount"], line["TaxLineDetail"]["NetAmountTaxable"])
+        for line in row["TxnTaxDetail"]["TaxLine"]
     }
 
 
@@ -198,7 +198,7 @@ def test_a_company_elsewhere_without_sales_tax_posts_what_carries_none(document_
 
     assert "GlobalTaxCalculation" not in body
     assert "TxnTaxDetail" not in body
-    assert all("TaxCodeRef" not in each[each["DetailType"]] for each in body["Line"])
+    assert all("TaxCodeRef" not in line[line["DetailType"]] for line in body["Line"])
     assert row["TotalAmt"] == money("200.00")
 
 
@@ -244,7 +244,7 @@ def test_a_tax_that_is_deductible_in_part_goes_to_a_code_of_its_rate_or_of_what_
         )
         body = payload(document_of([line(account=COSTS, taxes=(HALF,))], HALVES, BILL), references)
 
-    assert [each["Amount"] for each in body["Line"]] == [100, money("6.50")]
+    assert [line["Amount"] for line in body["Line"]] == [100, money("6.50")]
     assert body["TxnTaxDetail"]["TotalTax"] == money("6.50")
     assert sent_total(body) == 113
 

@@ -52,7 +52,7 @@ class FakeTable:
 
 
 def rows(count):
-    return [{"id": 100 - each, "name": f"S{100 - each:05}"} for each in range(count)]
+    return [{"id": 100 - number, "name": f"S{100 - number:05}"} for number in range(count)]
 
 
 def sync_of(found, table, remaining_s=60.0):

@@ -59,7 +59,7 @@ def test_a_new_document_becomes_a_pending_entry_with_its_pdf(aws):
 
 
 def test_a_crash_after_any_write_is_mended_by_the_next_run():
-    documents = [a_document(each) for each in (1, 2, 3)]
+    documents = [a_document(number) for number in (1, 2, 3)]
     undisturbed = Aws()
     pull(FakeOdoo(*documents), undisturbed)
     assert len(undisturbed.journal) > 12
@@ -149,7 +149,7 @@ def test_after_thirty_days_without_odoo_everything_written_meanwhile_is_read(aws
 
 
 def test_a_page_that_fails_in_the_middle_leaves_the_cursor_before_it(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, PAGE_DOCUMENTS + 2)))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, PAGE_DOCUMENTS + 2)))
     pages = Counter()
 
     def fails_at_the_second(_company):
@@ -185,7 +185,7 @@ def test_the_lag_is_ten_minutes():
 
 
 def test_ten_thousand_rows_of_one_instant_are_all_read_once(aws):
-    odoo = FakeOdoo(*(a_document(each, lines=(), taxes=(), installments=()) for each in range(1, 10_001)))
+    odoo = FakeOdoo(*(a_document(number, lines=(), taxes=(), installments=()) for number in range(1, 10_001)))
 
     counts = pull(odoo, aws).counts
 
@@ -194,8 +194,8 @@ def test_ten_thousand_rows_of_one_instant_are_all_read_once(aws):
 
 
 def test_rows_that_change_while_pages_are_read_shift_nothing(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, 3 * PAGE_DOCUMENTS)))
-    moments = iter(NOW + A_SECOND * each for each in range(100))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 3 * PAGE_DOCUMENTS)))
+    moments = iter(NOW + A_SECOND * step for step in range(100))
 
     def somebody_works(_company):
         for odoo_id in (1, PAGE_DOCUMENTS, PAGE_DOCUMENTS + 1):
@@ -210,7 +210,10 @@ def test_rows_that_change_while_pages_are_read_shift_nothing(aws):
 
 
 def test_what_changes_behind_a_walk_of_several_runs_is_found_by_the_next_walk(aws):
-    odoo, clock = FakeOdoo(*(a_document(each) for each in range(1, PAGE_DOCUMENTS + 2))), Clock(PAGE_ALLOWANCE_S + 1)
+    odoo, clock = (
+        FakeOdoo(*(a_document(number) for number in range(1, PAGE_DOCUMENTS + 2))),
+        Clock(PAGE_ALLOWANCE_S + 1),
+    )
     odoo.before_page = lambda _company: clock.passes(2)
     pull(odoo, aws, clock=clock)
     odoo.before_page = lambda _company: None
@@ -350,7 +353,7 @@ def test_a_broken_row_becomes_a_failed_entry_and_the_others_are_unaffected(aws):
     )
     assert aws.entry(1).is_ready
     assert aws.entry(3).is_ready
-    assert [(each.title, each.company) for each in extraction.failures] == [("INV/9", "companyA")]
+    assert [(failure.title, failure.company) for failure in extraction.failures] == [("INV/9", "companyA")]
     assert aws.since is not None
 
 
@@ -374,7 +377,7 @@ def test_a_broken_row_is_told_again_when_it_is_broken_otherwise(aws):
 
     extraction = pull(odoo, aws, now=LATER)
 
-    assert [each.message for each in extraction.failures] == ["no vendor"]
+    assert [failure.message for failure in extraction.failures] == ["no vendor"]
 
 
 def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(aws):
@@ -469,7 +472,7 @@ def test_a_dry_run_leaves_unfinished_entries_alone(aws):
     ids=["numbers", "ids", "since", "until", "since and until"],
 )
 def test_a_selection_pulls_what_it_names_and_leaves_the_cursor_alone(aws, selection, expected):
-    odoo = FakeOdoo(*(a_document(each, written_at=WRITTEN_AT + A_SECOND * (each - 1)) for each in (1, 2, 3)))
+    odoo = FakeOdoo(*(a_document(number, written_at=WRITTEN_AT + A_SECOND * (number - 1)) for number in (1, 2, 3)))
 
     pull(odoo, aws, selection=selection)
 
@@ -478,7 +481,7 @@ def test_a_selection_pulls_what_it_names_and_leaves_the_cursor_alone(aws, select
 
 
 def test_a_selection_of_many_pages_is_read_to_its_end(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, 2 * PAGE_DOCUMENTS + 2)))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 2 * PAGE_DOCUMENTS + 2)))
 
     counts = pull(odoo, aws, selection=Selection(since=WRITTEN_AT)).counts
 
@@ -489,7 +492,7 @@ def test_a_selection_of_many_pages_is_read_to_its_end(aws):
 
 
 def test_a_run_stops_with_time_in_hand_and_the_next_goes_on(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, 5 * PAGE_DOCUMENTS + 1)))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 5 * PAGE_DOCUMENTS + 1)))
     ticks = 0
     remaining = True
     while remaining and ticks < 10:
@@ -624,7 +627,7 @@ def test_an_entry_without_its_pdf_is_taken_up_by_a_later_run_though_the_cursor_i
 
 
 def test_an_odoo_that_gives_no_pdf_at_all_ends_the_run(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, 10)))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 10)))
 
     def unavailable(_document):
         raise Unavailable("no rendering now")
@@ -637,7 +640,7 @@ def test_an_odoo_that_gives_no_pdf_at_all_ends_the_run(aws):
 
 
 def test_an_odoo_whose_rendering_is_broken_keeps_no_document_that_needs_none(aws):
-    odoo = FakeOdoo(*(a_document(each) for each in range(1, 10)))
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 10)))
 
     def unrendered(document):
         if document.odoo_id < 9:
@@ -689,7 +692,7 @@ def test_only_what_a_person_must_mend_is_told_to_a_person(aws):
         odoo.before_page = lambda _company, error=error: (_ for _ in ()).throw(error)
         with pytest.raises(type(error)):
             run(extraction, [COMPANY], None)
-        told.append([(each.company, each.code, each.message) for each in extraction.failures])
+        told.append([(failure.company, failure.code, failure.message) for failure in extraction.failures])
 
     assert told == [[], [("companyA", "access_error", "no right")]]
 

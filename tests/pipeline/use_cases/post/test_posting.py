@@ -414,7 +414,7 @@ def at(world: Served, document=None) -> Session:
 def in_books(world: Served, document_type: str = "Invoice") -> tuple[list[Decimal], list[bytes]]:
     """Return what the books hold: the totals of the documents, and the files that hang on them."""
     rows = world.book.documents(document_type)
-    files = [each.content for row in rows for each in world.book.attachables(document_type, row["Id"])]
+    files = [attachable.content for row in rows for attachable in world.book.attachables(document_type, row["Id"])]
     return [row["TotalAmt"] for row in rows], files
 
 

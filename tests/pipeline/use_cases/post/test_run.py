@@ -756,7 +756,7 @@ def test_ten_posters_at_once_do_the_work_of_one(start_machine, unhurried):
     statuses = Counter(entry["status"] for entry in machine.entries().values())
     books = [machine.quickbooks.books(realm) for realm in machine.quickbooks._books]
     ours = [row for book in books for row in book.documents() if "[odoo_demo-" in row.get("PrivateNote", "")]
-    files = [each for book in books for each in book.attachables()]
+    files = [attachable for book in books for attachable in book.attachables()]
     calls = machine.quickbooks.calls
     assert statuses == {"posted": 15, "failed": 1}
     assert len(ours) == len(files) == calls["upload"] == 15

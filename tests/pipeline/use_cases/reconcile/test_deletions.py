@@ -176,7 +176,7 @@ def test_what_was_never_read_and_is_deleted_in_odoo_is_voided_because_nothing_of
 
 
 def test_many_at_once_are_a_right_that_was_lost_and_nothing_is_touched():
-    world = World(*(a_document(each) for each in range(1, DELETED_MAX + 3)))
+    world = World(*(a_document(number) for number in range(1, DELETED_MAX + 3)))
     world.odoo.hidden = set(range(1, DELETED_MAX + 2))
 
     with pytest.raises(NeedsAttention, match=rf"no longer shows {DELETED_MAX + 1} of the {DELETED_MAX + 2}") as told:
