@@ -66,7 +66,7 @@ SOON_FOUND = (
     "look before repeating",
     "look for the PDF before it is sent again",
     "marker, not only number",
-    "shift no longer than its holder lives",
+    "lease no longer than its holder lives",
     "compared with Odoo once a day",
     "compared by content",
     "tokens stored before they are used",
