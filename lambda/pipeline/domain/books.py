@@ -127,15 +127,15 @@ class Books(Protocol):
     ) -> Booked | None:
         """Return the document as it is in the books, or None.
 
-        `identity` and `doc_number` are those it may stand there under when Odoo has changed it since, `since` is when
-        it was first sent.
+        `qb_id` and `doc_number` are those it may have there when Odoo has changed it since, `since` is when it was
+        first sent.
         """
 
     def verify(self, document: Document, qb_id: str) -> Booked | None:
         """Return the document with this id, or None. Raises Rejected if the id belongs to another document."""
 
     def look_for(self, documents: Sequence[Document]) -> None:
-        """Look up documents that are about to be created, in as few calls as possible. `standing` is then free."""
+        """Look up documents that are about to be created, in as few calls as possible. `find_existing` is then free."""
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return a document that is in the books although its entry says nothing of it: ours, or one to adopt.

@@ -20,7 +20,7 @@ WHOLE = Decimal(100)
 ROUNDED_AWAY = Decimal("0.1")
 
 
-class Resolver(Protocol):
+class ClassResolver(Protocol):
     """Resolves classes to their ids in QuickBooks."""
 
     @property
@@ -49,13 +49,13 @@ class Classes:
     """The classes of one document: `of_journal` for lines without one, `of_document` if there is one for all."""
 
     rules: Rules
-    references: Resolver
+    references: ClassResolver
     of_journal: str = ""
     of_document: str = ""
     per_line: bool = True
 
     @classmethod
-    def of(cls, document: Document, references: Resolver) -> Self:
+    def of(cls, document: Document, references: ClassResolver) -> Self:
         """Return the classes of a document. Raises Unmapped if QuickBooks has no place for them."""
         rules = references.rules
         target = rules.journal(document.journal).book_class

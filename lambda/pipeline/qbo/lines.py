@@ -23,7 +23,7 @@ TAXABLE_SALES_LINES_MAX = 750
 FACTOR_DECIMALS_MAX = 5
 
 
-class Resolver(Protocol):
+class LineResolver(Protocol):
     """Resolves names to QuickBooks' ids."""
 
     @property
@@ -59,7 +59,7 @@ class Resolver(Protocol):
         """Return the id of the item of a line that is booked to an account."""
 
 
-def check_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> None:
+def check_lines(document: Document, references: LineResolver, classes: Classes, taxes: Taxes) -> None:
     """Check that all lines can be sent, without creating anything."""
     for line in document.lines:
         if line.kind is LineKind.ITEM:
@@ -73,7 +73,7 @@ def check_lines(document: Document, references: Resolver, classes: Classes, taxe
         taxes.code_without_tax  # noqa: B018 - raises if there is none
 
 
-def _check_currency(account: BookAccount, document: Document, references: Resolver) -> None:
+def _check_currency(account: BookAccount, document: Document, references: LineResolver) -> None:
     if account.currency not in ("", references.realm.home_currency, document.currency):
         raise Unmapped(
             f"account {account} is kept in {account.currency} in QuickBooks, and the document is in "
@@ -85,7 +85,7 @@ def _check_currency(account: BookAccount, document: Document, references: Resolv
 # -- sales -----------------------------------------------------------------------------------------------------------
 
 
-def sales_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> list[Json]:
+def sales_lines(document: Document, references: LineResolver, classes: Classes, taxes: Taxes) -> list[Json]:
     """Return the lines of a sale with their items. Raises InvalidDocument if there are too many."""
     lines = [
         part
@@ -102,7 +102,7 @@ def sales_lines(document: Document, references: Resolver, classes: Classes, taxe
     return lines
 
 
-def _own_sales_lines(references: Resolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
+def _own_sales_lines(references: LineResolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
     """Yield a line for every amount that is a tax in Odoo but cannot be one in QuickBooks."""
     for tax_amount in taxes.as_lines:
         item = references.item(references.account(tax_amount.account), None, taxes.document.database)
@@ -123,7 +123,7 @@ def _says_something(line: Line) -> bool:
     return line.kind is LineKind.ITEM or bool(line.description.strip())
 
 
-def _sales_line(line: Line, references: Resolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
+def _sales_line(line: Line, references: LineResolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
     if line.kind is not LineKind.ITEM:
         yield {
             "DetailType": "DescriptionOnly",
@@ -192,7 +192,7 @@ def _description(line: Line, *, is_priced: bool, share: str = "") -> str:
 # -- purchases -------------------------------------------------------------------------------------------------------
 
 
-def purchase_lines(document: Document, references: Resolver, classes: Classes, taxes: Taxes) -> list[Json]:
+def purchase_lines(document: Document, references: LineResolver, classes: Classes, taxes: Taxes) -> list[Json]:
     """Return the lines of a purchase with their accounts."""
     # Bills have no text lines, so sections and notes are left out.
     lines = [
@@ -212,7 +212,7 @@ def purchase_lines(document: Document, references: Resolver, classes: Classes, t
     return lines
 
 
-def _purchase_line(line: Line, references: Resolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
+def _purchase_line(line: Line, references: LineResolver, classes: Classes, taxes: Taxes) -> Iterator[Json]:
     code = "" if references.realm.is_us else taxes.code(line)
     account = _booked_on(line, references)
     for part in classes.parts(line):
@@ -235,7 +235,7 @@ def _expense(amount: Decimal, description: str, account: BookAccount, tax_code: 
     }
 
 
-def _booked_on(line: Line, references: Resolver) -> BookAccount:
+def _booked_on(line: Line, references: LineResolver) -> BookAccount:
     if line.account is None:
         raise InvalidDocument(f"its line '{line.description.strip()[:60]}' has no account.", code="no_account")
     return references.account(line.account)

@@ -33,7 +33,7 @@ NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
 RECEIVABLE, PAYABLE = "Accounts Receivable", "Accounts Payable"
 
 
-class KeyValues(Protocol):
+class RealmKeyValues(Protocol):
     """Where references are stored between runs."""
 
     def value(self, key: str) -> str | None:
@@ -153,7 +153,7 @@ class ListCache:
     """The lists of one realm, read again when needed. Safe to use from several threads."""
 
     def __init__(
-        self, client: Client, key_values: KeyValues, items: Iterable[str], *, clock: Clock, threads: Threads
+        self, client: Client, key_values: RealmKeyValues, items: Iterable[str], *, clock: Clock, threads: Threads
     ) -> None:
         self._client = client
         self._key_values = key_values

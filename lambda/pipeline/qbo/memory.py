@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from pipeline.qbo.lists import KeyValues
+from pipeline.qbo.lists import RealmKeyValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Known:
 class Memory:
     """The remembered names of one realm; nothing is kept in a dry run."""
 
-    def __init__(self, key_values: KeyValues, realm: str, *, dry_run: bool) -> None:
+    def __init__(self, key_values: RealmKeyValues, realm: str, *, dry_run: bool) -> None:
         self._key_values = key_values
         self._realm = realm
         self._dry_run = dry_run

@@ -22,7 +22,7 @@ from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused, is_name_being_edited
-from pipeline.qbo.lists import BookAccount, BookItem, KeyValues, book_item
+from pipeline.qbo.lists import BookAccount, BookItem, RealmKeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
 from pipeline.qbo.parties import party_body, party_names, said_of, seen_of, without_refused
@@ -33,16 +33,16 @@ NAME_TRIES = 4
 # What QuickBooks puts behind the name of what was made inactive.
 _DELETED = re.compile(r" \(deleted(?: \d+)?\)$")
 
-
 logger = logging.getLogger(__name__)
 
 
 class Names:
-    """The names of one realm; safe to use from several threads of one shift."""
+    """The names of one realm; safe to use from several threads of one run."""
 
     def __init__(
-        self, client: Client, key_values: KeyValues, *, policy: Parties, dry_run: bool, clock: Clock, threads: Threads
-    ) -> None:
+        self, client: Client, key_values: RealmKeyValues, *,
+        policy: Parties, dry_run: bool, clock: Clock, threads: Threads,
+    ) -> None:  # fmt: skip
         self._client = client
         self._key_values = key_values
         self._policy = policy
@@ -221,14 +221,14 @@ class Names:
             names = [name, f"{name[: ITEM_NAME_LENGTH_MAX - 20]} {mark}"]
             return self._named("Item", body, "Name", names, key, account=account.qb_id)
 
-    def inactive_items(self, identities: list[str]) -> list[str]:
+    def inactive_items(self, qb_ids: list[str]) -> list[str]:
         """Return the names of those items that are inactive or gone."""
-        rows = self._client.query_any("Item", "Id", identities, "Active in (true, false)")
+        rows = self._client.query_any("Item", "Id", qb_ids, "Active in (true, false)")
         found = {str(row["Id"]): row for row in rows}
         return [
-            _DELETED.sub("", str(found[each]["Name"])) if each in found else f"with the id {each}"
-            for each in identities
-            if each not in found or not found[each].get("Active", True)
+            _DELETED.sub("", str(found[qb_id]["Name"])) if qb_id in found else f"with the id {qb_id}"
+            for qb_id in qb_ids
+            if qb_id not in found or not found[qb_id].get("Active", True)
         ]
 
     # -- creating, adopting, remembering ---------------------------------------------------------------------------

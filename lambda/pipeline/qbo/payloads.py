@@ -13,7 +13,7 @@ from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.qbo.addresses import address
 from pipeline.qbo.classes import Classes
-from pipeline.qbo.lines import Json, Resolver, check_lines, purchase_lines, sales_lines
+from pipeline.qbo.lines import Json, LineResolver, check_lines, purchase_lines, sales_lines
 from pipeline.qbo.lists import Realm
 from pipeline.qbo.marker import marker, without_markers
 from pipeline.qbo.note import without_a_field
@@ -34,7 +34,7 @@ NOTE_LENGTH_MAX = 4_000
 RATE_DIGITS_MAX = 15
 
 
-def payload(document: Document, references: Resolver, *, is_booked: bool = False) -> Json:
+def payload(document: Document, references: LineResolver, *, is_booked: bool = False) -> Json:
     """Return the body that creates the document in QuickBooks (or, with Id and SyncToken, replaces it).
 
     Everything that can be checked without a call is checked. Raises Unmapped for an account, tax or currency without a
@@ -142,7 +142,7 @@ def exchange_rate(document: Document) -> Decimal:
     return rate
 
 
-def _open_day(document: Document, references: Resolver, *, is_booked: bool) -> tuple[date, str]:
+def _open_day(document: Document, references: LineResolver, *, is_booked: bool) -> tuple[date, str]:
     """Return the date in QuickBooks, and the text for the note if that differs from the document's own.
 
     Raises Rejected if its period is closed and the company holds such documents.

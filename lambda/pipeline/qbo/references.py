@@ -21,10 +21,10 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
 from pipeline.qbo.lists import (
     BookAccount,
-    KeyValues,
     ListCache,
     Lists,
     Realm,
+    RealmKeyValues,
     TaxCode,
     find_account,
     find_named,
@@ -46,7 +46,7 @@ class References:
     def __init__(
         self,
         client: Client,
-        key_values: KeyValues,
+        key_values: RealmKeyValues,
         rules: Rules = _NO_RULES,
         *,
         clock: Clock,

@@ -12,7 +12,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document
 from pipeline.domain.errors import Deferred
 from pipeline.domain.threads import Threads
-from pipeline.qbo.lists import KeyValues
+from pipeline.qbo.lists import RealmKeyValues
 
 # How many documents in a row must come out with another tax than was sent.
 DOCUMENTS_MAX = 3
@@ -23,7 +23,7 @@ TRIED_AGAIN_S = 24 * 3600
 class SalesTaxWatch:
     """Stores which documents of a realm in a row came out with another sales tax. Safe for several threads."""
 
-    def __init__(self, key_values: KeyValues, realm: str, *, clock: Clock, threads: Threads) -> None:
+    def __init__(self, key_values: RealmKeyValues, realm: str, *, clock: Clock, threads: Threads) -> None:
         self._key_values = key_values
         self._key = f"sales-tax#{realm}"
         self._clock = clock

@@ -13,7 +13,7 @@ from pipeline.domain.runtime import Host
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.lists import KeyValues
+from pipeline.qbo.lists import RealmKeyValues
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
 
@@ -27,7 +27,7 @@ class QuickBooksSession:
         *,
         api_url: str,
         tokens: Tokens,
-        key_values: KeyValues,
+        key_values: RealmKeyValues,
         rules: Callable[[str], Rules],
         host: Host,
         dry_run: bool = False,

@@ -22,7 +22,7 @@ type Json = dict[str, Any]
 TAXABLE, NOT_TAXABLE = "TAX", "NON"
 
 
-class Resolver(Protocol):
+class TaxResolver(Protocol):
     """Resolves taxes to tax codes in QuickBooks."""
 
     @property
@@ -42,12 +42,12 @@ class Taxes:
     """The taxes of one document: `counted` are sent as tax, `as_lines` as lines on their own accounts."""
 
     document: Document
-    references: Resolver
+    references: TaxResolver
     counted: tuple[TaxAmount, ...]
     as_lines: tuple[TaxAmount, ...]
 
     @classmethod
-    def of(cls, document: Document, references: Resolver) -> Self:
+    def of(cls, document: Document, references: TaxResolver) -> Self:
         """Return the taxes of a document, divided into those sent as tax and those sent as lines."""
         taxes = document.taxes
         if references.realm.is_us:
@@ -254,7 +254,7 @@ class Taxes:
         return code.rates[0] if len(code.rates) == 1 and not comes_to else None
 
 
-def _has_sales_tax(document: Document, references: Resolver) -> bool:
+def _has_sales_tax(document: Document, references: TaxResolver) -> bool:
     """Whether a document of a US company may have sales tax in QuickBooks: purchases have none."""
     return document.document_type.is_sale and not references.rules.has_tax_in_lines
 

@@ -18,7 +18,7 @@ from pipeline.domain.threads import Threads
 from pipeline.use_cases.post import posting, record
 
 
-class Table(record.Table, Protocol):
+class PostingTable(record.RecordTable, Protocol):
     """The tracking table, as the poster needs it."""
 
     def entry(self, entry_id: str) -> Entry | None:
@@ -79,8 +79,8 @@ class Collaborators:
     makes a company's entries and returns how many, and whether time ran out before all were made.
     """
 
-    table: Table
-    store: posting.Store
+    table: PostingTable
+    store: posting.PostingStore
     leases: Leases
     open_session: Callable[[Lease, Sequence[str], bool], Session]
     deadline: Deadline

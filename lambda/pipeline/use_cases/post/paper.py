@@ -17,7 +17,7 @@ from pipeline.use_cases.post.record import Record, Superseded
 PDF_LOSSES_MAX = 3
 
 
-class Store(Protocol):
+class PaperStore(Protocol):
     """Where PDFs are stored."""
 
     def pdf(self, entry: Entry) -> bytes:
@@ -27,7 +27,7 @@ class Store(Protocol):
 class Paper:
     """The PDF of one document, on its way from the store to the books."""
 
-    def __init__(self, record: Record, books: Books, store: Store) -> None:
+    def __init__(self, record: Record, books: Books, store: PaperStore) -> None:
         self._record = record
         self._books = books
         self._store = store

@@ -20,11 +20,11 @@ from pipeline.domain.errors import Disconnected, NeedsAttention, Rejected
 from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
-from pipeline.use_cases.post.record import Record, Table
+from pipeline.use_cases.post.record import Record, RecordTable
 from pipeline.use_cases.post.steps import Action, Found, next_step
 
 
-class Store(paper.Store, Protocol):
+class PostingStore(paper.PaperStore, Protocol):
     """Where documents and their PDFs are stored."""
 
     def document(self, entry: Entry) -> Document:
@@ -43,12 +43,12 @@ class Posting:
 
     record: Record
     books: Books
-    store: Store
+    store: PostingStore
     found: Found = field(default_factory=Found)
 
     @classmethod
     def of(
-        cls, entry: Entry, books: Books, table: Table, store: Store, clock: Clock,
+        cls, entry: Entry, books: Books, table: RecordTable, store: PostingStore, clock: Clock,
         sends_until: datetime,
     ) -> Posting:  # fmt: skip
         """Return the posting of an entry; nothing is sent any more after `sends_until`."""

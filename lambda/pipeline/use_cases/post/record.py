@@ -12,7 +12,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Intent, proof_of
 
 
-class Table(Protocol):
+class RecordTable(Protocol):
     """The tracking table, as the posting of one document needs it."""
 
     def save(self, entry: Entry) -> bool:
@@ -31,7 +31,7 @@ class Record:
     """The entry of one posting. Nothing is sent any more after `sends_until`."""
 
     entry: Entry
-    table: Table
+    table: RecordTable
     clock: Clock
     sends_until: datetime
     realm: str
