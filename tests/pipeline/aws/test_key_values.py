@@ -128,22 +128,6 @@ def test_a_lease_is_never_longer_than_the_function_can_live():
 # -- cursors and values ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [Cursor(), Cursor(since=NOW), Cursor(since=NOW, after_id=200, walk_began=NOW + MINUTE, seen=NOW - MINUTE)],
-)
-def test_a_cursor_comes_back_as_it_was_stored(key_values, cursor):
-    key_values.move_cursor("odoo", COMPANY, cursor)
-
-    assert key_values.cursor("odoo", COMPANY) == cursor
-
-
-def test_each_database_and_company_has_its_own_cursor(key_values):
-    key_values.move_cursor("odoo", COMPANY, Cursor(since=NOW))
-
-    assert key_values.cursor("odoo", "companyB") == key_values.cursor("staging", COMPANY) == Cursor()
-
-
 def test_a_claim_goes_to_the_first_and_stays_with_it(key_values):
     assert key_values.claim("owner#1", "party 7") == "party 7"
     assert key_values.claim("owner#1", "party 8") == "party 7"
