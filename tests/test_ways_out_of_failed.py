@@ -189,7 +189,7 @@ def test_every_code_of_our_own_is_tried_here():
 
 
 @pytest.mark.parametrize("code", sorted(WAYS))
-def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(world, code):
+def test_what_has_failed_is_right_once_its_cause_is_fixed_and_it_is_retried(world, code):
     fails, mended = WAYS[code]
     fails(world)
     world.post()
@@ -208,7 +208,7 @@ def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(wor
 
 @pytest.mark.parametrize("code", sorted(_codes(*THEIRS) | {f"quickbooks_{code}" for code in (610, 6000, 6210)}))
 @pytest.mark.parametrize("call", ["draft", "find_existing", "create", "update", "remove", "attach"])
-def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_mended(world, call, code):
+def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_fixed(world, call, code):
     if call in ("update", "remove"):
         posted(world)
         world.edit(1, withdrawn=True) if call == "remove" else world.edit()
@@ -228,7 +228,7 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
 
 
 @pytest.mark.parametrize("code", sorted(code for code, (_, mended) in WAYS.items() if mended is not nothing))
-def test_a_retry_before_the_cause_is_mended_fails_again_and_loses_nothing(world, code):
+def test_a_retry_before_the_cause_is_fixed_fails_again_and_loses_nothing(world, code):
     WAYS[code][0](world)
     world.post()
     failed = world.entry()

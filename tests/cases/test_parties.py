@@ -206,7 +206,7 @@ def test_a_bill_has_no_addresses(world):
 # -- the currency of a party -----------------------------------------------------------------------------------------
 
 
-def test_a_party_that_stands_there_under_its_plain_name_in_the_documents_currency_is_used(open_world):
+def test_a_party_that_exists_under_its_plain_name_in_the_documents_currency_is_used(open_world):
     theirs = {"DisplayName": "Lumen GmbH", "CurrencyRef": {"value": "EUR"}}
     world = open_world(realms=[us(customers=[theirs])])
     party = world.partner(939, "Lumen GmbH")

@@ -255,7 +255,7 @@ def test_a_revoked_json2_key_is_refused(opened):
 
 
 @pytest.mark.parametrize("kept", [{"version": 18}, {**asdict(KEPT), "new": 1}, {}])
-def test_a_connection_another_release_kept_is_found_out_anew(opened, kept):
+def test_a_connection_another_release_kept_is_found_out_again(opened, kept):
     assert companies_of(odoo_at(opened(), key_values=KeyValues(kept))) == ["companyA", "companyB"]
 
 
@@ -305,7 +305,7 @@ def test_a_stopped_database_is_a_matter_of_time(opened):
 
 
 @pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
-def test_a_user_without_rights_is_told_what_to_give_it(opened, version, secret):
+def test_a_user_without_rights_learns_which_to_get(opened, version, secret):
     stand_in = opened(version)
     known = stand_in.users[0]
     stand_in.users[0] = User(known.uid, known.login, known.name, PASSWORD, API_KEY, (1, 3), "none")

@@ -179,7 +179,7 @@ def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_lease_without_w
     assert [lease.realm for lease in world.leases.ended] == [OTHER]
 
 
-def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
+def test_a_connection_that_turns_out_to_be_gone_is_reported_though_nothing_is_due(world):
     world.session_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
 
     world.run(idle={OTHER})
@@ -362,7 +362,7 @@ def test_a_document_that_changed_in_odoo_meanwhile_is_neither_posted_nor_failed(
     assert books.created == []
 
 
-def test_an_error_of_a_document_that_changed_meanwhile_is_not_told(world):
+def test_an_error_of_a_document_that_changed_meanwhile_is_not_reported(world):
     entry = world.add(1)
     books = world.books[COMPANY]
 
@@ -483,7 +483,7 @@ def test_pauses_grow_while_the_trouble_lasts(world):
         Misconfigured("The company 'companyA' has no realm.", code="misconfigured"),
     ],
 )
-def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
+def test_a_lost_connection_is_reported_once_and_not_at_every_lease(world, error):
     world.add(1)
     world.add(2, OTHER)
     world.session_errors[COMPANY] = error
@@ -499,7 +499,7 @@ def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
     assert world.status(2) is Status.POSTED
 
 
-def test_another_cause_is_told_again(world):
+def test_another_cause_is_reported_again(world):
     world.add(1)
     told = []
     for code in ("connection_gone", "not_authorized", "connection_gone"):
