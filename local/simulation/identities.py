@@ -12,7 +12,7 @@ DATABASE, RENAMED = "odoo_demo", "odoo_demo_19"
 
 
 class Identities:
-    """People who rename, merge and reconnect; whatever they do is said right, or put back, when all is mended."""
+    """People who rename, merge and reconnect; whatever they do is said right, or put back, when all is fixed."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -101,7 +101,7 @@ class Identities:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Say what happened, as the alerts ask for."""
         self._say_it_was_renamed()
         self._put_realm_back()

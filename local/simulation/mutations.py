@@ -187,7 +187,9 @@ MUTATIONS: dict[str, Off] = {
     "new request id after a refusal": _same_id_after(refusals=0),
     "totals compared after posting": _without(QuickBooksBooks, "difference", str),
     "payments looked for before a delete": lambda: patch.object(books, "is_paid", lambda _row: False),
-    "edits in QuickBooks told from payments": lambda: patch.object(QuickBooksBooks, "is_stale", lambda *_error: False),
+    "edits in QuickBooks distinguished from payments": lambda: patch.object(
+        QuickBooksBooks, "is_stale", lambda *_error: False
+    ),
     "tokens stored before they are used": _without(Tokens, "_keep"),
     "secret changed, never overwritten": _secret_overwritten,
     "refused token replaced": _refused_token_used_again,

@@ -381,7 +381,7 @@ def test_when_it_happens_to_several_it_is_reported_once_for_the_company_and_noth
     assert len(told) == 1
     assert world.qb.books(REALM_A).creates["Invoice"] == created
     entries = world.entries()
-    assert {(entries[each]["status"], entries[each]["error_code"]) for each in range(651, 661)} == {
+    assert {(entries[number]["status"], entries[number]["error_code"]) for number in range(651, 661)} == {
         ("pending", "sales_tax_differs")
     }
     assert entries[671]["status"] == "posted"

@@ -3,7 +3,7 @@ cent: once in a company in the US and once in one with tax codes.
 
 The rows are the demo's (Odoo 18) and `recorded/odoo19.json`. Each document has a folder with what it becomes:
 `document.json`, and for either kind of company what is sent and what the books then say, or the refusal. After a change
-on purpose `GOLDEN=update make unit` writes them anew, and a person reads the diff.
+on purpose `GOLDEN=update make unit` writes them again, and a person reads the diff.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from local.demo.documents import load
 from local.stand_ins.http_server import Fault, Response, StandInServer
+from local.stand_ins.memory import MemoryKeyValues
 from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
 from pipeline.domain.deadline import Deadline
@@ -22,21 +23,27 @@ COMPANY_A = {"companies": [1], "limit": 5, "order": "id asc"}
 KEPT = Connection(18, 6, "jsonrpc", has_api_key=False)
 
 
-class KeyValues:
-    """Keeps connections as the tracking table does."""
+class KeyValues(MemoryKeyValues):
+    """Key values with one connection, whatever it is stored under."""
 
     def __init__(self, kept=None):
-        self.kept = kept
+        super().__init__()
         self.forgotten = 0
+        self._given = kept
+
+    @property
+    def kept(self):
+        """Return what is stored of the connection, or None."""
+        return next((json.loads(text) for text in self.values.values()), None)
 
     def connection(self, key):
-        return self.kept
-
-    def keep_connection(self, key, value):
-        self.kept = json.loads(json.dumps(value))
+        if self._given is not None:
+            self.keep_connection(key, self._given)
+            self._given = None
+        return super().connection(key)
 
     def forget_connection(self, key):
-        self.kept = None
+        super().forget_connection(key)
         self.forgotten += 1
 
 

@@ -290,7 +290,7 @@ def test_a_difference_names_the_lines_that_came_out_otherwise(world):
 
     told = world.books.difference(a_document(), draft, booked)
 
-    assert "; line 2 'Travel' was sent with 40.00 and stands there with 39.99. Look" in told
+    assert "; line 2 'Travel' was sent with 40.00 and is there with 39.99. Look" in told
 
 
 @pytest.mark.parametrize(("home_total", "words"), [("107.53", ""), ("107.54", ""), ("108.00", "108.00 USD in its own")])

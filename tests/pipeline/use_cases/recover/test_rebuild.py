@@ -209,7 +209,7 @@ def test_a_party_is_again_the_one_its_documents_stand_under(world):
 
 
 def test_a_request_after_the_loss_is_never_answered_with_one_from_before(world):
-    """A document that was taken back and is created anew must not be given the deleted one's answer."""
+    """A document that was taken back and is created again must not be given the deleted one's answer."""
     world.company.stand_in.remembers_request_ids = True
     world.company.stand_in.tax_off_by = money(0)
     entry = world.post(world.store_document(a_document()))
