@@ -89,11 +89,19 @@ def test_a_lease_without_a_pause_takes_the_old_one_away(key_values):
 
 
 def test_what_the_next_holder_must_know_is_handed_over(key_values):
-    lease = replace(take(key_values), pauses=3, pause_code="throttled", recent_calls=(4, 1, 2), recent_at=NOW + MINUTE)
+    lease = replace(
+        take(key_values),
+        pauses=3,
+        pause_code="throttled",
+        recent_calls=(4, 1, 2),
+        recent_at=NOW + MINUTE,
+        through_at=NOW,
+    )
     key_values.release_lease(lease, NOW + MINUTE)
 
     found = take(key_values, "two", NOW + 2 * MINUTE)
 
+    assert found.through_at == NOW
     assert (found.pauses, found.pause_code, found.recent_calls, found.recent_at) == (
         3,
         "throttled",
