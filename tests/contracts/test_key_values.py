@@ -175,17 +175,13 @@ def test_a_lease_without_a_pause_takes_the_old_one_away(key_values):
 
 
 def test_what_the_next_holder_must_know_is_handed_over(key_values):
-    lease = replace(take(key_values), pauses=3, pause_code="throttled", recent_calls=(4, 1, 2), recent_at=NOW + MINUTE)
+    known = {"pauses": 3, "pause_code": "throttled", "recent_calls": (4, 1, 2), "recent_batches": (0, 2)}
+    lease = replace(take(key_values), **known, recent_at=NOW + MINUTE, through_at=NOW)
     key_values.release_lease(lease, NOW + MINUTE)
 
     found = take(key_values, "two", NOW + 2 * MINUTE)
 
-    assert (found.pauses, found.pause_code, found.recent_calls, found.recent_at) == (
-        3,
-        "throttled",
-        (4, 1, 2),
-        NOW + MINUTE,
-    )
+    assert found == replace(lease, holder="two", until=NOW + 4 * MINUTE)
 
 
 def test_a_killed_holder_leaves_what_was_known_before_it(key_values):

@@ -178,10 +178,11 @@ class KeyValueTable:
 
         If the lease has expired and another run holds it, do nothing.
         """
-        names = {field.name for field in fields(Lease)} - {"realm", "holder", "until", "recent_at"}
+        names = {field.name for field in fields(Lease)} - {"realm", "holder", "until", "recent_at", "through_at"}
         values: dict[str, Any] = {name: getattr(lease, name) for name in names}
         values["recent_calls"] = ",".join(map(str, lease.recent_calls))
         values["recent_at"] = _instant(lease.recent_at) if lease.recent_at else ""
+        values["through_at"] = _instant(lease.through_at) if lease.through_at else ""
         # A past instant, never none: an absent one would sort as never used.
         values["until"] = _instant(now - timedelta(seconds=1))
         values["paused_until"] = _instant(now + timedelta(seconds=paused_for_s)) if paused_for_s else ""
@@ -213,7 +214,7 @@ def _instant(moment: datetime) -> str:
 
 def _lease(realm: str, holder: str, until: datetime, stored: Item) -> Lease:
     values = plain_values(stored)
-    recent_at = values.get("recent_at")
+    recent_at, through_at = values.get("recent_at"), values.get("through_at")
     return Lease(
         realm=realm,
         holder=holder,
@@ -222,4 +223,5 @@ def _lease(realm: str, holder: str, until: datetime, stored: Item) -> Lease:
         pause_code=str(values.get("pause_code", "")),
         recent_calls=tuple(int(count) for count in str(values.get("recent_calls", "")).split(",") if count),
         recent_at=datetime.fromisoformat(recent_at) if recent_at else None,
+        through_at=datetime.fromisoformat(through_at) if through_at else None,
     )

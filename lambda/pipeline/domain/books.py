@@ -19,7 +19,7 @@ class Draft:
 
     `doc_number` is the number to find it by. `fingerprint` is the one it has in the books until somebody changes it.
     `party` is the id of its customer or vendor. `in_closed_period` is True if its own date is in a period that is
-    closed now.
+    closed now. `as_of` is when the books' settings were read that it rests on, in seconds since 1970.
     """
 
     entity: str
@@ -29,6 +29,7 @@ class Draft:
     fingerprint: str = ""
     in_closed_period: bool = False
     party: str = ""
+    as_of: int = 0
 
 
 # The sync token of every document until somebody changes it.

@@ -130,11 +130,15 @@ class BooksPart:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkPart:
-    """What to do next. Extractor and poster both write it, but only if the version is still the one they read."""
+    """What to do next. Extractor and poster both write it, but only if the version is still the one they read.
+
+    `tries_alone` counts tries without an answer since each of which another document of its realm went through.
+    """
 
     status: Status
     pdf_key: str = ""
     attempts: int = 0
+    tries_alone: int = 0
     next_attempt_at: datetime | None = None
     pending_since: datetime | None = None
     error_code: str = ""

@@ -11,7 +11,8 @@ class Lease:
     """The exclusive right to post to a realm until `until`.
 
     `recent_calls` counts the calls to QuickBooks in each second before `recent_at`, the latest first, by this holder
-    or the previous one: a realm's limits do not start again with a new function.
+    or the previous one: a realm's limits do not start again with a new function. `through_at` is when a document last
+    went through, whoever held the lease then.
     """
 
     realm: str
@@ -21,6 +22,7 @@ class Lease:
     pause_code: str = ""
     recent_calls: tuple[int, ...] = ()
     recent_at: datetime | None = None
+    through_at: datetime | None = None
 
 
 def lease_until(now: datetime, remaining_s: float) -> datetime:

@@ -97,6 +97,8 @@ def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool =
     previous = None if is_new else entry.status
     if not is_allowed(previous, to, by):
         raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
+    if changes.get("attempts") == 0:
+        changes["tries_alone"] = 0
     return replace(entry, status=to, updated_at=now, **changes)
 
 
@@ -146,26 +148,20 @@ def skipped_before_go_live(
     entry: Entry, previous: Entry | None, document: Document, go_live: date, *, by: Actor = EXTRACTOR
 ) -> Entry:
     """Return the extracted entry of a document dated before its company's go-live, as skipped."""
-    if not is_allowed(previous.status if previous else None, SKIPPED, by):
-        raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
-    return replace(
-        entry,
-        status=SKIPPED,
-        error_code=BEFORE_GO_LIVE,
-        error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}.",
-    )
+    reason = f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}."
+    return _skipped(entry, previous, BEFORE_GO_LIVE, reason, by)
 
 
 def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *, by: Actor = EXTRACTOR) -> Entry:
     """Return the extracted entry of a receipt, as skipped, because its company wants no receipts in its books."""
+    reason = f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".'
+    return _skipped(entry, previous, RECEIPT_SKIPPED, reason, by)
+
+
+def _skipped(entry: Entry, previous: Entry | None, code: str, reason: str, by: Actor) -> Entry:
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
-    return replace(
-        entry,
-        status=SKIPPED,
-        error_code=RECEIPT_SKIPPED,
-        error_message=f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".',
-    )
+    return replace(entry, status=SKIPPED, error_code=code, error_message=reason)
 
 
 def unreadable(
@@ -290,13 +286,6 @@ def pdf_lost(entry: Entry, now: datetime) -> Entry:
     return _moved(entry, PENDING, POSTER, now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
 
 
-def put_off(entry: Entry, code: str, message: str, *, attempts: int, due_at: datetime | None, now: datetime) -> Entry:
-    """Return the entry with a later due time. Nothing is wrong with the document, so its status stays."""
-    return replace(
-        entry, attempts=attempts, next_attempt_at=due_at, error_code=code, error_message=message, updated_at=now
-    )
-
-
 def deleted_in_books(entry: Entry, now: datetime) -> Entry:
     """Return the entry after a confirmed delete: the document is not in the books.
 
@@ -322,7 +311,14 @@ def reopened(entry: Entry, now: datetime) -> Entry:
     if entry.error_code == DELETED_IN_QUICKBOOKS:
         entry = deleted_in_books(entry, now)
     return _moved(
-        entry, PENDING, PERSON, now, attempts=0, next_attempt_at=entry.settles_at, pending_since=now, pdf_losses=0
+        entry,
+        PENDING,
+        PERSON,
+        now,
+        attempts=0,
+        next_attempt_at=entry.settles_at,
+        pending_since=now,
+        pdf_losses=0,
     )
 
 

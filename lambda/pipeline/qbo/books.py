@@ -50,8 +50,18 @@ class QuickBooksBooks:
         """Return what would be sent for a document; may create its customer, vendor or item.
 
         Raises Unmapped or InvalidDocument for what cannot be posted, and InvalidDocument when the body does not add
-        up to Odoo's total: that is found out before anything is sent.
+        up to Odoo's total: that is found out before anything is sent. No refusal rests on lists of an earlier run.
         """
+        as_of = self.references.as_of
+        try:
+            return self._draft(document, as_of, is_booked=is_booked)
+        except NeedsAttention:
+            # A person may just have done what the last refusal asked for.
+            if not self.references.have_changed_since(as_of):
+                raise
+        return self._draft(document, self.references.as_of, is_booked=is_booked)
+
+    def _draft(self, document: Document, as_of: int, *, is_booked: bool) -> Draft:
         if is_worked_out(document, self.references):
             self.references.sales_tax.check(document)
         body = payload(document, self.references, is_booked=is_booked)
@@ -69,6 +79,7 @@ class QuickBooksBooks:
             number_of(document),
             fingerprint(body),
             party=party_of(body),
+            as_of=as_of,
             in_closed_period=self.references.closed_to(document.booked_on) is not None,
         )
 
@@ -165,12 +176,12 @@ class QuickBooksBooks:
 
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. QuickBooks answers the same request id with the document it made before."""
-        return self._written(draft.entity, draft.body, request_id)
+        return self._written(draft, draft.body, request_id)
 
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what Odoo says now."""
         body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
-        return self._written(draft.entity, body, request_id)
+        return self._written(draft, body, request_id)
 
     def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
         """Delete the document; returns False when it is gone already.
@@ -230,9 +241,9 @@ class QuickBooksBooks:
         """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text."""
         return difference(document, draft, booked, self.references)
 
-    def _written(self, entity: str, body: Json, request_id: str) -> Booked:
+    def _written(self, draft: Draft, body: Json, request_id: str) -> Booked:
         try:
-            return booked(self.client.write(entity, body, request_id=request_id))
+            return booked(self.client.write(draft.entity, body, request_id=request_id))
         except Refused as error:
             if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
                 raise
@@ -240,8 +251,8 @@ class QuickBooksBooks:
             if fewer != body:
                 # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
                 logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
-                return self._written(entity, fewer, f"{request_id[:48]}-a")
-            raise self.references.after_refusal(error, body) from error
+                return self._written(draft, fewer, f"{request_id[:48]}-a")
+            raise self.references.after_refusal(error, body, draft.as_of) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a number with the document of ours that has it, or as it is."""

@@ -6,7 +6,6 @@ The result is an exact match or a clear refusal, never a guess. Ids in QuickBook
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -18,10 +17,11 @@ from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target, bro
 from pipeline.domain.money import plain
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
+from pipeline.qbo.element_names import with_names
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
+from pipeline.qbo.list_cache import ListCache
 from pipeline.qbo.lists import (
     BookAccount,
-    ListCache,
     Lists,
     Realm,
     RealmKeyValues,
@@ -37,7 +37,6 @@ from pipeline.qbo.rule_check import problems
 from pipeline.qbo.sales_tax import SalesTaxWatch
 
 _NO_RULES = Rules()
-_ELEMENT = re.compile(r"\b(Names|Accounts|Klasses|Items|Departments|Terms|TaxCodes) element id (\d+)")
 
 
 class References:
@@ -76,6 +75,15 @@ class References:
 
     def _problems(self, lists: Lists) -> list[str]:
         return problems(self.rules, lists, company=self._client.company, realm=self._client.realm)
+
+    @property
+    def as_of(self) -> int:
+        """When the lists were read that everything rests on now, in seconds since 1970."""
+        return self._list_cache.current().read_at
+
+    def have_changed_since(self, as_of: int) -> bool:
+        """Whether a refusal that rests on the lists of `as_of` may be out of date. Reads them again, once per run."""
+        return self._list_cache.have_changed_since(as_of)
 
     # -- lists -----------------------------------------------------------------------------------------------------
 
@@ -259,14 +267,14 @@ class References:
 
     # -- after a refusal -------------------------------------------------------------------------------------------
 
-    def after_refusal(self, error: Refused, body: dict[str, Any]) -> PipelineError:
-        """Return the error for a refusal of a document, with names in place of ids.
+    def after_refusal(self, error: Refused, body: dict[str, Any], as_of: int) -> PipelineError:
+        """Return the error for a refusal of a document, with names in place of ids. The lists of `as_of` made its body.
 
         Forget lists that may be the cause, so that the next attempt reads them again. Follow a party that was merged.
         Return a RetryLater if the document can be posted at its next attempt.
         """
         code = error.fault.code
-        message = _ELEMENT.sub(self._element_name, str(error))
+        message = with_names(str(error), self._list_cache.current(), self._names.name_of)
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
@@ -277,6 +285,12 @@ class References:
                     "document gets the first open day.",
                     code="period_closed",
                 )
+        elif self.have_changed_since(as_of):
+            return RetryLater(
+                f"Accounts, taxes or settings of {self._client.company} were changed in QuickBooks meanwhile; the "
+                "document is made again with them.",
+                code="lists_changed",
+            )
         # If somebody deleted the transaction, nothing it refers to is the cause.
         if code in (OBJECT_NOT_FOUND, INVALID_REFERENCE) and "deleted this transaction" not in error.fault.detail:
             found = self._what_is_inactive(body)
@@ -302,37 +316,6 @@ class References:
             named = ", ".join(f"'{name}'" for name in inactive)
             return f"the item {named} is inactive in QuickBooks. Make it active again there, then retry."
         return ""
-
-    def _element_name(self, found: re.Match[str]) -> str:
-        table, qb_id = found.groups()
-        lists = self._list_cache.current()
-        rows: Sequence[Any] = {
-            "Accounts": lists.accounts,
-            "Klasses": lists.classes,
-            "Departments": lists.departments,
-            "Terms": lists.terms,
-            "TaxCodes": lists.tax_codes,
-            "Items": lists.items,
-        }.get(table, ())
-        name = next((str(row.name) for row in rows if row.qb_id == qb_id), "")
-        entities = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}.get(table, ())
-        name = name or next(filter(None, (self._names.name_of(entity, qb_id) for entity in entities)), "")
-        return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]
-
-    def forget(self) -> None:
-        """Forget the lists: QuickBooks has just refused something in them."""
-        self._list_cache.forget()
-
-
-_NOUNS = {
-    "Names": "the customer or vendor",
-    "Accounts": "the account",
-    "Klasses": "the class",
-    "Items": "the item",
-    "Departments": "the location",
-    "Terms": "the terms",
-    "TaxCodes": "the tax code",
-}
 
 
 def _is_closed(realm: Realm, day: date) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Disconnected, Unavailable
+from pipeline.domain.errors import Disconnected, OutOfTime, Unavailable
 from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 
@@ -227,7 +227,7 @@ class Tokens:
         # Once a day Intuit issues another refresh token and forgets the old one. If a function is stopped before it has
         # stored the new one, the connection is lost. So do not refresh near the end of a run.
         if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
-            raise Unavailable(f"No time is left in this run to renew the access token of {self._company}")
+            raise OutOfTime(f"No time is left in this run to renew the access token of {self._company}")
         issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
         now = self._clock.now().timestamp()
         self._keep(issued, refresh_token, now)

@@ -95,6 +95,9 @@ class Switches:
     bill_numbers_unique_per_vendor: bool = False
     unit_price_decimals: int | None = None  # how many decimals UnitPrice and Qty keep is not documented
     us_replaces_characters: bool = False  # what a US company does with letters outside ISO-8859-1
+    unhandled_text: str = (
+        ""  # a text in what is written that is answered with HTTP 500 every time (intuit PHP SDK #264)
+    )
     body_bytes_max: int | None = None  # the size limit of a JSON body is not documented
     new_refresh_token_every_s: float = DAY_S
     superseded_token_grace_s: float = 0.0  # old texts gave a superseded refresh token 24 hours more

@@ -6,6 +6,7 @@ It refuses what QuickBooks refuses, in QuickBooks' words. What is not establishe
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter, deque
@@ -42,6 +43,18 @@ from local.stand_ins.quickbooks.tokens import REVOKE_PATH, TOKEN_PATH, Tokens, d
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")
 _PATHS = {entity.lower(): entity for entity in (*ENTITIES, *READ_ONLY)}
+_SYSTEM_FAILURE = {
+    "Fault": {
+        "Error": [
+            {
+                "Message": "An application error has occurred while processing your request",
+                "Detail": "System Failure Error: null",
+                "code": "10000",
+            }
+        ],
+        "type": "SystemFault",
+    }
+}
 _XML = "http://schema.intuit.com/finance/v3"
 
 
@@ -125,6 +138,12 @@ class QuickBooksStandIn(Switches):
                     return forced(code, detail)
         return None
 
+    def _cannot_handle(self, call: _Call) -> bool:
+        """Whether a write contains the text that this QuickBooks fails at, written out or escaped."""
+        text = self.unhandled_text
+        forms = (text.encode(), json.dumps(text)[1:-1].encode())
+        return bool(text) and call.kind not in ("read", "query") and any(form in call.request.body for form in forms)
+
     def _answer(self, request: Request) -> Response:
         if request.path in _DISCOVERY or request.path.rstrip("/") in _DISCOVERY:
             return discovery(self.url)
@@ -181,6 +200,8 @@ class QuickBooksStandIn(Switches):
         on_purpose = self._refused_on_purpose(call)
         if on_purpose is not None:
             return on_purpose
+        if self._cannot_handle(call):
+            return Response(500, json.dumps(_SYSTEM_FAILURE).encode(), "application/json")
         try:
             with self._pen(call):
                 time.sleep(self.latency_s)

@@ -100,7 +100,6 @@ TRANSITIONS = {
     "rebuilt, voided": (rebuilt(VOIDED), NEW, (None, VOIDED), VOIDED),
 }  # fmt: skip
 KEEPING = {
-    "put_off": lambda entry: lifecycle.put_off(entry, "code", "later", attempts=1, due_at=NOW, now=NOW),
     "deleted_in_books": lambda entry: lifecycle.deleted_in_books(entry, NOW),
     "started_over": lambda entry: lifecycle.started_over(entry, NOW),
 }

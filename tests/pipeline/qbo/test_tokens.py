@@ -15,7 +15,7 @@ from local.stand_ins.quickbooks.realm import Realm
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.secrets import Secrets
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Disconnected, PipelineError, Unavailable
+from pipeline.domain.errors import Disconnected, OutOfTime, PipelineError, Unavailable
 from pipeline.qbo import tokens as module
 from pipeline.qbo.tokens import IntuitIssuer, Issued, TokenRefused, Tokens, connection_days, idle_companies
 from pipeline.runtime import SystemClock, SystemThreads
@@ -367,7 +367,7 @@ def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, as
     if asks:
         assert tokens.access_token() == "access-2"
     else:
-        with pytest.raises(Unavailable, match="No time is left in this run"):
+        with pytest.raises(OutOfTime, match="No time is left in this run"):
             tokens.access_token()
     assert bool(issuer.asked) is asks
 

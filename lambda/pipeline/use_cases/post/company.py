@@ -31,12 +31,15 @@ from pipeline.domain.errors import (
     Misconfigured,
     NeedsAttention,
     OutcomeUnknown,
+    OutOfTime,
     PipelineError,
     RetryLater,
     Throttled,
+    Unavailable,
 )
 from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
+from pipeline.domain.unanswered import own_trouble, put_off, tries_alone
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting, realm_changed
@@ -47,7 +50,7 @@ logger = logging.getLogger(__name__)
 THREADS_MAX = 8
 # No document is begun with less time than this: four calls and an upload, slow ones.
 DOCUMENT_ALLOWANCE_S = 25.0
-# The same trouble with this many documents in a row is the company's trouble, not theirs.
+# So many documents in a row that had no trouble before and get no answer: that is the company's trouble, not theirs.
 CONSECUTIVE_FAILURES_MAX = 3
 # So many new documents are read and looked for in the books together, with one question per kind.
 LOOKED_FOR_AT_ONCE = 100
@@ -74,6 +77,8 @@ class RealmRun:
         self._is_trial = isinstance(command, ShowDrafts)
         self._pause: RetryLater | None = None
         self._consecutive_failures = 0
+        self._out_of_time = False
+        self._through_at = lease.through_at
 
     def execute(self) -> None:
         """Open the realm, work for each company, and release the lease whatever happens."""
@@ -83,6 +88,8 @@ class RealmRun:
             # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)
+        except OutOfTime as error:
+            self._stop(error)
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
@@ -154,10 +161,15 @@ class RealmRun:
                 if not self._is_trial:
                     self._hold_realm(company)
                 documents = self._look_for(entries, books, pool)
-                for entry in entries:
+                # What was in trouble before comes last: it may take long, and the others need not wait for that.
+                for entry in sorted(entries, key=lambda entry: entry.attempts > 0):
                     while len(running) >= THREADS_MAX:
                         running = self._collect(running)
-                    if self._pause is not None or not self._with.deadline.allows(DOCUMENT_ALLOWANCE_S):
+                    if (
+                        self._pause is not None
+                        or self._out_of_time
+                        or not self._with.deadline.allows(DOCUMENT_ALLOWANCE_S)
+                    ):
                         break
                     running.add(pool.submit(self._process, entry, books, documents.get(entry.entry_id)))
             while running:
@@ -221,30 +233,51 @@ class RealmRun:
             logger.info("document superseded", extra={"entry_id": entry.entry_id, "reason": str(superseded)})
         except Misconfigured as error:
             # A secret or a right is missing, for which no document is to blame.
-            self._put_off(posting.entry, Disconnected(str(error), code=error.code))
+            self._put_off(posting.entry, Disconnected(str(error), code=error.code), entry)
         except NeedsAttention as error:
             self._outcomes.fail(posting.entry, error)
             self._consecutive_failures = 0
+        except OutOfTime as error:
+            self._stop(error)
         except RetryLater as error:
-            self._put_off(posting.entry, error)
+            self._put_off(posting.entry, error, entry, is_answered=posting.found.is_answered)
         except Exception as error:  # a fault of ours: it stops this document, and none of the others
             logger.exception("unexpected fault", extra={"entry_id": entry.entry_id})
             text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
             self._outcomes.fail(posting.entry, NeedsAttention(text, code="unexpected"))
         else:
             self._consecutive_failures = 0
+            self._through_at = self._with.clock.now()
             self._outcomes.done(entry, finished)
 
-    def _put_off(self, entry: Entry, error: RetryLater) -> None:
-        """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble."""
+    def _stop(self, error: OutOfTime) -> None:
+        """End the work for the realm in this run without a pause: the next run goes on at once."""
+        self._out_of_time = True
+        self._outcomes.results.remaining = True
+        logger.info("too little time left", extra={"company": ", ".join(self._companies), "reason": str(error)})
+
+    def _put_off(self, entry: Entry, error: RetryLater, before: Entry, *, is_answered: bool = False) -> None:
+        """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble.
+
+        `before` is the entry as it was before this try. One that was in trouble before says nothing about the company,
+        and fails by itself when it stays without an answer while the books answer others.
+        """
+        was_in_trouble = before.attempts > 0
         with self._outcomes.lock:
-            self._outcomes.results.later += 1
-            self._consecutive_failures += not isinstance(error, Deferred)
-            is_the_companys = (
-                isinstance(error, Throttled | Disconnected) or self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX
+            self._consecutive_failures += not isinstance(error, Deferred) and not was_in_trouble
+            is_the_companys = isinstance(error, Throttled | Disconnected) or (
+                self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX and not was_in_trouble
             )
             if is_the_companys and self._pause is None:
                 self._pause = error
+            others_at, is_alone = self._through_at, is_answered and self._consecutive_failures == 0
+        has_no_answer = isinstance(error, Unavailable | OutcomeUnknown) and not is_the_companys
+        why = own_trouble(before, others_at, is_answered=is_alone) if has_no_answer else ""
+        if why:
+            self._outcomes.fail_unanswered(entry, why, error)
+            return
+        with self._outcomes.lock:
+            self._outcomes.results.later += 1
         logger.warning("document put off", extra={"entry_id": entry.entry_id, "reason": str(error)})
         wait_s = OUTCOME_SETTLES_S if isinstance(error, OutcomeUnknown) else 0
         attempts = entry.attempts
@@ -258,8 +291,11 @@ class RealmRun:
         if is_open and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
             due_at = entry.next_attempt_at
         self._with.table.save(
-            lifecycle.put_off(entry, error.code, str(error), attempts=attempts, due_at=due_at, now=now)
-        )
+            put_off(
+                entry, error.code, str(error), attempts=attempts, due_at=due_at, now=now,
+                tries_alone=tries_alone(before, others_at) if has_no_answer else entry.tries_alone,
+            )
+        )  # fmt: skip
 
     def _show(self, entry: Entry, books: Books) -> None:
         """Add what would be sent for an entry to the results; nothing is written to its document."""
@@ -286,9 +322,13 @@ class RealmRun:
         now = self._with.clock.now()
         if session is not None:
             results.calls += session.calls
-            lease = replace(lease, recent_calls=session.recent_calls, recent_at=now)
+            lease = replace(lease, recent_calls=session.recent_calls, recent_at=now, through_at=self._through_at)
             if session.refresh_days_left is not None:
                 results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
+        if pause is None and self._out_of_time:
+            # It says nothing about whether a pause would be over.
+            self._with.leases.release_lease(lease, now)
+            return
         if pause is None:
             self._with.leases.release_lease(replace(lease, pauses=0, pause_code=""), now)
             return

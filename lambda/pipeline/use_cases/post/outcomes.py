@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.errors import NeedsAttention, RetryLater
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.results import Results
 
@@ -40,6 +40,15 @@ class Outcomes:
         with self.lock:
             self.results.failed += 1
             self.failures.append(Failure(entry.company, error.code, entry.title, str(error), entry_id=entry.entry_id))
+
+    def fail_unanswered(self, entry: Entry, why: str, last: RetryLater) -> None:
+        """Fail a document that the books never answer, though they answer others."""
+        text = (
+            f"QuickBooks gave no usable answer to it {why}. The last was: {str(last).rstrip('.')}. So it is something "
+            "in this document that QuickBooks cannot handle, such as an emoji in a text, very many lines, or its PDF. "
+            "Look whether it is in QuickBooks, change it in Odoo, and retry it."
+        )
+        self.fail(entry, NeedsAttention(text, code="unanswered"))
 
     def done(self, previous: Entry, finished: Entry) -> None:
         """Count a document that is where Odoo wants it."""

@@ -47,7 +47,9 @@ class PostingRun:
         work = {realm: [company for company in shared if company in concerned] for realm, shared in realms.items()}
         work = {realm: shared for realm, shared in work.items() if shared}
         with self._with.threads.pool(max(1, min(len(work), REALMS_AT_ONCE)), "realm") as pool:
-            for done in [pool.submit(self._post_realm, realm, shared, command) for realm, shared in work.items()]:
+            # In no order: when time runs out before all had their turn, it is not always the same that wait.
+            order = self._with.random.sample(sorted(work), len(work))
+            for done in [pool.submit(self._post_realm, realm, work[realm], command) for realm in order]:
                 done.result()
         if not isinstance(command, WakeUp | ShowDrafts):
             self._measure_backlog(companies)

@@ -61,6 +61,11 @@ class Found:
     is_compared: bool = False
     pdf: bytes | None = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the books have answered a question about the document in this run."""
+        return self.was_looked_for or self.is_verified or self.files_were_looked_for or self.existing_was_looked_for
+
 
 def next_step(entry: Entry, found: Found, *, realm: str, withdrawn: bool) -> Decision:
     """Return what to do next about a document, given its entry and what this run has found out.

@@ -27,12 +27,14 @@ from pipeline.domain.errors import (
     InvalidRequest,
     Misconfigured,
     OutcomeUnknown,
+    OutOfTime,
     Rejected,
     Throttled,
     Unavailable,
     Unmapped,
 )
 from pipeline.domain.lease import Lease
+from pipeline.domain.unanswered import QUIET_TRIES_MAX, TRIES_MAX
 from pipeline.qbo import limiter
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.collaborators import Collaborators
@@ -393,6 +395,108 @@ def test_trouble_of_one_document_alone_backs_off_and_pauses_nobody(world):
     assert results.paused == []
     assert entry.attempts == 1
     assert 60 <= (entry.next_attempt_at - world.clock.now()).total_seconds() <= 72
+
+
+# -- a content that the books cannot handle --------------------------------------------------------------------------
+
+
+def rounds(world, count, *, others=True):
+    """Run so often that every waiting time is over between; with `others`, another document arrives each time."""
+    for number in range(count):
+        if others:
+            world.add(100 + number)
+        world.run()
+        world.leases.paused.clear()
+        world.clock.sleep(2 * 3600)
+
+
+@pytest.mark.parametrize("error", [Unavailable("HTTP 500"), OutcomeUnknown("timed out")])
+@pytest.mark.parametrize("poisoned", [1, 3, 9])
+def test_what_the_books_never_answer_fails_by_name_while_others_go_through(world, poisoned, error):
+    for number in range(1, poisoned + 1):
+        world.add(number)
+        world.books[COMPANY].trouble[f"odoo-account.move-{number}"] = error
+
+    rounds(world, TRIES_MAX + 1 + poisoned)
+
+    assert {world.status(number) for number in range(1, poisoned + 1)} == {Status.FAILED}
+    assert world.entry(1).error_code == "unanswered"
+    assert world.entry(1).error_message.startswith("invoice INV/1 of Azure Interior (100 USD): QuickBooks gave no")
+    assert {world.status(100 + number) for number in range(TRIES_MAX)} == {Status.POSTED}
+
+
+def test_known_trouble_pauses_nobody_and_holds_up_no_other_document(world):
+    for number in range(1, 4):
+        world.add(number)
+        world.books[COMPANY].trouble[f"odoo-account.move-{number}"] = Unavailable("HTTP 500")
+    rounds(world, 2, others=False)
+    world.add(9)
+
+    results = world.run()
+
+    assert results.paused == []
+    assert world.status(9) is Status.POSTED
+
+
+def test_without_others_to_compare_with_a_document_fails_only_when_the_books_answer_reads(world):
+    world.add(1)
+    world.books[COMPANY].create = lambda *_: (_ for _ in ()).throw(OutcomeUnknown("HTTP 500"))
+
+    rounds(world, QUIET_TRIES_MAX - 1, others=False)
+    before = world.status(1)
+    rounds(world, 1, others=False)
+
+    assert before in (Status.PENDING, Status.POSTING)
+    assert (world.status(1), world.entry(1).error_code) == (Status.FAILED, "unanswered")
+
+
+def test_an_outage_of_any_length_fails_nothing(world):
+    for number in range(1, 6):
+        world.add(number)
+    world.books[COMPANY].always = Unavailable("no answer")
+
+    rounds(world, 3 * QUIET_TRIES_MAX, others=False)
+    world.books[COMPANY].always = None
+    world.run()
+
+    assert {world.status(number) for number in range(1, 6)} == {Status.POSTED}
+
+
+def test_a_try_counts_only_when_another_document_went_through_since_the_last(world):
+    world.add(1)
+    world.books[COMPANY].always = Unavailable("no answer")
+    rounds(world, TRIES_MAX - 1, others=False)
+    world.books[COMPANY].always = None
+    world.books[COMPANY].trouble["odoo-account.move-1"] = Unavailable("no answer")
+
+    rounds(world, 1)
+
+    assert world.status(1) is Status.PENDING
+    assert world.entry(1).attempts == TRIES_MAX
+
+
+def test_a_company_with_too_little_time_left_is_not_paused_but_next(world):
+    world.add(1)
+    world.leases.held[COMPANY] = Lease(COMPANY, "", NOW, pauses=2)
+    world.session_errors[COMPANY] = OutOfTime("No time is left in this run to renew the access token")
+
+    results = world.run()
+    del world.session_errors[COMPANY]
+    following = world.run()
+
+    assert (results.paused, results.failed, results.remaining) == ([], 0, True)
+    assert world.leases.ended[0].pauses == 2
+    assert following.posted == 1
+
+
+def test_a_document_met_by_the_end_of_time_is_left_as_it_was(world):
+    before = world.add(1)
+    world.books[COMPANY].always = OutOfTime("No time is left")
+
+    results = world.run()
+
+    assert world.entry(1) == before
+    assert (results.later, results.paused) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""The lists of a QuickBooks company, stored between runs.
+
+They are read in a handful of calls and stored for hours: reads are metered, and lists change rarely. But nobody is
+refused because of stored ones: before that they are read again, once per run, because a person may just have done what
+the last refusal asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.codec import dumps, loads
+from pipeline.domain.money import ZERO, decimal
+from pipeline.domain.threads import Threads
+from pipeline.qbo.client import Client
+from pipeline.qbo.lists import (
+    PAYABLE,
+    RECEIVABLE,
+    BookItem,
+    ClassTracking,
+    Lists,
+    Named,
+    Rate,
+    RealmKeyValues,
+    TaxCode,
+    book_account,
+    book_item,
+    realm_of_rows,
+)
+
+# Preferences and lists change rarely, and a miss always reads them again.
+KEPT_S = 6 * 3600
+# What was read within the last minute is not read again for every refusal of QuickBooks.
+FRESH_S = 60
+# A DynamoDB item holds 400 KB. Longer lists are read again under every lease.
+KEPT_BYTES_MAX = 350_000
+
+
+class ListCache:
+    """The lists of one realm, read again when needed. Safe to use from several threads."""
+
+    def __init__(
+        self, client: Client, key_values: RealmKeyValues, items: Iterable[str], *, clock: Clock, threads: Threads
+    ) -> None:
+        self._client = client
+        self._key_values = key_values
+        self._items = tuple(sorted(set(items)))
+        self._clock = clock
+        self._lists: Lists | None = None
+        # What was stored before this run read the lists.
+        self._before: Lists | None = None
+        self._was_read = self._was_forgotten = False
+        self._reading = threads.lock()
+        self._key = f"reference#{client.realm}#lists"
+
+    def current(self, *, older_than: Lists | None = None) -> Lists:
+        """Return the lists. With `older_than`, return newer ones, unless this run has read them already."""
+        with self._reading:
+            if self._lists is None and not self._was_read:
+                self._lists = self._kept()
+            is_no_newer = (
+                self._lists is not None and older_than is not None and self._lists.read_at <= older_than.read_at
+            )
+            if self._lists is None or self._age_s > KEPT_S or (is_no_newer and not self._was_read):
+                self._before = self._lists or self._before
+                self._lists, self._was_read = self._read(), True
+                text = dumps(self._lists)
+                if len(text.encode()) <= KEPT_BYTES_MAX:
+                    self._key_values.keep(self._key, text)
+            return self._lists
+
+    def have_changed_since(self, read_at: int) -> bool:
+        """Whether the lists say something else than those of an instant. Reads them again unless this run has."""
+        lists = self.current(older_than=self.current())
+        before = self._before
+        is_older = before is not None and read_at <= before.read_at
+        return before is not None and is_older and replace(before, read_at=lists.read_at) != lists
+
+    @property
+    def _age_s(self) -> float:
+        return self._clock.now().timestamp() - self._lists.read_at if self._lists else 0.0
+
+    def look[T](self, find: Callable[[Lists], T | None]) -> T | None:
+        """Look something up in the lists. A miss reads them again once: a person may just have added it."""
+        lists = self.current()
+        found = find(lists)
+        return find(self.current(older_than=lists)) if found is None else found
+
+    def forget(self) -> None:
+        """Forget the lists: QuickBooks has just refused something because of them.
+
+        The next run reads them. This one reads them at once, and after many such refusals once a minute.
+        """
+        with self._reading:
+            if not (self._was_read and self._was_forgotten and self._age_s <= FRESH_S):
+                self._before, self._lists = self._lists or self._before, None
+            self._was_forgotten = True
+            self._key_values.keep(self._key, "")
+
+    def _kept(self) -> Lists | None:
+        kept = self._key_values.value(self._key)
+        try:
+            lists = loads(Lists, kept) if kept else None
+        except ValueError:
+            return None  # stored by another version of this code
+        # If the mapping names other items than before, those must be read, too.
+        return lists if lists and set(self._items) <= set(lists.items_asked) else None
+
+    def _read(self) -> Lists:
+        preferences = self._client.query("Preferences")[0]
+        company = self._client.query("CompanyInfo")[0]
+        by_type = [(str(row.get("AccountType", "")), book_account(row)) for row in self._client.query("Account")]
+        accounts = tuple(account for _, account in by_type)
+        realm = replace(
+            realm_of_rows(preferences, str(company.get("Country", ""))),
+            receivables=tuple(account for kind, account in by_type if kind == RECEIVABLE),
+            payables=tuple(account for kind, account in by_type if kind == PAYABLE),
+        )
+        return Lists(
+            read_at=int(self._clock.now().timestamp()),
+            realm=realm,
+            accounts=accounts,
+            tax_codes=self._tax_codes() if realm.sales_tax and not realm.is_us else (),
+            terms=self._named("Term"),
+            classes=self._named("Class") if realm.class_tracking is not ClassTracking.OFF else (),
+            departments=self._named("Department") if realm.departments_tracked else (),
+            items=tuple(self._read_items()),
+            items_asked=self._items,
+        )
+
+    def _named(self, entity: str) -> tuple[Named, ...]:
+        return tuple(
+            Named(str(row["Id"]), str(row["Name"]), str(row.get("FullyQualifiedName", row["Name"])))
+            for row in self._client.query(entity)
+        )
+
+    def _read_items(self) -> Iterable[BookItem]:
+        # There may be thousands of items: read only those the mapping names, by the last part of their names.
+        names = sorted({name.rpartition(":")[2] for name in self._items})
+        return map(book_item, self._client.query_any("Item", "Name", names))
+
+    def _tax_codes(self) -> tuple[TaxCode, ...]:
+        rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}
+        found = []
+        for row in self._client.query("TaxCode"):
+            for side, is_sale in (("SalesTaxRateList", True), ("PurchaseTaxRateList", False)):
+                details = row.get(side, {}).get("TaxRateDetail", [])
+                ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
+                if ids:
+                    own = tuple(Rate(rate_id, rates.get(rate_id, ZERO)) for rate_id in ids)
+                    found.append(TaxCode(str(row["Id"]), str(row["Name"]), own, is_sale))
+        return tuple(found)
