@@ -211,6 +211,7 @@ class World:
         session = SimpleNamespace(
             books=lambda _company: books,
             recent_calls=(),
+            recent_batches=(),
             calls=Counter(),
             refresh_days_left=None,
         )

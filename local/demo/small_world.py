@@ -183,6 +183,7 @@ class _Session:
     def __init__(self, books: QuickBooksBooks) -> None:
         self._books = books
         self.recent_calls: tuple[int, ...] = ()
+        self.recent_batches: tuple[int, ...] = ()
         self.calls: Counter[str] = Counter()
         self.refresh_days_left: float | None = None
 

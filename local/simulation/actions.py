@@ -25,6 +25,7 @@ TROUBLED = 0.4
 IMPATIENT = 0.7
 # And by how much it comes before: as little as it takes to look and write.
 IMPATIENT_BY_S = (1.0, 15.0)
+HALF_DONE = "half done, time-out after"
 
 
 class Script:
@@ -66,7 +67,9 @@ class Script:
             if chance.random() < TROUBLED:
                 chance.choice((self._type_twin, self.in_quickbooks.compute_tax_otherwise))()
             if chance.random() < BEGUN:
-                self._world.injector.rates = Rates(write=0.4, only=chance.choice(("", "", "takes effect late")))
+                self._world.injector.rates = Rates(
+                    write=0.4, only=chance.choice(("", "", "takes effect late", HALF_DONE))
+                )
                 self._sweep()
                 self._impatience()
 

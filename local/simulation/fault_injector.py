@@ -97,6 +97,8 @@ WRITE_FAULTS = (
         "kill, and takes effect late",
     ),
 )
+# A batch may end within: its first half took effect, and nobody answers.
+BATCH_WRITE_FAULTS = (*WRITE_FAULTS, "half done, time-out after", "half done, dropped after", "half done, killed")
 AWS_FAULTS = (
     *("kill before", "kill after", "aws throttled", "aws 500 before", "aws 500 after", "aws time-out before"),
     "aws time-out after",
@@ -199,7 +201,9 @@ class FaultInjector:
     def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
         is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
         if is_write:
-            kinds = (self.rates.only,) if self.rates.only else WRITE_FAULTS
+            is_batch = "/batch?" in (request.url or "")
+            only = self.rates.only if is_batch else self.rates.only.removeprefix("half done, ")
+            kinds = (only,) if only else BATCH_WRITE_FAULTS if is_batch else WRITE_FAULTS
             kind = self._kind(kinds, HTTP_S, self.rates.write)
         else:
             kind = self._kind(HTTP_FAULTS, HTTP_S, self.rates.http)
@@ -210,11 +214,11 @@ class FaultInjector:
         if kind == "kill, and takes effect late":
             self._kill()
         broken = _BROKEN.get(kind)
-        if not kind.endswith("after"):
+        if not kind.endswith(("after", "half done, killed")):
             self._break_off(kind)
             if broken is not None:
                 return _as_requests(broken(), request)
-        answer = self._answer(request)
+        answer = self._answer(_half_of(request) if kind.startswith("half done") else request)
         self._inject_after(kind)
         if kind == "slow answer":
             self._wait_in_vain(SLOW_S)
@@ -285,7 +289,7 @@ class FaultInjector:
             self._kill()
 
     def _inject_after(self, kind: str) -> None:
-        if kind == "kill after":
+        if kind in ("kill after", "half done, killed"):
             self._kill()
 
     def _kill(self) -> None:
@@ -305,7 +309,17 @@ _BREAKS: dict[str, tuple[float, type[_LOST.RequestException], str]] = {
     "refused connection": (0.0, _LOST.ConnectionError, "NewConnectionError: refused"),
     "dropped before": (0.0, _LOST.ConnectionError, "RemoteDisconnected"),
     "dropped after": (0.0, _LOST.ConnectionError, "RemoteDisconnected"),
+    "half done, time-out after": (TIME_OUT_S, _LOST.ReadTimeout, ""),
+    "half done, dropped after": (0.0, _LOST.ConnectionError, "RemoteDisconnected"),
 }
+
+
+def _half_of(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return a batch with the first half of its writes, at least one."""
+    half = request.copy()
+    items = json.loads(request.body or b"")["BatchItemRequest"]
+    half.body = json.dumps({"BatchItemRequest": items[: max(1, len(items) // 2)]}).encode()
+    return half
 
 
 def _half_a_batch(parameters: dict[str, Any], call: Callable[[dict[str, Any]], Any]) -> Any:

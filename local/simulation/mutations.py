@@ -23,8 +23,9 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, make_request_id
+from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
-from pipeline.qbo import books, names
+from pipeline.qbo import books, client, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
@@ -159,7 +160,23 @@ def _any_realm() -> AbstractContextManager[Any]:
     return stack
 
 
+def _lost_batch_is_a_refusal() -> AbstractContextManager[Any]:
+    real = QuickBooksBooks.create_together
+
+    def careless(books: QuickBooksBooks, drafts: Any, batch_id: str) -> Any:
+        refused = Rejected("it was not answered. Retry it.", code="unanswered")
+        return [refused if isinstance(answer, OutcomeUnknown) else answer for answer in real(books, drafts, batch_id)]
+
+    return patch.object(QuickBooksBooks, "create_together", careless)
+
+
+def _answers_by_order() -> AbstractContextManager[Any]:
+    return patch.object(client, "by_item", lambda creates, rows: [*rows, *[None] * len(creates)][: len(creates)])
+
+
 MUTATIONS: dict[str, Off] = {
+    "a batch without an answer is thirty unknown outcomes": _lost_batch_is_a_refusal,
+    "answers of a batch are known by their ids": _answers_by_order,
     "a company stays in its realm": _any_realm,
     "a renamed database is asked about": lambda: patch.object(
         odoo_extractor, "known_as", lambda named, *_, **__: named

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.domain.books import File
 from pipeline.domain.document import DocumentType, Party
-from pipeline.domain.errors import NeedsAttention, Rejected
+from pipeline.domain.errors import NeedsAttention, PipelineError, Rejected
 from tests.books_world import REALM_ID, a_document, line, money, served
 from tests.doubles.books import MemoryBooks
 
@@ -406,7 +407,10 @@ def test_another_document_stays(world, books):
 
 
 def attach(books, booked, name=FIRST, content=b"%PDF-1", request_id="attach 1"):
-    return books.attach(INVOICE, booked.qb_id, name, content, request_id)
+    (answer,) = books.attach([File(INVOICE, booked.qb_id, name, content, request_id)])
+    if isinstance(answer, PipelineError):
+        raise answer
+    return answer
 
 
 def test_a_file_hangs_on_its_document_and_on_no_other(books):

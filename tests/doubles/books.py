@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.domain.books import Attached, Booked, Draft
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE
-from pipeline.domain.errors import Rejected
+from pipeline.domain.errors import Rejected, outcome
 
 TAKEN, STALE, GONE = "quickbooks_6140", "quickbooks_5010", "quickbooks_610"
 
@@ -156,6 +156,9 @@ class MemoryBooks:
 
         return self._write("create", request_id, effect)
 
+    def create_together(self, drafts, batch_id):
+        return [outcome(self.create, draft, f"{batch_id}#{request_id}") for draft, request_id in drafts]
+
     def update(self, draft, booked, request_id):
         def effect():
             row = self._existing(booked.qb_id, booked.sync_token)
@@ -185,13 +188,16 @@ class MemoryBooks:
 
         return self._write("remove", request_id, effect)
 
-    def attach(self, document_type, qb_id, file_name, content, request_id):
+    def attach(self, pdfs):
+        return [outcome(self._attach, pdf) for pdf in pdfs]
+
+    def _attach(self, pdf):
         def effect():
             file_id = self._new_id()
-            self._existing(qb_id).files[file_id] = (file_name, content)
-            return Attached(file_id, file_name, len(content))
+            self._existing(pdf.qb_id).files[file_id] = (pdf.name, pdf.content)
+            return Attached(file_id, pdf.name, len(pdf.content))
 
-        return self._write("attach", request_id, effect)
+        return self._write("attach", pdf.request_id, effect)
 
     def detach(self, document_type, qb_id, attachable_id, request_id):
         row = self.rows.get(qb_id)

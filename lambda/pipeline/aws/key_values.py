@@ -180,7 +180,8 @@ class KeyValueTable:
         """
         names = {field.name for field in fields(Lease)} - {"realm", "holder", "until", "recent_at", "through_at"}
         values: dict[str, Any] = {name: getattr(lease, name) for name in names}
-        values["recent_calls"] = ",".join(map(str, lease.recent_calls))
+        for name in ("recent_calls", "recent_batches"):
+            values[name] = ",".join(map(str, values[name]))
         values["recent_at"] = _instant(lease.recent_at) if lease.recent_at else ""
         values["through_at"] = _instant(lease.through_at) if lease.through_at else ""
         # A past instant, never none: an absent one would sort as never used.
@@ -221,7 +222,12 @@ def _lease(realm: str, holder: str, until: datetime, stored: Item) -> Lease:
         until=until,
         pauses=int(values.get("pauses", 0)),
         pause_code=str(values.get("pause_code", "")),
-        recent_calls=tuple(int(count) for count in str(values.get("recent_calls", "")).split(",") if count),
+        recent_calls=_counts(values.get("recent_calls")),
+        recent_batches=_counts(values.get("recent_batches")),
         recent_at=datetime.fromisoformat(recent_at) if recent_at else None,
         through_at=datetime.fromisoformat(through_at) if through_at else None,
     )
+
+
+def _counts(stored: object) -> tuple[int, ...]:
+    return tuple(int(count) for count in str(stored or "").split(",") if count)

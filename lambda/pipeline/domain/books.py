@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.entry import Entry
-from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.errors import NeedsAttention, PipelineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,17 @@ def came_of(found: str, sent: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A PDF to be attached to a document in the books."""
+
+    document_type: DocumentType
+    qb_id: str
+    name: str
+    content: bytes
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
     """A file attached to a document in the books. `size_bytes` is 0 if the books do not say."""
 
@@ -147,6 +158,12 @@ class Books(Protocol):
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. The same request id never creates it twice."""
 
+    def create_together(self, drafts: Sequence[tuple[Draft, str]], batch_id: str) -> list[Booked | PipelineError]:
+        """Create several documents, each with its request id, in one call; return what became of each, in order.
+
+        The same ids of batch and request never create a document twice.
+        """
+
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document with the draft."""
 
@@ -157,10 +174,8 @@ class Books(Protocol):
         it was read.
         """
 
-    def attach(
-        self, document_type: DocumentType, qb_id: str, file_name: str, content: bytes, request_id: str
-    ) -> Attached:
-        """Attach a PDF to the document."""
+    def attach(self, pdfs: Sequence[File]) -> list[Attached | PipelineError]:
+        """Attach PDFs to their documents in one call; return what became of each, in order."""
 
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files attached to the document."""

@@ -50,6 +50,7 @@ class Intent:
     payload_hash: str
     doc_number: str = ""
     fingerprint: str = ""
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,8 @@ class BooksPart:
     It is true regardless of what Odoo says meanwhile, so it is stored regardless of the version. `step` is None if no
     outcome is open. `generation` counts confirmed deletes, `refusals` confirmed refusals: both change the request ids.
 
+    `batch_id` is the batch that `request_id` was sent in, if it was: both together identify the write.
+
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
     `qb_id` came from an answer about this very document. `former` is JSON: where the document was before its company
     started over in another realm.
@@ -107,6 +110,7 @@ class BooksPart:
     realm: str = ""
     step: Step | None = None
     request_id: str = ""
+    batch_id: str = ""
     sent_at: datetime | None = None
     sent_fingerprint: str = ""
     generation: int = 0

@@ -21,6 +21,8 @@ Every message names the document or the object and says what to do. No message c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class PipelineError(Exception):
     """Anything the pipeline raises on purpose. `code` groups errors with the same cause in alerts."""
@@ -119,3 +121,11 @@ class InvalidRequest(NeedsAttention):
     """An invocation payload that is not one of ours."""
 
     code = "invalid_request"
+
+
+def outcome[**P, T](call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | PipelineError:
+    """Return what a call returns, or the error of ours that it raises: one of several must not end the others."""
+    try:
+        return call(*arguments, **options)
+    except PipelineError as error:
+        return error

@@ -11,8 +11,8 @@ class Lease:
     """The exclusive right to post to a realm until `until`.
 
     `recent_calls` counts the calls to QuickBooks in each second before `recent_at`, the latest first, by this holder
-    or the previous one: a realm's limits do not start again with a new function. `through_at` is when a document last
-    went through, whoever held the lease then.
+    or the previous one, and `recent_batches` the batches among them: a realm's limits do not start again with a new
+    function. `through_at` is when a document last went through, whoever held the lease then.
     """
 
     realm: str
@@ -21,6 +21,7 @@ class Lease:
     pauses: int = 0
     pause_code: str = ""
     recent_calls: tuple[int, ...] = ()
+    recent_batches: tuple[int, ...] = ()
     recent_at: datetime | None = None
     through_at: datetime | None = None
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pipeline.domain.books import Attached, Booked, Draft, Existing
+from pipeline.domain.books import Attached, Booked, Draft, Existing, File
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, Rejected
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.money import rounded, shown
 from pipeline.qbo import files
 from pipeline.qbo.addresses import without_refused_address
@@ -19,10 +19,11 @@ from pipeline.qbo.difference import difference, is_worked_out
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.inventory import inventory
 from pipeline.qbo.lines import Json
-from pipeline.qbo.marker import entry_id_of, marker
+from pipeline.qbo.marker import check_is_ours, entry_id_of
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
+from pipeline.qbo.together import Create
 
 logger = logging.getLogger(__name__)
 
@@ -178,6 +179,31 @@ class QuickBooksBooks:
         """Create the document. QuickBooks answers the same request id with the document it made before."""
         return self._written(draft, draft.body, request_id)
 
+    def create_together(self, drafts: Sequence[tuple[Draft, str]], batch_id: str) -> list[Booked | PipelineError]:
+        """Create several documents in one call; return what became of each, in order.
+
+        Where QuickBooks refuses the batch as a whole, nothing took effect, and each is created alone.
+        """
+        creates = [Create(draft.entity, draft.body, request_id) for draft, request_id in drafts]
+        try:
+            answers = self.client.create_together(creates, batch_id)
+        except Refused:
+            return [outcome(self.create, draft, request_id) for draft, request_id in drafts]
+        except PipelineError as error:
+            return [error] * len(drafts)
+        return [
+            outcome(self._answered, draft, request_id, answer)
+            for (draft, request_id), answer in zip(drafts, answers, strict=True)
+        ]
+
+    def _answered(self, draft: Draft, request_id: str, answer: Json | PipelineError) -> Booked:
+        """Return what the answer to a create says, or raise what it says."""
+        if isinstance(answer, Refused):
+            return self._after_refusal(draft, draft.body, request_id, answer)
+        if isinstance(answer, PipelineError):
+            raise answer
+        return booked(answer)
+
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document by what Odoo says now."""
         body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
@@ -223,11 +249,12 @@ class QuickBooksBooks:
                 code="changed_in_quickbooks",
             )
 
-    def attach(
-        self, document_type: DocumentType, qb_id: str, file_name: str, content: bytes, request_id: str
-    ) -> Attached:
-        """Upload a PDF, linked to the document; raises Rejected when what arrived is not what was sent."""
-        return files.attach(self.client, ENTITIES[document_type], qb_id, file_name, content, request_id)
+    def attach(self, pdfs: Sequence[File]) -> list[Attached | PipelineError]:
+        """Upload PDFs in one call, each linked to its document; return what became of each, in order."""
+        try:
+            return files.attach(self.client, [(ENTITIES[pdf.document_type], pdf) for pdf in pdfs])
+        except PipelineError as error:
+            return [error] * len(pdfs)
 
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files that are attached to a document."""
@@ -245,14 +272,18 @@ class QuickBooksBooks:
         try:
             return booked(self.client.write(draft.entity, body, request_id=request_id))
         except Refused as error:
-            if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
-                raise
-            fewer = without_refused_address(body, error.fault)
-            if fewer != body:
-                # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
-                logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
-                return self._written(draft, fewer, f"{request_id[:48]}-a")
-            raise self.references.after_refusal(error, body, draft.as_of) from error
+            return self._after_refusal(draft, body, request_id, error)
+
+    def _after_refusal(self, draft: Draft, body: Json, request_id: str, error: Refused) -> Booked:
+        """Write it again without an address that was refused; raise what any other refusal means."""
+        if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
+            raise error
+        fewer = without_refused_address(body, error.fault)
+        if fewer != body:
+            # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
+            logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
+            return self._written(draft, fewer, f"{request_id[:48]}-a")
+        raise self.references.after_refusal(error, body, draft.as_of) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a number with the document of ours that has it, or as it is."""
@@ -301,17 +332,3 @@ def _is_ours(row: Json, document: Document) -> bool:
 def _is_typed_in(row: Json) -> bool:
     """Whether a person made a transaction: it carries the marker of no entry."""
     return not entry_id_of(row)
-
-
-def check_is_ours(row: Json, entity: str, document: Document) -> None:
-    """Raise Rejected unless a transaction carries the marker of this very document."""
-    if _is_ours(row, document):
-        return
-    other = entry_id_of(row)
-    whose = f"belongs to another document of Odoo, {other}" if other else "does not carry its mark"
-    raise Rejected(
-        f"the {entity} {row.get('DocNumber') or 'without number'} (Id {row['Id']}) in QuickBooks {whose}, so nothing "
-        f"was changed there. If it is this document, put {marker(document.entry_id)} back at the very beginning of its "
-        "private note (memo) in QuickBooks and retry; if it is not, ask whoever changed the tracking table.",
-        code="not_ours",
-    )

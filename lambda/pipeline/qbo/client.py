@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
-from pipeline.domain.errors import Disconnected, OutcomeUnknown, Unavailable
+from pipeline.domain.errors import Disconnected, OutcomeUnknown, PipelineError, Unavailable
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.text import cleaned
+from pipeline.qbo.together import Create, Upload, by_item, by_upload, item_id
 from pipeline.qbo.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 # QuickBooks itself gives up after 120 s. A document takes a second or two.
 TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 60.0
+BATCH_TIMEOUT_S = 60.0
 MINOR_VERSION = "75"
 PAGE_ROWS = 1_000
 # A query is part of the URL. Its maximum length is not documented; 8 kB is a common limit of servers.
@@ -101,8 +103,61 @@ class Client:
         except Unavailable as error:
             raise OutcomeUnknown(str(error)) from error
 
+    def create_together(self, creates: Sequence[Create], batch_id: str) -> list[Json | PipelineError]:
+        """Create several objects in one call; return QuickBooks' version of each, or its error, in the same order.
+
+        QuickBooks knows a write again by the ids of batch and item together. It answers each item alone and in any
+        order; one without an answer has an unknown outcome. Raises what `write` raises where no item was answered.
+        """
+        items = [
+            {"bId": item_id(create.request_id), "operation": "create", create.entity: cleaned(create.body)}
+            for create in creates
+        ]
+        answer = self._call(
+            "batch",
+            "POST",
+            "/batch",
+            {"requestid": batch_id},
+            is_write=True,
+            timeout_s=BATCH_TIMEOUT_S,
+            data=exact_json({"BatchItemRequest": items}),
+            headers={"Content-Type": "application/json"},
+        )
+        rows = answer.get("BatchItemResponse")
+        found = by_item(creates, [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [])
+        return [self._item(row, create.entity) for row, create in zip(found, creates, strict=True)]
+
+    def _item(self, row: Json | None, name: str) -> Json | PipelineError:
+        """Return one part of an answer to several writes, or its error."""
+        try:
+            if row is None:
+                raise OutcomeUnknown("QuickBooks answered without the part for this document")
+            return _part(self._understood(row, 200, is_write=True), name)
+        except OutcomeUnknown as error:
+            return error
+        except Unavailable as error:
+            return OutcomeUnknown(str(error))
+        except PipelineError as error:
+            return error
+
     def upload(self, metadata: Mapping[str, Any], name: str, content: bytes, *, request_id: str) -> Json:
         """Upload one file, linked as its metadata says. Return its attachable. The bytes are sent unchanged."""
+        (answer,) = self.upload_together([Upload(metadata, name, content)], request_id=request_id)
+        if isinstance(answer, PipelineError):
+            raise answer
+        return answer
+
+    def upload_together(self, uploads: Sequence[Upload], *, request_id: str) -> list[Json | PipelineError]:
+        """Upload several files in one call; return the attachable of each, or its error, in the same order.
+
+        A file may be refused inside an answer of HTTP 200. QuickBooks does not say that it answers in the order of the
+        request, and a refusal names no file: it counts for a file only if there is no other it can be for.
+        """
+        files: dict[str, tuple[str, str | bytes, str]] = {}
+        for number, upload in enumerate(uploads, 1):
+            described = exact_json(cleaned(upload.metadata))
+            files[f"file_metadata_{number:02}"] = ("metadata.json", described, "application/json")
+            files[f"file_content_{number:02}"] = (upload.name, upload.content, "application/pdf")
         body = self._call(
             "upload",
             "POST",
@@ -110,21 +165,11 @@ class Client:
             {"requestid": request_id},
             is_write=True,
             timeout_s=UPLOAD_TIMEOUT_S,
-            files={
-                "file_metadata_01": ("metadata.json", exact_json(cleaned(metadata)), "application/json"),
-                "file_content_01": (name, content, "application/pdf"),
-            },
+            files=files,
         )
         responses = body.get("AttachableResponse")
-        response = responses[0] if isinstance(responses, list) and len(responses) == 1 else {}
-        # A file may be refused inside an answer of HTTP 200.
-        found = faults(response)
-        if found:
-            raise error_for(found, 400, self.company)
-        try:
-            return _part(response, "Attachable")
-        except Unavailable as error:
-            raise OutcomeUnknown(str(error)) from error
+        rows = [row for row in responses if isinstance(row, dict)] if isinstance(responses, list) else []
+        return [self._item(row, "Attachable") for row in by_upload(uploads, rows)]
 
     def _read(self, kind: str, path: str, parameters: dict[str, str]) -> Json:
         for tried in range(READ_TRIES):
@@ -150,7 +195,7 @@ class Client:
         refused = ""
         for _ in range(2):
             token = self._tokens.access_token(refused=refused)
-            self.limiter.wait()
+            self.limiter.wait(is_batch=kind == "batch")
             with self._counting:
                 self.calls[kind] += 1
             answer = self._send(

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from pipeline.domain.books import Attached
+import hashlib
+from collections.abc import Sequence
+
+from pipeline.domain.books import Attached, File
 from pipeline.domain.entry import OUR_FILE
-from pipeline.domain.errors import Rejected
+from pipeline.domain.errors import PipelineError, Rejected
 from pipeline.qbo.booked import attached, hangs_on
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import OBJECT_NOT_FOUND, Refused
+from pipeline.qbo.together import Upload
 
 FILE_NAME_LENGTH_MAX = 200
 
 
-def attach(client: Client, entity: str, qb_id: str, file_name: str, content: bytes, request_id: str) -> Attached:
-    """Upload a PDF, linked to a transaction; raises Rejected when what arrived is not what was sent."""
-    name = file_name[-FILE_NAME_LENGTH_MAX:]
+def attach(client: Client, files: Sequence[tuple[str, File]]) -> list[Attached | PipelineError]:
+    """Upload PDFs in one call, each linked to a transaction, and return what became of each.
+
+    `files` are pairs of the kind of transaction and the file. One that arrived otherwise than it was sent is Rejected.
+    """
+    uploads = [_upload(entity, file) for entity, file in files]
+    ids = "|".join(file.request_id for _, file in files)
+    request_id = files[0][1].request_id if len(files) == 1 else f"files-{hashlib.sha256(ids.encode()).hexdigest()[:40]}"
+    answers = client.upload_together(uploads, request_id=request_id)
+    return [
+        answer if isinstance(answer, PipelineError) else _arrived(attached(answer), file)
+        for answer, (_, file) in zip(answers, files, strict=True)
+    ]
+
+
+def _upload(entity: str, file: File) -> Upload:
+    name = file.name[-FILE_NAME_LENGTH_MAX:]
     metadata = {
-        "AttachableRef": [{"EntityRef": {"type": entity, "value": qb_id}, "IncludeOnSend": False}],
+        "AttachableRef": [{"EntityRef": {"type": entity, "value": file.qb_id}, "IncludeOnSend": False}],
         "FileName": name,
         "ContentType": "application/pdf",
     }
-    file = attached(client.upload(metadata, name, content, request_id=request_id))
-    if file.size_bytes not in (0, len(content)):
-        raise Rejected(
-            f"its PDF arrived in QuickBooks with {file.size_bytes} of {len(content)} bytes. Retry it.",
-            code="pdf_damaged",
-        )
-    return file
+    return Upload(metadata, name, file.content)
+
+
+def _arrived(found: Attached, file: File) -> Attached | PipelineError:
+    if found.size_bytes in (0, len(file.content)):
+        return found
+    return Rejected(
+        f"its PDF arrived in QuickBooks with {found.size_bytes} of {len(file.content)} bytes. Retry it.",
+        code="pdf_damaged",
+    )
 
 
 def attachments(client: Client, entity: str, qb_id: str) -> list[Attached]:

@@ -1,7 +1,7 @@
-"""The call budget of one QuickBooks company: at most 10 calls a second and 500 a minute, over all threads.
+"""The call budget of one QuickBooks company, over all threads: 10 calls a second, 500 a minute, 40 batches a minute.
 
-QuickBooks counts all calls of a company. The lease makes us the only caller, and the calls of the last minute are
-handed on from one lease to the next.
+QuickBooks counts all calls of a company, and a batch also as a batch. The lease makes us the only caller, and the
+calls of the last minute are handed on from one lease to the next.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from pipeline.domain.threads import Threads
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
 # vary. Ten calls in 1.2 seconds are still 500 a minute, and being throttled costs a minute.
 WINDOWS = ((10, 1.2), (500, 60.5))
+BATCH_WINDOWS = ((40, 60.5),)
 MINUTE_S = 60
+
+type Windows = Sequence[tuple[int, float]]
 
 
 class Limiter:
-    """Lets a call through once both limits allow it."""
+    """Lets a call through once all limits allow it."""
 
     def __init__(
         self,
@@ -27,36 +30,52 @@ class Limiter:
         threads: Threads,
         *,
         recent_calls: Sequence[int] = (),
+        recent_batches: Sequence[int] = (),
         recent_age_s: float = 0.0,
     ) -> None:
         self._clock = clock
         self._lock = threads.lock()
-        longest = max(calls for calls, _ in WINDOWS)
         before = clock.monotonic() - recent_age_s
-        # Assume that they were made at the latest possible time within the second they were counted in.
-        made = (before - age_s for age_s in reversed(range(len(recent_calls))) for _ in range(recent_calls[age_s]))
-        self._calls: deque[float] = deque(made, maxlen=longest)
+        self._calls = _made(WINDOWS, recent_calls, before)
+        self._batches = _made(BATCH_WINDOWS, recent_batches, before)
 
-    def wait(self) -> None:
+    def wait(self, *, is_batch: bool = False) -> None:
         """Return when the next call may be made, and count it."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
-                wait_s = max((self._wait_s(now, calls, window_s) for calls, window_s in WINDOWS), default=0.0)
+                wait_s = _wait_s(self._calls, WINDOWS, now)
+                if is_batch:
+                    wait_s = max(wait_s, _wait_s(self._batches, BATCH_WINDOWS, now))
                 if wait_s <= 0:
                     self._calls.append(now)
+                    if is_batch:
+                        self._batches.append(now)
                     return
             self._clock.sleep(wait_s)
-
-    def _wait_s(self, now: float, calls: int, window_s: float) -> float:
-        if len(self._calls) < calls:
-            return 0.0
-        return self._calls[-calls] + window_s - now
 
     @property
     def recent_calls(self) -> tuple[int, ...]:
         """The number of calls in each of the last sixty seconds, the latest first."""
+        return self._recent(self._calls)
+
+    @property
+    def recent_batches(self) -> tuple[int, ...]:
+        """The number of batches in each of the last sixty seconds, the latest first."""
+        return self._recent(self._batches)
+
+    def _recent(self, made: deque[float]) -> tuple[int, ...]:
         with self._lock:
             now = self._clock.monotonic()
-            ages = Counter(int(now - called_at) for called_at in self._calls)
+            ages = Counter(int(now - made_at) for made_at in made)
         return tuple(ages[age_s] for age_s in range(MINUTE_S))
+
+
+def _made(windows: Windows, recent: Sequence[int], before: float) -> deque[float]:
+    """Return when calls were made; at the latest possible time within the second they were counted in."""
+    made = (before - age_s for age_s in reversed(range(len(recent))) for _ in range(recent[age_s]))
+    return deque(made, maxlen=max(calls for calls, _ in windows))
+
+
+def _wait_s(made: deque[float], windows: Windows, now: float) -> float:
+    return max(made[-calls] + window_s - now if len(made) >= calls else 0.0 for calls, window_s in windows)

@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.domain.document import Document
+from pipeline.domain.errors import Rejected
+
 _ENTRY_ID = r"[^\[\]\n]+-account\.move-\d+"
 _MARKER = re.compile(rf"\[({_ENTRY_ID})\]")
 _OLD_FIRST_LINE = re.compile(rf"Odoo .*\[({_ENTRY_ID})\]$")
@@ -35,3 +38,17 @@ def entry_id_of(row: Mapping[str, Any]) -> str:
     first_line = note.partition("\n")[0]
     found = _MARKER.match(first_line) or _OLD_FIRST_LINE.match(first_line)
     return found[1] if found else ""
+
+
+def check_is_ours(row: Mapping[str, Any], entity: str, document: Document) -> None:
+    """Raise Rejected unless a transaction carries the marker of this very document."""
+    other = entry_id_of(row)
+    if other == document.entry_id:
+        return
+    whose = f"belongs to another document of Odoo, {other}" if other else "does not carry its mark"
+    raise Rejected(
+        f"the {entity} {row.get('DocNumber') or 'without number'} (Id {row['Id']}) in QuickBooks {whose}, so nothing "
+        f"was changed there. If it is this document, put {marker(document.entry_id)} back at the very beginning of its "
+        "private note (memo) in QuickBooks and retry; if it is not, ask whoever changed the tracking table.",
+        code="not_ours",
+    )

@@ -33,7 +33,10 @@ class QuickBooksSession:
         dry_run: bool = False,
     ) -> None:
         age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
-        self._limiter = Limiter(host.clock, host.threads, recent_calls=lease.recent_calls, recent_age_s=max(0.0, age_s))
+        self._limiter = Limiter(
+            host.clock, host.threads, recent_calls=lease.recent_calls, recent_batches=lease.recent_batches,
+            recent_age_s=max(0.0, age_s),
+        )  # fmt: skip
         # A lost connection is noticed here, before any document is touched.
         tokens.access_token()
         self._api_url = api_url
@@ -71,6 +74,11 @@ class QuickBooksSession:
     def recent_calls(self) -> tuple[int, ...]:
         """The number of calls in each of the last sixty seconds, the latest first."""
         return self._limiter.recent_calls
+
+    @property
+    def recent_batches(self) -> tuple[int, ...]:
+        """The number of batches in each of the last sixty seconds, the latest first."""
+        return self._limiter.recent_batches
 
     @property
     def calls(self) -> Counter[str]:

@@ -77,6 +77,7 @@ class Switches:
     throttle: bool = False
     throttle_per_second: int = 10
     throttle_per_minute: int = 500
+    throttle_batches_per_minute: int = 40
     throttle_capitalised: bool = False
     latency_s: float = 0.0
     name_edit_s: float = 0.02  # a second name written within this time must wait

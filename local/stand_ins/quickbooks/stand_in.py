@@ -21,8 +21,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from local.stand_ins.http_server import Request, Response, StandInServer
+from local.stand_ins.quickbooks import batch, uploads
 from local.stand_ins.quickbooks import query as queries
-from local.stand_ins.quickbooks import uploads
 from local.stand_ins.quickbooks.books import Books, unsupported
 from local.stand_ins.quickbooks.checks import body_of
 from local.stand_ins.quickbooks.currencies import CURRENCIES
@@ -78,7 +78,7 @@ class _Remembered:
 class QuickBooksStandIn(Switches):
     """Serves QuickBooks' API, its OAuth endpoints and its downloads at `url` until closed.
 
-    `calls` counts authorised calls by kind (create, update, delete, void, query, read, upload) and `token`;
+    `calls` counts authorised calls by kind (create, update, delete, void, query, read, upload, batch) and `token`;
     `metered` counts the successful reads and queries, which Intuit bills; `replays` the answers given again.
     """
 
@@ -100,6 +100,7 @@ class QuickBooksStandIn(Switches):
         self.tokens = Tokens(realms, (client_id, client_secret), self, clock)
         self._remembered: dict[tuple[str, str], _Remembered] = {}
         self._recent: dict[str, deque[float]] = {realm.realm_id: deque() for realm in realms}
+        self._batches: dict[str, deque[float]] = {realm.realm_id: deque() for realm in realms}
         self._lock = threading.Lock()
         self._tids = count(1)
         self._forced: list[tuple[str, str, str]] = []
@@ -177,42 +178,61 @@ class QuickBooksStandIn(Switches):
             return unauthenticated(f"Token expired: {token[:4]}" if token else "Token is missing")
         if connection != (realm_id, True):
             return unauthorized()
-        if self.throttle and not self._within_limits(realm_id):
+        if self.throttle and not self._within_limits(realm_id, is_batch=request.path.endswith("/batch")):
             return throttled(capitalised=self.throttle_capitalised)
         return None
 
-    def _within_limits(self, realm_id: str) -> bool:
+    def _within_limits(self, realm_id: str, *, is_batch: bool) -> bool:
         with self._lock:
             now = self._clock()
-            recent = self._recent[realm_id]
-            while recent and now - recent[0] >= 60:
-                recent.popleft()
+            recent, batches = self._recent[realm_id], self._batches[realm_id]
+            for made in (recent, batches):
+                while made and now - made[0] >= 60:
+                    made.popleft()
+            if is_batch and len(batches) >= self.throttle_batches_per_minute:
+                return False
             last_second = sum(1 for at in recent if now - at < 1)
             if last_second >= self.throttle_per_second or len(recent) >= self.throttle_per_minute:
                 return False
             recent.append(now)
+            if is_batch:
+                batches.append(now)
             return True
 
     def _company_call(self, request: Request, parts: tuple[str, ...]) -> Response:
         books = self._books[parts[2]]
         call = _Call(request, books, parts[3:], _kind(request, parts[3:]))
         self._count(call.kind)
-        on_purpose = self._refused_on_purpose(call)
-        if on_purpose is not None:
-            return on_purpose
         if self._cannot_handle(call):
             return Response(500, json.dumps(_SYSTEM_FAILURE).encode(), "application/json")
-        try:
-            with self._pen(call):
-                time.sleep(self.latency_s)
-                with books.lock:
-                    response = self._once(call)
-        except Refused as problem:
-            response = self._refused(problem)
+        time.sleep(self.latency_s)
+        response = self._batch(call) if call.kind == "batch" else self._alone(call)
         if response.status == 200 and call.kind in ("read", "query"):
             with self._lock:
                 self.metered += 1
         return response if _wants_json(request) else _as_xml(response)
+
+    def _batch(self, call: _Call) -> Response:
+        """Answer a batch: each of its writes as if it were alone, with none of them counted as a call."""
+
+        def write(request: Request) -> Response:
+            parts = tuple(request.path.strip("/").split("/"))[3:]
+            return self._alone(_Call(request, call.books, parts, _kind(request, parts)))
+
+        try:
+            return Response.json({**batch.batched(call.request, write), "time": self._now()})
+        except Refused as problem:
+            return self._refused(problem)
+
+    def _alone(self, call: _Call) -> Response:
+        on_purpose = self._refused_on_purpose(call)
+        if on_purpose is not None:
+            return on_purpose
+        try:
+            with self._pen(call), call.books.lock:
+                return self._once(call)
+        except Refused as problem:
+            return self._refused(problem)
 
     @contextmanager
     def _pen(self, call: _Call) -> Iterator[None]:
@@ -331,7 +351,7 @@ class QuickBooksStandIn(Switches):
 
 def _kind(request: Request, path: tuple[str, ...]) -> str:
     """Return what a call counts as: a POST with an Id is an update, without one a create."""
-    if path[0] in ("query", "upload"):
+    if path[0] in ("query", "upload", "batch"):
         return path[0]
     if request.method != "POST":
         return "read"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from local.stand_ins.http_server import Response
-from pipeline.domain.books import Booked, Draft
+from pipeline.domain.books import Booked, Draft, File
 from pipeline.domain.document import DocumentType
-from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, Rejected
+from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, PipelineError, Rejected
 from pipeline.qbo import files
 from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.faults import Refused
@@ -41,6 +41,14 @@ def posted(world, document=None, request_id="r-1"):
 
 
 # -- drafts ----------------------------------------------------------------------------------------------------------
+
+
+def attach(world, document_type, qb_id, name, content, request_id):
+    """Attach one PDF; return what became of it, or raise what its answer says."""
+    (answer,) = world.books.attach([File(document_type, qb_id, name, content, request_id)])
+    if isinstance(answer, PipelineError):
+        raise answer
+    return answer
 
 
 def test_a_body_that_does_not_add_up_to_odoos_total_is_never_sent(world):
@@ -381,7 +389,7 @@ def test_a_document_in_a_closed_period_stays_and_says_so(world):
 def test_a_pdf_hangs_on_its_document_byte_for_byte(world):
     booked = posted(world)
 
-    attached = world.books.attach(INVOICE, booked.qb_id, "INV.pdf", PDF, "r-2")
+    attached = attach(world, INVOICE, booked.qb_id, "INV.pdf", PDF, "r-2")
 
     (stored,) = world.book.attachables("Invoice", booked.qb_id)
     assert stored.content == PDF
@@ -399,7 +407,7 @@ def test_a_pdf_that_arrives_shorter_is_reported(world):
     world.break_next(is_write_to("upload"), answered(short))
 
     with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as told:
-        world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
+        attach(world, INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
 
     assert told.value.code == "pdf_damaged"
 
@@ -408,13 +416,13 @@ def test_an_answer_without_a_size_is_taken(world):
     row = {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a_0123abcd.pdf"}}]}
     world.break_next(is_write_to("upload"), answered(Response.json(row)))
 
-    assert world.books.attach(INVOICE, "1", "a_0123abcd.pdf", PDF, "r-2").size_bytes == 0
+    assert attach(world, INVOICE, "1", "a_0123abcd.pdf", PDF, "r-2").size_bytes == 0
 
 
 def test_a_long_file_name_keeps_its_ending(world):
     booked = posted(world)
 
-    attached = world.books.attach(INVOICE, booked.qb_id, "x" * 500 + ".pdf", PDF, "r-2")
+    attached = attach(world, INVOICE, booked.qb_id, "x" * 500 + ".pdf", PDF, "r-2")
 
     assert len(attached.file_name) == files.FILE_NAME_LENGTH_MAX
     assert attached.file_name.endswith(".pdf")
@@ -422,15 +430,15 @@ def test_a_long_file_name_keeps_its_ending(world):
 
 def test_the_files_of_one_document_are_found_and_no_others(world):
     first, second = posted(world), posted(world, a_document(BILL), "r-9")
-    world.books.attach(INVOICE, first.qb_id, "a_0123abcd.pdf", PDF, "r-2")
-    world.books.attach(BILL, second.qb_id, "b.pdf", PDF, "r-3")
+    attach(world, INVOICE, first.qb_id, "a_0123abcd.pdf", PDF, "r-2")
+    attach(world, BILL, second.qb_id, "b.pdf", PDF, "r-3")
 
     assert [file.file_name for file in world.books.attachments(INVOICE, first.qb_id)] == ["a_0123abcd.pdf"]
 
 
 def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
+    attached = attach(world, INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
 
     world.books.detach(INVOICE, booked.qb_id, attached.qb_id, "r-3")
     world.books.detach(INVOICE, booked.qb_id, attached.qb_id, "r-4")
@@ -440,7 +448,7 @@ def test_a_file_is_removed_and_one_that_is_gone_is_no_matter(world):
 
 def test_a_file_that_goes_away_while_it_is_being_removed_is_no_matter(world):
     booked = posted(world)
-    attached = world.books.attach(INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
+    attached = attach(world, INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
     query = world.client.query
 
     def then_gone(*arguments):

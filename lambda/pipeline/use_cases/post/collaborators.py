@@ -63,6 +63,10 @@ class Session(Protocol):
         """How many calls were made to the books in each of the last sixty seconds, the latest first."""
 
     @property
+    def recent_batches(self) -> tuple[int, ...]:
+        """How many batches were sent to the books in each of the last sixty seconds, the latest first."""
+
+    @property
     def calls(self) -> Counter[str]:
         """How many calls were made, by kind."""
 

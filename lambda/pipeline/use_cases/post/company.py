@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import timedelta
 from itertools import batched
 from typing import Any
 
@@ -24,34 +23,31 @@ from pipeline.domain.commands import (
     StartOver,
 )
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
+from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
-    Deferred,
     Disconnected,
     Misconfigured,
-    NeedsAttention,
-    OutcomeUnknown,
     OutOfTime,
     PipelineError,
     RetryLater,
-    Throttled,
-    Unavailable,
 )
 from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
-from pipeline.domain.unanswered import own_trouble, put_off, tries_alone
 from pipeline.use_cases.post.collaborators import Collaborators, Session
+from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting, realm_changed
-from pipeline.use_cases.post.record import Superseded
+from pipeline.use_cases.post.troubles import Troubles
 
 logger = logging.getLogger(__name__)
 
-THREADS_MAX = 8
+THREADS_MAX = 10
 # No document is begun with less time than this: four calls and an upload, slow ones.
 DOCUMENT_ALLOWANCE_S = 25.0
-# So many documents in a row that had no trouble before and get no answer: that is the company's trouble, not theirs.
-CONSECUTIVE_FAILURES_MAX = 3
+# What each document of a group may add to that: its number of calls is the same, but names are written one at a time.
+MEMBER_ALLOWANCE_S = 0.5
+# So many groups work side by side: while one waits for an answer, the other reads and words its documents.
+GROUPS_MAX = 2
 # So many new documents are read and looked for in the books together, with one question per kind.
 LOOKED_FOR_AT_ONCE = 100
 # A read, a write, and what there is of pages between.
@@ -75,10 +71,7 @@ class RealmRun:
         self._companies = companies
         self._command = command
         self._is_trial = isinstance(command, ShowDrafts)
-        self._pause: RetryLater | None = None
-        self._consecutive_failures = 0
-        self._out_of_time = False
-        self._through_at = lease.through_at
+        self._troubles = Troubles(collaborators, outcomes, companies, lease.through_at)
 
     def execute(self) -> None:
         """Open the realm, work for each company, and release the lease whatever happens."""
@@ -89,12 +82,12 @@ class RealmRun:
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)
         except OutOfTime as error:
-            self._stop(error)
+            self._troubles.stop(error)
         except RetryLater as error:
-            self._pause = error
+            self._troubles.pause = error
         except Misconfigured as error:
             # A secret or a right is missing for this realm: the others go on, and it is reported once.
-            self._pause = Disconnected(str(error), code=error.code)
+            self._troubles.pause = Disconnected(str(error), code=error.code)
         finally:
             self._release(session)
 
@@ -161,19 +154,27 @@ class RealmRun:
                 if not self._is_trial:
                     self._hold_realm(company)
                 documents = self._look_for(entries, books, pool)
-                # What was in trouble before comes last: it may take long, and the others need not wait for that.
-                for entry in sorted(entries, key=lambda entry: entry.attempts > 0):
-                    while len(running) >= THREADS_MAX:
+                group = Group(books, pool, self._troubles, self._new_batch_id)
+                for part in _groups(entries):
+                    while len(running) >= (THREADS_MAX if len(part) == 1 else GROUPS_MAX):
                         running = self._collect(running)
-                    if (
-                        self._pause is not None
-                        or self._out_of_time
-                        or not self._with.deadline.allows(DOCUMENT_ALLOWANCE_S)
-                    ):
+                    allowance_s = DOCUMENT_ALLOWANCE_S + len(part) * MEMBER_ALLOWANCE_S
+                    if self._troubles.is_stopped or not self._with.deadline.allows(allowance_s):
                         break
-                    running.add(pool.submit(self._process, entry, books, documents.get(entry.entry_id)))
+                    if self._is_trial:
+                        running |= {pool.submit(self._show, entry, books) for entry in part}
+                    else:
+                        tasks = [self._task(entry, books, documents.get(entry.entry_id)) for entry in part]
+                        running.add(pool.submit(group.run, tasks))
             while running:
                 running = self._collect(running)
+
+    def _task(self, entry: Entry, books: Books, document: Document | None) -> Task:
+        posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)
+        return Task(entry, posting, document)
+
+    def _new_batch_id(self) -> str:
+        return f"odoo-{self._with.random.getrandbits(120):030x}"
 
     def _entries(self, company: str) -> Iterator[Entry]:
         """Yield each entry once. The index may be behind, so the entry itself has the last word."""
@@ -198,7 +199,7 @@ class RealmRun:
 
     def _look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
         """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
-        if self._is_trial or self._pause is not None:
+        if self._is_trial or self._troubles.is_stopped:
             return {}
         new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
         found = [document for document in pool.map(self._document, new) if document]
@@ -222,81 +223,6 @@ class RealmRun:
 
     # -- one entry -------------------------------------------------------------------------------------------------
 
-    def _process(self, entry: Entry, books: Books, document: Document | None) -> None:
-        if self._is_trial:
-            self._show(entry, books)
-            return
-        posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)
-        try:
-            finished = posting.run(document)
-        except Superseded as superseded:
-            logger.info("document superseded", extra={"entry_id": entry.entry_id, "reason": str(superseded)})
-        except Misconfigured as error:
-            # A secret or a right is missing, for which no document is to blame.
-            self._put_off(posting.entry, Disconnected(str(error), code=error.code), entry)
-        except NeedsAttention as error:
-            self._outcomes.fail(posting.entry, error)
-            self._consecutive_failures = 0
-        except OutOfTime as error:
-            self._stop(error)
-        except RetryLater as error:
-            self._put_off(posting.entry, error, entry, is_answered=posting.found.is_answered)
-        except Exception as error:  # a fault of ours: it stops this document, and none of the others
-            logger.exception("unexpected fault", extra={"entry_id": entry.entry_id})
-            text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
-            self._outcomes.fail(posting.entry, NeedsAttention(text, code="unexpected"))
-        else:
-            self._consecutive_failures = 0
-            self._through_at = self._with.clock.now()
-            self._outcomes.done(entry, finished)
-
-    def _stop(self, error: OutOfTime) -> None:
-        """End the work for the realm in this run without a pause: the next run goes on at once."""
-        self._out_of_time = True
-        self._outcomes.results.remaining = True
-        logger.info("too little time left", extra={"company": ", ".join(self._companies), "reason": str(error)})
-
-    def _put_off(self, entry: Entry, error: RetryLater, before: Entry, *, is_answered: bool = False) -> None:
-        """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble.
-
-        `before` is the entry as it was before this try. One that was in trouble before says nothing about the company,
-        and fails by itself when it stays without an answer while the books answer others.
-        """
-        was_in_trouble = before.attempts > 0
-        with self._outcomes.lock:
-            self._consecutive_failures += not isinstance(error, Deferred) and not was_in_trouble
-            is_the_companys = isinstance(error, Throttled | Disconnected) or (
-                self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX and not was_in_trouble
-            )
-            if is_the_companys and self._pause is None:
-                self._pause = error
-            others_at, is_alone = self._through_at, is_answered and self._consecutive_failures == 0
-        has_no_answer = isinstance(error, Unavailable | OutcomeUnknown) and not is_the_companys
-        why = own_trouble(before, others_at, is_answered=is_alone) if has_no_answer else ""
-        if why:
-            self._outcomes.fail_unanswered(entry, why, error)
-            return
-        with self._outcomes.lock:
-            self._outcomes.results.later += 1
-        logger.warning("document put off", extra={"entry_id": entry.entry_id, "reason": str(error)})
-        wait_s = OUTCOME_SETTLES_S if isinstance(error, OutcomeUnknown) else 0
-        attempts = entry.attempts
-        if not is_the_companys:
-            attempts += 1
-            wait_s = max(wait_s, backoff_s(entry.attempts, self._with.random.random()))
-        now = self._with.clock.now()
-        due_at = now + timedelta(seconds=wait_s) if wait_s else None
-        # Of what was sent just now it is known when.
-        is_open = entry.step is not None and not isinstance(error, OutcomeUnknown)
-        if is_open and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
-            due_at = entry.next_attempt_at
-        self._with.table.save(
-            put_off(
-                entry, error.code, str(error), attempts=attempts, due_at=due_at, now=now,
-                tries_alone=tries_alone(before, others_at) if has_no_answer else entry.tries_alone,
-            )
-        )  # fmt: skip
-
     def _show(self, entry: Entry, books: Books) -> None:
         """Add what would be sent for an entry to the results; nothing is written to its document."""
         shown: dict[str, Any] = {"entry_id": entry.entry_id, "title": entry.title}
@@ -317,15 +243,18 @@ class RealmRun:
             self._outcomes.results.remaining |= remaining
 
     def _release(self, session: Session | None) -> None:
-        results, lease, pause = self._outcomes.results, self._lease, self._pause
+        results, lease, pause = self._outcomes.results, self._lease, self._troubles.pause
         names = ", ".join(self._companies)
         now = self._with.clock.now()
         if session is not None:
             results.calls += session.calls
-            lease = replace(lease, recent_calls=session.recent_calls, recent_at=now, through_at=self._through_at)
+            lease = replace(
+                lease, recent_calls=session.recent_calls, recent_batches=session.recent_batches, recent_at=now,
+                through_at=self._troubles.through_at,
+            )  # fmt: skip
             if session.refresh_days_left is not None:
                 results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
-        if pause is None and self._out_of_time:
+        if pause is None and self._troubles.is_out_of_time:
             # It says nothing about whether a pause would be over.
             self._with.leases.release_lease(lease, now)
             return
@@ -341,3 +270,14 @@ class RealmRun:
         results.paused += self._companies
         logger.warning("company paused", extra={"company": names, "seconds": paused_for_s,
                                                 "reason": str(pause)})  # fmt: skip
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """Yield entries that are worked on together.
+
+    What was in trouble before is alone and comes last: it may take long, and the others need not wait for that.
+    """
+    yield from batched([entry for entry in entries if not entry.attempts], TOGETHER_MAX)
+    for entry in entries:
+        if entry.attempts:
+            yield (entry,)

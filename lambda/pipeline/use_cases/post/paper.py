@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pipeline.domain import lifecycle
-from pipeline.domain.books import Attached, Books
+from pipeline.domain.books import Attached, Books, File
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
@@ -74,27 +74,35 @@ class Paper:
         self._record.table.ask_for_pdf(lifecycle.pdf_lost(self._record.entry, now))
         raise Superseded("its PDF was lost and is fetched from Odoo again") from None
 
-    def attach(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> None:
-        """Attach the PDF to the document, and remove the one it replaces; `may_be_there` looks for it first."""
+    def intend(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> File | None:
+        """Store that the PDF is about to be attached, and return it; `may_be_there` looks for it first.
+
+        Returns None if it was found there. What it replaces is removed then, too.
+        """
         record = self._record
         name = file_name(record.entry)
-        attached: Attached | None = None
         if may_be_there:
-            attached = _same_file(self._books.attachments(document_type, record.entry.qb_id), name, len(content))
-        if attached is None:
-            request_id = make_request_id(self._books.realm, record.entry, Step.ATTACH, record.entry.pdf_sha256)
-            record.intend(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
-            try:
-                attached = self._books.attach(document_type, record.entry.qb_id, name, content, request_id)
-            except NeedsAttention:
+            found = _same_file(self._books.attachments(document_type, record.entry.qb_id), name, len(content))
+            if found is not None:
+                self.attached(found)
+                return None
+        request_id = make_request_id(self._books.realm, record.entry, Step.ATTACH, record.entry.pdf_sha256)
+        record.intend(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
+        return File(document_type, record.entry.qb_id, name, content, request_id)
+
+    def attached(self, answer: Attached | Exception) -> None:
+        """Note what became of the PDF, and remove the one it replaces; raises what the answer says."""
+        record = self._record
+        if isinstance(answer, Exception):
+            if isinstance(answer, NeedsAttention):
                 record.forget_intent()
-                raise
+            raise answer
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
-        if record.entry.attachable_id != attached.qb_id:
+        if record.entry.attachable_id != answer.qb_id:
             self._detach_replaced()
         record.note(
             pdf_attached=True,
-            attachable_id=attached.qb_id,
+            attachable_id=answer.qb_id,
             attached_sha256=record.entry.pdf_sha256,
             step=None,
             sent_at=None,

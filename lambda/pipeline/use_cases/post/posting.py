@@ -7,16 +7,17 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from pipeline.domain import lifecycle
-from pipeline.domain.books import FIRST_SYNC_TOKEN, Booked, Books, Draft, booked_of, came_of
+from pipeline.domain.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft, File, booked_of, came_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
-from pipeline.domain.errors import Disconnected, NeedsAttention, Rejected
+from pipeline.domain.errors import Disconnected, NeedsAttention, Rejected, outcome
 from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
@@ -45,6 +46,8 @@ class Posting:
     books: Books
     store: PostingStore
     found: Found = field(default_factory=Found)
+    document: Document | None = None
+    pdf: File | None = None
 
     @classmethod
     def of(
@@ -64,20 +67,38 @@ class Posting:
 
         Raises Superseded, RetryLater, or NeedsAttention, with the entry left so that the next run goes on from there.
         """
-        self._check_realm()
-        document = document or self.store.document(self.entry)
-        withdrawn = document.withdrawn or self.entry.withdrawn
-        if not withdrawn:
-            check_adds_up(document)
-            is_booked = bool(self.entry.qb_id or self.entry.step)
-            self.found = replace(self.found, draft=self.books.draft(document, is_booked=is_booked))
-        while True:
-            decision = next_step(self.entry, self.found, realm=self.books.realm, withdrawn=withdrawn)
-            if decision.action is Action.FINISH:
-                return self.entry
-            self.perform(decision.action, document)
+        self.begin(document)
+        self.advance(stops=())
+        return self.entry
 
-    def perform(self, action: Action, document: Document) -> None:
+    def begin(self, document: Document | None = None) -> None:
+        """Find out what is to be sent. Raises as `run` does."""
+        self._check_realm()
+        self.document = document or self.store.document(self.entry)
+        if not self._is_withdrawn:
+            check_adds_up(self.document)
+            is_booked = bool(self.entry.qb_id or self.entry.step)
+            self.found = replace(self.found, draft=self.books.draft(self.document, is_booked=is_booked))
+
+    def advance(self, stops: Collection[Action]) -> Action:
+        """Perform what is to be done until it is finished, or until one of the `stops` is next; return the next one."""
+        while True:
+            decision = next_step(self.entry, self.found, realm=self.books.realm, withdrawn=self._is_withdrawn)
+            if decision.action is Action.FINISH or decision.action in stops:
+                return decision.action
+            self.perform(decision.action)
+
+    @property
+    def _is_withdrawn(self) -> bool:
+        return self._document.withdrawn or self.entry.withdrawn
+
+    @property
+    def _document(self) -> Document:
+        if self.document is None:
+            raise RuntimeError("a posting begins before it goes on")
+        return self.document
+
+    def perform(self, action: Action) -> None:
         """Perform one action; what comes of it is in the entry and in `found`."""
         {
             Action.LOOK: self._look,
@@ -92,7 +113,7 @@ class Posting:
             Action.READ_PDF: self._read_pdf,
             Action.ATTACH: self._attach,
             Action.FILE: self._file,
-        }[action](document)
+        }[action](self._document)
 
     def _check_realm(self) -> None:
         """Raise Disconnected when the document was sent to another realm: nothing there is ours to touch from here."""
@@ -136,22 +157,40 @@ class Posting:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _create(self, document: Document) -> None:
+    def intend_create(self, batch_id: str = "") -> tuple[Draft, str]:
+        """Store that the document is about to be created; return what is sent, and its request id."""
         draft = self._draft
         request_id = self._create_id(draft.hash)
-        self.record.intend(Intent(Step.CREATE, request_id, draft.hash, draft.doc_number, draft.fingerprint))
-        try:
-            booked = self.books.create(draft, request_id)
-        except NeedsAttention as error:
-            # The number may be taken by this very document, when QuickBooks has forgotten the request id.
-            found = self.books.find(document) if self.books.is_number_taken(error) else None
-            if found is None:
-                self.record.forget_intent()
-                raise self.books.explained(document, error) from error
-            # An earlier version of it may be in the books: the unknown hash makes the update follow.
-            self._note_booked(found, UNKNOWN_HASH)
-        else:
-            self._note_booked(booked, draft.hash)
+        self.record.intend(
+            Intent(Step.CREATE, request_id, draft.hash, draft.doc_number, draft.fingerprint, batch_id=batch_id)
+        )
+        return draft, request_id
+
+    @property
+    def repeated_batch_id(self) -> str:
+        """The batch that this very create was sent in without a known outcome, or an empty text."""
+        entry = self.entry
+        is_repeated = entry.step is Step.CREATE and entry.request_id == self._create_id(self._draft.hash)
+        return entry.batch_id if is_repeated else ""
+
+    def created(self, answer: Booked | Exception) -> None:
+        """Note what became of the create; raises what it says."""
+        if isinstance(answer, Booked):
+            self._note_booked(answer, self._draft.hash)
+            return
+        if not isinstance(answer, NeedsAttention):
+            raise answer
+        # The number may be taken by this very document, when QuickBooks has forgotten the request id.
+        found = self.books.find(self._document) if self.books.is_number_taken(answer) else None
+        if found is None:
+            self.record.forget_intent()
+            raise self.books.explained(self._document, answer) from answer
+        # An earlier version of it may be in the books: the unknown hash makes the update follow.
+        self._note_booked(found, UNKNOWN_HASH)
+
+    def _create(self, _document: Document) -> None:
+        draft, request_id = self.intend_create()
+        self.created(outcome(self.books.create, draft, request_id))
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
@@ -240,9 +279,24 @@ class Posting:
     def _read_pdf(self, _document: Document) -> None:
         self.found = replace(self.found, pdf=self._paper.read())
 
-    def _attach(self, document: Document) -> None:
+    def intend_attach(self) -> File | None:
+        """Store that the PDF is about to be attached, and return it; None if it is attached already."""
         may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
-        self._paper.attach(document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
+        return self._paper.intend(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
+
+    def attached(self, answer: Attached | Exception) -> None:
+        """Note what became of the PDF; raises what it says."""
+        self._paper.attached(answer)
+
+    def forget_content(self) -> None:
+        """Let go of the PDF: the posting has ended, and others need the memory."""
+        self.found, self.pdf = replace(self.found, pdf=None), None
+
+    def _attach(self, _document: Document) -> None:
+        pdf = self.intend_attach()
+        if pdf is not None:
+            (answer,) = self.books.attach([pdf])
+            self.attached(answer)
 
     def _file(self, document: Document) -> None:
         # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.

@@ -1,0 +1,74 @@
+"""Several writes in one call to QuickBooks: what is sent together, and which answer belongs to which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """One object to be created with others."""
+
+    entity: str
+    body: Json
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file to be uploaded with others, linked as its metadata says."""
+
+    metadata: Mapping[str, Any]
+    name: str
+    content: bytes
+
+
+def item_id(request_id: str) -> str:
+    """Return the id of a write within a batch: always the same for the same request id, at most 10 characters."""
+    return hashlib.sha256(request_id.encode()).hexdigest()[:10]
+
+
+def by_item(creates: Sequence[Create], rows: Sequence[Json]) -> list[Json | None]:
+    """Return the answer to each create, or None where there is none. QuickBooks promises no order."""
+    found = {row.get("bId"): row for row in rows}
+    return [found.get(item_id(create.request_id)) for create in creates]
+
+
+def by_upload(uploads: Sequence[Upload], rows: Sequence[Json]) -> list[Json | None]:
+    """Return the answer to each upload, or None where it is not certain which it is.
+
+    An accepted file is known by its name and its transaction. A refusal names no file, so it counts for a file only if
+    there is no other it can be for.
+    """
+    if len(uploads) == 1:
+        return [rows[0] if len(rows) == 1 else None]
+    found: list[Json | None] = [None] * len(uploads)
+    unnamed = []
+    for row in rows:
+        places = [place for place, upload in enumerate(uploads) if _is_of(row.get("Attachable"), upload)]
+        if len(places) == 1:
+            found[places[0]] = row
+        else:
+            unnamed.append(row)
+    missing = [place for place, row in enumerate(found) if row is None]
+    if len(missing) == len(unnamed) == 1:
+        found[missing[0]] = unnamed[0]
+    return found
+
+
+def _is_of(attachable: Any, upload: Upload) -> bool:
+    return (
+        isinstance(attachable, dict)
+        and attachable.get("FileName") == upload.metadata["FileName"]
+        and _linked(attachable) == _linked(upload.metadata)
+    )
+
+
+def _linked(attachable: Mapping[str, Any]) -> list[tuple[str, str]]:
+    references = [link.get("EntityRef") or {} for link in attachable.get("AttachableRef") or []]
+    return [(str(reference.get("type")), str(reference.get("value"))) for reference in references]

@@ -1,0 +1,181 @@
+"""Documents on their way into the books side by side: what many of them do next is done in one call.
+
+Each document takes the steps of its own `Posting`, up to where others can join it: before it is created, and before
+its PDF is read and attached. There they wait for each other. An intent is stored for each before the call, and each
+has its own answer after it; an answer that never comes is an unknown outcome of every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from pipeline.domain.books import Books, Draft
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry
+from pipeline.domain.threads import Pool
+from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.post.steps import Action
+from pipeline.use_cases.post.troubles import Troubles
+
+# QuickBooks takes thirty writes in a batch, and gives back at most a thousand objects.
+TOGETHER_MAX = 30
+LINES_TOGETHER_MAX = 900
+# So many files are read and sent together. Every byte of them is in memory about three times.
+FILES_TOGETHER_MAX = 10
+
+
+@dataclass(slots=True)
+class Task:
+    """One document on its way. `before` is its entry as it was before this try, `next` what it waits for."""
+
+    before: Entry
+    posting: Posting
+    document: Document | None
+    next: Action = Action.FINISH
+    draft: tuple[Draft, str] | None = None
+    # What was asked for many in one call: what became of it, and whether another of them speaks for all.
+    answer: Any = None
+    is_spoken_for: bool = False
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether it had trouble before: then it is sent alone, because it may be what nobody answers."""
+        return self.before.attempts > 0
+
+
+class Group:
+    """The work for a group of documents; `new_batch_id` returns a unique id of at most 36 characters."""
+
+    def __init__(self, books: Books, pool: Pool, troubles: Troubles, new_batch_id: Callable[[], str]) -> None:
+        self._books = books
+        self._pool = pool
+        self._troubles = troubles
+        self._new_batch_id = new_batch_id
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Bring the books to what Odoo says of each document, and settle what became of each."""
+        waiting = self._each(tasks, self._begin)
+        while creating := [task for task in waiting if task.next is Action.CREATE]:
+            others = [task for task in waiting if task.next is not Action.CREATE]
+            for batch_id, members in self._batches(creating):
+                others += self._create(batch_id, members)
+            waiting = others
+        for part in batched(waiting, FILES_TOGETHER_MAX):
+            self._attach(part)
+            for task in part:
+                task.posting.forget_content()
+
+    # -- the stages ------------------------------------------------------------------------------------------------
+
+    def _begin(self, task: Task) -> Task | None:
+        if self._troubles.is_stopped:
+            return None
+        task.posting.begin(task.document)
+        return self._go_on(task)
+
+    def _go_on(self, task: Task, stops: Iterable[Action] = (Action.CREATE, Action.READ_PDF)) -> Task | None:
+        """Take a document to where others can join it; return None when nothing is left to do."""
+        task.next = task.posting.advance(tuple(stops))
+        if task.next is not Action.FINISH:
+            return task
+        self._troubles.went_through(task.before, task.posting.entry)
+        return None
+
+    def _batches(self, tasks: Sequence[Task]) -> Iterator[tuple[str, list[Task]]]:
+        """Yield what is created together, with the id of its batch.
+
+        A create whose outcome is unknown is repeated under the id of its former batch, because QuickBooks knows a
+        write again by the ids of batch and item together.
+        """
+        by_id: dict[str, list[Task]] = {}
+        for task in tasks:
+            batch_id = task.posting.repeated_batch_id
+            if task.is_troubled:
+                yield batch_id, [task]
+            else:
+                by_id.setdefault(batch_id, []).append(task)
+        for batch_id, members in by_id.items():
+            for part in _parts(members):
+                yield batch_id or (self._new_batch_id() if len(part) > 1 else ""), part
+
+    def _create(self, batch_id: str, tasks: Sequence[Task]) -> list[Task]:
+        """Create documents in one call, and take each to where it waits next."""
+
+        def intend(task: Task) -> Task:
+            task.draft = task.posting.intend_create(batch_id)
+            return task
+
+        members = self._each(tasks, intend)
+        drafts = [task.draft for task in members if task.draft is not None]
+        if not drafts:
+            return []
+        if batch_id:
+            _ask(members, lambda: self._books.create_together(drafts, batch_id))
+        else:
+            _ask(members, lambda: [self._books.create(*drafts[0])])
+
+        def created(task: Task) -> Task | None:
+            task.posting.created(task.answer)
+            return self._go_on(task)
+
+        return self._each(members, created)
+
+    def _attach(self, tasks: Sequence[Task]) -> None:
+        """Read the PDFs of documents, attach them in one call, and finish the documents."""
+
+        def intend(task: Task) -> Task | None:
+            if self._go_on(task, stops=(Action.ATTACH,)) is None:
+                return None
+            task.posting.pdf = task.posting.intend_attach()
+            return task if task.posting.pdf is not None else self._go_on(task, stops=())
+
+        members = self._each(tasks, intend)
+        pdfs = [task.posting.pdf for task in members if task.posting.pdf is not None]
+        if not pdfs:
+            return
+        _ask(members, lambda: self._books.attach(pdfs))
+
+        def attached(task: Task) -> Task | None:
+            task.posting.attached(task.answer)
+            return self._go_on(task, stops=())
+
+        self._each(members, attached)
+
+    def _each(self, tasks: Sequence[Task], work: Callable[[Task], Task | None]) -> list[Task]:
+        """Do a stage for each of some documents side by side, and return those that go on."""
+
+        def guarded(task: Task) -> Task | None:
+            return self._troubles.guard(task.posting, task.before, lambda: work(task), is_spoken_for=task.is_spoken_for)
+
+        done = map(guarded, tasks) if len(tasks) == 1 else self._pool.map(guarded, tasks)
+        return [task for task in done if task is not None]
+
+
+def _ask(tasks: Sequence[Task], call: Callable[[], Sequence[object]]) -> None:
+    """Make one call for many documents and note what it says of each. A call without an answer is one trouble."""
+    try:
+        answers = call()
+    except Exception as error:  # noqa: BLE001 - it is raised again where each document is settled
+        answers = [error] * len(tasks)
+    for place, (task, answer) in enumerate(zip(tasks, answers, strict=True)):
+        task.answer = answer
+        task.is_spoken_for = place > 0 and answer is answers[0]
+
+
+def _parts(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    """Yield documents in order, as many together as a batch takes."""
+    part: list[Task] = []
+    lines = 0
+    for task in tasks:
+        document = task.posting.document
+        count = len(document.lines) if document else 0
+        if part and (len(part) >= TOGETHER_MAX or lines + count > LINES_TOGETHER_MAX):
+            yield part
+            part, lines = [], 0
+        part.append(task)
+        lines += count
+    if part:
+        yield part
