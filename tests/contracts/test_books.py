@@ -136,6 +136,59 @@ def test_the_realm_is_the_companys(books):
     assert books.realm == REALM_ID
 
 
+# -- many together -----------------------------------------------------------------------------------------------------
+
+
+def created_together(books, *documents, batch_id="batch 1"):
+    drafts = [(drafted(books, document), f"create {document.odoo_id}") for document in documents]
+    return books.create_together(drafts, batch_id)
+
+
+def test_several_are_created_together_each_with_its_own_answer_in_order(books, world):
+    first, second = created_together(books, DOCUMENT, a_document(odoo_id=99, number="INV/2", **EDITED))
+
+    assert (first.total, second.total) == (DOCUMENT.total, EDITED["total"])
+    assert world.totals() == [DOCUMENT.total, EDITED["total"]]
+
+
+def test_the_same_ids_of_batch_and_request_never_create_twice(books, world):
+    other = a_document(odoo_id=99, number="INV/2")
+    first = created_together(books, DOCUMENT, other)
+
+    again = created_together(books, other, DOCUMENT)
+    alone = created_together(books, other)
+
+    assert [booked.qb_id for booked in (*again, *alone)] == [
+        first[1].qb_id, first[0].qb_id, first[1].qb_id
+    ]  # fmt: skip
+    assert len(world.totals()) == 2
+
+
+def test_of_those_created_together_one_that_is_refused_stops_no_other(books, world):
+    world.with_unique_numbers()
+    created(books)
+
+    refused, made = created_together(books, OTHER, a_document(odoo_id=7, number="INV/7"))
+
+    assert books.is_number_taken(refused)
+    assert made.doc_number == "INV/7"
+    assert len(world.totals()) == 2
+
+
+def test_several_pdfs_are_attached_together_each_to_its_own_document(books):
+    first, second = created_together(books, DOCUMENT, a_document(odoo_id=99, number="INV/2"))
+    pdfs = [
+        File(INVOICE, booked.qb_id, name, name.encode(), f"attach {name}")
+        for booked, name in ((first, FIRST), (second, SECOND))
+    ]
+
+    answers = books.attach(pdfs)
+
+    assert [answer.file_name for answer in answers] == [FIRST, SECOND]
+    assert [file.file_name for file in books.attachments(INVOICE, first.qb_id)] == [FIRST]
+    assert [file.file_name for file in books.attachments(INVOICE, second.qb_id)] == [SECOND]
+
+
 # -- finding ---------------------------------------------------------------------------------------------------------
 
 

@@ -140,3 +140,29 @@ def test_more_calls_than_the_limit_are_never_carried_over_beyond_it():
     limiter.wait()
 
     assert 60.0 <= clock.monotonic() - began < 62.0
+
+
+def test_of_batches_no_more_than_forty_go_through_in_any_minute():
+    limiter, _ = a_limiter()
+    limiter._batches = Noted(limiter._batches, maxlen=limiter._batches.maxlen)
+
+    for number in range(200):
+        limiter.wait(is_batch=number % 2 == 0)
+
+    assert len(limiter._calls.all) == 200
+    assert most_within(limiter._batches.all, 60.0) == 40
+
+
+def test_the_batches_carry_over_from_the_lease_before():
+    first, _ = a_limiter()
+    for _ in range(40):
+        first.wait(is_batch=True)
+    second, clock = a_limiter(recent_calls=first.recent_calls, recent_batches=first.recent_batches)
+    before = clock.monotonic()
+
+    second.wait()
+    unhurried = clock.monotonic() - before
+    second.wait(is_batch=True)
+
+    assert unhurried < 2
+    assert clock.monotonic() - before > 50

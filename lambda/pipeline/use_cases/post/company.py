@@ -36,7 +36,8 @@ from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.outcomes import Outcomes
-from pipeline.use_cases.post.posting import Posting, realm_changed
+from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.troubles import Troubles
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,11 @@ from pipeline.domain.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Dra
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
-from pipeline.domain.errors import Disconnected, NeedsAttention, Rejected, outcome
+from pipeline.domain.errors import NeedsAttention, Rejected, outcome
 from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
+from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.record import Record, RecordTable
 from pipeline.use_cases.post.steps import Action, Found, next_step
 
@@ -325,17 +326,6 @@ class Posting:
     def _booked(self, document: Document) -> Booked:
         """Return how the document is in the books: as this run has seen it, else as the entry has kept it."""
         return self.found.booked or booked_of(self.entry, document)
-
-
-def realm_changed(company: str, former: str, present: str) -> Disconnected:
-    """Return the error for a company whose secret names another realm than its documents were posted to."""
-    return Disconnected(
-        f"{company} was posted to the QuickBooks company {former}, and the QuickBooks secret now names {present}. "
-        f"Nothing moves until you say which is right: put {former} back under realm_ids, or start over in {present} by "
-        f'invoking the poster with {{"company": "{company}", "start_over": "{present}"}}; every document is then '
-        "posted there once more, and what is in the former company stays as it is.",
-        code="realm_changed",
-    )
 
 
 def _as_we_left_it(found: Booked, entry: Entry) -> Booked:
