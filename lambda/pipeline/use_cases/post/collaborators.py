@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -23,6 +23,9 @@ class PostingTable(record.RecordTable, Protocol):
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return the entry as it is now."""
+
+    def entries(self, entry_ids: Sequence[str]) -> Mapping[str, Entry]:
+        """Return the existing ones of these entries, by id, in as few reads as possible."""
 
     def due(self, company: str, now: datetime) -> Iterator[Entry]:
         """Yield the entries there is work to do on now."""

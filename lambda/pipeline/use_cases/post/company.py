@@ -181,22 +181,19 @@ class RealmRun:
         """Yield each entry once. The index may be behind, so the entry itself has the last word."""
         table, now = self._with.table, self._with.clock.now()
         if isinstance(self._command, PostEntries | RetryFailed | ShowDrafts) and self._command.entry_ids:
-            found = [table.entry(entry_id) for entry_id in self._command.entry_ids]
-            for entry in found:
-                if entry is None or entry.company != company:
+            for entry in table.entries(self._command.entry_ids).values():
+                if entry.company != company:
                     continue
                 # A person need not wait for a later attempt, but an open outcome must settle for everybody.
                 if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
                     yield entry
             return
-        seen = set()
-        for listed in table.due(company, now):
-            if listed.entry_id in seen:
-                continue
-            seen.add(listed.entry_id)
-            current = table.entry(listed.entry_id)
-            if current and current.is_due(now):
-                yield current
+        seen: set[str] = set()
+        for listed in batched(table.due(company, now), LOOKED_FOR_AT_ONCE):
+            ids = list(dict.fromkeys(entry.entry_id for entry in listed if entry.entry_id not in seen))
+            seen.update(ids)
+            current = table.entries(ids)
+            yield from (current[entry_id] for entry_id in ids if entry_id in current and current[entry_id].is_due(now))
 
     def _look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
         """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
