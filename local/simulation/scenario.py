@@ -47,6 +47,7 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
             script.act()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
+        _everybody_told(world, verdict)
         verdict.injected.update(world.injector.injected)
         verdict.complaints += world.faults_of_ours
     return verdict
@@ -71,6 +72,18 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
         _come_to_rest(world, script, verdict, rounds_min=1)
     if any("econnect" in text for text in world.alerts()[told:]):
         verdict.complain("somebody was asked to reconnect a company, and the connection was fine")
+
+
+def _everybody_told(world: World, verdict: Verdict) -> None:
+    """Let a day pass, for the digest, and complain of failed documents that no accepted message was about."""
+    world.clock.pass_by(25 * 3600)
+    world.post({"sweep": True})
+    texts = world.alerts()
+    for entry in world.entries():
+        if entry["status"] == "failed" and not entry.get("reported_at"):
+            verdict.complain(f"{entry['number']} is failed, and was never reported")
+        elif entry["status"] == "failed" and not any(f" {entry['number']} of " in text for text in texts):
+            verdict.complain(f"{entry['number']} counts as reported, and no message names it")
 
 
 def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min: int) -> None:
