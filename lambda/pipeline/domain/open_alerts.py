@@ -70,14 +70,31 @@ class LastDigest:
 
 
 @dataclass(frozen=True, slots=True)
+class NextLook:
+    """When a function reads the table next although its runs notice nothing. Each sends its own dead letters."""
+
+    service: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AlertState:
     """All open alerts of a deployment, and when to look next. The addresses are for links in messages."""
 
     alerts: tuple[OpenAlert, ...] = ()
     digests: tuple[LastDigest, ...] = ()
-    look_at: datetime | None = None
+    looks: tuple[NextLook, ...] = ()
     odoo_url: str = ""
     quickbooks_url: str = ""
+
+    def is_look_due(self, service: str, now: datetime) -> bool:
+        """Whether a function reads the table although it has noticed nothing."""
+        return all(look.at <= now for look in self.looks if look.service == service)
+
+    def looked(self, service: str, next_at: datetime) -> AlertState:
+        """Return the state with when a function looks next."""
+        others = tuple(look for look in self.looks if look.service != service)
+        return replace(self, looks=(*others, NextLook(service, next_at)))
 
     def digest_at(self, company: str) -> datetime | None:
         """Return when a company's last digest was sent, or None."""

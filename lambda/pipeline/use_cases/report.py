@@ -244,7 +244,8 @@ class _Telling:
 
     def _is_needed(self) -> bool:
         state, table = self._state, self._with.table
-        if table is not None and (state.look_at is None or state.look_at <= self._now or self._documents):
+        is_look_due = state.is_look_due(self._with.place.service, self._now)
+        if table is not None and (is_look_due or self._documents):
             return True
         seen = self._observed(None)
         return bool(seen.alerts != state.alerts or open_alerts.due(seen, self._now))
@@ -305,7 +306,7 @@ class _Telling:
         return True
 
     def _keep(self, look_in: timedelta) -> None:
-        self._state = replace(self._state, look_at=self._now + look_in)
+        self._state = self._state.looked(self._with.place.service, self._now + look_in)
         self._key_values.keep(STATE_KEY, dumps(self._state))
 
     def _mark(self) -> None:

@@ -78,7 +78,6 @@ class World:
     def __init__(self):
         self.clock, self.alerts, self.letters = Clock(), Alerts(), Letters()
         self.table, self.key_values = Table(), Remembered()
-        self.service = "qb-poster"
 
     def fail(self, number=1, *, message="account 400100 has no counterpart.", **changes):
         entry = an_entry(
@@ -88,11 +87,11 @@ class World:
         entry = replace(entry, **changes)
         return self.table.put(replace(entry, error_message=f"{entry.title}: {message}"))
 
-    def run(self, *failures, error=None, checked=(), waits=timedelta(0)):
+    def run(self, *failures, error=None, checked=(), waits=timedelta(0), service="qb-poster"):
         self.clock.sleep(waits.total_seconds())
         reporter = Reporter(
-            place=Place(self.service, "prod"), alerts=self.alerts, clock=self.clock, key_values=self.key_values,
-            table=self.table, letters=self.letters,
+            place=Place(service, "prod"), alerts=self.alerts, clock=self.clock, key_values=self.key_values,
+            table=self.table, letters=self.letters, owns=lambda entry: entry.is_unreadable is (service != "qb-poster"),
         )  # fmt: skip
         with reporting(reporter) as report:
             report.failures += failures
@@ -205,6 +204,20 @@ def test_a_document_has_one_letter_however_often_it_fails(world):
         world.run(of(again), waits=MINUTE)
 
     assert world.letters.sent == [entry.entry_id]
+
+
+def test_each_function_sends_the_letters_that_it_can_redrive_whoever_tells(world):
+    world.run(service="odoo-extractor")
+    world.run()
+    unreadable = world.fail(1, content_hash="")
+    refused = world.fail(2)
+    world.run(waits=LOOK_EVERY)
+    by_poster = list(world.letters.sent)
+
+    world.run(service="odoo-extractor")
+
+    assert by_poster == [refused.entry_id]
+    assert world.letters.sent == [refused.entry_id, unreadable.entry_id]
 
 
 def test_a_letter_that_sqs_has_dropped_after_its_time_is_sent_again(world):
