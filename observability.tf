@@ -6,7 +6,7 @@
 
 resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_158:Encrypted with CloudWatch's own key; logs name documents, never credentials.
-  #checkov:skip=CKV_AWS_338:What must be kept stands in the tracking table and the books; logs are for finding faults.
+  #checkov:skip=CKV_AWS_338:What must be kept is in the tracking table and the books; logs are for finding faults.
   for_each = local.functions
 
   name              = "/aws/lambda/${each.key}-${var.environment}"

@@ -501,7 +501,7 @@ run "alerts" {
   }
 
   assert {
-    condition = toset([for alarm in aws_cloudwatch_metric_alarm.alerts_undelivered : alarm.dimensions["service"]]) == toset(keys(aws_lambda_function.this))
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.alerts_undelivered : alarm.dimensions["service"]]) == toset(keys(aws_lambda_function.this))
     error_message = "What cannot be told is an alarm of its own."
   }
 }

@@ -75,7 +75,7 @@ def test_entries_are_found_by_company_and_status(table):
     assert [entry.odoo_id for entry in table.with_status(COMPANY, Status.PENDING)] == [1]
 
 
-def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_database_are_not(table):
+def test_the_ids_of_a_company_are_returned_with_their_status_and_those_of_another_database_are_not(table):
     kept(table, 1)
     kept(table, 2, status=Status.VOIDED)
     kept(table, 3, company="other")
@@ -84,7 +84,7 @@ def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_da
     assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
 
 
-def test_some_entry_is_told_whatever_its_status_once_there_is_one(table):
+def test_some_entry_is_returned_whatever_its_status_once_there_is_one(table):
     before = table.any_entry_id()
     entry = kept(table, status=Status.VOIDED)
 
@@ -362,7 +362,7 @@ def test_a_change_of_status_that_no_rule_allows_is_stored_all_the_same(table, pr
     assert (now_in(table, entry).status, now_in(table, entry).qb_id) == (status, "55")
 
 
-# -- what people were told -------------------------------------------------------------------------------------------
+# -- what was reported -------------------------------------------------------------------------------------------
 
 
 def test_failed_entries_of_all_companies_are_listed_up_to_a_limit(table):
@@ -374,7 +374,7 @@ def test_failed_entries_of_all_companies_are_listed_up_to_a_limit(table):
     assert len(table.failed(1)) == 1
 
 
-def test_a_failure_that_was_told_is_marked_and_every_change_of_status_takes_the_mark_away(table):
+def test_a_failure_that_was_reported_is_marked_and_every_change_of_status_takes_the_mark_away(table):
     entry = kept(table, status=Status.FAILED)
 
     table.mark_reported(entry, reported_at=LATER, letter_at=LATER)
@@ -387,7 +387,7 @@ def test_a_failure_that_was_told_is_marked_and_every_change_of_status_takes_the_
 
 
 @pytest.mark.parametrize("changes", [{"status": Status.PENDING}, {"updated_at": LATER}])
-def test_an_entry_that_changed_since_it_was_told_is_not_marked(table, changes):
+def test_an_entry_that_changed_since_it_was_reported_is_not_marked(table, changes):
     entry = kept(table, status=Status.FAILED)
     with suppress(ForbiddenTransition):
         table.save(replace(entry, **changes))

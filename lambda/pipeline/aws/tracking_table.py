@@ -96,7 +96,7 @@ class TrackingTable:
         return list(islice(found, limit))
 
     def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
-        """Store that a person was told of a failure and that its letter was sent, unless the entry changed since."""
+        """Store that a failure was reported and that its letter was sent, unless the entry changed since."""
         values = from_dataclass(replace(entry, reported_at=reported_at, letter_at=letter_at))
         marks = item({name: values[name] for name in ("reported_at", "letter_at")})
         placeholders = {f":{name}": value for name, value in marks.items()}

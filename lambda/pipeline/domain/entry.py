@@ -134,7 +134,7 @@ class WorkPart:
     """What to do next. Extractor and poster both write it, but only if the version is still the one they read.
 
     `tries_alone` counts tries without an answer since each of which another document of its realm went through.
-    `reported_at` is when a person was told of this failure; every change of status clears it. `letter_at` is when its
+    `reported_at` is when this failure was reported to people; every change of status clears it. `letter_at` is when its
     dead letter was sent; only being done clears it.
     """
 

@@ -1,7 +1,7 @@
 """Which alerts are open, and what to send: once when a cause begins, once a day while it lasts, once when it ends.
 
-What people were told is stored, not what a run has noticed. So a run that is killed, or a message that SNS refuses,
-loses nothing: the next run finds the same causes open and not told. Everything here is a decision, on which
+What was reported is stored, not what a run has noticed. So a run that is killed, or a message that SNS refuses,
+loses nothing: the next run finds the same causes open and not reported. Everything here is a decision, on which
 `use_cases/report.py` acts.
 """
 
@@ -24,8 +24,8 @@ END_AFTER = timedelta(minutes=15)
 LOOK_EVERY = timedelta(minutes=15)
 # After SNS has refused a message.
 LOOK_SOON = timedelta(minutes=1)
-# Further errors of one cause are told at once, but no more than so many a day.
-ERRORS_TOLD_MAX = 5
+# Further errors of one cause are reported at once, but no more than so many a day.
+ERRORS_REPORTED_MAX = 5
 KEPT_ERRORS_MAX = 50
 KEPT_TEXTS_MAX = 10
 KEPT_TEXT_LENGTH_MAX = 4_000
@@ -39,16 +39,16 @@ _AMOUNT = re.compile(r"\d[\d.,']*[.,]\d{2}\b|\bId \d+")
 class OpenAlert:
     """A cause that concerns a company. `service` noticed it, and is empty for documents, which the table knows.
 
-    `told` are hashes of the distinct errors that people were told, `now` those that there are. `texts` are the messages
-    about a whole company. `count` is how many documents there were when people were last told.
+    `reported` are hashes of the distinct errors that were reported, `now` those that there are. `texts` are messages
+    about a whole company. `count` is how many documents there were when it was last reported.
     """
 
     company: str
     code: str
     service: str
     opened_at: datetime
-    told: tuple[str, ...] = ()
-    told_at: datetime | None = None
+    reported: tuple[str, ...] = ()
+    reported_at: datetime | None = None
     now: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     stops: bool = True
@@ -180,7 +180,9 @@ def due(state: AlertState, now: datetime) -> list[Message]:
             messages.append(Message(Occasion.LASTS, company, lasting))
         else:
             messages += [Message(Occasion.BEGINS, company, (alert,)) for alert in open_ones if _is_new(alert)]
-        ended = tuple(alert for alert in own if alert.told and alert.code not in SAID_ONCE and _has_ended(alert, now))
+        ended = tuple(
+            alert for alert in own if alert.reported and alert.code not in SAID_ONCE and _has_ended(alert, now)
+        )
         if ended:
             messages.append(Message(Occasion.ENDS, company, ended))
     return messages
@@ -194,11 +196,11 @@ def after(state: AlertState, message: Message, counts: dict[str, int], now: date
         if alert.company != company or (alert.code, alert.service) not in about:
             alerts.append(alert)
         elif message.occasion is not Occasion.ENDS:
-            before = alert.told if message.occasion is Occasion.BEGINS else ()
-            # One that has nothing new is told, too.
-            told = _some((*before, *alert.now)) or alert.told
+            before = alert.reported if message.occasion is Occasion.BEGINS else ()
+            # One that has nothing new is reported, too.
+            reported = _some((*before, *alert.now)) or alert.reported
             count = counts.get(alert.code, 0) if alert.is_of_documents else 0
-            alerts.append(replace(alert, told=told, told_at=now, count=count))
+            alerts.append(replace(alert, reported=reported, reported_at=now, count=count))
     digests = {digest.company: digest.at for digest in state.digests}
     if message.occasion is Occasion.LASTS:
         digests[company] = now
@@ -215,28 +217,30 @@ def after(state: AlertState, message: Message, counts: dict[str, int], now: date
 def forgotten(state: AlertState, now: datetime) -> AlertState:
     """Return the state without what has ended and needs no message."""
     alerts = tuple(
-        alert for alert in state.alerts if not (_has_ended(alert, now) and (not alert.told or alert.code in SAID_ONCE))
+        alert
+        for alert in state.alerts
+        if not (_has_ended(alert, now) and (not alert.reported or alert.code in SAID_ONCE))
     )
     left = {alert.company for alert in alerts}
     return replace(state, alerts=alerts, digests=tuple(one for one in state.digests if one.company in left))
 
 
 def is_covered(state: AlertState, entry: Entry) -> bool:
-    """Whether people were told of a failed entry by a message about its cause that came after it failed."""
+    """Whether a failed entry was reported by a message about its cause that came after it failed."""
     return any(
         alert.company == entry.company
         and alert.code == entry.error_code
         and alert.is_of_documents
-        and alert.told_at is not None
-        and alert.told_at >= entry.updated_at
-        and error_of(entry) in alert.told
+        and alert.reported_at is not None
+        and alert.reported_at >= entry.updated_at
+        and error_of(entry) in alert.reported
         for alert in state.alerts
     )
 
 
 def _is_new(alert: OpenAlert) -> bool:
-    is_another = bool(set(alert.now) - set(alert.told))
-    return bool(alert.now) and (not alert.told or (is_another and len(alert.told) < ERRORS_TOLD_MAX))
+    is_another = bool(set(alert.now) - set(alert.reported))
+    return bool(alert.now) and (not alert.reported or (is_another and len(alert.reported) < ERRORS_REPORTED_MAX))
 
 
 def _has_ended(alert: OpenAlert, now: datetime) -> bool:

@@ -1,8 +1,8 @@
-"""The end of every run: tell people what is wrong and not yet told, and let an error leave without foreign text.
+"""The end of every run: report to people what was not reported yet, and let an error leave without foreign text.
 
-What is told follows from the table and from the stored alert state, not from the run that noticed it: `open_alerts.py`
-decides, this file acts. A message counts as sent only when SNS has taken it; only then its documents count as reported.
-A run that is killed at any point, or a message that is refused, is made up for by the next run.
+What is reported follows from the table and from the stored alert state, not from the run that noticed it:
+`open_alerts.py` decides, this file acts. A message counts as sent only when SNS has taken it; only then its documents
+count as reported. A run that is killed at any point, or a message that is refused, is made up for by the next run.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ReportTable(Protocol):
         """Return the existing ones of these entries, by id."""
 
     def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
-        """Store that a person was told of a failure, unless the entry has changed since."""
+        """Store that a failure was reported, unless the entry has changed since."""
 
 
 class Alerts(Protocol):
@@ -114,7 +114,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
-    """What a report is made with. Without `key_values` (a trial) everything is told and nothing is stored.
+    """What a report is made with. Without `key_values` (a trial) everything is reported and nothing is stored.
 
     `owns` says which failed documents wait in this function's dead letters. `holder` makes the name of a lease holder.
     """
@@ -177,15 +177,15 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
 
 
 def _finish(reporter: Reporter, report: Report) -> None:
-    """Tell what is due. Never raises a PipelineError: a report that fails must not hide how the run ended."""
+    """Report what is due. Never raises a PipelineError: a report that fails must not hide how the run ended."""
     try:
         if reporter.key_values is None:
             _send_all(reporter, report.failures)
         else:
-            _Telling(reporter, report, reporter.key_values).tell()
+            _Reporting(reporter, report, reporter.key_values).report()
     except PipelineError as error:
         logger.warning("alert state not available", extra={"reason": str(error)})
-        # Better told twice than never.
+        # Better reported twice than never.
         _send_all(reporter, report.failures)
     report.undelivered = reporter.alerts.undelivered
 
@@ -195,32 +195,32 @@ def _send_all(reporter: Reporter, failures: Iterable[Failure]) -> None:
         reporter.alerts.deliver(alert)
 
 
-class _Telling:
-    """One look at what people must be told."""
+class _Reporting:
+    """One look at what must be reported."""
 
     def __init__(self, reporter: Reporter, report: Report, key_values: ReportKeyValues) -> None:
         self._with = reporter
-        self._report = report
+        self._run = report
         self._key_values = key_values
         self._now = reporter.clock.now()
         self._troubles = [failure for failure in report.failures if not failure.title]
         self._documents = [failure for failure in report.failures if failure.title]
         self._state = AlertState()
         self._failed: list[Entry] = []
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._is_complete = True
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Do nothing when nothing is due, which is the case of almost every run: one read."""
         if self._with.table is None:
-            # Nothing stores these documents, so they are told by the run that noticed them.
+            # Nothing stores these documents, so they are reported by the run that noticed them.
             _send_all(self._with, self._documents)
         self._state = self._stored()
         if not self._is_needed():
             return
         lease = self._take_lease()
         if lease is None:
-            # Somebody else is telling; what that run does not see is told by the next one that looks.
+            # Another run is reporting; what it does not see is reported by the next one that looks.
             return
         try:
             self._state = self._stored()
@@ -234,7 +234,7 @@ class _Telling:
         try:
             state = loads(AlertState, kept) if kept else AlertState()
         except ValueError:
-            state = AlertState()  # stored by another version of this code: told once more
+            state = AlertState()  # stored by another version of this code: reported once more
         place = self._with.place
         return replace(
             state,
@@ -251,7 +251,7 @@ class _Telling:
         return bool(seen.alerts != state.alerts or open_alerts.due(seen, self._now))
 
     def _observed(self, failed: Sequence[Entry] | None) -> AlertState:
-        service, checked = self._with.place.service, self._report.checked
+        service, checked = self._with.place.service, self._run.checked
         return open_alerts.observed(self._state, failed, self._troubles, service, checked, self._now)
 
     def _take_lease(self) -> Lease | None:
@@ -270,7 +270,7 @@ class _Telling:
         if self._with.table is not None:
             self._failed = self._read_failed(self._with.table)
         self._state = self._observed(self._failed if self._with.table is not None else None)
-        # A cause that is known and not told is stored first: a trouble shows in no table.
+        # A cause that is known and not reported is stored first: a trouble shows in no table.
         self._keep(LOOK_SOON)
         is_refused = False
         for message in open_alerts.due(self._state, self._now):
@@ -301,7 +301,7 @@ class _Telling:
             counts[entry.error_code] = counts.get(entry.error_code, 0) + 1
         codes = {alert.code for alert in message.alerts if alert.is_of_documents}
         if message.occasion is not Occasion.ENDS:
-            self._told |= {entry.entry_id for entry in own if entry.error_code in codes and not entry.reported_at}
+            self._reported |= {entry.entry_id for entry in own if entry.error_code in codes and not entry.reported_at}
         self._state = open_alerts.after(self._state, message, counts, self._now)
         return True
 
@@ -310,15 +310,15 @@ class _Telling:
         self._key_values.keep(STATE_KEY, dumps(self._state))
 
     def _mark(self) -> None:
-        """Send a dead letter for each failed document of this function, once, and store who was told of what."""
+        """Send a dead letter for each failed document of this function, once, and store what was reported."""
         table = self._with.table
         marked = 0
         for entry in self._failed:
-            is_told = not entry.reported_at and (
-                entry.entry_id in self._told or open_alerts.is_covered(self._state, entry)
+            is_reported = not entry.reported_at and (
+                entry.entry_id in self._reported or open_alerts.is_covered(self._state, entry)
             )
             needs_letter = self._with.letters is not None and self._with.owns(entry) and self._has_no_letter(entry)
-            if table is None or not (is_told or needs_letter):
+            if table is None or not (is_reported or needs_letter):
                 continue
             if marked == MARKED_MAX:
                 self._is_complete = False
@@ -327,7 +327,7 @@ class _Telling:
             has_letter = needs_letter and self._put_letter(entry)
             table.mark_reported(
                 entry,
-                reported_at=self._now if is_told else entry.reported_at,
+                reported_at=self._now if is_reported else entry.reported_at,
                 letter_at=self._now if has_letter else entry.letter_at,
             )
 

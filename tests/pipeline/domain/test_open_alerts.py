@@ -12,7 +12,7 @@ from pipeline.domain.entry import Status
 from pipeline.domain.open_alerts import (
     DIGEST_EVERY,
     END_AFTER,
-    ERRORS_TOLD_MAX,
+    ERRORS_REPORTED_MAX,
     AlertState,
     Occasion,
     after,
@@ -38,13 +38,13 @@ def failed(number=1, *, message="account 400100 has no counterpart.", code="acco
 
 
 class People:
-    """What people are told while the state goes from look to look; `refuses` is a topic that takes nothing."""
+    """What people read while the state goes from look to look; `refuses` is a topic that takes nothing."""
 
     def __init__(self):
         self.state = AlertState()
         self.now = NOW
         self.refuses = False
-        self.told = []
+        self.reported = []
 
     def look(self, entries=(), troubles=(), checked=(), waits=timedelta(0)):
         self.now += waits
@@ -60,12 +60,12 @@ class People:
             new.append((message.occasion, alert_of(message, list(entries), PLACE, self.now)))
             self.state = after(self.state, message, counts, self.now)
         self.state = forgotten(self.state, self.now)
-        self.told += new
+        self.reported += new
         return [occasion for occasion, _ in new]
 
     @property
     def last(self):
-        return self.told[-1][1]
+        return self.reported[-1][1]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def people():
 BEGINS, LASTS, ENDS = Occasion.BEGINS, Occasion.LASTS, Occasion.ENDS
 
 
-def test_documents_are_told_when_they_begin_to_fail_and_not_at_every_look(people):
+def test_documents_are_reported_when_they_begin_to_fail_and_not_at_every_look(people):
     assert people.look([failed()]) == [BEGINS]
     assert people.look([failed(reported_at=NOW)], waits=HOUR) == []
 
@@ -90,7 +90,7 @@ def test_another_document_with_the_same_error_waits_for_the_digest(people):
     assert "since the last message 1 new, 0 resolved" in people.last.text
 
 
-def test_a_second_different_error_of_the_same_cause_is_told(people):
+def test_a_second_different_error_of_the_same_cause_is_reported(people):
     people.look([failed(1)])
 
     assert people.look([failed(1, reported_at=NOW), failed(2, message="account 400200 has no counterpart.")]) == [
@@ -106,12 +106,12 @@ def test_errors_that_differ_only_in_number_party_and_amount_are_one(people):
     assert people.look([failed(2, message="INV/2 adds up to 20.00 USD, but Odoo says 21.00 USD.")]) == []
 
 
-def test_no_more_than_a_few_errors_of_a_cause_are_told_in_a_day(people):
+def test_no_more_than_a_few_errors_of_a_cause_are_reported_in_a_day(people):
     occasions = []
     for number in range(1, 30):
         occasions += people.look([failed(number, message=f"account {number}00 has no counterpart.")])
 
-    assert occasions == [BEGINS] * ERRORS_TOLD_MAX
+    assert occasions == [BEGINS] * ERRORS_REPORTED_MAX
 
 
 def test_a_company_has_one_digest_a_day_while_anything_lasts(people):
@@ -125,7 +125,7 @@ def test_a_company_has_one_digest_a_day_while_anything_lasts(people):
     assert people.last.text.count("since the last message 0 new, 0 resolved") == 2
 
 
-def test_an_end_is_told_once_and_only_after_a_while(people):
+def test_an_end_is_reported_once_and_only_after_a_while(people):
     people.look([failed()])
 
     assert people.look([], waits=HOUR) == []
@@ -143,7 +143,7 @@ def test_what_flickers_is_one_cause(people):
     assert [found for found in occasions if found] == []
 
 
-def test_what_fails_again_after_its_end_is_told_again(people):
+def test_what_fails_again_after_its_end_is_reported_again(people):
     people.look([failed()])
     people.look([], waits=HOUR)
     people.look([], waits=HOUR)
@@ -159,7 +159,7 @@ def test_a_message_that_is_refused_is_due_at_the_next_look_also_of_a_trouble_nob
     assert people.look([failed()], [], []) == [BEGINS, BEGINS]
 
 
-def test_trouble_of_a_company_is_told_once_and_ends_only_when_a_run_has_checked_it(people):
+def test_trouble_of_a_company_is_reported_once_and_ends_only_when_a_run_has_checked_it(people):
     assert people.look((), [GONE]) == [BEGINS]
     assert [people.look((), [GONE], waits=HOUR) for _ in range(3)] == [[], [], []]
     assert people.look((), (), checked=["companyB"], waits=HOUR) == []
@@ -174,11 +174,11 @@ def test_an_outage_of_a_month_is_one_message_a_day_and_one_at_its_end(people, da
     people.look((), (), checked=[COMPANY])
     people.look((), (), checked=[COMPANY], waits=END_AFTER)
 
-    occasions = [occasion for occasion, _ in people.told]
+    occasions = [occasion for occasion, _ in people.reported]
     assert occasions == [BEGINS] + [LASTS] * (days - 1) + [ENDS]
 
 
-def test_a_second_different_error_of_a_companys_trouble_is_told(people):
+def test_a_second_different_error_of_a_companys_trouble_is_reported(people):
     texts = ["The secret is not a JSON object.", "The secret lacks client_id.", "The secret lacks realm_ids."]
 
     occasions = [people.look((), [Failure("", "misconfigured", "", text)]) for text in (*texts, texts[-1])]

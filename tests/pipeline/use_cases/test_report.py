@@ -116,7 +116,7 @@ def of(entry):
 # -- documents -------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_run_fails_is_told_at_once_and_counts_as_reported(world):
+def test_what_a_run_fails_is_reported_at_once_and_counts_as_reported(world):
     world.run(of(world.fail()))
 
     assert len(world.alerts.sent) == 1
@@ -124,7 +124,7 @@ def test_what_a_run_fails_is_told_at_once_and_counts_as_reported(world):
     assert world.letters.sent == [world.entry().entry_id]
 
 
-def test_what_a_killed_run_has_failed_is_told_by_the_next_one_that_looks(world):
+def test_what_a_killed_run_has_failed_is_reported_by_the_next_one_that_looks(world):
     world.run()
     world.fail()
     world.clock.sleep(LOOK_EVERY.total_seconds())
@@ -136,7 +136,7 @@ def test_what_a_killed_run_has_failed_is_told_by_the_next_one_that_looks(world):
 
 
 @pytest.mark.parametrize("numbers", [1, 30])
-def test_a_kill_while_telling_loses_nothing(world, numbers):
+def test_a_kill_while_reporting_loses_nothing(world, numbers):
     entries = [world.fail(number) for number in range(1, numbers + 1)]
     world.alerts.kills = True
     with pytest.raises(Killed):
@@ -149,7 +149,7 @@ def test_a_kill_while_telling_loses_nothing(world, numbers):
     assert all(world.entry(number).reported_at for number in range(1, numbers + 1))
 
 
-def test_a_kill_after_telling_tells_the_same_cause_no_second_time(world):
+def test_a_kill_after_sending_reports_the_same_cause_no_second_time(world):
     entry = world.fail()
     world.table.mark_reported = lambda *_, **__: (_ for _ in ()).throw(Killed)
     with pytest.raises(Killed):
@@ -176,7 +176,7 @@ def test_what_sns_refuses_is_not_reported_and_is_sent_a_minute_later(world):
     assert world.entry().reported_at is not None
 
 
-def test_what_the_index_does_not_show_yet_is_told_by_the_run_that_failed_it(world):
+def test_what_the_index_does_not_show_yet_is_reported_by_the_run_that_failed_it(world):
     entry = world.fail()
     world.table.behind.add(entry.entry_id)
 
@@ -206,7 +206,7 @@ def test_a_document_has_one_letter_however_often_it_fails(world):
     assert world.letters.sent == [entry.entry_id]
 
 
-def test_each_function_sends_the_letters_that_it_can_redrive_whoever_tells(world):
+def test_each_function_sends_the_letters_that_it_can_redrive_whoever_reports(world):
     world.run(service="odoo-extractor")
     world.run()
     unreadable = world.fail(1, content_hash="")
@@ -253,7 +253,7 @@ def test_a_document_that_changed_meanwhile_is_not_marked(world):
     assert world.entry().reported_at is None
 
 
-def test_thousands_are_told_in_one_message_and_marked_over_several_runs(world, monkeypatch):
+def test_thousands_are_reported_in_one_message_and_marked_over_several_runs(world, monkeypatch):
     monkeypatch.setattr(module, "MARKED_MAX", 100)
     for number in range(1, 251):
         world.fail(number)
@@ -265,7 +265,7 @@ def test_thousands_are_told_in_one_message_and_marked_over_several_runs(world, m
     assert all(entry.reported_at for entry in world.table.stored.values())
 
 
-def test_a_cause_is_told_when_it_begins_daily_and_when_it_ends(world):
+def test_a_cause_is_reported_when_it_begins_daily_and_when_it_ends(world):
     world.run(of(world.fail()))
     for _ in range(3):
         world.run(waits=DIGEST_EVERY)
@@ -283,7 +283,7 @@ def test_a_cause_is_told_when_it_begins_daily_and_when_it_ends(world):
 # -- trouble of a company --------------------------------------------------------------------------------------------
 
 
-def test_a_companys_trouble_is_told_once_and_told_when_it_has_ended(world):
+def test_a_companys_trouble_is_reported_once_and_reported_when_it_has_ended(world):
     for _ in range(3):
         world.run(GONE, waits=MINUTE)
     world.run(checked=[COMPANY], waits=MINUTE)
@@ -295,7 +295,7 @@ def test_a_companys_trouble_is_told_once_and_told_when_it_has_ended(world):
     ]
 
 
-def test_a_lost_connection_that_sns_refused_is_told_by_a_run_that_does_not_notice_it(world):
+def test_a_lost_connection_that_sns_refused_is_reported_by_a_run_that_does_not_notice_it(world):
     world.alerts.refuses = True
     world.run(GONE)
     world.alerts.refuses = False
@@ -305,7 +305,7 @@ def test_a_lost_connection_that_sns_refused_is_told_by_a_run_that_does_not_notic
     assert len(world.alerts.sent) == 1
 
 
-def test_a_lost_connection_that_a_killed_run_noticed_is_told_by_the_next(world):
+def test_a_lost_connection_that_a_killed_run_noticed_is_reported_by_the_next(world):
     world.alerts.kills = True
     with pytest.raises(Killed):
         world.run(GONE)
@@ -316,7 +316,7 @@ def test_a_lost_connection_that_a_killed_run_noticed_is_told_by_the_next(world):
     assert len(world.alerts.sent) == 1
 
 
-def test_a_setting_that_is_wrong_is_told_once_and_raised_every_time(world):
+def test_a_setting_that_is_wrong_is_reported_once_and_raised_every_time(world):
     for _ in range(3):
         with pytest.raises(Misconfigured, match="secret"):
             world.run(error=Misconfigured("The secret is not a JSON object."))
@@ -333,7 +333,7 @@ def test_an_outage_is_raised_and_nobody_is_woken(world):
     assert world.alerts.sent == []
 
 
-def test_failures_are_told_even_when_the_run_ends_in_an_error(world):
+def test_failures_are_reported_even_when_the_run_ends_in_an_error(world):
     with pytest.raises(Unavailable):
         world.run(of(world.fail()), error=Unavailable("no answer"))
 
@@ -364,7 +364,7 @@ def test_a_table_that_does_not_answer_hides_neither_the_alert_nor_the_error(worl
     assert any("connection is gone" in subject for subject in world.alerts.subjects)
 
 
-def test_a_run_that_finds_another_telling_leaves_it_to_that_one_and_to_the_next(world):
+def test_a_run_that_finds_another_reporting_leaves_it_to_that_one_and_to_the_next(world):
     entry = world.fail()
     world.key_values.take_lease = lambda *_, **__: None
     world.run(of(entry))
@@ -377,7 +377,7 @@ def test_a_run_that_finds_another_telling_leaves_it_to_that_one_and_to_the_next(
     assert len(world.alerts.sent) == 1
 
 
-def test_a_state_of_another_version_is_told_once_more_and_stops_nothing(world):
+def test_a_state_of_another_version_is_reported_once_more_and_stops_nothing(world):
     world.key_values.keep(module.STATE_KEY, '{"unknown": 1}')
 
     world.run(of(world.fail()))
@@ -385,7 +385,7 @@ def test_a_state_of_another_version_is_told_once_more_and_stops_nothing(world):
     assert len(world.alerts.sent) == 1
 
 
-def test_a_trial_stores_nothing_and_tells_what_it_finds(world):
+def test_a_trial_stores_nothing_and_reports_what_it_finds(world):
     world.key_values = None
 
     world.run(of(world.fail()), GONE)
