@@ -9,7 +9,7 @@ data "aws_caller_identity" "current" {}
 locals {
   # What the fields of a row mean:
   #   event_age_max_s  how long AWS keeps trying to deliver an event
-  #   schedules        when it runs by itself, and with which event
+  #   schedules        when it runs by itself, with which event, and whether its silence is an alarm (it then counts RunsCompleted)
   #   statements       what it may do beyond what all of them do (permissions.tf)
   #   redrives         whether it reads its own dead-letter queue when invoked with {"redrive": true}
   functions = {
@@ -33,6 +33,7 @@ locals {
           expression  = var.schedule_rate
           enabled     = true
           input       = {}
+          watched     = true
         }
       }
       statements = [
@@ -114,6 +115,7 @@ locals {
           expression  = "rate(1 minute)"
           enabled     = true
           input       = { sweep = true }
+          watched     = true
         }
       }
       statements = [
@@ -191,6 +193,7 @@ locals {
           expression  = var.order_sync_schedule_rate
           enabled     = var.odoo_database != "" && var.odoo_email != "" # without them every run would only fail
           input       = {}
+          watched     = true
         }
       }
       statements = [

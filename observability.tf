@@ -81,14 +81,14 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Alarms: each means that a person is needed. None of them reports that all is well.
+# Alarms: each means that a person is needed, has a page under docs/runbooks/, and says when it is over.
 # ---------------------------------------------------------------------------------------------------------------------
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.functions
 
   alarm_name          = "${each.key}-errors-${var.environment}"
-  alarm_description   = "${each.key} failed. Its log group /aws/lambda/${each.key}-${var.environment} says why."
+  alarm_description   = "${each.key} failed. Its log group /aws/lambda/${each.key}-${var.environment} says why. Runbook: docs/runbooks/errors.md"
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   statistic           = "Sum"
@@ -98,6 +98,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
     FunctionName = aws_lambda_function.this[each.key].function_name
@@ -108,7 +109,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter" {
   for_each = local.functions
 
   alarm_name          = "${each.key}-dlq-${var.environment}"
-  alarm_description   = "An event of ${each.key} failed for good and is in ${each.key}-dlq-${var.environment}."
+  alarm_description   = "In ${each.key}-dlq-${var.environment} is a document that needs a person (an alert names it, and so does its entry in the tracking table), or an event that failed for good (the log group /aws/lambda/${each.key}-${var.environment} says why). Runbook: docs/runbooks/dead-letters.md"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   statistic           = "Maximum"
@@ -118,6 +119,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
     QueueName = aws_sqs_queue.dead_letter[each.key].name
@@ -127,7 +129,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter" {
 # The poster reports both figures itself, as metrics in its log.
 resource "aws_cloudwatch_metric_alarm" "backlog_age" {
   alarm_name          = "qb-poster-backlog-age-${var.environment}"
-  alarm_description   = "The oldest document that is due has waited ${var.backlog_age_alarm_minutes} minutes to be posted."
+  alarm_description   = "The oldest document that is due has waited ${var.backlog_age_alarm_minutes} minutes to be posted. Runbook: docs/runbooks/backlog-age.md"
   namespace           = local.metrics_namespace
   metric_name         = "BacklogAgeSeconds"
   statistic           = "Maximum"
@@ -137,6 +139,7 @@ resource "aws_cloudwatch_metric_alarm" "backlog_age" {
   threshold           = var.backlog_age_alarm_minutes * 60
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
     service     = "qb-poster"
@@ -146,7 +149,7 @@ resource "aws_cloudwatch_metric_alarm" "backlog_age" {
 
 resource "aws_cloudwatch_metric_alarm" "refresh_token" {
   alarm_name          = "qb-poster-refresh-token-${var.environment}"
-  alarm_description   = "A QuickBooks company must be connected again within 14 days, or its refresh token ends."
+  alarm_description   = "A QuickBooks company must be connected again within 14 days, or its refresh token ends. Runbook: docs/runbooks/refresh-token.md"
   namespace           = local.metrics_namespace
   metric_name         = "RefreshTokenDaysLeft"
   statistic           = "Minimum"
@@ -156,9 +159,93 @@ resource "aws_cloudwatch_metric_alarm" "refresh_token" {
   threshold           = 14
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
     service     = "qb-poster"
     environment = var.environment
+  }
+}
+
+# Silence is not health: a disabled rule, a deleted permission, a function that always dies. A schedule that says
+# `watched` has a function that counts its scheduled runs that came to their end.
+locals {
+  rates = { for name, schedule in local.schedules : name => try(regex("^rate\\((\\d+) (minute|hour|day)", schedule.expression), []) }
+
+  # A cron expression may leave out a weekend.
+  silence_s = {
+    for name, parts in local.rates : name => (
+      length(parts) == 0 ? 3 * local.day_s : 2 * tonumber(parts[0]) * { minute = 60, hour = 3600, day = local.day_s }[parts[1]] + 300
+    )
+  }
+
+  # CloudWatch looks back a day at most with periods below an hour, and a week with longer ones.
+  silence_period_s = { for name, seconds in local.silence_s : name => seconds <= local.day_s ? local.alarm_period_s : 3600 }
+}
+
+resource "aws_cloudwatch_metric_alarm" "silence" {
+  for_each = { for name, schedule in local.schedules : name => schedule if try(schedule.watched, false) && schedule.enabled }
+
+  alarm_name          = "${each.value.function}-silent-${var.environment}"
+  alarm_description   = "No scheduled run of ${each.value.function} has come to its end for two of its periods and five minutes. Runbook: docs/runbooks/silent.md"
+  namespace           = local.metrics_namespace
+  metric_name         = "RunsCompleted"
+  statistic           = "Sum"
+  period              = local.silence_period_s[each.key]
+  evaluation_periods  = min(ceil(local.silence_s[each.key] / local.silence_period_s[each.key]), 168 * 3600 / local.silence_period_s[each.key])
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    service     = each.value.function
+    environment = var.environment
+  }
+
+  # Before there is a schedule there is nothing to miss.
+  depends_on = [aws_cloudwatch_event_target.schedule, aws_lambda_permission.schedule]
+}
+
+# The functions count what SNS or Slack did not take. CloudWatch may still reach the topic when they may not.
+resource "aws_cloudwatch_metric_alarm" "alerts_undelivered" {
+  for_each = local.functions
+
+  alarm_name          = "${each.key}-alerts-undelivered-${var.environment}"
+  alarm_description   = "Alerts of ${each.key} were not taken by SNS or Slack; it tries them again every minute. Runbook: docs/runbooks/alerts-undelivered.md"
+  namespace           = local.metrics_namespace
+  metric_name         = "AlertsUndelivered"
+  statistic           = "Sum"
+  period              = local.alarm_period_s
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    service     = each.key
+    environment = var.environment
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "notifications_failed" {
+  alarm_name          = "odoo-qb-alerts-failed-${var.environment}"
+  alarm_description   = "SNS could not deliver messages of the topic ${aws_sns_topic.alerts.name} to a subscriber. Runbook: docs/runbooks/alerts-undelivered.md"
+  namespace           = "AWS/SNS"
+  metric_name         = "NumberOfNotificationsFailed"
+  statistic           = "Sum"
+  period              = local.alarm_period_s
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    TopicName = aws_sns_topic.alerts.name
   }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -14,9 +15,11 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.domain.commands import PullSelected, RedrivePulls
+from pipeline.domain.alert import Failure, Place
+from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import database_of
+from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.identity import known_as
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.source import Selection
@@ -27,10 +30,10 @@ from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
-from pipeline.use_cases.extract.pull import Extraction, chosen, run
+from pipeline.use_cases.extract.pull import Counts, Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import odoo_ids, settle
-from pipeline.use_cases.report import reporting
+from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
 SERVICE = "odoo-extractor"
 SECRET_KEYS = ("database", "username", "password")
@@ -42,68 +45,125 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
-    """Pull and return the counts. If a company cannot be read, raise after all companies were tried."""
+    """Pull and return the counts. If a company cannot be read, raise after all companies were tried.
+
+    An invocation that is not understood is answered with what is wrong with it; it alarms nobody.
+    """
     log_as_json(SERVICE)
-    command = extractor_command(event)
+    with answering() as answer:
+        answer.value = _handled(extractor_command(event), context, runtime)
+    return answer.value
+
+
+def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = ExtractorSettings.from_env(os.environ)
     key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
-    alerts = Alerts(runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
     store = DocumentStore(runtime.client("s3"), settings.bucket)
+    table = TrackingTable(runtime.client("dynamodb"), settings.table)
     letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     # A trial writes nothing, not even what it has already reported, so it reports everything it finds.
     kept = None if command.is_trial else key_values
-    with reporting(SERVICE, settings.environment, alerts, kept, None if command.is_trial else letters) as report:
-        report.only = command.company
-        mapping = store.mapping()
-        table = TrackingTable(runtime.client("dynamodb"), settings.table)
-        secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
-        source = _source(settings, secret, kept, deadline, runtime)
-        # Read before the database's name is checked: Odoo itself reports a mistyped one.
-        companies = source.companies()
-        database = key_values.database()
-        known = database or database_of(table.any_entry_id())
-        source.database = known_as(
-            source.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-        )
-        mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
-        wanted = chosen(companies, command.company)
-        report.failures += check_mapping_keys(source, wanted, mapping)
-        taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
-        ids = odoo_ids(taken)
-        if not command.is_trial:
-            if source.database != database:
-                key_values.keep_database(source.database)
-            answer_contacts(source, key_values, runtime.clock.now())
-        extraction = Extraction(
-            source=source,
-            table=table,
-            cursors=key_values,
-            store=store,
-            deadline=deadline,
-            now=runtime.clock.now(),
-            dry_run=command.is_trial,
-            go_live=lambda name: mapping.rules(name).go_live,
-            skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
-            failures=report.failures,
-        )
-        selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
-        run(
-            extraction,
-            wanted,
-            selection,
-            afterwards=lambda company: compare(extraction, source, table, key_values, company),
-        )
-        settle(letters, table, taken)
-        extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
-    counts = extraction.counts
+    reporter = Reporter(
+        place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
+        alerts=Alerts(
+            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+        ),
+        clock=runtime.clock,
+        key_values=kept,
+        table=table,
+        letters=letters,
+        # The rest is redriven by the poster.
+        owns=lambda entry: entry.is_unreadable,
+        holder=lambda: f"{runtime.random.getrandbits(128):032x}",
+    )
+    counts, waiting = Counts(), {}
+    with reporting(reporter) as report:
+        try:
+            secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+        except AwaitsFirstValue as error:
+            report.failures.append(Failure("", error.code, "", str(error)))
+            waiting = {"waiting": str(error)}
+        else:
+            counts = _pulled(
+                command, settings, secret, report, Wired(runtime, key_values, kept, table, store, letters, deadline)
+            )
+    completed = {"RunsCompleted": 1} if command == Pull() else {}
     put_metrics(
         SERVICE,
         settings.environment,
         {"DocumentsFound": counts.new + counts.changed, "DocumentsFailed": counts.failed, "Pdfs": counts.pdfs,
-         "AlertsUndelivered": report.undelivered},
+         "AlertsUndelivered": report.undelivered, **completed},
     )  # fmt: skip
-    return counts.as_dict()
+    return counts.as_dict() | waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What an invocation works with; `kept` is None in a trial, which stores nothing."""
+
+    runtime: Runtime
+    key_values: KeyValueTable
+    kept: KeyValueTable | None
+    table: TrackingTable
+    store: DocumentStore
+    letters: DeadLetters
+    deadline: Deadline
+
+
+def _pulled(
+    command: ExtractorCommand, settings: ExtractorSettings, secret: Mapping[str, Any], report: Report, wired: Wired
+) -> Counts:
+    table, store, key_values, letters, runtime = (
+        wired.table,
+        wired.store,
+        wired.key_values,
+        wired.letters,
+        wired.runtime,
+    )
+    mapping = store.mapping()
+    source = _source(settings, secret, wired.kept, wired.deadline, runtime)
+    # Read before the database's name is checked: Odoo itself reports a mistyped one.
+    companies = source.companies()
+    database = key_values.database()
+    known = database or database_of(table.any_entry_id())
+    source.database = known_as(
+        source.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
+    )
+    mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
+    wanted = chosen(companies, command.company)
+    report.failures += check_mapping_keys(source, wanted, mapping)
+    taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
+    ids = odoo_ids(taken)
+    if not command.is_trial:
+        if source.database != database:
+            key_values.keep_database(source.database)
+        answer_contacts(source, key_values, runtime.clock.now())
+    extraction = Extraction(
+        source=source,
+        table=table,
+        cursors=key_values,
+        store=store,
+        deadline=wired.deadline,
+        now=runtime.clock.now(),
+        dry_run=command.is_trial,
+        go_live=lambda name: mapping.rules(name).go_live,
+        skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
+        failures=report.failures,
+        checked=report.checked,
+    )
+    # What concerns all companies was looked at above.
+    report.checked.add("")
+    selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
+    run(
+        extraction,
+        wanted,
+        selection,
+        afterwards=lambda company: compare(extraction, source, table, key_values, company),
+    )
+    settle(letters, table, taken)
+    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
+    return extraction.counts
 
 
 def _source(

@@ -10,13 +10,14 @@ from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
-from pipeline.domain.alert import Failure
+from pipeline.domain.alert import Failure, Place
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
-from pipeline.use_cases.report import Remembered, reporting
+from pipeline.use_cases.report import Remembered, Reporter, reporting
 from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 
@@ -50,38 +51,61 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """
     log_as_json(SERVICE)
     settings = OrderSyncSettings.from_env(os.environ)
-    alerts = Alerts(runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url)
+    reporter = Reporter(
+        place=Place(SERVICE, settings.environment, settings.region, settings.odoo_url),
+        alerts=Alerts(
+            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+        ),
+        clock=runtime.clock,
+        key_values=_told,
+    )
     deadline = Deadline(context.get_remaining_time_in_millis)
-    with reporting(SERVICE, settings.environment, alerts, _told) as report:
-        # Always JSON-RPC: the order sync is specified that way, and every version up to 19 supports it.
-        odoo = Odoo(
-            settings.odoo_url,
-            database=settings.odoo_database,
-            username=settings.odoo_email,
-            secret=_key(settings, runtime),
-            clock=runtime.clock,
-            json2=False,
-            deadline=deadline,
-        )
-        orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
-        newest = NewestWithLines(orders, table, order, order_line)
-        sync = (
-            Sync(newest, newest, newest.read, deadline, runtime.clock)
-            if settings.copies_all
-            else Sync(orders, table, order, deadline, runtime.clock)
-        )
-        records = sync.run()
-        answer: dict[str, Any] = {"statusCode": 200, "records": records}
-        failures = list(sync.failures)
-        if settings.copies_all:
-            history = HistorySync(orders, table, order, order_line, settings.odoo_database, deadline, runtime.clock)
-            answer["history"] = history.run().as_dict()
-            failures += [failure for failure in history.failures if failure not in failures]
-        report.failures += _untold(failures)
+    with reporting(reporter) as report:
+        try:
+            key = _key(settings, runtime)
+        except AwaitsFirstValue as error:
+            report.failures.append(Failure("", error.code, "", str(error)))
+            answer: dict[str, Any] = {"statusCode": 200, "records": [], "waiting": str(error)}
+            failed = 0
+        else:
+            answer, failures, failed = _copied(settings, key, runtime, deadline)
+            report.failures += _untold(failures)
+            report.checked.add("")
     put_metrics(
         SERVICE,
         settings.environment,
-        {"OrdersCopied": len(records) - len(sync.failures), "OrdersFailed": len(sync.failures),
-         "AlertsUndelivered": report.undelivered},
+        {"OrdersCopied": len(answer["records"]) - failed, "OrdersFailed": failed,
+         "RunsCompleted": 1, "AlertsUndelivered": report.undelivered},
     )  # fmt: skip
     return answer
+
+
+def _copied(
+    settings: OrderSyncSettings, key: str, runtime: Runtime, deadline: Deadline
+) -> tuple[dict[str, Any], list[Failure], int]:
+    """Copy the orders; return the answer, what is wrong with single orders, and how many of the newest failed."""
+    # Always JSON-RPC: the order sync is specified that way, and every version up to 19 supports it.
+    odoo = Odoo(
+        settings.odoo_url,
+        database=settings.odoo_database,
+        username=settings.odoo_email,
+        secret=key,
+        clock=runtime.clock,
+        json2=False,
+        deadline=deadline,
+    )
+    orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
+    newest = NewestWithLines(orders, table, order, order_line)
+    sync = (
+        Sync(newest, newest, newest.read, deadline, runtime.clock)
+        if settings.copies_all
+        else Sync(orders, table, order, deadline, runtime.clock)
+    )
+    records = sync.run()
+    answer: dict[str, Any] = {"statusCode": 200, "records": records}
+    failures = list(sync.failures)
+    if settings.copies_all:
+        history = HistorySync(orders, table, order, order_line, settings.odoo_database, deadline, runtime.clock)
+        answer["history"] = history.run().as_dict()
+        failures += [failure for failure in history.failures if failure not in failures]
+    return answer, failures, len(sync.failures)

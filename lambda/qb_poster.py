@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -14,9 +15,10 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
-from pipeline.domain.alert import Failure
-from pipeline.domain.commands import PosterCommand, Redrive
+from pipeline.domain.alert import Failure, Place
+from pipeline.domain.commands import PostDue, PosterCommand, Redrive
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
@@ -30,7 +32,7 @@ from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.recover.rebuild import Rebuild
 from pipeline.use_cases.recover.redrive import reopen, settle
-from pipeline.use_cases.report import reporting
+from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
 SERVICE = "qb-poster"
 
@@ -41,15 +43,25 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 
 
 def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
-    """Post what is due and return the results. A failed document is in the results and an alert; it raises nothing."""
+    """Post what is due and return the results. A failed document is in the results and an alert; it raises nothing.
+
+    An invocation that is not understood is answered with what is wrong with it; it alarms nobody.
+    """
     log_as_json(SERVICE)
-    command = poster_command(event)
+    with answering() as answer:
+        answer.value = _handled(poster_command(event), context, runtime)
+    return answer.value
+
+
+def _handled(command: PosterCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime)
-    with reporting(SERVICE, settings.environment, poster.alerts, poster.key_values, poster.letters) as report:
-        report.only = command.company
-        results = poster.run(command, report.failures)
-    put_metrics(SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered})
+    with reporting(poster.reporter()) as report:
+        results = poster.run(command, report)
+    # Whether the schedule still brings runs that come to their end.
+    completed = {"RunsCompleted": 1} if command == PostDue() else {}
+    metrics = results.metrics() | {"AlertsUndelivered": report.undelivered} | completed
+    put_metrics(SERVICE, settings.environment, metrics)
     return results.as_dict()
 
 
@@ -69,9 +81,30 @@ class Poster:
             runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
         )
 
-    def run(self, command: PosterCommand, failures: list[Failure]) -> Results:
-        """Execute the command."""
-        secret, now = self.secret(), self.runtime.clock.now().timestamp()
+    def reporter(self) -> Reporter:
+        """Return what the report is made with."""
+        settings = self.settings
+        return Reporter(
+            place=Place(SERVICE, settings.environment, settings.region, quickbooks_url=settings.qb_url),
+            alerts=self.alerts,
+            clock=self.runtime.clock,
+            key_values=self.key_values,
+            table=self.table,
+            letters=self.letters,
+            # What Odoo's row lacks is redriven by the extractor.
+            owns=lambda entry: not entry.is_unreadable,
+            holder=lambda: f"{self.runtime.random.getrandbits(128):032x}",
+        )
+
+    def run(self, command: PosterCommand, report: Report) -> Results:
+        """Execute the command. Without a secret nothing is done, and the report says what is waited for."""
+        now = self.runtime.clock.now().timestamp()
+        try:
+            secret = self.secret()
+        except AwaitsFirstValue as error:
+            report.failures.append(Failure("", error.code, "", str(error)))
+            return Results(waiting=str(error))
+        report.checked.add("")
         collaborators = Collaborators(
             table=self.table,
             store=self.store,
@@ -85,9 +118,9 @@ class Poster:
             rebuild=self.rebuild,
         )
         results = Results(refresh_days_left=connection_days(secret, now))
-        outcomes = Outcomes(collaborators, results, failures)
+        outcomes = Outcomes(collaborators, results, report.failures, report.checked)
         if isinstance(command, Redrive):
-            results.redriven = reopen(self.letters, outcomes.reopen)
+            results.redriven = reopen(self.letters, partial(outcomes.reopen, has_letter=False))
         PostingRun(collaborators, outcomes).execute(companies_by_realm(secret), command)
         if results.recovered and not isinstance(command, Redrive):
             settle(self.letters, self.table, list(self.letters.take()))

@@ -471,7 +471,38 @@ run "alerts" {
         [aws_cloudwatch_metric_alarm.backlog_age, aws_cloudwatch_metric_alarm.refresh_token],
       ) : alarm.treat_missing_data == "notBreaching"
     ])
-    error_message = "Silence is not an alarm."
+    error_message = "Where there is nothing to count, nothing is wrong."
+  }
+
+  assert {
+    condition = {
+      for name, alarm in aws_cloudwatch_metric_alarm.silence : alarm.alarm_name => [
+        alarm.metric_name, alarm.comparison_operator, alarm.threshold, alarm.treat_missing_data, alarm.period * alarm.evaluation_periods,
+      ]
+      if contains(["odoo-extractor-schedule", "qb-poster-sweep", "odoo-order-sync-schedule"], name)
+      } == {
+      odoo-extractor-silent-prod = ["RunsCompleted", "LessThanThreshold", 1, "breaching", 2100]
+      qb-poster-silent-prod      = ["RunsCompleted", "LessThanThreshold", 1, "breaching", 600]
+    }
+    error_message = "Silence for two periods and five minutes is an alarm, where a schedule is enabled."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(
+        values(aws_cloudwatch_metric_alarm.errors),
+        values(aws_cloudwatch_metric_alarm.dead_letter),
+        values(aws_cloudwatch_metric_alarm.silence),
+        values(aws_cloudwatch_metric_alarm.alerts_undelivered),
+        [aws_cloudwatch_metric_alarm.backlog_age, aws_cloudwatch_metric_alarm.refresh_token, aws_cloudwatch_metric_alarm.notifications_failed],
+      ) : length(alarm.ok_actions) == 1 && length(alarm.alarm_actions) == 1
+    ])
+    error_message = "Every alarm tells when it begins and when it is over."
+  }
+
+  assert {
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.alerts_undelivered : alarm.dimensions["service"]]) == toset(keys(aws_lambda_function.this))
+    error_message = "What cannot be told is an alarm of its own."
   }
 }
 

@@ -421,7 +421,7 @@ def test_a_bad_order_is_reported_to_a_person_and_the_metrics_count_it(start):
     machine.sync_orders()
 
     (alert,) = machine.alerts()
-    assert alert["subject"] == "[demo] sale orders: 1 document for a person (invalid_record)"
+    assert alert["subject"] == "[demo] sale orders: 1 document for a person: a record in Odoo cannot be read"
     assert "order S1001 (sale.order 1001)" in alert["text"]
     assert "amount_total is missing or no number" in alert["text"]
     assert "copied again on every run" in alert["text"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from decimal import Decimal
 
@@ -22,10 +23,13 @@ from local.stand_ins.quickbooks.faults import (
     validation_fault,
 )
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.domain.codec import dumps, loads
 from pipeline.domain.entry import OUTCOME_SETTLES_S
-from pipeline.domain.errors import InvalidRequest, Misconfigured, PipelineError
+from pipeline.domain.errors import Misconfigured, PipelineError
+from pipeline.domain.open_alerts import AlertState, OpenAlert
 from pipeline.qbo import limiter
 from pipeline.runtime import SystemClock
+from pipeline.use_cases.report import STATE_KEY
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
@@ -240,8 +244,10 @@ def test_a_trial_shows_every_body_and_writes_nothing(machine):
 
 
 def test_an_unknown_company_is_refused_with_those_there_are(machine):
-    with pytest.raises(InvalidRequest, match="no company 'companyX'; it has 'companyA', 'companyB'"):
-        machine.post({"company": "companyX"})
+    answer = machine.post({"company": "companyX"})
+
+    assert "no company 'companyX'; it has 'companyA', 'companyB'" in answer["error"]
+    assert machine.alerts() == []
 
 
 def test_a_merged_customer_is_followed_without_an_alert(start_machine):
@@ -299,7 +305,7 @@ def test_a_mapping_that_is_wrong_pauses_the_company_with_one_alert_and_nothing_i
 
     assert statuses(machine) == {"pending": 4}
     (alert,) = machine.alerts()
-    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts (mapping)"
+    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts: the mapping cannot be used"
     assert words in alert["text"]
     assert machine.quickbooks.calls["create"] == 0
 
@@ -348,11 +354,13 @@ def test_an_event_that_concerns_nobody_does_nothing_and_is_no_error(machine):
     assert statuses(machine) == {"pending": 4}
 
 
-def test_a_payload_that_is_not_ours_is_an_error_that_says_what_is(machine):
-    for event in NOT_OURS:
-        with pytest.raises(InvalidRequest, match=r"must be|does not know; it knows company"):
-            machine.post(event)
+def test_a_payload_that_is_not_ours_is_answered_with_what_is_and_alarms_nobody(machine):
+    answers = [machine.post(event) for event in NOT_OURS]
 
+    for answer in answers:
+        assert re.search(r"must be|does not know; it knows company", answer["error"])
+        assert answer["code"] == "invalid_request"
+    assert machine.alerts() == []
     assert statuses(machine) == {"pending": 4}
 
 
@@ -383,18 +391,24 @@ BAD_SECRETS = {
 }
 
 
-def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(machine):
+def test_a_run_ends_only_the_trouble_of_companies_it_has_posted_for(machine):
     key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
-    key_values.keep("alerted#qb-poster", "companyB: somehow")
+    began = SystemClock().now()
+    alerts = [
+        OpenAlert(company, "mapping", "qb-poster", began, reported=("hash",)) for company in ("companyA", "companyB")
+    ]
+    key_values.keep(STATE_KEY, dumps(AlertState(tuple(alerts))))
 
     machine.post({"company": "companyA"})
-    assert key_values.value("alerted#qb-poster") == "companyB: somehow"
 
-    machine.post()
-    assert not key_values.value("alerted#qb-poster")
+    state = loads(AlertState, key_values.value(STATE_KEY))
+    assert [(alert.company, alert.clear_since is None) for alert in state.alerts] == [
+        ("companyA", False),
+        ("companyB", True),
+    ]
 
 
-def test_a_secret_that_is_wrong_is_named_raised_and_reported_once(machine):
+def test_a_secret_that_is_wrong_is_named_raised_and_every_error_reported_once(machine):
     good = good_secret(machine)
 
     for change, words in BAD_SECRETS.values():
@@ -402,8 +416,11 @@ def test_a_secret_that_is_wrong_is_named_raised_and_reported_once(machine):
         with pytest.raises(Misconfigured, match=words):
             machine.post()
 
-    (alert,) = machine.alerts()
-    assert "All companies: nothing moves until a person acts" in alert["subject"]
+    alerts = machine.alerts()
+    assert {alert["subject"].split(" acts")[0] for alert in alerts} == {
+        "[demo] All companies: nothing moves until a person"
+    }
+    assert len({alert["text"] for alert in alerts}) == len(alerts) > 1
     assert statuses(machine) == {"pending": 4}
 
 
@@ -421,8 +438,12 @@ def test_an_empty_secret_says_how_to_fill_it(machine):
     arn = machine.client("secretsmanager").create_secret(Name="empty")["ARN"]
     machine.set_environ("qb-poster", QB_SECRET_ARN=arn)
 
-    with pytest.raises(Misconfigured, match="The secret empty has no value yet: store its JSON with `aws"):
-        machine.post()
+    answers = [machine.post() for _ in range(3)]
+
+    assert all("The secret empty has no value yet: store its JSON with `aws" in answer["waiting"] for answer in answers)
+    (alert,) = machine.alerts()
+    assert "waits for its first value" in alert["subject"]
+    assert [line["RunsCompleted"] for line in machine.metrics] == [[1.0]] * 3
 
 
 def test_a_missing_variable_is_named(machine):
@@ -446,7 +467,9 @@ def test_a_company_without_a_realm_fails_with_what_to_do_and_follows_when_it_has
     told = machine.alerts()
 
     assert statuses(machine) == {"failed": 4}
-    assert [alert["subject"] for alert in told] == ["[demo] companyA: 4 documents for a person (no_realm)"]
+    assert [alert["subject"] for alert in told] == [
+        "[demo] companyA: 4 documents for a person: the company has no QuickBooks company"
+    ]
     assert "Add it there under realm_ids" in told[0]["text"]
 
     machine.set_secret("quickbooks", secret)
@@ -491,7 +514,7 @@ def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_mach
     machine.post()
 
     entries = {entry["number"]: entry for entry in machine.entries().values()}
-    alerts = {alert["subject"]: alert["text"] for alert in machine.alerts()}
+    alerts = "\n".join(alert["text"] for alert in machine.alerts())
     for number, code in codes.items():
         assert entries[number]["status"] == "failed"
         assert entries[number]["error_code"] == f"quickbooks_{code}"
@@ -499,9 +522,9 @@ def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_mach
         # Of a closed period QuickBooks says nothing that would help a person.
         said = "closed period of QuickBooks" if code in ("6200", "6210") else f"What QuickBooks says of {number}"
         assert said in entries[number]["error_message"]
-        alert = alerts[f"[demo] companyA: 1 document for a person (quickbooks_{code})"]
-        assert number in alert
-        assert said in alert
+        assert f" {number} of " in alerts
+        assert said in alerts
+        assert f"For whoever runs the pipeline: quickbooks_{code}\n" in alerts + "\n"
     others = [entry for entry in ours if entry["number"] not in codes]
     assert {entries[entry["number"]]["status"] for entry in others} == {"posted"}
     waiting = {f"pending/{entry['entry_id']}.pdf" for entry in entries.values() if entry["status"] == "failed"}
@@ -635,7 +658,7 @@ def test_many_documents_of_one_cause_are_one_alert(machine):
     machine.post()
 
     (alert,) = machine.alerts()
-    assert alert["subject"] == "[demo] companyA: 4 documents for a person (quickbooks_6210)"
+    assert alert["subject"] == "[demo] companyA: 4 documents for a person: QuickBooks refuses it"
 
 
 def test_a_refused_pdf_leaves_the_document_and_is_reported(machine):
@@ -762,7 +785,7 @@ def test_a_connection_that_is_gone_is_one_alert_that_says_how_to_reconnect(machi
         open_companies(machine)
 
     (alert,) = machine.alerts()
-    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts (connection_gone)"
+    assert alert["subject"] == "[demo] companyA: nothing moves until a person acts: the QuickBooks connection is gone"
     assert "Connect the company again in the Intuit app" in alert["text"]
     assert statuses(machine) == {"pending": 4}
 

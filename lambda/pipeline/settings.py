@@ -16,6 +16,8 @@ QUICKBOOKS_DISCOVERY = {
     "production": "https://developer.api.intuit.com/.well-known/openid_configuration",
     "sandbox": "https://developer.api.intuit.com/.well-known/openid_sandbox_configuration",
 }
+# Where a person opens a transaction.
+QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
@@ -37,6 +39,7 @@ class ExtractorSettings:
     topic: str
     slack_webhook_url: str
     renders_pdfs: bool
+    region: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -54,6 +57,7 @@ class ExtractorSettings:
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
+            region=environ.get("AWS_REGION", ""),
         )
 
 
@@ -69,6 +73,8 @@ class PosterSettings:
     slack_webhook_url: str
     qb_api_url: str
     qb_discovery_url: str
+    qb_url: str = ""
+    region: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -85,6 +91,8 @@ class PosterSettings:
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
+            qb_url=QUICKBOOKS_PAGES[which],
+            region=environ.get("AWS_REGION", ""),
         )
 
 
@@ -102,6 +110,7 @@ class OrderSyncSettings:
     topic: str
     slack_webhook_url: str
     copies_all: bool = False
+    region: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -122,4 +131,5 @@ class OrderSyncSettings:
             topic=environ.get("SNS_ALERT_TOPIC", ""),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
             copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
+            region=environ.get("AWS_REGION", ""),
         )

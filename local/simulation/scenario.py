@@ -25,6 +25,8 @@ RATES = (
 BRANCHES = 0.25
 # How often the books are kept for two days more.
 LONG = 0.2
+# How often it is checked that people know what the broken runs have failed; the day it takes heals other things.
+REPORTED = 0.3
 # What must stand still before the books are compared.
 _STILL = (
     *("entry_id", "status", "version", "content_hash", "attempts", "next_attempt_at", "step", "error_message"),
@@ -47,6 +49,8 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
             script.act()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
+        _a_day_of_sweeps(world)
+        _check_reports(world, verdict)
         verdict.injected.update(world.injector.injected)
         verdict.complaints += world.faults_of_ours
     return verdict
@@ -57,6 +61,10 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     world.injector.rates = Rates()
     # Longer than any lease, any pause and anything QuickBooks may still be working on.
     world.clock.pass_by(2 * 3600)
+    # Before anybody fixes or retries anything: what is failed now was failed by runs that were broken.
+    if world.random.random() < REPORTED:
+        _a_day_of_sweeps(world)
+        _check_reports(world, verdict)
     script.fix()
     reported = len(world.alerts())
     _come_to_rest(world, script, verdict, rounds_min=2)
@@ -71,6 +79,23 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
         _come_to_rest(world, script, verdict, rounds_min=1)
     if any("econnect" in text for text in world.alerts()[reported:]):
         verdict.complain("somebody was asked to reconnect a company, and the connection was fine")
+
+
+def _check_reports(world: World, verdict: Verdict) -> None:
+    """Complain of failed documents that no accepted message was about, whatever became of the runs that failed them."""
+    texts = world.alerts()
+    for entry in world.entries():
+        if entry["status"] == "failed" and not entry.get("reported_at"):
+            verdict.complain(f"{entry['number']} is failed ({entry.get('error_code')}), and was never reported")
+        elif entry["status"] == "failed" and not any(f"{entry['number']} of " in text for text in texts):
+            verdict.complain(f"{entry['number']} counts as reported, and no message names it")
+
+
+def _a_day_of_sweeps(world: World) -> None:
+    """Let a day pass in which only the poster runs, so that a digest is due: nobody retries anything."""
+    for seconds in (16 * 60, 25 * 3600, 16 * 60):
+        world.clock.pass_by(seconds)
+        world.post({"sweep": True})
 
 
 def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min: int) -> None:

@@ -95,6 +95,19 @@ class MemoryTable:
         for status in (Status.POSTING, Status.PENDING):
             yield from (entry for entry in self.with_status(company, status) if entry.is_due(now))
 
+    def failed(self, limit: int) -> list[Entry]:
+        """Return at most `limit` failed entries of all companies."""
+        return [entry for entry in list(self.stored.values()) if entry.status is Status.FAILED][:limit]
+
+    def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
+        """Store that a failure was reported, unless the entry has changed since."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored and stored.status is Status.FAILED and stored.updated_at == entry.updated_at:
+                self.stored[entry.entry_id] = replace(
+                    stored, reported_at=reported_at or stored.reported_at, letter_at=letter_at or stored.letter_at
+                )
+
     def waiting_elsewhere(self, companies: Collection[str]) -> list[Entry]:
         """Return the pending entries of any company but these."""
         return [

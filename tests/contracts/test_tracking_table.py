@@ -360,3 +360,46 @@ def test_a_change_of_status_that_no_rule_allows_is_stored_all_the_same(table, pr
         table.save(replace(entry, status=status, qb_id="55"))
 
     assert (now_in(table, entry).status, now_in(table, entry).qb_id) == (status, "55")
+
+
+# -- what was reported -------------------------------------------------------------------------------------------
+
+
+def test_failed_entries_of_all_companies_are_listed_up_to_a_limit(table):
+    kept(table, 1)
+    kept(table, 2, status=Status.FAILED)
+    kept(table, 3, status=Status.FAILED, company="companyB")
+
+    assert sorted(entry.odoo_id for entry in table.failed(10)) == [2, 3]
+    assert len(table.failed(1)) == 1
+
+
+def test_a_failure_that_was_reported_is_marked_and_every_change_of_status_takes_the_mark_away(table):
+    entry = kept(table, status=Status.FAILED)
+
+    table.mark_reported(entry, reported_at=LATER, letter_at=LATER)
+    marked = now_in(table, entry)
+    table.save(lifecycle.reopened(marked, LATER))
+    again = now_in(table, entry)
+
+    assert marked == replace(entry, reported_at=LATER, letter_at=LATER)
+    assert (again.reported_at, again.letter_at) == (None, LATER)
+
+
+@pytest.mark.parametrize("changes", [{"status": Status.PENDING}, {"updated_at": LATER}])
+def test_an_entry_that_changed_since_it_was_reported_is_not_marked(table, changes):
+    entry = kept(table, status=Status.FAILED)
+    with suppress(ForbiddenTransition):
+        table.save(replace(entry, **changes))
+
+    table.mark_reported(entry, reported_at=LATER, letter_at=None)
+
+    assert now_in(table, entry).reported_at is None
+
+
+def test_what_is_posted_has_no_letter_any_more(table):
+    entry = kept(table, status=Status.POSTING, letter_at=NOW)
+
+    table.save(lifecycle.posted(entry, "posted/x.pdf", LATER))
+
+    assert now_in(table, entry).letter_at is None

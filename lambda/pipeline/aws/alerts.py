@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.domain.alert import Alert
+from pipeline.domain.alert import SUBJECT_LENGTH_MAX, Alert
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
+from pipeline.domain.quoting import ascii_line
 from pipeline.http import new_session, send
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SUBJECT_LENGTH_MAX = 100
 TEXT_BYTES_MAX = 250_000
 SLACK_LENGTH_MAX = 3_000
 SLACK_TIMEOUT_S = 5.0
@@ -32,21 +31,20 @@ class Alerts:
         self._topic = topic
         self._clock = clock
         self._slack_webhook_url = slack_webhook_url
+        self.undelivered = 0
 
-    def send(self, alerts: Iterable[Alert]) -> int:
-        """Send the alerts and return how many deliveries failed. Each failed delivery is logged."""
-        failed = 0
-        for alert in alerts:
-            failed += not self._by_mail(alert)
-            if self._slack_webhook_url:
-                failed += not self._by_slack(alert)
-        return failed
+    def deliver(self, alert: Alert) -> bool:
+        """Send an alert and return whether SNS has taken it. Each failed delivery is logged and counted."""
+        is_taken = self._by_mail(alert)
+        self.undelivered += not is_taken
+        if is_taken and self._slack_webhook_url:
+            self.undelivered += not self._by_slack(alert)
+        return is_taken
 
     def _by_mail(self, alert: Alert) -> bool:
-        # SNS takes a subject of printable ASCII only, and refuses the whole message otherwise.
-        plain = " ".join(alert.subject.split()).encode("ascii", "replace").decode()
-        subject = "".join(letter if letter.isprintable() else "?" for letter in plain)[:SUBJECT_LENGTH_MAX]
-        text = alert.text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
+        # SNS refuses a subject that is not printable ASCII, or too long, with its whole message.
+        subject = ascii_line(alert.subject, SUBJECT_LENGTH_MAX)
+        text = alert.text.encode("utf-8", "replace")[:TEXT_BYTES_MAX].decode(errors="ignore")
         try:
             self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)
         except (ClientError, BotoCoreError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.errors import Expected, errors_of
-from pipeline.domain.errors import Misconfigured, Unavailable
+from pipeline.domain.errors import AwaitsFirstValue, Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -65,7 +65,7 @@ class Secrets:
             with errors_of(f"The secret {name}", expected=("ResourceNotFoundException",)):
                 answer = self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
         except Expected as error:
-            raise Misconfigured(
+            raise AwaitsFirstValue(
                 f"The secret {name} has no value yet: store its JSON with `aws secretsmanager put-secret-value "
                 f"--secret-id {name} --secret-string file://secret.json`."
             ) from error

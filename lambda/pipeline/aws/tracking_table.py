@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,33 @@ class TrackingTable:
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status. The index may lag a moment behind."""
         return self._query(**_having(company, status))
+
+    def failed(self, limit: int) -> list[Entry]:
+        """Return at most `limit` failed entries of all companies. The index may lag a moment behind."""
+        found = self._query(
+            IndexName=STATUS_INDEX,
+            KeyConditionExpression="#status = :status",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": Status.FAILED.value}},
+        )
+        return list(islice(found, limit))
+
+    def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
+        """Store that a failure was reported and that its letter was sent, unless the entry changed since."""
+        values = from_dataclass(replace(entry, reported_at=reported_at, letter_at=letter_at))
+        marks = item({name: values[name] for name in ("reported_at", "letter_at")})
+        placeholders = {f":{name}": value for name, value in marks.items()}
+        placeholders |= item({":failed": Status.FAILED.value, ":read": values["updated_at"]})
+        self._conditional(
+            lambda: self._client.update_item(
+                TableName=self._name,
+                Key={"entry_id": {"S": entry.entry_id}},
+                UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in marks),
+                ConditionExpression="#status = :failed AND updated_at = :read",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=placeholders,
+            )
+        )
 
     # -- for the extractor -----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pipeline.domain.codec import dumps
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import ZERO, rounded, shown
+from pipeline.domain.quoting import document_title
 
 LINES_MAX = 10_000
 
@@ -285,9 +286,7 @@ class Document:
     @property
     def title(self) -> str:
         """How messages name it: type, number, party and amount."""
-        return (
-            f"{self.document_type.noun} {self.number} of {self.party.name.strip()} ({shown(self.total, self.currency)})"
-        )
+        return document_title(self.document_type.noun, self.number, self.party.name, shown(self.total, self.currency))
 
     @property
     def content_hash(self) -> str:

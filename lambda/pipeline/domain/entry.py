@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
+from pipeline.domain.quoting import document_title
 
 # QuickBooks gives a request 120 seconds. Until then a create without an answer may still take effect, and looking for
 # it proves nothing. Wait a little longer, then look, then act.
@@ -137,6 +138,8 @@ class WorkPart:
     """What to do next. Extractor and poster both write it, but only if the version is still the one they read.
 
     `tries_alone` counts tries without an answer since each of which another document of its realm went through.
+    `reported_at` is when this failure was reported to people; every change of status clears it. `letter_at` is when its
+    dead letter was sent; only being done clears it.
     """
 
     status: Status
@@ -147,6 +150,8 @@ class WorkPart:
     pending_since: datetime | None = None
     error_code: str = ""
     error_message: str = ""
+    reported_at: datetime | None = None
+    letter_at: datetime | None = None
     updated_at: datetime
 
 
@@ -175,6 +180,11 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
     def is_unreadable(self) -> bool:
         """Whether Odoo's row cannot be read. What is stored of the document, if anything, is out of date."""
         return self.status is Status.FAILED and not self.content_hash and not self.withdrawn
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a person must act."""
+        return self.status is Status.FAILED
 
     @property
     def can_be_retried(self) -> bool:
@@ -208,7 +218,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
     @property
     def title(self) -> str:
         """How alerts name it: type, number, party and amount."""
-        return f"{self.document_type.noun} {self.number} of {self.party.strip()} ({shown(self.total, self.currency)})"
+        return document_title(self.document_type.noun, self.number, self.party, shown(self.total, self.currency))
 
 
 def names_of(*parts: type) -> tuple[str, ...]:

@@ -14,6 +14,7 @@
         ├─ Rejected               QuickBooks refused it
         ├─ Unauthorized           credentials are wrong or lack a right
         ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
+        │   └─ AwaitsFirstValue      a secret that never had a value: nobody uses the deployment yet
         └─ InvalidRequest         an invocation we do not understand
 
 Every message names the document or the object and says what to do. No message contains a secret.
@@ -115,6 +116,12 @@ class Misconfigured(NeedsAttention):
     """An environment variable, a secret or a setting is missing or wrong."""
 
     code = "misconfigured"
+
+
+class AwaitsFirstValue(Misconfigured):
+    """A secret has never had a value: the deployment is not in use yet, which is no fault."""
+
+    code = "waiting_for_first_value"
 
 
 class InvalidRequest(NeedsAttention):

@@ -99,7 +99,8 @@ def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool =
         raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
     if changes.get("attempts") == 0:
         changes["tries_alone"] = 0
-    return replace(entry, status=to, updated_at=now, **changes)
+    letter_at = None if to in (POSTED, VOIDED, SKIPPED) else entry.letter_at
+    return replace(entry, status=to, updated_at=now, reported_at=None, letter_at=letter_at, **changes)
 
 
 # -- by the extractor --------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *,
 def _skipped(entry: Entry, previous: Entry | None, code: str, reason: str, by: Actor) -> Entry:
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
-    return replace(entry, status=SKIPPED, error_code=code, error_message=reason)
+    return replace(entry, status=SKIPPED, error_code=code, error_message=reason, letter_at=None)
 
 
 def unreadable(

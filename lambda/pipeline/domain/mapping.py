@@ -193,7 +193,7 @@ def broken(errors: list[str]) -> Misconfigured:
              if len(errors) > ERRORS_SHOWN_MAX else [])]  # fmt: skip
     return Misconfigured(
         f"The mapping ({FILE}) cannot be used, so nothing is posted with it. Correct the file, then run terraform "
-        "apply:\n" + "\n".join(shown),
+        "apply:\n" + "\n".join(" ".join(error.split()) for error in shown),
         code="mapping",
     )
 

@@ -70,7 +70,7 @@ def test_the_refusal_names_both_figures_and_what_to_do():
         check_adds_up(a_document(tax=Decimal("10.01"), total=Decimal("110.01")))
 
     assert str(refused.value) == (
-        "invoice INV/2026/00001 of Acme Corp (110.01 USD): its taxes add up to 10.00 USD, but Odoo says 10.01 USD. "
+        "invoice INV/2026/00001 of 'Acme Corp' (110.01 USD): its taxes add up to 10.00 USD, but Odoo says 10.01 USD. "
         "Open it in Odoo, correct the lines and save it again."
     )
 

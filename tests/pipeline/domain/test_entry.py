@@ -92,7 +92,7 @@ def test_an_entry_waits_until_its_next_attempt(wait_s, is_due):
 
 
 def test_an_entry_is_titled_by_type_number_party_and_amount():
-    assert an_entry(party="  Acme  ").title == "invoice INV/2026/00001 of Acme (110.00 USD)"
+    assert an_entry(party="  Acme  ").title == "invoice INV/2026/00001 of 'Acme' (110.00 USD)"
 
 
 @given(IDS, st.integers(1, 10**6), st.sampled_from(Step), st.integers(0, 10**6), st.text(), st.text())

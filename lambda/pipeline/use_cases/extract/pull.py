@@ -99,6 +99,8 @@ class Extraction:
     skips_receipts: Callable[[str], bool] = lambda _company: False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
+    # The companies of which this run knows whether anything is wrong with them.
+    checked: set[str] = field(default_factory=set)
     _consecutive_failures: int = 0
     _tried: set[tuple[str, int]] = field(default_factory=set)
     _refused: set[int] = field(default_factory=set)
@@ -294,11 +296,13 @@ def run(
                 afterwards(company)
             else:
                 extraction.pull_selected(company, selection)
+            extraction.checked.add(company.name)
         except PipelineError as error:
             logger.warning("company not pulled", extra={"company": company.name, "reason": str(error)})
             errors.append(error)
             extraction.counts.remaining = True
             if isinstance(error, NeedsAttention):
+                extraction.checked.add(company.name)
                 extraction.failures.append(Failure(company.name, error.code, "", str(error)))
     if errors:
         raise errors[0]

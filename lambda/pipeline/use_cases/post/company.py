@@ -257,10 +257,11 @@ class RealmRun:
             self._with.leases.release_lease(lease, now)
             return
         if pause is None:
+            self._outcomes.checked.update((names, *self._companies))
             self._with.leases.release_lease(replace(lease, pauses=0, pause_code=""), now)
             return
-        if isinstance(pause, Disconnected) and lease.pause_code != pause.code:
-            # Reported once; the documents wait, and the next run after the person's repair goes on by itself.
+        if isinstance(pause, Disconnected):
+            # The documents wait, and the next run after the person's repair goes on by itself.
             self._outcomes.failures.append(Failure(names, pause.code, "", str(pause)))
         paused_for_s = max(pause.wait_s, backoff_s(lease.pauses, self._with.random.random()))
         paused = replace(lease, pauses=lease.pauses + 1, pause_code=pause.code)

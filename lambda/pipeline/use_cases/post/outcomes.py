@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.domain import lifecycle
@@ -19,11 +19,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Outcomes:
-    """The results of a run and the failures to report; safe to use from several threads."""
+    """The results of a run and the failures to report; safe to use from several threads.
+
+    `checked` are the companies of which the run knows that nothing else is wrong with them.
+    """
 
     collaborators: Collaborators
     results: Results = field(default_factory=Results)
     failures: list[Failure] = field(default_factory=list)
+    checked: set[str] = field(default_factory=set)
     lock: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,9 +65,13 @@ class Outcomes:
             else:
                 self.results.posted += 1
 
-    def reopen(self, entry_ids: Sequence[str]) -> None:
-        """Set failed entries to pending again; others are left as they are."""
+    def reopen(self, entry_ids: Sequence[str], *, has_letter: bool = True) -> None:
+        """Set failed entries to pending again; others are left as they are.
+
+        `has_letter` is False where their dead letters are removed: if they fail again, they get new ones.
+        """
         for entry_id in entry_ids:
             entry = self.collaborators.table.entry(entry_id)
             if entry and entry.can_be_retried:
-                self.collaborators.table.save(lifecycle.reopened(entry, self.collaborators.clock.now()))
+                again = lifecycle.reopened(entry, self.collaborators.clock.now())
+                self.collaborators.table.save(again if has_letter else replace(again, letter_at=None))

@@ -13,8 +13,8 @@ class Results:
 
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
     lost table, `started_over` those that go to another realm once more, with `remaining` when time ran out before all
-    were done. `refresh_days_left` says of each company how
-    long its connection lives on without being used.
+    were done. `waiting` says what must be filled before anything can be done. `refresh_days_left` says of each company
+    how long its connection lives on without being used.
     """
 
     posted: int = 0
@@ -33,6 +33,7 @@ class Results:
     backlog_age_s: int | None = None
     refresh_days_left: dict[str, float] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
+    waiting: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""

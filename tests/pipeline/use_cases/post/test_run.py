@@ -144,7 +144,7 @@ class World:
             random=random.SystemRandom(), idle=frozenset(idle),
         )  # fmt: skip
         run = PostingRun(collaborators)
-        self.failures = run.outcomes.failures
+        self.failures, self.checked = run.outcomes.failures, run.outcomes.checked
         run.execute({company: [company] for company in companies}, command)
         return run.outcomes.results
 
@@ -305,10 +305,10 @@ def test_a_poisoned_document_does_not_hold_up_the_others(world):
     failed = world.entry(5)
     assert failed.status is Status.FAILED
     assert failed.error_code == "quickbooks_6000"
-    assert failed.error_message == "invoice INV/5 of Azure Interior (100 USD): QuickBooks refuses it."
+    assert failed.error_message == "invoice INV/5 of 'Azure Interior' (100 USD): QuickBooks refuses it."
     assert failed.next_attempt_at is None
     assert [(failure.company, failure.code, failure.title) for failure in world.failures] == [
-        (COMPANY, "quickbooks_6000", "invoice INV/5 of Azure Interior (100 USD)")
+        (COMPANY, "quickbooks_6000", "invoice INV/5 of 'Azure Interior' (100 USD)")
     ]
 
 
@@ -423,7 +423,7 @@ def test_what_the_books_never_answer_fails_by_name_while_others_go_through(world
 
     assert {world.status(number) for number in range(1, poisoned + 1)} == {Status.FAILED}
     assert world.entry(1).error_code == "unanswered"
-    assert world.entry(1).error_message.startswith("invoice INV/1 of Azure Interior (100 USD): QuickBooks gave no")
+    assert world.entry(1).error_message.startswith("invoice INV/1 of 'Azure Interior' (100 USD): QuickBooks gave no")
     assert {world.status(100 + number) for number in range(TRIES_MAX)} == {Status.POSTED}
 
 
@@ -579,23 +579,25 @@ def test_pauses_grow_while_the_trouble_lasts(world):
         Misconfigured("The company 'companyA' has no realm.", code="misconfigured"),
     ],
 )
-def test_a_lost_connection_is_reported_once_and_not_at_every_lease(world, error):
+def test_a_lost_connection_is_noticed_at_every_lease_until_it_is_back(world, error):
     world.add(1)
     world.add(2, OTHER)
     world.session_errors[COMPANY] = error
 
-    told = []
+    told, checked = [], set()
     for _ in range(3):
         world.run()
         world.leases.paused_until.clear()
         told += [(failure.company, failure.code, failure.title) for failure in world.failures]
+        checked |= world.checked
 
-    assert told == [(COMPANY, error.code, "")]
+    assert told == [(COMPANY, error.code, "")] * 3
+    assert checked == {OTHER}
     assert world.status(1) is Status.PENDING
     assert world.status(2) is Status.POSTED
 
 
-def test_another_cause_is_reported_again(world):
+def test_another_cause_is_noticed_as_another(world):
     world.add(1)
     told = []
     for code in ("connection_gone", "not_authorized", "connection_gone"):
