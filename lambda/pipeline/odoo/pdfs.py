@@ -95,7 +95,7 @@ class Pdfs:
             return self._composed(document)
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
         if answer.status == 200 and not answer.is_html:
-            return answer.content
+            return bytes(answer.content)
         # An overloaded Odoo, out of database connections, answers 500, too.
         if answer.status >= 500:
             raise NotRendered(f"Odoo did not render {document.title}: HTTP {answer.status}")

@@ -192,7 +192,7 @@ class Client:
     def _read_out(self, kind: str, answer: Answer) -> Any:
         """Return the JSON of an answer, or None. Every answer is logged with the id that Intuit's support asks for."""
         try:
-            body = None if answer.is_html else answer.json()
+            body = None if answer.is_html else answer.json(is_strict=True)
         except ValueError:
             body = None
         logger.info(
