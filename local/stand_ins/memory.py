@@ -123,11 +123,11 @@ class MemoryTable:
         return [name for name in names if name != "next_attempt_at" or stored.step is None]
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store the key of this version's PDF, while the entry waits for it."""
+        """Store the key of this version's PDF, or how attempts to get it went, while the entry waits for it."""
         with self._lock:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version and stored.status is Status.PENDING:
-                names = [*names_of(PdfPart), "pdf_key", "attempts", "error_message"]
+                names = [*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message"]
                 self._write(stored, _with(stored, entry, names), self.extracted_by)
 
     def ask_for_pdf(self, entry: Entry) -> None:

@@ -36,7 +36,7 @@ _FIELDS = names_of(Entry)
 # What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
 # the work, and only if the version is still the one they read.
 _EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
-_PDF = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
+_PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message")
 _BOOKED = names_of(BooksPart)
 _WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
@@ -140,7 +140,7 @@ class TrackingTable:
         return None
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store the key of this version's PDF, which makes the entry ready to post.
+        """Store the key of this version's PDF, which makes the entry ready to post, or how attempts to get it went.
 
         Do this only while the entry waits for a PDF: if the poster has failed it meanwhile, the remedy must stay.
         """

@@ -88,6 +88,7 @@ class PdfPart:
     """
 
     pdf_sha256: str = ""
+    pdf_bytes: int | None = None  # None if it was stored before sizes were
     pdf_source: str = ""
     stored_sha256: str = ""
 
@@ -139,6 +140,7 @@ class WorkPart:
     pending_since: datetime | None = None
     error_code: str = ""
     error_message: str = ""
+    killed_attempts: int = 0  # attempts that ended with the function; `attempts.py` says how they are counted
     updated_at: datetime
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.entry import BooksPart, Entry, Intent, Status, Step, names_of
+from pipeline.domain.entry import BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 
@@ -97,7 +97,9 @@ def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool =
     previous = None if is_new else entry.status
     if not is_allowed(previous, to, by):
         raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
-    return replace(entry, status=to, updated_at=now, **changes)
+    # Who moves an entry lives. Only while something is sent is the attempt not over.
+    killed_attempts = entry.killed_attempts if to is POSTING else 0
+    return replace(entry, status=to, updated_at=now, **{"killed_attempts": killed_attempts, **changes})
 
 
 # -- by the extractor --------------------------------------------------------------------------------------------------
@@ -131,6 +133,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         withdrawn=document.withdrawn,
         pdf_key="",
         pdf_sha256="",
+        pdf_bytes=None,
         pdf_source="",
         stored_sha256="",
         attempts=0,
@@ -146,26 +149,20 @@ def skipped_before_go_live(
     entry: Entry, previous: Entry | None, document: Document, go_live: date, *, by: Actor = EXTRACTOR
 ) -> Entry:
     """Return the extracted entry of a document dated before its company's go-live, as skipped."""
-    if not is_allowed(previous.status if previous else None, SKIPPED, by):
-        raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
-    return replace(
-        entry,
-        status=SKIPPED,
-        error_code=BEFORE_GO_LIVE,
-        error_message=f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}.",
-    )
+    reason = f"It is dated {document.booked_on}, and {document.company.name} goes live on {go_live}."
+    return _skipped(entry, previous, BEFORE_GO_LIVE, reason, by)
 
 
 def skipped_receipt(entry: Entry, previous: Entry | None, document: Document, *, by: Actor = EXTRACTOR) -> Entry:
     """Return the extracted entry of a receipt, as skipped, because its company wants no receipts in its books."""
+    reason = f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".'
+    return _skipped(entry, previous, RECEIPT_SKIPPED, reason, by)
+
+
+def _skipped(entry: Entry, previous: Entry | None, code: str, reason: str, by: Actor) -> Entry:
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
-    return replace(
-        entry,
-        status=SKIPPED,
-        error_code=RECEIPT_SKIPPED,
-        error_message=f'It is a receipt, and the mapping of {document.company.name} says receipts = "skip".',
-    )
+    return replace(entry, status=SKIPPED, error_code=code, error_message=reason)
 
 
 def unreadable(
@@ -287,7 +284,8 @@ def failed(entry: Entry, code: str, message: str, now: datetime) -> Entry:
 
 def pdf_lost(entry: Entry, now: datetime) -> Entry:
     """Return the entry waiting for the extractor to fetch its PDF again."""
-    return _moved(entry, PENDING, POSTER, now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+    empty = PdfPart()
+    return _moved(entry, PENDING, POSTER, now, pdf_key="", **{name: getattr(empty, name) for name in names_of(PdfPart)})
 
 
 def put_off(entry: Entry, code: str, message: str, *, attempts: int, due_at: datetime | None, now: datetime) -> Entry:
