@@ -54,6 +54,7 @@ class Script:
             ),
             *(quickbooks.pay, quickbooks.pay, self._mend, self._mend, self._redrive, odoo.delete, self._pdf_lost),
             *(identities.move_to_strangers, identities.rename_database, self._merge_contact, odoo.enter_twice),
+            self._misdirect,
         ]
 
     def begin(self) -> None:
@@ -204,6 +205,10 @@ class Script:
 
     def _merge_contact(self) -> None:
         self.identities.merge_contact(self.in_odoo.any_move())
+
+    def _misdirect(self) -> None:
+        self.in_quickbooks.type_by_hand(self.in_odoo.any_move())
+        self.identities.misdirect(self.in_quickbooks.typed)
 
     def _type_by_hand(self) -> None:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())

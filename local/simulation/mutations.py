@@ -167,6 +167,7 @@ MUTATIONS: dict[str, Off] = {
     ),
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
+    "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
     "intent before act": _without(Record, "intend"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
