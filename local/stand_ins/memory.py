@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
+from pipeline.domain.codec import dumps
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
@@ -24,6 +25,7 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.lease import Lease
 from pipeline.domain.lifecycle import Actor, ForbiddenTransition, is_allowed
 from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
 # Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
@@ -184,11 +186,14 @@ class MemoryStore:
         self.put(key, document)
         return key
 
-    def document(self, entry: Entry) -> Document:
-        """Return the document of this version of an entry; raises InvalidDocument when it is gone."""
+    def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
+        """Return the document of this version of an entry; raises InvalidDocument when it is gone, or another."""
         if entry.document_key not in self.objects:
             raise InvalidDocument(f"{entry.title}: its copy is missing. Save it in Odoo again.", code="copy_missing")
-        return self.document_at(entry.document_key)
+        content = dumps(self.document_at(entry.document_key)).encode()
+        if len(content) > (bytes_max or COPY_BYTES_MAX):
+            raise changed(entry, f"it has {len(content)} bytes")
+        return stored_document(content, entry)
 
     def document_at(self, key: str) -> Document:
         """Return the document under a key; raises InvalidDocument when it is gone."""

@@ -174,17 +174,16 @@ class TrackingTable:
                 if entry.is_due(now):
                     yield entry
 
-    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
-        """Return pending entries of any other company, which therefore cannot be posted."""
+    def waiting_elsewhere(self, companies: Sequence[str]) -> Iterator[Entry]:
+        """Yield pending entries of any other company, which therefore cannot be posted."""
         names = {f":company{number}": {"S": company} for number, company in enumerate(companies)}
-        pages = self._query(
+        return self._query(
             IndexName=STATUS_INDEX,
             KeyConditionExpression="#status = :status",
             FilterExpression=f"NOT company IN ({', '.join(names)})" if names else "attribute_exists(company)",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": Status.PENDING.value}, **names},
         )
-        return list(pages)
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF must be fetched again. Until then it waits without one."""

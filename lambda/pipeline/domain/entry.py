@@ -17,6 +17,8 @@ from pipeline.domain.money import shown
 OUTCOME_SETTLES_S = 150
 # The hash of a body that was not stored. It equals no other hash, so the document is sent again.
 UNKNOWN_HASH = "unknown"
+# The error code of an entry whose stored copy is not the one that the extractor stored.
+COPY_CHANGED = "copy_changed"
 # The end of a `file_name`: a part of the PDF's hash.
 OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 
@@ -159,11 +161,13 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the extractor tries it again on every run: its PDF is missing, or Odoo's row is unreadable.
+        """Whether the extractor tries it again on every run.
 
-        What makes a row readable again, such as naming its customer, need not change the row itself.
+        Its PDF is missing, its stored copy was replaced, or Odoo's row is unreadable: what makes a row readable again,
+        such as naming its customer, need not change the row itself.
         """
-        return (self.status is Status.PENDING and not self.is_ready) or self.is_unreadable
+        is_replaced = self.status is Status.FAILED and self.error_code == COPY_CHANGED
+        return (self.status is Status.PENDING and not self.is_ready) or is_replaced or self.is_unreadable
 
     @property
     def is_unreadable(self) -> bool:

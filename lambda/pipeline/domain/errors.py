@@ -6,6 +6,7 @@
     │   ├─ Throttled              too many requests; carries how long to wait
     │   ├─ OutcomeUnknown         a write was sent and no answer says whether it took effect
     │   ├─ Deferred               the document itself must wait; nothing is wrong with its company
+    │   ├─ OutOfTime              this run is too short for it; the next one does it
     │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
     └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
         ├─ InvalidDocument        Odoo's document lacks something or does not add up
@@ -64,6 +65,12 @@ class Deferred(RetryLater):
     """One document must wait. The other documents of its company go on."""
 
     code = "deferred"
+
+
+class OutOfTime(RetryLater):
+    """This run has too little time left for the work. Nothing is wrong with anybody: the next run does it."""
+
+    code = "out_of_time"
 
 
 class Disconnected(RetryLater):

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.entry import BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
+from pipeline.domain.entry import COPY_CHANGED, BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 
 # The objects of an entry that may be reported lost in S3. They come back if the document is pulled again.
-LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
+LOST = frozenset(("copy_missing", COPY_CHANGED, "pdf_missing", "pdf_changed"))
 # A document that was still in QuickBooks when Odoo no longer had it.
 DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.

@@ -11,7 +11,8 @@ from urllib.parse import quote_plus
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
-from pipeline.domain.errors import Disconnected, OutcomeUnknown, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, Unavailable
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
@@ -30,15 +31,18 @@ PAGE_ROWS = 1_000
 # A query is part of the URL. Its maximum length is not documented; 8 kB is a common limit of servers.
 LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
+# Reserved from the function's time, so that what came of a call is stored before Lambda stops it.
+RESERVE_S = 4.0
 
 type Json = dict[str, Any]
 
 
 class Client:
-    """Reads and writes one realm. `calls` counts the calls by kind (query, read, create, update, ...).
+    """Reads and writes one realm in the time of a run. `calls` counts the calls by kind (query, read, create, ...).
 
-    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutcomeUnknown if a write
-    was sent and no answer says whether it took effect, and Refused if QuickBooks says no.
+    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutOfTime before a call for
+    which no time is left, OutcomeUnknown if a write was sent and no answer says whether it took effect, and Refused if
+    QuickBooks says no.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class Client:
         *,
         clock: Clock,
         threads: Threads,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         self.realm = realm
         self.company = company
         self.limiter = limiter
@@ -160,7 +166,7 @@ class Client:
         refused = ""
         for _ in range(2):
             token = self._tokens.access_token(refused=refused)
-            self.limiter.wait()
+            self.limiter.wait(may_wait=self._has_time)
             with self._counting:
                 self.calls[kind] += 1
             answer = self._send(
@@ -183,7 +189,14 @@ class Client:
             code="token_refused",
         )
 
+    def _has_time(self, seconds: float) -> bool:
+        return self._deadline is None or self._deadline.allows(RESERVE_S + seconds)
+
     def _send(self, method: str, path: str, *, is_write: bool, timeout_s: float, **arguments: Any) -> Answer:
+        if not self._has_time(1.0):
+            raise OutOfTime("No time is left in this run for a call to QuickBooks")
+        if self._deadline:
+            timeout_s = min(timeout_s, self._deadline.remaining_s - RESERVE_S)
         try:
             return send(
                 self._session,

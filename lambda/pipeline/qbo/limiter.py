@@ -7,9 +7,10 @@ handed on from one lease to the next.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.domain.clock import Clock
+from pipeline.domain.errors import OutOfTime
 from pipeline.domain.threads import Threads
 
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
@@ -37,8 +38,8 @@ class Limiter:
         made = (before - age_s for age_s in reversed(range(len(recent_calls))) for _ in range(recent_calls[age_s]))
         self._calls: deque[float] = deque(made, maxlen=longest)
 
-    def wait(self) -> None:
-        """Return when the next call may be made, and count it."""
+    def wait(self, *, may_wait: Callable[[float], bool] = lambda _seconds: True) -> None:
+        """Return when the next call may be made, and count it. Raises OutOfTime if `may_wait` forbids the wait."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -46,6 +47,8 @@ class Limiter:
                 if wait_s <= 0:
                     self._calls.append(now)
                     return
+            if not may_wait(wait_s):
+                raise OutOfTime("QuickBooks allows no further call in the time that is left in this run")
             self._clock.sleep(wait_s)
 
     def _wait_s(self, now: float, calls: int, window_s: float) -> float:

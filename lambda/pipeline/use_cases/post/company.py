@@ -11,19 +11,12 @@ from datetime import timedelta
 from itertools import batched
 from typing import Any
 
-from pipeline.domain import lifecycle
+from pipeline.domain import attempts, lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
-from pipeline.domain.commands import (
-    PostEntries,
-    PosterCommand,
-    RebuildEntries,
-    RetryFailed,
-    ShowDrafts,
-    StartOver,
-)
-from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.commands import PosterCommand, RebuildEntries, ShowDrafts, StartOver
+from pipeline.domain.document import Document
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
 from pipeline.domain.errors import (
     Deferred,
@@ -31,16 +24,17 @@ from pipeline.domain.errors import (
     Misconfigured,
     NeedsAttention,
     OutcomeUnknown,
+    OutOfTime,
     PipelineError,
     RetryLater,
     Throttled,
 )
 from pipeline.domain.lease import Lease, backoff_s
-from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting, realm_changed
 from pipeline.use_cases.post.record import Superseded
+from pipeline.use_cases.post.work_list import WorkList
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +43,20 @@ THREADS_MAX = 8
 DOCUMENT_ALLOWANCE_S = 25.0
 # The same trouble with this many documents in a row is the company's trouble, not theirs.
 CONSECUTIVE_FAILURES_MAX = 3
+# What the report of one failure may take when the documents are done.
+REPORTING_S = 0.05
+# So many entries that were worked on when a run was killed are tried again in a run. The others wait for the next.
+SUSPECTS_MAX = 50
+# How long to wait where the documents of other realms take all the room there is for PDFs.
+ROOM_WAIT_S = 0.2
 # So many new documents are read and looked for in the books together, with one question per kind.
 LOOKED_FOR_AT_ONCE = 100
 # A read, a write, and what there is of pages between.
 START_OVER_ALLOWANCE_S = 10.0
+_DEADLY = (
+    f"working on it {attempts.REASON}. Look whether it is in QuickBooks. Make it smaller in Odoo (its PDF, or the "
+    "number of its lines) and retry it."
+)
 
 
 class RealmRun:
@@ -74,6 +78,7 @@ class RealmRun:
         self._is_trial = isinstance(command, ShowDrafts)
         self._pause: RetryLater | None = None
         self._consecutive_failures = 0
+        self._out_of_time = False
 
     def execute(self) -> None:
         """Open the realm, work for each company, and release the lease whatever happens."""
@@ -83,6 +88,8 @@ class RealmRun:
             # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)
+        except OutOfTime as error:
+            self._stop(error)
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
@@ -92,6 +99,9 @@ class RealmRun:
             self._release(session)
 
     def _work_for(self, company: str, session: Session) -> None:
+        if self._is_over:
+            self._outcomes.results.remaining = True
+            return
         try:
             if isinstance(self._command, StartOver):
                 self._start_over(company)
@@ -147,60 +157,53 @@ class RealmRun:
     # -- which entries ---------------------------------------------------------------------------------------------
 
     def _process_due(self, company: str, session: Session) -> None:
+        work = WorkList(self._with, self._command, company)
         running: set[Future[None]] = set()
+        suspects: list[Entry] = []
+        is_cut_short = False
         with self._with.threads.pool(THREADS_MAX, "posting") as pool:
-            for entries in batched(self._entries(company), LOOKED_FOR_AT_ONCE):
+            for entries in batched(work.entries(), LOOKED_FOR_AT_ONCE):
+                if self._is_over:
+                    break
                 books = session.books(company)
                 if not self._is_trial:
                     self._hold_realm(company)
-                documents = self._look_for(entries, books, pool)
+                documents = {} if self._is_trial else work.look_for(entries, books, pool)
                 for entry in entries:
-                    while len(running) >= THREADS_MAX:
-                        running = self._collect(running)
-                    if self._pause is not None or not self._with.deadline.allows(DOCUMENT_ALLOWANCE_S):
+                    if attempts.is_suspect(entry) and not self._is_trial:
+                        suspects.append(entry)
+                        continue
+                    running, has_room = self._wait_for_room(running, entry)
+                    if not has_room:
+                        is_cut_short = self._pause is None
                         break
                     running.add(pool.submit(self._process, entry, books, documents.get(entry.entry_id)))
             while running:
                 running = self._collect(running)
+            # Last and alone: whichever of them ends the function takes nobody along who is not counted.
+            for entry in suspects[:SUSPECTS_MAX]:
+                with self._outcomes.alone:
+                    if self._wait_for_room(running, entry)[1]:
+                        self._process(entry, session.books(company), None)
+        self._outcomes.results.remaining |= is_cut_short or work.is_cut_short
 
-    def _entries(self, company: str) -> Iterator[Entry]:
-        """Yield each entry once. The index may be behind, so the entry itself has the last word."""
-        table, now = self._with.table, self._with.clock.now()
-        if isinstance(self._command, PostEntries | RetryFailed | ShowDrafts) and self._command.entry_ids:
-            found = [table.entry(entry_id) for entry_id in self._command.entry_ids]
-            for entry in found:
-                if entry is None or entry.company != company:
-                    continue
-                # A person need not wait for a later attempt, but an open outcome must settle for everybody.
-                if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
-                    yield entry
-            return
-        seen = set()
-        for listed in table.due(company, now):
-            if listed.entry_id in seen:
-                continue
-            seen.add(listed.entry_id)
-            current = table.entry(listed.entry_id)
-            if current and current.is_due(now):
-                yield current
+    @property
+    def _is_over(self) -> bool:
+        """Whether no further document is begun."""
+        # Every failure takes a moment to report when the documents are done.
+        needed_s = DOCUMENT_ALLOWANCE_S + REPORTING_S * len(self._outcomes.failures)
+        return self._pause is not None or self._out_of_time or not self._with.deadline.allows(needed_s)
 
-    def _look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
-        """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
-        if self._is_trial or self._pause is not None:
-            return {}
-        new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
-        found = [document for document in pool.map(self._document, new) if document]
-        by_type: dict[DocumentType, list[Document]] = {}
-        for document in found:
-            by_type.setdefault(document.document_type, []).append(document)
-        list(pool.map(books.look_for, by_type.values()))
-        return {document.entry_id: document for document in found}
-
-    def _document(self, entry: Entry) -> Document | None:
-        try:
-            return self._with.store.document(entry)
-        except Exception:  # noqa: BLE001 - whatever it is, it is reported where the entry itself is processed
-            return None
+    def _wait_for_room(self, running: set[Future[None]], entry: Entry) -> tuple[set[Future[None]], bool]:
+        """Wait until a thread is free and the PDF of an entry has room. Return what runs, and whether it may begin."""
+        while not self._is_over:
+            if len(running) < THREADS_MAX and self._outcomes.in_flight.take(entry):
+                return running, True
+            if running:
+                running = self._collect(running)
+            else:
+                self._with.clock.sleep(ROOM_WAIT_S)  # documents of other realms take all the room
+        return running, False
 
     def _collect(self, running: set[Future[None]]) -> set[Future[None]]:
         done, rest = self._with.threads.first_done(running)
@@ -211,22 +214,34 @@ class RealmRun:
     # -- one entry -------------------------------------------------------------------------------------------------
 
     def _process(self, entry: Entry, books: Books, document: Document | None) -> None:
-        if self._is_trial:
-            self._show(entry, books)
-            return
+        try:
+            if self._is_trial:
+                self._show(entry, books)
+            elif attempts.is_deadly(entry):
+                self._outcomes.fail(entry, NeedsAttention(_DEADLY, code="ended_the_function"))
+            else:
+                self._post(entry, books, document)
+        finally:
+            self._outcomes.in_flight.give_back(entry)
+
+    def _post(self, entry: Entry, books: Books, document: Document | None) -> None:
         posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)
         try:
+            posting.record.count_attempt()
             finished = posting.run(document)
         except Superseded as superseded:
             logger.info("document superseded", extra={"entry_id": entry.entry_id, "reason": str(superseded)})
         except Misconfigured as error:
             # A secret or a right is missing, for which no document is to blame.
-            self._put_off(posting.entry, Disconnected(str(error), code=error.code))
+            self._put_off(attempts.ended(posting.entry), Disconnected(str(error), code=error.code))
         except NeedsAttention as error:
             self._outcomes.fail(posting.entry, error)
             self._consecutive_failures = 0
+        except OutOfTime as error:
+            self._stop(error)
+            self._with.table.save(attempts.ended(posting.entry))
         except RetryLater as error:
-            self._put_off(posting.entry, error)
+            self._put_off(attempts.ended(posting.entry), error)
         except Exception as error:  # a fault of ours: it stops this document, and none of the others
             logger.exception("unexpected fault", extra={"entry_id": entry.entry_id})
             text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
@@ -234,6 +249,12 @@ class RealmRun:
         else:
             self._consecutive_failures = 0
             self._outcomes.done(entry, finished)
+
+    def _stop(self, error: OutOfTime) -> None:
+        """End the work for the realm in this run without a pause: the next run goes on at once."""
+        self._out_of_time = True
+        self._outcomes.results.remaining = True
+        logger.info("too little time left", extra={"company": ", ".join(self._companies), "reason": str(error)})
 
     def _put_off(self, entry: Entry, error: RetryLater) -> None:
         """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble."""
@@ -247,9 +268,9 @@ class RealmRun:
                 self._pause = error
         logger.warning("document put off", extra={"entry_id": entry.entry_id, "reason": str(error)})
         wait_s = OUTCOME_SETTLES_S if isinstance(error, OutcomeUnknown) else 0
-        attempts = entry.attempts
+        count = entry.attempts
         if not is_the_companys:
-            attempts += 1
+            count += 1
             wait_s = max(wait_s, backoff_s(entry.attempts, self._with.random.random()))
         now = self._with.clock.now()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
@@ -257,9 +278,7 @@ class RealmRun:
         is_open = entry.step is not None and not isinstance(error, OutcomeUnknown)
         if is_open and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
             due_at = entry.next_attempt_at
-        self._with.table.save(
-            lifecycle.put_off(entry, error.code, str(error), attempts=attempts, due_at=due_at, now=now)
-        )
+        self._with.table.save(lifecycle.put_off(entry, error.code, str(error), attempts=count, due_at=due_at, now=now))
 
     def _show(self, entry: Entry, books: Books) -> None:
         """Add what would be sent for an entry to the results; nothing is written to its document."""
@@ -289,6 +308,10 @@ class RealmRun:
             lease = replace(lease, recent_calls=session.recent_calls, recent_at=now)
             if session.refresh_days_left is not None:
                 results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
+        if pause is None and self._out_of_time:
+            # It says nothing about whether a pause would be over.
+            self._with.leases.release_lease(lease, now)
+            return
         if pause is None:
             self._with.leases.release_lease(replace(lease, pauses=0, pause_code=""), now)
             return
