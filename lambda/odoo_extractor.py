@@ -28,9 +28,10 @@ from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
+from pipeline.use_cases.extract.counts import Counts
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
-from pipeline.use_cases.extract.pull import Counts, Extraction, chosen, run
+from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import odoo_ids, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting

@@ -153,6 +153,7 @@ class Poster:
             rules=self.rules,
             host=self.runtime,
             dry_run=dry_run,
+            deadline=self.deadline,
         )
 
     def rules(self, company: str) -> Rules:

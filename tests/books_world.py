@@ -148,6 +148,7 @@ def an_entry(document: Document, *, pdf: bytes = PDF, **changes: Any) -> Entry:
         "document_key": f"documents/{document.entry_id}/1.json",
         "pdf_key": f"pending/{document.entry_id}.pdf",
         "pdf_sha256": hashlib.sha256(pdf).hexdigest(),
+        "pdf_bytes": len(pdf),
         "pending_since": NOW,
     }
     return Entry(**{**values, **changes})

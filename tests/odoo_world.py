@@ -8,8 +8,8 @@ from itertools import islice
 from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, odoo_id_of
-from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Page, Pdf, PdfSource
+from pipeline.domain.transitions import Actor
 from pipeline.use_cases.extract.pull import Extraction, run
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
@@ -37,6 +37,7 @@ class FakeOdoo:
         self.before_page = lambda _company: None
         self.before_pdf = lambda _document: None
         self.pdfs_asked = []
+        self.untouched = []
 
     def put(self, document):
         self.documents[document.odoo_id] = document
@@ -83,6 +84,10 @@ class FakeOdoo:
         self.before_pdf(document)
         source = PdfSource.PLAIN if plain else PdfSource.LEGAL
         return Pdf(f"PDF of {document.number}".encode(), source, ("no rendering",) if plain else ())
+
+    def untouched_pdf(self, document, reason):
+        self.untouched.append((document.odoo_id, reason))
+        return Pdf(f"page of {document.number}".encode(), PdfSource.PLAIN, (reason,))
 
 
 class Aws:

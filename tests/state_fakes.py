@@ -25,8 +25,8 @@ from pipeline.domain.errors import (
     Unavailable,
     Unmapped,
 )
-from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Pdf, PdfSource, UnreadableDocument
+from pipeline.domain.transitions import Actor
 from tests.doubles.books import MemoryBooks
 from tests.odoo_world import FakeOdoo
 

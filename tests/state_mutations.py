@@ -20,7 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from local.stand_ins import memory
 from pipeline.domain import lifecycle
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.lifecycle import ForbiddenTransition
+from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.use_cases.extract import decide
 from pipeline.use_cases.extract.pull import Extraction
 from pipeline.use_cases.post import company, record

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.entry import Status
-from pipeline.domain.lifecycle import TRANSITIONS, Transition
+from pipeline.domain.transitions import TRANSITIONS, Transition
 
 ROOT = Path(__file__).parents[1]
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,13 +13,24 @@ import urllib3
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.sockets import Allowance, BoundedAdapter, Exceeded, allowed
 
 CONNECT_TIMEOUT_S = 5
 # Room for a PDF of 25 MB in base64 inside JSON. A larger answer would endanger the function's memory.
 ANSWER_BYTES_MAX = 48 * 1024 * 1024
+# No amount, id or rate has so many digits, before the point or after it. Arithmetic with such a number never ends.
+DIGITS_MAX = 100
 
 NOT_SENT = "not_sent"
 NO_ANSWER = "no_answer"
+
+_NOT_A_NUMBER = Decimal("NaN")
+
+
+class TooLarge(Unavailable):
+    """An answer has more bytes than it may have. Asking for less helps, asking again does not."""
+
+    code = "answer_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +39,43 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    content: bytes
+    content: bytes | bytearray
 
     @property
     def is_html(self) -> bool:
         """Whether a gateway or web server answered instead of the application."""
-        return self.headers.get("content-type", "").startswith("text/html") or self.content.lstrip()[:1] == b"<"
+        return self.headers.get("content-type", "").startswith("text/html") or bool(re.match(rb"\s*<", self.content))
 
-    def json(self) -> Any:
-        """Return the body as JSON, with numbers as Decimal or int. Raises ValueError if it is not JSON."""
-        return json.loads(self.content, parse_float=Decimal)
+    def json(self, *, is_strict: bool = False) -> Any:
+        """Return the body as JSON, with numbers as Decimal or int. Raises ValueError if it is not JSON.
+
+        What no amount or id can be (NaN, Infinity, 1E+999999999, an integer of 100,000 digits) is the Decimal NaN: it
+        fails the one document that it belongs to, and not the whole answer. With `is_strict` it is a ValueError.
+        """
+        refuse = _refuse if is_strict else _not_a_number
+        try:
+            return json.loads(
+                self.content,
+                parse_float=lambda text: refuse(text) if (number := _number(text)) is None else number,
+                # The length comes first: a long integer takes Python minutes to read.
+                parse_int=lambda text: int(text) if len(text) <= DIGITS_MAX else refuse(text),
+                parse_constant=refuse,
+            )
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
+
+
+def _number(text: str) -> Decimal | None:
+    number = Decimal(text) if len(text) <= DIGITS_MAX else _NOT_A_NUMBER
+    return number if abs(number.adjusted()) <= DIGITS_MAX and number.is_finite() else None
+
+
+def _not_a_number(_text: str) -> Decimal:
+    return _NOT_A_NUMBER
+
+
+def _refuse(text: str) -> Decimal:
+    raise ValueError(f"the JSON has {text[:20]}, which is no number")
 
 
 def new_session() -> requests.Session:
@@ -44,43 +83,60 @@ def new_session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.verify = True
-    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=8)
+    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=8)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
 def send(
-    session: requests.Session, method: str, url: str, *, who: str, timeout_s: float, clock: Clock, **arguments: Any
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    who: str,
+    timeout_s: float,
+    clock: Clock,
+    bytes_max: int | None = None,
+    **arguments: Any,
 ) -> Answer:
     """Send one request and return its whole answer, never following a redirect.
 
-    `timeout_s` bounds the whole exchange, even if the answer drips slowly. Raises Unavailable: with code `not_sent` if
+    `timeout_s` bounds the whole exchange, from the connection to the last byte, however slowly it drips. `bytes_max`
+    bounds the answer, unpacked (48 MB). Raises TooLarge for a larger one. Raises Unavailable: with code `not_sent` if
     the request cannot have reached the other side, with `no_answer` if it may have.
     """
-    give_up_at = clock.monotonic() + timeout_s
+    bytes_max = bytes_max or ANSWER_BYTES_MAX
+    allowance = Allowance(clock, timeout_s, bytes_max)
     try:
-        response = session.request(
-            method, url, timeout=(CONNECT_TIMEOUT_S, timeout_s), stream=True, allow_redirects=False, **arguments
-        )
-        with response:
-            content = _content(response, who, timeout_s, clock, give_up_at)
+        with (
+            allowed(allowance),
+            session.request(
+                method, url, timeout=(min(CONNECT_TIMEOUT_S, timeout_s), timeout_s), stream=True,
+                allow_redirects=False, **arguments,
+            ) as response,
+        ):  # fmt: skip
+            content = _content(response, allowance, bytes_max)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, headers, content)
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+    except Exceeded as error:
+        raise TooLarge(f"{who} sent more than {bytes_max / 2**20:.0f} MB in one answer") from error
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
+        if allowance.is_over and not isinstance(error, requests.exceptions.ConnectTimeout):
+            what = "finish its answer" if allowance.has_begun else "answer"
+            raise Unavailable(f"{who} did not {what} within {timeout_s:.0f} s", code=NO_ANSWER) from error
         raise _our_error(error, who, timeout_s) from error
 
 
-def _content(response: requests.Response, who: str, timeout_s: float, clock: Clock, give_up_at: float) -> bytes:
+def _content(response: requests.Response, allowance: Allowance, bytes_max: int) -> bytearray:
     content = bytearray()
     # `read1` returns what has arrived so far. Any other read waits for a whole chunk, however slowly it drips.
     while chunk := response.raw.read1(64 * 1024, decode_content=True):
         content += chunk
-        if len(content) > ANSWER_BYTES_MAX:
-            raise Unavailable(f"{who} sent more than {ANSWER_BYTES_MAX // 2**20} MB in one answer", code=NO_ANSWER)
-        if clock.monotonic() > give_up_at:
-            raise Unavailable(f"{who} did not finish its answer within {timeout_s:.0f} s", code=NO_ANSWER)
-    return bytes(content)
+        if len(content) > bytes_max:
+            raise Exceeded
+        allowance.seconds()
+    return content
 
 
 def _our_error(error: Exception, who: str, timeout_s: float) -> PipelineError:
@@ -90,7 +146,7 @@ def _our_error(error: Exception, who: str, timeout_s: float) -> PipelineError:
         return Misconfigured(f"{who}: its address is not a web address like https://host.example")
     if isinstance(error, wrong.ConnectTimeout):
         return Unavailable(f"{who} cannot be reached: no connection in {CONNECT_TIMEOUT_S} s", code=NOT_SENT)
-    if isinstance(error, wrong.Timeout | urllib3.exceptions.ReadTimeoutError):
+    if isinstance(error, wrong.Timeout | urllib3.exceptions.ReadTimeoutError | TimeoutError):
         return Unavailable(f"{who} did not answer within {timeout_s:.0f} s", code=NO_ANSWER)
     if isinstance(error, wrong.SSLError):
         return Unavailable(f"{who} cannot be reached: its certificate is not valid", code=NOT_SENT)

@@ -37,6 +37,7 @@ _GRAY = ("1", "L", "LA", "La", *_DEEP_GRAY)
 # White in grays of one, 8, 12 and 16 bits: the file does not say how many of its bits are used.
 _WHITES = (1, 255, 4_095, 65_535)
 _SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
+_WEBP_PIXEL_BYTES = 10
 _ORIENTATION = 0x0112
 # How to turn an image upright, by its EXIF orientation.
 _TURNS = {
@@ -59,6 +60,7 @@ def image_page(content: bytes) -> bytes:
     """
     from PIL import Image
 
+    _check_webp(content)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             count = int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
@@ -87,17 +89,37 @@ def image_page(content: bytes) -> bytes:
         raise InvalidDocument("is not a readable image") from error
 
 
+def _check_webp(content: bytes) -> None:
+    """Raise InvalidDocument for a WebP image that would not fit into memory: opening it takes room for all of it."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
+        return
+    kind, head = content[12:16], content[16:40]
+    width = height = 0
+    if kind == b"VP8X":
+        width, height = 1 + int.from_bytes(head[8:11], "little"), 1 + int.from_bytes(head[11:14], "little")
+    elif kind == b"VP8 ":
+        width, height = (int.from_bytes(head[start : start + 2], "little") & 0x3FFF for start in (10, 12))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[5:9], "little")
+        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    _check_bytes(width, height, width * height * _WEBP_PIXEL_BYTES)
+
+
 def _check_size(opened: Any) -> None:
     """Raise InvalidDocument for an image that would not fit into memory, before unpacking it."""
     pixels = opened.width * opened.height
-    shown = f"is an image of {opened.width} by {opened.height} pixels"
-    if pixels > IMAGE_PIXELS_MAX:
-        raise InvalidDocument(f"{shown}, too large to convert")
     if opened.format in ("JPEG", "MPO"):
         # Decoded at a fraction of its size, but a progressive one is held whole until its last step.
         needed = _steps_bytes(opened) if opened.info.get("progressive") else 0
     else:
         needed = pixels * _bytes_of_a_pixel(opened)
+    _check_bytes(opened.width, opened.height, needed)
+
+
+def _check_bytes(width: int, height: int, needed: int) -> None:
+    shown = f"is an image of {width} by {height} pixels"
+    if width * height > IMAGE_PIXELS_MAX:
+        raise InvalidDocument(f"{shown}, too large to convert")
     if needed > DECODED_BYTES_MAX:
         raise InvalidDocument(f"{shown} of a kind that takes {needed / 2**20:.0f} MB to unpack, too large to convert")
 
@@ -112,7 +134,7 @@ def _bytes_of_a_pixel(opened: Any) -> int:
     # Grays of 16 bits are converted to 32 to find out how many of the bits are used.
     size = 1 if opened.mode in _ONE_BYTE else 6 if opened.mode.startswith("I;16") else 4
     # The libraries for these hold pixels of their own beside Pillow's: a strip, or the canvas of an animation.
-    return size + {"TIFF": 3 if size > 1 else 0, "WEBP": 6}.get(opened.format, 0)
+    return size + {"TIFF": 3 if size > 1 else 0, "WEBP": _WEBP_PIXEL_BYTES - 4}.get(opened.format, 0)
 
 
 def _page(opened: Any, side: int) -> Any:

@@ -5,9 +5,11 @@ The libraries are imported where they are used: a run that only finds unchanged 
 
 from __future__ import annotations
 
+import gc
 import io
+import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from pipeline.domain.document import Document, LineKind
 from pipeline.domain.errors import InvalidDocument
@@ -18,6 +20,9 @@ from pipeline.images import image_page
 __all__ = ["check", "image_page", "merged", "plain_page"]
 
 PAGES_MAX = 2_000
+# How many entries the tree of pages may have in all. Its branches come to few beside its leaves.
+PAGE_TREE_MAX = 2 * PAGES_MAX
+IN_MEMORY_BYTES_MAX = 8 * 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
 _PLAIN_LINES_MAX = 300
 
@@ -36,10 +41,19 @@ def merged(contents: Sequence[bytes]) -> bytes:
     if len(contents) == 1:
         check(contents[0])
         return contents[0]
+    # The result is written to a file while pypdf still holds what it has read: both are as large as all files together.
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES_MAX) as target:
+        _write_merged(contents, target)
+        # What pypdf has read refers to itself, and is freed only so.
+        gc.collect()
+        target.seek(0)
+        return target.read()
+
+
+def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
     from pypdf import PdfWriter
 
     readers = [_reader(content) for content in contents]
-    target = io.BytesIO()
     try:
         writer = PdfWriter()
         for reader in readers:
@@ -54,7 +68,6 @@ def merged(contents: Sequence[bytes]) -> bytes:
         raise
     except Exception as error:  # damage inside a page shows only when the page is copied
         raise InvalidDocument("do not merge: one of them is damaged inside") from error
-    return target.getvalue()
 
 
 def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
@@ -131,6 +144,7 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
         reader = PdfReader(io.BytesIO(content))
         if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
             raise InvalidDocument("is protected by a password")
+        _check_page_tree(reader.root_object)
         pages = len(reader.pages)
         if pages:
             _ = reader.pages[0].mediabox
@@ -141,6 +155,20 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     if not 0 < pages <= PAGES_MAX:
         raise InvalidDocument(f"has {pages} pages")
     return reader
+
+
+def _check_page_tree(catalog: Any) -> None:
+    """Raise InvalidDocument if there are too many pages, before any is opened: each takes kilobytes and a moment."""
+    branches = [catalog["/Pages"].get_object()]
+    count = 0
+    while branches:
+        leaves = branches.pop().get("/Kids")
+        leaves = leaves.get_object() if leaves is not None else []
+        count += len(leaves)
+        if count > PAGE_TREE_MAX:
+            raise InvalidDocument(f"has more than {PAGES_MAX} pages")
+        opened = (leaf.get_object() for leaf in leaves)
+        branches += [leaf for leaf in opened if leaf is not None and "/Kids" in leaf]
 
 
 def plain_page(document: Document, notes: Sequence[str]) -> bytes:

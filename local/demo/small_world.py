@@ -78,7 +78,7 @@ class SmallWorld:
         entry = replace(entry, document_key=self._store.put_document(document, entry.version))
         self._table.save_extracted(entry, previous=previous)
         stored = self._store.put_pdf(entry.entry_id, pdf)
-        self._table.attach_pdf(replace(entry, pdf_key=stored.key, pdf_sha256=pdf.sha256))
+        self._table.attach_pdf(replace(entry, pdf_key=stored.key, pdf_sha256=pdf.sha256, pdf_bytes=len(pdf.content)))
 
     def entry(self, document: Document) -> Entry:
         """Return the entry of a document."""

@@ -30,7 +30,8 @@ from pipeline.qbo import books, client, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
-from pipeline.use_cases.extract.pull import Extraction, Progress
+from pipeline.use_cases.extract.counts import Progress
+from pipeline.use_cases.extract.pull import Extraction
 from pipeline.use_cases.post import company, paper, posting, record
 from pipeline.use_cases.post import run as run_module
 from pipeline.use_cases.post.paper import Paper

@@ -133,7 +133,7 @@ class InProcessAws:
 
 @contextmanager
 def forbidden_transitions() -> Iterator[list[str]]:
-    """Collect every change of an entry's status that is not among `pipeline.domain.lifecycle.TRANSITIONS`."""
+    """Collect every change of an entry's status that is not among `pipeline.domain.transitions.TRANSITIONS`."""
     found: list[str] = []
 
     def reported(entry: Entry, previous: Status | None) -> None:

@@ -16,14 +16,16 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
+from pipeline.domain.codec import dumps
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.lease import Lease
-from pipeline.domain.lifecycle import Actor, ForbiddenTransition, is_allowed
 from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
+from pipeline.domain.transitions import Actor, ForbiddenTransition, is_allowed
 
 # Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
@@ -136,11 +138,11 @@ class MemoryTable:
         return [name for name in names if name != "next_attempt_at" or stored.step is None]
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store the key of this version's PDF, while the entry waits for it."""
+        """Store the key of this version's PDF, or how attempts to get it went, while the entry waits for it."""
         with self._lock:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version and stored.status is Status.PENDING:
-                names = [*names_of(PdfPart), "pdf_key", "attempts", "error_message"]
+                names = [*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message"]
                 self._write(stored, _with(stored, entry, names), self.extracted_by)
 
     def ask_for_pdf(self, entry: Entry) -> None:
@@ -197,11 +199,14 @@ class MemoryStore:
         self.put(key, document)
         return key
 
-    def document(self, entry: Entry) -> Document:
-        """Return the document of this version of an entry; raises InvalidDocument when it is gone."""
+    def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
+        """Return the document of this version of an entry; raises InvalidDocument when it is gone, or another."""
         if entry.document_key not in self.objects:
             raise InvalidDocument(f"{entry.title}: its copy is missing. Save it in Odoo again.", code="copy_missing")
-        return self.document_at(entry.document_key)
+        content = dumps(self.document_at(entry.document_key)).encode()
+        if len(content) > (bytes_max or COPY_BYTES_MAX):
+            raise changed(entry, f"it has {len(content)} bytes")
+        return stored_document(content, entry)
 
     def document_at(self, key: str) -> Document:
         """Return the document under a key; raises InvalidDocument when it is gone."""

@@ -9,6 +9,7 @@ import pytest
 
 from local.stand_ins.memory import MemoryStore
 from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.document import Company, Party
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
@@ -75,7 +76,49 @@ def test_a_document_comes_back_as_it_was_stored(store):
     key = store.put_document(document, 3)
 
     assert key == "documents/odoo-account.move-17/3.json"
-    assert store.document(replace(ENTRY, document_key=key)) == store.document_at(key) == document
+    assert store.document(an_entry(document, document_key=key)) == store.document_at(key) == document
+
+
+def test_a_document_whose_files_were_left_out_is_still_the_one_that_was_stored(store):
+    document = a_document(left_out=("'photo.jpg' is too large to carry along.",))
+
+    key = store.put_document(document, 1)
+
+    assert store.document(replace(ENTRY, document_key=key)) == document
+
+
+REPLACED = {
+    "another amount": a_document(lines=(line("1.00"),)),
+    "another payee": a_document(party=Party(9, "Mallory")),
+    "another company": a_document(company=Company(2, "companyB", "USD", "US")),
+    "another document": a_document(odoo_id=18),
+    "another database": a_document(database="elsewhere"),
+}
+
+
+@pytest.mark.parametrize("what", REPLACED)
+def test_a_copy_that_was_replaced_is_refused(store, what):
+    key = store.put_document(REPLACED[what], 1)
+
+    with pytest.raises(InvalidDocument, match="is not the one that was read from Odoo") as raised:
+        store.document(replace(ENTRY, document_key=key))
+
+    assert raised.value.code == "copy_changed"
+
+
+def test_of_a_withdrawal_without_content_the_company_is_still_compared(store):
+    entry = replace(ENTRY, document_key=store.put_document(a_document(withdrawn=True), 1), content_hash="")
+    assert store.document(entry).withdrawn
+
+    with pytest.raises(InvalidDocument, match="not 'companyB'"):
+        store.document(replace(entry, company="companyB"))
+
+
+def test_a_copy_that_is_larger_than_asked_for_is_not_read(store):
+    key = store.put_document(a_document(memo="x" * 5_000), 1)
+
+    with pytest.raises(InvalidDocument, match="bytes"):
+        store.document(an_entry(a_document(memo="x" * 5_000), document_key=key), bytes_max=1_000)
 
 
 def test_the_versions_of_a_document_stand_side_by_side(store):

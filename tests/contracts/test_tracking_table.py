@@ -13,7 +13,7 @@ from local.stand_ins.memory import MemoryTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain import lifecycle
 from pipeline.domain.entry import Status, Step
-from pipeline.domain.lifecycle import ForbiddenTransition
+from pipeline.domain.transitions import ForbiddenTransition
 from tests.books_world import COMPANY, NOW, a_document, an_entry
 
 LATER = NOW + timedelta(seconds=150)

@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline import http
-from pipeline.domain.errors import Misconfigured, Unavailable
+from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
+from pipeline.domain.money import decimal
 from pipeline.runtime import SystemClock
 
 WHO = "Odoo at the test"
@@ -37,6 +39,34 @@ def raw_server(*pieces, pause_s=0.0):
                         connection.sendall(piece)
                     except OSError:
                         break
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.close()
+
+
+@contextmanager
+def kept_open(first, *pieces, pause_s):
+    """Answer the first request of a connection at once, and the second with the pieces, one after the other."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(first)
+            connection.recv(65536)
+            for piece in pieces:
+                if over.wait(pause_s):
+                    return
+                try:
+                    connection.sendall(piece)
+                except OSError:
+                    return
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -103,9 +133,82 @@ def test_an_answer_that_drips_is_given_up_in_time(framing):
 def test_an_answer_that_stops_is_given_up_in_time(head):
     with (
         raw_server(head, b"", pause_s=1.0) as url,
-        pytest.raises(Unavailable, match="did not answer within 0 s"),
+        pytest.raises(Unavailable, match=r"did not (answer|finish its answer) within 0 s"),
     ):
         get(url, timeout_s=0.3)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+# What comes at once, and what then comes a byte at a time, for ever.
+TRICKLES = {
+    "status line": (b"HTTP/1.1 200 ", b"O"),
+    "header": (OK, b"X-A: b\r\n"),
+    "one header line": (OK + b"X-Long: ", b"x"),
+    "chunk size": (CHUNKED, b"0"),
+    "chunk extension": (CHUNKED + b"1;", b"x"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "trailer": (CHUNKED + b"0\r\n", b"X-A: b\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", TRICKLES)
+def test_whatever_trickles_does_not_outlast_the_call(name):
+    start, rest = TRICKLES[name]
+    drops = [rest[number : number + 1] for number in range(len(rest))] * (200 // len(rest))
+    began = time.monotonic()
+
+    with (
+        raw_server(start, *drops, pause_s=0.02) as url,
+        pytest.raises(Unavailable, match="within 0 s") as raised,
+    ):
+        get(url, timeout_s=0.4)
+
+    assert 0.3 < time.monotonic() - began < 1.5
+    assert raised.value.code == http.NO_ANSWER
+
+
+def test_the_time_of_a_call_on_a_connection_that_was_kept_open_is_bounded_too():
+    session, body = http.new_session(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    with kept_open(body, *[b"X"] * 100, pause_s=0.03) as url:
+        http.send(session, "GET", url, who=WHO, timeout_s=5.0, clock=SystemClock())
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="did not finish its answer within 0 s"):
+            http.send(session, "GET", url, who=WHO, timeout_s=0.4, clock=SystemClock())
+
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_handshake_that_trickles_does_not_outlast_the_call():
+    began = time.monotonic()
+
+    with (
+        raw_server(b"\x16\x03\x03\x40\x00", *[b"\x02"] * 100, pause_s=0.03) as url,
+        pytest.raises(Unavailable),
+    ):
+        get(url.replace("http:", "https:"), timeout_s=0.4)
+
+    assert 0.3 < time.monotonic() - began < 1.5
+
+
+def test_a_server_that_takes_the_request_a_little_at_a_time_is_given_up_in_time():
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="within 0 s"):
+            http.send(
+                http.new_session(), "POST", url, who=WHO, timeout_s=0.4, clock=SystemClock(), data=b"x" * 20_000_000
+            )
+
+    assert time.monotonic() - began < 1.5
+
+
+def test_an_endless_beginning_of_an_answer_is_cut_off_by_its_bytes(monkeypatch):
+    monkeypatch.setattr(http, "ANSWER_BYTES_MAX", 1024)
+    endless = [b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000] * 40
+    with raw_server(*endless) as url, pytest.raises(http.TooLarge, match="in one answer"):
+        get(url)
 
 
 def test_an_answer_larger_than_the_memory_is_cut_off(monkeypatch):
@@ -187,3 +290,43 @@ def test_settings_of_the_environment_are_not_taken(monkeypatch):
 )
 def test_a_web_page_in_place_of_data_is_recognised(content_type, body, is_html):
     assert http.Answer(200, {"content-type": content_type}, body).is_html is is_html
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def json_of(text, **options):
+    return http.Answer(200, {}, text.encode()).json(**options)
+
+
+def test_amounts_are_decimals_and_ids_are_integers():
+    assert json_of("[1, 1.10, -2e3, 0.0]") == [1, Decimal("1.10"), Decimal(-2000), Decimal(0)]
+    assert [type(value) for value in json_of("[1, 1.0]")] == [int, Decimal]
+
+
+UNUSABLE = ["NaN", "Infinity", "-Infinity", "1E+999999999", "1e-999999999", "9" * 100_000, "0." + "1" * 100_000]
+
+
+@pytest.mark.parametrize("text", UNUSABLE, ids=lambda text: text[:12])
+def test_what_no_amount_can_be_is_no_number_and_spoils_nothing_beside_it(text):
+    began = time.monotonic()
+
+    good, bad = json_of(f"[1.5, {text}]")
+
+    assert good == Decimal("1.5")
+    assert bad.is_nan()
+    with pytest.raises(InvalidDocument, match="not a finite number"):
+        decimal(bad)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("text", UNUSABLE, ids=lambda text: text[:12])
+def test_what_no_amount_can_be_is_refused_where_an_answer_must_be_right(text):
+    with pytest.raises(ValueError, match="no number"):
+        json_of(f"[1.5, {text}]", is_strict=True)
+
+
+@pytest.mark.parametrize("depth", [5_000, 200_000])
+def test_json_that_is_nested_too_deeply_is_not_json(depth):
+    with pytest.raises(ValueError, match="nested too deeply"):
+        json_of("[" * depth + "]" * depth)

@@ -14,6 +14,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.domain.mapping import FILE, MappingFile, broken
 from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
 _MISSING = ("NoSuchKey", "404", "NotFound")
+
+
+class _TooLarge(Exception):
+    """An object has more bytes than it may have."""
 
 
 class DocumentStore:
@@ -37,16 +42,22 @@ class DocumentStore:
         self._put(key, dumps(document).encode(), "application/json")
         return key
 
-    def document(self, entry: Entry) -> Document:
-        """Return the document of this version of an entry; raises InvalidDocument when it is gone."""
-        content = self._get(entry.document_key) if entry.document_key else None
+    def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
+        """Return the document of this version of an entry.
+
+        Raises InvalidDocument if it is gone, is not the one that was stored, or has more bytes than `bytes_max`.
+        """
+        try:
+            content = self._get(entry.document_key, bytes_max or COPY_BYTES_MAX) if entry.document_key else None
+        except _TooLarge as error:
+            raise changed(entry, f"it has {error.args[0]} bytes") from None
         if content is None:
             raise InvalidDocument(
                 f"{entry.title}: its stored copy {entry.document_key} is missing. Save the document in Odoo again, and "
                 "it is pulled again. If Odoo no longer has it, restore the object's last version in S3, then retry.",
                 code="copy_missing",
             )
-        return loads(Document, content)
+        return stored_document(content, entry)
 
     def document_at(self, key: str) -> Document:
         """Return the document under a key; raises InvalidDocument when it is gone."""
@@ -141,9 +152,14 @@ class DocumentStore:
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 yield from page.get("Contents", [])
 
-    def _get(self, key: str) -> bytes | None:
+    def _get(self, key: str, bytes_max: int | None = None) -> bytes | None:
         def get() -> bytes:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            size = answer["ContentLength"]
+            if bytes_max is not None and size > bytes_max:
+                answer["Body"].close()
+                raise _TooLarge(size)
+            return answer["Body"].read()
 
         return self._unless_missing(get)
 

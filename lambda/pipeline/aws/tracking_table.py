@@ -21,7 +21,7 @@ from pipeline.aws.items import Item, from_dataclass, item, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import Unavailable
-from pipeline.domain.lifecycle import Actor, is_allowed
+from pipeline.domain.transitions import Actor, is_allowed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,7 @@ _FIELDS = names_of(Entry)
 # What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
 # the work, and only if the version is still the one they read.
 _EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
-_PDF = (*names_of(PdfPart), "pdf_key", "attempts", "error_message")
+_PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message")
 _BOOKED = names_of(BooksPart)
 _WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
@@ -168,7 +168,7 @@ class TrackingTable:
         return None
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store the key of this version's PDF, which makes the entry ready to post.
+        """Store the key of this version's PDF, which makes the entry ready to post, or how attempts to get it went.
 
         Do this only while the entry waits for a PDF: if the poster has failed it meanwhile, the remedy must stay.
         """
@@ -202,17 +202,16 @@ class TrackingTable:
                 if entry.is_due(now):
                     yield entry
 
-    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
-        """Return pending entries of any other company, which therefore cannot be posted."""
+    def waiting_elsewhere(self, companies: Sequence[str]) -> Iterator[Entry]:
+        """Yield pending entries of any other company, which therefore cannot be posted."""
         names = {f":company{number}": {"S": company} for number, company in enumerate(companies)}
-        pages = self._query(
+        return self._query(
             IndexName=STATUS_INDEX,
             KeyConditionExpression="#status = :status",
             FilterExpression=f"NOT company IN ({', '.join(names)})" if names else "attribute_exists(company)",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": Status.PENDING.value}, **names},
         )
-        return list(pages)
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF must be fetched again. Until then it waits without one."""

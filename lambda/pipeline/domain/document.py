@@ -293,8 +293,9 @@ class Document:
         """A hash of everything that matters to the books.
 
         `written_at` is left out: Odoo 19 bumps it when it renders a PDF, so the document would always look changed.
+        So is `left_out`, which is known only when the PDF is made.
         """
-        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC))
+        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC), left_out=())
         # A lone surrogate is not valid UTF-8, but it is no reason to lose a document.
         return hashlib.sha256(dumps(still).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -18,6 +18,8 @@ from pipeline.domain.quoting import document_title
 OUTCOME_SETTLES_S = 150
 # The hash of a body that was not stored. It equals no other hash, so the document is sent again.
 UNKNOWN_HASH = "unknown"
+# The error code of an entry whose stored copy is not the one that the extractor stored.
+COPY_CHANGED = "copy_changed"
 # The end of a `file_name`: a part of the PDF's hash.
 OUR_FILE = re.compile(r"_[0-9a-f]{8}\.pdf$")
 
@@ -90,6 +92,7 @@ class PdfPart:
     """
 
     pdf_sha256: str = ""
+    pdf_bytes: int | None = None  # None if it was stored before sizes were
     pdf_source: str = ""
     stored_sha256: str = ""
 
@@ -152,6 +155,7 @@ class WorkPart:
     error_message: str = ""
     reported_at: datetime | None = None
     letter_at: datetime | None = None
+    killed_attempts: int = 0  # attempts that ended with the function; `attempts.py` says how they are counted
     updated_at: datetime
 
 
@@ -170,11 +174,13 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the extractor tries it again on every run: its PDF is missing, or Odoo's row is unreadable.
+        """Whether the extractor tries it again on every run.
 
-        What makes a row readable again, such as naming its customer, need not change the row itself.
+        Its PDF is missing, its stored copy was replaced, or Odoo's row is unreadable: what makes a row readable again,
+        such as naming its customer, need not change the row itself.
         """
-        return (self.status is Status.PENDING and not self.is_ready) or self.is_unreadable
+        is_replaced = self.status is Status.FAILED and self.error_code == COPY_CHANGED
+        return (self.status is Status.PENDING and not self.is_ready) or is_replaced or self.is_unreadable
 
     @property
     def is_unreadable(self) -> bool:

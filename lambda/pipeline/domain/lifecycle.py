@@ -10,16 +10,31 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.entry import BooksPart, Entry, Intent, Status, Step, names_of
+from pipeline.domain.entry import COPY_CHANGED, BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
+from pipeline.domain.transitions import (
+    COMPARISON,
+    EXTRACTOR,
+    FAILED,
+    PENDING,
+    PERSON,
+    POSTED,
+    POSTER,
+    POSTING,
+    REBUILD,
+    SKIPPED,
+    VOIDED,
+    Actor,
+    ForbiddenTransition,
+    is_allowed,
+)
 
 # The objects of an entry that may be reported lost in S3. They come back if the document is pulled again.
-LOST = frozenset(("copy_missing", "pdf_missing", "pdf_changed"))
+LOST = frozenset(("copy_missing", COPY_CHANGED, "pdf_missing", "pdf_changed"))
 # A document that was still in QuickBooks when Odoo no longer had it.
 DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
@@ -30,75 +45,14 @@ RECEIPT_SKIPPED = "receipt_skipped"
 FORMER_MAX = 10
 
 
-class Actor(StrEnum):
-    """Who changes the status of entries."""
-
-    EXTRACTOR = "extractor"
-    COMPARISON = "daily comparison"
-    POSTER = "poster"
-    PERSON = "person"
-    REBUILD = "rebuild"
-
-
-class Transition(NamedTuple):
-    """A change of status: from which statuses (None is a new entry), to which, by whom, and when."""
-
-    previous: tuple[Status | None, ...]
-    to: Status
-    by: Actor
-    when: str
-
-
-PENDING, POSTING, POSTED, FAILED, SKIPPED, VOIDED = Status
-EXTRACTOR, COMPARISON, POSTER, PERSON, REBUILD = Actor
-
-TRANSITIONS: tuple[Transition, ...] = (
-    Transition((None,), PENDING, EXTRACTOR, "it is posted in Odoo"),
-    Transition((None,), SKIPPED, EXTRACTOR, "withdrawn before it was first pulled, or not for the books"),
-    Transition((None,), FAILED, EXTRACTOR, "what Odoo has of it cannot be read"),
-    Transition((PENDING,), POSTING, POSTER, "before anything is sent to QuickBooks"),
-    Transition((POSTING,), POSTED, POSTER, "it is in QuickBooks as in Odoo, with its PDF"),
-    Transition((PENDING,), POSTED, POSTER, "it was so already; nothing had to be sent"),
-    Transition((PENDING, POSTING), VOIDED, POSTER, "it is withdrawn, and not, or no longer, in QuickBooks"),
-    Transition((PENDING, POSTING), FAILED, POSTER, "a person must act"),
-    Transition((POSTING,), PENDING, POSTER, "its PDF was lost, and is fetched from Odoo again"),
-    Transition((FAILED,), PENDING, PERSON, "retried: `retry_failed` or `redrive`"),
-    Transition((POSTING, POSTED), PENDING, PERSON, "its company starts over in another realm: `start_over`"),
-    Transition((POSTING, POSTED, VOIDED), PENDING, EXTRACTOR, "changed, withdrawn or posted again in Odoo"),
-    Transition((FAILED,), PENDING, EXTRACTOR, "changed in Odoo, or readable again"),
-    Transition((SKIPPED,), PENDING, EXTRACTOR, "posted after all, or no longer to be skipped"),
-    Transition((FAILED,), SKIPPED, EXTRACTOR, "changed, never sent, and now to be skipped"),
-    Transition((PENDING, POSTING, POSTED, SKIPPED, VOIDED), FAILED, EXTRACTOR, "it cannot be read in Odoo any more"),
-    Transition((PENDING, POSTING, POSTED), FAILED, COMPARISON, "deleted in Odoo, maybe still in QuickBooks"),
-    Transition((POSTING, FAILED), PENDING, COMPARISON, "deleted in Odoo, nowhere in QuickBooks: voided next"),
-    Transition((PENDING, FAILED), VOIDED, COMPARISON, "the same, and without a copy that could ever have been sent"),
-    Transition((None,), PENDING, REBUILD, "the table was lost; it is not in QuickBooks, or not as it is in Odoo"),
-    Transition((None,), POSTED, REBUILD, "the table was lost; it is in QuickBooks with its PDF"),
-    Transition((None,), SKIPPED, REBUILD, "the table was lost; it is not for the books"),
-    Transition((None,), VOIDED, REBUILD, "the table was lost; it is withdrawn, and not in QuickBooks"),
-    Transition((SKIPPED,), PENDING, REBUILD, "it was skipped since the table was lost, and is in QuickBooks"),
-)  # fmt: skip
-
-_ALLOWED = frozenset(
-    (previous, transition.to, transition.by) for transition in TRANSITIONS for previous in transition.previous
-)
-
-
-class ForbiddenTransition(Exception):
-    """A change of status that is not in the table: a bug of ours."""
-
-
-def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
-    """Whether one of these actors may make this change. Keeping a status is always allowed."""
-    return previous is to or any((previous, to, actor) in _ALLOWED for actor in by)
-
-
 def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool = False, **changes: Any) -> Entry:
     previous = None if is_new else entry.status
     if not is_allowed(previous, to, by):
         raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
     if changes.get("attempts") == 0:
         changes["tries_alone"] = 0
+    # Who moves an entry lives. Only while something is sent is the attempt not over.
+    changes = {"killed_attempts": entry.killed_attempts if to is POSTING else 0, **changes}
     letter_at = None if to in (POSTED, VOIDED, SKIPPED) else entry.letter_at
     return replace(entry, status=to, updated_at=now, reported_at=None, letter_at=letter_at, **changes)
 
@@ -134,6 +88,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         withdrawn=document.withdrawn,
         pdf_key="",
         pdf_sha256="",
+        pdf_bytes=None,
         pdf_source="",
         stored_sha256="",
         attempts=0,
@@ -285,7 +240,8 @@ def failed(entry: Entry, code: str, message: str, now: datetime) -> Entry:
 
 def pdf_lost(entry: Entry, now: datetime) -> Entry:
     """Return the entry waiting for the extractor to fetch its PDF again."""
-    return _moved(entry, PENDING, POSTER, now, pdf_key="", pdf_sha256="", pdf_source="", stored_sha256="")
+    empty = PdfPart()
+    return _moved(entry, PENDING, POSTER, now, pdf_key="", **{name: getattr(empty, name) for name in names_of(PdfPart)})
 
 
 def deleted_in_books(entry: Entry, now: datetime) -> Entry:

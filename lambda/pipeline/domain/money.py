@@ -11,6 +11,8 @@ ZERO = Decimal(0)
 # No invoice comes near this: a larger amount is a corrupt value, not money. A smaller one has at most fifteen digits,
 # which every JSON reader keeps exactly.
 AMOUNT_MAX = Decimal(10) ** 12
+# Nor any quantity or rate: written out, such a number fills the memory.
+MAGNITUDE_MAX = 400
 
 
 def decimal(value: Any) -> Decimal:
@@ -24,9 +26,9 @@ def decimal(value: Any) -> Decimal:
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise InvalidDocument(f"{value!r} is not a number") from error
-    if not number.is_finite():
-        raise InvalidDocument(f"{value!r} is not a finite number")
+        raise InvalidDocument(f"{value!r:.40} is not a number") from error
+    if not number.is_finite() or abs(number.adjusted()) > MAGNITUDE_MAX:
+        raise InvalidDocument(f"{str(value)[:40]} is not a finite number")
     return number
 
 

@@ -38,7 +38,7 @@ def parsed(answer: Answer, url: str) -> Any:
     """Return an answer's JSON. Raises Unavailable if it is not JSON."""
     try:
         return answer.json()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error
 
 

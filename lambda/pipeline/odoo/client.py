@@ -10,7 +10,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
 from pipeline.domain.retry import growing, repeated
-from pipeline.http import Answer, new_session, send
+from pipeline.http import ANSWER_BYTES_MAX, Answer, TooLarge, new_session, send
 from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
 
 TIMEOUT_S = 60.0
@@ -22,6 +22,11 @@ JSON2_SINCE = 19
 RESERVE_S = 5.0
 _NOT_NOW = (429, 502, 503, 504)
 ROWS_MAX = 10_000
+# Rows take about seven times their size once they are read. Files, which hardly grow, may have more.
+ROWS_BYTES_MAX = 16 * 2**20
+FILES = "ir.attachment"
+# How much less to ask for when an answer would come to more.
+FEWER = 8
 
 _ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
 
@@ -57,8 +62,8 @@ class ConnectionKeyValues(Protocol):
 class Odoo:
     """A client of one database as one user, who needs only the right to read accounting.
 
-    Every call raises Unavailable if Odoo cannot answer now, Unauthorized if it refuses the user, and NeedsAttention for
-    any other complaint. A failed read never looks like an empty one.
+    Every call raises Unavailable if Odoo cannot answer now, TooLarge if its answer has too many bytes, Unauthorized if
+    it refuses the user, and NeedsAttention for any other complaint. A failed read never looks like an empty one.
     """
 
     def __init__(
@@ -115,15 +120,21 @@ class Odoo:
         return rows_of(rows, model, checked=checked)
 
     def search_all(self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
-        """Return all rows, ten thousand to a call, in the order of their ids."""
+        """Return all rows, ten thousand to a call or as many as fit into an answer, in the order of their ids."""
         rows: list[Row] = []
+        limit = ROWS_MAX
         while True:
             after = [["id", ">", rows[-1]["id"]]] if rows else []
-            page = self.search_read(
-                model, [*domain, *after], fields, companies=companies, limit=ROWS_MAX, order="id asc"
-            )
+            where = [*domain, *after]
+            try:
+                page = self.search_read(model, where, fields, companies=companies, limit=limit, order="id asc")
+            except TooLarge:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // FEWER)
+                continue
             rows += page
-            if len(page) < ROWS_MAX:
+            if len(page) < limit:
                 return rows
 
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
@@ -159,9 +170,10 @@ class Odoo:
 
     def _call(self, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]) -> Any:
         connection = self.connection
+        bytes_max = ANSWER_BYTES_MAX if (model, method) == (FILES, "read") else ROWS_BYTES_MAX
         if connection.transport == "json2":
             body = {"ids": ids, **keywords} if ids is not None else keywords
-            return self._json2(f"{model}/{method}", body)
+            return self._json2(f"{model}/{method}", body, bytes_max)
         arguments: list[Any] = [ids] if ids is not None else []
         keywords = dict(keywords)
         # Over JSON-RPC these two take their first argument by position only.
@@ -170,7 +182,7 @@ class Odoo:
         if method == "create":
             arguments.append(keywords.pop("vals_list")[0])
         login = [self.database, connection.uid, self._secret]
-        return self._jsonrpc("object", "execute_kw", [*login, model, method, arguments, keywords])
+        return self._jsonrpc("object", "execute_kw", [*login, model, method, arguments, keywords], bytes_max)
 
     # -- connecting ------------------------------------------------------------------------------------------------
 
@@ -268,13 +280,14 @@ class Odoo:
             tries=TRIES,
             wait_s=growing(0.5, by=4),
             clock=self.clock,
-            on=lambda error: isinstance(error, Unavailable),
+            on=lambda error: isinstance(error, Unavailable) and not isinstance(error, TooLarge),
             may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),
         )
 
-    def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
+    def _jsonrpc(self, service: str, method: str, arguments: list[Any], bytes_max: int = ROWS_BYTES_MAX) -> Any:
         params = {"service": service, "method": method, "args": arguments}
-        answer = self._post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
+        body = {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1}
+        answer = self._post("/jsonrpc", body, bytes_max=bytes_max)
         if answer.is_html or answer.status != 200:
             raise no_odoo(self.url, answer)
         envelope = parsed(answer, self.url)
@@ -287,9 +300,9 @@ class Odoo:
         # A method that returns nothing is answered without a result key at all (18).
         return envelope.get("result")
 
-    def _json2(self, path: str, body: dict[str, Any]) -> Any:
+    def _json2(self, path: str, body: dict[str, Any], bytes_max: int = ROWS_BYTES_MAX) -> Any:
         headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
-        answer = self._post(f"/json/2/{path}", body, headers)
+        answer = self._post(f"/json/2/{path}", body, headers=headers, bytes_max=bytes_max)
         if answer.is_html or answer.status in _NOT_NOW:
             raise no_odoo(self.url, answer)
         value = parsed(answer, self.url)
@@ -300,8 +313,8 @@ class Odoo:
             name = "odoo.exceptions.AccessDenied"
         raise self._complaint(str(name), str(message))
 
-    def _post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
-        return self._send("POST", path, json=body, headers=headers)
+    def _post(self, path: str, body: Any, **options: Any) -> Answer:
+        return self._send("POST", path, json=body, **options)
 
     def _send(self, method: str, path: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer:
         self.calls += 1

@@ -70,6 +70,7 @@ TERM_FIELDS = ("id", "name", "early_discount", "discount_percentage", "discount_
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
 RATE_STEP = Decimal("1e-9")
+NAME_LENGTH_MAX = 200
 
 # Lines that carry money to an account. Only the first is a person's own; the others Odoo adds in pairs that come to
 # nothing (a discount shown on its own account, an early-payment discount that lowers the base of the tax, from 19 the
@@ -129,16 +130,18 @@ def document(
     """
     try:
         return _document(move, sorted(lines, key=_line_order), attachments, lookups, database, base_url)
-    except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
-        raise InvalidDocument(
-            f"{text(move.get('name')) or 'a document'} (account.move {move.get('id')}) cannot be read: "
-            f"{type(error).__name__} at {error}. Open it in Odoo and look for what is missing.",
-        ) from error
     except InvalidDocument as error:
+        raise InvalidDocument(f"{title_of(move)} cannot be read: {error}", code=error.code) from error
+    except Exception as error:  # whatever it is, it is in this document, and stops no other
         raise InvalidDocument(
-            f"{text(move.get('name')) or 'a document'} (account.move {move.get('id')}) cannot be read: {error}",
-            code=error.code,
+            f"{title_of(move)} cannot be read: {type(error).__name__} at {str(error)[:200]}. Open it in Odoo and look "
+            "for what is missing.",
         ) from error
+
+
+def title_of(move: Row) -> str:
+    """Return how an unreadable move is named."""
+    return f"{text(move.get('name'))[:NAME_LENGTH_MAX] or 'a document'} (account.move {move.get('id')})"
 
 
 def _document(

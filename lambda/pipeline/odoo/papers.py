@@ -19,6 +19,8 @@ from pipeline.odoo.client import Odoo
 PDF_BYTES_MAX = 25 * 1024 * 1024
 # The limit for one call: an answer is in memory several times while it is read.
 CALL_BYTES_MAX = 8 * 1024 * 1024
+# The limit for all files of one document as pages. A photograph may become larger than it was.
+MERGED_BYTES_MAX = 60 * 1024 * 1024
 DAMAGED = "arrived damaged: it is not the file Odoo has"
 STAYS = "it stays in Odoo"
 _PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".bmp")
@@ -42,11 +44,18 @@ class Papers:
         Raises Unavailable if a file cannot be fetched intact, unless `plain`.
         """
         found: list[tuple[Attachment, bytes]] = []
+        size = 0
         for file, content in self.contents(_in_order(self.document.attachments)):
             try:
-                found.append((file, _as_pdf(file, content)))
+                pages_of_file = _as_pdf(file, content)
             except InvalidDocument as error:
                 self._leave(file, str(error))
+                continue
+            if size + len(pages_of_file) > MERGED_BYTES_MAX:
+                self._leave(file, f"makes pages of more than {MERGED_BYTES_MAX // 2**20} MB with the others; {STAYS}")
+                continue
+            size += len(pages_of_file)
+            found.append((file, pages_of_file))
         return self._one(found) if found else None
 
     def contents(self, files: Sequence[Attachment]) -> Iterator[tuple[Attachment, bytes]]:

@@ -68,8 +68,8 @@ class Pdfs:
 
         It is for a document on which a function was killed: the cause must not be touched again.
         """
-        left_out = [] if document.document_type.is_sale else names_of_papers(document, reason)
-        return _plain(document, [], left_out)
+        left_out = () if document.document_type.is_sale else names_of_papers(document, reason)
+        return _plain(document, [] if left_out else [f"Its PDF {reason}."], left_out)
 
     def _legal(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
         legal = [file for file in document.attachments if file.is_legal and file.media_type == "application/pdf"]
@@ -95,7 +95,7 @@ class Pdfs:
             return self._composed(document)
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
         if answer.status == 200 and not answer.is_html:
-            return answer.content
+            return bytes(answer.content)
         # An overloaded Odoo, out of database connections, answers 500, too.
         if answer.status >= 500:
             raise NotRendered(f"Odoo did not render {document.title}: HTTP {answer.status}")

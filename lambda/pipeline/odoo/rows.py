@@ -71,12 +71,40 @@ class _Text(HTMLParser):
 
 
 _HIDDEN_TAGS = ("style", "script")
+# QuickBooks keeps 4,000 characters of a note.
+HTML_LENGTH_MAX = 30_000
+# The beginning of a tag that has no end: another one begins, or the text ends, before it does.
+_UNENDED = re.compile(r"<(?=[^<>]*(?:<|\Z))")
 
 
 def plain_text(html: str) -> str:
-    """Return the text of an HTML field, one line per paragraph."""
+    """Return the text of an HTML field, one line per paragraph, of its first 30,000 characters.
+
+    What is no comment and no tag, such as a `<` alone or a `<![ now`, is text.
+    """
+    # The parser looks for the end of a comment or tag that has none again and again, in cubic time.
+    html = _UNENDED.sub("&lt;", _without_comments(html[:HTML_LENGTH_MAX]))
+    try:
+        found = _text_of(html)
+    except Exception:  # noqa: BLE001 - the parser raises AssertionError and others for a broken declaration
+        found = _text_of(html.replace("<!", "&lt;!"))
+    lines = (" ".join(line.split()) for line in found.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _without_comments(html: str) -> str:
+    kept, end = [], 0
+    while (start := html.find("<!--", end)) >= 0:
+        kept.append(html[end:start])
+        end = html.find("-->", start)
+        if end < 0:
+            return "".join(kept)
+        end += len("-->")
+    return "".join([*kept, html[end:]])
+
+
+def _text_of(html: str) -> str:
     reader = _Text()
     reader.feed(html)
     reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "".join(reader.parts)

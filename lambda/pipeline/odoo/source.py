@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -9,12 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
 from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
+from pipeline.http import TooLarge
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
-from pipeline.odoo.client import Domain, Odoo
+from pipeline.odoo.client import FEWER, ROWS_BYTES_MAX, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.rows import instant, text
@@ -30,6 +32,10 @@ _OF_MONEY = ("bank", "cash", "credit")
 _POSTED_ONCE: Domain = [
     *("|", ["state", "=", "posted"], "&", ["state", "in", ["cancel", "draft"]], ["posted_before", "=", True])
 ]
+
+
+_NAME_FIELDS = ("id", "name", "move_type", "write_date")
+logger = logging.getLogger(__name__)
 
 
 class OdooSource:
@@ -49,6 +55,8 @@ class OdooSource:
         # The name under which its documents are stored: the database may have been renamed.
         self.database = odoo.database
         self._tells_closing = True
+        # How many documents make a page at most, once a larger page could not be read.
+        self._page_max: int | None = None
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""
@@ -83,7 +91,43 @@ class OdooSource:
         return []
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
-        """Return the documents of a company with an id above `after_id` that the selection names, in order of id."""
+        """Return the documents of a company with an id above `after_id` that the selection names, in order of id.
+
+        If they do not fit into an answer, or one of them breaks the reading, return fewer. One that cannot be read
+        alone is unreadable: no single document ends a run.
+        """
+        limit = min(limit, self._page_max or limit)
+        try:
+            return self._page(company, selection, after_id, limit)
+        except TooLarge:
+            reason = (
+                f"its texts and lines come to more than {ROWS_BYTES_MAX // 2**20} MB. Perhaps a picture is pasted into "
+                "its terms or notes: attach it as a file instead"
+            )
+        except PipelineError:
+            raise
+        except Exception as error:
+            logger.exception("page not readable", extra={"company": company.name, "after_id": after_id})
+            reason = f"something in it is not as Odoo writes it ({type(error).__name__}). Open it in Odoo and save it"
+        if limit > 1:
+            self._page_max = max(1, limit // FEWER)
+            return self.page(company, selection, after_id=after_id, limit=limit)
+        self._page_max = None
+        return self._unreadable_page(company, selection, after_id, reason)
+
+    def _unreadable_page(self, company: Company, selection: Selection, after_id: int, reason: str) -> Page:
+        """Return the next document as unreadable, from nothing but its name."""
+        domain = [*_domain(company, selection), ["id", ">", after_id]]
+        rows = self._read("account.move", domain, _NAME_FIELDS, company, 1)
+        found = [
+            _unreadable(
+                row, InvalidDocument(f"{rows_to.title_of(row)} cannot be read: {reason}."), self._odoo.clock.now()
+            )
+            for row in rows
+        ]
+        return Page((), tuple(found), max((row["id"] for row in rows), default=0))
+
+    def _page(self, company: Company, selection: Selection, after_id: int, limit: int) -> Page:
         fields = list(rows_to.MOVE_FIELDS)
         if self._odoo.connection.version >= RATE_SINCE:
             fields += rows_to.MOVE_FIELDS_SINCE_18
@@ -259,14 +303,19 @@ def _domain(company: Company, selection: Selection) -> Domain:
 
 
 def _unreadable(move: Row, error: InvalidDocument, now: datetime) -> UnreadableDocument:
-    written_at = move.get("write_date")
-    moment = instant(written_at) if isinstance(written_at, str) else now
-    kind = rows_to.TYPES.get(move["move_type"], DocumentType.INVOICE)
-    return UnreadableDocument(int(move["id"]), text(move.get("name")), kind, moment, error)
+    try:
+        moment = instant(move.get("write_date"))
+    except (TypeError, ValueError):
+        moment = now
+    kind = rows_to.TYPES.get(str(move.get("move_type")), DocumentType.INVOICE)
+    return UnreadableDocument(int(move["id"]), text(move.get("name"))[: rows_to.NAME_LENGTH_MAX], kind, moment, error)
 
 
 def _ids(rows: Iterable[Row], *names: str) -> set[int]:
-    return {row[name][0] for row in rows for name in names if row[name]}
+    found = {row[name][0] for row in rows for name in names if row[name]}
+    if not all(type(row_id) is int for row_id in found):
+        raise TypeError(f"{' or '.join(names)} is no pair of id and name")
+    return found
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> defaultdict[int, list[Row]]:

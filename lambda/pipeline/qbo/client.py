@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,11 +11,13 @@ from urllib.parse import quote_plus
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
-from pipeline.domain.errors import Disconnected, OutcomeUnknown, PipelineError, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, PipelineError, Unavailable
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.multipart import Multipart
 from pipeline.qbo.text import cleaned
 from pipeline.qbo.together import Create, Upload, by_item, by_upload, item_id
 from pipeline.qbo.tokens import Tokens
@@ -30,15 +33,18 @@ PAGE_ROWS = 1_000
 # A query is part of the URL. Its maximum length is not documented; 8 kB is a common limit of servers.
 LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
+# Reserved from the function's time, so that what came of a call is stored before Lambda stops it.
+RESERVE_S = 4.0
 
 type Json = dict[str, Any]
 
 
 class Client:
-    """Reads and writes one realm. `calls` counts the calls by kind (query, read, create, update, ...).
+    """Reads and writes one realm in the time of a run. `calls` counts the calls by kind (query, read, create, ...).
 
-    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutcomeUnknown if a write
-    was sent and no answer says whether it took effect, and Refused if QuickBooks says no.
+    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutOfTime before a call for
+    which no time is left, OutcomeUnknown if a write was sent and no answer says whether it took effect, and Refused if
+    QuickBooks says no.
     """
 
     def __init__(
@@ -51,7 +57,9 @@ class Client:
         *,
         clock: Clock,
         threads: Threads,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         self.realm = realm
         self.company = company
         self.limiter = limiter
@@ -153,11 +161,14 @@ class Client:
         A file may be refused inside an answer of HTTP 200. QuickBooks does not say that it answers in the order of the
         request, and a refusal names no file: it counts for a file only if there is no other it can be for.
         """
-        files: dict[str, tuple[str, str | bytes, str]] = {}
+        parts: list[tuple[str, str, bytes, str]] = []
         for number, upload in enumerate(uploads, 1):
-            described = exact_json(cleaned(upload.metadata))
-            files[f"file_metadata_{number:02}"] = ("metadata.json", described, "application/json")
-            files[f"file_content_{number:02}"] = (upload.name, upload.content, "application/pdf")
+            described = exact_json(cleaned(upload.metadata)).encode()
+            parts.append((f"file_metadata_{number:02}", "metadata.json", described, "application/json"))
+            parts.append((f"file_content_{number:02}", upload.name, upload.content, "application/pdf"))
+        # A hash that nobody chooses: no file can hold it by accident.
+        contents = b"".join(hashlib.sha256(content).digest() for _, _, content, _ in parts)
+        files = Multipart(parts, hashlib.sha256(request_id.encode() + contents).hexdigest())
         body = self._call(
             "upload",
             "POST",
@@ -165,7 +176,8 @@ class Client:
             {"requestid": request_id},
             is_write=True,
             timeout_s=UPLOAD_TIMEOUT_S,
-            files=files,
+            data=files,
+            headers={"Content-Type": files.content_type},
         )
         responses = body.get("AttachableResponse")
         rows = [row for row in responses if isinstance(row, dict)] if isinstance(responses, list) else []
@@ -195,7 +207,7 @@ class Client:
         refused = ""
         for _ in range(2):
             token = self._tokens.access_token(refused=refused)
-            self.limiter.wait(is_batch=kind == "batch")
+            self.limiter.wait(is_batch=kind == "batch", may_wait=self._has_time)
             with self._counting:
                 self.calls[kind] += 1
             answer = self._send(
@@ -218,7 +230,14 @@ class Client:
             code="token_refused",
         )
 
+    def _has_time(self, seconds: float) -> bool:
+        return self._deadline is None or self._deadline.allows(RESERVE_S + seconds)
+
     def _send(self, method: str, path: str, *, is_write: bool, timeout_s: float, **arguments: Any) -> Answer:
+        if not self._has_time(1.0):
+            raise OutOfTime("No time is left in this run for a call to QuickBooks")
+        if self._deadline:
+            timeout_s = min(timeout_s, self._deadline.remaining_s - RESERVE_S)
         try:
             return send(
                 self._session,
@@ -237,7 +256,7 @@ class Client:
     def _read_out(self, kind: str, answer: Answer) -> Any:
         """Return the JSON of an answer, or None. Every answer is logged with the id that Intuit's support asks for."""
         try:
-            body = None if answer.is_html else answer.json()
+            body = None if answer.is_html else answer.json(is_strict=True)
         except ValueError:
             body = None
         logger.info(

@@ -7,9 +7,10 @@ calls of the last minute are handed on from one lease to the next.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.domain.clock import Clock
+from pipeline.domain.errors import OutOfTime
 from pipeline.domain.threads import Threads
 
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
@@ -39,8 +40,8 @@ class Limiter:
         self._calls = _made(WINDOWS, recent_calls, before)
         self._batches = _made(BATCH_WINDOWS, recent_batches, before)
 
-    def wait(self, *, is_batch: bool = False) -> None:
-        """Return when the next call may be made, and count it."""
+    def wait(self, *, is_batch: bool = False, may_wait: Callable[[float], bool] = lambda _seconds: True) -> None:
+        """Return when the next call may be made, and count it. Raises OutOfTime if `may_wait` forbids the wait."""
         while True:
             with self._lock:
                 now = self._clock.monotonic()
@@ -52,6 +53,8 @@ class Limiter:
                     if is_batch:
                         self._batches.append(now)
                     return
+            if not may_wait(wait_s):
+                raise OutOfTime("QuickBooks allows no further call in the time that is left in this run")
             self._clock.sleep(wait_s)
 
     @property

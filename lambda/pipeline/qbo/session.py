@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
@@ -31,7 +32,9 @@ class QuickBooksSession:
         rules: Callable[[str], Rules],
         host: Host,
         dry_run: bool = False,
+        deadline: Deadline | None = None,
     ) -> None:
+        self._deadline = deadline
         age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
         self._limiter = Limiter(
             host.clock, host.threads, recent_calls=lease.recent_calls, recent_batches=lease.recent_batches,
@@ -60,7 +63,10 @@ class QuickBooksSession:
     def _open(self, company: str) -> QuickBooksBooks:
         rules = self._rules(company)
         clock, threads = self._host.clock, self._host.threads
-        client = Client(self._api_url, self._realm, company, self._tokens, self._limiter, clock=clock, threads=threads)
+        client = Client(
+            self._api_url, self._realm, company, self._tokens, self._limiter, clock=clock, threads=threads,
+            deadline=self._deadline,
+        )  # fmt: skip
         references = References(client, self._key_values, rules, clock=clock, threads=threads, dry_run=self._dry_run)
         references.check_rules()
         return QuickBooksBooks(

@@ -132,7 +132,7 @@ def test_notes_beside_the_entries_are_in_no_index(table, client):
     client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
     table.save_extracted(entry_of(), previous=None)
 
-    assert len(table.waiting_elsewhere([])) == 1
+    assert len(list(table.waiting_elsewhere([]))) == 1
 
 
 def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
@@ -243,7 +243,7 @@ CALLS = {
     "due": lambda table: list(table.due(COMPANY, NOW)),
     "save_extracted": lambda table: table.save_extracted(entry_of(), previous=None),
     "save": lambda table: table.save(entry_of()),
-    "elsewhere": lambda table: table.waiting_elsewhere([]),
+    "elsewhere": lambda table: list(table.waiting_elsewhere([])),
 }
 
 

@@ -19,7 +19,7 @@ from pipeline.domain.entry import (
     names_of,
 )
 from pipeline.domain.lease import backoff_s, lease_until
-from pipeline.domain.lifecycle import TRANSITIONS, Actor, is_allowed
+from pipeline.domain.transitions import TRANSITIONS, Actor, is_allowed
 from tests.builders import an_entry
 
 PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)

@@ -12,8 +12,9 @@ from pipeline.domain import lifecycle
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Intent, Status, Step
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS, ForbiddenTransition
+from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.domain.source import UnreadableDocument
+from pipeline.domain.transitions import ForbiddenTransition
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -568,3 +568,9 @@ def test_a_document_that_must_not_be_touched_gets_a_plain_page_and_its_files_are
     assert (pdf.source, asked) == (PdfSource.PLAIN, [])
     assert pdf.left_out == ("'b.pdf' was not opened.", "'photo.jpg' was not opened.")
     assert "photo.jpg" in texts(pdf)[0]
+
+
+def test_an_invoice_that_must_not_be_touched_says_why_its_page_is_plain():
+    pdf = Pdfs(SimpleNamespace()).untouched(a_document(document_type=DocumentType.INVOICE), "was not opened")
+
+    assert (pdf.source, pdf.notes, pdf.left_out) == (PdfSource.PLAIN, ("Its PDF was not opened.",), ())

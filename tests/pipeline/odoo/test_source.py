@@ -405,6 +405,85 @@ def test_false_in_any_field_of_a_move_breaks_that_document_at_most(opened, field
         assert f"account.move {unreadable.odoo_id}" in str(unreadable.error)
 
 
+def all_of(source, company, limit=200):
+    """Return the ids of the documents that are read, and the unreadable ones, of all pages."""
+    pages = pages_of(source, company, limit=limit)
+    return {document.odoo_id for page in pages for document in page.documents}, [
+        unreadable for page in pages for unreadable in page.unreadable
+    ]
+
+
+SHAPES = {
+    "a party that is no pair": ("account.move", 310, "partner_id", True),
+    "a party that is a number": ("account.move", 310, "commercial_partner_id", 7),
+    "a type that is a list": ("account.move", 310, "move_type", ["out_invoice"]),
+    "taxes that are a number": ("account.move.line", None, "tax_ids", 5),
+    "an account that is a text": ("account.move.line", None, "account_id", "four"),
+    "shares that are a list": ("account.move.line", None, "analytic_distribution", [1]),
+    "a narration that no parser takes": ("account.move", 310, "narration", ["<p>"]),
+    "a date of no calendar": ("account.move", 310, "invoice_date", "2026-99-99"),
+    "a write date that is none": ("account.move", 310, "write_date", "yesterday"),
+}
+
+
+def answer_with(stand_in, model, wanted, field, value):
+    """Answer one row of a model with a value that Odoo itself would not take."""
+    answer = stand_in.server.answer
+
+    def changed(request):
+        response = answer(request)
+        arguments = request.json()["params"]["args"] if request.path == "/jsonrpc" else []
+        if arguments[3:5] != [model, "search_read"]:
+            return response
+        envelope = json.loads(response.body)
+        for row in envelope["result"]:
+            if field in row and wanted in (row["id"], row.get("move_id", [0])[0]):
+                row[field] = value
+        return Response.json(envelope)
+
+    stand_in.server.answer = changed
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_row_of_a_shape_that_odoo_never_has_fails_its_own_document_and_no_other(opened, name):
+    model, row_id, field, value = SHAPES[name]
+    stand_in, source = opened()
+    company = source.companies()[0]
+    everything, _ = all_of(source, company)
+    answer_with(stand_in, model, row_id or 310, field, value)
+
+    found, unreadable = all_of(source, company)
+
+    assert [row.odoo_id for row in unreadable] == [310] or (name.startswith("a narration") and not unreadable)
+    assert found >= everything - {310}
+    assert all("account.move 310" in str(row.error) for row in unreadable)
+
+
+def test_documents_that_do_not_fit_into_an_answer_are_read_in_smaller_pages(opened, monkeypatch):
+    _, source = opened()
+    company = source.companies()[0]
+    everything, _ = all_of(source, company)
+    monkeypatch.setattr("pipeline.odoo.client.ROWS_BYTES_MAX", 20_000)
+
+    found, unreadable = all_of(source, company)
+
+    assert (found, unreadable) == (everything, [])
+
+
+def test_a_document_that_fits_into_no_answer_fails_alone_and_says_what_to_do(opened, monkeypatch):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    everything, _ = all_of(source, company)
+    stand_in.row("account.move", 310)["narration"] = "<img src='data:image/png;base64," + "A" * 400_000 + "'/>"
+    monkeypatch.setattr("pipeline.odoo.client.ROWS_BYTES_MAX", 300_000)
+
+    found, (unreadable,) = all_of(source, company)
+
+    assert found == everything - {310}
+    assert unreadable.odoo_id == 310
+    assert "a picture is pasted into its terms" in str(unreadable.error)
+
+
 def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, monkeypatch):
     stand_in, source = opened()
     company = source.companies()[0]

@@ -26,6 +26,9 @@ class ExtractorSource(Protocol):
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""
 
+    def untouched_pdf(self, document: Document, reason: str) -> Pdf:
+        """Return a plain page without opening a file. The files are named with the reason."""
+
 
 class ExtractorTable(Protocol):
     """The tracking table, as the extractor needs it."""
@@ -37,7 +40,7 @@ class ExtractorTable(Protocol):
         """Write a new entry, or Odoo's new version of an existing one, unless another run was faster."""
 
     def attach_pdf(self, entry: Entry) -> None:
-        """Store where the PDF of this version of the entry is, which makes it ready to post."""
+        """Store where the PDF of this version of the entry is, which makes it ready to post, or how attempts went."""
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
         """Return pending entries that still lack their PDF, and failed ones that could not be read."""

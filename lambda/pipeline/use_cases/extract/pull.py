@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
@@ -21,65 +19,24 @@ from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError, Unavailable
-from pipeline.domain.source import NotRendered, Page, Selection, UnreadableDocument
+from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, PipelineError
+from pipeline.domain.source import Page, Selection, UnreadableDocument
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
-from pipeline.use_cases.extract.decide import Decision, News, decide
+from pipeline.use_cases.extract.counts import Counts, Progress
+from pipeline.use_cases.extract.decide import News, decide
+from pipeline.use_cases.extract.fetch import PdfFetching
 
 logger = logging.getLogger(__name__)
 
 PAGE_DOCUMENTS = 200
 # write_date is when Odoo's transaction began: a long transaction commits rows older than those already seen.
 LOOKBACK = timedelta(minutes=10)
-# In practice a page (8 reads) and one rendering never take longer than this. The next tick goes on.
+# In practice a page (8 reads) never takes longer than this. The next tick goes on.
 PAGE_ALLOWANCE_S = 45.0
-PDF_ALLOWANCE_S = 20.0
-PDF_ATTEMPTS_MAX = 3
 UNFINISHED_MAX = 200
 # If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
-CONSECUTIVE_FAILURES_MAX = 3
 _PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
-
-
-class Progress(StrEnum):
-    """How far a run got with something."""
-
-    COMPLETE = "complete"
-    INTERRUPTED = "interrupted"  # time or Odoo gave out: the next run takes it up again
-
-
-@dataclass(slots=True)
-class Counts:
-    """Counts of documents in a run. `cursor` is how far each company was read, `remaining` whether more is left.
-
-    `left_out` counts files that are in no PDF. `not_carried` counts by company the journal entries that move a
-    receivable, payable or tax but are not carried documents.
-    """
-
-    found: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    withdrawn: int = 0
-    pdfs: int = 0
-    skipped: int = 0
-    failed: int = 0
-    left_out: int = 0
-    not_carried: dict[str, dict[str, int]] = field(default_factory=dict)
-    cursor: dict[str, str] = field(default_factory=dict)
-    remaining: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON values."""
-        return asdict(self)
-
-    def count(self, decision: Decision) -> None:
-        """Count one document."""
-        self.found += 1
-        setattr(self, decision.news, getattr(self, decision.news) + 1)
-        if decision.news is not News.UNCHANGED and decision.entry.status is Status.SKIPPED:
-            self.skipped += 1
 
 
 @dataclass(slots=True)
@@ -101,9 +58,11 @@ class Extraction:
     failures: list[Failure] = field(default_factory=list)
     # The companies of which this run knows whether anything is wrong with them.
     checked: set[str] = field(default_factory=set)
-    _consecutive_failures: int = 0
-    _tried: set[tuple[str, int]] = field(default_factory=set)
+    pdfs: PdfFetching = field(init=False)
     _refused: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pdfs = PdfFetching(self.source, self.table, self.store, self.deadline, self.counts)
 
     def pull(self, company: Company) -> None:
         """Pull what is new and changed since the company's cursor. The next run goes on where time ran out."""
@@ -165,7 +124,16 @@ class Extraction:
         for row in page.unreadable:
             self._refuse(company, row, known.get(unreadable_ids[row.odoo_id]))
         for document in page.documents:
-            if self._take_one(document, known.get(document.entry_id)) is Progress.INTERRUPTED:
+            previous = known.get(document.entry_id)
+            try:
+                progress = self._take_one(document, previous)
+            except PipelineError:
+                raise
+            except Exception as error:  # a fault of ours: it stops this document, and none of the others
+                logger.exception("unexpected fault", extra={"entry_id": document.entry_id})
+                self._refuse(company, _unexpected(document, error), previous)
+                continue
+            if progress is Progress.INTERRUPTED:
                 self.counts.remaining = True
                 return Progress.INTERRUPTED
         return Progress.COMPLETE
@@ -180,7 +148,7 @@ class Extraction:
         entry = decision.entry
         if decision.news is not News.UNCHANGED:
             entry = self._save_extracted(document, entry, previous)
-        return self._fetch_pdf(document, entry) if decision.needs_pdf else Progress.COMPLETE
+        return self.pdfs.fetch(document, entry) if decision.needs_pdf else Progress.COMPLETE
 
     def _save_extracted(self, document: Document, entry: Entry, previous: Entry | None) -> Entry:
         key = self.store.put_document(document, entry.version)
@@ -195,56 +163,6 @@ class Extraction:
                    "status": entry.status.value},
         )  # fmt: skip
         return entry
-
-    # -- PDFs ------------------------------------------------------------------------------------------------------
-
-    def _fetch_pdf(self, document: Document, entry: Entry) -> Progress:
-        """Store the PDF of an entry.
-
-        An entry whose PDF is not available now stays unfinished, and every later run tries it once. At its third
-        attempt it gets a plain page, so that no document is lost for lack of a PDF.
-        """
-        if (entry.entry_id, entry.version) in self._tried:
-            return Progress.COMPLETE
-        if not self.deadline.allows(PDF_ALLOWANCE_S):
-            return Progress.INTERRUPTED
-        self._tried.add((entry.entry_id, entry.version))
-        plain = entry.attempts >= PDF_ATTEMPTS_MAX - 1
-        try:
-            pdf = self.source.pdf(document, plain=plain)
-        except Unavailable as error:
-            self._not_fetched(entry, error)
-            return Progress.COMPLETE
-        if pdf.left_out or entry.pdf_losses:
-            # Do this before storing the PDF, which wakes the poster: files that stay in Odoo are named in the books.
-            self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
-        stored = self.store.put_pdf(entry.entry_id, pdf)
-        self.table.attach_pdf(
-            replace(
-                entry,
-                pdf_key=stored.key,
-                pdf_sha256=pdf.sha256,
-                stored_sha256=stored.sha256,
-                pdf_source=pdf.source.value,
-                attempts=0,
-                error_message=" ".join(pdf.notes),
-            )
-        )
-        self.counts.pdfs += 1
-        self.counts.left_out += len(pdf.left_out)
-        if pdf.notes:
-            logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
-        return Progress.COMPLETE
-
-    def _not_fetched(self, entry: Entry, error: Unavailable) -> None:
-        """Count the attempt. Raises the error if Odoo gives no PDF at all."""
-        # An Odoo whose rendering is broken must not hold up documents that need no rendering.
-        self._consecutive_failures += not isinstance(error, NotRendered)
-        self.counts.remaining = True
-        logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
-        self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))
-        if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
-            raise error
 
     # -- unreadable rows -------------------------------------------------------------------------------------------
 
@@ -267,6 +185,12 @@ class Extraction:
             self.table.save_extracted(entry, previous=previous)
 
 
+def _unexpected(document: Document, error: Exception) -> UnreadableDocument:
+    text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
+    reason = InvalidDocument(f"{document.title}: {text}", code="unexpected")
+    return UnreadableDocument(document.odoo_id, document.number, document.document_type, document.written_at, reason)
+
+
 def chosen(companies: Sequence[Company], name: str) -> list[Company]:
     """Return the company with that name, or all for an empty name. Raises InvalidRequest if there is none."""
     found = [company for company in companies if name in ("", company.name)]
@@ -284,7 +208,8 @@ def run(
 ) -> None:
     """Pull several companies. If one fails, the others are still pulled.
 
-    `afterwards` is called for each company that was pulled by its cursor.
+    `afterwards` is called for each company that was pulled by its cursor. Last come the documents on which a run was
+    killed.
 
     Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
     """
@@ -304,5 +229,10 @@ def run(
             if isinstance(error, NeedsAttention):
                 extraction.checked.add(company.name)
                 extraction.failures.append(Failure(company.name, error.code, "", str(error)))
+    try:
+        extraction.pdfs.fetch_suspects()
+    except PipelineError as error:
+        logger.warning("PDFs not fetched", extra={"reason": str(error)})
+        errors.append(error)
     if errors:
         raise errors[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -33,8 +33,8 @@ class PostingTable(record.RecordTable, Protocol):
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status."""
 
-    def waiting_elsewhere(self, companies: Sequence[str]) -> list[Entry]:
-        """Return pending entries of any company but these."""
+    def waiting_elsewhere(self, companies: Sequence[str]) -> Iterable[Entry]:
+        """Yield pending entries of any company but these."""
 
 
 class Leases(Protocol):

@@ -10,23 +10,17 @@ from dataclasses import replace
 from itertools import batched
 from typing import Any
 
-from pipeline.domain import lifecycle
+from pipeline.domain import attempts, lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
-from pipeline.domain.commands import (
-    PostEntries,
-    PosterCommand,
-    RebuildEntries,
-    RetryFailed,
-    ShowDrafts,
-    StartOver,
-)
-from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.commands import PosterCommand, RebuildEntries, ShowDrafts, StartOver
+from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
     Disconnected,
     Misconfigured,
+    NeedsAttention,
     OutOfTime,
     PipelineError,
     RetryLater,
@@ -39,6 +33,7 @@ from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.troubles import Troubles
+from pipeline.use_cases.post.work_list import WorkList
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +46,16 @@ MEMBER_ALLOWANCE_S = 0.5
 GROUPS_MAX = 2
 # So many new documents are read and looked for in the books together, with one question per kind.
 LOOKED_FOR_AT_ONCE = 100
+# What the report of one failure may take when the documents are done.
+REPORTING_S = 0.05
+# So many entries that were worked on when a run was killed are tried again in a run. The others wait for the next.
+SUSPECTS_MAX = 50
 # A read, a write, and what there is of pages between.
 START_OVER_ALLOWANCE_S = 10.0
+_DEADLY = (
+    f"working on it {attempts.REASON}. Look whether it is in QuickBooks. Make it smaller in Odoo (its PDF, or the "
+    "number of its lines) and retry it."
+)
 
 
 class RealmRun:
@@ -93,6 +96,9 @@ class RealmRun:
             self._release(session)
 
     def _work_for(self, company: str, session: Session) -> None:
+        if self._is_over():
+            self._outcomes.results.remaining = True
+            return
         try:
             if isinstance(self._command, StartOver):
                 self._start_over(company)
@@ -148,19 +154,25 @@ class RealmRun:
     # -- which entries ---------------------------------------------------------------------------------------------
 
     def _process_due(self, company: str, session: Session) -> None:
+        work = WorkList(self._with, self._command, company)
         running: set[Future[None]] = set()
+        suspects: list[Entry] = []
+        is_cut_short = False
         with self._with.threads.pool(THREADS_MAX, "posting") as pool:
-            for entries in batched(self._entries(company), LOOKED_FOR_AT_ONCE):
+            for entries in batched(work.entries(), LOOKED_FOR_AT_ONCE):
+                if self._is_over():
+                    break
                 books = session.books(company)
                 if not self._is_trial:
                     self._hold_realm(company)
-                documents = self._look_for(entries, books, pool)
-                group = Group(books, pool, self._troubles, self._new_batch_id)
-                for part in _groups(entries):
+                    suspects += filter(attempts.is_suspect, entries)
+                group = self._group(books, pool)
+                documents = {} if self._is_trial else work.look_for(entries, books, pool)
+                for part in self._parts(entries):
                     while len(running) >= (THREADS_MAX if len(part) == 1 else GROUPS_MAX):
                         running = self._collect(running)
-                    allowance_s = DOCUMENT_ALLOWANCE_S + len(part) * MEMBER_ALLOWANCE_S
-                    if self._troubles.is_stopped or not self._with.deadline.allows(allowance_s):
+                    if self._is_over(len(part)):
+                        is_cut_short = self._troubles.pause is None
                         break
                     if self._is_trial:
                         running |= {pool.submit(self._show, entry, books) for entry in part}
@@ -169,6 +181,38 @@ class RealmRun:
                         running.add(pool.submit(group.run, tasks))
             while running:
                 running = self._collect(running)
+            # Last and alone: whichever of them ends the function takes nobody along who is not counted.
+            for entry in suspects[:SUSPECTS_MAX]:
+                with self._outcomes.alone:
+                    self._post_suspect(entry, session.books(company), pool)
+        self._outcomes.results.remaining |= is_cut_short or work.is_cut_short
+
+    def _post_suspect(self, entry: Entry, books: Books, pool: Pool) -> None:
+        if attempts.is_deadly(entry):
+            self._outcomes.fail(entry, NeedsAttention(_DEADLY, code="ended_the_function"))
+        elif not self._is_over():
+            self._group(books, pool).run([self._task(entry, books, None)])
+
+    def _is_over(self, members: int = 1) -> bool:
+        """Whether nothing further is begun, for so many documents."""
+        # Every failure takes a moment to report when the documents are done.
+        needed_s = DOCUMENT_ALLOWANCE_S + members * MEMBER_ALLOWANCE_S + REPORTING_S * len(self._outcomes.failures)
+        return self._troubles.is_stopped or not self._with.deadline.allows(needed_s)
+
+    def _parts(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """Yield entries that are worked on together.
+
+        What was in trouble before is alone and comes last: it may take long, and the others need not wait for that.
+        """
+        chosen = [entry for entry in entries if self._is_trial or not attempts.is_suspect(entry)]
+        yield from batched([entry for entry in chosen if not entry.attempts], TOGETHER_MAX)
+        for entry in chosen:
+            if entry.attempts:
+                yield (entry,)
+
+    def _group(self, books: Books, pool: Pool) -> Group:
+        in_flight = self._outcomes.in_flight
+        return Group(books, pool, self._troubles, in_flight, self._with.clock, self._new_batch_id)
 
     def _task(self, entry: Entry, books: Books, document: Document | None) -> Task:
         posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)
@@ -176,42 +220,6 @@ class RealmRun:
 
     def _new_batch_id(self) -> str:
         return f"odoo-{self._with.random.getrandbits(120):030x}"
-
-    def _entries(self, company: str) -> Iterator[Entry]:
-        """Yield each entry once. The index may be behind, so the entry itself has the last word."""
-        table, now = self._with.table, self._with.clock.now()
-        if isinstance(self._command, PostEntries | RetryFailed | ShowDrafts) and self._command.entry_ids:
-            for entry in table.entries(self._command.entry_ids).values():
-                if entry.company != company:
-                    continue
-                # A person need not wait for a later attempt, but an open outcome must settle for everybody.
-                if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
-                    yield entry
-            return
-        seen: set[str] = set()
-        for listed in batched(table.due(company, now), LOOKED_FOR_AT_ONCE):
-            ids = list(dict.fromkeys(entry.entry_id for entry in listed if entry.entry_id not in seen))
-            seen.update(ids)
-            current = table.entries(ids)
-            yield from (current[entry_id] for entry_id in ids if entry_id in current and current[entry_id].is_due(now))
-
-    def _look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
-        """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
-        if self._is_trial or self._troubles.is_stopped:
-            return {}
-        new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
-        found = [document for document in pool.map(self._document, new) if document]
-        by_type: dict[DocumentType, list[Document]] = {}
-        for document in found:
-            by_type.setdefault(document.document_type, []).append(document)
-        list(pool.map(books.look_for, by_type.values()))
-        return {document.entry_id: document for document in found}
-
-    def _document(self, entry: Entry) -> Document | None:
-        try:
-            return self._with.store.document(entry)
-        except Exception:  # noqa: BLE001 - whatever it is, it is reported where the entry itself is processed
-            return None
 
     def _collect(self, running: set[Future[None]]) -> set[Future[None]]:
         done, rest = self._with.threads.first_done(running)
@@ -269,14 +277,3 @@ class RealmRun:
         results.paused += self._companies
         logger.warning("company paused", extra={"company": names, "seconds": paused_for_s,
                                                 "reason": str(pause)})  # fmt: skip
-
-
-def _groups(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Yield entries that are worked on together.
-
-    What was in trouble before is alone and comes last: it may take long, and the others need not wait for that.
-    """
-    yield from batched([entry for entry in entries if not entry.attempts], TOGETHER_MAX)
-    for entry in entries:
-        if entry.attempts:
-            yield (entry,)

@@ -7,15 +7,17 @@ has its own answer after it; an answer that never comes is an unknown outcome of
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from typing import Any
 
 from pipeline.domain.books import Books, Draft
+from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
+from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.post.steps import Action
 from pipeline.use_cases.post.troubles import Troubles
@@ -23,8 +25,10 @@ from pipeline.use_cases.post.troubles import Troubles
 # QuickBooks takes thirty writes in a batch, and gives back at most a thousand objects.
 TOGETHER_MAX = 30
 LINES_TOGETHER_MAX = 900
-# So many files are read and sent together. Every byte of them is in memory about three times.
+# So many files are read and sent together, if their bytes have room.
 FILES_TOGETHER_MAX = 10
+# How long to wait where the PDFs of others take all the room there is.
+ROOM_WAIT_S = 0.2
 
 
 @dataclass(slots=True)
@@ -49,10 +53,20 @@ class Task:
 class Group:
     """The work for a group of documents; `new_batch_id` returns a unique id of at most 36 characters."""
 
-    def __init__(self, books: Books, pool: Pool, troubles: Troubles, new_batch_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        books: Books,
+        pool: Pool,
+        troubles: Troubles,
+        in_flight: InFlight,
+        clock: Clock,
+        new_batch_id: Callable[[], str],
+    ) -> None:
         self._books = books
         self._pool = pool
         self._troubles = troubles
+        self._in_flight = in_flight
+        self._clock = clock
         self._new_batch_id = new_batch_id
 
     def run(self, tasks: Sequence[Task]) -> None:
@@ -63,18 +77,34 @@ class Group:
             for batch_id, members in self._batches(creating):
                 others += self._create(batch_id, members)
             waiting = others
-        for part in batched(waiting, FILES_TOGETHER_MAX):
-            self._attach(part)
-            for task in part:
-                task.posting.forget_content()
+        for part in self._with_room(waiting):
+            try:
+                self._attach(part)
+            finally:
+                for task in part:
+                    task.posting.forget_content()
+                    self._in_flight.give_back(task.before)
 
     # -- the stages ------------------------------------------------------------------------------------------------
 
     def _begin(self, task: Task) -> Task | None:
         if self._troubles.is_stopped:
             return None
+        task.posting.record.count_attempt()
         task.posting.begin(task.document)
         return self._go_on(task)
+
+    def _with_room(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
+        """Yield documents whose PDFs have room in memory together, and wait where other groups take all of it."""
+        rest = deque(tasks)
+        while rest:
+            part: list[Task] = []
+            while rest and len(part) < FILES_TOGETHER_MAX and self._in_flight.take(rest[0].before):
+                part.append(rest.popleft())
+            if part:
+                yield part
+            else:
+                self._clock.sleep(ROOM_WAIT_S)
 
     def _go_on(self, task: Task, stops: Iterable[Action] = (Action.CREATE, Action.READ_PDF)) -> Task | None:
         """Take a document to where others can join it; return None when nothing is left to do."""

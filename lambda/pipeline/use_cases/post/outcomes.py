@@ -12,6 +12,7 @@ from pipeline.domain.alert import Failure
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import NeedsAttention, RetryLater
 from pipeline.use_cases.post.collaborators import Collaborators
+from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.results import Results
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,13 @@ class Outcomes:
     failures: list[Failure] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
     lock: Any = field(init=False)
+    # Held by whoever works on a document that may end the function.
+    alone: Any = field(init=False)
+    in_flight: InFlight = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lock = self.collaborators.threads.lock()
+        threads = self.collaborators.threads
+        self.lock, self.alone, self.in_flight = threads.lock(), threads.lock(), InFlight(threads)
 
     def fail(self, entry: Entry, error: NeedsAttention) -> None:
         """Set an entry to failed, with what a person has to do, and report it."""

@@ -29,8 +29,8 @@ from pipeline.use_cases.post.steps import Action, Found, next_step
 class PostingStore(paper.PaperStore, Protocol):
     """Where documents and their PDFs are stored."""
 
-    def document(self, entry: Entry) -> Document:
-        """Return the document of an entry."""
+    def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
+        """Return the document of an entry; raises InvalidDocument if it is not the one that was stored, or larger."""
 
     def file_posted(self, entry: Entry) -> str:
         """Move the PDF to the posted ones and return its key."""
@@ -87,6 +87,7 @@ class Posting:
             decision = next_step(self.entry, self.found, realm=self.books.realm, withdrawn=self._is_withdrawn)
             if decision.action is Action.FINISH or decision.action in stops:
                 return decision.action
+            self.record.check_time()
             self.perform(decision.action)
 
     @property

@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from pipeline.domain import lifecycle
+from pipeline.domain import attempts, lifecycle
 from pipeline.domain.books import Booked
 from pipeline.domain.clock import Clock
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Intent, proof_of
+from pipeline.domain.errors import OutOfTime
+
+# A step is a call to QuickBooks, which is cut off in time, and one to AWS.
+STEP_ALLOWANCE_S = 8.0
 
 
 class RecordTable(Protocol):
@@ -35,6 +39,15 @@ class Record:
     clock: Clock
     sends_until: datetime
     realm: str
+
+    def count_attempt(self) -> None:
+        """Store that an attempt begins, before anything of the document is read: it may end the function."""
+        self.save(attempts.begun(self.entry))
+
+    def check_time(self) -> None:
+        """Raise OutOfTime if the next step could go on after the lease has ended."""
+        if self.clock.now() + timedelta(seconds=STEP_ALLOWANCE_S) > self.sends_until:
+            raise OutOfTime("No time is left in this run for another step")
 
     def intend(self, intent: Intent) -> None:
         """Store what is about to be sent; raises Superseded when the document has changed in Odoo meanwhile.

@@ -21,6 +21,10 @@ from pipeline.use_cases.post.outcomes import Outcomes
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 BACKLOG_COUNTED_MAX = 5_000
+# With less time than this no realm is begun: opening it takes as long as a document.
+REALM_ALLOWANCE_S = 30.0
+# What is left for the report. Work that goes through many entries stops here, and the next run goes on.
+ENDING_ALLOWANCE_S = 15.0
 
 
 class PostingRun:
@@ -64,7 +68,10 @@ class PostingRun:
         return {command.company} if command.company else set(companies)
 
     def _post_realm(self, realm: str, companies: Sequence[str], command: PosterCommand) -> None:
-        """Process what is due in a realm, unless another run does or there is nothing to do."""
+        """Process what is due in a realm, unless another run does, there is nothing to do, or no time is left."""
+        if not self._with.deadline.allows(REALM_ALLOWANCE_S):
+            self.outcomes.results.remaining = True
+            return
         if isinstance(command, RetryFailed):
             for company in companies:
                 self._reopen_failed(company, command.entry_ids)
@@ -85,13 +92,22 @@ class PostingRun:
         return next(self._with.table.due(company, now), None) is not None
 
     def _reopen_failed(self, company: str, entry_ids: Sequence[str]) -> None:
-        """Set the failed entries of a company to pending again, at most 5,000 at a time."""
-        failed = [entry.entry_id for entry in self._with.table.with_status(company, Status.FAILED)]
-        self.outcomes.reopen([entry_id for entry_id in failed if not entry_ids or entry_id in entry_ids][:RETRIED_MAX])
+        """Set the failed entries of a company to pending again, at most 5,000 at a time and while there is time."""
+        wanted = set(entry_ids)
+        failed = (entry.entry_id for entry in self._with.table.with_status(company, Status.FAILED))
+        chosen = [entry_id for entry_id in failed if not wanted or entry_id in wanted][: RETRIED_MAX + 1]
+        for number, entry_id in enumerate(chosen):
+            if number == RETRIED_MAX or not self._with.deadline.allows(REALM_ALLOWANCE_S):
+                self.outcomes.results.remaining = True
+                return
+            self.outcomes.reopen([entry_id])
 
     def _fail_without_realm(self, companies: Sequence[str]) -> None:
         """Fail the entries of companies that have no realm: a person must say where they belong."""
         for listed in self._with.table.waiting_elsewhere(companies):
+            if not self._with.deadline.allows(REALM_ALLOWANCE_S):
+                self.outcomes.results.remaining = True
+                return
             entry = self._with.table.entry(listed.entry_id)
             if entry is None or entry.status is not Status.PENDING:
                 continue
@@ -103,12 +119,17 @@ class PostingRun:
             self.outcomes.fail(entry, error)
 
     def _measure_backlog(self, companies: Sequence[str]) -> None:
-        """Add to the results how many documents still wait, and for how long the oldest has."""
+        """Add to the results how many documents still wait, and for how long the oldest has.
+
+        Without time for that they say nothing about it: half a count would look like a small backlog.
+        """
         now = self._with.clock.now()
         backlog, oldest_s = 0, 0
         for company in companies:
             for status in (Status.PENDING, Status.POSTING):
                 for entry in islice(self._with.table.with_status(company, status), BACKLOG_COUNTED_MAX):
+                    if not self._with.deadline.allows(ENDING_ALLOWANCE_S):
+                        return
                     backlog += 1
                     waited = now - (entry.pending_since or entry.created_at)
                     oldest_s = max(oldest_s, int(waited.total_seconds()))

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from pipeline.domain import attempts
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry
 from pipeline.domain.errors import (
     Deferred,
@@ -75,15 +76,17 @@ class Troubles:
             logger.info("document superseded", extra={"entry_id": before.entry_id, "reason": str(superseded)})
         except Misconfigured as error:
             # A secret or a right is missing, for which no document is to blame.
-            self._put_off(posting.entry, Disconnected(str(error), code=error.code), before)
+            self._put_off(attempts.ended(posting.entry), Disconnected(str(error), code=error.code), before)
         except NeedsAttention as error:
             self._outcomes.fail(posting.entry, error)
             self._consecutive_failures = 0
         except OutOfTime as error:
             self.stop(error)
+            self._with.table.save(attempts.ended(posting.entry))
         except RetryLater as error:
             is_answered = posting.found.is_answered
-            self._put_off(posting.entry, error, before, is_answered=is_answered, is_spoken_for=is_spoken_for)
+            ended = attempts.ended(posting.entry)
+            self._put_off(ended, error, before, is_answered=is_answered, is_spoken_for=is_spoken_for)
         except Exception as error:  # a fault of ours: it stops this document, and none of the others
             logger.exception("unexpected fault", extra={"entry_id": before.entry_id})
             text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
@@ -128,9 +131,9 @@ class Troubles:
             self._outcomes.results.later += 1
         logger.warning("document put off", extra={"entry_id": entry.entry_id, "reason": str(error)})
         wait_s = OUTCOME_SETTLES_S if isinstance(error, OutcomeUnknown) else 0
-        attempts = entry.attempts
+        count = entry.attempts
         if not is_the_companys:
-            attempts += 1
+            count += 1
             wait_s = max(wait_s, backoff_s(entry.attempts, self._with.random.random()))
         now = self._with.clock.now()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
@@ -140,7 +143,7 @@ class Troubles:
             due_at = entry.next_attempt_at
         self._with.table.save(
             put_off(
-                entry, error.code, str(error), attempts=attempts, due_at=due_at, now=now,
+                entry, error.code, str(error), attempts=count, due_at=due_at, now=now,
                 tries_alone=tries_alone(before, others_at) if has_no_answer else entry.tries_alone,
             )
         )  # fmt: skip

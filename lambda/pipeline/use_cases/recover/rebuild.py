@@ -22,9 +22,9 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
 from pipeline.domain.errors import NeedsAttention
-from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Copy
 from pipeline.domain.threads import Threads
+from pipeline.domain.transitions import Actor
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Rebuild:
         pdf = self.store.pdf_at(copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
             sha256 = hashlib.sha256(pdf).hexdigest()
-            entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, stored_sha256=sha256)
+            entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, pdf_bytes=len(pdf), stored_sha256=sha256)
         if found is None:
             return entry
         entry = self._completed(entry, found, is_new=True)

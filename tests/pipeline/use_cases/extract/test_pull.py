@@ -11,12 +11,12 @@ from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, Unauthorized, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource, Selection, UnreadableDocument
+from pipeline.use_cases.extract.fetch import PDF_ALLOWANCE_S
 from pipeline.use_cases.extract.pull import (
     BACKLOG_MAX,
     LOOKBACK,
     PAGE_ALLOWANCE_S,
     PAGE_DOCUMENTS,
-    PDF_ALLOWANCE_S,
     chosen,
     run,
 )
@@ -42,8 +42,8 @@ def test_document_then_entry_then_pdf_then_cursor(aws):
     pull(FakeOdoo(a_document(7)), aws)
 
     steps = [what for what, which in aws.journal]
-    assert steps[:4] == ["document", "entry", "pdf", "ready"]
-    assert set(steps[4:]) == {"cursor"}
+    assert steps[:5] == ["document", "entry", "not ready", "pdf", "ready"]
+    assert set(steps[5:]) == {"cursor"}
 
 
 def test_a_new_document_becomes_a_pending_entry_with_its_pdf(aws):
@@ -78,7 +78,7 @@ def test_a_crash_after_any_write_is_fixed_by_the_next_run():
 
 def test_a_crash_after_any_write_of_a_changed_document_is_fixed_too():
     changed = a_document(1, reference="another")
-    for writes in range(1, 5):
+    for writes in range(1, 6):
         aws, odoo = Aws(), FakeOdoo(a_document(1))
         pull(odoo, aws)
         odoo.put(replace(changed, written_at=NOW))

@@ -120,6 +120,7 @@ class Session:
             version=version,
             number=self.document.number,
             total=self.document.total,
+            content_hash=self.document.content_hash,
             withdrawn=self.document.withdrawn,
             document_key=f"documents/{self.entry_id}/{version}.json",
             pdf_sha256="" if self.document.withdrawn else hashlib.sha256(pdf).hexdigest(),

@@ -20,6 +20,7 @@ from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.books import Draft
 from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, ShowDrafts, WakeUp
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Company
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import (
     Disconnected,
@@ -127,8 +128,8 @@ class World:
         self.failures = []
 
     def add(self, number: int, company: str = COMPANY, **changes):
-        document = a_document(odoo_id=number, number=f"INV/{number}")
-        entry = an_entry(document, company=company, **changes)
+        document = a_document(odoo_id=number, number=f"INV/{number}", company=Company(1, company, "USD", "US"))
+        entry = an_entry(document, **changes)
         self.store.put_all(entry, document)
         return self.table.put(entry)
 

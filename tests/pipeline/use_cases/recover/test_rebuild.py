@@ -34,7 +34,8 @@ class World:
 
     def post(self, entry: Entry) -> Entry:
         now = self.table.stored[entry.entry_id]
-        return Posting.of(now, self.company.books, self.table, self.store, self.clock, self.clock.now()).run()
+        sends_until = self.clock.now() + timedelta(seconds=60)
+        return Posting.of(now, self.company.books, self.table, self.store, self.clock, sends_until).run()
 
     def lose(self) -> None:
         """Lose the table, and with it what was known of names."""

@@ -1,0 +1,119 @@
+"""Fetch the PDFs of entries: each attempt is counted before it begins, because opening a file may kill the function.
+
+Files are foreign: a photograph may take more memory than there is, and a rendering more time. An entry on which a run
+was killed is put at the end of the next run, after all companies, and after three such runs it gets a plain page.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+
+from pipeline.domain import attempts
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry
+from pipeline.domain.errors import PipelineError, Unavailable
+from pipeline.domain.source import NotRendered, Pdf
+from pipeline.use_cases.extract.collaborators import ExtractorSource, ExtractorStore, ExtractorTable
+from pipeline.use_cases.extract.counts import Counts, Progress
+
+logger = logging.getLogger(__name__)
+
+# In practice one rendering never takes longer than this. The next tick goes on.
+PDF_ALLOWANCE_S = 20.0
+PDF_ATTEMPTS_MAX = 3
+CONSECUTIVE_FAILURES_MAX = 3
+# So many entries on which a run was killed are tried again in a run. The others wait for the next.
+SUSPECTS_MAX = 50
+
+
+@dataclass(slots=True)
+class PdfFetching:
+    """The PDFs of one run. An entry is tried once in a run."""
+
+    source: ExtractorSource
+    table: ExtractorTable
+    store: ExtractorStore
+    deadline: Deadline
+    counts: Counts
+    _consecutive_failures: int = 0
+    _tried: set[tuple[str, int]] = field(default_factory=set)
+    _suspects: list[tuple[Document, Entry]] = field(default_factory=list)
+
+    def fetch(self, document: Document, entry: Entry) -> Progress:
+        """Store the PDF of an entry.
+
+        An entry whose PDF is not available now stays unfinished, and every later run tries it once. At its third
+        attempt it gets a plain page, so that no document is lost for lack of a PDF.
+        """
+        if (entry.entry_id, entry.version) in self._tried:
+            return Progress.COMPLETE
+        if not self.deadline.allows(PDF_ALLOWANCE_S):
+            return Progress.INTERRUPTED
+        self._tried.add((entry.entry_id, entry.version))
+        if attempts.is_deadly(entry):
+            reason = f"{attempts.REASON}; it stays in Odoo"
+            self._store(document, entry, self.source.untouched_pdf(document, reason))
+        elif attempts.is_suspect(entry):
+            self.counts.remaining = True
+            if len(self._suspects) < SUSPECTS_MAX:
+                self._suspects.append((document, entry))
+        else:
+            self._attempt(document, entry)
+        return Progress.COMPLETE
+
+    def fetch_suspects(self) -> None:
+        """Try the entries on which a run was killed, once everything else is done."""
+        while self._suspects and self.deadline.allows(PDF_ALLOWANCE_S):
+            self._attempt(*self._suspects.pop(0))
+
+    def _attempt(self, document: Document, entry: Entry) -> None:
+        counted = attempts.begun(entry)
+        self.table.attach_pdf(counted)
+        try:
+            pdf = self.source.pdf(document, plain=entry.attempts >= PDF_ATTEMPTS_MAX - 1)
+        except Unavailable as error:
+            self._not_fetched(attempts.ended(counted), error)
+        except PipelineError:
+            self.table.attach_pdf(attempts.ended(counted))
+            raise
+        except Exception as error:  # a fault of ours: it costs this document its PDF, and no other anything
+            logger.exception("PDF not made", extra={"entry_id": entry.entry_id})
+            reason = f"could not be worked on ({type(error).__name__}); it stays in Odoo"
+            self._store(document, entry, self.source.untouched_pdf(document, reason))
+        else:
+            self._store(document, entry, pdf)
+
+    def _store(self, document: Document, entry: Entry, pdf: Pdf) -> None:
+        if pdf.left_out or entry.pdf_losses:
+            # Do this before storing the PDF, which wakes the poster: files that stay in Odoo are named in the books.
+            self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
+        stored = self.store.put_pdf(entry.entry_id, pdf)
+        self.table.attach_pdf(
+            replace(
+                entry,
+                pdf_key=stored.key,
+                pdf_sha256=pdf.sha256,
+                pdf_bytes=len(pdf.content),
+                stored_sha256=stored.sha256,
+                pdf_source=pdf.source.value,
+                attempts=0,
+                killed_attempts=0,
+                error_message=" ".join(pdf.notes),
+            )
+        )
+        self.counts.pdfs += 1
+        self.counts.left_out += len(pdf.left_out)
+        if pdf.notes:
+            logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
+
+    def _not_fetched(self, entry: Entry, error: Unavailable) -> None:
+        """Count the attempt. Raises the error if Odoo gives no PDF at all."""
+        # An Odoo whose rendering is broken must not hold up documents that need no rendering.
+        self._consecutive_failures += not isinstance(error, NotRendered)
+        self.counts.remaining = True
+        logger.warning("PDF not fetched", extra={"entry_id": entry.entry_id, "reason": str(error)})
+        self.table.attach_pdf(replace(entry, attempts=entry.attempts + 1, error_message=str(error)))
+        if self._consecutive_failures >= CONSECUTIVE_FAILURES_MAX:
+            raise error

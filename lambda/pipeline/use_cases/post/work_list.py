@@ -1,0 +1,85 @@
+"""What there is to do for a company: its due entries, and the documents of those that are new to the books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import batched
+
+from pipeline.domain.books import Books
+from pipeline.domain.commands import PostEntries, PosterCommand, RetryFailed, ShowDrafts
+from pipeline.domain.document import Document, DocumentType
+from pipeline.domain.entry import Entry
+from pipeline.domain.threads import Pool
+from pipeline.use_cases.post.collaborators import Collaborators
+
+# So many documents are read at once, and a document larger than this, of some hundred lines, only when its turn comes:
+# what is read ahead is in memory until then.
+READ_AT_ONCE = 8
+READ_AHEAD_BYTES_MAX = 64 * 2**10
+# So many entries are read with one call.
+ENTRIES_AT_ONCE = 100
+# An entry that is looked at costs a read. None is begun with less time than this.
+LOOK_ALLOWANCE_S = 25.0
+
+
+class WorkList:
+    """The work for one company in one run. Reading it ends when time does."""
+
+    def __init__(self, collaborators: Collaborators, command: PosterCommand, company: str) -> None:
+        self._with = collaborators
+        self._command = command
+        self._company = company
+        self.is_cut_short = False
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield each entry once, while there is time. The index may be behind, so the entry itself has the last word.
+
+        `is_cut_short` then says whether time ran out first.
+        """
+        for entry in self._all():
+            if not self._has_time():
+                return
+            yield entry
+
+    def _has_time(self) -> bool:
+        self.is_cut_short = self.is_cut_short or not self._with.deadline.allows(LOOK_ALLOWANCE_S)
+        return not self.is_cut_short
+
+    def _all(self) -> Iterator[Entry]:
+        table, now = self._with.table, self._with.clock.now()
+        if isinstance(self._command, PostEntries | RetryFailed | ShowDrafts) and self._command.entry_ids:
+            for entry in table.entries(self._command.entry_ids).values():
+                if entry.company != self._company:
+                    continue
+                # A person need not wait for a later attempt, but an open outcome must settle for everybody.
+                if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
+                    yield entry
+            return
+        seen: set[str] = set()
+        for listed in batched(table.due(self._company, now), ENTRIES_AT_ONCE):
+            if not self._has_time():
+                return
+            ids = list(dict.fromkeys(entry.entry_id for entry in listed if entry.entry_id not in seen))
+            seen.update(ids)
+            current = table.entries(ids)
+            yield from (current[entry_id] for entry_id in ids if entry_id in current and current[entry_id].is_due(now))
+
+    def look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
+        """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
+        new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
+        found: list[Document] = []
+        for some in batched(new, READ_AT_ONCE):
+            if not self._has_time():
+                return {}
+            found += [document for document in pool.map(self._document, some) if document]
+        by_type: dict[DocumentType, list[Document]] = {}
+        for document in found:
+            by_type.setdefault(document.document_type, []).append(document)
+        list(pool.map(books.look_for, by_type.values()))
+        return {document.entry_id: document for document in found}
+
+    def _document(self, entry: Entry) -> Document | None:
+        try:
+            return self._with.store.document(entry, bytes_max=READ_AHEAD_BYTES_MAX)
+        except Exception:  # noqa: BLE001 - whatever it is, it is reported where the entry itself is processed
+            return None

@@ -1,0 +1,172 @@
+"""A document whose PDF kills the function costs three runs at most, and holds up no other document."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
+from pipeline.domain.entry import Status
+from pipeline.domain.errors import Unauthorized, Unavailable
+from pipeline.domain.source import NotRendered
+from pipeline.use_cases.extract import fetch
+from tests.builders import COMPANY, a_document
+from tests.odoo_world import LATER, OTHER, Aws, Clock, Crash, FakeOdoo, pull
+
+BOTH = (COMPANY, OTHER)
+
+
+@pytest.fixture
+def aws():
+    return Aws()
+
+
+@pytest.fixture
+def odoo():
+    """Return an Odoo whose first document kills whoever opens its file."""
+    odoo = FakeOdoo(a_document(1), a_document(2), a_document(3, company=OTHER))
+
+    def kills(document):
+        if document.odoo_id == 1:
+            raise Crash
+
+    odoo.before_pdf = kills
+    return odoo
+
+
+def runs(odoo, aws, count, **options):
+    """Run so many times and return how many runs were killed."""
+    killed = 0
+    for _ in range(count):
+        try:
+            pull(odoo, aws, companies=BOTH, **options)
+        except Crash:
+            killed += 1
+    return killed
+
+
+def test_three_killed_runs_later_the_document_gets_a_plain_page_that_names_the_reason(aws, odoo):
+    assert runs(odoo, aws, 6, now=LATER) == KILLED_ATTEMPTS_MAX
+
+    entry = aws.entry(1)
+    assert (entry.is_ready, entry.pdf_source, entry.killed_attempts) == (True, "plain", 0)
+    ((odoo_id, reason),) = odoo.untouched
+    assert odoo_id == 1
+    assert reason == "ended the function 3 times, as too large or too slow to work on; it stays in Odoo"
+
+
+def test_after_the_first_killed_run_everything_else_of_all_companies_goes_on(aws, odoo):
+    assert runs(odoo, aws, 2) == 2
+
+    assert aws.entry(2).is_ready
+    assert aws.entry(3).is_ready
+    assert aws.since is not None
+    assert not aws.entry(1).is_ready
+
+
+def test_an_attempt_is_counted_before_the_file_is_opened(aws, odoo):
+    counted = []
+    odoo.before_pdf = lambda document: counted.append(aws.entry(document.odoo_id).killed_attempts)
+
+    pull(odoo, aws)
+
+    assert counted == [1, 1]
+    assert aws.entry(1).killed_attempts == 0
+
+
+@pytest.mark.parametrize("error", [Unavailable("not now"), NotRendered("not now"), Unauthorized("no right")])
+def test_an_attempt_that_ends_with_an_error_was_not_killed(aws, error):
+    odoo = FakeOdoo(a_document(1))
+
+    def raises(_document):
+        raise error
+
+    odoo.before_pdf = raises
+    for _ in range(2):
+        with suppress(Unauthorized):
+            pull(odoo, aws, now=LATER)
+
+    assert aws.entry(1).killed_attempts == 0
+
+
+def test_attempts_that_ended_well_do_not_take_back_one_that_was_killed(aws, odoo):
+    runs(odoo, aws, 1)
+    odoo.before_pdf = lambda _document: (_ for _ in ()).throw(NotRendered("not now"))
+    runs(odoo, aws, 1)
+
+    assert aws.entry(1).killed_attempts == 1
+
+
+def test_a_suspect_is_not_tried_without_time(aws, odoo):
+    runs(odoo, aws, 1)
+    clock = Clock()
+    odoo.before_pdf = lambda document: clock.passes(290) if document.odoo_id == 2 else pytest.fail("it was tried")
+
+    extraction = pull(odoo, aws, clock=clock)
+
+    assert (aws.entry(1).killed_attempts, extraction.counts.remaining) == (1, True)
+
+
+def test_a_suspect_that_was_not_the_cause_gets_its_own_pdf(aws, odoo):
+    runs(odoo, aws, 1)
+    odoo.before_pdf = lambda _document: None
+
+    runs(odoo, aws, 1)
+
+    entry = aws.entry(1)
+    assert (entry.is_ready, entry.pdf_source, entry.killed_attempts) == (True, "legal", 0)
+
+
+def test_no_more_suspects_are_kept_than_fit(aws, monkeypatch):
+    monkeypatch.setattr(fetch, "SUSPECTS_MAX", 2)
+    odoo = FakeOdoo(*(a_document(number) for number in range(1, 6)))
+    pull(odoo, aws)
+    for number in range(1, 6):
+        entry = aws.entry(number)
+        aws.table.put(replace(entry, pdf_sha256="", killed_attempts=1))
+    odoo.pdfs_asked.clear()
+
+    pull(odoo, aws, now=LATER)
+
+    assert len(odoo.pdfs_asked) == 2
+
+
+def test_a_fault_of_ours_costs_a_document_its_pdf_and_no_other_anything(aws, odoo):
+    def breaks(document):
+        if document.odoo_id == 1:
+            raise AssertionError("unknown")
+
+    odoo.before_pdf = breaks
+    runs(odoo, aws, 1)
+
+    assert aws.entry(1).pdf_source == "plain"
+    assert odoo.untouched == [(1, "could not be worked on (AssertionError); it stays in Odoo")]
+    assert aws.entry(2).is_ready
+
+
+def test_a_fault_of_ours_in_a_document_fails_it_by_name_once_and_no_other(aws, odoo, monkeypatch):
+    odoo.before_pdf = lambda _document: None
+    store = aws.store.put_document
+
+    def breaks(document, version):
+        if document.odoo_id == 1:
+            raise AssertionError("unknown")
+        return store(document, version)
+
+    monkeypatch.setattr(aws.store, "put_document", breaks)
+    extraction = pull(odoo, aws, companies=BOTH)
+    again = pull(odoo, aws, companies=BOTH, now=LATER)
+
+    (failure,) = extraction.failures
+    assert failure.message.startswith(f"{a_document(1).title}: the pipeline met something unexpected (AssertionError)")
+    assert again.failures == []
+    assert (aws.entry(1).status, aws.entry(1).error_code) == (Status.FAILED, "unexpected")
+    assert aws.entry(2).is_ready
+    assert aws.entry(3).is_ready
+
+    monkeypatch.undo()
+    pull(odoo, aws, companies=BOTH, now=LATER)
+
+    assert aws.entry(1).status is Status.PENDING
