@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.http import Answer
 
 type Row = dict[str, Any]
+
+REDACTED = "(the secret)"
 
 
 def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
@@ -49,6 +54,23 @@ def no_odoo(url: str, answer: Answer) -> Unavailable:
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
         "restarting or being updated, or odoo_api_url names something else."
     )
+
+
+def redacted(text: str, secret: str) -> str:
+    """Return a text without a secret in it, as it is or as Python, JSON, a URL or HTML quote it."""
+    forms = {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        escape(secret),
+    }
+    # The longest first: one form may be part of another.
+    for form in sorted(filter(None, forms), key=len, reverse=True):
+        text = text.replace(form, REDACTED)
+    return text
 
 
 def complaint(name: str, message: str, *, url: str, username: str, database: str) -> PipelineError:

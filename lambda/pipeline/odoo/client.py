@@ -11,7 +11,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
 from pipeline.domain.retry import growing, repeated
 from pipeline.http import Answer, new_session, send
-from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
+from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, redacted, rows_of, version_of
 
 TIMEOUT_S = 60.0
 RENDER_TIMEOUT_S = 120.0
@@ -318,6 +318,8 @@ class Odoo:
         )
 
     def _complaint(self, name: str, message: str) -> PipelineError:
+        # A failing module or proxy may quote the request, and with it the login.
+        name, message = (redacted(text, self._secret) for text in (name, message))
         return complaint(name, message, url=self.url, username=self._username, database=self.database)
 
 

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict
+from html import escape
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -348,6 +350,18 @@ COMPLAINTS = {
     "nothing said": ("", "", NeedsAttention),
     "a traceback as message": ("builtins.Exception", "boom\n" + DEBUG, NeedsAttention),
 }
+
+
+@pytest.mark.parametrize("quoting", [str, repr, json.dumps, quote, quote_plus, escape])
+@pytest.mark.parametrize("secret", ["s3cret", "pa'ss \"w\\rd&/ü"])
+def test_a_secret_that_odoo_quotes_back_is_not_repeated(answering, secret, quoting):
+    message = f"bad arguments: ['odoo_demo', 7, {quoting(secret)}, 'account.move'] of sync_ro"
+    odoo, _ = answering(error_of({"name": "builtins.TypeError", "message": message}), secret=secret)
+
+    with pytest.raises(NeedsAttention, match=r"bad arguments: .*\(the secret\).* of sync_ro") as told:
+        companies_of(odoo)
+
+    assert quoting(secret).strip("'\"") not in str(told.value)
 
 
 @pytest.mark.parametrize(("name", "message", "expected"), COMPLAINTS.values(), ids=COMPLAINTS)
