@@ -13,6 +13,7 @@ from pipeline.aws.events import poster_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
+from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure
 from pipeline.domain.commands import PosterCommand, Redrive
@@ -20,8 +21,10 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.connections import connection_days, consent_days, idle_companies, stored_dates
+from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
-from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
+from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
 from pipeline.use_cases.post.collaborators import Collaborators
@@ -64,6 +67,7 @@ class Poster:
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
+        self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.alerts = Alerts(
             runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
@@ -72,6 +76,9 @@ class Poster:
     def run(self, command: PosterCommand, failures: list[Failure]) -> Results:
         """Execute the command."""
         secret, now = self.secret(), self.runtime.clock.now().timestamp()
+        realms = companies_by_realm(secret)
+        by_realm = {realm: stored_dates(self.key_values, realm) for realm in realms}
+        dates = {company: by_realm[realm] for realm, shared in realms.items() for company in shared}
         collaborators = Collaborators(
             table=self.table,
             store=self.store,
@@ -81,14 +88,14 @@ class Poster:
             clock=self.runtime.clock,
             threads=self.runtime.threads,
             random=self.runtime.random,
-            idle=frozenset(idle_companies(secret, now)),
+            idle=frozenset(idle_companies(secret, dates, now)),
             rebuild=self.rebuild,
         )
-        results = Results(refresh_days_left=connection_days(secret, now))
+        results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
         outcomes = Outcomes(collaborators, results, failures)
         if isinstance(command, Redrive):
             results.redriven = reopen(self.letters, outcomes.reopen)
-        PostingRun(collaborators, outcomes).execute(companies_by_realm(secret), command)
+        PostingRun(collaborators, outcomes).execute(realms, command)
         if results.recovered and not isinstance(command, Redrive):
             settle(self.letters, self.table, list(self.letters.take()))
         return results
@@ -104,10 +111,10 @@ class Poster:
             realm_of(secret, company)
         clock, threads = self.runtime.clock, self.runtime.threads
         tokens = Tokens(
-            self.secrets,
-            self.settings.qb_secret_arn,
+            Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
+            lease.realm,
             in_realm,
-            IntuitIssuer(self.settings.qb_discovery_url),
+            IntuitIssuer(self.settings.qb_discovery_url, clock),
             clock=clock,
             threads=threads,
             deadline=self.deadline,

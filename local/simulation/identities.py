@@ -44,12 +44,10 @@ class Identities:
 
     def _change_realm(self, realm: str, token: str) -> None:
         def changed(secret: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {name: value for name, value in (secret.get("access_tokens") or {}).items() if name != COMPANY}
             return {
                 **secret,
                 "realm_ids": {**secret["realm_ids"], COMPANY: realm},
                 "refresh_tokens": {**secret["refresh_tokens"], COMPANY: token},
-                "access_tokens": kept,
             }
 
         secrets = Secrets(self._world.deployment.aws.client("secretsmanager"))

@@ -26,6 +26,7 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local.stand_ins.aws import ACCOUNT, REGION
 
@@ -83,6 +84,10 @@ def _secretsmanager(operation: str, parameters: Parameters) -> Any:
         raise _client_error(error.relative_error_type, operation) from error
 
 
+def _ssm(operation: str, parameters: Parameters) -> Any:
+    return _answered(SimpleSystemManagerResponse(), operation, parameters)
+
+
 def _at_home(handler: Any) -> None:
     handler.current_account, handler.region = ACCOUNT, REGION
     handler.headers = handler.querystring = handler.uri_match = {}
@@ -135,6 +140,7 @@ _SERVICES: dict[str, Callable[[str, Parameters], Any]] = {
     "s3": _s3,
     "sns": _sns,
     "sqs": _sqs,
+    "ssm": _ssm,
 }
 
 

@@ -24,6 +24,7 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+from moto.ssm.models import ssm_backends
 
 import local.stand_ins.odoo.stand_in
 import local.stand_ins.quickbooks.stand_in
@@ -239,7 +240,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
     """Deploy into an empty AWS."""
     reset_model_data()
-    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends, sqs_backends):
+    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends, sqs_backends, ssm_backends):
         for backend in backends[ACCOUNT].values():
             backend.reset()
     return deploy(

@@ -14,7 +14,7 @@ class Results:
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
     lost table, `started_over` those that go to another realm once more, with `remaining` when time ran out before all
     were done. `refresh_days_left` says of each company how
-    long its connection lives on without being used.
+    long its connection lives on without being used, and `consent_days_left` how long with use.
     """
 
     posted: int = 0
@@ -32,6 +32,7 @@ class Results:
     backlog: int | None = None
     backlog_age_s: int | None = None
     refresh_days_left: dict[str, float] = field(default_factory=dict)
+    consent_days_left: dict[str, float] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,4 +52,6 @@ class Results:
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
         if self.refresh_days_left:
             watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())
+        if self.consent_days_left:
+            watched["ConsentDaysLeft"] = min(self.consent_days_left.values())
         return watched
