@@ -85,7 +85,14 @@ def _secretsmanager(operation: str, parameters: Parameters) -> Any:
 
 
 def _ssm(operation: str, parameters: Parameters) -> Any:
-    return _answered(SimpleSystemManagerResponse(), operation, parameters)
+    handler = SimpleSystemManagerResponse()
+    handler.body = json.dumps(parameters)
+    _at_home(handler)
+    try:
+        answer: Any = getattr(handler, camelcase_to_underscores(operation))().result
+    except ServiceException as error:
+        raise _client_error(type(error).__name__, operation) from error
+    return copied(answer)
 
 
 def _at_home(handler: Any) -> None:
