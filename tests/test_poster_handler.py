@@ -7,7 +7,10 @@ import json
 from collections import Counter
 from decimal import Decimal
 
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
+from intuitlib.client import AuthClient
 
 from local.demo.books import REALM_A, REALM_B, demo_realms
 from local.demo.documents import many
@@ -818,6 +821,55 @@ def a_day_passes(machine) -> None:
     """Forget when the ids were last compared."""
     key = f"compared#{machine.odoo.database}#companyA"
     machine.client("dynamodb").delete_item(TableName=machine.deployment.table, Key={"entry_id": {"S": key}})
+
+
+def test_the_end_of_a_consent_is_a_metric_and_an_answer_by_company(machine):
+    machine.post()
+
+    result = machine.post()
+
+    assert set(result["consent_days_left"]) == {"companyA", "companyB"}
+    assert 1820 < machine.metrics[-1]["ConsentDaysLeft"][0] < 1826
+
+
+def test_where_intuit_does_not_say_when_a_consent_ends_there_is_no_metric(machine, monkeypatch):
+    monkeypatch.setattr(AuthClient, "_apply_refresh_token_hard_expires_in_header", lambda _client, headers: headers)
+    machine.post()
+
+    result = machine.post()
+
+    assert result["consent_days_left"] == {}
+    assert not any("ConsentDaysLeft" in line for line in machine.metrics)
+
+
+def test_a_secret_that_takes_no_change_costs_no_document_and_no_connection(machine, monkeypatch):
+    """LimitExceededException at every write of the secret, and another refresh token at every refresh."""
+    machine.quickbooks.new_refresh_token_every_s = 0
+    before = good_secret(machine)
+    refused = ClientError({"Error": {"Code": "LimitExceededException"}}, "PutSecretValue")
+    real = botocore.client.BaseClient._make_api_call
+
+    def call(client, operation, parameters):
+        if operation in ("PutSecretValue", "UpdateSecretVersionStage"):
+            raise refused
+        return real(client, operation, parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        first = machine.post()
+        machine.quickbooks.expire_access_tokens()
+        machine.odoo.edit(min(machine.entries()), narration="<p>changed</p>")
+        machine.extract()
+        second = machine.post()
+
+    assert (first["posted"], second["posted"]) == (4, 1)
+    assert good_secret(machine) == before
+    machine.quickbooks.expire_access_tokens()
+    machine.odoo.edit(min(machine.entries()), narration="<p>changed again</p>")
+    machine.extract()
+    assert machine.post()["posted"] == 1
+    realm = before["realm_ids"]["companyA"]
+    assert good_secret(machine)["refresh_tokens"]["companyA"] == machine.quickbooks.tokens.refresh_token(realm)
 
 
 def test_a_company_without_documents_is_kept_connected(machine):
