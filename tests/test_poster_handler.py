@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import botocore.client
@@ -870,6 +871,27 @@ def test_a_secret_that_takes_no_change_costs_no_document_and_no_connection(machi
     assert machine.post()["posted"] == 1
     realm = before["realm_ids"]["companyA"]
     assert good_secret(machine)["refresh_tokens"]["companyA"] == machine.quickbooks.tokens.refresh_token(realm)
+
+
+def test_a_months_allowance_that_is_used_up_is_told_once_and_the_documents_follow(machine):
+    realm = good_secret(machine)["realm_ids"]["companyA"]
+    now = datetime.now(UTC)
+    refused = {"since": (now - timedelta(hours=7)).isoformat(), "last": (now - timedelta(hours=1)).isoformat()}
+    key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
+    key_values.keep(f"throttled#{realm}", json.dumps(refused))
+    is_read = lambda request: request.method == "GET" and "/v3/company/" in request.path
+    machine.quickbooks.server.fault = lambda request: Fault("429", throttled()) if is_read(request) else None
+
+    first = machine.post({"company": "companyA", "retry_failed": True})
+    second = machine.post({"company": "companyA", "retry_failed": True})
+
+    (alert,) = machine.alerts()
+    assert "the month's allowance of reads of the Intuit app is used up" in alert["text"]
+    assert (first["paused"], second["paused"]) == (["companyA"], ["companyA"])
+    assert {entry["status"] for entry in machine.entries().values()} == {"pending"}
+    machine.quickbooks.server.fault = lambda _request: None
+    assert machine.post({"company": "companyA", "retry_failed": True})["posted"] == 4
+    assert not key_values.value(f"throttled#{realm}")
 
 
 def test_a_company_without_documents_is_kept_connected(machine):

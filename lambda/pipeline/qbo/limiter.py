@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
+from pipeline.qbo.allowance import Allowance
 
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
 # vary. Ten calls in 1.2 seconds are still 500 a minute, and being throttled costs a minute.
@@ -19,7 +20,7 @@ MINUTE_S = 60
 
 
 class Limiter:
-    """Lets a call through once both limits allow it."""
+    """Lets a call through once both limits allow it. `allowance` is the month's, where it is watched."""
 
     def __init__(
         self,
@@ -28,7 +29,9 @@ class Limiter:
         *,
         recent_calls: Sequence[int] = (),
         recent_age_s: float = 0.0,
+        allowance: Allowance | None = None,
     ) -> None:
+        self.allowance = allowance
         self._clock = clock
         self._lock = threads.lock()
         longest = max(calls for calls, _ in WINDOWS)
