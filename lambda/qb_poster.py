@@ -31,7 +31,7 @@ from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
-from pipeline.use_cases.recover.rebuild import Rebuild
+from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import reopen, settle
 from pipeline.use_cases.report import reporting
 
@@ -135,8 +135,8 @@ class Poster:
         mapping.check_companies(companies(self.secret()), "in the QuickBooks secret under realm_ids")
         return mapping.rules(company)
 
-    def rebuild(self, company: str, books: QuickBooksBooks) -> tuple[int, bool]:
-        """Rebuild a company's entries; return how many, and whether time ran out before all were rebuilt."""
+    def rebuild(self, company: str, books: QuickBooksBooks) -> Rebuilt:
+        """Rebuild a company's entries from the bucket and the books."""
         rules = self.rules(company)
         work = Rebuild(
             company,
@@ -149,5 +149,4 @@ class Poster:
             rules.go_live,
             rules.receipts is Receipts.SKIP,
         )
-        work.run()
-        return work.count, work.remaining
+        return work.run()

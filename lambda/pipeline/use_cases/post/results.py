@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
+
+# Lambda returns at most 6 MB.
+UNREADABLE_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -12,9 +16,10 @@ class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
-    lost table, `started_over` those that go to another realm once more, with `remaining` when time ran out before all
-    were done. `refresh_days_left` says of each company how
-    long its connection lives on without being used, and `consent_days_left` how long with use.
+    lost table; `not_rebuilt` are the companies of which some may be missing yet, for want of time, of QuickBooks, or of
+    a copy that can be read, and `unreadable` has the reason for each of those by entry id. `started_over` are documents
+    that go to another realm once more. `remaining` says that not all were rebuilt or started over. `refresh_days_left`
+    says of each company how long its connection lives on without being used, and `consent_days_left` how long with use.
     """
 
     posted: int = 0
@@ -24,6 +29,8 @@ class Results:
     recovered: int = 0
     redriven: int = 0
     rebuilt: int = 0
+    not_rebuilt: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
     started_over: int = 0
     remaining: bool = False
     paused: list[str] = field(default_factory=list)
@@ -37,7 +44,8 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""
-        return asdict(replace(self, calls={})) | {"calls": dict(self.calls)}  # type: ignore[arg-type]
+        shown = dict(islice(self.unreadable.items(), UNREADABLE_SHOWN))
+        return asdict(replace(self, calls={}, unreadable=shown)) | {"calls": dict(self.calls)}  # type: ignore[arg-type]
 
     def metrics(self) -> dict[str, float]:
         """Return what is worth watching over time."""

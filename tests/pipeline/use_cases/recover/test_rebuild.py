@@ -11,6 +11,7 @@ from pipeline.aws.document_store import posted_key
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
+from pipeline.domain.errors import NeedsAttention, Unavailable
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
@@ -276,3 +277,65 @@ def test_the_age_of_an_entry_is_that_of_its_rebuilding(world):
     world.rebuild()
 
     assert world.entry().created_at - before == timedelta(seconds=60)
+
+
+# -- what cannot be read -----------------------------------------------------------------------------------------------
+
+
+class ArchivedStore(NotedStore):
+    """A bucket that cannot give some keys: each has its trouble."""
+
+    def __init__(self):
+        super().__init__()
+        self.trouble = {}
+
+    def document_at(self, key):
+        if key in self.trouble:
+            raise self.trouble[key]
+        return super().document_at(key)
+
+    def pdf_at(self, key):
+        if key in self.trouble:
+            raise self.trouble[key]
+        return super().pdf_at(key)
+
+
+TROUBLE = {
+    "archived": NeedsAttention("The bucket b has it in an archive class: restore the object first."),
+    "not answered": Unavailable("The bucket b did not answer"),
+    "not what was stored": RecursionError("too deep"),
+}
+
+
+@pytest.mark.parametrize("which", ["copy", "pdf"])
+@pytest.mark.parametrize("trouble", sorted(TROUBLE))
+def test_a_copy_that_cannot_be_read_is_named_and_keeps_no_other_out(world, which, trouble):
+    world.store = ArchivedStore()
+    entries = [
+        world.post(world.store_document(a_document(odoo_id=number, number=f"B{number}"))) for number in (1, 2, 3)
+    ]
+    world.lose()
+    key = entries[1].document_key if which == "copy" else posted_key(entries[1])
+    world.store.trouble[key] = TROUBLE[trouble]
+
+    first = world.rebuild()
+    world.store.trouble.clear()
+    second = world.rebuild()
+
+    assert (first.count, list(first.unreadable)) == (2, [entries[1].entry_id])
+    assert first.unreadable[entries[1].entry_id]
+    assert (second.count, second.unreadable) == (1, {})
+    assert {entry.status for entry in world.table.stored.values()} == {Status.POSTED}
+
+
+def test_books_that_do_not_answer_stop_it_and_are_no_unreadable_copy(world, monkeypatch):
+    world.post(world.store_document(a_document()))
+    world.lose()
+
+    def unavailable(*_arguments, **_options):
+        raise Unavailable("QuickBooks did not answer")
+
+    monkeypatch.setattr(type(world.company.books), "draft", unavailable)
+
+    with pytest.raises(Unavailable, match="QuickBooks did not answer"):
+        world.rebuild()
