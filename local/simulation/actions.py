@@ -79,6 +79,10 @@ class Script:
         self._mend()
         self.in_quickbooks.remove_typed()
 
+    def mend_connections(self) -> None:
+        """Mend what keeps QuickBooks from answering: no rebuild goes on without it."""
+        self.in_quickbooks.mend()
+
     def _impatience(self) -> None:
         """Look again, more often than not, before QuickBooks has done what it will still do."""
         if self._world.injector.late and self._world.random.random() < IMPATIENT:

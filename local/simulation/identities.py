@@ -21,6 +21,11 @@ class Identities:
         self._of_strangers = self._rows_of_strangers()
         self.merged: list[tuple[str, int]] = []
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a person must still say which realm or database is meant."""
+        return self._is_moved or self._is_renamed
+
     # -- the realm -------------------------------------------------------------------------------------------------
 
     def move_to_strangers(self) -> None:

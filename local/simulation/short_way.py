@@ -123,8 +123,10 @@ def _s3(operation: str, parameters: Parameters) -> Any:
     elif operation == "DeleteObject":
         backend.delete_object(bucket, key)
     elif operation == "ListObjectsV2":
-        names = sorted(name for name in backend.get_bucket(bucket).keys if name.startswith(parameters["Prefix"]))
-        return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
+        kept = backend.get_bucket(bucket).keys
+        names = sorted(name for name in kept if name.startswith(parameters["Prefix"]))
+        contents = [{"Key": name, "LastModified": kept[name].last_modified} for name in names]
+        return {"Contents": contents, "IsTruncated": False}
     else:
         raise LookupError(f"there is no short way for {operation}")
     return {}

@@ -180,15 +180,19 @@ class Rebuild:
             return entry
         entry = self._completed(entry, found, is_new=True)
         draft = None if document.withdrawn else self._draft(document)
-        if draft is None or not (draft.in_closed_period or draft.fingerprint == found.booked.fingerprint):
+        if draft is None or not (draft.is_dated_by_close or draft.fingerprint == found.booked.fingerprint):
             return entry
         entry = replace(entry, payload_hash=draft.hash)
-        if entry.pdf_sha256 and [file.file_name for file in _our_files(found)] == [file_name(entry)]:
-            return lifecycle.rebuilt(
-                entry, Status.POSTED, self.clock.now(), is_new=True, pdf_attached=True,
-                attached_sha256=entry.pdf_sha256,
-            )  # fmt: skip
-        return entry
+        if not entry.pdf_sha256 or [file.file_name for file in _our_files(found)] != [file_name(entry)]:
+            return entry
+        return lifecycle.rebuilt(
+            entry,
+            Status.PENDING if copy.pdf_waits else Status.POSTED,
+            self.clock.now(),
+            is_new=True,
+            pdf_attached=True,
+            attached_sha256=entry.pdf_sha256,
+        )
 
     def _completed(self, entry: Entry, found: Existing, *, is_new: bool) -> Entry:
         """Return an entry with what the books have of it. The next posting finds out whether that is up to date."""

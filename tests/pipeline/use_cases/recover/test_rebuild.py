@@ -7,11 +7,12 @@ from datetime import date, timedelta
 import pytest
 
 from local.stand_ins.memory import MemoryTable
-from pipeline.aws.document_store import posted_key
+from pipeline.aws.document_store import pending_key, posted_key
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
 from pipeline.domain.errors import NeedsAttention, Unavailable
+from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
@@ -192,6 +193,47 @@ def test_what_stands_in_a_closed_period_is_left_as_it_is(world):
     world.rebuild()
 
     assert world.entry().status is Status.POSTED
+
+
+def test_a_newer_copy_in_a_closed_period_is_not_taken_for_what_stands_there(world):
+    entry = world.post(world.store_document(a_document()))
+    world.store_document(
+        a_document(lines=(line("120.00"),)), version=2, document_key=f"documents/{entry.entry_id}/2.json"
+    )
+    world.company.book.realm.book_close_date = "2026-12-31"
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.PENDING
+
+
+def test_what_the_rules_date_on_the_first_open_day_is_left_where_it_stands(world):
+    world.post(world.store_document(a_document()))
+    world.company.book.realm.book_close_date = "2026-12-31"
+    world.lose()
+    rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
+    world.company.references = world.company.new_references(rules=rules)
+    world.company.books = replace(world.company.books, references=world.company.references)
+
+    world.rebuild()
+
+    assert world.entry().status is Status.POSTED
+
+
+def test_a_pdf_that_was_not_filed_yet_is_work_that_is_left(world):
+    entry = world.post(world.store_document(a_document()))
+    world.store.put(pending_key(entry.entry_id), PDF)
+    world.lose()
+
+    world.rebuild()
+    assert world.entry().status is Status.PENDING
+    before = world.company.writes
+    world.post(world.entry())
+
+    assert world.entry().status is Status.POSTED
+    assert pending_key(entry.entry_id) not in world.store.objects
+    assert world.company.writes == before
 
 
 def test_a_party_is_again_the_one_its_documents_stand_under(world):
