@@ -63,6 +63,9 @@ class RebuildStore(Protocol):
     def pdf_at(self, key: str) -> bytes | None:
         """Return the PDF under a key, or None."""
 
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF that waits for an entry."""
+
 
 class RebuildTable(Protocol):
     """The tracking table, as rebuilding needs it."""
@@ -161,7 +164,11 @@ class Rebuild:
         entry = replace(entry, version=copy.version, document_key=copy.document_key)
         if found is not None:
             self.books.remember_party(document, found.party)
-        self.table.save_extracted(self._entry(entry, document, copy, found), previous=None)
+        entry = self._entry(entry, document, copy, found)
+        self.table.save_extracted(entry, previous=None)
+        # Nobody posts it any more.
+        if entry.status is Status.VOIDED and copy.pdf_waits:
+            self.store.drop_pending(entry)
         return True
 
     def _entry(self, entry: Entry, document: Document, copy: Copy, found: Existing | None) -> Entry:

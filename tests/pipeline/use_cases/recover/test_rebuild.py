@@ -236,6 +236,16 @@ def test_a_pdf_that_was_not_filed_yet_is_work_that_is_left(world):
     assert world.company.writes == before
 
 
+def test_the_waiting_pdf_of_what_was_withdrawn_goes(world):
+    world.store_document(a_document(withdrawn=True))
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.VOIDED
+    assert pending_key(world.entry().entry_id) not in world.store.objects
+
+
 def test_a_party_is_again_the_one_its_documents_stand_under(world):
     """Two partners of one name: whoever came first would take the plain one."""
     for odoo_id, party in ((1, Party(7, "Azure Interior")), (2, Party(8, "Azure Interior"))):
