@@ -53,7 +53,7 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     alerts = Alerts(runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url)
     deadline = Deadline(context.get_remaining_time_in_millis)
     with reporting(SERVICE, settings.environment, alerts, _told) as report:
-        # Always JSON-RPC: the order sync is specified that way, and every version up to 19 supports it.
+        # JSON-RPC where there is one: the order sync is specified that way. An Odoo without it is spoken to by JSON-2.
         odoo = Odoo(
             settings.odoo_url,
             database=settings.odoo_database,

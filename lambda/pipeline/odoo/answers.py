@@ -34,6 +34,17 @@ def version_of(found: Any, url: str) -> int:
     return int(number[0])
 
 
+def web_version_of(answer: Answer) -> int | None:
+    """Return the main version that `/web/version` answers (19 and later), or None for any other answer."""
+    try:
+        found = mapping(answer.json()) if answer.status == 200 and not answer.is_html else {}
+    except (ValueError, RecursionError):
+        return None
+    info = found.get("version_info")
+    number = re.search(r"\d{1,4}", str(info[0] if isinstance(info, list) and info else found.get("version", "")))
+    return int(number[0]) if number else None
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
@@ -53,6 +64,24 @@ def no_odoo(url: str, answer: Answer) -> Unavailable:
     return Unavailable(
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
         "restarting or being updated, or odoo_api_url names something else."
+    )
+
+
+def login_refused(url: str, username: str, database: str) -> Unauthorized:
+    """Return the error for a login that Odoo answers with no."""
+    return Unauthorized(
+        f"Odoo at {url} does not let the user '{username}' into the database '{database}': "
+        "check username and password (or API key) in the Odoo secret.",
+        code="login_refused",
+    )
+
+
+def key_only(version: int, url: str, username: str) -> Unauthorized:
+    """Return the error for a secret that is no valid API key, at an Odoo that has JSON-2 only."""
+    return Unauthorized(
+        f"Odoo {version} at {url} lets '{username}' in with an API key only, and the Odoo secret has none that it "
+        "knows: make one for this user under Preferences / Account Security, and store it as the password.",
+        code="login_refused",
     )
 
 

@@ -1,23 +1,39 @@
-"""Odoo over the wire: JSON-RPC for 16 to 19, JSON-2 for 19 and later, chosen by probing once."""
+"""Odoo over the wire: JSON-RPC while an Odoo has it, JSON-2 for 19 and later, chosen by probing once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
 from pipeline.domain.retry import growing, repeated
 from pipeline.http import Answer, new_session, send
-from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, redacted, rows_of, version_of
+from pipeline.odoo.answers import (
+    Row,
+    complaint,
+    key_only,
+    login_refused,
+    mapping,
+    no_odoo,
+    parsed,
+    redacted,
+    rows_of,
+    version_of,
+    web_version_of,
+)
+from pipeline.odoo.connection import Connection, ConnectionKeyValues
 
 TIMEOUT_S = 60.0
 RENDER_TIMEOUT_S = 120.0
 # Reads are retried: a worker that Odoo recycles closes the connection, and the next call succeeds.
 TRIES = 3
 JSON2_SINCE = 19
+VERSION_TIMEOUT_S = 10.0
+# JSON-RPC is scheduled for removal, and may be hidden before: such an Odoo is spoken to by JSON-2.
+NO_JSONRPC = "no_jsonrpc"
 # Reserved from the function's time, so that it ends with our error and not with Lambda's time-out.
 RESERVE_S = 5.0
 _NOT_NOW = (429, 502, 503, 504)
@@ -26,32 +42,6 @@ ROWS_MAX = 10_000
 _ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
 
 type Domain = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What probing a server found. It is stored, because `authenticate` costs Odoo half a second.
-
-    `has_api_key` is None until it is needed: finding out takes a login, which fails for a key.
-    """
-
-    version: int
-    uid: int
-    transport: str
-    has_api_key: bool | None = None
-
-
-class ConnectionKeyValues(Protocol):
-    """Where a connection is stored between runs."""
-
-    def connection(self, key: str) -> Mapping[str, Any] | None:
-        """Return the connection stored under the key, or None."""
-
-    def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
-        """Store a connection."""
-
-    def forget_connection(self, key: str) -> None:
-        """Forget it."""
 
 
 class Odoo:
@@ -78,7 +68,7 @@ class Odoo:
         self.clock = clock
         self.url = url.rstrip("/")
         self.database = database
-        self._username = username
+        self.username = username
         self._secret = secret
         self._key_values = key_values
         self._session = new_session()
@@ -150,9 +140,9 @@ class Odoo:
         """Call a method of a model with keyword arguments. Return its result, or None for a method without one."""
         try:
             return self._repeat(lambda: self._call(model, method, ids, keywords))
-        except Unauthorized as error:
-            # A stored uid dies with its user or key: probe once more before calling it refused.
-            if error.code != "access_denied":
+        except (Unauthorized, Unavailable) as error:
+            # A stored uid dies with its user or key, and JSON-RPC with an update: probe once more before giving up.
+            if error.code not in ("access_denied", NO_JSONRPC):
                 raise
             self._forget()
             return self._repeat(lambda: self._call(model, method, ids, keywords))
@@ -189,7 +179,7 @@ class Odoo:
 
     @property
     def _key(self) -> str:
-        return f"{self.url}#{self.database}#{self._username}"
+        return f"{self.url}#{self.database}#{self.username}"
 
     def _forget(self) -> None:
         self._connection = None
@@ -215,33 +205,62 @@ class Odoo:
         return self._keep(self._find_out())
 
     def _find_out(self) -> Connection:
-        version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
-        # Only a possible API key may go into a header: a password may contain anything.
-        if self._json2_allowed and version >= JSON2_SINCE and self._secret.isascii() and self._secret.isprintable():
+        # Asked first, because it outlives JSON-RPC; before 19 nobody answers there. The order sync speaks JSON-RPC, as
+        # it is specified, for as long as there is one.
+        version = self._web_version() if self._json2_allowed else None
+        refused: Unauthorized | None = None
+        if version is not None and version >= JSON2_SINCE:
             try:
-                self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
-            except Unauthorized:
-                pass  # the secret is a password or an invalid key: JSON-RPC tells which
-            else:
-                return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
+                return self._by_json2(version)
+            except Unauthorized as error:
+                refused = error  # the secret is a password or an invalid key: JSON-RPC tells which
+        try:
+            version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
+            return Connection(version, self._authenticated(), "jsonrpc")
+        except Unavailable as error:
+            version = version or self._web_version()
+            if error.code != NO_JSONRPC or version is None or version < JSON2_SINCE:
+                raise
+        if refused is not None:
+            raise refused
+        return self._by_json2(version)
+
+    def _web_version(self) -> int | None:
+        try:
+            return web_version_of(self._send("GET", "/web/version", timeout_s=VERSION_TIMEOUT_S))
+        except Unavailable:
+            return None  # whether it is an Odoo at all, JSON-RPC tells
+
+    def _by_json2(self, version: int) -> Connection:
+        """Return the connection over JSON-2. Raises Unauthorized if the secret is no valid API key."""
+        # Only a possible API key may go into a header: a password may contain anything.
+        is_possible = self._secret.isascii() and self._secret.isprintable()
+        try:
+            if not is_possible:
+                raise Unauthorized("no API key", code="access_denied")
+            self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
+        except Unauthorized as error:
+            if error.code != "access_denied":
+                raise
+            raise key_only(version, self.url, self.username) from None
+        return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
+
+    def _authenticated(self) -> int:
+        """Return the uid that JSON-RPC's login answers."""
         uid = self._repeat(
-            lambda: self._jsonrpc("common", "authenticate", [self.database, self._username, self._secret, {}])
+            lambda: self._jsonrpc("common", "authenticate", [self.database, self.username, self._secret, {}])
         )
         if uid is None:
             raise Unavailable(f"Odoo at {self.url} answered the login without a result")
         if type(uid) is not int or uid <= 0:
-            raise Unauthorized(
-                f"Odoo at {self.url} does not let the user '{self._username}' into the database '{self.database}': "
-                "check username and password (or API key) in the Odoo secret.",
-                code="login_refused",
-            )
-        return Connection(version, uid, "jsonrpc")
+            raise login_refused(self.url, self.username, self.database)
+        return uid
 
     def _sign_in(self) -> bool:
         """Open a web session, which rendering by URL needs. Odoo opens none for an API key."""
         body = {
             "jsonrpc": "2.0",
-            "params": {"db": self.database, "login": self._username, "password": self._secret},
+            "params": {"db": self.database, "login": self.username, "password": self._secret},
         }
         answer = self._post("/web/session/authenticate", body)
         self._signed_in = (
@@ -258,7 +277,7 @@ class Odoo:
             if answer.status not in (301, 302, 303):
                 return answer
             self._signed_in = False
-        raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self._username}'", code="no_session")
+        raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self.username}'", code="no_session")
 
     # -- the wire --------------------------------------------------------------------------------------------------
 
@@ -268,13 +287,15 @@ class Odoo:
             tries=TRIES,
             wait_s=growing(0.5, by=4),
             clock=self.clock,
-            on=lambda error: isinstance(error, Unavailable),
+            on=lambda error: isinstance(error, Unavailable) and error.code != NO_JSONRPC,
             may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),
         )
 
     def _jsonrpc(self, service: str, method: str, arguments: list[Any]) -> Any:
         params = {"service": service, "method": method, "args": arguments}
         answer = self._post("/jsonrpc", {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
+        if answer.status in (404, 410):
+            raise Unavailable(str(no_odoo(self.url, answer)), code=NO_JSONRPC)
         if answer.is_html or answer.status != 200:
             raise no_odoo(self.url, answer)
         envelope = parsed(answer, self.url)
@@ -320,7 +341,7 @@ class Odoo:
     def _complaint(self, name: str, message: str) -> PipelineError:
         # A failing module or proxy may quote the request, and with it the login.
         name, message = (redacted(text, self._secret) for text in (name, message))
-        return complaint(name, message, url=self.url, username=self._username, database=self.database)
+        return complaint(name, message, url=self.url, username=self.username, database=self.database)
 
 
 def _context(companies: Sequence[int]) -> dict[str, Any]:

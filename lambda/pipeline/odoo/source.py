@@ -8,12 +8,14 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
+from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
@@ -49,6 +51,10 @@ class OdooSource:
         # The name under which its documents are stored: the database may have been renamed.
         self.database = odoo.database
         self._tells_closing = True
+
+    def ending_key(self, now: datetime) -> list[Failure]:
+        """Return what to tell about an API key that ends within fourteen days, or nothing."""
+        return ending_key(self._odoo, now)
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""
