@@ -86,7 +86,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # Lambda sends what the function could not handle. A function that redrives sends what no retry can mend, too.
+  # Lambda sends what the function could not handle. A function that redrives sends what no retry can fix, too.
   statement {
     sid       = "SendDeadLetters"
     actions   = each.value.redrives ? ["sqs:GetQueueUrl", "sqs:SendMessage"] : ["sqs:SendMessage"]
