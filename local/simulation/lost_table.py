@@ -32,7 +32,7 @@ def lose_and_rebuild(world: World, script: Script, verdict: Verdict) -> None:
     for tried in range(TRIES_MAX):
         if tried == TRIES_BROKEN:
             world.injector.rates = Rates()
-            script.mend_connections()
+            script.fix_connections()
         # Longer than a lease, and than the pause after a failure.
         world.clock.pass_by(7200)
         world.answers.clear()
