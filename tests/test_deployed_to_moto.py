@@ -211,7 +211,7 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
     with subtests.test("A14, A15: every alarm goes to the topic"):
         alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
         ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
-        assert len(ours) == 2 * len(FUNCTIONS) + 2
+        assert len(ours) == 2 * len(FUNCTIONS) + 3
         assert set(map(tuple, ours.values())) == {(deployed.topic,)}
 
     with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):
