@@ -6,10 +6,10 @@ PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
 WORKERS ?= 2
 
-.PHONY: help demo test lint unit faults bench build doctor checkov lock clean
+.PHONY: help demo test lint unit faults bench build doctor rotate-odoo-key checkov lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(VENV)/demo  ## run the whole pipeline on this machine and write build/report.html
 	@$(RUN) -m local.demo
@@ -35,6 +35,9 @@ build:  ## the zips of the functions
 
 doctor: $(VENV)/operate  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
 	@$(RUN) -m operate.doctor
+
+rotate-odoo-key: $(VENV)/operate  ## another API key in the Odoo secret (ENVIRONMENT=prod), the former one revoked
+	@$(RUN) -m operate.rotate_odoo_key
 
 checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact

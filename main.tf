@@ -6,6 +6,8 @@
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
 locals {
   # What the fields of a row mean:
   #   event_age_max_s  how long AWS keeps trying to deliver an event
@@ -123,12 +125,17 @@ locals {
         {
           sid = "ReadAndRotateQuickbooksCredentials"
           actions = [
-            "secretsmanager:DescribeSecret",
             "secretsmanager:GetSecretValue",
             "secretsmanager:PutSecretValue",
             "secretsmanager:UpdateSecretVersionStage",
           ]
           resources = [aws_secretsmanager_secret.quickbooks.arn]
+        },
+        # One parameter per realm, which only the secret knows. The account's key for parameters needs no grant.
+        {
+          sid       = "KeepQuickbooksTokens"
+          actions   = ["ssm:GetParameter", "ssm:PutParameter"]
+          resources = ["${local.parameters_arn}/odoo-qb-integration/${var.environment}/quickbooks-tokens/*"]
         },
         {
           sid       = "WorkOffEntries"
@@ -228,6 +235,7 @@ locals {
   ]...)
 
   account_id        = data.aws_caller_identity.current.account_id
+  parameters_arn    = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
   metrics_namespace = "OdooToQuickBooks"
   alarm_period_s    = 300
   day_s             = 86400

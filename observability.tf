@@ -249,3 +249,24 @@ resource "aws_cloudwatch_metric_alarm" "notifications_failed" {
     TopicName = aws_sns_topic.alerts.name
   }
 }
+
+# Five years after a person gave it a consent ends, however often it is used. Nobody can do more than give it once more.
+resource "aws_cloudwatch_metric_alarm" "consent" {
+  alarm_name          = "qb-poster-consent-${var.environment}"
+  alarm_description   = "A QuickBooks company must be connected again within 90 days: its consent ends, and use does not extend it. `make doctor` names the company; Runbook: docs/runbooks/qb-poster-consent.md."
+  namespace           = local.metrics_namespace
+  metric_name         = "ConsentDaysLeft"
+  statistic           = "Minimum"
+  period              = local.day_s # one message a day, not one per run
+  evaluation_periods  = 1
+  comparison_operator = "LessThanThreshold"
+  threshold           = 90
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    service     = "qb-poster"
+    environment = var.environment
+  }
+}

@@ -86,10 +86,10 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # Lambda sends what the function could not handle, the function itself what no retry can fix.
+  # Lambda sends what the function could not handle. A function that redrives sends what no retry can fix, too.
   statement {
     sid       = "SendDeadLetters"
-    actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    actions   = each.value.redrives ? ["sqs:GetQueueUrl", "sqs:SendMessage"] : ["sqs:SendMessage"]
     resources = [aws_sqs_queue.dead_letter[each.key].arn]
   }
 

@@ -5,7 +5,7 @@
 # ---------------------------------------------------------------------------------------------------------------------
 
 resource "aws_s3_bucket" "documents" {
-  #checkov:skip=CKV_AWS_18:Access is by two roles of permissions.tf only; CloudTrail data events can be switched on where an auditor asks.
+  #checkov:skip=CKV_AWS_18:Access is by two roles of permissions.tf only; var.audit_trail_enabled records every access where an auditor asks.
   #checkov:skip=CKV_AWS_144:Odoo holds every document; a second region would only double the places to protect.
   #checkov:skip=CKV_AWS_145:The requirement is SSE-S3; a customer key would add a cost and a way to lose access.
   bucket        = "odoo-qb-invoices-${var.environment}-${local.account_id}"
@@ -48,7 +48,8 @@ resource "aws_s3_bucket_public_access_block" "documents" {
 }
 
 # Only what is posted ages. Nothing here ever removes a current object under pending/, documents/ or config/.
-# S3 leaves files below 128 kB in the standard class, where they cost less than archiving them would.
+# The archive's class answers at once: a rebuild reads every PDF, and an auditor any. S3 leaves files below 128 kB in the
+# standard class, where they cost less than archiving them would.
 resource "aws_s3_bucket_lifecycle_configuration" "documents" {
   bucket = aws_s3_bucket.documents.id
 
@@ -62,7 +63,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "documents" {
 
     transition {
       days          = 90
-      storage_class = "GLACIER"
+      storage_class = "GLACIER_IR"
     }
 
     expiration {
@@ -70,7 +71,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "documents" {
     }
   }
 
-  # A replaced or deleted object can be brought back for 90 days; its delete marker goes when no version is left.
+  # A replaced or deleted object can be brought back for a while; its delete marker goes when no version is left.
   rule {
     id     = "tidy-up"
     status = "Enabled"
@@ -82,7 +83,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "documents" {
     }
 
     noncurrent_version_expiration {
-      noncurrent_days = 90
+      noncurrent_days = var.object_version_retention_days
     }
 
     expiration {

@@ -189,6 +189,36 @@ variable "log_retention_days" {
   }
 }
 
+# What an auditor may ask for
+
+variable "object_version_retention_days" {
+  description = "How many days a replaced or deleted object of the bucket can be brought back."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.object_version_retention_days >= 1 && floor(var.object_version_retention_days) == var.object_version_retention_days
+    error_message = "Give whole days, 1 or more."
+  }
+}
+
+variable "audit_trail_enabled" {
+  description = "Whether CloudTrail records every access to the bucket's objects and the tables' items (audit.tf; AWS charges per event)."
+  type        = bool
+  default     = false
+}
+
+variable "audit_trail_retention_days" {
+  description = "How many days the records of the audit trail are kept."
+  type        = number
+  default     = 2555
+
+  validation {
+    condition     = var.audit_trail_retention_days >= 1 && floor(var.audit_trail_retention_days) == var.audit_trail_retention_days
+    error_message = "Give whole days, 1 or more."
+  }
+}
+
 # Operation
 
 variable "reserved_concurrency" {

@@ -134,6 +134,7 @@ def _pulled(
     mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
     wanted = chosen(companies, command.company)
     report.failures += check_mapping_keys(source, wanted, mapping)
+    report.failures += source.ending_key(runtime.clock.now())
     taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
     ids = odoo_ids(taken)
     if not command.is_trial:

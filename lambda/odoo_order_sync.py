@@ -84,7 +84,7 @@ def _copied(
     settings: OrderSyncSettings, key: str, runtime: Runtime, deadline: Deadline
 ) -> tuple[dict[str, Any], list[Failure], int]:
     """Copy the orders; return the answer, what is wrong with single orders, and how many of the newest failed."""
-    # Always JSON-RPC: the order sync is specified that way, and every version up to 19 supports it.
+    # JSON-RPC where there is one: the order sync is specified that way. An Odoo without it is spoken to by JSON-2.
     odoo = Odoo(
         settings.odoo_url,
         database=settings.odoo_database,

@@ -14,6 +14,7 @@ from pipeline.aws.events import poster_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
+from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import PostDue, PosterCommand, Redrive
@@ -22,15 +23,17 @@ from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.connections import connection_days, consent_days, idle_companies, stored_dates
+from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
-from pipeline.qbo.tokens import REQUIRED_KEYS, IntuitIssuer, Tokens, connection_days, idle_companies
+from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
-from pipeline.use_cases.recover.rebuild import Rebuild
+from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import reopen, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
@@ -76,6 +79,7 @@ class Poster:
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
+        self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.alerts = Alerts(
             runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
@@ -105,6 +109,9 @@ class Poster:
             report.failures.append(Failure("", error.code, "", str(error)))
             return Results(waiting=str(error))
         report.checked.add("")
+        realms = companies_by_realm(secret)
+        by_realm = {realm: stored_dates(self.key_values, realm) for realm in realms}
+        dates = {company: by_realm[realm] for realm, shared in realms.items() for company in shared}
         collaborators = Collaborators(
             table=self.table,
             store=self.store,
@@ -114,14 +121,14 @@ class Poster:
             clock=self.runtime.clock,
             threads=self.runtime.threads,
             random=self.runtime.random,
-            idle=frozenset(idle_companies(secret, now)),
+            idle=frozenset(idle_companies(secret, dates, now)),
             rebuild=self.rebuild,
         )
-        results = Results(refresh_days_left=connection_days(secret, now))
+        results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
         outcomes = Outcomes(collaborators, results, report.failures, report.checked)
         if isinstance(command, Redrive):
             results.redriven = reopen(self.letters, partial(outcomes.reopen, has_letter=False))
-        PostingRun(collaborators, outcomes).execute(companies_by_realm(secret), command)
+        PostingRun(collaborators, outcomes).execute(realms, command)
         if results.recovered and not isinstance(command, Redrive):
             settle(self.letters, self.table, list(self.letters.take()))
         return results
@@ -137,10 +144,10 @@ class Poster:
             realm_of(secret, company)
         clock, threads = self.runtime.clock, self.runtime.threads
         tokens = Tokens(
-            self.secrets,
-            self.settings.qb_secret_arn,
+            Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
+            lease.realm,
             in_realm,
-            IntuitIssuer(self.settings.qb_discovery_url),
+            IntuitIssuer(self.settings.qb_discovery_url, clock),
             clock=clock,
             threads=threads,
             deadline=self.deadline,
@@ -162,8 +169,8 @@ class Poster:
         mapping.check_companies(companies(self.secret()), "in the QuickBooks secret under realm_ids")
         return mapping.rules(company)
 
-    def rebuild(self, company: str, books: QuickBooksBooks) -> tuple[int, bool]:
-        """Rebuild a company's entries; return how many, and whether time ran out before all were rebuilt."""
+    def rebuild(self, company: str, books: QuickBooksBooks) -> Rebuilt:
+        """Rebuild a company's entries from the bucket and the books."""
         rules = self.rules(company)
         work = Rebuild(
             company,
@@ -176,5 +183,4 @@ class Poster:
             rules.go_live,
             rules.receipts is Receipts.SKIP,
         )
-        work.run()
-        return work.count, work.remaining
+        return work.run()

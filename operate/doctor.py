@@ -19,16 +19,19 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
 from pipeline.odoo.client import Odoo
-from pipeline.qbo.session import companies
+from pipeline.qbo.connections import stored_dates
+from pipeline.qbo.session import companies, companies_by_realm
 from pipeline.qbo.tokens import REQUIRED_KEYS
 from pipeline.runtime import SystemClock
 
 PENDING_AGE_MAX = timedelta(minutes=10)
 DAYS_LEFT_MIN = 14
+CONSENT_DAYS_MIN = 90
 ENTRIES_COUNTED_MAX = 2_000
 
 
@@ -89,10 +92,7 @@ class Doctor:
         for company in companies(secret):
             if not (secret.get("refresh_tokens") or {}).get(company) and not secret.get("refresh_token"):
                 yield f"The QuickBooks secret has no refresh token for {company}: connect it and add the token."
-            kept = (secret.get("access_tokens") or {}).get(company) or {}
-            days = (kept.get("refresh_expires_at", time.time() + 1e9) - time.time()) / 86_400
-            if days < DAYS_LEFT_MIN:
-                yield f"The QuickBooks connection of {company} ends in {days:.0f} days: connect it again."
+        yield from _ends(secret, KeyValueTable(_client("dynamodb"), settings["DYNAMODB_TABLE"], SystemClock()))
         for (company, code), entries in self._failed(settings["DYNAMODB_TABLE"]).items():
             yield f"{company}: {len(entries)} failed with {code}, for example: {entries[0]}"
         yield from self._schedule(f"qb-poster-sweep-{self.environment}", self._poster)
@@ -195,6 +195,20 @@ class Doctor:
                 cause = (item["company"]["S"], item.get("error_code", {}).get("S", "?"))
                 found.setdefault(cause, []).append(item.get(key, {}).get("S", ""))
         return found
+
+
+def _ends(secret: dict[str, Any], key_values: KeyValueTable) -> Iterator[str]:
+    """Yield the connections that end soon, by themselves or for want of use."""
+    for realm, shared in companies_by_realm(secret).items():
+        dates, names = stored_dates(key_values, realm), " and ".join(shared)
+        now = time.time()
+        for end, days_min, what in (
+            (dates.refresh_expires_at, DAYS_LEFT_MIN, "connection"),
+            (dates.hard_expires_at, CONSENT_DAYS_MIN, "consent, which use does not extend,"),
+        ):
+            days = (end - now) / 86_400
+            if end and days < days_min:
+                yield f"The QuickBooks {what} of {names} ends in {days:.0f} days: connect it again."
 
 
 def _may_redrive(function: str) -> bool:

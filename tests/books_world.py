@@ -13,7 +13,7 @@ from typing import Any
 from local.demo.small_files import pdf_page
 from local.stand_ins.clock import StillClock
 from local.stand_ins.http_server import Fault, Request, Response
-from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
+from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable, MemoryTokens
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.document_store import pending_key
@@ -34,9 +34,10 @@ from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import rounded
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
+from pipeline.qbo.kept_tokens import KeptTokens
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.references import References
-from pipeline.qbo.tokens import Tokens
+from pipeline.qbo.tokens import Places, Tokens
 from pipeline.runtime import SystemClock, SystemThreads
 
 REALM_ID = "4620816365001"
@@ -232,6 +233,7 @@ class Served:
         self.stand_in = stand_in
         self.realm = realm
         self.key_values = KeyValues()
+        self.tokens = MemoryTokens()
         self.box = SecretBox(realm_ids={COMPANY: realm.realm_id}, refresh_tokens={COMPANY: "unused"})
         self.give_access_token()
         self.client = self.new_client()
@@ -240,13 +242,14 @@ class Served:
 
     def give_access_token(self) -> None:
         token = self.stand_in.tokens.access_token(self.realm.realm_id)
-        self.box.secret["access_tokens"] = {COMPANY: {"value": token, "expires_at": 4_000_000_000}}
+        self.tokens.keep_tokens(self.realm.realm_id, KeptTokens(token, 4_000_000_000, "unused").as_dict())
 
     def new_client(self) -> Client:
         clock = Clock()
-        tokens = Tokens(self.box, "arn", [COMPANY], NoIssuer(), clock=clock, threads=THREADS)
-        limiter = Limiter(clock, THREADS)
         realm_id = self.realm.realm_id
+        places = Places(self.box, "arn", self.tokens, KeyValues())
+        tokens = Tokens(places, realm_id, [COMPANY], NoIssuer(), clock=clock, threads=THREADS)
+        limiter = Limiter(clock, THREADS)
         return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)
 
     def new_references(self, **arguments: Any) -> References:

@@ -8,6 +8,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
@@ -260,7 +266,7 @@ run "bucket" {
       for rule in aws_s3_bucket_lifecycle_configuration.documents.rule :
       [rule.filter[0].prefix, one(rule.transition).storage_class, one(rule.transition).days, rule.expiration[0].days]
       if rule.id == "archive-posted"
-    ]) == ["posted/", "GLACIER", 90, 2555]
+    ]) == ["posted/", "GLACIER_IR", 90, 2555]
     error_message = "What is posted is archived after 90 days and expires after seven years."
   }
 
@@ -468,7 +474,7 @@ run "alerts" {
       for alarm in concat(
         values(aws_cloudwatch_metric_alarm.errors),
         values(aws_cloudwatch_metric_alarm.dead_letter),
-        [aws_cloudwatch_metric_alarm.backlog_age, aws_cloudwatch_metric_alarm.refresh_token],
+        [aws_cloudwatch_metric_alarm.backlog_age, aws_cloudwatch_metric_alarm.refresh_token, aws_cloudwatch_metric_alarm.consent],
       ) : alarm.treat_missing_data == "notBreaching"
     ])
     error_message = "Where there is nothing to count, nothing is wrong."
@@ -503,6 +509,79 @@ run "alerts" {
   assert {
     condition     = toset([for alarm in aws_cloudwatch_metric_alarm.alerts_undelivered : alarm.dimensions["service"]]) == toset(keys(aws_lambda_function.this))
     error_message = "What cannot be told is an alarm of its own."
+  }
+}
+
+run "connections" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.consent.metric_name == "ConsentDaysLeft",
+      aws_cloudwatch_metric_alarm.consent.threshold == 90,
+      aws_cloudwatch_metric_alarm.consent.comparison_operator == "LessThanThreshold",
+      aws_cloudwatch_metric_alarm.consent.alarm_name == "qb-poster-consent-prod",
+      length(aws_cloudwatch_metric_alarm.consent.alarm_actions) == 1,
+    ])
+    error_message = "The end of a consent is told 90 days ahead."
+  }
+}
+
+run "no_audit_trail_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudtrail.audit) + length(aws_s3_bucket.audit) + length(aws_s3_bucket_policy.audit) == 0
+    error_message = "Nobody pays for a trail that nobody asked for."
+  }
+
+  assert {
+    condition = one([
+      for rule in aws_s3_bucket_lifecycle_configuration.documents.rule :
+      rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "tidy-up"
+    ]) == 90
+    error_message = "A replaced or deleted object can be brought back for 90 days."
+  }
+}
+
+run "audit_trail_where_an_auditor_asks" {
+  command = plan
+
+  variables {
+    audit_trail_enabled           = true
+    audit_trail_retention_days    = 3650
+    object_version_retention_days = 365
+  }
+
+  assert {
+    condition     = one(aws_cloudtrail.audit).name == "odoo-qb-audit-prod" && one(aws_cloudtrail.audit).enable_log_file_validation
+    error_message = "The trail has the environment's name, and its files can be proved to be unchanged."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for selector in one(aws_cloudtrail.audit).advanced_event_selector : [
+        for field in selector.field_selector : field.equals if field.field == "resources.type"
+      ]
+    ])) == toset(["AWS::S3::Object", "AWS::DynamoDB::Table"])
+    error_message = "Accesses to objects and to items are recorded."
+  }
+
+  assert {
+    condition = alltrue([
+      one(aws_s3_bucket_lifecycle_configuration.audit).rule[0].expiration[0].days == 3650,
+      one(aws_s3_bucket_public_access_block.audit).block_public_policy,
+      one(aws_s3_bucket_versioning.audit).versioning_configuration[0].status == "Enabled",
+    ])
+    error_message = "The records are kept as long as asked, versioned and closed to the public."
+  }
+
+  assert {
+    condition = one([
+      for rule in aws_s3_bucket_lifecycle_configuration.documents.rule :
+      rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "tidy-up"
+    ]) == 365
+    error_message = "Object versions are kept as long as asked."
   }
 }
 

@@ -181,7 +181,7 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
         assert rules == {}
         assert archive["Filter"] == {"Prefix": "posted/"}
         assert (archive["Transitions"], archive["Expiration"]) == (
-            [{"Days": 90, "StorageClass": "GLACIER"}],
+            [{"Days": 90, "StorageClass": "GLACIER_IR"}],
             {"Days": 2555},
         )
         assert "Transitions" not in tidy
@@ -211,8 +211,8 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
     with subtests.test("A14, A15: every alarm goes to the topic"):
         alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
         ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
-        # Errors, dead letters and undelivered alerts of each function; three schedules; three of their own.
-        assert len(ours) == 3 * len(FUNCTIONS) + 3 + 3
+        # Errors, dead letters and undelivered alerts of each function; three schedules; four of their own.
+        assert len(ours) == 3 * len(FUNCTIONS) + 3 + 4
         assert set(map(tuple, ours.values())) == {(deployed.topic,)}
 
     with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):
@@ -282,9 +282,14 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
     bucket, table = f"arn:aws:s3:::{deployed.bucket}", _table_arn(deployed.table)
     read_odoo = Call("", "secretsmanager:GetSecretValue", deployed.odoo_secret)
     read_quickbooks = Call("", "secretsmanager:GetSecretValue", deployed.quickbooks_secret)
+    parameter = f"arn:aws:ssm:{HERE}:parameter/odoo-qb-integration/{{}}/quickbooks-tokens/9341"
+    read_tokens, write_tokens = (
+        Call("", f"ssm:{action}", parameter.format(ENVIRONMENT)) for action in ("GetParameter", "PutParameter")
+    )
     denied = {
         "odoo-extractor": [
             read_quickbooks,
+            read_tokens,
             Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:DeleteObject", f"{bucket}/documents/x.json"),
@@ -300,6 +305,8 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
         ],
         "qb-poster": [
             read_odoo,
+            Call("", "ssm:GetParameter", parameter.format("another-environment")),
+            Call("", "secretsmanager:DescribeSecret", deployed.quickbooks_secret),
             Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
@@ -308,6 +315,8 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
         ],
         "odoo-order-sync": [
             read_quickbooks,
+            read_tokens,
+            Call("", "sqs:GetQueueUrl", f"arn:aws:sqs:{HERE}:odoo-order-sync-dlq-{ENVIRONMENT}"),
             Call("", "s3:GetObject", f"{bucket}/documents/x.json"),
             Call("", "dynamodb:PutItem", table),
             Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table)),
@@ -321,6 +330,8 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
         assert is_allowed(policies["odoo-extractor"], read_odoo)
         assert is_allowed(policies["odoo-order-sync"], read_odoo)
         assert is_allowed(policies["qb-poster"], read_quickbooks)
+        assert is_allowed(policies["qb-poster"], read_tokens)
+        assert is_allowed(policies["qb-poster"], write_tokens)
 
     with subtests.test("a missing object is told from a forbidden one"):
         # S3 asks for ListBucket with the key as the prefix before it says 404.
@@ -379,6 +390,8 @@ def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping
     elif service == "sqs":
         name = params.get("QueueName") or str(params["QueueUrl"]).rpartition("/")[2]
         yield Call(function, action, f"arn:aws:sqs:{HERE}:{name}")
+    elif service == "ssm":
+        yield Call(function, action, f"arn:aws:ssm:{HERE}:parameter{params['Name']}")
     else:
         yield Call(function, action, params.get("SecretId") or params.get("TopicArn") or "unknown")
 

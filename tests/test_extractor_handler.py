@@ -653,3 +653,13 @@ def test_a_run_without_time_says_that_more_is_left(small):
     counts = small.extract()
 
     assert (counts["found"], counts["remaining"]) == (0, True)
+
+
+def test_an_odoo_without_json_rpc_is_pulled_by_json2(start_machine):
+    machine = start_machine(demo_documents(*DOCUMENTS), version=19, secret=API_KEY)
+    machine.odoo.has_jsonrpc = False
+
+    counts = machine.extract()
+
+    assert counts["new"] == len(DOCUMENTS)
+    assert all(request.path != "/jsonrpc" for request in machine.odoo.server.requests)

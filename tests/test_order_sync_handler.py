@@ -482,3 +482,14 @@ def test_orders_of_every_company_are_copied(start):
     records = machine.sync_orders()["records"]
 
     assert {record["company_name"] for record in records} == {"companyA", "companyB"}
+
+
+def test_an_odoo_without_json_rpc_is_read_by_json2(start_machine):
+    machine = start_machine(version=19)
+    machine.set_environ("odoo-order-sync", ODOO_SECRET_ARN="", ODOO_API_KEY=API_KEY)
+    machine.odoo.has_jsonrpc = False
+
+    answer = machine.sync_orders()
+
+    assert {record["sync_status"] for record in answer["records"]} == {"success"}
+    assert API_KEY not in machine.output

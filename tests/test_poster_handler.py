@@ -6,9 +6,13 @@ import hashlib
 import json
 import re
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
+from intuitlib.client import AuthClient
 
 from local.demo.books import REALM_A, REALM_B, demo_realms
 from local.demo.documents import many
@@ -23,6 +27,7 @@ from local.stand_ins.quickbooks.faults import (
     validation_fault,
 )
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.entry import OUTCOME_SETTLES_S
 from pipeline.domain.errors import Misconfigured, PipelineError
@@ -202,15 +207,20 @@ def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
     assert all(line["intuit_tid"] and line["company"] == "companyA" for line in answers)
 
 
-def test_the_renewed_token_is_in_the_secret_and_the_next_run_needs_no_refresh(machine):
+def kept_tokens(machine, realm):
+    return TokenParameters(lambda: machine.client("ssm"), "demo").tokens(realm)
+
+
+def test_the_renewed_token_is_kept_and_the_next_run_needs_no_refresh(machine):
+    before = good_secret(machine)
     machine.post()
     machine.post({"dry_run": True, "company": "companyA"})
 
     secret = good_secret(machine)
     # One for each company: the one without documents is kept alive.
     assert machine.quickbooks.calls["token"] == 2
-    assert secret["access_tokens"]["companyA"]["value"].startswith("access-")
-    assert set(secret["refresh_tokens"]) == {"companyA", "companyB"}
+    assert kept_tokens(machine, secret["realm_ids"]["companyA"])["access_token"].startswith("access-")
+    assert secret == before
 
 
 def test_a_withdrawn_document_is_taken_out_again(machine):
@@ -573,6 +583,65 @@ def test_a_lost_table_is_rebuilt_by_one_command_and_nothing_is_posted_twice(mach
     assert machine.alerts() == []
 
 
+def test_a_rebuild_that_could_not_read_all_is_never_finished_and_says_what_to_do(machine):
+    machine.post()
+    number = min(machine.entries())
+    key = machine.entries()[number]["document_key"]
+    lose_the_table(machine)
+    content = machine.object(key)
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=key, Body=b"[" * 100_000)
+
+    result = machine.post({"rebuild": True})
+
+    assert (result["rebuilt"], result["remaining"]) == (3, True)
+    assert list(result["unreadable"]) == [f"odoo_demo-account.move-{number}"]
+    (alert,) = machine.alerts()
+    assert "The rebuild is not finished: 1 stored copies could not be read" in alert["text"]
+    assert f'invoke the extractor with {{"ids": [{number}]}}' in alert["text"]
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=key, Body=content)
+    again = machine.post({"rebuild": True})
+    assert (again["rebuilt"], again["remaining"], again["not_rebuilt"]) == (1, False, [])
+
+
+def test_what_could_not_be_read_comes_from_odoo_again(machine):
+    machine.post()
+    number = min(machine.entries())
+    key = machine.entries()[number]["document_key"]
+    lose_the_table(machine)
+    machine.client("s3").put_object(Bucket=machine.deployment.bucket, Key=key, Body=b"not JSON")
+    machine.post({"rebuild": True})
+
+    machine.extract({"ids": [number]})
+    again = machine.post({"rebuild": True})
+    machine.post()
+
+    assert again["remaining"] is False
+    assert statuses(machine) == {"posted": 4}
+    assert len(booked(machine)) == 4
+
+
+@pytest.mark.parametrize("trouble", ["QuickBooks", "lease", "time"])
+def test_a_rebuild_that_was_stopped_is_not_finished(machine, trouble):
+    machine.post()
+    lose_the_table(machine)
+    if trouble == "QuickBooks":
+        machine.quickbooks.server.fault = lambda request: (
+            Fault("500", html_error(500)) if "/v3/company/" in request.path else None
+        )
+    elif trouble == "lease":
+        now = datetime.now(UTC)
+        key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
+        for realm in (REALM_A, REALM_B):
+            key_values.take_lease(realm, "another", now, now + timedelta(hours=1), force=True)
+    else:
+        machine.time_left_s = 20.0
+
+    result = machine.post({"rebuild": True})
+
+    assert result["remaining"] is True
+    assert result["not_rebuilt"] == ["companyA", "companyB"]
+
+
 def test_even_without_a_rebuild_nothing_is_posted_twice(machine):
     machine.post()
     before = booked(machine)
@@ -837,12 +906,82 @@ def a_day_passes(machine) -> None:
     machine.client("dynamodb").delete_item(TableName=machine.deployment.table, Key={"entry_id": {"S": key}})
 
 
+def test_the_end_of_a_consent_is_a_metric_and_an_answer_by_company(machine):
+    machine.post()
+
+    result = machine.post()
+
+    assert set(result["consent_days_left"]) == {"companyA", "companyB"}
+    assert 1820 < machine.metrics[-1]["ConsentDaysLeft"][0] < 1826
+
+
+def test_where_intuit_does_not_say_when_a_consent_ends_there_is_no_metric(machine, monkeypatch):
+    monkeypatch.setattr(AuthClient, "_apply_refresh_token_hard_expires_in_header", lambda _client, headers: headers)
+    machine.post()
+
+    result = machine.post()
+
+    assert result["consent_days_left"] == {}
+    assert not any("ConsentDaysLeft" in line for line in machine.metrics)
+
+
+def test_a_secret_that_takes_no_change_costs_no_document_and_no_connection(machine, monkeypatch):
+    """LimitExceededException at every write of the secret, and another refresh token at every refresh."""
+    machine.quickbooks.new_refresh_token_every_s = 0
+    before = good_secret(machine)
+    refused = ClientError({"Error": {"Code": "LimitExceededException"}}, "PutSecretValue")
+    real = botocore.client.BaseClient._make_api_call
+
+    def call(client, operation, parameters):
+        if operation in ("PutSecretValue", "UpdateSecretVersionStage"):
+            raise refused
+        return real(client, operation, parameters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        first = machine.post()
+        machine.quickbooks.expire_access_tokens()
+        machine.odoo.edit(min(machine.entries()), narration="<p>changed</p>")
+        machine.extract()
+        second = machine.post()
+
+    assert (first["posted"], second["posted"]) == (4, 1)
+    assert good_secret(machine) == before
+    machine.quickbooks.expire_access_tokens()
+    machine.odoo.edit(min(machine.entries()), narration="<p>changed again</p>")
+    machine.extract()
+    assert machine.post()["posted"] == 1
+    realm = before["realm_ids"]["companyA"]
+    assert good_secret(machine)["refresh_tokens"]["companyA"] == machine.quickbooks.tokens.refresh_token(realm)
+
+
+def test_a_months_allowance_that_is_used_up_is_told_once_and_the_documents_follow(machine):
+    realm = good_secret(machine)["realm_ids"]["companyA"]
+    now = datetime.now(UTC)
+    refused = {"since": (now - timedelta(hours=7)).isoformat(), "last": (now - timedelta(hours=1)).isoformat()}
+    key_values = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
+    key_values.keep(f"throttled#{realm}", json.dumps(refused))
+    is_read = lambda request: request.method == "GET" and "/v3/company/" in request.path
+    machine.quickbooks.server.fault = lambda request: Fault("429", throttled()) if is_read(request) else None
+
+    first = machine.post({"company": "companyA", "retry_failed": True})
+    second = machine.post({"company": "companyA", "retry_failed": True})
+
+    (alert,) = machine.alerts()
+    assert "the month's allowance of reads of the Intuit app is used up" in alert["text"]
+    assert (first["paused"], second["paused"]) == (["companyA"], ["companyA"])
+    assert {entry["status"] for entry in machine.entries().values()} == {"pending"}
+    machine.quickbooks.server.fault = lambda _request: None
+    assert machine.post({"company": "companyA", "retry_failed": True})["posted"] == 4
+    assert not key_values.value(f"throttled#{realm}")
+
+
 def test_a_company_without_documents_is_kept_connected(machine):
     machine.post()
     machine.post()
 
     assert machine.quickbooks.calls["token"] == 2
-    assert set(good_secret(machine)["access_tokens"]) == {"companyA", "companyB"}
+    assert all(kept_tokens(machine, realm) for realm in good_secret(machine)["realm_ids"].values())
 
 
 def test_a_quickbooks_nobody_reaches_pauses_and_loses_nothing(machine):

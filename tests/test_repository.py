@@ -42,7 +42,13 @@ def test_no_secret_is_committed(pattern):
     assert holding == []
 
 
-@pytest.mark.parametrize("name", ["terraform.tfvars", "terraform.tfstate", "lambda/qb_poster.zip", "response.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "terraform.tfvars", "prod.tfvars", "prod.auto.tfvars.json", "terraform.tfstate", "lambda/qb_poster.zip",
+        "response.json", "odoo.json", "qb.json", "secret.json", "quickbooks-credentials-prod.json", ".env",
+    ],
+)  # fmt: skip
 def test_what_may_hold_a_secret_or_is_built_is_ignored(name):
     assert _is_ignored(name)
 
@@ -121,3 +127,11 @@ def _row(change: Transition) -> str:
 
 def _is_ignored(name: str) -> bool:
     return subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_file_the_readme_has_people_fill_with_credentials_is_ignored():
+    named = set(re.findall(r"--secret-string file://([\w./-]+)", (ROOT / "README.md").read_text()))
+    named |= set(re.findall(r"file://([\w./-]+)", (ROOT / "lambda/pipeline/aws/secrets.py").read_text()))
+
+    assert {"odoo.json", "qb.json", "secret.json"} <= named
+    assert [name for name in sorted(named) if not _is_ignored(name)] == []

@@ -162,9 +162,9 @@ def test_no_statement_is_for_everything_but_the_ones_that_must_be():
     broad = re.findall(r'^[^#\n]*"(?:\*|[\w-]+:\w*\*)".*$', configuration_text(), re.MULTILINE)
 
     assert Counter(" ".join(line.split()) for line in broad) == {
-        'actions = ["s3:*"]': 1,  # the bucket's denial of anything without TLS
-        'type = "*"': 2,  # whom the bucket and the topic deny
-        'identifiers = ["*"]': 2,
+        'actions = ["s3:*"]': 2,  # the two buckets' denial of anything without TLS
+        'type = "*"': 3,  # whom the buckets and the topic deny
+        'identifiers = ["*"]': 3,
         'resources = ["*"]': 1,  # X-Ray, for which AWS knows no resource
     }
 

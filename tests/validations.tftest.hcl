@@ -98,6 +98,9 @@ run "what_is_empty_or_incomplete_is_refused" {
     order_sync_schedule_rate = "rate(2 minute)"
     alert_email              = ""
     slack_webhook_url        = "https://hooks.slack.com/"
+
+    object_version_retention_days = 0
+    audit_trail_retention_days    = 1.5
   }
 
   expect_failures = [
@@ -107,5 +110,7 @@ run "what_is_empty_or_incomplete_is_refused" {
     var.order_sync_schedule_rate,
     var.alert_email,
     var.slack_webhook_url,
+    var.object_version_retention_days,
+    var.audit_trail_retention_days,
   ]
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 from local.demo.small_files import pdf_page
 from local.stand_ins.clock import StillClock
-from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
+from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable, MemoryTokens
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
@@ -30,10 +30,12 @@ from pipeline.domain.mapping import Rules
 from pipeline.domain.source import Pdf, PdfSource
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
+from pipeline.qbo.issuer import IntuitIssuer
+from pipeline.qbo.kept_tokens import KeptTokens
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.references import References
-from pipeline.qbo.tokens import IntuitIssuer, Tokens
+from pipeline.qbo.tokens import Places, Tokens
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.results import Results
@@ -136,12 +138,19 @@ def open_books(
     """
     secret = secret or Secret(quickbooks, realm)
     clock, threads = StillClock(), SystemThreads()
-    issuer = IntuitIssuer(quickbooks.discovery_url)
+    tokens = Tokens(
+        Places(secret, "secret", secret.tokens, MemoryKeyValues()),
+        realm.realm_id,
+        [realm.company_name],
+        IntuitIssuer(quickbooks.discovery_url, clock),
+        clock=clock,
+        threads=threads,
+    )
     client = Client(
         quickbooks.url,
         realm.realm_id,
         realm.company_name,
-        Tokens(secret, "secret", [realm.company_name], issuer, clock=clock, threads=threads),
+        tokens,
         Limiter(clock, threads),
         clock=clock,
         threads=threads,
@@ -152,12 +161,14 @@ def open_books(
 
 
 class Secret:
-    """The QuickBooks secret of one company, with an access token it has been given."""
+    """The QuickBooks secret of one company; `tokens` has an access token it has been given."""
 
     def __init__(self, quickbooks: QuickBooksStandIn, realm: Realm) -> None:
         token = quickbooks.tokens.access_token(realm.realm_id)
-        kept = {"value": token, "expires_at": time.time() + TOKEN_LIVES_S}
-        self._content: dict[str, Any] = {**secret_of([realm]), "access_tokens": {realm.company_name: kept}}
+        self._content: dict[str, Any] = secret_of([realm])
+        self.tokens = MemoryTokens()
+        kept = KeptTokens(token, time.time() + TOKEN_LIVES_S, realm.refresh_token)
+        self.tokens.keep_tokens(realm.realm_id, kept.as_dict())
 
     def read(self, arn: str, required: tuple[str, ...]) -> dict[str, Any]:
         """Return it."""

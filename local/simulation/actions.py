@@ -83,6 +83,10 @@ class Script:
         self._mend()
         self.in_quickbooks.remove_typed()
 
+    def fix_connections(self) -> None:
+        """Fix what keeps QuickBooks from answering: no rebuild goes on without it."""
+        self.in_quickbooks.fix()
+
     def _impatience(self) -> None:
         """Look again, more often than not, before QuickBooks has done what it will still do."""
         if self._world.injector.late and self._world.random.random() < IMPATIENT:

@@ -156,6 +156,14 @@ class FaultInjector:
         ):
             yield
 
+    def settle(self) -> None:
+        """Let every request that takes effect late arrive, if its time has come."""
+        self._let_late_ones_arrive()
+
+    def forget_index(self) -> None:
+        """Let no index show what was in a table that is lost."""
+        self._seen.clear()
+
     def sleep(self, seconds: float) -> None:
         """Sleep as the functions do: others go on meanwhile."""
         self.clock.pass_by(seconds)

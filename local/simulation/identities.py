@@ -25,6 +25,11 @@ class Identities:
         # Entries that point at a document of somebody else: what they pointed at before, and what they point at now.
         self._misdirected: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a person must still say which realm or database is meant."""
+        return self._is_moved or self._is_renamed
+
     # -- the realm -------------------------------------------------------------------------------------------------
 
     def move_to_strangers(self) -> None:
@@ -48,12 +53,10 @@ class Identities:
 
     def _change_realm(self, realm: str, token: str) -> None:
         def changed(secret: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {name: value for name, value in (secret.get("access_tokens") or {}).items() if name != COMPANY}
             return {
                 **secret,
                 "realm_ids": {**secret["realm_ids"], COMPANY: realm},
                 "refresh_tokens": {**secret["refresh_tokens"], COMPANY: token},
-                "access_tokens": kept,
             }
 
         secrets = Secrets(self._world.deployment.aws.client("secretsmanager"))

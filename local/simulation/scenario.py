@@ -10,6 +10,7 @@ from local.simulation import world as worlds
 from local.simulation.actions import Script
 from local.simulation.branch import open_branch
 from local.simulation.fault_injector import Rates
+from local.simulation.lost_table import lose_and_rebuild
 from local.simulation.verdict import Verdict
 from local.simulation.world import World
 
@@ -23,6 +24,8 @@ RATES = (
 )
 # How often a company has a branch that is posted to the same realm.
 BRANCHES = 0.25
+# How often the tracking table is lost on the way.
+TABLE_LOST = 0.15
 # How often the books are kept for two days more.
 LONG = 0.2
 # How often it is checked that people know what the broken runs have failed; the day it takes heals other things.
@@ -44,9 +47,14 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
         script = Script(world)
         world.injector.rates = world.random.choice(RATES)
         script.begin()
-        for _ in range(world.random.randint(ACTIONS_MIN, ACTIONS_MAX)):
+        actions = world.random.randint(ACTIONS_MIN, ACTIONS_MAX)
+        of_its_own = random.Random(seed + 5)  # noqa: S311
+        lost_at = of_its_own.randrange(actions) if of_its_own.random() < TABLE_LOST else None
+        for number in range(actions):
             world.injector.rates = world.random.choice(RATES)
             script.act()
+            if number == lost_at:
+                lose_and_rebuild(world, script, verdict)
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
         _a_day_of_sweeps(world)

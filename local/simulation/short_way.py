@@ -26,6 +26,7 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local.stand_ins.aws import ACCOUNT, REGION
 
@@ -83,6 +84,17 @@ def _secretsmanager(operation: str, parameters: Parameters) -> Any:
         raise _client_error(error.relative_error_type, operation) from error
 
 
+def _ssm(operation: str, parameters: Parameters) -> Any:
+    handler = SimpleSystemManagerResponse()
+    handler.body = json.dumps(parameters)
+    _at_home(handler)
+    try:
+        answer: Any = getattr(handler, camelcase_to_underscores(operation))().result
+    except ServiceException as error:
+        raise _client_error(type(error).__name__, operation) from error
+    return copied(answer)
+
+
 def _at_home(handler: Any) -> None:
     handler.current_account, handler.region = ACCOUNT, REGION
     handler.headers = handler.querystring = handler.uri_match = {}
@@ -111,8 +123,10 @@ def _s3(operation: str, parameters: Parameters) -> Any:
     elif operation == "DeleteObject":
         backend.delete_object(bucket, key)
     elif operation == "ListObjectsV2":
-        names = sorted(name for name in backend.get_bucket(bucket).keys if name.startswith(parameters["Prefix"]))
-        return {"Contents": [{"Key": name} for name in names], "IsTruncated": False}
+        kept = backend.get_bucket(bucket).keys
+        names = sorted(name for name in kept if name.startswith(parameters["Prefix"]))
+        contents = [{"Key": name, "LastModified": kept[name].last_modified} for name in names]
+        return {"Contents": contents, "IsTruncated": False}
     else:
         raise LookupError(f"there is no short way for {operation}")
     return {}
@@ -135,6 +149,7 @@ _SERVICES: dict[str, Callable[[str, Parameters], Any]] = {
     "s3": _s3,
     "sns": _sns,
     "sqs": _sqs,
+    "ssm": _ssm,
 }
 
 

@@ -24,6 +24,7 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+from moto.ssm.models import ssm_backends
 
 import local.stand_ins.odoo.stand_in
 import local.stand_ins.quickbooks.stand_in
@@ -80,7 +81,10 @@ class Event:
 
 @dataclass(slots=True)
 class World:
-    """Everything of one scenario. `faults_of_ours` are errors of the functions that are not the pipeline's own."""
+    """Everything of one scenario. `faults_of_ours` are errors of the functions that are not the pipeline's own.
+
+    `answers` are what invocations returned, the latest last.
+    """
 
     random: random.Random
     clock: Clock
@@ -93,6 +97,7 @@ class World:
     runtime: Runtime
     retries: list[Event] = field(default_factory=list)
     faults_of_ours: list[str] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
 
     def extract(self) -> None:
         """Let the schedule invoke the extractor once."""
@@ -120,7 +125,7 @@ class World:
     def _invoke(self, event: Event, process: Process) -> None:
         handle = {EXTRACTOR: odoo_extractor, POSTER: qb_poster}[event.function].handle
         try:
-            handle(event.payload, _VirtualContext(process, self.clock), self.runtime)
+            self.answers.append(handle(event.payload, _VirtualContext(process, self.clock), self.runtime))
         except (PipelineError, Killed):
             self._failed(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
@@ -146,6 +151,12 @@ class World:
         items = [{name: read(value.to_json()) for name, value in item.attrs.items()} for item in table.all_items()]
         # Notes have a # in their key and are none.
         return sorted((item for item in items if "#" not in item["entry_id"]), key=lambda item: str(item["entry_id"]))
+
+    def empty_table(self) -> None:
+        """Lose everything in the tracking table."""
+        table = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table]
+        table.items.clear()
+        self.injector.forget_index()
 
     def objects(self, prefix: str) -> list[str]:
         """Return the keys in the bucket that begin so."""
@@ -239,7 +250,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
 def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
     """Deploy into an empty AWS."""
     reset_model_data()
-    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends, sqs_backends):
+    for backends in (dynamodb_backends, s3_backends, secretsmanager_backends, sns_backends, sqs_backends, ssm_backends):
         for backend in backends[ACCOUNT].values():
             backend.reset()
     return deploy(

@@ -268,6 +268,22 @@ class MemoryStore:
         self.objects.pop(pending_key(entry.entry_id), None)
 
 
+class MemoryTokens:
+    """The tokens of each realm, as JSON there and back."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, str] = {}
+
+    def tokens(self, realm: str) -> Mapping[str, Any] | None:
+        """Return the stored tokens of a realm, or None."""
+        found = self.stored.get(realm)
+        return json.loads(found) if found else None
+
+    def keep_tokens(self, realm: str, tokens: Mapping[str, Any]) -> None:
+        """Store the tokens of a realm."""
+        self.stored[realm] = json.dumps(tokens)
+
+
 class MemoryKeyValues:
     """The key-value table; `values` are texts by key, `cursors` and `compared` are by database and company.
 

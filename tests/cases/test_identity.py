@@ -220,7 +220,6 @@ def move_to_another_realm(world, kind):
     secret = secret_of(world)
     secret["realm_ids"]["companyA"] = NEW_REALM
     secret["refresh_tokens"]["companyA"] = "token-n"
-    secret["access_tokens"] = {}
     world.machine.set_secret("quickbooks", secret)
     return before
 
@@ -277,7 +276,6 @@ def test_the_former_realm_put_back_goes_on_as_if_nothing_had_happened(moved):
     settle(moved)
     secret = secret_of(moved)
     secret["realm_ids"]["companyA"], secret["refresh_tokens"]["companyA"] = REALM_A, "token-a"
-    secret["access_tokens"] = {}
     moved.machine.set_secret("quickbooks", secret)
 
     settle(moved)
@@ -334,10 +332,6 @@ def test_a_parent_and_its_branch_share_one_realm_and_one_token(open_world, shape
     world.run()
     assert statuses(world) == {651: "posted", 652: "posted"}
     world.qb.tokens._switches.new_refresh_token_every_s = 0.0
-    kept = secret_of(world)
-    for token in kept.get("access_tokens", {}).values():
-        token["expires_at"] = 0
-    world.machine.set_secret("quickbooks", kept)
     world.qb.tokens.expire_access_tokens()
     before = world.qb.calls["token"]
     world.move(653, "out_invoice", [{"amount": 20.0}], partner=(930, "North Customer"))
@@ -499,7 +493,7 @@ def test_a_renamed_company_posts_nothing_twice(open_world):
     for row in [*world.odoo.rows["account.move"], *world.odoo.rows["account.move.line"]]:
         row["company_id"] = [1, "companyA Ltd"]
     secret = secret_of(world)
-    for part in ("realm_ids", "refresh_tokens", "access_tokens"):
+    for part in ("realm_ids", "refresh_tokens"):
         secret[part]["companyA Ltd"] = secret[part].pop("companyA")
     world.machine.set_secret("quickbooks", secret)
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from operate.doctor import Doctor
+from local.stand_ins.memory import MemoryKeyValues
+from operate.doctor import Doctor, _ends
+from pipeline.qbo.connections import ConnectionDates, store_dates
 
 ENVIRONMENT = "trial"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -91,3 +94,25 @@ def test_where_no_function_is_deployed_it_says_so(aws):
     (text,) = alarms()
 
     assert text.startswith("No function says that it is of the environment trial:")
+
+
+@pytest.mark.parametrize(
+    ("dates", "text"),
+    [
+        ({}, None),
+        ({"refresh_expires_at": 15, "hard_expires_at": 91}, None),
+        ({"refresh_expires_at": 13}, "The QuickBooks connection of A and B ends in 13 days: connect it again."),
+        (
+            {"refresh_expires_at": 99, "hard_expires_at": 89},
+            "The QuickBooks consent, which use does not extend, of A and B ends in 89 days: connect it again.",
+        ),
+    ],
+)
+def test_a_connection_that_ends_soon_is_named(dates, text):
+    key_values = MemoryKeyValues()
+    ends = {name: time.time() + days * 86_400 + 60 for name, days in dates.items()}
+    store_dates(key_values, "1", ConnectionDates(**ends))
+
+    found = list(_ends({"realm_ids": {"A": "1", "B": "1"}}, key_values))
+
+    assert found == ([text] if text else [])

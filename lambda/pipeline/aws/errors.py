@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.errors import Misconfigured, NeedsAttention, PipelineError, Unavailable
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 _FINAL = {
@@ -17,6 +17,10 @@ _FINAL = {
     "AccessDenied": "may not be used by this function: look at its IAM policy",
     "ValidationException": "was asked in a way it does not understand",
 }
+
+
+# S3's answer for an object in an archive class from which nothing is read at once.
+_ARCHIVED = "InvalidObjectState"
 
 
 class Expected(Exception):
@@ -41,6 +45,8 @@ def _code(error: ClientError) -> str:
 
 
 def _our_error(code: str, what: str) -> PipelineError:
+    if code == _ARCHIVED:
+        return NeedsAttention(f"{what} has it in an archive class: restore the object first ({code}).", code="archived")
     if code in _FINAL:
         return Misconfigured(f"{what} {_FINAL[code]} ({code}).")
     return Unavailable(f"{what} did not answer ({code}).")

@@ -33,12 +33,16 @@ class Secrets:
     def change(self, arn: str, change: Callable[[Mapping[str, Any]], Secret]) -> Secret:
         """Replace a secret with the result of `change` on its current value, and return the result.
 
+        A result that is the current value is not written: AWS allows about one change in ten minutes.
+
         The new version becomes current only if the version it was made from still is. Otherwise `change` is called
         again with the new current value. So a second company's tokens, stored in between, are never lost.
         """
         for _ in range(CHANGES_TRIED_MAX):
             current, version = self._read(arn, ())
             changed = change(current)
+            if changed == current:
+                return changed
             if self._replace(arn, version, json.dumps(changed)):
                 return changed
         raise Unavailable(f"The secret {_name(arn)} is being changed by too many at once")
@@ -47,7 +51,7 @@ class Secrets:
         try:
             with errors_of(f"The secret {_name(arn)}", expected=NO_LONGER_CURRENT):
                 # Stored, but not yet current. One stage is moved from version to version: a secret has at most twenty
-                # stages, and this happens every hour.
+                # stages.
                 stored = self._client.put_secret_value(SecretId=arn, SecretString=text, VersionStages=[PROPOSED])
                 self._client.update_secret_version_stage(
                     SecretId=arn,

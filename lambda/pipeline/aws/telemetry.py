@@ -13,10 +13,22 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 NAMESPACE = "OdooToQuickBooks"
 _UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds}
 
+# At DEBUG these write down what they send and receive: botocore the answer of Secrets Manager, oauthlib the tokens.
+_LIBRARIES = ("boto3", "botocore", "intuitlib", "oauthlib", "requests", "requests_oauthlib", "s3transfer", "urllib3")
+
 
 @cache
 def log_as_json(service: str) -> None:
-    """Configure JSON logging, with the fields of each log call, once per container."""
+    """Configure JSON logging, with the fields of each log call, once per container.
+
+    The log level that was asked for is that of our own code. Everybody else's is INFO or higher, because no library
+    keeps credentials out of what it writes at DEBUG.
+    """
+    root = logging.getLogger()
+    for logger in (root, *map(logging.getLogger, _LIBRARIES)):
+        # NOTSET (0) of a library means the root's level.
+        if logger is root or logger.level:
+            logger.setLevel(max(logger.level, logging.INFO))
     powertools = Logger(service=service, logger_formatter=None, log_uncaught_exceptions=False)
     package = logging.getLogger("pipeline")
     package.handlers = powertools.handlers

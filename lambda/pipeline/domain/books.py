@@ -18,8 +18,9 @@ class Draft:
     """What would be sent for a document: the kind of transaction, its body, and a hash of the body.
 
     `doc_number` is the number to find it by. `fingerprint` is the one it has in the books until somebody changes it.
-    `party` is the id of its customer or vendor. `in_closed_period` is True if its own date is in a period that is
-    closed now. `as_of` is when the books' settings were read that it rests on, in seconds since 1970.
+    `party` is the id of its customer or vendor. `is_dated_by_close` is True if its own date is in a period that
+    is closed now and the rules date it on the first open day: its fingerprint then depends on when it was sent.
+    `as_of` is when the books' settings were read that it rests on, in seconds since 1970.
     """
 
     entity: str
@@ -27,7 +28,7 @@ class Draft:
     hash: str
     doc_number: str
     fingerprint: str = ""
-    in_closed_period: bool = False
+    is_dated_by_close: bool = False
     party: str = ""
     as_of: int = 0
 

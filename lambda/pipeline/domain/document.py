@@ -15,6 +15,7 @@ from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.domain.quoting import document_title
 
 LINES_MAX = 10_000
+ENTRY_ID = re.compile(r".+-account\.move-(\d+)")
 
 
 class DocumentType(StrEnum):
@@ -307,7 +308,7 @@ def make_entry_id(database: str, odoo_id: int) -> str:
 
 def odoo_id_of(entry: str) -> int:
     """Return the Odoo id inside an entry id. Raises ValueError if the entry id is not one of ours."""
-    found = re.fullmatch(r".+-account\.move-(\d+)", entry)
+    found = ENTRY_ID.fullmatch(entry)
     if not found:
         raise ValueError(f"{entry!r} is not an entry id")
     return int(found[1])

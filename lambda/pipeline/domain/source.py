@@ -96,3 +96,8 @@ class Copy:
     version: int
     document_key: str
     pdf_key: str = ""
+
+    @property
+    def pdf_waits(self) -> bool:
+        """Whether the PDF is not filed yet, which means that there is still work to do."""
+        return self.pdf_key.startswith("pending/")

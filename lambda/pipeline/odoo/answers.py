@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
 from pipeline.http import Answer
 
 type Row = dict[str, Any]
+
+REDACTED = "(the secret)"
 
 
 def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
@@ -27,6 +32,17 @@ def version_of(found: Any, url: str) -> int:
     if number is None:
         raise Unavailable(f"Odoo at {url} does not say its version: does odoo_api_url name an Odoo?")
     return int(number[0])
+
+
+def web_version_of(answer: Answer) -> int | None:
+    """Return the main version that `/web/version` answers (19 and later), or None for any other answer."""
+    try:
+        found = mapping(answer.json()) if answer.status == 200 and not answer.is_html else {}
+    except (ValueError, RecursionError):
+        return None
+    info = found.get("version_info")
+    number = re.search(r"\d{1,4}", str(info[0] if isinstance(info, list) and info else found.get("version", "")))
+    return int(number[0]) if number else None
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -49,6 +65,41 @@ def no_odoo(url: str, answer: Answer) -> Unavailable:
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
         "restarting or being updated, or odoo_api_url names something else."
     )
+
+
+def login_refused(url: str, username: str, database: str) -> Unauthorized:
+    """Return the error for a login that Odoo answers with no."""
+    return Unauthorized(
+        f"Odoo at {url} does not let the user '{username}' into the database '{database}': "
+        "check username and password (or API key) in the Odoo secret.",
+        code="login_refused",
+    )
+
+
+def key_only(version: int, url: str, username: str) -> Unauthorized:
+    """Return the error for a secret that is no valid API key, at an Odoo that has JSON-2 only."""
+    return Unauthorized(
+        f"Odoo {version} at {url} lets '{username}' in with an API key only, and the Odoo secret has none that it "
+        "knows: make one for this user under Preferences / Account Security, and store it as the password.",
+        code="login_refused",
+    )
+
+
+def redacted(text: str, secret: str) -> str:
+    """Return a text without a secret in it, as it is or as Python, JSON, a URL or HTML quote it."""
+    forms = {
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        escape(secret),
+    }
+    # The longest first: one form may be part of another.
+    for form in sorted(filter(None, forms), key=len, reverse=True):
+        text = text.replace(form, REDACTED)
+    return text
 
 
 def complaint(name: str, message: str, *, url: str, username: str, database: str) -> PipelineError:

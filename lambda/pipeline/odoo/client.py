@@ -1,29 +1,32 @@
-"""Odoo over the wire: JSON-RPC for 16 to 19, JSON-2 for 19 and later, chosen by probing once."""
+"""Odoo over the wire: JSON-RPC while an Odoo has it, JSON-2 for 19 and later, chosen by probing once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import PipelineError, Unauthorized, Unavailable
-from pipeline.domain.retry import growing, repeated
-from pipeline.http import ANSWER_BYTES_MAX, Answer, TooLarge, new_session, send
-from pipeline.odoo.answers import Row, complaint, mapping, no_odoo, parsed, rows_of, version_of
+from pipeline.domain.errors import Unauthorized, Unavailable
+from pipeline.http import ANSWER_BYTES_MAX, Answer, TooLarge
+from pipeline.odoo.answers import (
+    Row,
+    key_only,
+    login_refused,
+    mapping,
+    parsed,
+    rows_of,
+    version_of,
+    web_version_of,
+)
+from pipeline.odoo.connection import Connection, ConnectionKeyValues
+from pipeline.odoo.wire import NO_JSONRPC, ROWS_BYTES_MAX, Wire
 
-TIMEOUT_S = 60.0
 RENDER_TIMEOUT_S = 120.0
-# Reads are retried: a worker that Odoo recycles closes the connection, and the next call succeeds.
-TRIES = 3
 JSON2_SINCE = 19
-# Reserved from the function's time, so that it ends with our error and not with Lambda's time-out.
-RESERVE_S = 5.0
-_NOT_NOW = (429, 502, 503, 504)
+VERSION_TIMEOUT_S = 10.0
 ROWS_MAX = 10_000
-# Rows take about seven times their size once they are read. Files, which hardly grow, may have more.
-ROWS_BYTES_MAX = 16 * 2**20
 FILES = "ir.attachment"
 # How much less to ask for when an answer would come to more.
 FEWER = 8
@@ -33,33 +36,7 @@ _ANY_COMPANY = {"domain": [], "fields": ["name"], "limit": 1}
 type Domain = list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What probing a server found. It is stored, because `authenticate` costs Odoo half a second.
-
-    `has_api_key` is None until it is needed: finding out takes a login, which fails for a key.
-    """
-
-    version: int
-    uid: int
-    transport: str
-    has_api_key: bool | None = None
-
-
-class ConnectionKeyValues(Protocol):
-    """Where a connection is stored between runs."""
-
-    def connection(self, key: str) -> Mapping[str, Any] | None:
-        """Return the connection stored under the key, or None."""
-
-    def keep_connection(self, key: str, value: Mapping[str, Any]) -> None:
-        """Store a connection."""
-
-    def forget_connection(self, key: str) -> None:
-        """Forget it."""
-
-
-class Odoo:
+class Odoo(Wire):
     """A client of one database as one user, who needs only the right to read accounting.
 
     Every call raises Unavailable if Odoo cannot answer now, TooLarge if its answer has too many bytes, Unauthorized if
@@ -78,18 +55,11 @@ class Odoo:
         json2: bool = True,
         deadline: Deadline | None = None,
     ) -> None:
+        super().__init__(url, database, username, secret, clock, deadline)
         self._json2_allowed = json2
-        self._deadline = deadline
-        self.clock = clock
-        self.url = url.rstrip("/")
-        self.database = database
-        self._username = username
-        self._secret = secret
         self._key_values = key_values
-        self._session = new_session()
         self._connection: Connection | None = None
         self._signed_in = False
-        self.calls = 0
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -161,9 +131,9 @@ class Odoo:
         """Call a method of a model with keyword arguments. Return its result, or None for a method without one."""
         try:
             return self._repeat(lambda: self._call(model, method, ids, keywords))
-        except Unauthorized as error:
-            # A stored uid dies with its user or key: probe once more before calling it refused.
-            if error.code != "access_denied":
+        except (Unauthorized, Unavailable) as error:
+            # A stored uid dies with its user or key, and JSON-RPC with an update: probe once more before giving up.
+            if error.code not in ("access_denied", NO_JSONRPC):
                 raise
             self._forget()
             return self._repeat(lambda: self._call(model, method, ids, keywords))
@@ -201,7 +171,7 @@ class Odoo:
 
     @property
     def _key(self) -> str:
-        return f"{self.url}#{self.database}#{self._username}"
+        return f"{self.url}#{self.database}#{self.username}"
 
     def _forget(self) -> None:
         self._connection = None
@@ -227,33 +197,62 @@ class Odoo:
         return self._keep(self._find_out())
 
     def _find_out(self) -> Connection:
-        version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
-        # Only a possible API key may go into a header: a password may contain anything.
-        if self._json2_allowed and version >= JSON2_SINCE and self._secret.isascii() and self._secret.isprintable():
+        # Asked first, because it outlives JSON-RPC; before 19 nobody answers there. The order sync speaks JSON-RPC, as
+        # it is specified, for as long as there is one.
+        version = self._web_version() if self._json2_allowed else None
+        refused: Unauthorized | None = None
+        if version is not None and version >= JSON2_SINCE:
             try:
-                self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
-            except Unauthorized:
-                pass  # the secret is a password or an invalid key: JSON-RPC tells which
-            else:
-                return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
+                return self._by_json2(version)
+            except Unauthorized as error:
+                refused = error  # the secret is a password or an invalid key: JSON-RPC tells which
+        try:
+            version = version_of(self._repeat(lambda: self._jsonrpc("common", "version", [])), self.url)
+            return Connection(version, self._authenticated(), "jsonrpc")
+        except Unavailable as error:
+            version = version or self._web_version()
+            if error.code != NO_JSONRPC or version is None or version < JSON2_SINCE:
+                raise
+        if refused is not None:
+            raise refused
+        return self._by_json2(version)
+
+    def _web_version(self) -> int | None:
+        try:
+            return web_version_of(self._send("GET", "/web/version", timeout_s=VERSION_TIMEOUT_S))
+        except Unavailable:
+            return None  # whether it is an Odoo at all, JSON-RPC tells
+
+    def _by_json2(self, version: int) -> Connection:
+        """Return the connection over JSON-2. Raises Unauthorized if the secret is no valid API key."""
+        # Only a possible API key may go into a header: a password may contain anything.
+        is_possible = self._secret.isascii() and self._secret.isprintable()
+        try:
+            if not is_possible:
+                raise Unauthorized("no API key", code="access_denied")
+            self._repeat(lambda: self._json2("res.company/search_read", _ANY_COMPANY))
+        except Unauthorized as error:
+            if error.code != "access_denied":
+                raise
+            raise key_only(version, self.url, self.username) from None
+        return Connection(version, 0, "json2", has_api_key=True)  # the key says who we are
+
+    def _authenticated(self) -> int:
+        """Return the uid that JSON-RPC's login answers."""
         uid = self._repeat(
-            lambda: self._jsonrpc("common", "authenticate", [self.database, self._username, self._secret, {}])
+            lambda: self._jsonrpc("common", "authenticate", [self.database, self.username, self._secret, {}])
         )
         if uid is None:
             raise Unavailable(f"Odoo at {self.url} answered the login without a result")
         if type(uid) is not int or uid <= 0:
-            raise Unauthorized(
-                f"Odoo at {self.url} does not let the user '{self._username}' into the database '{self.database}': "
-                "check username and password (or API key) in the Odoo secret.",
-                code="login_refused",
-            )
-        return Connection(version, uid, "jsonrpc")
+            raise login_refused(self.url, self.username, self.database)
+        return uid
 
     def _sign_in(self) -> bool:
         """Open a web session, which rendering by URL needs. Odoo opens none for an API key."""
         body = {
             "jsonrpc": "2.0",
-            "params": {"db": self.database, "login": self._username, "password": self._secret},
+            "params": {"db": self.database, "login": self.username, "password": self._secret},
         }
         answer = self._post("/web/session/authenticate", body)
         self._signed_in = (
@@ -270,68 +269,7 @@ class Odoo:
             if answer.status not in (301, 302, 303):
                 return answer
             self._signed_in = False
-        raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self._username}'", code="no_session")
-
-    # -- the wire --------------------------------------------------------------------------------------------------
-
-    def _repeat[T](self, attempt: Callable[[], T]) -> T:
-        return repeated(
-            attempt,
-            tries=TRIES,
-            wait_s=growing(0.5, by=4),
-            clock=self.clock,
-            on=lambda error: isinstance(error, Unavailable) and not isinstance(error, TooLarge),
-            may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),
-        )
-
-    def _jsonrpc(self, service: str, method: str, arguments: list[Any], bytes_max: int = ROWS_BYTES_MAX) -> Any:
-        params = {"service": service, "method": method, "args": arguments}
-        body = {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1}
-        answer = self._post("/jsonrpc", body, bytes_max=bytes_max)
-        if answer.is_html or answer.status != 200:
-            raise no_odoo(self.url, answer)
-        envelope = parsed(answer, self.url)
-        if not isinstance(envelope, dict):
-            raise Unavailable(f"Odoo at {self.url} answered with JSON that is not JSON-RPC")
-        if envelope.get("error"):
-            error = mapping(envelope["error"])
-            data = mapping(error.get("data")) or error
-            raise self._complaint(str(data.get("name", "")), str(data.get("message", "")))
-        # A method that returns nothing is answered without a result key at all (18).
-        return envelope.get("result")
-
-    def _json2(self, path: str, body: dict[str, Any], bytes_max: int = ROWS_BYTES_MAX) -> Any:
-        headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
-        answer = self._post(f"/json/2/{path}", body, headers=headers, bytes_max=bytes_max)
-        if answer.is_html or answer.status in _NOT_NOW:
-            raise no_odoo(self.url, answer)
-        value = parsed(answer, self.url)
-        if answer.status == 200:
-            return value
-        name, message = mapping(value).get("name", ""), mapping(value).get("message", "")
-        if answer.status == 401:
-            name = "odoo.exceptions.AccessDenied"
-        raise self._complaint(str(name), str(message))
-
-    def _post(self, path: str, body: Any, **options: Any) -> Answer:
-        return self._send("POST", path, json=body, **options)
-
-    def _send(self, method: str, path: str, *, timeout_s: float = TIMEOUT_S, **arguments: Any) -> Answer:
-        self.calls += 1
-        if self._deadline:
-            timeout_s = min(timeout_s, max(1.0, self._deadline.remaining_s - RESERVE_S))
-        return send(
-            self._session,
-            method,
-            self.url + path,
-            who=f"Odoo at {self.url}",
-            timeout_s=timeout_s,
-            clock=self.clock,
-            **arguments,
-        )
-
-    def _complaint(self, name: str, message: str) -> PipelineError:
-        return complaint(name, message, url=self.url, username=self._username, database=self.database)
+        raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self.username}'", code="no_session")
 
 
 def _context(companies: Sequence[int]) -> dict[str, Any]:

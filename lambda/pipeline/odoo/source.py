@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
 from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
@@ -16,10 +17,12 @@ from pipeline.http import TooLarge
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
-from pipeline.odoo.client import FEWER, ROWS_BYTES_MAX, Domain, Odoo
+from pipeline.odoo.api_keys import ending_key
+from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.rows import instant, text
+from pipeline.odoo.wire import ROWS_BYTES_MAX
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
@@ -57,6 +60,10 @@ class OdooSource:
         self._tells_closing = True
         # How many documents make a page at most, once a larger page could not be read.
         self._page_max: int | None = None
+
+    def ending_key(self, now: datetime) -> list[Failure]:
+        """Return what to tell about an API key that ends within fourteen days, or nothing."""
+        return ending_key(self._odoo, now)
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
+from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.qbo import files
 from pipeline.qbo.addresses import without_refused_address
@@ -81,7 +82,10 @@ class QuickBooksBooks:
             fingerprint(body),
             party=party_of(body),
             as_of=as_of,
-            in_closed_period=self.references.closed_to(document.booked_on) is not None,
+            is_dated_by_close=(
+                self.references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY
+                and self.references.closed_to(document.booked_on) is not None
+            ),
         )
 
     def inventory(self) -> dict[str, Existing]:

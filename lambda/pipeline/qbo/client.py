@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, PipelineError, Unavailable
+from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, PipelineError, Throttled, Unavailable
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
@@ -273,17 +273,22 @@ class Client:
 
     def _understood(self, body: Any, status: int, *, is_write: bool) -> Json:
         found = faults(body)
-        error: Exception
+        error: PipelineError
         if found:
             error = error_for(found, status, self.company)
         elif status == 429:
             error = error_for(faults(_THROTTLED), status, self.company)
         elif status == 200 and isinstance(body, dict):
+            if self.limiter.allowance and not is_write:
+                self.limiter.allowance.read_answered()
             return body
         else:
             error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")
         if is_write and isinstance(error, Unavailable):
             raise OutcomeUnknown(str(error))
+        # Intuit meters reads only.
+        if self.limiter.allowance and isinstance(error, Throttled) and not is_write:
+            raise self.limiter.allowance.read_refused(self.company, error)
         raise error
 
 

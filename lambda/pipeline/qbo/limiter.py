@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import OutOfTime
 from pipeline.domain.threads import Threads
+from pipeline.qbo.allowance import Allowance
 
 # Wider than QuickBooks' own windows: its clock starts when a request arrives, ours when it is sent, and transit times
 # vary. Ten calls in 1.2 seconds are still 500 a minute, and being throttled costs a minute.
@@ -23,7 +24,7 @@ type Windows = Sequence[tuple[int, float]]
 
 
 class Limiter:
-    """Lets a call through once all limits allow it."""
+    """Lets a call through once all limits allow it. `allowance` is the month's, where it is watched."""
 
     def __init__(
         self,
@@ -33,7 +34,9 @@ class Limiter:
         recent_calls: Sequence[int] = (),
         recent_batches: Sequence[int] = (),
         recent_age_s: float = 0.0,
+        allowance: Allowance | None = None,
     ) -> None:
+        self.allowance = allowance
         self._clock = clock
         self._lock = threads.lock()
         before = clock.monotonic() - recent_age_s

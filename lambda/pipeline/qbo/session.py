@@ -11,6 +11,7 @@ from pipeline.domain.errors import Misconfigured
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.domain.runtime import Host
+from pipeline.qbo.allowance import Allowance
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
@@ -37,9 +38,13 @@ class QuickBooksSession:
         self._deadline = deadline
         age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
         self._limiter = Limiter(
-            host.clock, host.threads, recent_calls=lease.recent_calls, recent_batches=lease.recent_batches,
+            host.clock,
+            host.threads,
+            recent_calls=lease.recent_calls,
+            recent_batches=lease.recent_batches,
             recent_age_s=max(0.0, age_s),
-        )  # fmt: skip
+            allowance=Allowance(key_values, lease.realm, host.clock, host.threads),
+        )
         # A lost connection is noticed here, before any document is touched.
         tokens.access_token()
         self._api_url = api_url

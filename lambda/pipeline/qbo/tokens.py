@@ -1,54 +1,35 @@
-"""Custody of one realm's tokens: one refresher, the rotated token stored before the new access token is used."""
+"""Custody of one realm's tokens: one refresher, the rotated token stored before the new access token is used.
+
+What Intuit issues is stored in two places. Every refresh changes the realm's tokens (`TokenStore`). The secret changes
+only when Intuit has issued another refresh token, once a day: either place alone keeps the connection alive.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Disconnected, OutOfTime, Unavailable
+from pipeline.domain.errors import Disconnected, OutOfTime, PipelineError, RetryLater, Unavailable
 from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
+from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
+from pipeline.qbo.issuer import Issuer, TokenRefused
+from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark
 
 logger = logging.getLogger(__name__)
 
 REQUIRED_KEYS = ("client_id", "client_secret", "realm_ids")
-TIMEOUT_S = 20.0
 # Refreshed a little early, so that a token does not expire between here and QuickBooks.
 EARLY_S = 180
-STORE_TRIES = 4
+STORE_TRIES = 5
 # The time a refresh may take until it is stored: discovery and token at their time-outs, and the attempts to store.
 REFRESH_ALLOWANCE_S = 50.0
-DAY_S = 86_400
-
-
-class TokenRefused(Exception):
-    """The token endpoint refused; `reason` is its `error` (invalid_grant, invalid_client ...)."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """What the token endpoint issued. Lifetimes are in seconds."""
-
-    access_token: str
-    expires_in_s: int
-    refresh_token: str
-    refresh_expires_in_s: int
-
-
-class Issuer(Protocol):
-    """The OAuth token endpoint."""
-
-    def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
-        """Return new tokens. Raises TokenRefused, or Unavailable if it does not answer."""
+# Written into the secret by earlier releases.
+_NO_LONGER_THERE = ("access_tokens", "previous_refresh_tokens")
 
 
 class SecretStore(Protocol):
@@ -61,93 +42,46 @@ class SecretStore(Protocol):
         """Replace the secret with the result of `change`, never losing another writer's change."""
 
 
-class IntuitIssuer:
-    """Intuit's own OAuth client with our time limits. It is imported only when a refresh is due."""
+class TokenStore(Protocol):
+    """Where the tokens of each realm are stored, encrypted."""
 
-    def __init__(self, discovery_url: str) -> None:
-        self._discovery_url = discovery_url
+    def tokens(self, realm: str) -> Mapping[str, Any] | None:
+        """Return the stored tokens of a realm, or None."""
 
-    def issue(self, client_id: str, client_secret: str, refresh_token: str) -> Issued:
-        """Return new tokens. Raises TokenRefused, or Unavailable if Intuit does not answer."""
-        import requests
-        from intuitlib.client import AuthClient
-        from intuitlib.exceptions import AuthClientError
-
-        class BoundedClient(AuthClient):  # type: ignore[misc]
-            """The client is a requests session without a time limit: give every request one."""
-
-            def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
-                arguments.setdefault("timeout", TIMEOUT_S)
-                response: requests.Response = super().request(method, url, **arguments)
-                return response
-
-        try:
-            client = BoundedClient(client_id, client_secret, "", self._discovery_url)
-            client.refresh(refresh_token)
-        except AuthClientError as error:
-            # The body gives the reason, not the status. Without one it is not about the token: an outage, a proxy.
-            reason = "" if error.status_code >= 500 else _reason(error.content)
-            if not reason:
-                raise Unavailable(f"Intuit's token endpoint answered HTTP {error.status_code}") from None
-            raise TokenRefused(reason) from None
-        except (requests.RequestException, ValueError, LookupError, TypeError) as error:
-            # The foreign error may quote the request, and with it the token.
-            raise Unavailable(f"Intuit's token endpoint did not answer ({type(error).__name__})") from None
-        if not client.access_token or not client.refresh_token or not client.expires_in:
-            raise Unavailable("Intuit's token endpoint answered without tokens")
-        return Issued(
-            access_token=client.access_token,
-            expires_in_s=int(client.expires_in),
-            refresh_token=client.refresh_token,
-            refresh_expires_in_s=int(client.x_refresh_token_expires_in or 0),
-        )
+    def keep_tokens(self, realm: str, tokens: Mapping[str, Any]) -> None:
+        """Store the tokens of a realm."""
 
 
-def _reason(content: Any) -> str:
-    text = content.decode(errors="replace") if isinstance(content, bytes) else str(content)
-    reasons = ("invalid_grant", "invalid_client", "invalid_request", "unsupported_grant_type")
-    return next((reason for reason in reasons if reason in text), "")
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a realm's tokens are: the secret by its ARN, the store of what was issued, and the dates beside it."""
+
+    secrets: SecretStore
+    arn: str
+    store: TokenStore
+    key_values: DateKeyValues
 
 
-def _mark(refresh_token: str) -> str:
-    return hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is stored at one moment."""
 
-
-def connection_days(secret: Mapping[str, Any], now: float) -> dict[str, float]:
-    """Return how many days each company's connection lasts without being used, if Intuit has ever said."""
-    kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
-    return {
-        company: (kept[company]["refresh_expires_at"] - now) / DAY_S
-        for company in secret["realm_ids"]
-        if kept.get(company, {}).get("refresh_expires_at")
-    }
-
-
-def idle_companies(secret: Mapping[str, Any], now: float) -> set[str]:
-    """Return the companies whose refresh token has not been used for a day.
-
-    A token dies after a hundred days without use. If it is used every day, a lost connection is noticed that day and
-    not when the next invoice of a quiet company is due.
-    """
-    kept: Mapping[str, Mapping[str, Any]] = secret.get("access_tokens") or {}
-    connected = set(secret.get("refresh_tokens") or {})
-    if secret.get("refresh_token"):
-        connected |= set(secret["realm_ids"])
-    renewed_at = {company: kept.get(company, {}).get("renewed_at", 0) for company in connected}
-    return {company for company, moment in renewed_at.items() if now - moment >= DAY_S}
+    secret: Mapping[str, Any]
+    kept: KeptTokens
+    dates: ConnectionDates
+    usable: tuple[str, ...]
 
 
 class Tokens:
     """The access token of one realm, valid for the next call, regardless of which function used it last.
 
-    Several companies may be posted to one realm and share its tokens. What Intuit issues is stored for all of them, so
-    that every reader finds the newest.
+    Several companies may be posted to one realm and share its tokens.
     """
 
     def __init__(
         self,
-        store: SecretStore,
-        arn: str,
+        places: Places,
+        realm: str,
         companies: Sequence[str],
         issuer: Issuer,
         *,
@@ -155,8 +89,9 @@ class Tokens:
         threads: Threads,
         deadline: Deadline | None = None,
     ) -> None:
-        self._store = store
-        self._arn = arn
+        self._secrets, self._arn = places.secrets, places.arn
+        self._store, self._key_values = places.store, places.key_values
+        self._realm = realm
         self._companies = tuple(companies)
         self._company = " and ".join(companies)
         self._issuer = issuer
@@ -174,17 +109,20 @@ class Tokens:
         answer.
         """
         with self._lock:
-            if self._access_token in ("", refused) or self._clock.now().timestamp() > self._expires_at - EARLY_S:
+            if self._access_token in ("", refused) or self._now() > self._expires_at - EARLY_S:
                 self._renew(refused)
             return self._access_token
 
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
     def _renew(self, refused: str) -> None:
-        secret = self._store.read(self._arn, REQUIRED_KEYS)
-        if self._use_kept(secret, refused):
+        found = self._read()
+        if self._use_kept(found, refused):
             return
-        refresh_token = self._refresh_token(secret)
+        tried = found.usable[0]
         try:
-            self._refresh(secret, refresh_token)
+            self._refresh(found, tried)
         except TokenRefused as refusal:
             if refusal.reason == "invalid_client":
                 raise Disconnected(
@@ -194,45 +132,81 @@ class Tokens:
                 ) from None
             # Another run may have refreshed between our reading and asking: what is stored now decides. Within a day
             # Intuit returns the same refresh token, so compare the access token.
-            again = self._store.read(self._arn, REQUIRED_KEYS)
-            if self._use_kept(again, refused):
+            again = self._read()
+            if self._use_kept(again, refused) or self._refresh_by_another(again, tried):
                 return
-            # Of the companies that share a realm, perhaps only one was connected again.
-            for other in self._refresh_tokens(again):
-                if other != refresh_token:
-                    try:
-                        self._refresh(again, other)
-                    except TokenRefused:
-                        continue
-                    return
             raise self._disconnected(refusal.reason) from None
 
-    def _use_kept(self, secret: Mapping[str, Any], refused: str) -> bool:
-        """Use the access token in the secret. Return False if it is about to expire or is the refused one.
-
-        It must also have been issued with the stored refresh token: a person who connects the company again stores
-        another one, and the access token of the former connection is then useless.
-        """
-        refresh_token = self._refresh_token(secret)
-        for company in self._companies:
-            kept = (secret.get("access_tokens") or {}).get(company) or {}
-            came_with = kept.get("came_with", _mark(refresh_token))
-            is_usable = kept.get("value") not in (None, "", refused) and came_with == _mark(refresh_token)
-            if is_usable and self._clock.now().timestamp() < kept.get("expires_at", 0) - EARLY_S:
-                self._use(str(kept["value"]), float(kept["expires_at"]), kept.get("refresh_expires_at"))
-                return True
+    def _refresh_by_another(self, found: _Found, tried: str) -> bool:
+        """Refresh with the tokens that were not tried: another company's of the realm, last the kept one."""
+        for other in found.usable:
+            if other == tried:
+                continue
+            try:
+                self._refresh(found, other, refused=tried)
+            except TokenRefused:
+                continue
+            return True
+        if found.kept.refresh_token in found.usable:
+            self._note(replace(found.dates, dead=mark(found.kept.refresh_token)))
         return False
 
-    def _refresh(self, secret: Mapping[str, Any], refresh_token: str) -> None:
+    def _read(self) -> _Found:
+        secret = self._secrets.read(self._arn, REQUIRED_KEYS)
+        in_secret = self._refresh_tokens(secret)
+        if not in_secret:
+            raise Disconnected(
+                f"The QuickBooks secret holds no refresh token for {self._company}: add it under refresh_tokens.",
+                code="no_refresh_token",
+            )
+        kept = KeptTokens.of(self._store.tokens(self._realm))
+        dates = stored_dates(self._key_values, self._realm)
+        return _Found(secret, kept, dates, tuple(candidates(in_secret, kept, dates, self._now())))
+
+    def _use_kept(self, found: _Found, refused: str) -> bool:
+        """Use the kept access token. Return False if it is about to expire or is the refused one.
+
+        It must also have been issued with the refresh token that is to be used: a person who connects the company again
+        stores another one, and the access token of the former connection is then useless.
+        """
+        kept = found.kept
+        if kept.access_token in ("", refused) or kept.refresh_token != found.usable[0]:
+            return False
+        if self._now() >= kept.expires_at - EARLY_S:
+            return False
+        self._use(kept, found.dates)
+        return True
+
+    def _refresh(self, found: _Found, refresh_token: str, *, refused: str = "") -> None:
         # Once a day Intuit issues another refresh token and forgets the old one. If a function is stopped before it has
         # stored the new one, the connection is lost. So do not refresh near the end of a run.
         if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
             raise OutOfTime(f"No time is left in this run to renew the access token of {self._company}")
-        issued = self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
-        now = self._clock.now().timestamp()
-        self._keep(issued, refresh_token, now)
-        self._use(issued.access_token, now + issued.expires_in_s, now + issued.refresh_expires_in_s)
+        issued = self._issuer.issue(found.secret["client_id"], found.secret["client_secret"], refresh_token)
+        now = self._now()
+        kept = found.kept.after(issued, refresh_token, now)
+        self._keep(found, kept, refresh_token)
+        is_same_consent = refresh_token == found.kept.refresh_token
+        dates = ConnectionDates(
+            renewed_at=now,
+            refresh_expires_at=now + issued.refresh_expires_in_s if issued.refresh_expires_in_s else 0,
+            hard_expires_at=(
+                now + issued.hard_expires_in_s
+                if issued.hard_expires_in_s
+                else found.dates.hard_expires_at * is_same_consent
+            ),
+            newest=mark(issued.refresh_token),
+            refused=mark(refused) if refused else found.dates.refused,
+            refused_at=now if refused else found.dates.refused_at,
+        )
+        self._note(dates)
+        self._use(kept, dates)
         logger.info("access token renewed", extra={"company": self._company})
+        if refused and is_same_consent:
+            logger.warning(
+                "Intuit refuses the refresh token in the secret; the one before it still works",
+                extra={"company": self._company},
+            )
 
     def _disconnected(self, reason: str) -> Disconnected:
         return Disconnected(
@@ -242,15 +216,6 @@ class Tokens:
             code="connection_gone",
         )
 
-    def _refresh_token(self, secret: Mapping[str, Any]) -> str:
-        tokens = self._refresh_tokens(secret)
-        if not tokens:
-            raise Disconnected(
-                f"The QuickBooks secret holds no refresh token for {self._company}: add it under refresh_tokens.",
-                code="no_refresh_token",
-            )
-        return tokens[0]
-
     def _refresh_tokens(self, secret: Mapping[str, Any]) -> list[str]:
         """Return the distinct refresh tokens of the realm's companies, or the shared one."""
         by_company = secret.get("refresh_tokens") or {}
@@ -258,45 +223,75 @@ class Tokens:
         shared = [str(secret["refresh_token"])] if secret.get("refresh_token") else []
         return list(dict.fromkeys(tokens or shared))
 
-    def _keep(self, issued: Issued, used: str, now: float) -> None:
-        """Store the issued tokens. The old refresh token may be dead by now, so try several times."""
+    # -- storing ---------------------------------------------------------------------------------------------------
 
-        def with_issued(current: Mapping[str, Any]) -> dict[str, Any]:
-            changed = dict(current)
-            if used not in self._refresh_tokens(current):
-                return changed  # a person has connected the company again meanwhile: that token is newer
-            by_company = current.get("refresh_tokens") or {}
-            mine = [company for company in self._companies if by_company.get(company)]
-            if mine:
-                changed["refresh_tokens"] = {**by_company, **dict.fromkeys(mine, issued.refresh_token)}
-            else:
-                changed["refresh_token"] = issued.refresh_token
-            if used != issued.refresh_token:
-                previous = current.get("previous_refresh_tokens") or {}
-                changed["previous_refresh_tokens"] = {**previous, **dict.fromkeys(self._companies, used)}
-            kept = {
-                "value": issued.access_token,
-                "renewed_at": int(now),
-                "expires_at": int(now + issued.expires_in_s),
-                "refresh_expires_at": int(now + issued.refresh_expires_in_s),
-                "came_with": _mark(issued.refresh_token),
-            }
-            changed["access_tokens"] = {
-                **(current.get("access_tokens") or {}),
-                **{company: dict(kept) for company in self._companies},
-            }
-            return changed
+    def _keep(self, found: _Found, kept: KeptTokens, used: str) -> None:
+        """Store the issued tokens; if the refresh token is another, in one of two places at least.
+
+        The old one may be dead by now, so try several times. What only the secret has not got is stored there after
+        the next refresh: until then `candidates` finds the newest by its marks.
+        """
+        places: list[Callable[[], object]] = []
+        if self._is_ours_to_keep(found):
+            places.append(lambda: self._store.keep_tokens(self._realm, kept.as_dict()))
+        if self._with_issued(found.secret, kept, used) != found.secret:
+            places.append(
+                lambda: self._secrets.change(self._arn, lambda current: self._with_issued(current, kept, used))
+            )
+        is_rotated = kept.refresh_token not in (used, *self._refresh_tokens(found.secret))
+        left = list(places)
+
+        def store() -> None:
+            for place in list(left):
+                try:
+                    place()
+                    left.remove(place)
+                except PipelineError as error:
+                    logger.warning("tokens not stored", extra={"company": self._company, "reason": str(error)})
+            if is_rotated and places and len(left) == len(places):
+                raise Unavailable(f"The new tokens of {self._company} could not be stored")
 
         repeated(
-            lambda: self._store.change(self._arn, with_issued),
+            store,
             tries=STORE_TRIES,
             wait_s=growing(0.2),
             clock=self._clock,
-            on=lambda error: isinstance(error, Unavailable),
+            on=lambda error: isinstance(error, RetryLater),
         )
 
-    def _use(self, access_token: str, expires_at: float, refresh_expires_at: float | None) -> None:
-        self._access_token = access_token
-        self._expires_at = expires_at
-        if refresh_expires_at:
-            self.refresh_days_left = (refresh_expires_at - self._clock.now().timestamp()) / DAY_S
+    def _is_ours_to_keep(self, found: _Found) -> bool:
+        """Whether nobody has stored newer tokens of the realm since they were read."""
+        try:
+            return KeptTokens.of(self._store.tokens(self._realm)).refresh_token == found.kept.refresh_token
+        except PipelineError:
+            return True
+
+    def _with_issued(self, current: Mapping[str, Any], kept: KeptTokens, used: str) -> dict[str, Any]:
+        """Return the secret with the newest refresh token in place of those it was issued for.
+
+        A token that a person has stored meanwhile, by connecting the company again, is newer and stays.
+        """
+        there = self._refresh_tokens(current)
+        if there == [kept.refresh_token] or not any(token == used or kept.is_superseded(token) for token in there):
+            return dict(current)
+        changed = {name: value for name, value in current.items() if name not in _NO_LONGER_THERE}
+        by_company = current.get("refresh_tokens") or {}
+        mine = [company for company in self._companies if by_company.get(company)]
+        if mine:
+            changed["refresh_tokens"] = {**by_company, **dict.fromkeys(mine, kept.refresh_token)}
+        else:
+            changed["refresh_token"] = kept.refresh_token
+        return changed
+
+    def _note(self, dates: ConnectionDates) -> None:
+        """Store what is known of the connection. Without it, the next run renews the token once more."""
+        try:
+            store_dates(self._key_values, self._realm, dates)
+        except PipelineError as error:
+            logger.warning("dates not stored", extra={"company": self._company, "reason": str(error)})
+
+    def _use(self, kept: KeptTokens, dates: ConnectionDates) -> None:
+        self._access_token = kept.access_token
+        self._expires_at = kept.expires_at
+        if dates.refresh_expires_at:
+            self.refresh_days_left = (dates.refresh_expires_at - self._now()) / DAY_S

@@ -63,6 +63,8 @@ class OdooStandIn(OdooDocuments):
         self.database = database
         self.databases = databases
         self.database_down = False
+        # An open change of Odoo hides the deprecated services unless `rpc.use_deprecated_services` is set; 22 has none.
+        self.has_jsonrpc = True
         self.calls: list[tuple[str, str]] = []
         self.sessions: dict[str, User] = {}
         self.server = StandInServer(self._answer)
@@ -80,6 +82,10 @@ class OdooStandIn(OdooDocuments):
 
     def _answer(self, request: Request) -> Response:
         with self._lock:
+            if request.path in ("/web/version", "/json/version") and self.version >= 19:
+                return _json({"version_info": [self.version, 0, 0, "final", 0, ""], "version": f"{self.version}.0"})
+            if request.path == "/jsonrpc" and not self.has_jsonrpc:
+                return NOT_FOUND
             if request.path == "/jsonrpc":
                 return self._json_route(request, self._rpc)
             if request.path == "/web/session/authenticate":

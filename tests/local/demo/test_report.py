@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from datetime import UTC, datetime
@@ -70,12 +72,26 @@ def page(tmp_path):
 
 def test_the_report_needs_nothing_beside_it(page):
     assert re.findall(r"(?:src|href)=", page) == []
-    assert "http" not in page
+    assert "http" not in page.replace("http-equiv", "")
 
 
 def test_names_are_shown_and_never_run(page):
     assert "&lt;b&gt;HTML&lt;/b&gt; &amp; Co" in page
     assert "</script>\n" not in page.partition("[demo]")[2].partition("</summary>")[0]
+
+
+def test_a_browser_runs_the_reports_own_script_and_nothing_else(page):
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', page)[1]
+    sources = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+
+    for tag in ("script", "style"):
+        (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert sources[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert sources["default-src"] == "'none'"
+    assert "unsafe" not in policy
+    # A policy by hash allows neither an attribute that is a script nor one that is a style.
+    assert re.findall(r"<[^>]*\s(?:on\w+|style)=", page.partition('id="pdfs"')[0]) == []
 
 
 def test_each_document_has_its_pdf_a_click_away(page):

@@ -147,7 +147,7 @@ def test_a_secret_that_never_holds_still_is_unavailable(client, secrets, monkeyp
     monkeypatch.setattr(secrets, "_replace", lambda *_: bool(tried.append(1)))
 
     with pytest.raises(Unavailable, match="changed by too many at once"):
-        secrets.change(arn, lambda value: value)
+        secrets.change(arn, lambda value: {**value, "note": "mine"})
 
     assert len(tried) == CHANGES_TRIED_MAX
 
@@ -175,3 +175,13 @@ class BrokenClient:
 def test_trouble_with_the_service_is_reported_as_ours(error, kind):
     with pytest.raises(kind, match="The secret odoo-qb"):
         Secrets(BrokenClient(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())
+
+
+def test_a_change_that_changes_nothing_is_not_written(client, secrets):
+    arn = a_secret(client)
+    before = client.get_secret_value(SecretId=arn)["VersionId"]
+
+    returned = secrets.change(arn, dict)
+
+    assert returned == VALUE
+    assert client.get_secret_value(SecretId=arn)["VersionId"] == before

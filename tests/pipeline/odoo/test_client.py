@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict
+from html import escape
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,8 +16,12 @@ from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.http import Answer
 from pipeline.odoo import client as client_module
-from pipeline.odoo.client import TRIES, Connection, Odoo
+from pipeline.odoo.answers import web_version_of
+from pipeline.odoo.client import Odoo
+from pipeline.odoo.connection import Connection
+from pipeline.odoo.wire import TRIES
 from pipeline.runtime import SystemClock
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
@@ -152,6 +158,85 @@ def test_json2_is_not_even_tried_where_it_is_not_wanted(opened):
     assert {request.path for request in stand_in.server.requests} == {"/jsonrpc"}
 
 
+# -- an Odoo without JSON-RPC ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("json2", [True, False], ids=["documents", "orders"])
+def test_an_odoo_without_json_rpc_is_read_by_json2(opened, json2, waits):
+    stand_in = opened(19)
+    stand_in.has_jsonrpc = False
+    odoo = odoo_at(stand_in, API_KEY, json2=json2)
+
+    assert companies_of(odoo)
+    assert odoo.connection.transport == "json2"
+    assert stand_in.server.requests[0].path == ("/web/version" if json2 else "/jsonrpc")
+    assert waits == []
+
+
+@pytest.mark.parametrize("json2", [True, False], ids=["documents", "orders"])
+def test_a_kept_connection_is_found_out_anew_when_json_rpc_is_gone(opened, json2):
+    stand_in = opened(19)
+    key_values = KeyValues(asdict(Connection(19, stand_in.users[0].uid, "jsonrpc", has_api_key=True)))
+    stand_in.has_jsonrpc = False
+
+    assert companies_of(odoo_at(stand_in, API_KEY, json2=json2, key_values=key_values))
+    assert key_values.kept["transport"] == "json2"
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, "no-such-key", "pässwörd"])
+@pytest.mark.parametrize("json2", [True, False], ids=["documents", "orders"])
+def test_an_odoo_without_json_rpc_says_that_it_takes_a_key_only(opened, secret, json2):
+    stand_in = opened(19)
+    stand_in.has_jsonrpc = False
+
+    with pytest.raises(Unauthorized, match=r"with an API key only.*Account Security") as raised:
+        companies_of(odoo_at(stand_in, secret, json2=json2))
+
+    assert secret not in str(raised.value)
+
+
+@pytest.mark.parametrize("version", [16, 18])
+def test_an_address_without_either_is_no_odoo(opened, version):
+    stand_in = opened(version)
+    stand_in.has_jsonrpc = False
+
+    with pytest.raises(Unavailable, match="answered HTTP 404 with a web page"):
+        companies_of(odoo_at(stand_in, PASSWORD))
+
+
+def test_the_order_sync_speaks_json_rpc_while_there_is_one(opened):
+    stand_in = opened(19)
+    odoo = odoo_at(stand_in, API_KEY, json2=False)
+
+    companies_of(odoo)
+
+    assert odoo.connection.transport == "jsonrpc"
+    assert {request.path for request in stand_in.server.requests} == {"/jsonrpc"}
+
+
+@pytest.mark.parametrize(
+    ("body", "version"),
+    [
+        ({"version_info": [19, 0, 0, "final", 0, ""], "version": "19.0+e"}, 19),
+        ({"version_info": ["saas~19", 2, 0, "final", 0, ""], "version": "saas~19.2+e"}, 19),
+        ({"version": "20.0"}, 20),
+        ({}, None),
+        ([19], None),
+        ({"version_info": [], "version": None}, None),
+        ("19", None),
+    ],
+)
+def test_the_version_on_the_web_is_read_strictly(body, version):
+    answer = Answer(200, {"content-type": "application/json"}, json.dumps(body).encode())
+
+    assert web_version_of(answer) == version
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"", b"[" * 100_000, b"\xff"])
+def test_what_is_no_json_is_no_version(content):
+    assert web_version_of(Answer(200, {}, content)) is None
+
+
 @pytest.mark.parametrize("secret", ["pässwörd €", "line\nbreak", " leading space", "tab\t"])
 def test_a_password_that_cannot_stand_in_a_header_logs_in_all_the_same(rows, secret):
     stand_in = OdooStandIn(rows, {}, version=19, password=secret)
@@ -199,7 +284,7 @@ def test_probing_happens_once_and_its_finding_is_kept(opened):
     companies_of(odoo)
     companies_of(odoo)
 
-    assert probing == 3
+    assert probing == 4
     assert len(stand_in.server.requests) == 2
     assert key_values.kept == {"version": 18, "uid": 6, "transport": "jsonrpc", "has_api_key": None}
 
@@ -357,6 +442,18 @@ COMPLAINTS = {
 }
 
 
+@pytest.mark.parametrize("quoting", [str, repr, json.dumps, quote, quote_plus, escape])
+@pytest.mark.parametrize("secret", ["s3cret", "pa'ss \"w\\rd&/ü"])
+def test_a_secret_that_odoo_quotes_back_is_not_repeated(answering, secret, quoting):
+    message = f"bad arguments: ['odoo_demo', 7, {quoting(secret)}, 'account.move'] of sync_ro"
+    odoo, _ = answering(error_of({"name": "builtins.TypeError", "message": message}), secret=secret)
+
+    with pytest.raises(NeedsAttention, match=r"bad arguments: .*\(the secret\).* of sync_ro") as told:
+        companies_of(odoo)
+
+    assert quoting(secret).strip("'\"") not in str(told.value)
+
+
 @pytest.mark.parametrize(("name", "message", "expected"), COMPLAINTS.values(), ids=COMPLAINTS)
 def test_every_complaint_becomes_one_of_our_errors_without_its_traceback(answering, name, message, expected):
     body = {"name": name, "debug": DEBUG, "message": message, "arguments": [], "context": {}}
@@ -481,7 +578,7 @@ def test_no_answer_at_all_breaks_the_client(monkeypatch, envelope, status, trans
         clock=SystemClock(),
         key_values=KeyValues(asdict(connection)),
     )
-    answer = client_module.Answer(status, {"content-type": "application/json"}, json.dumps(envelope).encode())
+    answer = Answer(status, {"content-type": "application/json"}, json.dumps(envelope).encode())
     monkeypatch.setattr(odoo, "_send", lambda *_a, **_k: answer)
 
     try:

@@ -177,7 +177,7 @@ class Issuing:
         self.issued = 0
 
     def issue(self, client_id, client_secret, refresh_token):
-        from pipeline.qbo.tokens import Issued
+        from pipeline.qbo.issuer import Issued
 
         self.issued += 1
         token = self._world.stand_in.tokens.access_token(self._world.realm.realm_id)

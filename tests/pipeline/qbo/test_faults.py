@@ -353,7 +353,7 @@ def test_every_code_is_reported_with_its_family_and_what_to_do(code):
     with served(**US) as world:
         # A token may be renewed once before its refusal counts.
         world.client._tokens = SimpleNamespace(
-            access_token=lambda **_: world.box.secret["access_tokens"][COMPANY]["value"]
+            access_token=lambda **_: world.tokens.tokens(world.realm.realm_id)["access_token"]
         )
         world.stand_in.refuse(code, times=2)
 

@@ -16,6 +16,7 @@ from pipeline.domain.entry import Entry, Status
 from pipeline.domain.lease import Lease
 from pipeline.domain.threads import Threads
 from pipeline.use_cases.post import posting, record
+from pipeline.use_cases.recover.rebuild import Rebuilt
 
 
 class PostingTable(record.RecordTable, Protocol):
@@ -83,7 +84,7 @@ class Collaborators:
     """What a run of the poster works with.
 
     `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries and returns how many, and whether time ran out before all were made.
+    makes a company's entries of a lost table.
     """
 
     table: PostingTable
@@ -95,4 +96,4 @@ class Collaborators:
     threads: Threads
     random: random.Random
     idle: frozenset[str] = frozenset()
-    rebuild: Callable[[str, Any], tuple[int, bool]] = lambda _company, _books: (0, False)
+    rebuild: Callable[[str, Any], Rebuilt] = lambda _company, _books: Rebuilt()

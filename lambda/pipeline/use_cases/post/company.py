@@ -243,10 +243,13 @@ class RealmRun:
     # -- the company -----------------------------------------------------------------------------------------------
 
     def _rebuild(self, company: str, session: Session) -> None:
-        count, remaining = self._with.rebuild(company, session.books(company))
+        rebuilt = self._with.rebuild(company, session.books(company))
+        results = self._outcomes.results
         with self._outcomes.lock:
-            self._outcomes.results.rebuilt += count
-            self._outcomes.results.remaining |= remaining
+            results.rebuilt += rebuilt.count
+            results.unreadable |= rebuilt.unreadable
+            if not rebuilt.remaining and not rebuilt.unreadable:
+                results.not_rebuilt.remove(company)
 
     def _release(self, session: Session | None) -> None:
         results, lease, pause = self._outcomes.results, self._lease, self._troubles.pause

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
+
+# Lambda returns at most 6 MB.
+UNREADABLE_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -12,9 +16,11 @@ class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
-    lost table, `started_over` those that go to another realm once more, with `remaining` when time ran out before all
-    were done. `waiting` says what must be filled before anything can be done. `refresh_days_left` says of each company
-    how long its connection lives on without being used.
+    lost table; `not_rebuilt` are the companies of which some may be missing yet, for want of time, of QuickBooks, or of
+    a copy that can be read, and `unreadable` has the reason for each of those by entry id. `started_over` are documents
+    that go to another realm once more. `remaining` says that time ran out, or that not all were rebuilt or started
+    over. `waiting` says what must be filled before anything can be done. `refresh_days_left` says of each company how
+    long its connection lives on without being used, and `consent_days_left` how long with use.
     """
 
     posted: int = 0
@@ -24,6 +30,8 @@ class Results:
     recovered: int = 0
     redriven: int = 0
     rebuilt: int = 0
+    not_rebuilt: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
     started_over: int = 0
     remaining: bool = False
     paused: list[str] = field(default_factory=list)
@@ -32,12 +40,14 @@ class Results:
     backlog: int | None = None
     backlog_age_s: int | None = None
     refresh_days_left: dict[str, float] = field(default_factory=dict)
+    consent_days_left: dict[str, float] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
     waiting: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""
-        return asdict(replace(self, calls={})) | {"calls": dict(self.calls)}  # type: ignore[arg-type]
+        shown = dict(islice(self.unreadable.items(), UNREADABLE_SHOWN))
+        return asdict(replace(self, calls={}, unreadable=shown)) | {"calls": dict(self.calls)}  # type: ignore[arg-type]
 
     def metrics(self) -> dict[str, float]:
         """Return what is worth watching over time."""
@@ -52,4 +62,6 @@ class Results:
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
         if self.refresh_days_left:
             watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())
+        if self.consent_days_left:
+            watched["ConsentDaysLeft"] = min(self.consent_days_left.values())
         return watched

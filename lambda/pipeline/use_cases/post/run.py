@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed, ShowDrafts, StartOver, WakeUp, is_by_a_person
+from pipeline.domain.alert import Failure
+from pipeline.domain.commands import (
+    PostDue,
+    PosterCommand,
+    RebuildEntries,
+    RetryFailed,
+    ShowDrafts,
+    StartOver,
+    WakeUp,
+    is_by_a_person,
+)
+from pipeline.domain.document import ENTRY_ID
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
 from pipeline.domain.lease import lease_until
@@ -20,6 +31,7 @@ from pipeline.use_cases.post.outcomes import Outcomes
 
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
+UNREADABLE_NAMED = 20
 BACKLOG_COUNTED_MAX = 5_000
 # With less time than this no realm is begun: opening it takes as long as a document.
 REALM_ALLOWANCE_S = 30.0
@@ -48,6 +60,10 @@ class PostingRun:
             )
         if isinstance(command, PostDue):
             self._fail_without_realm(companies)
+        results = self.outcomes.results
+        if isinstance(command, RebuildEntries):
+            # Whatever happens now, it is finished only for those that were taken out of here.
+            results.not_rebuilt = sorted(concerned)
         work = {realm: [company for company in shared if company in concerned] for realm, shared in realms.items()}
         work = {realm: shared for realm, shared in work.items() if shared}
         with self._with.threads.pool(max(1, min(len(work), REALMS_AT_ONCE)), "realm") as pool:
@@ -55,8 +71,26 @@ class PostingRun:
             order = self._with.random.sample(sorted(work), len(work))
             for done in [pool.submit(self._post_realm, realm, work[realm], command) for realm in order]:
                 done.result()
+        if isinstance(command, RebuildEntries):
+            results.remaining = bool(results.not_rebuilt)
+            self._report_unreadable()
         if not isinstance(command, WakeUp | ShowDrafts):
             self._measure_backlog(companies)
+
+    def _report_unreadable(self) -> None:
+        """Report the copies that a rebuild could not read: the answer of an asynchronous invocation reaches nobody."""
+        unreadable = self.outcomes.results.unreadable
+        if not unreadable:
+            return
+        named = dict(islice(unreadable.items(), UNREADABLE_NAMED))
+        reasons = "; ".join(f"{entry_id}: {reason}" for entry_id, reason in named.items())
+        ids = [int(entry_id.rpartition("-")[2]) for entry_id in named if ENTRY_ID.fullmatch(entry_id)]
+        more = f"; and {len(unreadable) - len(named)} more" if len(unreadable) > len(named) else ""
+        text = (
+            f"The rebuild is not finished: {len(unreadable)} stored copies could not be read ({reasons}{more}). Mend "
+            f'what is said and rebuild again, or read them from Odoo again: invoke the extractor with {{"ids": {ids}}}.'
+        )
+        self.outcomes.failures.append(Failure("", "rebuild_unreadable", "", text))
 
     def _concerned(self, companies: Sequence[str], command: PosterCommand) -> set[str]:
         if isinstance(command, WakeUp):

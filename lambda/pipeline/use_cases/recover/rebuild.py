@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import batched
@@ -21,7 +21,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
-from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.errors import NeedsAttention, PipelineError
 from pipeline.domain.source import Copy
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
@@ -63,6 +63,9 @@ class RebuildStore(Protocol):
     def pdf_at(self, key: str) -> bytes | None:
         """Return the PDF under a key, or None."""
 
+    def drop_pending(self, entry: Entry) -> None:
+        """Remove the PDF that waits for an entry."""
+
 
 class RebuildTable(Protocol):
     """The tracking table, as rebuilding needs it."""
@@ -77,9 +80,26 @@ class RebuildTable(Protocol):
         """Store what the poster knows of an entry."""
 
 
+class _Unreadable(Exception):
+    """A stored copy or its PDF cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of it: how many entries, whether time ran out before the end, and which copies could not be read."""
+
+    count: int = 0
+    remaining: bool = False
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Rebuild:
-    """Rebuilds one company's entries. `count` is how many, `remaining` whether time ran out before the end."""
+    """Rebuilds one company's entries. `count` is how many, `remaining` whether time ran out before the end.
+
+    `unreadable` has the entry ids of the copies that could not be read, with the reason. They may be another company's:
+    only the copy itself says whose it is.
+    """
 
     company: str
     books: RebuildBooks
@@ -92,15 +112,16 @@ class Rebuild:
     skips_receipts: bool = False
     count: int = 0
     remaining: bool = False
+    unreadable: dict[str, str] = field(default_factory=dict)
 
-    def run(self) -> None:
+    def run(self) -> Rebuilt:
         """Create or complete the entries of all documents. Complete entries are left unchanged."""
         existing = self.books.inventory()
         with self.threads.pool(THREADS, "rebuild") as pool:
             for copies in batched(self.store.copies(), BATCH_DOCUMENTS):
                 if not self.deadline.allows(BATCH_ALLOWANCE_S):
                     self.remaining = True
-                    return
+                    break
                 known = self.table.entries([copy.entry_id for copy in copies])
                 missing = [
                     copy for copy in copies
@@ -108,21 +129,46 @@ class Rebuild:
                 ]  # fmt: skip
                 for done in pool.map(partial(self._one, existing, known), missing):
                     self.count += done
-        logger.info("entries rebuilt", extra={"company": self.company, "count": self.count})
+        logger.info("entries rebuilt", extra={"company": self.company, "count": self.count,
+                                              "unreadable": len(self.unreadable)})  # fmt: skip
+        return Rebuilt(self.count, self.remaining, dict(sorted(self.unreadable.items())))
 
     def _one(self, existing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
-        document = self.store.document_at(copy.document_key)
-        if document.company.name != self.company:
+        try:
+            return self._rebuild(existing, known, copy)
+        except _Unreadable as error:
+            # One that cannot be read must not keep the others out. A dict takes one item from each thread.
+            self.unreadable[copy.entry_id] = str(error)
             return False
+
+    def _read[T](self, read: Callable[[str], T], key: str) -> T:
+        """Return what is under a key. Raises _Unreadable whatever the trouble with it is: it is reported, by name."""
+        try:
+            return read(key)
+        except PipelineError as error:
+            raise _Unreadable(str(error)) from error
+        except Exception as error:
+            raise _Unreadable(f"{key} is not what was stored ({type(error).__name__})") from error
+
+    def _rebuild(self, existing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
         found = existing.get(copy.entry_id)
         previous = known.get(copy.entry_id)
         if previous is not None:
-            return found is not None and self.table.save(self._completed(previous, found, is_new=False))
+            if found is None or previous.company != self.company:
+                return False
+            return self.table.save(self._completed(previous, found, is_new=False))
+        document = self._read(self.store.document_at, copy.document_key)
+        if document.company.name != self.company:
+            return False
         entry = lifecycle.extracted(document, None, self.clock.now(), by=Actor.REBUILD)
         entry = replace(entry, version=copy.version, document_key=copy.document_key)
         if found is not None:
             self.books.remember_party(document, found.party)
-        self.table.save_extracted(self._entry(entry, document, copy, found), previous=None)
+        entry = self._entry(entry, document, copy, found)
+        self.table.save_extracted(entry, previous=None)
+        # Nobody posts it any more.
+        if entry.status is Status.VOIDED and copy.pdf_waits:
+            self.store.drop_pending(entry)
         return True
 
     def _entry(self, entry: Entry, document: Document, copy: Copy, found: Existing | None) -> Entry:
@@ -133,7 +179,7 @@ class Rebuild:
             return lifecycle.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
         if found is None and self.skips_receipts and document.is_receipt:
             return lifecycle.skipped_receipt(entry, None, document, by=Actor.REBUILD)
-        pdf = self.store.pdf_at(copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
+        pdf = self._read(self.store.pdf_at, copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
             sha256 = hashlib.sha256(pdf).hexdigest()
             entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, pdf_bytes=len(pdf), stored_sha256=sha256)
@@ -141,15 +187,19 @@ class Rebuild:
             return entry
         entry = self._completed(entry, found, is_new=True)
         draft = None if document.withdrawn else self._draft(document)
-        if draft is None or not (draft.in_closed_period or draft.fingerprint == found.booked.fingerprint):
+        if draft is None or not (draft.is_dated_by_close or draft.fingerprint == found.booked.fingerprint):
             return entry
         entry = replace(entry, payload_hash=draft.hash)
-        if entry.pdf_sha256 and [file.file_name for file in _our_files(found)] == [file_name(entry)]:
-            return lifecycle.rebuilt(
-                entry, Status.POSTED, self.clock.now(), is_new=True, pdf_attached=True,
-                attached_sha256=entry.pdf_sha256,
-            )  # fmt: skip
-        return entry
+        if not entry.pdf_sha256 or [file.file_name for file in _our_files(found)] != [file_name(entry)]:
+            return entry
+        return lifecycle.rebuilt(
+            entry,
+            Status.PENDING if copy.pdf_waits else Status.POSTED,
+            self.clock.now(),
+            is_new=True,
+            pdf_attached=True,
+            attached_sha256=entry.pdf_sha256,
+        )
 
     def _completed(self, entry: Entry, found: Existing, *, is_new: bool) -> Entry:
         """Return an entry with what the books have of it. The next posting finds out whether that is up to date."""

@@ -7,10 +7,12 @@ from datetime import date, timedelta
 import pytest
 
 from local.stand_ins.memory import MemoryTable
-from pipeline.aws.document_store import posted_key
+from pipeline.aws.document_store import pending_key, posted_key
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
+from pipeline.domain.errors import NeedsAttention, Unavailable
+from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
@@ -194,6 +196,57 @@ def test_what_is_in_a_closed_period_is_left_as_it_is(world):
     assert world.entry().status is Status.POSTED
 
 
+def test_a_newer_copy_in_a_closed_period_is_not_taken_for_what_stands_there(world):
+    entry = world.post(world.store_document(a_document()))
+    world.store_document(
+        a_document(lines=(line("120.00"),)), version=2, document_key=f"documents/{entry.entry_id}/2.json"
+    )
+    world.company.book.realm.book_close_date = "2026-12-31"
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.PENDING
+
+
+def test_what_the_rules_date_on_the_first_open_day_is_left_where_it_stands(world):
+    world.post(world.store_document(a_document()))
+    world.company.book.realm.book_close_date = "2026-12-31"
+    world.lose()
+    rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
+    world.company.references = world.company.new_references(rules=rules)
+    world.company.books = replace(world.company.books, references=world.company.references)
+
+    world.rebuild()
+
+    assert world.entry().status is Status.POSTED
+
+
+def test_a_pdf_that_was_not_filed_yet_is_work_that_is_left(world):
+    entry = world.post(world.store_document(a_document()))
+    world.store.put(pending_key(entry.entry_id), PDF)
+    world.lose()
+
+    world.rebuild()
+    assert world.entry().status is Status.PENDING
+    before = world.company.writes
+    world.post(world.entry())
+
+    assert world.entry().status is Status.POSTED
+    assert pending_key(entry.entry_id) not in world.store.objects
+    assert world.company.writes == before
+
+
+def test_the_waiting_pdf_of_what_was_withdrawn_goes(world):
+    world.store_document(a_document(withdrawn=True))
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().status is Status.VOIDED
+    assert pending_key(world.entry().entry_id) not in world.store.objects
+
+
 def test_a_party_is_again_the_one_its_documents_stand_under(world):
     """Two partners of one name: whoever came first would take the plain one."""
     for odoo_id, party in ((1, Party(7, "Azure Interior")), (2, Party(8, "Azure Interior"))):
@@ -277,3 +330,65 @@ def test_the_age_of_an_entry_is_that_of_its_rebuilding(world):
     world.rebuild()
 
     assert world.entry().created_at - before == timedelta(seconds=60)
+
+
+# -- what cannot be read -----------------------------------------------------------------------------------------------
+
+
+class ArchivedStore(NotedStore):
+    """A bucket that cannot give some keys: each has its trouble."""
+
+    def __init__(self):
+        super().__init__()
+        self.trouble = {}
+
+    def document_at(self, key):
+        if key in self.trouble:
+            raise self.trouble[key]
+        return super().document_at(key)
+
+    def pdf_at(self, key):
+        if key in self.trouble:
+            raise self.trouble[key]
+        return super().pdf_at(key)
+
+
+TROUBLE = {
+    "archived": NeedsAttention("The bucket b has it in an archive class: restore the object first."),
+    "not answered": Unavailable("The bucket b did not answer"),
+    "not what was stored": RecursionError("too deep"),
+}
+
+
+@pytest.mark.parametrize("which", ["copy", "pdf"])
+@pytest.mark.parametrize("trouble", sorted(TROUBLE))
+def test_a_copy_that_cannot_be_read_is_named_and_keeps_no_other_out(world, which, trouble):
+    world.store = ArchivedStore()
+    entries = [
+        world.post(world.store_document(a_document(odoo_id=number, number=f"B{number}"))) for number in (1, 2, 3)
+    ]
+    world.lose()
+    key = entries[1].document_key if which == "copy" else posted_key(entries[1])
+    world.store.trouble[key] = TROUBLE[trouble]
+
+    first = world.rebuild()
+    world.store.trouble.clear()
+    second = world.rebuild()
+
+    assert (first.count, list(first.unreadable)) == (2, [entries[1].entry_id])
+    assert first.unreadable[entries[1].entry_id]
+    assert (second.count, second.unreadable) == (1, {})
+    assert {entry.status for entry in world.table.stored.values()} == {Status.POSTED}
+
+
+def test_books_that_do_not_answer_stop_it_and_are_no_unreadable_copy(world, monkeypatch):
+    world.post(world.store_document(a_document()))
+    world.lose()
+
+    def unavailable(*_arguments, **_options):
+        raise Unavailable("QuickBooks did not answer")
+
+    monkeypatch.setattr(type(world.company.books), "draft", unavailable)
+
+    with pytest.raises(Unavailable, match="QuickBooks did not answer"):
+        world.rebuild()
