@@ -18,7 +18,6 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.simulation.scenario import run
-from pipeline.aws.alerts import Alerts
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
@@ -160,11 +159,6 @@ def _any_realm() -> AbstractContextManager[Any]:
     return stack
 
 
-def _reported_in_any_case() -> AbstractContextManager[Any]:
-    deliver = Alerts.deliver
-    return patch.object(Alerts, "deliver", lambda alerts, alert: deliver(alerts, alert) or True)
-
-
 MUTATIONS: dict[str, Off] = {
     "a company stays in its realm": _any_realm,
     "a renamed database is asked about": lambda: patch.object(
@@ -200,7 +194,6 @@ MUTATIONS: dict[str, Off] = {
     "tokens stored before they are used": _without(Tokens, "_keep"),
     "secret changed, never overwritten": _secret_overwritten,
     "refused token replaced": _refused_token_used_again,
-    "reported only when SNS has taken it": _reported_in_any_case,
     "reported from the table": _without(TrackingTable, "failed", list),
 }
 
