@@ -18,7 +18,6 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.simulation.scenario import run
-from pipeline.aws.alerts import Alerts
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
@@ -176,11 +175,6 @@ def _answers_by_order() -> AbstractContextManager[Any]:
     return patch.object(client, "by_item", lambda creates, rows: [*rows, *[None] * len(creates)][: len(creates)])
 
 
-def _reported_in_any_case() -> AbstractContextManager[Any]:
-    deliver = Alerts.deliver
-    return patch.object(Alerts, "deliver", lambda alerts, alert: deliver(alerts, alert) or True)
-
-
 MUTATIONS: dict[str, Off] = {
     "a batch without an answer is thirty unknown outcomes": _lost_batch_is_a_refusal,
     "answers of a batch are known by their ids": _answers_by_order,
@@ -218,7 +212,6 @@ MUTATIONS: dict[str, Off] = {
     "tokens stored before they are used": _without(Tokens, "_keep"),
     "secret changed, never overwritten": _secret_overwritten,
     "refused token replaced": _refused_token_used_again,
-    "reported only when SNS has taken it": _reported_in_any_case,
     "reported from the table": _without(TrackingTable, "failed", list),
 }
 
