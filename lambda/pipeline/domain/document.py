@@ -308,7 +308,7 @@ def make_entry_id(database: str, odoo_id: int) -> str:
 
 def odoo_id_of(entry: str) -> int:
     """Return the Odoo id inside an entry id. Raises ValueError if the entry id is not one of ours."""
-    found = re.fullmatch(r".+-account\.move-(\d+)", entry)
+    found = re.fullmatch(r".+-account\.move-([0-9]{1,18})", entry)
     if not found:
         raise ValueError(f"{entry!r} is not an entry id")
     return int(found[1])
