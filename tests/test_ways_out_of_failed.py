@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.document import Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
@@ -144,6 +145,17 @@ def copy_missing(world):
     world.store.lose_copies(world.entry().entry_id)
 
 
+def copy_changed(world):
+    pulled(world)
+    entry = world.entry()
+    world.store.objects[entry.document_key] = replace(world.odoo.documents[1], party=Party(99, "Mallory"))
+
+
+def ended_the_function(world):
+    pulled(world)
+    world.table.put(replace(world.entry(), killed_attempts=KILLED_ATTEMPTS_MAX))
+
+
 def is_saved_once_more(world):
     world.passes(60)
     world.odoo.write(1, world.now)
@@ -190,6 +202,8 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "pdf_missing": (pdf_missing, nothing),
     "pdf_changed": (pdf_changed, nothing),
     "copy_missing": (copy_missing, is_saved_once_more),
+    "copy_changed": (copy_changed, nothing),
+    "ended_the_function": (ended_the_function, nothing),
     "does_not_add_up": (does_not_add_up, is_corrected),
     DELETED_IN_ODOO: (deleted_in_odoo, nothing),
     "invalid_document": (unreadable, is_readable),

@@ -94,16 +94,24 @@ class DeadLetters:
 
 
 def _entry_ids(body: str) -> tuple[str, ...]:
-    """Return the entries a message is about: our own names one, an S3 event may name several, a tick names none."""
+    """Return the entries a message is about: our own names one, an S3 event may name several, a tick names none.
+
+    A message that somebody else has put there, of any shape and depth, names none either.
+    """
     try:
         event: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     if is_from_s3(event):
-        return tuple(entry_ids_of(event))
-    entry_id = event.get("entry_id") if isinstance(event, dict) else None
+        named = entry_ids_of(event)
+    else:
+        named = [str(event.get("entry_id"))] if isinstance(event, dict) else []
+    return tuple(entry_id for entry_id in named if _is_ours(entry_id))
+
+
+def _is_ours(entry_id: str) -> bool:
     try:
-        odoo_id_of(str(entry_id))
+        odoo_id_of(entry_id)
     except ValueError:
-        return ()
-    return (str(entry_id),)
+        return False
+    return True

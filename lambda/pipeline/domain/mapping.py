@@ -25,6 +25,8 @@ AND = " + "
 # Joins the names of analytic accounts of several plans.
 BETWEEN_PLANS = " / "
 ERRORS_SHOWN_MAX = 30
+# Some ten thousand lines: every run of both functions reads them.
+FILE_LENGTH_MAX = 2**20
 
 
 class Parties(StrEnum):
@@ -161,12 +163,17 @@ class MappingFile:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the mapping in a TOML text. Raises Misconfigured with all errors and their lines."""
+        if len(text) > FILE_LENGTH_MAX:
+            raise broken([f"it has {len(text)} characters; {FILE_LENGTH_MAX} are read at most"])
         try:
             content = tomllib.loads(text)
+            return cls(*_Reader(line_numbers(text)).read(content))
         except tomllib.TOMLDecodeError as error:
             # The parser's message ends with line and column.
             raise broken([f"it is not TOML: {error}"]) from error
-        return cls(*_Reader(line_numbers(text)).read(content))
+        except (RecursionError, ValueError) as error:
+            # Brackets within brackets, or a number that is too long to be read.
+            raise broken(["it is nested too deeply, or has a number that is none"]) from error
 
     def rules(self, company: str) -> Rules:
         """Return the rules of a company, or the defaults if it is not in the mapping."""

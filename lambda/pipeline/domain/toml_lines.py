@@ -32,7 +32,7 @@ def line_numbers(text: str) -> dict[tuple[str, ...], int]:
 def _path(line: str) -> tuple[str, ...]:
     try:
         value = tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return ()
     path: tuple[str, ...] = ()
     while isinstance(value, dict) and value:

@@ -46,6 +46,11 @@ S3_EVENT = {"Records": [{"s3": {"object": {"key": "pending/my+db-account.move-18
         (json.dumps({"entry_id": "nobodys"}), ()),
         (json.dumps([1]), ()),
         ("not JSON", ()),
+        ("[" * 100_000, ()),
+        ('{"entry_id": ' + '{"a":' * 50_000, ()),
+        (json.dumps({"entry_id": "odoo-account.move-" + "9" * 10_000}), ()),
+        (json.dumps({"Records": [{"s3": {"object": {"key": "pending/nobodys.pdf"}}}]}), ()),
+        (json.dumps({"Records": [{"s3": {"object": "pending/nobodys.pdf"}}, {"s3": {"object": {"key": ["a"]}}}]}), ()),
     ],
 )
 def test_a_letter_says_which_entries_it_is_about(sqs, url, body, entry_ids):

@@ -190,3 +190,23 @@ def test_another_word_for_sales_tax_is_reported():
         Misconfigured, match="line 2: 'sales_tax' must be \"override\" or \"line\"; did you mean 'line'"
     ):
         MappingFile.parse('[A]\nsales_tax = "lines"')
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[A]\nx = " + "[" * 50_000 + "]" * 50_000, "nested too deeply"),
+        ("[A]\nx = " + "{a = " * 50_000 + "1" + "}" * 50_000, "nested too deeply"),
+        ("[A]\ngo_live = " + "9" * 100_000, "a number that is none"),
+        ("x" * 2**21, "characters"),
+    ],
+    ids=["lists", "tables", "digits", "length"],
+)
+def test_a_file_that_is_made_to_break_the_parser_is_refused_with_a_sentence(text, reason):
+    with pytest.raises(Misconfigured, match=reason):
+        MappingFile.parse(text)
+
+
+def test_a_table_name_of_ten_thousand_parts_is_refused_with_a_sentence():
+    with pytest.raises(Misconfigured):
+        MappingFile.parse("[" + ".".join(["a"] * 10_000) + "]\nx = 1")

@@ -17,6 +17,7 @@ import qb_poster
 from local.demo.documents import many
 from local.stand_ins.aws import Context
 from local.stand_ins.memory import MemoryKeyValues
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.books import Draft
 from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, ShowDrafts, WakeUp
 from pipeline.domain.deadline import Deadline
@@ -881,3 +882,186 @@ def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
 
     assert json.dumps(shown[0]["body"]) == '{"Rate": 1.086956522, "Whole": 100}'
     assert "more digits than an amount can have" in shown[1]["error"]
+
+
+# -- attempts that end with the function -------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The function is stopped from outside."""
+
+
+def kill_at(world, *numbers):
+    """Let whoever drafts one of these documents be killed."""
+    for number in numbers:
+        world.books[COMPANY].trouble[world.entry(number).entry_id] = Killed()
+
+
+def killed_runs(world, count):
+    """Run so many times, each after the lease of the one before has ended; return how many were killed."""
+    killed = 0
+    for _ in range(count):
+        world.leases.leases.clear()
+        try:
+            world.run()
+        except Killed:
+            killed += 1
+    return killed
+
+
+def test_a_document_that_ends_the_function_three_times_fails_with_its_reason(world):
+    world.add(1)
+    kill_at(world, 1)
+
+    assert killed_runs(world, 5) == KILLED_ATTEMPTS_MAX
+
+    entry = world.entry(1)
+    assert (entry.status, entry.error_code, entry.killed_attempts) == (Status.FAILED, "ended_the_function", 0)
+    assert "working on it ended the function 3 times" in entry.error_message
+
+
+def test_everything_else_goes_on_meanwhile(world):
+    for number in range(1, 31):
+        world.add(number)
+    world.add(99, OTHER)
+    kill_at(world, 7)
+
+    killed_runs(world, 2)
+
+    assert [number for number in range(1, 31) if world.status(number) is not Status.POSTED] == [7]
+    assert world.status(99) is Status.POSTED
+
+
+def test_two_that_end_the_function_do_not_take_each_other_along(world):
+    world.add(1)
+    world.add(2)
+    kill_at(world, 1)
+    killed_runs(world, 5)
+
+    assert world.status(2) is Status.POSTED
+
+
+def test_an_attempt_is_counted_before_the_document_is_read(world):
+    world.add(1)
+    counted = []
+    read = world.store.document
+
+    def noted(entry, **options):
+        counted.append((world.entry(1).killed_attempts, options))
+        return read(entry, **options)
+
+    world.store.document = noted
+    world.run()
+
+    assert all(count == 1 or "bytes_max" in options for count, options in counted)
+    assert world.entry(1).killed_attempts == 0
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), OutcomeUnknown("?"), Throttled("slow"), Misconfigured("right")])
+def test_an_attempt_that_ends_with_an_error_did_not_end_the_function(world, error):
+    world.add(1)
+    world.books[COMPANY].trouble[world.entry(1).entry_id] = error
+
+    world.run()
+
+    assert world.entry(1).killed_attempts == 0
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+MEGABYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("size_mb", "at_once"), [(20, 2), (10, 4), (25, 1), (60, 1), (None, 1)], ids=["20", "10", "25", "60", "not known"]
+)
+def test_no_more_pdfs_are_worked_on_at_once_than_fit_over_all_realms(world, size_mb, at_once):
+    size = None if size_mb is None else size_mb * MEGABYTE
+    for number in range(1, 9):
+        world.add(number, pdf_bytes=size)
+        world.add(100 + number, OTHER, pdf_bytes=size)
+    both = Books()
+    world.books = {COMPANY: both, OTHER: both}
+    world.clock.sleep = lambda _seconds: both.pace.wait(0.005)
+
+    world.run()
+
+    assert both.at_once_max <= at_once
+    assert len(both.created) == 16
+
+
+# -- the deadline ------------------------------------------------------------------------------------------------------
+
+
+class Slow:
+    """Lets time pass at every call of a double, as a function with a tenth of a processor sees it."""
+
+    def __init__(self, real, world, seconds):
+        self._real, self._world, self._seconds = real, world, seconds
+
+    def __getattr__(self, name):
+        found = getattr(self._real, name)
+        if not callable(found):
+            return found
+
+        def slow(*arguments, **options):
+            self._world.passes(self._seconds)
+            answer = found(*arguments, **options)
+            return self._each(answer) if name in ("due", "with_status", "waiting_elsewhere") else answer
+
+        return slow
+
+    def _each(self, entries):
+        for number, entry in enumerate(entries):
+            if number % 500 == 0:  # a page of the table
+                self._world.passes(self._seconds)
+            yield entry
+
+
+class SlowWorld(World):
+    """A world whose every call takes a time."""
+
+    def __init__(self, seconds, life_s=120.0):
+        super().__init__()
+        self._passing, self._seconds, self.life_s = threading.Lock(), seconds, life_s
+        self.ended_at_s = 0.0
+
+    def passes(self, seconds):
+        with self._passing:
+            self.clock.sleep(seconds)
+
+    def run(self, command=SWEEP, companies=(COMPANY, OTHER), idle=()):
+        began = self.clock.monotonic()
+        collaborators = Collaborators(
+            table=Slow(self.table, self, self._seconds), store=Slow(self.store, self, self._seconds),
+            leases=Slow(self.leases, self, self._seconds), open_session=self.open_session,
+            deadline=Deadline(lambda: int(1000 * (self.life_s - (self.clock.monotonic() - began)))),
+            clock=self.clock, threads=SystemThreads(), random=random.SystemRandom(), idle=frozenset(idle),
+        )  # fmt: skip
+        run = PostingRun(collaborators)
+        run.execute({company: [company] for company in companies}, command)
+        self.ended_at_s = self.clock.monotonic() - began
+        return run.outcomes.results
+
+
+BACKLOG = 20_000
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("what", ["due", "elsewhere", "failed"])
+def test_a_run_ends_in_its_time_however_much_there_is_to_do_and_however_slow_everything_is(seconds, what):
+    world = SlowWorld(seconds)
+    for books in world.books.values():
+        books.pace = threading.Event()
+        books.pace.set()
+    changes = {"status": Status.FAILED, "error_code": "unmapped"} if what == "failed" else {}
+    template = world.add(1, **changes)
+    company = "companyC" if what == "elsewhere" else COMPANY
+    for number in range(2, BACKLOG + 2):
+        entry = replace(template, entry_id=f"odoo-account.move-{number}", odoo_id=number, company=company)
+        world.table.stored[entry.entry_id] = entry
+
+    results = world.run(RetryFailed((), COMPANY) if what == "failed" else SWEEP)
+
+    assert world.ended_at_s < world.life_s
+    assert results.remaining
