@@ -10,7 +10,7 @@ from decimal import Decimal
 from pipeline.domain.money import ZERO, rounded
 from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
-from pipeline.domain.tie_out.comparison import breakdown, same_party
+from pipeline.domain.tie_out.comparison import breakdown
 from pipeline.domain.tie_out.facts import ItemKind, JournalDocument, LedgerTransaction, Names
 
 # Of a difference so many documents are named; the list of documents has all of them.
@@ -104,7 +104,8 @@ def sums(pairs: Iterable[Pair], names: Names, *, home_currency: str) -> Sums:
         title = pair.finding.title
         _add_types(types, document, transactions, title)
         _add_accounts(accounts, taxes, document, transactions, names, home_currency, title)
-        _add_parties(receivable, payable, document, transactions, home_currency, title)
+        is_same = not any(difference.field in ("customer", "vendor") for difference in pair.finding.differences)
+        _add_parties(receivable, payable, document, transactions, home_currency, title, is_same_party=is_same)
     return Sums(types.sums(), accounts.sums(), taxes.sums(), receivable.sums(), payable.sums())
 
 
@@ -206,6 +207,8 @@ def _add_parties(
     transactions: Sequence[LedgerTransaction],
     home: str,
     title: str,
+    *,
+    is_same_party: bool,
 ) -> None:
     touched: list[_Row] = []
     balance: defaultdict[int, Decimal] = defaultdict(Decimal)
@@ -213,8 +216,7 @@ def _add_parties(
         if side is None:
             continue
         # One party may have another name in QuickBooks; it is added up under Odoo's.
-        is_same = isinstance(side, LedgerTransaction) and document is not None and same_party(document, side)
-        name = document.party if is_same and document else side.party
+        name = document.party if document and is_same_party else side.party
         row = (receivable if side.document_type.is_sale else payable)[name.strip(), home]
         sign = sign_of(side.document_type)
         if isinstance(side, LedgerTransaction):

@@ -12,6 +12,7 @@ from pipeline.domain.errors import Misconfigured, PipelineError, Throttled
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
+from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import missing_numbers, number_gaps
@@ -251,7 +252,7 @@ def _notes(pairs: Iterable[Pair], reading: Reading) -> Iterable[str]:
         yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
     for pair in pairs:
         document, transaction = pair.document, pair.transaction
-        if document and transaction and transaction.party.strip().casefold() != document.party.strip().casefold():
+        if document and transaction and not same_party(document, transaction):
             by_qb[document.party.strip()].add(transaction.party.strip())
     for name, others in sorted(by_qb.items())[:20]:
         yield f"{name} is called {' and '.join(sorted(others))} in QuickBooks."
