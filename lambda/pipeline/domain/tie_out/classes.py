@@ -10,6 +10,9 @@ from enum import StrEnum
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.comparison import Difference
 
+# A longer name would hide the sums it stands beside.
+PARTY_SHOWN_MAX = 60
+
 
 class DifferenceClass(StrEnum):
     """How a document came out. Every document of a month is in exactly one class."""
@@ -110,7 +113,10 @@ class Finding:
     @property
     def title(self) -> str:
         """How a person names it."""
-        return f"{self.document_type.noun} {self.number or 'without number'} of {self.party.strip() or 'nobody'}"
+        party = self.party.strip() or "nobody"
+        if len(party) > PARTY_SHOWN_MAX:
+            party = f"{party[:PARTY_SHOWN_MAX].rstrip()} …"
+        return f"{self.document_type.noun} {self.number or 'without number'} of {party}"
 
 
 def sign_of(document_type: DocumentType) -> int:

@@ -248,13 +248,17 @@ def _accounts(document: JournalDocument, transaction: LedgerTransaction, names: 
 
 def _rounding(parts: Breakdown, document: JournalDocument) -> Difference | None:
     """Return a difference if the accounts differ in home currency by more than rounding each line can come to."""
-    allowed = ROUNDING_PER_LINE * max(1, len(document.items))
     for row in parts.accounts:
-        if abs(row.odoo_home - row.quickbooks_home) > allowed:
+        if not is_rounding(row.odoo_home - row.quickbooks_home, document):
             return Difference(
                 f"account {row.account} in home currency", _shown(row.odoo_home), _shown(row.quickbooks_home)
             )
     return None
+
+
+def is_rounding(difference: Decimal, document: JournalDocument) -> bool:
+    """Whether a difference in home currency is no more than rounding each journal item can come to."""
+    return abs(difference) <= ROUNDING_PER_LINE * max(1, len(document.items))
 
 
 def _due(document: JournalDocument, transaction: LedgerTransaction) -> list[Difference]:

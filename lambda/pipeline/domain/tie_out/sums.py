@@ -10,7 +10,7 @@ from decimal import Decimal
 from pipeline.domain.money import ZERO, rounded
 from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
-from pipeline.domain.tie_out.comparison import breakdown
+from pipeline.domain.tie_out.comparison import breakdown, is_rounding
 from pipeline.domain.tie_out.facts import ItemKind, JournalDocument, LedgerTransaction, Names
 
 # Of a difference so many documents are named; the list of documents has all of them.
@@ -156,16 +156,18 @@ def _add_accounts(
             row.odoo_names.update(amounts.odoo_names)
             row.odoo += sign * amounts.odoo_home
             row.quickbooks += sign * amounts.quickbooks_home
-            if amounts.odoo == amounts.quickbooks and own and transaction:
-                row.rounding += sign * (amounts.odoo_home - amounts.quickbooks_home)
+            short = amounts.odoo_home - amounts.quickbooks_home
+            if own and transaction and amounts.odoo == amounts.quickbooks and is_rounding(short, own):
+                row.rounding += sign * short
             else:
                 row.documents[title] = None
         _add_taxes(taxes, own, transaction, names, home, sign, title)
         total = taxes["all that is kept as tax", home]
         total.odoo += sign * parts.odoo_tax_home
         total.quickbooks += sign * parts.quickbooks_tax_home
-        if parts.odoo_tax == parts.quickbooks_tax and own and transaction:
-            total.rounding += sign * (parts.odoo_tax_home - parts.quickbooks_tax_home)
+        short = parts.odoo_tax_home - parts.quickbooks_tax_home
+        if own and transaction and parts.odoo_tax == parts.quickbooks_tax and is_rounding(short, own):
+            total.rounding += sign * short
         elif parts.odoo_tax or parts.quickbooks_tax:
             total.documents[title] = None
 
@@ -194,7 +196,7 @@ def _add_taxes(
         row.odoo += sign * sum(odoo[name], ZERO)
         row.quickbooks += sign * booked[name]
         difference = sum(odoo[name], ZERO) - booked[name]
-        if difference and own and own.currency != home:
+        if own and own.currency != home and is_rounding(difference, own):
             row.rounding += sign * difference
         elif difference:
             row.documents[title] = None

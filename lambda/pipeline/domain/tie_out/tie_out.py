@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.domain.money import shown
+from pipeline.domain.money import rounded, shown
 from pipeline.domain.tie_out.classes import READING_ORDER, DifferenceClass, Finding
 from pipeline.domain.tie_out.facts import NotCarried
 from pipeline.domain.tie_out.month import Month
@@ -117,7 +117,7 @@ class TieOut:
         worst = max(differing, key=lambda row: abs(row.difference))
         others = len(differing) - 1
         more = "" if not others else f" and {others} more account{'s' if others > 1 else ''}"
-        return [f"{shown(abs(worst.difference), worst.currency)} on account {worst.name}{more}"]
+        return [f"{shown(rounded(abs(worst.difference)), worst.currency)} on account {worst.name}{more}"]
 
 
 def reading_order(finding: Finding) -> tuple[int, int, Decimal, str]:
