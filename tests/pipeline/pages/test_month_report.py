@@ -11,7 +11,7 @@ import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -182,11 +182,11 @@ def test_every_table_has_heads_and_every_control_a_name(tie_out):
 def sheets_of(content):
     """Return each sheet's rows: texts as texts, numbers as floats."""
     book = zipfile.ZipFile(io.BytesIO(content))
-    listed = ElementTree.fromstring(book.read("xl/workbook.xml"))  # noqa: S314 - we wrote it
+    listed = ET.fromstring(book.read("xl/workbook.xml"))  # noqa: S314 - we wrote it
     found = {}
     for index, sheet in enumerate(listed.iter(f"{XML}sheet"), start=1):
         name = sheet.get("name")
-        root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{index}.xml"))  # noqa: S314 - we wrote it
+        root = ET.fromstring(book.read(f"xl/worksheets/sheet{index}.xml"))  # noqa: S314 - we wrote it
         assert list(root.iter(f"{XML}f")) == []
         assert list(root.iter(f"{XML}autoFilter"))
         found[name] = [[_cell(cell) for cell in row] for row in root.iter(f"{XML}row")]
