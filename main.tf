@@ -166,6 +166,59 @@ locals {
         },
       ]
     }
+    tie-out = {
+      description     = "Compares each open month in Odoo with QuickBooks Online, and writes the report"
+      timeout_s       = 900
+      memory_mb       = 1024 # fifty thousand documents of both sides at once
+      event_age_max_s = 3600
+      redrives        = false
+      environment = merge(
+        {
+          ODOO_API_URL      = var.odoo_api_url
+          ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
+          QB_ENVIRONMENT    = var.quickbooks_environment
+          QB_SECRET_ARN     = aws_secretsmanager_secret.quickbooks.arn
+          DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
+          S3_BUCKET         = aws_s3_bucket.documents.id
+          SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
+          SLACK_WEBHOOK_URL = var.slack_webhook_url
+        },
+        var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
+        var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
+      )
+      schedules = {
+        tie-out-daily = {
+          description = "Compares this month, the last, and every other open one"
+          expression  = "cron(0 6 * * ? *)"
+          enabled     = true
+          input       = {}
+        }
+        tie-out-continue = {
+          description = "Goes on with a month that ran out of time, or found QuickBooks in use"
+          expression  = "rate(15 minutes)"
+          enabled     = true
+          input       = { continue = true }
+        }
+      }
+      statements = concat(local.read_both_sides, [
+        # Leases, verdicts and connections are written; an entry cannot be.
+        {
+          sid       = "KeepVerdictsAndLeases"
+          actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [aws_dynamodb_table.tracking.arn]
+          condition = {
+            test     = "ForAllValues:StringLike"
+            variable = "dynamodb:LeadingKeys"
+            values   = ["alerted#tie-out", "connection#*", "lease#*", "tie-outs#*"]
+          }
+        },
+        {
+          sid       = "WriteReports"
+          actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/reports/*"]
+        },
+      ])
+    }
     odoo-order-sync = {
       description     = "Copies the newest sale orders of Odoo into a table for other applications"
       timeout_s       = 120

@@ -30,7 +30,7 @@ from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
 from pipeline.use_cases.report import reporting
 from pipeline.use_cases.tie_out.collaborators import Collaborators
-from pipeline.use_cases.tie_out.months import Results, run
+from pipeline.use_cases.tie_out.months import Results, is_unfinished, run
 
 SERVICE = "tie-out"
 SECRET_KEYS = ("database", "username", "password")
@@ -74,8 +74,10 @@ class TieOutFunction:
         clock = self.runtime.clock
         mapping = DocumentStore(self.runtime.client("s3"), self.settings.bucket).mapping()
         quickbooks = self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
-        realms = {company: realm for realm, names in companies_by_realm(quickbooks).items() for company in names}
         in_realm = companies_by_realm(quickbooks)
+        realms = {company: realm for realm, names in in_realm.items() for company in names}
+        if command.is_continuation and not any(is_unfinished(self.key_values, company) for company in realms):
+            return Results()
         secret = self.secrets.read(self.settings.odoo_secret_arn, SECRET_KEYS)
         odoo = Odoo(
             self.settings.odoo_api_url,

@@ -101,6 +101,11 @@ run "functions" {
   }
 
   assert {
+    condition     = aws_lambda_function.this["tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["tie-out"].timeout == 900
+    error_message = "The tie-out's handler is tie_out.lambda_handler, and it has fifteen minutes."
+  }
+
+  assert {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
       function.filename == "./lambda/${replace(name, "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)

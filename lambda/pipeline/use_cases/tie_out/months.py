@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Protocol
 
 from pipeline.domain.alert import Failure
 from pipeline.domain.commands import CompareMonths
@@ -24,6 +24,15 @@ MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
+# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
+OVERDUE_AFTER = timedelta(days=10)
+
+
+class Values(Protocol):
+    """Small values by key."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
 
 
 @dataclass(slots=True)
@@ -36,6 +45,7 @@ class Results:
     unexplained: int = 0
     open_months: int = 0
     not_known: int = 0
+    overdue: int = 0
     metered_reads: int = 0
     failures: list[Failure] = field(default_factory=list)
 
@@ -49,6 +59,7 @@ class Results:
             "TieOutUnexplained": self.unexplained,
             "MonthsOpen": self.open_months,
             "MonthsNotKnown": self.not_known,
+            "MonthsOverdue": self.overdue,
             "MeteredReads": self.metered_reads,
         }
 
@@ -149,6 +160,8 @@ def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results)
     if has_ended:
         results.open_months += tie_out.verdict is Verdict.OPEN
         results.not_known += tie_out.verdict is Verdict.NOT_KNOWN
+    is_overdue = tie_out.month.last + OVERDUE_AFTER < today
+    results.overdue += is_overdue and tie_out.verdict is not Verdict.TIES_OUT
     code = "tie_out_unexplained" if unexplained else "tie_out_not_known"
     if unexplained or (has_ended and tie_out.not_known):
         message = f"{tie_out.sentence} The report is {keys.get('html', '')}."
@@ -166,19 +179,28 @@ def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results)
     )
 
 
-def _index_key(company: Company) -> str:
-    return f"tie-outs#{company.name}"
+def is_unfinished(key_values: Values, company: str) -> bool:
+    """Whether a month of a company was begun and is to be gone on with: one read, so that asking costs nothing."""
+    return any(kept.get("verdict") == UNFINISHED for kept in _kept(key_values, company).values())
+
+
+def _kept(key_values: Values, company: str) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(key_values.value(_index_key(company)) or "{}")
+    return kept
+
+
+def _index_key(company: str) -> str:
+    return f"tie-outs#{company}"
 
 
 def _index(collaborators: Collaborators, company: Company) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(collaborators.key_values.value(_index_key(company)) or "{}")
-    return kept
+    return _kept(collaborators.key_values, company.name)
 
 
 def _mark(collaborators: Collaborators, company: Company, month: Month, what: dict[str, str]) -> None:
     index = _index(collaborators, company)
     index[str(month)] = what
-    collaborators.key_values.keep(_index_key(company), json.dumps(index, sort_keys=True))
+    collaborators.key_values.keep(_index_key(company.name), json.dumps(index, sort_keys=True))
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:
