@@ -39,10 +39,10 @@ doctor: $(VENV)/operate  ## look at a deployed pipeline (ENVIRONMENT=prod) and n
 checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact
 
-lock:  ## pin the requirements anew
-	for each in lambda operate local tests; do \
+lock:  ## pin the requirements again
+	for room in lambda operate local tests; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
-	    --python-version 3.12 $$each/requirements.in -o $$each/requirements.txt; done
+	    --python-version 3.12 $$room/requirements.in -o $$room/requirements.txt; done
 	$(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
 	  --python-version 3.12 tests/checkov-requirements.in -o tests/checkov-requirements.txt
 

@@ -6,7 +6,7 @@
 
 resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_158:Encrypted with CloudWatch's own key; logs name documents, never credentials.
-  #checkov:skip=CKV_AWS_338:What must be kept stands in the tracking table and the books; logs are for finding faults.
+  #checkov:skip=CKV_AWS_338:What must be kept is in the tracking table and the books; logs are for finding faults.
   for_each = local.functions
 
   name              = "/aws/lambda/${each.key}-${var.environment}"
@@ -108,7 +108,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letter" {
   for_each = local.functions
 
   alarm_name          = "${each.key}-dlq-${var.environment}"
-  alarm_description   = "An event of ${each.key} failed for good and lies in ${each.key}-dlq-${var.environment}."
+  alarm_description   = "An event of ${each.key} failed for good and is in ${each.key}-dlq-${var.environment}."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   statistic           = "Maximum"

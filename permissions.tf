@@ -127,7 +127,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # Lambda sends what the function could not handle, the function itself what no retry can mend.
+  # Lambda sends what the function could not handle, the function itself what no retry can fix.
   statement {
     sid       = "SendDeadLetters"
     actions   = ["sqs:GetQueueUrl", "sqs:SendMessage"]

@@ -225,7 +225,7 @@ class NotedStore(MemoryStore):
 
 
 class Served:
-    """One company of the QuickBooks stand-in, with our code opened on it as a shift opens it."""
+    """One company of the QuickBooks stand-in, with our code opened on it as a run opens it."""
 
     def __init__(self, stand_in: QuickBooksStandIn, realm: Realm) -> None:
         self.stand_in = stand_in
@@ -249,7 +249,7 @@ class Served:
         return Client(self.stand_in.url, realm_id, COMPANY, tokens, limiter, clock=CLOCK, threads=THREADS)
 
     def new_references(self, **arguments: Any) -> References:
-        """Return references as the next shift would open them: the memory stays."""
+        """Return references as the next run would open them: the memory stays."""
         return References(self.new_client(), self.key_values, **{"clock": CLOCK, "threads": THREADS, **arguments})
 
     @property

@@ -25,7 +25,6 @@ from pipeline.domain.errors import (
     Unavailable,
     Unmapped,
 )
-from pipeline.domain.lease import Lease
 from pipeline.domain.lifecycle import Actor
 from pipeline.domain.source import Pdf, PdfSource, UnreadableDocument
 from tests.doubles.books import MemoryBooks
@@ -173,7 +172,7 @@ class Books(MemoryBooks):
 
         def checked():
             if call != "attach" and "books closed" in self.settings:
-                raise Rejected("Its date lies in a closed period. Open it.", code="quickbooks_6210")
+                raise Rejected("Its date is in a closed period. Open it.", code="quickbooks_6210")
             return effect()
 
         once = partial(super()._write, call, request_id, refused if kind == "refused" else checked)
@@ -215,33 +214,3 @@ UNKNOWN = ("unknown, done", "unknown, not done", "unknown, done late")
 READS = ("throttled", "disconnected", "unavailable", "misconfigured")
 WRITES = ("refused", *TROUBLES, *UNKNOWN, *UNKNOWN)
 SETTINGS = ("account unmapped", "books closed", "tax computed otherwise")
-
-
-class Leases:
-    """The lease of each realm, and the realm of each company."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Lease] = {}
-        self._paused_until: dict[str, datetime] = {}
-        self._realms: dict[str, str] = {}
-
-    def realm(self, company):
-        return self._realms.get(company)
-
-    def keep_realm(self, company, realm):
-        self._realms[company] = realm
-
-    def take_lease(self, realm, holder, now, until, *, force, companies):
-        kept = self._held.get(realm)
-        is_paused = realm in self._paused_until and self._paused_until[realm] >= now
-        if kept and (kept.until >= now or (is_paused and not force)):
-            return None
-        self._held[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
-        return self._held[realm]
-
-    def release_lease(self, lease, now, *, paused_for_s=0):
-        if self._held[lease.realm].holder == lease.holder:
-            self._held[lease.realm] = replace(lease, until=now - timedelta(seconds=1))
-            self._paused_until.pop(lease.realm, None)
-            if paused_for_s:
-                self._paused_until[lease.realm] = now + timedelta(seconds=paused_for_s)

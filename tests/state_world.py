@@ -32,7 +32,7 @@ from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.reconcile.deletions import compare
 from tests.builders import COMPANY, LINE, WRITTEN_AT, a_document
-from tests.state_fakes import Books, ComparisonsTable, Leases, Odoo, Store, Table, pdf_of
+from tests.state_fakes import Books, ComparisonsTable, Odoo, Store, Table, pdf_of
 
 _content_hash = lru_cache(10_000)(Document.content_hash.fget)
 GO_LIVE = date(2026, 10, 1)
@@ -147,7 +147,7 @@ class World:
     def __init__(self, *, remembers_ids: bool = True) -> None:
         self.now = WRITTEN_AT + timedelta(days=1)
         self.odoo = Odoo()
-        self.table, self.store, self.leases, self.key_values = Table(), Store(), Leases(), MemoryKeyValues()
+        self.table, self.store, self.key_values = Table(), Store(), MemoryKeyValues()
         self.books = Books(lambda: self.now, remembers_ids=remembers_ids)
         self.companies = [COMPANY.name]
         self._numbers = 0
@@ -216,7 +216,7 @@ class World:
         )
         collaborators = Collaborators(
             table=Through(process, self.table), store=Through(process, self.store),
-            leases=Through(process, self.leases), open_session=lambda _lease, _companies, _dry_run: session,
+            leases=Through(process, self.key_values), open_session=lambda _lease, _companies, _dry_run: session,
             deadline=Deadline(lambda: 120_000), clock=Clock(self), threads=InTurnThreads(), random=Middle(),
         )  # fmt: skip
         run = PostingRun(collaborators)
@@ -229,15 +229,15 @@ class World:
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Mend what is wrong in QuickBooks and in its secret."""
         self.books.trouble.clear()
         self.books.settings.clear()
         self.companies = [COMPANY.name]
 
     def heal(self) -> None:
-        """Mend all that can be mended, in Odoo as well."""
-        self.mend()
+        """Fix all that can be fixed, in Odoo as well."""
+        self.fix()
         for odoo_id in self.odoo.deleted:
             self.store.restore(make_entry_id(Odoo.database, odoo_id))
         self.odoo.unreadable.clear()

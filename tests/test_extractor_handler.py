@@ -351,7 +351,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
-def test_trouble_with_odoo_is_told_clearly_and_nothing_is_lost(small, trouble):
+def test_trouble_with_odoo_is_reported_clearly_and_nothing_is_lost(small, trouble):
     break_, expected, words = TROUBLE[trouble]
     small.extract()
     before = stored(small)
@@ -405,7 +405,7 @@ def test_one_company_that_cannot_be_read_does_not_keep_the_other(small):
     assert "companyA" in alert["subject"]
 
 
-def test_a_broken_document_fails_alone_and_is_told_once(machine):
+def test_a_broken_document_fails_alone_and_is_reported_once(machine):
     machine.odoo.row("account.move", BILL)["currency_id"] = False
 
     counts = machine.extract()
@@ -423,7 +423,7 @@ def test_a_broken_document_fails_alone_and_is_told_once(machine):
     assert "poster" not in alert["text"]
 
 
-def test_a_broken_document_waits_in_the_queue_until_a_redrive_finds_it_mended(machine):
+def test_a_broken_document_waits_in_the_queue_until_a_redrive_finds_it_fixed(machine):
     move = machine.odoo.row("account.move", BILL)
     currency, move["currency_id"] = move["currency_id"], False
     machine.extract()
@@ -532,7 +532,7 @@ def test_a_missing_variable_is_named(small):
         ("ODOO_API_URL", "odoo.example.com", "its address is not a web address"),
     ],
 )
-def test_a_variable_that_names_nothing_is_told(small, name, value, words):
+def test_a_variable_that_names_nothing_is_reported(small, name, value, words):
     small.set_environ("odoo-extractor", **{name: value})
 
     assert words in failing(small)
@@ -541,7 +541,7 @@ def test_a_variable_that_names_nothing_is_told(small, name, value, words):
 # -- alerts, logs, metrics ---------------------------------------------------------------------------------------------
 
 
-def test_trouble_of_a_whole_company_is_told_once_and_again_when_it_comes_back(small):
+def test_trouble_of_a_whole_company_is_reported_once_and_again_when_it_comes_back(small):
     alerts = []
     for password in ("wrong-password", "wrong-password", PASSWORD, "wrong-password"):
         small.set_secret("odoo", {**SECRET, "password": password})
@@ -575,14 +575,14 @@ def test_an_alert_names_environment_cause_and_remedy(small):
     assert "wrong-password" not in alert["text"]
 
 
-def test_trouble_that_passes_by_itself_is_told_to_nobody(small):
+def test_trouble_that_passes_by_itself_is_reported_to_nobody(small):
     small.odoo.server.fault = lambda _request: CONNECTION_CLOSED
     failing(small, expected=Unavailable)
 
     assert small.alerts() == []
 
 
-def test_slack_is_told_too_when_it_is_configured(small, slack):
+def test_slack_gets_it_too_when_it_is_configured(small, slack):
     small.set_environ("odoo-extractor", SLACK_WEBHOOK_URL=f"{slack.url}/services/T0/B0/the-webhook-secret")
     small.set_secret("odoo", "{}")
     failing(small, expected=Misconfigured)

@@ -124,7 +124,7 @@ def test_a_run_that_fails_in_the_middle_is_gone_on_with(start):
     assert len(items(machine)) == 130
 
 
-def test_the_cursor_stands_in_the_order_table_under_a_key_that_no_order_has(start):
+def test_the_cursor_is_in_the_order_table_under_a_key_that_no_order_has(start):
     machine = start(3)
     machine.sync_orders()
 
@@ -133,7 +133,7 @@ def test_the_cursor_stands_in_the_order_table_under_a_key_that_no_order_has(star
     assert [(item["order_name"]["S"], item["order_id"]["S"]) for item in cursors] == [("cursor#odoo_demo", "#")]
 
 
-def test_an_order_with_a_line_that_is_no_record_is_told_and_the_others_are_copied(start):
+def test_an_order_with_a_line_that_is_no_record_is_reported_and_the_others_are_copied(start):
     machine = start(3)
     machine.odoo.row("sale.order.line", 9001).update(price_subtotal="much")
 

@@ -310,7 +310,7 @@ TROUBLE = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
-def test_b21_what_goes_wrong_with_odoo_is_told_clearly_and_without_a_secret(start, trouble):
+def test_b21_what_goes_wrong_with_odoo_is_reported_clearly_and_without_a_secret(start, trouble):
     break_, words = TROUBLE[trouble]
     machine = start(2)
     machine.sync_orders()
@@ -414,7 +414,7 @@ def test_any_event_means_now(start, event):
     assert len(start(1).invoke("odoo-order-sync", event)["records"]) == 1
 
 
-def test_a_bad_order_is_told_to_a_person_and_the_metrics_count_it(start):
+def test_a_bad_order_is_reported_to_a_person_and_the_metrics_count_it(start):
     machine = start(3)
     row(machine, 1001)["amount_total"] = False
 
@@ -430,7 +430,7 @@ def test_a_bad_order_is_told_to_a_person_and_the_metrics_count_it(start):
     assert (line["service"], line["OrdersCopied"], line["OrdersFailed"]) == ("odoo-order-sync", [2.0], [1.0])
 
 
-def test_a_bad_order_is_told_once_and_again_when_it_breaks_again(start):
+def test_a_bad_order_is_reported_once_and_again_when_it_breaks_again(start):
     machine = start(3)
     counts = []
     for total in (False, False, 5.0, False):
@@ -450,7 +450,7 @@ def test_a_run_takes_four_calls_and_no_login_that_must_fail(start):
     assert [call[0] for call in calls(machine)] == ["common", "common", "res.company", "sale.order"]
 
 
-def test_trouble_of_the_whole_sync_is_told_once(start):
+def test_trouble_of_the_whole_sync_is_reported_once(start):
     machine = start()
     machine.set_environ("odoo-order-sync", ODOO_API_KEY="wrong-key")
     counts = []

@@ -244,7 +244,7 @@ def test_an_unknown_company_is_refused_with_those_there_are(machine):
         machine.post({"company": "companyX"})
 
 
-def test_a_merged_customer_is_followed_without_anybody_being_told(start_machine):
+def test_a_merged_customer_is_followed_without_an_alert(start_machine):
     machine = start_machine(of_company_a(2))
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
@@ -394,7 +394,7 @@ def test_a_run_for_one_company_forgets_nothing_of_anothers_trouble(machine):
     assert not key_values.value("alerted#qb-poster")
 
 
-def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine):
+def test_a_secret_that_is_wrong_is_named_raised_and_reported_once(machine):
     good = good_secret(machine)
 
     for change, words in BAD_SECRETS.values():
@@ -407,7 +407,7 @@ def test_a_secret_that_is_wrong_is_named_raised_and_told_once(machine):
     assert statuses(machine) == {"pending": 4}
 
 
-def test_once_the_secret_is_mended_everything_follows(machine):
+def test_once_the_secret_is_fixed_everything_follows(machine):
     secret = good_secret(machine)
     machine.set_secret("quickbooks", "broken")
     with pytest.raises(Misconfigured):
@@ -453,7 +453,7 @@ def test_a_company_without_a_realm_fails_with_what_to_do_and_follows_when_it_has
     assert machine.post({"company": "companyA", "retry_failed": True})["posted"] == 4
 
 
-def test_a_company_with_an_empty_realm_pauses_and_is_told_once(machine):
+def test_a_company_with_an_empty_realm_pauses_and_is_reported_once(machine):
     secret = good_secret(machine)
     machine.set_secret("quickbooks", {**secret, "realm_ids": {"companyA": "", "companyB": REALM_B}})
 
@@ -509,7 +509,7 @@ def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_mach
     says_nothing_secret(machine)
 
 
-def test_what_was_refused_is_posted_once_when_the_cause_is_mended(machine):
+def test_what_was_refused_is_posted_once_when_the_cause_is_fixed(machine):
     break_once(machine, fault_in_200("6000", MESSAGES["6000"], "Something is off."))
     machine.post()
 
@@ -638,7 +638,7 @@ def test_many_documents_of_one_cause_are_one_alert(machine):
     assert alert["subject"] == "[demo] companyA: 4 documents for a person (quickbooks_6210)"
 
 
-def test_a_refused_pdf_leaves_the_document_and_is_told(machine):
+def test_a_refused_pdf_leaves_the_document_and_is_reported(machine):
     error = {"Message": MESSAGES["6041"], "Detail": "No such type.", "code": "6041"}
     entry_fault = {"AttachableResponse": [{"Fault": {"Error": [error], "type": "ValidationFault"}}]}
     break_once(machine, Response.json(entry_fault), matches=lambda request: request.path.endswith("/upload"))
@@ -778,7 +778,7 @@ def test_after_a_person_reconnected_the_documents_follow_by_themselves(machine):
     assert machine.post()["posted"] == 4
 
 
-def test_keys_of_the_app_that_are_wrong_are_told_as_such(machine):
+def test_keys_of_the_app_that_are_wrong_are_reported_as_such(machine):
     machine.set_secret("quickbooks", {**good_secret(machine), "client_secret": "another"})
 
     result = machine.post()
@@ -789,7 +789,7 @@ def test_keys_of_the_app_that_are_wrong_are_told_as_such(machine):
         assert "reconnecting does not help" in alert["text"]
 
 
-def test_a_document_deleted_in_odoo_is_told_and_a_retry_takes_it_out(machine):
+def test_a_document_deleted_in_odoo_is_reported_and_a_retry_takes_it_out(machine):
     machine.post()
     number = min(machine.entries())
     machine.odoo.reset_to_draft(number)
@@ -848,7 +848,7 @@ def test_the_other_company_goes_on_while_one_is_gone(start_machine):
 # -- AWS has trouble -------------------------------------------------------------------------------------------------
 
 
-def test_a_pdf_that_is_gone_is_fetched_anew_and_nobody_is_asked(machine):
+def test_a_pdf_that_is_gone_is_fetched_again_and_nobody_is_asked(machine):
     key = machine.keys("pending/")[0]
     machine.client("s3").delete_object(Bucket=machine.deployment.bucket, Key=key)
 
@@ -892,7 +892,7 @@ def test_an_alert_that_cannot_be_sent_is_counted_and_never_fails_the_run(machine
     assert machine.metrics[0]["AlertsUndelivered"] == [1]
 
 
-def test_slack_is_told_too_when_it_is_configured(machine):
+def test_slack_gets_it_too_when_it_is_configured(machine):
     slack = StandInServer(lambda _request: Response(200, b"ok"))
     machine.set_environ("qb-poster", SLACK_WEBHOOK_URL=f"{slack.url}/services/secret-part")
     break_once(machine, validation_fault("6000", MESSAGES["6000"], "No."))

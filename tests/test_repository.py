@@ -52,7 +52,7 @@ def test_the_code_is_not_ignored(name):
     assert not _is_ignored(name)
 
 
-def test_every_requirement_stands_in_the_tests_own_list():
+def test_every_requirement_is_in_the_tests_own_list():
     listed = (ROOT / "tests/README.md").read_text()
     named = {int(number) for number in re.findall(r"\bA(\d+)", listed)}
     for first, last in re.findall(r"\bA(\d+)–A(\d+)", listed):

@@ -40,7 +40,7 @@ CHANGES_OF = {
     "posted again": lambda _world, _document: {"withdrawn": False},
 }
 ELSE_IN_ODOO = (
-    *("deleted", "It has no date.", "Its customer has no name.", "mended"),
+    *("deleted", "It has no date.", "Its customer has no name.", "fixed"),
     *("hidden", "file", "renders", "renders not"),
 )
 
@@ -132,7 +132,7 @@ class Life(RuleBasedStateMachine):
             # A customer that gets or loses its name does not touch the documents it stands on.
             if is_written:
                 world.edit(which)
-            if happens == "mended":
+            if happens == "fixed":
                 odoo.unreadable.pop(which, None)
             else:
                 odoo.breaks(which, happens)
@@ -154,7 +154,7 @@ class Life(RuleBasedStateMachine):
     @rule(is_mended=st.booleans())
     def a_person_retries(self, is_mended):
         if is_mended:
-            self.world.mend()
+            self.world.fix()
         self.world.retry()
 
     @rule(which=ids, first=changes, dies_at=calls_before, afterwards=st.booleans(), then=followed_by)

@@ -167,9 +167,9 @@ def nothing(_world):
 
 
 WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
-    "no_realm": (no_realm, World.mend),
+    "no_realm": (no_realm, World.fix),
     "unexpected": (unexpected, is_mended),
-    "booked_otherwise": (booked_otherwise, World.mend),
+    "booked_otherwise": (booked_otherwise, World.fix),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
     "party_changed": (party_changed, payment_is_taken_off),
     DELETED_IN_QUICKBOOKS: (deleted_in_quickbooks, nothing),
@@ -189,12 +189,12 @@ def test_every_code_of_our_own_is_tried_here():
 
 
 @pytest.mark.parametrize("code", sorted(WAYS))
-def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(world, code):
-    fails, mended = WAYS[code]
+def test_what_has_failed_is_right_once_its_cause_is_fixed_and_it_is_retried(world, code):
+    fails, fixed = WAYS[code]
     fails(world)
     world.post()
     failed = world.entry()
-    mended(world)
+    fixed(world)
     world.extract()
 
     world.retry()
@@ -208,7 +208,7 @@ def test_what_has_failed_is_right_once_its_cause_is_mended_and_it_is_retried(wor
 
 @pytest.mark.parametrize("code", sorted(_codes(*THEIRS) | {f"quickbooks_{code}" for code in (610, 6000, 6210)}))
 @pytest.mark.parametrize("call", ["draft", "find_existing", "create", "update", "remove", "attach"])
-def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_mended(world, call, code):
+def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_fixed(world, call, code):
     if call in ("update", "remove"):
         posted(world)
         world.edit(1, withdrawn=True) if call == "remove" else world.edit()
@@ -227,8 +227,8 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
     assert world.faults() == []
 
 
-@pytest.mark.parametrize("code", sorted(code for code, (_, mended) in WAYS.items() if mended is not nothing))
-def test_a_retry_before_the_cause_is_mended_fails_again_and_loses_nothing(world, code):
+@pytest.mark.parametrize("code", sorted(code for code, (_, fixed) in WAYS.items() if fixed is not nothing))
+def test_a_retry_before_the_cause_is_fixed_fails_again_and_loses_nothing(world, code):
     WAYS[code][0](world)
     world.post()
     failed = world.entry()

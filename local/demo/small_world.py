@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -61,7 +61,7 @@ class SmallWorld:
         self.quickbooks.name_edit_s = self.quickbooks.refresh_s = 0
         self._table = MemoryTable()
         self._store = MemoryStore()
-        self._key_values = MemoryKeyValues()
+        self._key_values = _NeverPaused()
         self._secret = Secret(self.quickbooks, realm)
         self._clock = StillClock()
 
@@ -94,7 +94,7 @@ class SmallWorld:
         collaborators = Collaborators(
             table=self._table,
             store=self._store,
-            leases=_Leases(),
+            leases=self._key_values,
             open_session=lambda _lease, _companies, _dry_run: _Session(self.open_books()),
             deadline=Deadline(lambda: INVOCATION_S * 1000),
             clock=self._clock,
@@ -171,26 +171,12 @@ class Secret:
         return self._content
 
 
-class _Leases:
-    """The lease is always free: there is one poster, and a pause is over when it is invoked again."""
-
-    def __init__(self) -> None:
-        self._realms: dict[str, str] = {}
-
-    def take_lease(
-        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
-    ) -> Lease | None:
-        del now, force, companies
-        return Lease(realm, holder, until)
+class _NeverPaused(MemoryKeyValues):
+    """Leases without pauses: a pause is over when the poster is invoked again."""
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
-        """Nobody waits for it."""
-
-    def realm(self, company: str) -> str | None:
-        return self._realms.get(company)
-
-    def keep_realm(self, company: str, realm: str) -> None:
-        self._realms[company] = realm
+        del paused_for_s
+        super().release_lease(lease, now)
 
 
 class _Session:

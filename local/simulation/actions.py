@@ -19,7 +19,7 @@ CALLS_BEFORE_MAX = 60
 CALLS_BEFORE_A_PULL = 25
 # How often a scenario begins with documents that are ready to be posted.
 BEGUN = 0.8
-# How often something stands in the way of some of them before any is posted.
+# How often something is in the way of some of them before any is posted.
 TROUBLED = 0.4
 # How often the next sweep comes before QuickBooks has given up on a request that takes effect late.
 IMPATIENT = 0.7
@@ -54,6 +54,7 @@ class Script:
             ),
             *(quickbooks.pay, quickbooks.pay, self._mend, self._mend, self._redrive, odoo.delete, self._pdf_lost),
             *(identities.move_to_strangers, identities.rename_database, self._merge_contact, odoo.enter_twice),
+            self._misdirect,
         ]
 
     def begin(self) -> None:
@@ -74,8 +75,8 @@ class Script:
         self._world.random.choice(self._actions)()
         self._impatience()
 
-    def mend(self) -> None:
-        """Mend all that only a person can mend."""
+    def fix(self) -> None:
+        """Fix all that only a person can fix."""
         self._mend()
         self.in_quickbooks.remove_typed()
 
@@ -146,7 +147,7 @@ class Script:
         world.turns.eagerness = 1.0
 
     def _overtaken(self) -> None:
-        """Let a document that waits change once more, and be pulled anew just when the poster works on it."""
+        """Let a document that waits change once more, and be pulled again just when the poster works on it."""
         world, chance = self._world, self._world.random
         # Nothing is paused any more, and what was left open has settled.
         world.clock.pass_by(7200)
@@ -159,7 +160,7 @@ class Script:
         world.at_once(
             [Event(EXTRACTOR, {})], (self._after(calls_before, lambda: world.meanwhile(Event(POSTER, SWEEP))),)
         )
-        self._injected["pulled anew meanwhile"] += 1
+        self._injected["pulled again meanwhile"] += 1
 
     def _in_the_way(self) -> None:
         """Let something be in the way of an edit that the pipeline cannot know of: its lists are kept for hours."""
@@ -198,12 +199,16 @@ class Script:
         self.in_odoo.change()()
 
     def _mend(self) -> None:
-        self.in_quickbooks.mend()
-        self.identities.mend()
+        self.in_quickbooks.fix()
+        self.identities.fix()
         self._world.post({"retry_failed": True})
 
     def _merge_contact(self) -> None:
         self.identities.merge_contact(self.in_odoo.any_move())
+
+    def _misdirect(self) -> None:
+        self.in_quickbooks.type_by_hand(self.in_odoo.any_move())
+        self.identities.misdirect(self.in_quickbooks.typed)
 
     def _type_by_hand(self) -> None:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())

@@ -37,17 +37,17 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
     for entity, realm, row in script.in_quickbooks.twins:
         rows = world.quickbooks.books(realm).documents(entity)
         party = "CustomerRef" if entity in SALES else "VendorRef"
-        same = [each for each in rows if all(each[name] == row[name] for name in ("DocNumber", party))]
-        ours = [each for each in same if OUR_MARK in each["PrivateNote"]]
-        later = [each for each in ours if int(each["Id"]) > int(row["Id"])]
+        same = [other for other in rows if all(other[name] == row[name] for name in ("DocNumber", party))]
+        ours = [other for other in same if OUR_MARK in other["PrivateNote"]]
+        later = [other for other in ours if int(other["Id"]) > int(row["Id"])]
         if later and row in rows:
             verdict.duplicates += 1
-            verdict.complain(f"the {entity} {row['DocNumber']} stands there twice: by hand, and from Odoo")
+            verdict.complain(f"the {entity} {row['DocNumber']} is there twice: by hand, and from Odoo")
     for entity, realm, row in script.in_quickbooks.paid:
-        if row["Id"] not in {each["Id"] for each in world.quickbooks.books(realm).documents(entity)}:
+        if row["Id"] not in {other["Id"] for other in world.quickbooks.books(realm).documents(entity)}:
             verdict.complain(f"the {entity} {row['DocNumber']} is gone, and a payment was applied to it")
     for entity, realm, row in script.in_quickbooks.edited:
-        now = [each for each in world.quickbooks.books(realm).documents(entity) if each["Id"] == row["Id"]]
+        now = [other for other in world.quickbooks.books(realm).documents(entity) if other["Id"] == row["Id"]]
         if not now or now[0]["TxnDate"] != EDITED_TO:
             verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
 
@@ -74,10 +74,10 @@ def _compare_one(
             verdict.complain(f"{name} failed without need: {entry and entry['error_message']}")
     if len(standing) > 1:
         verdict.duplicates += 1
-        verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
+        verdict.complain(f"{name} is {len(standing)} times in QuickBooks")
     elif move["state"] != "posted":
         if standing and not reported:
-            verdict.complain(f"{name} is withdrawn but stands in QuickBooks ({entry and entry['status']})")
+            verdict.complain(f"{name} is withdrawn but still in QuickBooks ({entry and entry['status']})")
     elif not standing:
         if not reported:
             verdict.losses += 1
@@ -95,7 +95,7 @@ def _compare_booked(
     entry: dict[str, Any] | None,
 ) -> None:
     if entry is None or entry["status"] != "posted":
-        verdict.complain(f"{name} stands in QuickBooks, but its entry is {entry and entry['status']}: "
+        verdict.complain(f"{name} is in QuickBooks, but its entry is {entry and entry['status']}: "
                          f"{entry and entry.get('error_message')}")  # fmt: skip
         return
     if entry.get("qb_id") != booked["Id"]:
@@ -117,18 +117,18 @@ def _compare_booked(
 def _compare_deleted(
     world: World, script: Script, verdict: Verdict, move: dict[str, Any], entry: dict[str, Any] | None
 ) -> None:
-    """Complain unless a document that Odoo no longer has is taken out, or a person is told why not."""
+    """Complain unless a document that Odoo no longer has is taken out, or a person learns why not."""
     name = f"{move['move_type']} {move['name']} ({move['id']}, deleted)"
     standing = _standing(world, move)
     if len(standing) > 1:
         verdict.duplicates += 1
-        verdict.complain(f"{name} stands {len(standing)} times in QuickBooks")
+        verdict.complain(f"{name} is {len(standing)} times in QuickBooks")
     elif standing:
         if (
             entry is None
             or entry["status"] != "failed"
             or entry.get("error_code") not in script.in_quickbooks.excuses(move)
         ):
-            verdict.complain(f"{name} stands in QuickBooks, and nothing says why: {entry}")
+            verdict.complain(f"{name} is in QuickBooks, and nothing says why: {entry}")
     elif entry is not None and entry["status"] not in ("skipped", "voided"):
         verdict.complain(f"{name} is nowhere any more, but its entry is {entry['status']}")

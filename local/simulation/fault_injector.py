@@ -1,7 +1,7 @@
 """Everything the functions reach for, through one door: where a fault can be put in the way of any call.
 
 HTTP to the two stand-ins and calls to AWS are answered in this process, without a socket; so a scenario takes a
-fraction of a second, and a fault can strike before a call or after it took effect. At the door the turn may go to
+fraction of a second, and a fault can come before a call or after it took effect. At the door the turn may go to
 whatever else runs at the same time.
 """
 
@@ -76,7 +76,7 @@ class Process:
     dead: bool = False
 
 
-# Kinds of fault by where they can strike; "after" means that the call took effect and its answer was lost.
+# Kinds of fault by where they can come; "after" means that the call took effect and its answer was lost.
 HTTP_FAULTS = (
     *("kill before", "kill after", "time-out before", "time-out after", "dropped before", "dropped after"),
     *("refused connection", "no connection in time", "429", "500 before", "500 after", "503 before"),
@@ -260,7 +260,7 @@ class FaultInjector:
     # -- faults ----------------------------------------------------------------------------------------------------
 
     def _kind(self, kinds: tuple[str, ...], takes_s: float, likelihood: float) -> str:
-        """Return the fault that strikes a call, or an empty text; what the world itself asks for is never broken."""
+        """Return the fault that befalls a call, or an empty text; what the world itself asks for is never broken."""
         if self.turns.process is None:
             return ""
         self.turns.give_way()

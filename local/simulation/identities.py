@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.simulation.world import COMPANY, STRANGERS, World
 from pipeline.aws.secrets import Secrets
+from pipeline.domain.document import DocumentType
+from pipeline.qbo.payloads import ENTITIES
 
 DATABASE, RENAMED = "odoo_demo", "odoo_demo_19"
 
 
 class Identities:
-    """People who rename, merge and reconnect; whatever they do is said right, or put back, when all is mended."""
+    """People who rename, merge and reconnect; whatever they do is said right, or put back, when all is fixed."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -20,6 +22,8 @@ class Identities:
         self._is_moved = self._is_renamed = False
         self._of_strangers = self._rows_of_strangers()
         self.merged: list[tuple[str, int]] = []
+        # Entries that point at a document of somebody else: what they pointed at before, and what they point at now.
+        self._misdirected: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     # -- the realm -------------------------------------------------------------------------------------------------
 
@@ -99,11 +103,49 @@ class Identities:
         self.merged.append((str(row["name"]), into))
         self._injected["contacts merged in Odoo"] += 1
 
+    # -- the table -------------------------------------------------------------------------------------------------
+
+    def misdirect(self, typed: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """Let somebody point an entry at a document that a person typed in, as a table restored wrongly does."""
+        for entry in self._world.entries():
+            for entity, realm, row in typed:
+                is_alike = entry.get("qb_id") and entry["status"] == "posted" and entry.get("realm") == realm
+                if (
+                    is_alike
+                    and entry["entry_id"] not in self._misdirected
+                    and ENTITIES[DocumentType(entry["document_type"])] == entity
+                ):
+                    before = {name: entry.get(name) for name in ("qb_id", "qb_sync_token")}
+                    there = {"qb_id": row["Id"], "qb_sync_token": row["SyncToken"]}
+                    self._write(entry["entry_id"], there)
+                    self._misdirected[entry["entry_id"]] = (before, there)
+                    self._injected["entry points at a document of somebody else"] += 1
+                    return
+
+    def _put_entries_right(self) -> None:
+        entries = {entry["entry_id"]: entry for entry in self._world.entries()}
+        for entry_id, (before, there) in self._misdirected.items():
+            if entries[entry_id].get("qb_id") == there["qb_id"]:
+                self._write(entry_id, before)
+        self._misdirected.clear()
+
+    def _write(self, entry_id: str, values: Mapping[str, Any]) -> None:
+        self._world.deployment.aws.client("dynamodb").update_item(
+            TableName=self._world.deployment.table,
+            Key={"entry_id": {"S": entry_id}},
+            UpdateExpression="SET qb_id = :qb_id, qb_sync_token = :token",
+            ExpressionAttributeValues={
+                ":qb_id": {"S": str(values["qb_id"])},
+                ":token": {"S": str(values["qb_sync_token"])},
+            },
+        )
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Say what happened, as the alerts ask for."""
         self._say_it_was_renamed()
+        self._put_entries_right()
         self._put_realm_back()
 
     def complaints(self) -> list[str]:

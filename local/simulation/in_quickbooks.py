@@ -132,8 +132,8 @@ class InQuickBooks:
             self.paid.append((entity, realm, row))
             self._injected["paid in QuickBooks"] += 1
 
-    def mend(self) -> None:
-        """Do what the alerts ask for: connect anew, open the books, make accounts active again."""
+    def fix(self) -> None:
+        """Do what the alerts ask for: connect again, open the books, make accounts active again."""
         self._reconnect()
         self._world.quickbooks.tax_off_by = Decimal(0)
         for realm in self._world.realms.values():
@@ -153,7 +153,7 @@ class InQuickBooks:
                     self.typed.remove((entity, realm, row))
 
     def excuses(self, move: Mapping[str, Any]) -> set[str]:
-        """Return the error codes with which a document may stay failed when everything is mended."""
+        """Return the error codes with which a document may stay failed when everything is fixed."""
         realm, entity = self._world.realms[move["company_id"][1]], ENTITIES[move["move_type"]]
         codes = set()
         if any(there == realm and row["DocNumber"] == _number(move) for _, there, row in self.typed):
@@ -175,10 +175,10 @@ class InQuickBooks:
         world = self._world
         # Not by put-secret-value, as a person would: moto then leaves two versions current, AWS does not.
         Secrets(world.deployment.aws.client("secretsmanager")).change(world.deployment.quickbooks_secret, reconnected)
-        self._injected["connected anew"] += 1
+        self._injected["connected again"] += 1
 
     def _posted_anywhere(self, entities: tuple[str, ...]) -> list[tuple[str, str, dict[str, Any]]]:
-        """Return what stands in QuickBooks from Odoo, as (entity, realm, row)."""
+        """Return what is in QuickBooks from Odoo, as (entity, realm, row)."""
         return [
             (entity, realm, row)
             for realm in self._world.realms.values()
@@ -213,7 +213,7 @@ def typed_in(
     amount: Decimal = Decimal("12.34"),
     day: str = "2026-11-20",
 ) -> dict[str, Any]:
-    """Type a document into QuickBooks, for a party of one's own where none is given, and return it as it stands."""
+    """Type a document into QuickBooks, for a party of one's own where none is given, and return it as it is."""
     party = "Customer" if entity in SALES else "Vendor"
     codes = [row["Id"] for row in books.rows("TaxCode") if row["Name"] == "No VAT"]
     detail: dict[str, Any] = {"TaxCodeRef": {"value": codes[0] if codes else "NON"}}

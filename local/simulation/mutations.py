@@ -166,6 +166,7 @@ MUTATIONS: dict[str, Off] = {
     ),
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
+    "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
     "intent before act": _without(Record, "intend"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
@@ -187,7 +188,9 @@ MUTATIONS: dict[str, Off] = {
     "new request id after a refusal": _same_id_after(refusals=0),
     "totals compared after posting": _without(QuickBooksBooks, "difference", str),
     "payments looked for before a delete": lambda: patch.object(books, "is_paid", lambda _row: False),
-    "edits in QuickBooks told from payments": lambda: patch.object(QuickBooksBooks, "is_stale", lambda *_error: False),
+    "edits in QuickBooks distinguished from payments": lambda: patch.object(
+        QuickBooksBooks, "is_stale", lambda *_error: False
+    ),
     "tokens stored before they are used": _without(Tokens, "_keep"),
     "secret changed, never overwritten": _secret_overwritten,
     "refused token replaced": _refused_token_used_again,

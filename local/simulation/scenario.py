@@ -53,12 +53,12 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
 
 
 def _heal(world: World, script: Script, verdict: Verdict) -> None:
-    """Break nothing any more, mend what a person mends, and let time pass until nothing moves."""
+    """Break nothing any more, fix what a person fixes, and let time pass until nothing moves."""
     world.injector.rates = Rates()
     # Longer than any lease, any pause and anything QuickBooks may still be working on.
     world.clock.pass_by(2 * 3600)
-    script.mend()
-    told = len(world.alerts())
+    script.fix()
+    reported = len(world.alerts())
     _come_to_rest(world, script, verdict, rounds_min=2)
     # Tokens last an hour, refresh tokens a day; and what was deleted in Odoo shows once a day.
     days = 2 if world.random.random() < LONG else 1 if script.in_odoo.deleted else 0
@@ -69,7 +69,7 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
         world.quickbooks.expire_access_tokens()
         script.in_odoo.edit_one()
         _come_to_rest(world, script, verdict, rounds_min=1)
-    if any("econnect" in text for text in world.alerts()[told:]):
+    if any("econnect" in text for text in world.alerts()[reported:]):
         verdict.complain("somebody was asked to reconnect a company, and the connection was fine")
 
 

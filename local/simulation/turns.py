@@ -76,8 +76,8 @@ class Turns:
 
     def first_done(self, futures: set[Future[Any]]) -> tuple[set[Future[Any]], set[Future[Any]]]:
         """In place of `concurrent.futures.wait`: return the futures that are done and the others, once one is done."""
-        self.wait(lambda: any(each.done() for each in futures))
-        done = {each for each in futures if each.done()}
+        self.wait(lambda: any(future.done() for future in futures))
+        done = {future for future in futures if future.done()}
         return done, futures - done
 
     def _start(self, process: Any, work: Callable[[], None]) -> Task:

@@ -255,7 +255,7 @@ def _deployed(odoo: OdooStandIn, quickbooks: QuickBooksStandIn) -> Deployment:
 
 def _odoo(chance: random.Random, clock: Clock) -> OdooStandIn:
     wanted = set(chance.sample(CANDIDATES, chance.randint(2, 6)))
-    # Written a day apart: the lag reads anew what is ten minutes old, and nothing else.
+    # Written a day apart: the lag reads again what is ten minutes old, and nothing else.
     moves = [
         {**row, "write_date": f"2026-11-{20 - number:02} 21:12:00"}
         for number, row in enumerate(row for row in ROWS["account.move"] if row["id"] in wanted)

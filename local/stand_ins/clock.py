@@ -1,4 +1,4 @@
-"""A clock that stands still: whoever sleeps by it moves it, and nobody waits."""
+"""A clock at rest: whoever sleeps by it moves it, and nobody waits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class StillClock:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """Return the instant at which it stands."""
+        """Return the instant it shows."""
         return self._now
 
     def monotonic(self) -> float:
-        """Return the seconds at which it stands."""
+        """Return the seconds it shows."""
         return self._now.timestamp()
 
     def sleep(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.lease import Lease
 from pipeline.domain.lifecycle import Actor, ForbiddenTransition, is_allowed
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 
@@ -252,7 +253,7 @@ class MemoryStore:
 class MemoryKeyValues:
     """The key-value table; `values` are texts by key, `cursors` and `compared` are by database and company.
 
-    `contacts` are those that were asked about, by database.
+    `contacts` are those that were asked about, by database; `leases` and `paused_until` are by realm.
     """
 
     def __init__(self) -> None:
@@ -260,6 +261,8 @@ class MemoryKeyValues:
         self.cursors: dict[tuple[str, str], Cursor] = {}
         self.compared: dict[tuple[str, str], datetime] = {}
         self.contacts: dict[str, dict[int, str]] = {}
+        self.leases: dict[str, Lease] = {}
+        self.paused_until: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def value(self, key: str) -> str | None:
@@ -334,3 +337,26 @@ class MemoryKeyValues:
     def forget_connection(self, key: str) -> None:
         """Forget how a server is spoken to."""
         self.values.pop(f"connection#{key}", None)
+
+    def take_lease(
+        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str] = ()
+    ) -> Lease | None:
+        """Take a realm's lease until an instant; return None if another run holds it or the realm is paused."""
+        del companies
+        with self._lock:
+            kept = self.leases.get(realm)
+            is_paused = realm in self.paused_until and self.paused_until[realm] >= now
+            if kept and (kept.until >= now or (is_paused and not force)):
+                return None
+            self.leases[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
+            return self.leases[realm]
+
+    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
+        """Release the lease with what the next holder must know, unless another run holds it by now."""
+        with self._lock:
+            if lease.realm not in self.leases or self.leases[lease.realm].holder != lease.holder:
+                return
+            self.leases[lease.realm] = replace(lease, until=now - timedelta(seconds=1))
+            self.paused_until.pop(lease.realm, None)
+            if paused_for_s:
+                self.paused_until[lease.realm] = now + timedelta(seconds=paused_for_s)

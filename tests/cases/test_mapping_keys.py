@@ -30,14 +30,14 @@ def told(open_world):
 JOURNAL = '["companyA".journals]\n"Factures clients" = { class = "Trade" }\n'
 
 
-def test_a_journal_as_a_french_screen_shows_it_is_told_with_its_line_and_the_language_that_is_read(told):
+def test_a_journal_as_a_french_screen_shows_it_is_reported_with_its_line_and_the_language_that_is_read(told):
     (text,) = told(JOURNAL)
 
     assert "line 3: journal 'Factures clients' matches nothing in Odoo" in text
     assert "Names are read in English (en_US)" in text
 
 
-def test_a_mistyped_journal_is_told_with_the_nearest(told):
+def test_a_mistyped_journal_is_reported_with_the_nearest(told):
     (text,) = told('["companyA".journals]\n"Custommer invoices" = { class = "Trade" }\n')
 
     assert "line 3: journal 'Custommer invoices' matches nothing in Odoo; nearest: 'Customer Invoices'" in text
@@ -52,7 +52,7 @@ def test_a_mistyped_journal_is_told_with_the_nearest(told):
         ('["companyA".products]\n"CONS-X" = "Hours"\n', "line 3: product 'CONS-X' matches nothing"),
     ],
 )  # fmt: skip
-def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_told(open_world, mapping, line):
+def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_reported(open_world, mapping, line):
     world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "R&D"}])])
     world.odoo.rows["account.analytic.account"][0].update(name="Research")
     world.mapping(HEAD + mapping)
@@ -62,7 +62,7 @@ def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_told(open_w
     assert [alert for alert in world.alerts() if line in alert["text"]]
 
 
-def test_of_taxes_and_plans_that_are_named_together_the_one_that_is_wrong_is_told(open_world):
+def test_of_taxes_and_plans_that_are_named_together_the_one_that_is_wrong_is_reported(open_world):
     world = open_world(realms=[us()])
     world.tax(900, "5% GST", 5.0)
     world.mapping(HEAD + '["companyA".taxes]\n"5% GST + 9.975% QST" = "GST/QST"\n')

@@ -363,7 +363,7 @@ def test_a_tax_that_came_out_otherwise_is_taken_back_and_says_what_would_help(op
     assert world.books() == []
 
 
-def test_when_it_happens_to_several_it_is_told_once_for_the_company_and_nothing_more_is_created(open_world):
+def test_when_it_happens_to_several_it_is_reported_once_for_the_company_and_nothing_more_is_created(open_world):
     world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     taxed_invoices(world, 641, 642, 643)
@@ -381,13 +381,13 @@ def test_when_it_happens_to_several_it_is_told_once_for_the_company_and_nothing_
     assert len(told) == 1
     assert world.qb.books(REALM_A).creates["Invoice"] == created
     entries = world.entries()
-    assert {(entries[each]["status"], entries[each]["error_code"]) for each in range(651, 661)} == {
+    assert {(entries[number]["status"], entries[number]["error_code"]) for number in range(651, 661)} == {
         ("pending", "sales_tax_differs")
     }
     assert entries[671]["status"] == "posted"
 
 
-def test_once_it_is_mended_in_quickbooks_one_that_is_retried_lets_all_others_follow(open_world):
+def test_once_it_is_fixed_in_quickbooks_one_that_is_retried_lets_all_others_follow(open_world):
     world = open_world(realms=[american(automated_tax_percent=Decimal("9.5"))])
     world.qb.us_tax_worked_out = True
     taxed_invoices(world, 661, 662, 663)

@@ -56,7 +56,7 @@ def test_a_control_character_becomes_a_space_in_every_text(world):
 
 
 @pytest.mark.parametrize("character", list(INVISIBLE.values()), ids=list(INVISIBLE))
-def test_whatever_invisible_stands_in_every_text_of_a_document_it_is_posted_without(world, character):
+def test_whatever_invisible_is_in_every_text_of_a_document_it_is_posted_without(world, character):
     awkward = f"ab{character}cd"
     party = world.partner(
         905, f"Party {awkward}", street=awkward, street2=awkward, city=awkward, zip=awkward, phone=f"+49{character}40",
@@ -135,7 +135,7 @@ def test_an_address_on_an_invoice_that_quickbooks_refuses_is_left_out(world):
     ["<a@b.example>", "a@b.example;c@d.example", "Anna <a@b.example>", "a@b..example", "a@b", "mailto:a@b.example",
      "x" * 95 + "@b.example", "a@b.example\u200b"],
 )  # fmt: skip
-def test_whatever_stands_in_an_email_or_phone_field_the_invoice_is_posted(world, mail):
+def test_whatever_is_in_an_email_or_phone_field_the_invoice_is_posted(world, mail):
     party = world.partner(908, "Mail", email=mail, phone="+49 (0) 40 / 123 456 789 - 0 ext. 12345 Zentrale")
     world.move(547, "out_invoice", [{"amount": 10.0}], partner=party)
 

@@ -149,9 +149,9 @@ class World:
         template = dict(self.sample["account.move"][0])
         line_template = dict(self.sample["account.move.line"][0])
         untaxed = round(
-            sum(each["amount"] for each in lines if not each.get("display_type", "").startswith("line_")), 6
+            sum(line["amount"] for line in lines if not line.get("display_type", "").startswith("line_")), 6
         )
-        tax = round(sum(each[2] for each in taxes), 6)
+        tax = round(sum(tax_line[2] for tax_line in taxes), 6)
         total = round(untaxed + tax, 6)
         written = written or self.odoo.stamp()
         number = number or f"{move_type}/2026/{move_id:05}"
@@ -198,9 +198,9 @@ class World:
         account = (SALES if sale else COSTS) if company == A else (SALES_B if sale else COSTS_B)
         rows = []
         for place, given in enumerate(lines):
-            each = dict(given)
-            amount = each.pop("amount")
-            text = each.get("display_type", "product").startswith("line_")
+            line = dict(given)
+            amount = line.pop("amount")
+            text = line.get("display_type", "product").startswith("line_")
             rows.append(
                 {
                     "display_type": "product",
@@ -210,11 +210,11 @@ class World:
                     "discount": 0.0,
                     "tax_ids": [],
                     "tax_line_id": False,
-                    "account_id": False if text else [each.pop("account", account), ""],
+                    "account_id": False if text else [line.pop("account", account), ""],
                     "amount_currency": sign * amount,
                     "balance": round(sign * amount / rate, 2),
                     "analytic_distribution": False,
-                    **each,
+                    **line,
                 }
             )
         for tax_id, tax_account, amount in taxes:
@@ -366,7 +366,7 @@ class World:
                 )
 
     def let_pause_pass(self):
-        """Let the pause of each company be over; what the shift remembers of it stays."""
+        """Let the pause of each company be over; what the run remembers of it stays."""
         for item in self.machine.items(self.machine.deployment.table):
             if item["entry_id"]["S"].startswith(("lease#", "shift#")) and "paused_until" in item:
                 self.machine.client("dynamodb").update_item(

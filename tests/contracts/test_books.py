@@ -341,7 +341,7 @@ def test_the_fingerprint_is_that_of_what_was_written_until_somebody_changes_that
     assert len({booked.sync_token, touched.sync_token, edited.sync_token}) == 3
 
 
-def test_a_document_stands_under_the_party_of_its_draft(books):
+def test_a_document_is_booked_under_the_party_of_its_draft(books):
     draft = drafted(books)
     other = drafted(books, a_document(party=Party(8, "Deco Addict")))
     booked = created(books)

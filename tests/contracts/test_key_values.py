@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from local.stand_ins.memory import MemoryKeyValues
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.contact import ContactState, read_answer
 from pipeline.domain.cursor import Cursor
+from pipeline.domain.lease import Lease
 from pipeline.runtime import SystemClock
 from tests.books_world import COMPANY, NOW
 
@@ -25,6 +27,10 @@ def key_values(request):
     client = request.getfixturevalue("empty_aws").client("dynamodb")
     make_tracking_table(client, "tracking")
     return KeyValueTable(client, "tracking", SystemClock())
+
+
+def take(key_values, holder="one", now=NOW, *, company=COMPANY, force=False, lasts=2 * MINUTE):
+    return key_values.take_lease(company, holder, now, now + lasts, force=force)
 
 
 def test_a_value_is_kept_and_overwritten(key_values):
@@ -111,3 +117,90 @@ def test_a_connection_is_kept_until_it_is_forgotten(key_values):
 
     assert kept == {"uid": 2, "transport": "jsonrpc"}
     assert key_values.connection("odoo") is None
+
+
+# -- leases, clause by clause ----------------------------------------------------------------------------------------
+
+
+def test_the_first_takes_the_lease(key_values):
+    assert take(key_values) == Lease(COMPANY, "one", NOW + 2 * MINUTE)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_lease_that_is_held_is_not_taken_even_by_a_person(key_values, force):
+    take(key_values)
+
+    assert take(key_values, "two", NOW + MINUTE, force=force) is None
+
+
+def test_each_company_has_its_own_lease(key_values):
+    take(key_values)
+
+    assert take(key_values, "two", company="companyB") is not None
+
+
+def test_the_lease_of_a_killed_holder_is_free_when_its_lease_ends(key_values):
+    take(key_values)
+
+    assert take(key_values, "two", NOW + 2 * MINUTE) is None
+    assert take(key_values, "two", NOW + 2 * MINUTE + timedelta(microseconds=1)).holder == "two"
+
+
+def test_a_lease_that_was_released_is_free_at_once(key_values):
+    lease = take(key_values)
+
+    key_values.release_lease(lease, NOW + MINUTE)
+
+    assert take(key_values, "two", NOW + MINUTE).holder == "two"
+
+
+def test_a_paused_company_is_closed_until_the_pause_ends(key_values):
+    key_values.release_lease(take(key_values), NOW, paused_for_s=60)
+
+    assert take(key_values, "two", NOW + timedelta(seconds=59)) is None
+    assert take(key_values, "two", NOW + timedelta(seconds=61)) is not None
+
+
+def test_a_person_opens_a_paused_company(key_values):
+    key_values.release_lease(take(key_values), NOW, paused_for_s=600)
+
+    assert take(key_values, "two", NOW + MINUTE, force=True) is not None
+
+
+def test_a_lease_without_a_pause_takes_the_old_one_away(key_values):
+    key_values.release_lease(take(key_values), NOW, paused_for_s=600)
+    key_values.release_lease(take(key_values, "two", NOW + MINUTE, force=True), NOW + MINUTE)
+
+    assert take(key_values, "three", NOW + MINUTE) is not None
+
+
+def test_what_the_next_holder_must_know_is_handed_over(key_values):
+    lease = replace(take(key_values), pauses=3, pause_code="throttled", recent_calls=(4, 1, 2), recent_at=NOW + MINUTE)
+    key_values.release_lease(lease, NOW + MINUTE)
+
+    found = take(key_values, "two", NOW + 2 * MINUTE)
+
+    assert (found.pauses, found.pause_code, found.recent_calls, found.recent_at) == (
+        3,
+        "throttled",
+        (4, 1, 2),
+        NOW + MINUTE,
+    )
+
+
+def test_a_killed_holder_leaves_what_was_known_before_it(key_values):
+    key_values.release_lease(replace(take(key_values), pauses=2, pause_code="connection_gone"), NOW)
+    take(key_values, "killed", NOW + MINUTE)
+
+    found = take(key_values, "next", NOW + 10 * MINUTE)
+
+    assert (found.pauses, found.pause_code) == (2, "connection_gone")
+
+
+def test_a_holder_whose_lease_ran_out_does_not_end_anothers_lease(key_values):
+    late = take(key_values)
+    take(key_values, "two", NOW + 3 * MINUTE)
+
+    key_values.release_lease(late, NOW + 3 * MINUTE)
+
+    assert take(key_values, "three", NOW + 4 * MINUTE) is None

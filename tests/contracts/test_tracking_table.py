@@ -75,7 +75,7 @@ def test_entries_are_found_by_company_and_status(table):
     assert [entry.odoo_id for entry in table.with_status(COMPANY, Status.PENDING)] == [1]
 
 
-def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_database_are_not(table):
+def test_the_ids_of_a_company_are_returned_with_their_status_and_those_of_another_database_are_not(table):
     kept(table, 1)
     kept(table, 2, status=Status.VOIDED)
     kept(table, 3, company="other")
@@ -84,7 +84,7 @@ def test_the_ids_of_a_company_are_told_with_their_status_and_those_of_another_da
     assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
 
 
-def test_some_entry_is_told_whatever_its_status_once_there_is_one(table):
+def test_some_entry_is_returned_whatever_its_status_once_there_is_one(table):
     before = table.any_entry_id()
     entry = kept(table, status=Status.VOIDED)
 

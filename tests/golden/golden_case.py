@@ -98,7 +98,7 @@ def written(value: Any) -> str:
 
 
 def assert_golden(path: Path, text: str) -> None:
-    """Compare a text with a file, which `GOLDEN=update` writes anew."""
+    """Compare a text with a file, which `GOLDEN=update` writes again."""
     if os.environ.get("GOLDEN") == "update":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

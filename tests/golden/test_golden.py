@@ -2,7 +2,7 @@
 
 A case is `odoo.json` (the rows of one document as Odoo answers them, and the kind of realm it goes to); `document.json`
 and `quickbooks.json` are what the two translations make of it, or why it is refused. After a change on purpose:
-`GOLDEN=update make unit` writes them anew, and a person reads the diff.
+`GOLDEN=update make unit` writes them again, and a person reads the diff.
 """
 
 from __future__ import annotations

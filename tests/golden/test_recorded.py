@@ -3,7 +3,7 @@ cent: once in a company in the US and once in one with tax codes.
 
 The rows are the demo's (Odoo 18) and `recorded/odoo19.json`. Each document has a folder with what it becomes:
 `document.json`, and for either kind of company what is sent and what the books then say, or the refusal. After a change
-on purpose `GOLDEN=update make unit` writes them anew, and a person reads the diff.
+on purpose `GOLDEN=update make unit` writes them again, and a person reads the diff.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def test_recorded_rows_become_this_document_with_odoos_own_totals(case):
     assert_golden(case.folder / "document.json", compact(brief(encode(document))) + "\n")
 
 
-def test_a_recorded_document_stands_in_the_books_to_the_cent_or_is_refused_with_a_reason(case, kind, company):
+def test_a_recorded_document_is_in_the_books_to_the_cent_or_is_refused_with_a_reason(case, kind, company):
     # One that is withdrawn by now was posted before, or is posted next; then it must fit as well.
     document = replace(case.document(), withdrawn=False)
     path = case.folder / f"{kind}.json"
@@ -176,7 +176,7 @@ def test_a_recorded_us_sale_with_its_taxes_as_lines_is_right_whatever_quickbooks
 
 @pytest.mark.parametrize("taxed", TAXED_SALES, ids=str)
 @pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is told", "works it out by itself"])
-def test_a_recorded_us_sale_is_right_as_it_is_told_or_its_difference_is_seen(taxed, works_out):
+def test_a_recorded_us_sale_is_right_as_it_is_sent_or_its_difference_is_seen(taxed, works_out):
     document = replace(taxed.document(), withdrawn=False)
     realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
     stand_in = new_stand_in(realm)

@@ -61,7 +61,7 @@ def alarms() -> list[str]:
     return list(Doctor(ENVIRONMENT)._alarms())
 
 
-def test_the_dead_letters_of_a_function_it_was_never_told_of_are_found(deploy):
+def test_the_dead_letters_of_a_function_it_does_not_know_are_found(deploy):
     deploy("qb-poster", redrives=True)
     deploy("tie-out", dead_letters=2)
 

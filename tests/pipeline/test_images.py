@@ -95,7 +95,7 @@ def test_a_palette_with_transparency_comes_out_on_white():
 
 
 @pytest.mark.parametrize(("dark", "light"), [(1_000, 3_000), (-5.0, 5.0), (0.0, 1e6), (0.0, 200.0)])
-def test_grays_of_any_range_are_told_apart(dark, light):
+def test_grays_of_any_range_are_distinguished(dark, light):
     (picture,) = pictures(file(halves("F", dark, light), "TIFF"))
 
     assert gray_at(picture, (10, 30)) < 40 or dark > 0
@@ -123,7 +123,7 @@ def test_a_scan_keeps_all_its_pages_also_where_their_kinds_differ():
 
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("form", ["JPEG", "TIFF", "WEBP", "PNG"])
-def test_however_the_camera_was_held_the_picture_stands_upright(form, turn):
+def test_however_the_camera_was_held_the_picture_is_upright(form, turn):
     upright = Image.new("RGB", (120, 60), "white")
     upright.paste((0, 0, 0), (0, 0, 30, 15))
     undo = {2: 0, 3: 1, 4: 5, 5: 5, 6: 2, 7: 6, 8: 4}

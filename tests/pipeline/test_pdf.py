@@ -152,7 +152,7 @@ def test_a_transparent_palette_comes_out_white():
     assert picture(content).convert("RGB").getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_a_photo_taken_sideways_stands_upright():
+def test_a_photo_taken_sideways_is_upright():
     exif = Image.Exif()
     exif[0x0112] = 6
 

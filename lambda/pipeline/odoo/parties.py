@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pipeline.domain.document import Address, Contact, Party
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo.rows import Row, id_of, name_of, required, text
+
+# Odoo shows a state with the code of its country, "California (US)", which no address has.
+_OF_COUNTRY = re.compile(r" \([A-Z]{2}\)$")
 
 
 def party(move: Row, partners: Mapping[int, Row]) -> Party:
@@ -39,7 +43,7 @@ def _address(partner: Row) -> Address:
         street=text(partner["street"]),
         street2=text(partner["street2"]),
         city=text(partner["city"]),
-        state=name_of(partner["state_id"]),
+        state=_OF_COUNTRY.sub("", name_of(partner["state_id"])),
         postal_code=text(partner["zip"]),
         country=name_of(partner["country_id"]),
     )

@@ -175,5 +175,5 @@ class Pdfs:
 
 
 def _plain(document: Document, notes: Sequence[str], left_out: Sequence[str]) -> Pdf:
-    told = (*left_out, *notes)
-    return Pdf(pages.plain_page(document, told), PdfSource.PLAIN, told, tuple(left_out))
+    named = (*left_out, *notes)
+    return Pdf(pages.plain_page(document, named), PdfSource.PLAIN, named, tuple(left_out))

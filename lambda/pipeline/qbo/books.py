@@ -73,7 +73,7 @@ class QuickBooksBooks:
         )
 
     def inventory(self) -> dict[str, Existing]:
-        """Return every document of ours that stands in QuickBooks, by entry id: a metered read per thousand."""
+        """Return every document of ours that is in QuickBooks, by entry id: a metered read per thousand."""
         return inventory(self.client)
 
     def remember_party(self, document: Document, qb_id: str) -> None:
@@ -83,7 +83,7 @@ class QuickBooksBooks:
     def find(
         self, document: Document, *, qb_id: str = "", doc_number: str = "", since: datetime | None = None
     ) -> Booked | None:
-        """Return the document as it stands in QuickBooks, or None.
+        """Return the document as it is in QuickBooks, or None.
 
         It is known by its id, or else by our marker: among those with one of its numbers (the present, and the one it
         was last sent with), or, because QuickBooks may have given it a number of its own, among those made since.
@@ -133,10 +133,10 @@ class QuickBooksBooks:
                 ]
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
-        """Return what stands in QuickBooks under the document's number: ours by its marker, or one to be adopted.
+        """Return what is in QuickBooks under the document's number: ours by its marker, or one to be adopted.
 
         QuickBooks lets a number be used twice unless a company has forbidden it, so nothing but a look keeps a bill
-        that a person has typed in from standing there twice. The same number, party, date and total are the same
+        that a person has typed in from being there twice. The same number, party, date and total are the same
         document: raises Rejected then, unless such are adopted. Another one with that number is none of our business.
         """
         if not draft.doc_number:
@@ -156,7 +156,7 @@ class QuickBooksBooks:
                 if self.adopts_typed:
                     return booked(row)
                 raise Rejected(
-                    f"it already stands in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id "
+                    f"it is already in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id "
                     f"{row['Id']}) has its party, date and total. Delete that one and retry; or let such be adopted, "
                     'by typed_by_hand = "adopt" in the mapping.',
                     code="already_there",

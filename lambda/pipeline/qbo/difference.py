@@ -77,10 +77,10 @@ def _lines_that_differ(draft: Draft, standing: Booked) -> str:
     sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
     if len(sent) != len(standing.line_amounts):
         return ""
-    told = [
-        f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and stands "
+    differing = [
+        f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and is "
         f"there with {amount}"
         for number, (line, amount) in enumerate(zip(sent, standing.line_amounts, strict=True), 1)
         if rounded(line.get("Amount", ZERO)) != rounded(amount)
     ]
-    return f"; {'; '.join(told[:5])}" if told else ""
+    return f"; {'; '.join(differing[:5])}" if differing else ""

@@ -62,8 +62,8 @@ CATALOGUE: dict[str, str] = {
     "6170": "QuickBooks refuses the tax: {detail} Compare its taxes in Odoo with the tax settings of QuickBooks.",
     "6240": "Its customer, vendor or item has a name that is already taken: {detail} Rename one of them.",
     "6430": "It uses an account of the wrong type: {detail} Change the account in Odoo or its type in QuickBooks.",
-    "6200": "Its date lies in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
-    "6210": "Its date lies in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
+    "6200": "Its date is in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
+    "6210": "Its date is in a closed period of QuickBooks. Open the period there, or change the date in Odoo.",
     "6480": "It is matched to a bank transaction in QuickBooks and cannot change: {detail} Undo the match there.",
     "6540": "It is deposited in QuickBooks and cannot change: {detail} Remove it from the deposit there.",
 }
@@ -79,7 +79,7 @@ BUSINESS_RULES: dict[str, str] = {
     ONE_NAME_AT_A_TIME: "Somebody was editing a name in QuickBooks at the same moment: {detail} Retry it.",
     "list element that has been deleted": "It names something that is inactive: {detail} Make it active again in "
     "QuickBooks.",
-    "type of name assigned": "A customer stands where a vendor belongs, or the reverse: {detail} Report this as a "
+    "type of name assigned": "A customer is named where a vendor belongs, or the reverse: {detail} Report this as a "
     "fault of the pipeline.",
     "is 0 or greater": "Its total is below zero: {detail} Turn it into a credit note in Odoo.",
 }

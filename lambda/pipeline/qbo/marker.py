@@ -1,6 +1,6 @@
 """The marker: the one fixed place of a transaction that says which entry it is of.
 
-It begins the note to the bookkeeper (PrivateNote), so nothing from outside stands before it and nothing cuts it off.
+It begins the note to the bookkeeper (PrivateNote), so nothing from outside comes before it and nothing cuts it off.
 Texts from outside cannot contain one: `without_markers` takes its brackets away. What is read back is read from that
 place only. Releases before this one wrote `Odoo <number> [<entry_id>]` as the first line; such a note is still read,
 from the end of that line.

@@ -132,7 +132,7 @@ class Names:
         return None
 
     def remember_party(self, document: Document, qb_id: str, *, is_foreign: bool) -> None:
-        """Bind a party to the id that its document stands under in QuickBooks."""
+        """Bind a party to the id that its document has in QuickBooks."""
         entity, key = self._party_key(document, is_foreign=is_foreign)
         with self._naming:
             if not self._memory.remembered(key) and self._memory.claim(entity, qb_id, key):
@@ -144,7 +144,7 @@ class Names:
         return entity, f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
 
     def _existing_party(self, entity: str, names: list[str], key: str, currency: str) -> str:
-        """Return the party that stands there under exactly this name; else say which is nearest. One metered query."""
+        """Return the existing party of exactly this name; else say which is nearest. One metered query."""
         if key not in self._missing:
             beginning = names[0].split()[0][:20]
             rows = self._client.query(entity, f"DisplayName like {quoted(beginning + '%')}")
@@ -164,7 +164,7 @@ class Names:
     def follow_party(self, entity: str, qb_id: str) -> str:
         """Look at a party that QuickBooks has just refused, and return what a person must do; empty when it is active.
 
-        One that was merged into another is followed: when exactly its name stands there again, active and nobody
+        One that was merged into another is followed: when exactly its name exists again, active and nobody
         else's, that one takes its place. Raises RetryLater then, because the document goes through at the next try.
         """
         key, known = self._memory.owner(entity, qb_id)

@@ -46,7 +46,7 @@ class SalesTaxWatch:
             company = document.company.name
             raise Deferred(
                 f"QuickBooks works out another sales tax for {company} than Odoo has, so its sales with tax wait. Say "
-                f'sales_tax = "line" under ["{company}"] in the mapping; or mend the cause and retry one that failed.',
+                f'sales_tax = "line" under ["{company}"] in the mapping; or fix the cause and retry one that failed.',
                 code="sales_tax_differs",
             )
         self._keep()

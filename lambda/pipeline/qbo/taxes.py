@@ -212,7 +212,7 @@ class Taxes:
         if len(found) > 1:
             names = " and ".join(sorted({f"'{named_code.name}'" for named_code in named}))
             raise Unmapped(
-                f"its tax '{tax.name}' stands on lines of {names}, which have rates of their own for it in QuickBooks, "
+                f"its tax '{tax.name}' is on lines of {names}, which have rates of their own for it in QuickBooks, "
                 "and Odoo has one amount for both. Use codes in the mapping that share the rate.",
                 code="several_taxes",
             )

@@ -247,7 +247,7 @@ def _number(value: Any) -> float:
 
 
 def _text(found: Callable[[Row], Any], operator: str, value: Any) -> Test:
-    """Texts, selections, binaries and JSON: false stands for null, and null for the empty text."""
+    """Texts, selections, binaries and JSON: false means null, and null for the empty text."""
     if operator in _LIKE:
         return _like(found, operator, value)
     if operator in _COMPARE:

@@ -217,7 +217,7 @@ def throttled(*, capitalised: bool = False) -> Response:
 
 
 def forced(code: str, detail: str = "") -> Response:
-    """Return the refusal a code stands for, whatever the request was."""
+    """Return the refusal of a code, whatever the request was."""
     detail = detail or EXAMPLES[code]
     if code == "3001":
         return throttled()

@@ -27,7 +27,7 @@ class TaxRate:
 
 @dataclass
 class Realm:
-    """One QuickBooks company as it stands before the first request.
+    """One QuickBooks company as it is before the first request.
 
     Rows are written as a client would send them; a reference may be given by name alone (`{"name": "Expenses"}`).
     `sales_tax` is `automated` (US), `global` (outside the US) or `off`; `class_tracking` is `line`, `transaction`
@@ -79,7 +79,7 @@ class Switches:
     throttle_per_minute: int = 500
     throttle_capitalised: bool = False
     latency_s: float = 0.0
-    name_edit_s: float = 0.02  # a second name written within this time is told to wait
+    name_edit_s: float = 0.02  # a second name written within this time must wait
     names_busy: bool = False  # a person is editing a name in the books
     tax_off_by: Decimal = Decimal(0)  # added to what was sent (US) or computed (elsewhere)
     us_tax_worked_out: bool = False  # True: a US company works sales tax out by itself, whatever TotalTax it is sent

@@ -1,4 +1,4 @@
-"""Fills the books of a company with what its Realm says stands in them before the first request."""
+"""Fills the books of a company with what its Realm says is in them before the first request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.stand_ins.quickbooks import currencies, names
 from local.stand_ins.quickbooks.realm import Realm, Row
 from local.stand_ins.quickbooks.tables import Tables
 
-# Which entity a reference stands for, so that a Realm may name it instead of knowing its id.
+# Which entity a reference names, so that a Realm may name it instead of knowing its id.
 _TARGETS = {
     "AccountRef": "Account",
     "IncomeAccountRef": "Account",

@@ -195,7 +195,7 @@ class QuickBooksStandIn(Switches):
 
     @contextmanager
     def _pen(self, call: _Call) -> Iterator[None]:
-        """Let one request at a time write a name of a company; another is told to try again."""
+        """Let one request at a time write a name of a company; another must try again."""
         if call.request.method != "POST" or _PATHS.get(call.path[0]) not in PEOPLE:
             yield
             return

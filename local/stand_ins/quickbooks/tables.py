@@ -80,7 +80,7 @@ class Tables:
         return next((row for row in self.table(entity).values() if str(row.get(key)).casefold() == wanted), None)
 
     def referenced(self, reference: Any, entity: str) -> Row:
-        """Return the active row a reference stands for, or refuse: 2500 when there is none, 610 when inactive."""
+        """Return the active row a reference names, or refuse: 2500 when there is none, 610 when inactive."""
         row_id = str(reference.get("value", ""))
         row = self.table(entity).get(row_id)
         if row is None:

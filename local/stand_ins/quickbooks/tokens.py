@@ -138,7 +138,7 @@ class Tokens:
 
     def _refresh(self, sent: str, request: Request) -> Response:
         connection = next((one for one in self._connections.values() if self._accepts(one, sent)), None)
-        # Of two refreshes at the same time the second is told invalid_grant.
+        # Of two refreshes at the same time the second gets invalid_grant.
         if connection is None or not connection.pen.acquire(blocking=False):
             return oauth_error("invalid_grant")
         try:

@@ -49,7 +49,7 @@ def test_a_mapping_is_posted_with(upload):
         ('["companyA".accounts]\n"400000" = "4000"\n["companyB".accounts]\n"1" = "Nowhere"\n', "line 4: "),
     ],
 )
-def test_everything_that_is_wrong_is_told_with_its_line(upload, text, told):
+def test_everything_that_is_wrong_is_reported_with_its_line(upload, text, told):
     with pytest.raises(SystemExit) as error:
         upload(text)
 
@@ -58,7 +58,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(upload, text, told):
     assert "terraform" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_told(start_machine):
+def test_a_missing_file_is_reported(start_machine):
     machine = start_machine(demo_documents(213))
 
     with pytest.raises(SystemExit, match=r"^MAPPING=nowhere\.toml: No such file or directory$"):

@@ -68,20 +68,20 @@ def test_each_message_goes_away_when_its_cause_does(provoked):
     assert [refusal for refusal in provoked if not refusal.fixed] == []
 
 
-def test_a_cause_that_goes_on_is_not_called_mended():
+def test_a_cause_that_goes_on_is_not_called_fixed():
     (refusal,) = provoke([Case("6540", 310, update=True, times=2)])
 
     assert "It is deposited" in refusal.reported
     assert not refusal.fixed
 
 
-def test_a_refusal_that_never_came_is_not_called_mended():
+def test_a_refusal_that_never_came_is_not_called_fixed():
     (refusal,) = provoke([Case("6540", 310, begin=lambda _world, _document: None)])
 
     assert not refusal.fixed
 
 
-def test_a_refusal_of_another_kind_is_not_called_mended():
+def test_a_refusal_of_another_kind_is_not_called_fixed():
     (inactive,) = (case for case in refusals.cases() if case.code == "610")
 
     (refusal,) = provoke([replace(inactive, code="6540")])
@@ -90,7 +90,7 @@ def test_a_refusal_of_another_kind_is_not_called_mended():
     assert not refusal.fixed
 
 
-def test_a_document_that_stands_in_the_books_twice_is_not_called_mended(monkeypatch):
+def test_a_document_that_is_in_the_books_twice_is_not_called_fixed(monkeypatch):
     monkeypatch.setattr(refusals.SmallWorld, "times_booked", lambda _world, _document: 2)
 
     (refusal,) = provoke([Case("6540", 310)])

@@ -43,7 +43,7 @@ def test_a_difference_is_what_odoo_has_and_the_books_have_not():
     assert (row.documents, row.odoo, row.books, row.difference, row.waiting) == (2, 120, 100, 20, 1)
 
 
-def test_what_was_taken_back_but_still_stands_in_the_books_shows():
+def test_what_was_taken_back_but_still_is_in_the_books_shows():
     (row,) = totals([sheet("voided", "7.00", "7.00")])
 
     assert row.difference == -7

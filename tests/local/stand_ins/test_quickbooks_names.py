@@ -170,7 +170,7 @@ def test_a_currency_needs_multicurrency_to_be_on(company):
     )
 
 
-def test_a_party_gets_the_home_currency_unless_told(foreign):
+def test_a_party_gets_the_home_currency_unless_it_names_another(foreign):
     euro = foreign.create("Customer", {"DisplayName": "Carol", "CurrencyRef": {"value": "EUR"}})
 
     assert euro["CurrencyRef"]["value"] == "EUR"

@@ -99,7 +99,7 @@ def test_inactive_names_are_hidden_unless_asked_for(company):
     assert len(company.found("select * from Customer where Active in (true, false)")) == 4
 
 
-def test_a_page_has_a_hundred_rows_unless_told_and_never_more_than_a_thousand():
+def test_a_page_has_a_hundred_rows_unless_asked_and_never_more_than_a_thousand():
     with opened(customers=[{"DisplayName": f"Customer {number}"} for number in range(1010)]) as company:
         assert len(company.found("select * from Customer")) == 100
         assert len(company.found("select * from Customer startposition 1001 maxresults 1000")) == 10

@@ -97,7 +97,7 @@ def test_a_connection_ends_five_years_after_consent_whatever_was_refreshed(compa
     assert answer.json() == {"error": "invalid_grant"}
 
 
-def test_the_seconds_to_the_hard_expiry_are_told_when_asked_for(company):
+def test_the_seconds_to_the_hard_expiry_are_reported_when_asked_for(company):
     answer = refresh(company, headers={"x-include-refresh-token-hard-expires-in": "true"}).json()
 
     assert answer["x_refresh_token_hard_expires_in"] == 5 * 365 * 24 * 3600

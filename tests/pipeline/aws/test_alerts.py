@@ -136,7 +136,7 @@ def test_without_a_webhook_slack_is_off(slack):
     assert slack.requests == []
 
 
-def test_with_a_webhook_slack_is_told_too(slack):
+def test_with_a_webhook_slack_gets_it_too(slack):
     sns = Sns()
 
     failed = Alerts(sns, TOPIC, SystemClock(), slack_webhook_url=f"{slack.url}/services/T0/B0/secret-part").send(

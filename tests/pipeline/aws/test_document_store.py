@@ -165,7 +165,7 @@ def test_the_mapping_is_read_with_or_without_a_byte_order_mark(store, client, ma
     assert store.mapping().rules("companyÄ").go_live == date(2026, 1, 1)
 
 
-def test_a_mapping_that_is_no_utf_8_is_told_with_its_line(store, client):
+def test_a_mapping_that_is_no_utf_8_is_reported_with_its_line(store, client):
     client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body='[A]\nrealm = "Ä"'.encode("latin-1"))
 
     with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):

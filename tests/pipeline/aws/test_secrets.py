@@ -172,6 +172,6 @@ class BrokenClient:
         (ClientError({"Error": {"Code": "AccessDeniedException"}}, "x"), Misconfigured),
     ],
 )
-def test_trouble_with_the_service_is_told_as_ours(error, kind):
+def test_trouble_with_the_service_is_reported_as_ours(error, kind):
     with pytest.raises(kind, match="The secret odoo-qb"):
         Secrets(BrokenClient(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())

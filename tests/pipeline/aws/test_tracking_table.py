@@ -85,7 +85,7 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
         (Status.VOIDED, Status.POSTED, True),
     ],
 )
-def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_same(table, previous, status, told):
+def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_the_same(table, previous, status, told):
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
     table.save(replace(entry, status=previous))
@@ -100,7 +100,7 @@ def test_a_change_of_status_that_no_rule_foresees_is_told_and_written_all_the_sa
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
 
-def test_an_extractor_that_calls_a_document_posted_is_told(table):
+def test_an_extractor_that_calls_a_document_posted_is_reported(table):
     entry = entry_of()
     table.save_extracted(entry, previous=None)
 
@@ -262,7 +262,7 @@ CALLS = {
         (ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "x"), Misconfigured, "does not exist"),
     ],
 )
-def test_trouble_with_dynamodb_is_told_as_ours(call, error, kind, words):
+def test_trouble_with_dynamodb_is_reported_as_ours(call, error, kind, words):
     with pytest.raises(kind, match=f"The table {NAME} .*{words}"):
         CALLS[call](TrackingTable(BrokenClient(error), NAME))
 

@@ -100,7 +100,7 @@ def test_the_hash_changes_with_what_matters_to_the_books(name, value):
     assert replace(a_document(), **{name: value}).content_hash != a_document().content_hash
 
 
-def test_the_hash_stays_when_odoo_only_writes_the_document_anew():
+def test_the_hash_stays_when_odoo_only_rewrites_the_document():
     later = a_document(written_at=WRITTEN_AT + timedelta(days=1))
 
     assert later.content_hash == a_document().content_hash

@@ -128,11 +128,11 @@ def test_it_lists_every_class_and_department_it_points_to():
         ('[A.taxes]\n"a + b" = "1"\n"b + a" = "2"', "line 3: 'b + a' names the same taxes as 'a + b'"),
     ],
 )  # fmt: skip
-def test_every_error_is_told_with_its_line(text, expected):
+def test_every_error_is_reported_with_its_line(text, expected):
     assert errors_of(text) == [expected]
 
 
-def test_all_errors_are_told_at_once():
+def test_all_errors_are_reported_at_once():
     assert errors_of('[A]\nparties = 1\ngo_live = 2\n["B"]\nnothing = 3') == [
         'line 2: \'parties\' must be "create" or "fail"',
         "line 3: 'go_live' must be a date without quotes, like go_live = 2026-01-01",
@@ -164,7 +164,7 @@ def test_keys_in_braces_stand_on_the_line_of_the_braces():
 # -- companies -------------------------------------------------------------------------------------------------------
 
 
-def test_a_company_nobody_knows_is_told_with_its_line():
+def test_a_company_nobody_knows_is_reported_with_its_line():
     mapping = MappingFile.parse('[companyA]\n\n["compnayB"]\n')
 
     with pytest.raises(Misconfigured) as told:
@@ -185,7 +185,7 @@ def test_sales_tax_goes_as_the_documents_or_as_lines(value, in_lines):
     assert MappingFile.parse("").rules("A").has_tax_in_lines is False
 
 
-def test_another_word_for_sales_tax_is_told():
+def test_another_word_for_sales_tax_is_reported():
     with pytest.raises(
         Misconfigured, match="line 2: 'sales_tax' must be \"override\" or \"line\"; did you mean 'line'"
     ):

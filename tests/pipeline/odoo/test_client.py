@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from local.demo.documents import load
 from local.stand_ins.http_server import Fault, Response, StandInServer
+from local.stand_ins.memory import MemoryKeyValues
 from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED, POOL_EXHAUSTED, OdooStandIn
 from pipeline.domain.deadline import Deadline
@@ -22,21 +23,27 @@ COMPANY_A = {"companies": [1], "limit": 5, "order": "id asc"}
 KEPT = Connection(18, 6, "jsonrpc", has_api_key=False)
 
 
-class KeyValues:
-    """Keeps connections as the tracking table does."""
+class KeyValues(MemoryKeyValues):
+    """Key values with one connection, whatever it is stored under."""
 
     def __init__(self, kept=None):
-        self.kept = kept
+        super().__init__()
         self.forgotten = 0
+        self._given = kept
+
+    @property
+    def kept(self):
+        """Return what is stored of the connection, or None."""
+        return next((json.loads(text) for text in self.values.values()), None)
 
     def connection(self, key):
-        return self.kept
-
-    def keep_connection(self, key, value):
-        self.kept = json.loads(json.dumps(value))
+        if self._given is not None:
+            self.keep_connection(key, self._given)
+            self._given = None
+        return super().connection(key)
 
     def forget_connection(self, key):
-        self.kept = None
+        super().forget_connection(key)
         self.forgotten += 1
 
 
@@ -255,7 +262,7 @@ def test_a_revoked_json2_key_is_refused(opened):
 
 
 @pytest.mark.parametrize("kept", [{"version": 18}, {**asdict(KEPT), "new": 1}, {}])
-def test_a_connection_another_release_kept_is_found_out_anew(opened, kept):
+def test_a_connection_another_release_kept_is_found_out_again(opened, kept):
     assert companies_of(odoo_at(opened(), key_values=KeyValues(kept))) == ["companyA", "companyB"]
 
 
@@ -305,7 +312,7 @@ def test_a_stopped_database_is_a_matter_of_time(opened):
 
 
 @pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, PASSWORD), (19, API_KEY)])
-def test_a_user_without_rights_is_told_what_to_give_it(opened, version, secret):
+def test_a_user_without_rights_learns_which_to_get(opened, version, secret):
     stand_in = opened(version)
     known = stand_in.users[0]
     stand_in.users[0] = User(known.uid, known.login, known.name, PASSWORD, API_KEY, (1, 3), "none")

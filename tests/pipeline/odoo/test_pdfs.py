@@ -192,7 +192,7 @@ def test_the_template_is_looked_for_once_in_a_run(world):
     assert [model for model, method in there.odoo.calls if model == "mail.template"] == []
 
 
-def test_an_expired_session_is_opened_anew(world):
+def test_an_expired_session_is_opened_again(world):
     there = world()
     there.pdf(UNSENT)
     there.odoo.expire_sessions()
@@ -536,7 +536,7 @@ def test_of_several_legal_pdfs_the_latest_counts(world):
     assert texts(there.pdf(SENT)) == ["again"]
 
 
-def test_a_legal_pdf_that_does_not_open_is_rendered_anew(world):
+def test_a_legal_pdf_that_does_not_open_is_rendered_again(world):
     there = world()
     row = there.attachment(SENT)
     there.odoo.files[row["id"]] = DAMAGED

@@ -206,7 +206,7 @@ def test_the_ids_of_a_company_are_those_of_its_documents_in_one_call(opened):
     assert len(asked(stand_in)) == before + 1
 
 
-def test_what_exists_is_told_whatever_its_state_and_what_was_deleted_is_not(opened):
+def test_what_exists_is_returned_whatever_its_state_and_what_was_deleted_is_not(opened):
     stand_in, source = opened()
     company = source.companies()[0]
     stand_in.reset_to_draft(304)

@@ -75,7 +75,7 @@ def test_an_account_is_one_for_taxes_as_odoo_says(accounts, expected, others):
     assert places(*accounts, **others) == expected
 
 
-def test_the_tax_closing_is_told_by_tax_and_account():
+def test_the_tax_closing_is_read_from_tax_and_account():
     def row(row_id, account, kind="tax", *, counted=True):
         account = [account, ""] if account else False
         return {"id": row_id, "tax_id": [7, ""], "repartition_type": kind, "account_id": account,

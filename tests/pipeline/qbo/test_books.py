@@ -206,7 +206,7 @@ def test_many_documents_are_looked_for_with_one_question_per_kind(world):
     assert found == [None] * 41
 
 
-def test_what_was_looked_for_once_is_asked_for_anew_the_second_time(world):
+def test_what_was_looked_for_once_is_asked_for_again_the_second_time(world):
     document = a_document()
     draft = world.books.draft(document)
     world.books.look_for([document])
@@ -216,14 +216,14 @@ def test_what_was_looked_for_once_is_asked_for_anew_the_second_time(world):
     assert world.books.find_existing(document, draft) == booked
 
 
-def test_another_refusal_of_an_update_is_told_as_it_is(world):
+def test_another_refusal_of_an_update_is_reported_as_it_is(world):
     booked = posted(world)
 
     with pytest.raises(Refused, match="610"):
         world.books.update(world.books.draft(a_document()), replace(booked, qb_id="999"), "r-2")
 
 
-def test_a_reference_that_is_gone_makes_the_lists_be_read_anew(world):
+def test_a_reference_that_is_gone_makes_the_lists_be_read_again(world):
     draft = world.books.draft(a_document(BILL))
     world.book.deactivate("Account", world.book.named("Account", COSTS.name)["Id"])
     with pytest.raises(Refused, match="610"):
@@ -277,7 +277,7 @@ TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(U
         (booked_as("108.25", "8.25", "EUR"), "QuickBooks booked it in EUR, Odoo has USD"),
     ],
 )
-def test_a_difference_is_told_to_the_cent_with_both_figures(world, booked, words):
+def test_a_difference_is_reported_to_the_cent_with_both_figures(world, booked, words):
     told = world.books.difference(TAXED, NO_LINES, booked)
 
     assert told.removesuffix(WAY_OUT) == words
@@ -290,7 +290,7 @@ def test_a_difference_names_the_lines_that_came_out_otherwise(world):
 
     told = world.books.difference(a_document(), draft, booked)
 
-    assert "; line 2 'Travel' was sent with 40.00 and stands there with 39.99. Look" in told
+    assert "; line 2 'Travel' was sent with 40.00 and is there with 39.99. Look" in told
 
 
 @pytest.mark.parametrize(("home_total", "words"), [("107.53", ""), ("107.54", ""), ("108.00", "108.00 USD in its own")])
@@ -391,7 +391,7 @@ def test_a_pdf_hangs_on_its_document_byte_for_byte(world):
     assert attached.size_bytes == len(PDF)
 
 
-def test_a_pdf_that_arrives_shorter_is_told(world):
+def test_a_pdf_that_arrives_shorter_is_reported(world):
     booked = posted(world)
     short = Response.json(
         {"AttachableResponse": [{"Attachable": {"Id": "5", "FileName": "a_0123abcd.pdf", "Size": 3}}]}

@@ -184,7 +184,7 @@ def booked(document, **realm):
     return body, row
 
 
-def test_a_split_line_stands_in_the_books_with_its_classes_and_odoos_total():
+def test_a_split_line_is_in_the_books_with_its_classes_and_odoos_total():
     sent = shared(("R&D", "33.33"), ("Sales", "66.67"), amount="9.99", quantity=Decimal(3), unit_price=money("3.33"),
                   taxes=(US_TAX,))  # fmt: skip
     document = a_document(lines=(sent,), taxes=(tax_amount(US_TAX, "9.99", "0.82"),))
@@ -220,7 +220,7 @@ def test_an_invoice_has_one_class_where_quickbooks_wants_one():
     assert row["ClassRef"]["name"] == "Research"
 
 
-def test_a_class_that_is_gone_since_the_check_is_told_with_its_line():
+def test_a_class_that_is_gone_since_the_check_is_reported_with_its_line():
     document = replace(a_document(lines=(shared(("R&D", 100)),)))
     with served(classes=CLASSES[1:], class_tracking="line") as world:
         references = world.new_references(rules=MappingFile.parse(RULES).rules("companyA"))

@@ -62,7 +62,7 @@ def test_a_code_the_gateway_hides_in_its_message_is_found():
     assert [fault.code for fault in faults(body)] == ["3001"]
 
 
-def test_several_errors_of_one_fault_are_all_told():
+def test_several_errors_of_one_fault_are_all_reported():
     found = faults(theirs.fault_body([theirs.error("2050", "Too long."), theirs.error("2020", "Line is missing.")]))
 
     error = error_for(found, 400, COMPANY)
@@ -91,7 +91,7 @@ def test_every_business_fault_fails_its_document_alone_and_says_what_to_do(code)
     assert error.code == f"quickbooks_{code}"
 
 
-def test_a_code_nobody_has_met_is_told_with_quickbooks_own_words():
+def test_a_code_nobody_has_met_is_reported_with_quickbooks_own_words():
     error = error_for([a_fault("7777", "Something new")], 400, COMPANY)
 
     assert isinstance(error, Refused)
@@ -141,7 +141,7 @@ def test_the_id_a_duplicate_names_is_read_from_its_text(detail, expected):
     assert a_fault("6240", detail).named_id == expected
 
 
-def test_a_long_or_broken_detail_is_told_in_one_short_sentence():
+def test_a_long_or_broken_detail_is_reported_in_one_short_sentence():
     text = explained(a_fault("6000", "first\nsecond\t" + "x" * 1_000))
 
     assert "first second" in text
@@ -303,7 +303,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", sorted(REFUSALS))
-def test_each_refusal_of_quickbooks_is_told_with_its_own_words_and_what_to_do(case):
+def test_each_refusal_of_quickbooks_is_reported_with_its_own_words_and_what_to_do(case):
     realm, code, act = REFUSALS[case]
     with served(**realm) as world, pytest.raises(Refused) as told:
         act(world)
@@ -345,7 +345,7 @@ def test_the_stand_in_has_an_example_of_every_code():
 
 
 @pytest.mark.parametrize("code", sorted(theirs.EXAMPLES, key=int))
-def test_every_code_is_told_with_its_family_and_what_to_do(code):
+def test_every_code_is_reported_with_its_family_and_what_to_do(code):
     families = {
         "120": Disconnected, "3001": Throttled, "3100": Disconnected, "3200": Disconnected, "6190": Disconnected,
         "10000": OutcomeUnknown,
@@ -371,7 +371,7 @@ def test_every_code_is_told_with_its_family_and_what_to_do(code):
 
 
 @pytest.mark.parametrize("words", theirs.BUSINESS_RULES)
-def test_a_business_rule_is_told_by_its_words_with_its_own_remedy(words):
+def test_a_business_rule_is_reported_by_its_words_with_its_own_remedy(words):
     text = explained(a_fault("6000", f"Business Validation Error: {words}"))
 
     assert words.rstrip(".") in text

@@ -718,7 +718,7 @@ def shown_in(world, document):
 
 
 @pytest.mark.parametrize("document_type", list(DocumentType))
-def test_each_type_stands_in_us_books_with_odoos_total(document_type):
+def test_each_type_is_in_us_books_with_odoos_total(document_type):
     tax = US_TAX if document_type.is_sale else US_PURCHASE_TAX
     lines = (line("1861.08", quantity=Decimal("14.5"), unit_price=money("128.35"), taxes=(tax,),
                   account=SALES if document_type.is_sale else COSTS),)  # fmt: skip
@@ -734,7 +734,7 @@ def test_each_type_stands_in_us_books_with_odoos_total(document_type):
 
 
 @pytest.mark.parametrize("document_type", list(DocumentType))
-def test_each_type_stands_in_books_elsewhere_with_odoos_own_cent(document_type):
+def test_each_type_is_in_books_elsewhere_with_odoos_own_cent(document_type):
     tax = VAT_SALE if document_type.is_sale else VAT_PURCHASE
     lines = (line("100.00", taxes=(tax,), account=SALES if document_type.is_sale else COSTS), line(
         "1.00", account=SALES if document_type.is_sale else COSTS))  # fmt: skip
@@ -758,7 +758,7 @@ def test_two_taxes_of_one_rate_stand_with_odoos_tax():
     assert booked.tax == money("31.51")
 
 
-def test_a_foreign_document_stands_at_odoos_rate():
+def test_a_foreign_document_is_at_odoos_rate():
     document = a_document(currency="EUR", exchange_rate=Decimal("1.075268817"))
     with served(multicurrency=True, exchange_rates={"EUR": Decimal(2)}) as world:
         shown_in(world, document)

@@ -184,7 +184,7 @@ def test_a_warm_lease_makes_no_metered_reads(world):
     assert warm._client.calls == {}
 
 
-def test_the_lists_are_read_anew_after_six_hours(world):
+def test_the_lists_are_read_again_after_six_hours(world):
     clock = Clock()
     world.new_references(clock=clock).account(SALES)
     clock.sleep(6 * 3600 + 1)
@@ -195,7 +195,7 @@ def test_the_lists_are_read_anew_after_six_hours(world):
     assert later._client.calls["query"] == LISTS
 
 
-def test_lists_kept_by_another_version_of_the_code_are_read_anew(world):
+def test_lists_kept_by_another_version_of_the_code_are_read_again(world):
     world.key_values.keep(f"reference#{world.realm.realm_id}#lists", '{"read_at": 1, "unknown": []}')
 
     assert world.new_references().account(SALES).name == "Product Sales"
@@ -208,7 +208,7 @@ def test_lists_that_are_too_long_for_the_table_are_not_kept(world, monkeypatch):
     assert [key for key in world.key_values.values if key.endswith("#lists")] == []
 
 
-def test_what_is_forgotten_is_read_anew(world):
+def test_what_is_forgotten_is_read_again(world):
     world.references.account(SALES)
 
     world.references.forget()
@@ -321,7 +321,7 @@ def test_creating_a_party_reads_nothing_but_the_lists(world):
     assert world.references._client.calls == {"query": LISTS, "create": 1}
 
 
-def test_a_party_that_stands_there_by_exact_name_is_adopted():
+def test_a_party_that_exists_by_exact_name_is_adopted():
     with served(customers=[{"DisplayName": "AZURE interior"}]) as world:
         qb_id = world.references.party(a_document())
 
@@ -491,7 +491,7 @@ def test_a_person_who_keeps_editing_names_fails_no_document(world):
         world.references.party(a_document())
 
 
-def test_another_refusal_of_a_name_is_told_as_it_is(world, monkeypatch):
+def test_another_refusal_of_a_name_is_reported_as_it_is(world, monkeypatch):
     monkeypatch.setattr(names, "party_body", lambda *_: {"Unknown": 1})
 
     with pytest.raises(Refused, match="2010"):
@@ -547,7 +547,7 @@ def test_there_is_one_item_per_income_account(world):
     assert row["IncomeAccountRef"]["value"] == sales.qb_id
 
 
-def test_an_item_that_stands_there_by_name_is_adopted_once_and_not_for_another_account():
+def test_an_item_that_exists_by_name_is_adopted_once_and_not_for_another_account():
     item = {"Name": "400000 Product Sales", "Type": "Service", "IncomeAccountRef": {"name": "Product Sales"}}
     with served(items=[item]) as world:
         qb_id = item_of(world.references)
@@ -638,7 +638,7 @@ FAIL = '[companyA]\nparties = "fail"\n'
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_company_may_want_no_parties_created_and_is_told_the_nearest(dry_run):
+def test_a_company_may_want_no_parties_created_and_is_given_the_nearest(dry_run):
     with served(customers=[{"DisplayName": "Azure Interiors Ltd"}, {"DisplayName": "Deco"}]) as world:
         references = ruled(world, FAIL, dry_run=dry_run)
         assert references.realm.is_us
@@ -850,7 +850,7 @@ def test_an_open_date_asks_nothing():
 
 
 @pytest.mark.parametrize("code", ["6200", "6210"])
-def test_books_that_were_closed_since_they_were_read_are_read_anew(code):
+def test_books_that_were_closed_since_they_were_read_are_read_again(code):
     with served() as world:
         world.stand_in.closed_books_code = code
         assert world.references.realm.closed_to is None
@@ -874,7 +874,7 @@ def test_books_that_were_closed_since_give_the_document_its_first_open_day_at_th
         assert [row["TxnDate"] for row in world.book.documents("Invoice")] == ["2026-04-01"]
 
 
-def test_a_document_that_stands_in_a_closed_period_is_not_tried_for_ever():
+def test_a_document_that_is_in_a_closed_period_is_not_tried_for_ever():
     with served() as world:
         world.references = ruled(world, '[companyA]\nclosed_period = "first_open_day"')
         books = QuickBooksBooks(world.client, world.references)

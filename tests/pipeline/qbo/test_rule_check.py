@@ -77,7 +77,7 @@ def test_a_mapping_to_what_is_there_passes():
          "Account and settings, Advanced, Categories, or remove the line")),
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_told_with_its_line(text, expected):
+def test_what_is_not_there_is_reported_with_its_line(text, expected):
     assert errors_of(text, items=ITEMS) == [expected]
 
 
@@ -101,13 +101,13 @@ def test_a_tax_code_must_be_there_for_sales_or_for_purchases(name, found):
         assert errors_of(text, **VAT)[0].startswith("line 2: tax VAT → '20%': QuickBooks has no tax code of that name")
 
 
-def test_taxes_of_a_company_without_sales_tax_are_told():
+def test_taxes_of_a_company_without_sales_tax_are_reported():
     assert errors_of('[companyA.taxes]\n"VAT" = "21%"', **{**VAT, "sales_tax": "off"}) == [
         "line 2: tax VAT → '21%': companyA has sales tax turned off. Remove the line"
     ]
 
 
-def test_all_errors_are_told_at_once_in_the_order_of_the_file():
+def test_all_errors_are_reported_at_once_in_the_order_of_the_file():
     text = '[companyA.terms]\n"a" = "b"\n[companyA.accounts]\n"c" = "d"\n"e" = "f"'
 
     assert [error.partition(":")[0] for error in errors_of(text)] == ["line 2", "line 4", "line 5"]
@@ -147,7 +147,7 @@ def test_a_checked_mapping_costs_a_warm_lease_no_reads():
         assert world.stand_in.metered == before
 
 
-def test_two_accounts_of_one_name_are_told_apart_by_their_full_names():
+def test_two_accounts_of_one_name_are_distinguished_by_their_full_names():
     accounts = [
         {"Name": "Receivable", "AccountType": "Accounts Receivable"},
         {"Name": "Home", "AccountType": "Income"},

@@ -175,7 +175,7 @@ def test_a_reverse_charge_goes_to_a_code_of_nothing_or_to_one_of_both_rates(code
     assert row["TotalAmt"] == money("100.00")
 
 
-def test_a_mapped_code_that_is_gone_for_this_side_is_told():
+def test_a_mapped_code_that_is_gone_for_this_side_is_reported():
     rates = [TaxRate("Sold", Decimal(13), "sale")]
     hst = Tax(9, "Harmonised", Decimal(13), is_sale=False)
     document = document_of([line(account=COSTS, taxes=(hst,))], [tax_amount(hst, 100, "13.00")], BILL)
@@ -257,7 +257,7 @@ def test_a_tax_without_a_rate_is_never_put_under_a_code_of_nothing():
         posted(document, '[companyA.taxes]\n"Fee" = "Exempt"')
 
 
-def test_a_fixed_part_of_a_group_that_its_code_has_no_rate_for_is_told_by_its_name():
+def test_a_fixed_part_of_a_group_that_its_code_has_no_rate_for_is_reported_by_its_name():
     fee = Tax(9, "Fee", Decimal(5), is_percentage=False)
     document = document_of([line("100.00", taxes=(GROUP,))], [tax_amount(GST, 0, "5.00"), tax_amount(fee, 0, "5.00")])
 

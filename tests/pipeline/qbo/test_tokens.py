@@ -322,7 +322,7 @@ def test_invalid_client_is_a_matter_of_the_apps_keys_and_not_asked_again(events,
     assert len(issuer.asked) == 1
 
 
-def test_a_company_without_any_refresh_token_is_told_where_to_put_it(events, clock):
+def test_a_company_without_any_refresh_token_learns_where_to_put_it(events, clock):
     box = Box(events, refresh_tokens={OTHER: "b-1"})
 
     with pytest.raises(Disconnected, match="no refresh token for companyA: add it under refresh_tokens"):
@@ -449,7 +449,7 @@ def test_it_refreshes_at_the_address_the_discovery_document_names(intuit):
     [("client-secret", "wrong", "invalid_grant"), ("wrong", "r-1", "invalid_client")],
 )
 @pytest.mark.parametrize("invalid_client_status", [400, 401])
-def test_a_refusal_is_told_by_its_body(intuit, client_secret, token, reason, invalid_client_status):
+def test_a_refusal_is_recognised_by_its_body(intuit, client_secret, token, reason, invalid_client_status):
     intuit.invalid_client_status = invalid_client_status
 
     with pytest.raises(TokenRefused) as told:

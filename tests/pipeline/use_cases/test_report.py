@@ -37,7 +37,7 @@ def one_run(alerts, key_values, *failures, error=None, only=""):
             raise error
 
 
-def test_documents_are_told_at_every_run_and_a_companys_trouble_once():
+def test_documents_are_reported_at_every_run_and_a_companys_trouble_once():
     alerts, key_values = Alerts(), Remembered()
 
     for _ in range(3):
@@ -47,7 +47,7 @@ def test_documents_are_told_at_every_run_and_a_companys_trouble_once():
     assert sum("unmapped" in subject for subject in alerts.subjects) == 3
 
 
-def test_trouble_that_comes_back_is_told_again():
+def test_trouble_that_comes_back_is_reported_again():
     alerts, key_values = Alerts(), Remembered()
 
     for failures in ((COMPANY,), (), (COMPANY,)):
@@ -82,7 +82,7 @@ def test_a_company_may_have_any_name():
     assert len(alerts.subjects) == 1
 
 
-def test_a_second_trouble_is_told_without_the_first_once_more():
+def test_a_second_trouble_is_reported_without_the_first_once_more():
     alerts, key_values = Alerts(), Remembered()
     one_run(alerts, key_values, COMPANY)
 
@@ -93,7 +93,7 @@ def test_a_second_trouble_is_told_without_the_first_once_more():
     assert "companyA" not in alerts.subjects[1]
 
 
-def test_a_setting_that_is_wrong_is_told_once_and_raised_every_time():
+def test_a_setting_that_is_wrong_is_reported_once_and_raised_every_time():
     alerts, key_values = Alerts(), Remembered()
 
     for _ in range(3):
@@ -112,7 +112,7 @@ def test_an_outage_is_raised_and_nobody_is_woken():
     assert alerts.subjects == []
 
 
-def test_failures_are_told_even_when_the_run_ends_in_an_error():
+def test_failures_are_reported_even_when_the_run_ends_in_an_error():
     alerts = Alerts()
 
     with pytest.raises(Unavailable):

@@ -86,7 +86,7 @@ class RealmRun:
         except RetryLater as error:
             self._pause = error
         except Misconfigured as error:
-            # A secret or a right is missing for this realm: the others go on, and a person is told once.
+            # A secret or a right is missing for this realm: the others go on, and it is reported once.
             self._pause = Disconnected(str(error), code=error.code)
         finally:
             self._release(session)

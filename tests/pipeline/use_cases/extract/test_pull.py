@@ -58,7 +58,7 @@ def test_a_new_document_becomes_a_pending_entry_with_its_pdf(aws):
     assert (counts.found, counts.new, counts.pdfs, counts.remaining) == (1, 1, 1, False)
 
 
-def test_a_crash_after_any_write_is_mended_by_the_next_run():
+def test_a_crash_after_any_write_is_fixed_by_the_next_run():
     documents = [a_document(number) for number in (1, 2, 3)]
     undisturbed = Aws()
     pull(FakeOdoo(*documents), undisturbed)
@@ -76,7 +76,7 @@ def test_a_crash_after_any_write_is_mended_by_the_next_run():
         assert aws.cursors == undisturbed.cursors
 
 
-def test_a_crash_after_any_write_of_a_changed_document_is_mended_too():
+def test_a_crash_after_any_write_of_a_changed_document_is_fixed_too():
     changed = a_document(1, reference="another")
     for writes in range(1, 5):
         aws, odoo = Aws(), FakeOdoo(a_document(1))
@@ -357,7 +357,7 @@ def test_a_broken_row_becomes_a_failed_entry_and_the_others_are_unaffected(aws):
     assert aws.since is not None
 
 
-def test_a_broken_row_is_told_once_and_not_at_every_run(aws):
+def test_a_broken_row_is_reported_once_and_not_at_every_run(aws):
     odoo = FakeOdoo()
     odoo.unreadable[2] = unreadable(2)
     pull(odoo, aws)
@@ -369,7 +369,7 @@ def test_a_broken_row_is_told_once_and_not_at_every_run(aws):
     assert aws.entry(2).version == 1
 
 
-def test_a_broken_row_is_told_again_when_it_is_broken_otherwise(aws):
+def test_a_broken_row_is_reported_again_when_it_is_broken_otherwise(aws):
     odoo = FakeOdoo()
     odoo.unreadable[2] = unreadable(2, "no date")
     pull(odoo, aws)
@@ -394,7 +394,7 @@ def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(a
 
 
 @pytest.mark.parametrize("code", ["copy_missing", "pdf_missing", "pdf_changed"])
-def test_what_lost_its_copy_or_pdf_is_taken_anew_when_a_person_saves_it_once_more(aws, code):
+def test_what_lost_its_copy_or_pdf_is_taken_again_when_a_person_saves_it_once_more(aws, code):
     odoo = FakeOdoo(a_document(7))
     pull(odoo, aws)
     key = a_document(7).entry_id
@@ -409,7 +409,7 @@ def test_what_lost_its_copy_or_pdf_is_taken_anew_when_a_person_saves_it_once_mor
     assert {entry.document_key, entry.pdf_key} == set(aws.objects)
 
 
-def test_a_broken_row_that_was_mended_is_pulled(aws):
+def test_a_broken_row_that_was_fixed_is_pulled(aws):
     odoo = FakeOdoo(a_document(2))
     odoo.unreadable[2] = unreadable(2)
     pull(odoo, aws)
@@ -684,7 +684,7 @@ def test_one_company_that_fails_does_not_keep_the_others(aws, error):
     assert list(aws.stored) == ["odoo_demo-account.move-2"]
 
 
-def test_only_what_a_person_must_mend_is_told_to_a_person(aws):
+def test_only_what_a_person_must_fix_is_reported_to_a_person(aws):
     odoo = FakeOdoo()
     told = []
     for error in (Unavailable("down"), Unauthorized("no right", code="access_error")):

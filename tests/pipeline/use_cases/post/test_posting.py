@@ -293,7 +293,7 @@ def test_a_refused_create_leaves_no_intent_behind(session):
 
 
 @pytest.mark.parametrize("lost", [b"%PDF- something else", None], ids=["another", "gone"])
-def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_anew_and_the_document_stays(session, lost):
+def test_a_pdf_that_is_not_the_one_that_was_stored_is_fetched_again_and_the_document_stays(session, lost):
     session.store.lose(session.entry_id, lost)
 
     with pytest.raises(Superseded, match="fetched from Odoo again"):
@@ -315,7 +315,7 @@ def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_pl
     assert session.events.count("file") == 1
 
 
-def test_a_pdf_that_came_anew_is_attached_to_the_document_that_stands_there(session):
+def test_a_pdf_that_came_again_is_attached_to_the_document_in_the_books(session):
     session.store.lose(session.entry_id, None)
     with pytest.raises(Superseded):
         session.post()
@@ -748,7 +748,7 @@ def test_a_crash_at_any_outside_call_of_a_withdrawal_is_made_whole(worlds, remem
 TAXED = {"lines": (line("100.00", taxes=(US_TAX,)),), "taxes": (tax_amount(US_TAX, 100, "8.25"),)}
 
 
-def test_a_document_whose_total_differs_is_taken_back_and_told_with_both_figures(world):
+def test_a_document_whose_total_differs_is_taken_back_and_reported_with_both_figures(world):
     world.stand_in.tax_off_by = money("0.01")
     session = at(world, a_document(**TAXED))
 
@@ -802,7 +802,7 @@ def test_a_tax_that_a_person_changed_is_not_overwritten(world):
         session.post()
 
 
-def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
+def test_after_it_was_taken_back_a_retry_creates_it_again(world):
     world.stand_in.tax_off_by = money("0.01")
     session = at(world, a_document(**TAXED))
     with pytest.raises(Rejected):
@@ -816,7 +816,7 @@ def test_after_it_was_taken_back_a_retry_creates_it_anew(world):
     assert in_books(world) == ([money("108.25")], [PDF])
 
 
-def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_mended(world):
+def test_what_differs_and_could_not_be_taken_back_is_right_after_one_retry_when_its_cause_is_fixed(world):
     world.stand_in.tax_off_by = money("0.01")
     session = at(world, a_document(**TAXED))
     _ = world.references.realm  # read while the books were still open
@@ -979,7 +979,7 @@ def test_what_was_touched_but_is_as_it_was_is_deleted(world):
     assert world.book.documents() == []
 
 
-def test_a_refusal_whose_cause_is_mended_is_not_replayed(world):
+def test_a_refusal_whose_cause_is_fixed_is_not_replayed(world):
     world.stand_in.remembers_faults = True
     _ = world.references.realm  # read while the books were still open
     world.book.realm.book_close_date = "2026-12-31"
@@ -1065,7 +1065,7 @@ def test_another_document_of_the_same_number_is_none_of_our_business(changes):
         assert len(world.book.documents("Invoice")) == 2
 
 
-def test_after_the_table_is_lost_what_stands_there_is_found_again_with_its_pdf(world):
+def test_after_the_table_is_lost_what_is_in_the_books_is_found_again_with_its_pdf(world):
     at(world).post()
 
     entry = at(world).post()
@@ -1114,7 +1114,7 @@ def test_what_is_withdrawn_after_posting_is_deleted(world):
     assert world.book.documents() == []
 
 
-def test_what_is_posted_again_after_a_withdrawal_is_created_anew(world):
+def test_what_is_posted_again_after_a_withdrawal_is_created_again(world):
     session = at(world)
     session.post()
     session.withdraw()

@@ -16,6 +16,7 @@ import pytest
 import qb_poster
 from local.demo.documents import many
 from local.stand_ins.aws import Context
+from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.books import Draft
 from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, ShowDrafts, WakeUp
 from pipeline.domain.deadline import Deadline
@@ -92,34 +93,20 @@ class Session:
         return self._books[company]
 
 
-class Leases:
-    """Leases of one process, and the realm of each company."""
+class Leases(MemoryKeyValues):
+    """Leases that note which ended, in order."""
 
     def __init__(self) -> None:
-        self.held: dict[str, Lease] = {}
-        self.paused: dict[str, int] = {}
+        super().__init__()
         self.ended: list[Lease] = []
-        self.realms: dict[str, str] = {}
-
-    def realm(self, company):
-        return self.realms.get(company)
-
-    def keep_realm(self, company, realm):
-        self.realms[company] = realm
-
-    def take_lease(self, realm, holder, now, until, *, force, companies):
-        kept = self.held.get(realm)
-        if (kept and kept.until > now) or (realm in self.paused and not force):
-            return None
-        self.held[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
-        return self.held[realm]
 
     def release_lease(self, lease, now, *, paused_for_s=0):
+        super().release_lease(lease, now, paused_for_s=paused_for_s)
         self.ended.append(lease)
-        self.held[lease.realm] = replace(lease, until=now)
-        self.paused.pop(lease.realm, None)
-        if paused_for_s:
-            self.paused[lease.realm] = paused_for_s
+
+    def paused_s(self, realm, now):
+        """Return for how many seconds a realm is paused."""
+        return (self.paused_until[realm] - now).total_seconds()
 
 
 class World:
@@ -179,7 +166,7 @@ def test_a_company_whose_connection_nobody_used_for_a_day_gets_a_lease_without_w
     assert [lease.realm for lease in world.leases.ended] == [OTHER]
 
 
-def test_a_connection_that_turns_out_to_be_gone_is_told_though_nothing_is_due(world):
+def test_a_connection_that_turns_out_to_be_gone_is_reported_though_nothing_is_due(world):
     world.session_errors[OTHER] = Disconnected("reconnect", code="connection_gone")
 
     world.run(idle={OTHER})
@@ -362,7 +349,7 @@ def test_a_document_that_changed_in_odoo_meanwhile_is_neither_posted_nor_failed(
     assert books.created == []
 
 
-def test_an_error_of_a_document_that_changed_meanwhile_is_not_told(world):
+def test_an_error_of_a_document_that_changed_meanwhile_is_not_reported(world):
     entry = world.add(1)
     books = world.books[COMPANY]
 
@@ -423,7 +410,7 @@ def test_throttling_or_a_lost_connection_pauses_the_company_at_once_and_costs_no
     assert results.paused == [COMPANY]
     assert results.failed == 0
     assert results.later <= 16  # those under way; the rest was not begun
-    assert world.leases.paused[COMPANY] >= 60
+    assert world.leases.paused_s(COMPANY, world.clock.now()) >= 60
     assert {world.entry(number).attempts for number in range(1, 31)} == {0}
     assert {world.entry(number).status for number in range(1, 31)} == {Status.PENDING}
     assert world.status(99) is Status.POSTED
@@ -447,7 +434,7 @@ def test_after_the_pause_everything_goes_on_by_itself(world):
     world.books[COMPANY].always = Unavailable("no answer")
     world.run()
     world.books[COMPANY].always = None
-    world.leases.paused.clear()
+    world.leases.paused_until.clear()
     world.clock.sleep(3600)
 
     results = world.run()
@@ -458,7 +445,9 @@ def test_after_the_pause_everything_goes_on_by_itself(world):
 
 def test_a_paused_company_is_left_alone_but_for_a_person(world):
     world.add(1)
-    world.leases.paused[COMPANY] = 600
+    now = world.clock.now()
+    lease = world.leases.take_lease(COMPANY, "earlier", now, now, force=False)
+    world.leases.release_lease(lease, now, paused_for_s=600)
 
     assert world.run().posted == 0
     assert world.run(PostEntries(entry_ids=("odoo-account.move-1",))).posted == 1
@@ -470,7 +459,8 @@ def test_pauses_grow_while_the_trouble_lasts(world):
     seconds = []
     for _ in range(8):
         world.run()
-        seconds.append(world.leases.paused.pop(COMPANY))
+        seconds.append(world.leases.paused_s(COMPANY, world.clock.now()))
+        world.leases.paused_until.clear()
 
     assert all(60 * 2**n <= found <= 72 * 2**n for n, found in enumerate(seconds[:6]))
     assert seconds[-1] <= 3600 * 1.2
@@ -483,7 +473,7 @@ def test_pauses_grow_while_the_trouble_lasts(world):
         Misconfigured("The company 'companyA' has no realm.", code="misconfigured"),
     ],
 )
-def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
+def test_a_lost_connection_is_reported_once_and_not_at_every_lease(world, error):
     world.add(1)
     world.add(2, OTHER)
     world.session_errors[COMPANY] = error
@@ -491,7 +481,7 @@ def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
     told = []
     for _ in range(3):
         world.run()
-        world.leases.paused.clear()
+        world.leases.paused_until.clear()
         told += [(failure.company, failure.code, failure.title) for failure in world.failures]
 
     assert told == [(COMPANY, error.code, "")]
@@ -499,19 +489,19 @@ def test_a_lost_connection_is_told_once_and_not_at_every_lease(world, error):
     assert world.status(2) is Status.POSTED
 
 
-def test_another_cause_is_told_again(world):
+def test_another_cause_is_reported_again(world):
     world.add(1)
     told = []
     for code in ("connection_gone", "not_authorized", "connection_gone"):
         world.session_errors[COMPANY] = Disconnected("gone", code=code)
         world.run()
-        world.leases.paused.clear()
+        world.leases.paused_until.clear()
         told += [failure.code for failure in world.failures]
 
     assert told == ["connection_gone", "not_authorized", "connection_gone"]
 
 
-def test_the_lease_is_given_back_whatever_happens(world):
+def test_the_lease_is_released_whatever_happens(world):
     world.add(1)
     world.table.save = lambda entry: (_ for _ in ()).throw(SystemExit)
 
@@ -530,9 +520,9 @@ def test_the_calls_of_the_last_minute_are_handed_to_the_next_lease(world):
     assert world.leases.ended[0].recent_at == world.clock.now()
 
 
-def test_who_finds_the_lease_taken_goes_home(world):
+def test_a_run_that_finds_the_lease_held_exits(world):
     world.add(1)
-    world.leases.held[COMPANY] = Lease(COMPANY, "another", world.clock.now() + timedelta(seconds=60))
+    world.leases.leases[COMPANY] = Lease(COMPANY, "another", world.clock.now() + timedelta(seconds=60))
 
     results = world.run()
 

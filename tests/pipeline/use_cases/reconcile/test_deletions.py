@@ -41,7 +41,7 @@ def world():
 # -- deleted in Odoo -------------------------------------------------------------------------------------------------
 
 
-def test_a_posted_document_that_was_deleted_in_odoo_is_told_with_its_place_in_quickbooks(world):
+def test_a_posted_document_that_was_deleted_in_odoo_is_reported_with_its_place_in_quickbooks(world):
     world.post(7)
     del world.odoo.documents[7]
 
@@ -68,7 +68,7 @@ def test_a_retry_of_it_takes_it_out_because_its_copy_says_it_is_withdrawn(world)
     assert entry.qb_id == "145"
 
 
-def test_a_document_without_a_copy_is_told_all_the_same(world):
+def test_a_document_without_a_copy_is_reported_all_the_same(world):
     world.post(7)
     del world.odoo.documents[7]
 
@@ -92,7 +92,7 @@ def test_a_document_that_was_never_sent_is_withdrawn_without_asking_anybody(worl
     assert extraction.failures == []
 
 
-def test_a_document_of_unknown_outcome_is_told_though_it_has_no_id_yet(world):
+def test_a_document_of_unknown_outcome_is_reported_though_it_has_no_id_yet(world):
     entry = world.aws.entry(7)
     world.aws.stored[entry.entry_id] = replace(entry, status=Status.POSTING, step=Step.CREATE)
     del world.odoo.documents[7]
@@ -103,7 +103,7 @@ def test_a_document_of_unknown_outcome_is_told_though_it_has_no_id_yet(world):
     assert len(extraction.failures) == 1
 
 
-def test_it_is_told_once(world):
+def test_it_is_reported_once(world):
     world.post(7)
     del world.odoo.documents[7]
     world.compare()
@@ -114,7 +114,7 @@ def test_it_is_told_once(world):
 
 
 @pytest.mark.parametrize("status", [Status.VOIDED, Status.SKIPPED])
-def test_what_stands_nowhere_is_no_matter_when_it_is_deleted(world, status):
+def test_what_is_nowhere_is_no_matter_when_it_is_deleted(world, status):
     entry = world.aws.entry(7)
     world.aws.stored[entry.entry_id] = replace(entry, status=status)
     del world.odoo.documents[7]

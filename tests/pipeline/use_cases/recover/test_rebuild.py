@@ -90,7 +90,7 @@ def test_the_next_run_posts_nothing_twice(world, document_type):
     assert world.company.writes == before
 
 
-def test_a_newer_copy_than_what_stands_there_follows_as_an_update(world):
+def test_a_newer_copy_than_what_is_in_the_books_follows_as_an_update(world):
     entry = world.post(world.store_document(a_document()))
     newer = a_document(lines=(line("120.00"),))
     world.store_document(newer, version=2, document_key=f"documents/{entry.entry_id}/2.json")
@@ -137,7 +137,7 @@ def test_what_was_never_posted_is_pending(world):
     assert (world.entry().status, world.entry().qb_id, world.entry().is_ready) == (Status.PENDING, "", True)
 
 
-def test_what_was_withdrawn_and_still_stands_there_is_taken_out(world):
+def test_what_was_withdrawn_and_is_still_in_the_books_is_taken_out(world):
     entry = world.post(world.store_document(a_document()))
     withdrawn = replace(a_document(), withdrawn=True)
     world.store_document(withdrawn, version=2, document_key=f"documents/{entry.entry_id}/2.json")
@@ -150,7 +150,7 @@ def test_what_was_withdrawn_and_still_stands_there_is_taken_out(world):
     assert world.entry().status is Status.VOIDED
 
 
-def test_what_was_withdrawn_and_stands_nowhere_is_voided(world):
+def test_what_was_withdrawn_and_is_nowhere_is_voided(world):
     world.store_document(replace(a_document(), withdrawn=True))
     world.lose()
 
@@ -160,7 +160,7 @@ def test_what_was_withdrawn_and_stands_nowhere_is_voided(world):
 
 
 @pytest.mark.parametrize(("posted", "status"), [(False, Status.SKIPPED), (True, Status.POSTED)])
-def test_what_is_older_than_the_go_live_date_is_skipped_unless_it_stands_there(world, posted, status):
+def test_what_is_older_than_the_go_live_date_is_skipped_unless_it_is_in_the_books(world, posted, status):
     entry = world.store_document(a_document())
     if posted:
         world.post(entry)
@@ -172,7 +172,7 @@ def test_what_is_older_than_the_go_live_date_is_skipped_unless_it_stands_there(w
 
 
 @pytest.mark.parametrize(("posted", "status"), [(False, Status.SKIPPED), (True, Status.POSTED)])
-def test_a_receipt_that_a_company_wants_skipped_is_skipped_unless_it_stands_there(world, posted, status):
+def test_a_receipt_that_a_company_wants_skipped_is_skipped_unless_it_is_in_the_books(world, posted, status):
     entry = world.store_document(a_document(is_receipt=True))
     if posted:
         world.post(entry)
@@ -183,7 +183,7 @@ def test_a_receipt_that_a_company_wants_skipped_is_skipped_unless_it_stands_ther
     assert world.entry().status is status
 
 
-def test_what_stands_in_a_closed_period_is_left_as_it_is(world):
+def test_what_is_in_a_closed_period_is_left_as_it_is(world):
     world.post(world.store_document(a_document()))
     world.company.book.realm.book_close_date = "2026-12-31"
     world.lose()
@@ -209,7 +209,7 @@ def test_a_party_is_again_the_one_its_documents_stand_under(world):
 
 
 def test_a_request_after_the_loss_is_never_answered_with_one_from_before(world):
-    """A document that was taken back and is created anew must not be given the deleted one's answer."""
+    """A document that was taken back and is created again must not be given the deleted one's answer."""
     world.company.stand_in.remembers_request_ids = True
     world.company.stand_in.tax_off_by = money(0)
     entry = world.post(world.store_document(a_document()))
