@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import Any
 
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.demo.small_world import SmallWorld
+from local.stand_ins.memory import MemoryKeyValues
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm
+from local.stand_ins.reports import MemoryReports
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, DocumentType, make_entry_id
-from pipeline.domain.entry import Entry, Status
+from pipeline.domain.entry import Entry
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.source import Selection
@@ -70,54 +71,6 @@ def realm_of(company: str) -> Realm:
     return realm
 
 
-class MemoryReports:
-    """Reports in memory: what was not finished, and the sizes of filed PDFs."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self.kept: dict[str, str] = {}
-
-    def put(self, company: str, month: Month, files: dict[str, bytes], at: datetime) -> dict[str, str]:
-        del at
-        return {ending: f"reports/{company}/{month}/tie-out.{ending}" for ending in files}
-
-    def put_unfinished(self, company: str, month: Month, text: str) -> None:
-        self.kept[f"{company} {month}"] = text
-
-    def unfinished(self, company: str, month: Month) -> str | None:
-        return self.kept.get(f"{company} {month}")
-
-    def drop_unfinished(self, company: str, month: Month) -> None:
-        self.kept.pop(f"{company} {month}", None)
-
-    def pdf_sizes(self, keys: Any) -> dict[str, int]:
-        found = {key: self._store.pdf_at(key) for key in keys}
-        return {key: len(content) for key, content in found.items() if content is not None}
-
-
-class Values:
-    """The poster's key values, and a lease that is free unless a test takes it."""
-
-    def __init__(self, key_values: Any) -> None:
-        self._key_values = key_values
-        self.is_held = False
-        self.released: list[tuple[Lease, int]] = []
-
-    def value(self, key: str) -> str | None:
-        return self._key_values.value(key)
-
-    def keep(self, key: str, value: str) -> None:
-        self._key_values.keep(key, value)
-
-    def take_lease(self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
-        del now, force
-        return None if self.is_held else Lease(realm, holder, until)
-
-    def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
-        del now
-        self.released.append((lease, paused_for_s))
-
-
 class TieOutWorld:
     """One company with its October, posted. `restore` puts everything back as it was then."""
 
@@ -137,7 +90,8 @@ class TieOutWorld:
             for document in source.page(self.company, Selection(), after_id=0, limit=1000).documents
         }
         self.rules = NO_RULES
-        self.values = Values(self.poster._key_values)
+        self.values = MemoryKeyValues()
+        self.values.values = self.poster._key_values.values
         self.reports = MemoryReports(self.poster._store)
         self.time_left_s = 900.0
         self.ledgers: list[Ledger] = []
@@ -166,9 +120,9 @@ class TieOutWorld:
         self.books._tables.rows = copy.deepcopy(tables)
         self.books._contents = dict(contents)
         self.poster._table.stored = dict(entries)
-        self.poster._key_values.values = dict(values)
+        self.poster._key_values.values = self.values.values = dict(values)
+        self.values.leases, self.values.paused_until = {}, {}
         self.rules = NO_RULES
-        self.values.is_held = False
         self.reports.kept.clear()
         self.time_left_s = 900.0
         return self
@@ -219,6 +173,11 @@ class TieOutWorld:
 
     def finding(self, number: str) -> Finding:
         return next(finding for finding in self.tie_out().findings if finding.number == number)
+
+    def hold(self, what: str) -> None:
+        """Let another run hold a lease."""
+        now = self.poster._clock.now()
+        self.values.take_lease(what, "another run", now, now + timedelta(days=1), force=False)
 
     # -- what a test injects ---------------------------------------------------------------------------------------
 
@@ -283,14 +242,3 @@ class TieOutWorld:
     def close(self) -> None:
         self.odoo.close()
         self.poster.close()
-
-
-def cents(amount: str) -> Decimal:
-    return Decimal(amount)
-
-
-def is_posted(entry: Entry) -> bool:
-    return entry.status is Status.POSTED
-
-
-LONG_AGO = datetime(2026, 10, 29, tzinfo=UTC)

@@ -35,7 +35,7 @@ class ReportStore:
     def put(self, company: str, month: Month, files: dict[str, bytes], at: datetime) -> dict[str, str]:
         """Store the files of a report by their endings, as the newest and in the history. Return the newest's keys."""
         keys = {}
-        folder = _folder(company, month)
+        folder = folder_of(company, month)
         for ending, content in files.items():
             # The history first: the newest never says what the history does not hold.
             for key in (f"{folder}/history/{at:%Y%m%dT%H%M%SZ}.{ending}", f"{folder}/tie-out.{ending}"):
@@ -46,14 +46,14 @@ class ReportStore:
 
     def put_unfinished(self, company: str, month: Month, text: str) -> None:
         """Store what was read until time ran out."""
-        key = f"{_folder(company, month)}/unfinished.json.gz"
+        key = f"{folder_of(company, month)}/unfinished.json.gz"
         body = gzip.compress(text.encode("utf-8", "surrogatepass"), compresslevel=1)
         with errors_of(f"The bucket {self._bucket}"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/gzip")
 
     def unfinished(self, company: str, month: Month) -> str | None:
         """Return what was read until time ran out, or None."""
-        key = f"{_folder(company, month)}/unfinished.json.gz"
+        key = f"{folder_of(company, month)}/unfinished.json.gz"
         try:
             with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
                 body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -64,7 +64,7 @@ class ReportStore:
     def drop_unfinished(self, company: str, month: Month) -> None:
         """Remove what was read until time ran out."""
         with errors_of(f"The bucket {self._bucket}"):
-            self._client.delete_object(Bucket=self._bucket, Key=f"{_folder(company, month)}/unfinished.json.gz")
+            self._client.delete_object(Bucket=self._bucket, Key=f"{folder_of(company, month)}/unfinished.json.gz")
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key: one listing per folder and thousand files."""
@@ -79,5 +79,6 @@ class ReportStore:
         return {key: found[key] for key in wanted & found.keys()}
 
 
-def _folder(company: str, month: Month) -> str:
+def folder_of(company: str, month: Month) -> str:
+    """Return where the reports of a month are."""
     return f"{REPORTS}{key_part(company)}/{month}"

@@ -105,21 +105,20 @@ def test_what_was_read_too_long_ago_is_read_again(world):
 
 
 def test_a_realm_that_the_poster_holds_is_compared_later(world):
-    world.values.is_held = True
+    world.hold(world.realm)
 
     assert world.run() is None
     assert world.reports.kept != {}
 
 
 def test_the_realm_is_released_with_the_calls_that_were_made(world):
-    world.values.released.clear()
     world.tie_out()
 
-    lease, paused_for_s = world.values.released[-1]
+    lease = world.values.leases[world.realm]
 
-    assert lease.realm == world.realm
+    assert lease.until < world.poster._clock.now()
     assert sum(lease.recent_calls) == world.ledgers[-1].metered_reads
-    assert paused_for_s == 0
+    assert world.values.paused_until == {}
 
 
 def test_when_quickbooks_asks_to_slow_down_the_realm_is_paused(world):
@@ -132,7 +131,8 @@ def test_when_quickbooks_asks_to_slow_down_the_realm_is_paused(world):
     finally:
         world.poster.quickbooks.server.fault = lambda _request: None
 
-    assert world.values.released[-1][1] >= 60
+    paused_for = world.values.paused_until[world.realm] - world.poster._clock.now()
+    assert paused_for.total_seconds() >= 60
 
 
 # -- never green on nothing ------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def test_a_company_nobody_knows_is_refused_with_those_that_are_known(world):
 
 
 def test_a_second_tie_out_of_the_same_month_leaves_it_to_the_first(world):
-    world.values.is_held = True
+    world.hold(f"tie-out#{world.company.name}#2026-10")
 
     results = months.run(world.collaborators(), [world.company], CompareMonths(world.company.name, "2026-10"))
 

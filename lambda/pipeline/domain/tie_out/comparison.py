@@ -97,9 +97,8 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
     rows, wrong = [], []
     tax = tax_home = ZERO
     for key in sorted({*booked, *taxes, *lines}):
-        as_tax = _as_tax(booked[key] - lines[key], taxes[key]) if transaction else list(taxes[key])
         in_lines = list(taxes[key])
-        for amounts in as_tax if as_tax is not None else taxes[key]:
+        for amounts in _as_tax(booked[key] - lines[key], taxes[key]) if transaction else taxes[key]:
             in_lines.remove(amounts)
             tax, tax_home = tax + amounts[0], tax_home + amounts[1]
         row = AccountAmounts(
@@ -118,8 +117,8 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
     return Breakdown(shown, tax, ledger_tax, tax_home, rounded(ledger_tax * rate), tuple(wrong))
 
 
-def _as_tax(short: Decimal, taxes: Sequence[tuple[Decimal, Decimal]]) -> list[tuple[Decimal, Decimal]] | None:
-    """Return the tax items of an account that no line carries, or None if what is short is not made of them.
+def _as_tax(short: Decimal, taxes: Sequence[tuple[Decimal, Decimal]]) -> Sequence[tuple[Decimal, Decimal]]:
+    """Return the tax items of an account that no line carries: all of them if what is short is not made of some.
 
     `short` is what QuickBooks' lines lack of the items that are not tax.
     """
@@ -128,7 +127,7 @@ def _as_tax(short: Decimal, taxes: Sequence[tuple[Decimal, Decimal]]) -> list[tu
     tried: Iterable[list[tuple[Decimal, Decimal]]] = whole if len(taxes) > TAX_ITEMS_TRIED_MAX else _subsets(taxes)
     # Of several combinations the largest: usually no line carries a tax.
     fitting = [subset for subset in tried if sum((amount for amount, _ in subset), ZERO) == missing]
-    return max(fitting, key=len) if fitting else None
+    return max(fitting, key=len, default=taxes)
 
 
 def _subsets(taxes: Sequence[tuple[Decimal, Decimal]]) -> Iterable[list[tuple[Decimal, Decimal]]]:
