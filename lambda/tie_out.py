@@ -127,6 +127,7 @@ class TieOutFunction:
             reports=ReportStore(self.runtime.client("s3"), self.settings.bucket),
             open_ledger=open_ledger,
             realm_of=lambda company: realms.get(company, "") if realms.get(company) != company else "",
+            in_realm=lambda realm: in_realm.get(realm, []),
             rules=mapping.rules,
             render=lambda tie_out: files_of(tie_out, is_sandbox=self.settings.is_sandbox),
             database=database,

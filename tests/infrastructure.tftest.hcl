@@ -480,6 +480,28 @@ run "alerts" {
   }
 }
 
+run "dashboard" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "odoo-to-quickbooks-prod"
+    error_message = "The dashboard's name ends in the environment."
+  }
+
+  assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      alltrue([for metric in widget.properties.metrics : contains(keys(aws_lambda_function.this), metric[3]) && metric[5] == "prod"])
+    ])
+    error_message = "Every figure is of a function of this environment."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.tie_out["TieOutUnexplained"].alarm_name == "tie-out-unexplained-prod" && aws_cloudwatch_metric_alarm.tie_out["MonthsOverdue"].alarm_name == "tie-out-overdue-prod"
+    error_message = "What nothing explains and what is overdue are alarms."
+  }
+}
+
 run "schedules" {
   command = plan
 

@@ -90,6 +90,7 @@ class TieOutWorld:
             for document in source.page(self.company, Selection(), after_id=0, limit=1000).documents
         }
         self.rules = NO_RULES
+        self.neighbours: list[str] = []
         self.values = MemoryKeyValues()
         self.values.values = self.poster._key_values.values
         self.reports = MemoryReports(self.poster._store)
@@ -123,6 +124,7 @@ class TieOutWorld:
         self.poster._key_values.values = self.values.values = dict(values)
         self.values.leases, self.values.paused_until = {}, {}
         self.rules = NO_RULES
+        self.neighbours = []
         self.reports.kept.clear()
         self.time_left_s = 900.0
         return self
@@ -145,6 +147,7 @@ class TieOutWorld:
             reports=self.reports,
             open_ledger=open_ledger,
             realm_of=lambda name: self.realm if name == self.company.name else "",
+            in_realm=lambda _realm: [self.company.name, *self.neighbours],
             rules=lambda _company: self.rules,
             render=lambda tie_out: {"json": tie_out.sentence.encode()},
             database="odoo_demo",

@@ -82,7 +82,7 @@ class Ledger:
         active = [book_account(row) for row in rows if row.get("Active", True)]
         every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
         has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
-        rates = self._client.query("TaxRate", _ANY) if has_rates else []
+        rates = self._client.query("TaxRate") if has_rates else []
         return Names(
             account_of=_finder(active, every, self._rules),
             account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},

@@ -238,6 +238,15 @@ def test_the_id_of_an_entry_in_another_realm_is_somebody_elses_transaction():
     ]  # fmt: skip
 
 
+def test_what_belongs_to_another_company_of_the_same_realm_is_in_its_own_tie_out():
+    branch = OdooState("posted", date(2026, 10, 5), "branch", "BILL/7")
+    deleted = an_entry(company="branch")
+
+    assert classified([], [a_transaction()], in_odoo={7: branch}, neighbours=frozenset({"branch"})) == []
+    assert classified([], [a_transaction()], [deleted], neighbours=frozenset({"branch"})) == []
+    assert only([], [a_transaction()], in_odoo={7: branch}).difference_class is DifferenceClass.UNEXPLAINED
+
+
 def test_another_bill_of_the_same_number_and_party_is_no_copy():
     other = a_transaction(("600000", 55), qb_id="200", entry_id="")
 

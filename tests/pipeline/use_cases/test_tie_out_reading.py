@@ -12,6 +12,7 @@ from local.stand_ins.odoo.rights import User
 from pipeline.domain.commands import CompareMonths
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType
+from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.mapping import Rules, Target
 from pipeline.domain.tie_out.month import Month
@@ -109,6 +110,14 @@ def test_a_realm_that_the_poster_holds_is_compared_later(world):
 
     assert world.run() is None
     assert world.reports.kept != {}
+
+
+def test_a_realm_that_is_not_free_for_an_hour_is_not_known(world):
+    world.hold(world.realm)
+    assert world.run() is None
+    world.poster.wait(3700)
+
+    assert "was not free for an hour" in reason(world)
 
 
 def test_the_realm_is_released_with_the_calls_that_were_made(world):
@@ -224,6 +233,18 @@ def test_two_accounts_of_odoo_on_one_in_quickbooks_are_added_up(world):
     assert "Raw Materials Abroad" in row.odoo_name
 
 
+def test_documents_of_a_branch_in_the_same_realm_are_in_the_tie_out_of_the_branch(world):
+    number = world.number(DocumentType.BILL)
+    move = world.move(number)
+    move["company_id"] = [world.other.odoo_id, world.other.name]
+    world.neighbours = [world.other.name]
+
+    found = world.tie_out()
+
+    assert found.verdict is Verdict.TIES_OUT
+    assert number not in [finding.number for finding in found.findings]
+
+
 def test_a_customer_renamed_in_quickbooks_is_still_the_same(world):
     number = world.number(DocumentType.INVOICE)
     world.edit(number, lambda row: row["CustomerRef"].update(name="Our best customer"))
@@ -232,6 +253,14 @@ def test_a_customer_renamed_in_quickbooks_is_still_the_same(world):
 
     assert found.verdict is Verdict.TIES_OUT
     assert any("is called Our best customer in QuickBooks" in note for note in found.notes)
+
+
+def test_the_reason_of_a_failed_document_does_not_name_it_again(world):
+    number = world.number(DocumentType.BILL)
+    message = f"bill {number} of A (B) Corp (1,234.50 EUR): it has no account (see 5.00 EUR): map it."
+    world.set_entry(number, status=Status.FAILED, error_message=message)
+
+    assert world.finding(number).reason == "it has no account (see 5.00 EUR): map it."
 
 
 # -- months ----------------------------------------------------------------------------------------------------------

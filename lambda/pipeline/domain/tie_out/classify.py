@@ -51,6 +51,8 @@ class Scope:
     in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
     pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
     policies: Policies = _NO_POLICIES
+    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
+    neighbours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def classify(scope: Scope) -> list[Pair]:
     pairs += [
         Pair(_of_transaction(transaction, scope), None, transaction)
         for transaction in rest
-        if _place(transaction) not in copies
+        if _place(transaction) not in copies and not _is_of_neighbour(transaction, scope)
     ]
     return pairs
 
@@ -273,6 +275,14 @@ def _still_there(make: Maker, reason: str, entry: EntryState | None, scope: Scop
 
 
 # -- a transaction of QuickBooks ---------------------------------------------------------------------------------------
+
+
+def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
+    if not _is_of(transaction.entry_id, scope.database):
+        return False
+    state, entry = scope.in_odoo.get(odoo_id_of(transaction.entry_id)), scope.entries.get(transaction.entry_id)
+    company = state.company if state else entry.company if entry else ""
+    return company in scope.neighbours
 
 
 def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:

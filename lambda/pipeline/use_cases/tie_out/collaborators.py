@@ -127,7 +127,7 @@ class Collaborators:
     """Everything a tie-out uses.
 
     `open_ledger` opens the realm of a company while its lease is held. `render` returns the files of a report by their
-    endings. `realm_of` returns an empty text for a company without a realm.
+    endings. `realm_of` returns an empty text for a company without a realm, `in_realm` the companies of a realm.
     """
 
     journal: Journal
@@ -136,6 +136,7 @@ class Collaborators:
     reports: Reports
     open_ledger: Callable[[Lease, Company], Ledger]
     realm_of: Callable[[str], str]
+    in_realm: Callable[[str], Sequence[str]]
     rules: Callable[[str], Rules]
     render: Callable[[TieOut], dict[str, bytes]]
     database: str

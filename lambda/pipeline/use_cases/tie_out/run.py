@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from pipeline.domain.document import Company, DocumentType, make_entry_id
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import Misconfigured, PipelineError, Throttled
+from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
@@ -24,7 +26,11 @@ from pipeline.use_cases.tie_out.reading import OutOfTime, Reader, Reading
 # The poster holds a realm for seconds when little is due, and for two minutes at most.
 LEASE_TRIES = 24
 LEASE_WAIT_S = 5.0
+# A realm that was not free for so long, over several runs, is not known: the newest report would only grow old.
+LEASE_PATIENCE = timedelta(hours=1)
 THROTTLED_FOR_S = 60
+# A message names its document first, which the report has named already.
+_OWN_TITLE = re.compile(r"\A[a-z ]+ .{1,600}? \(-?[\d,.]+ [A-Z]{3}\): ", re.DOTALL)
 
 
 class Comparison:
@@ -91,6 +97,11 @@ class Comparison:
             if lease is not None:
                 return lease
             clock.sleep(LEASE_WAIT_S)
+        if clock.now() - self._reader.reading.began_at > LEASE_PATIENCE:
+            raise Unavailable(
+                "The realm was not free for an hour: the poster works in it, or it is paused after an error, of "
+                "which an alert was sent."
+            )
         raise OutOfTime("Another run holds the realm, or it is paused after an error.")
 
     # -- comparing -------------------------------------------------------------------------------------------------
@@ -146,6 +157,7 @@ class Comparison:
             transactions=reading.transactions,
             entries=entries,
             names=self._names(realm, ledger, reading),
+            neighbours=frozenset(self._with.in_realm(realm)) - {self._company.name},
             policies=Policies(
                 go_live=rules.go_live,
                 dates_on_first_open_day=rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY,
@@ -233,7 +245,7 @@ def _state(entry: Entry) -> EntryState:
         entry_id=entry.entry_id,
         company=entry.company,
         status=entry.status.value,
-        reason=entry.error_message,
+        reason=_OWN_TITLE.sub("", entry.error_message),
         since=(entry.pending_since or entry.updated_at) if is_open else entry.updated_at,
         updated_at=entry.updated_at,
         realm=entry.realm,
