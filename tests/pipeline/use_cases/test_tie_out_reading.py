@@ -60,6 +60,18 @@ def test_a_small_month_costs_one_metered_read_per_type_one_for_the_files_and_two
     assert world.tie_out().metered_reads == len(DocumentType) + 1 + 2
 
 
+def test_a_pdf_that_was_replaced_much_later_is_looked_up_by_its_id(world):
+    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
+    for row in world.books._tables.table("Attachable").values():
+        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
+            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+
+    found = world.tie_out()
+
+    assert found.verdict is Verdict.TIES_OUT
+    assert found.metered_reads == len(DocumentType) + 1 + 2 + 1
+
+
 def test_a_month_of_several_pages_is_read_page_by_page(world, monkeypatch):
     small_pages(monkeypatch, 3)
 
