@@ -111,7 +111,7 @@ def _wanted(
             continue
         if command.is_continuation:
             months = [Month.parse(text, today) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
-            yield from ((company, each) for each in sorted(months, reverse=True)[:MONTHS_MAX])
+            yield from ((company, one) for one in sorted(months, reverse=True)[:MONTHS_MAX])
             continue
         months, left_out = open_months(index, today)
         if left_out:
@@ -119,7 +119,7 @@ def _wanted(
                 f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
                 f"{len(left_out) - 1} earlier ones are compared only when asked for by name."
             )
-        yield from ((company, each) for each in months)
+        yield from ((company, one) for one in months)
 
 
 def chosen(companies: Sequence[Company], name: str, collaborators: Collaborators) -> list[Company]:
