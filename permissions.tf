@@ -43,7 +43,7 @@ locals {
       actions   = ["s3:GetObject"]
       resources = ["${aws_s3_bucket.documents.arn}/config/*"]
     },
-    # Sizes of filed PDFs. Who may not list is told 403 for a missing key instead of 404.
+    # Sizes of filed PDFs. Who may not list gets 403 for a missing key, not 404.
     {
       sid       = "ListReportsAndFiledPdfs"
       actions   = ["s3:ListBucket"]

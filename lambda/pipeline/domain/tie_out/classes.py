@@ -10,7 +10,7 @@ from enum import StrEnum
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.comparison import Difference
 
-# A longer name would hide the sums it stands beside.
+# A longer name would hide the sums beside it.
 PARTY_SHOWN_MAX = 60
 
 
