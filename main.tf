@@ -132,11 +132,7 @@ locals {
           resources = [aws_secretsmanager_secret.quickbooks.arn]
         },
         # One parameter per realm, which only the secret knows. The account's key for parameters needs no grant.
-        {
-          sid       = "KeepQuickbooksTokens"
-          actions   = ["ssm:GetParameter", "ssm:PutParameter"]
-          resources = ["${local.parameters_arn}/odoo-qb-integration/${var.environment}/quickbooks-tokens/*"]
-        },
+        local.keep_quickbooks_tokens,
         {
           sid       = "WorkOffEntries"
           actions   = local.keep_entries
@@ -174,6 +170,61 @@ locals {
           }
         },
       ]
+    }
+    tie-out = {
+      description     = "Compares each open month in Odoo with QuickBooks Online, and writes the report"
+      timeout_s       = 900
+      memory_mb       = 1024 # fifty thousand documents of both sides at once
+      event_age_max_s = 3600
+      redrives        = false
+      environment = merge(
+        {
+          ODOO_API_URL      = var.odoo_api_url
+          ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
+          QB_ENVIRONMENT    = var.quickbooks_environment
+          QB_SECRET_ARN     = aws_secretsmanager_secret.quickbooks.arn
+          DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
+          S3_BUCKET         = aws_s3_bucket.documents.id
+          SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
+          SLACK_WEBHOOK_URL = var.slack_webhook_url
+        },
+        var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
+        var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
+      )
+      schedules = {
+        tie-out-daily = {
+          description = "Compares this month, the last, and every other open one"
+          expression  = "cron(0 6 * * ? *)"
+          enabled     = true
+          watched     = true
+          input       = {}
+        }
+        tie-out-continue = {
+          description = "Goes on with a month that ran out of time, or found QuickBooks in use"
+          expression  = "rate(15 minutes)"
+          enabled     = true
+          input       = { continue = true }
+        }
+      }
+      statements = concat(local.read_both_sides, [
+        # Leases, verdicts and connections are written; an entry cannot be.
+        {
+          sid       = "KeepVerdictsAndLeases"
+          actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [aws_dynamodb_table.tracking.arn]
+          condition = {
+            test     = "ForAllValues:StringLike"
+            variable = "dynamodb:LeadingKeys"
+            values   = ["alerts#", "connection#*", "lease#*", "tie-outs#*", "token-dates#*"]
+          }
+        },
+        {
+          sid       = "WriteReports"
+          actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/reports/*"]
+        },
+        local.keep_quickbooks_tokens,
+      ])
     }
     odoo-order-sync = {
       description     = "Copies the newest sale orders of Odoo into a table for other applications"
@@ -246,7 +297,7 @@ locals {
 # ---------------------------------------------------------------------------------------------------------------------
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:A new account cannot reserve any; one shift per company already keeps posters apart (var.reserved_concurrency).
+  #checkov:skip=CKV_AWS_115:A new account cannot reserve any; one lease per realm already keeps posters apart (var.reserved_concurrency).
   #checkov:skip=CKV_AWS_117:Odoo, Intuit and AWS are public endpoints; a network of its own would need a NAT gateway and protect nothing.
   #checkov:skip=CKV_AWS_173:Encrypted with Lambda's own key; credentials live in Secrets Manager.
   #checkov:skip=CKV_AWS_272:The zips are built and applied from the same checkout, from pinned and hashed wheels.

@@ -270,3 +270,28 @@ resource "aws_cloudwatch_metric_alarm" "consent" {
     environment = var.environment
   }
 }
+
+# The tie-out compares once a day, so each of these is a message a day at most.
+resource "aws_cloudwatch_metric_alarm" "tie_out" {
+  for_each = {
+    TieOutUnexplained = "A document or a sum differs between Odoo and QuickBooks, and nothing in either explains it."
+    MonthsOverdue     = "A month that ended ten days ago does not tie out yet, or it is not known whether it does."
+  }
+
+  alarm_name          = "tie-out-${each.key == "MonthsOverdue" ? "overdue" : "unexplained"}-${var.environment}"
+  alarm_description   = "${each.value} The newest report of each month is under reports/ in the bucket."
+  namespace           = local.metrics_namespace
+  metric_name         = each.key
+  statistic           = "Maximum"
+  period              = local.day_s
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    service     = "tie-out"
+    environment = var.environment
+  }
+}

@@ -42,3 +42,8 @@ output "sns_topic_arn" {
   description = "Topic of all alerts and alarms."
   value       = aws_sns_topic.alerts.arn
 }
+
+output "tie_out_function_name" {
+  description = "Invoke it to compare a month in Odoo with QuickBooks"
+  value       = aws_lambda_function.this["tie-out"].function_name
+}

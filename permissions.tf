@@ -14,6 +14,53 @@ locals {
     aws_dynamodb_table.tracking.arn,
     "${aws_dynamodb_table.tracking.arn}/index/*",
   ]
+
+  # What the tie-out reads. To read QuickBooks it needs an access token, and renewing one may rotate the refresh token,
+  # which must be stored: that is all it can write outside of the table and the bucket.
+  keep_quickbooks_tokens = {
+    sid       = "KeepQuickbooksTokens"
+    actions   = ["ssm:GetParameter", "ssm:PutParameter"]
+    resources = ["${local.parameters_arn}/odoo-qb-integration/${var.environment}/quickbooks-tokens/*"]
+  }
+
+  read_both_sides = [
+    {
+      sid       = "ReadOdooCredentials"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [aws_secretsmanager_secret.odoo.arn]
+    },
+    {
+      sid = "ReadAndRotateQuickbooksCredentials"
+      actions = [
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+      ]
+      resources = [aws_secretsmanager_secret.quickbooks.arn]
+    },
+    {
+      sid       = "ReadEntries"
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+      resources = local.tracking_table_and_indexes
+    },
+    {
+      sid       = "ReadMapping"
+      actions   = ["s3:GetObject"]
+      resources = ["${aws_s3_bucket.documents.arn}/config/*"]
+    },
+    # Sizes of filed PDFs. Who may not list gets 403 for a missing key, not 404.
+    {
+      sid       = "ListReportsAndFiledPdfs"
+      actions   = ["s3:ListBucket"]
+      resources = [aws_s3_bucket.documents.arn]
+      condition = {
+        test     = "StringLike"
+        variable = "s3:prefix"
+        values   = ["config/*", "posted/*", "pending/*", "reports/*"]
+      }
+    },
+  ]
 }
 
 data "aws_iam_policy_document" "trust" {

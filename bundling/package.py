@@ -22,9 +22,9 @@ from pathlib import Path, PurePosixPath
 MB = 1_000_000
 
 # The most a zip may weigh: size is what a cold start pays for, and growth should be a decision. The extractor makes
-# pages of photographs, the poster brings Intuit's client; a function that does neither stays small.
+# pages of photographs, the poster and the tie-out bring Intuit's client; a function that does neither stays small.
 LIMIT_BYTES = 3 * MB
-LIMITS_BYTES = {"odoo_extractor": 9 * MB, "qb_poster": 9 * MB}
+LIMITS_BYTES = {"odoo_extractor": 9 * MB, "qb_poster": 9 * MB, "tie_out": 9 * MB}
 
 # What Lambda's runtime brings along.
 IN_THE_RUNTIME = frozenset({"boto3", "botocore"})

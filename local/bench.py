@@ -43,7 +43,7 @@ PULLED_DOCUMENTS = 2_000
 LATENCY_S = 0.5
 COLD_STARTS = 9
 CLIENTS = ("dynamodb", "s3", "secretsmanager", "sns")
-FUNCTIONS = {"odoo_extractor": 9.0, "qb_poster": 9.0, "odoo_order_sync": 3.0}
+FUNCTIONS = {"odoo_extractor": 9.0, "qb_poster": 9.0, "odoo_order_sync": 3.0, "tie_out": 9.0}
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ import requests
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
+import tie_out
 from local.demo.books import demo_realms
 from local.demo.documents import load
 from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
@@ -28,6 +29,7 @@ HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
     "qb-poster": qb_poster.lambda_handler,
     "odoo-order-sync": odoo_order_sync.lambda_handler,
+    "tie-out": tie_out.lambda_handler,
 }
 # Texts that no log line, alert or error may ever hold.
 PASSWORD = "the-odoo-password"
@@ -68,6 +70,10 @@ class Machine:
     def sync_orders(self, event: Any = None) -> dict[str, Any]:
         """Invoke the order sync."""
         return self.invoke("odoo-order-sync", {} if event is None else event)
+
+    def tie_out(self, event: Any = None) -> dict[str, Any]:
+        """Invoke the tie-out; nothing stands for the schedule's own event."""
+        return self.invoke("tie-out", {} if event is None else event)
 
     def entries(self) -> dict[int, dict[str, Any]]:
         """Return the tracking table's entries by Odoo id."""

@@ -107,6 +107,11 @@ run "functions" {
   }
 
   assert {
+    condition     = aws_lambda_function.this["tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["tie-out"].timeout == 900
+    error_message = "The tie-out's handler is tie_out.lambda_handler, and it has fifteen minutes."
+  }
+
+  assert {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
       function.filename == "./lambda/${replace(name, "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
@@ -582,6 +587,28 @@ run "audit_trail_where_an_auditor_asks" {
       rule.noncurrent_version_expiration[0].noncurrent_days if rule.id == "tidy-up"
     ]) == 365
     error_message = "Object versions are kept as long as asked."
+  }
+}
+
+run "dashboard" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_dashboard.this.dashboard_name == "odoo-to-quickbooks-prod"
+    error_message = "The dashboard's name ends in the environment."
+  }
+
+  assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets :
+      alltrue([for metric in widget.properties.metrics : contains(keys(aws_lambda_function.this), metric[3]) && metric[5] == "prod"])
+    ])
+    error_message = "Every figure is of a function of this environment."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.tie_out["TieOutUnexplained"].alarm_name == "tie-out-unexplained-prod" && aws_cloudwatch_metric_alarm.tie_out["MonthsOverdue"].alarm_name == "tie-out-overdue-prod"
+    error_message = "What nothing explains and what is overdue are alarms."
   }
 }
 

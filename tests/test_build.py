@@ -128,6 +128,22 @@ print(jwt.decode(jwt.encode({"sub": "me"}, key, "RS256"), key.public_key(), ["RS
     assert said.strip() == "me"
 
 
+def test_the_tie_out_lays_out_its_report_with_what_its_zip_holds(run_in_lambda):
+    said = run_in_lambda(
+        "tie_out",
+        """
+from datetime import UTC, datetime
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.pages.report import files_of
+files = files_of(TieOut("companyA", Month(2026, 10), datetime(2026, 11, 1, tzinfo=UTC)))
+print(sorted(files), files["xlsx"][:2], b"<style>:root" in files["html"])
+""",
+    )
+
+    assert said.strip() == "['html', 'json', 'xlsx'] b'PK' True"
+
+
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_every_module_has_bytecode_that_python_takes_without_a_look_at_the_source(zips, handler):
     names = set(zips[handler].namelist())
@@ -171,17 +187,19 @@ def test_each_function_ships_only_the_distributions_it_imports(zips):
     everyone |= {"typing_extensions", "urllib3"}
     assert shipped["odoo_order_sync"] == everyone
     assert shipped["odoo_extractor"] == everyone | {"pillow", "pycryptodome", "pypdf", "reportlab"}
-    assert shipped["qb_poster"] == everyone | {
+    intuit = {
         *("cffi", "cryptography", "enum_compat", "intuit_oauth", "oauthlib", "pycparser", "pyjwt", "requests_oauthlib"),
         "six",
     }
+    assert shipped["qb_poster"] == everyone | intuit
+    assert shipped["tie_out"] == everyone | intuit | {"jinja2", "markupsafe", "xlsxwriter"}
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_zip_stays_within_its_limit(zips, handler):
     size = Path(zips[handler].filename).stat().st_size
 
-    assert size <= {"odoo_extractor": 9_000_000, "qb_poster": 9_000_000}.get(handler, 3_000_000)
+    assert size <= {"odoo_extractor": 9_000_000, "qb_poster": 9_000_000, "tie_out": 9_000_000}.get(handler, 3_000_000)
 
 
 def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):

@@ -200,19 +200,20 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
     with subtests.test("A38: each rule has its function for a target"):
         targets = {
             rule: [target["Arn"] for target in events.list_targets_by_rule(Rule=f"{rule}-{ENVIRONMENT}")["Targets"]]
-            for rule in ("odoo-extractor-schedule", "qb-poster-sweep", "odoo-order-sync-schedule")
+            for rule in ("odoo-extractor-schedule", "qb-poster-sweep", "odoo-order-sync-schedule", "tie-out-daily")
         }
         assert targets == {
             "odoo-extractor-schedule": [functions["odoo-extractor"]["FunctionArn"]],
             "qb-poster-sweep": [functions["qb-poster"]["FunctionArn"]],
             "odoo-order-sync-schedule": [functions["odoo-order-sync"]["FunctionArn"]],
+            "tie-out-daily": [functions["tie-out"]["FunctionArn"]],
         }
 
     with subtests.test("A14, A15: every alarm goes to the topic"):
         alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
         ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
-        # Errors, dead letters and undelivered alerts of each function; three schedules; four of their own.
-        assert len(ours) == 3 * len(FUNCTIONS) + 3 + 4
+        # Errors, dead letters, undelivered alerts of each function; four schedules; four of their own; two of tie-outs.
+        assert len(ours) == 3 * len(FUNCTIONS) + 4 + 6
         assert set(map(tuple, ours.values())) == {(deployed.topic,)}
 
     with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):
@@ -313,6 +314,17 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
         ],
+        "tie-out": [
+            Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
+            Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
+            Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
+            Call("", "s3:PutObject", f"{bucket}/documents/x.json"),
+            Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
+            # It looks at entries and changes none.
+            Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
+            Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
+            Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "party#1#customer#db#7"),)),
+        ],
         "odoo-order-sync": [
             read_quickbooks,
             read_tokens,
@@ -385,7 +397,7 @@ def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping
     elif service == "dynamodb":
         for table in params["RequestItems"] if "RequestItems" in params else [params["TableName"]]:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
-            key = params.get("Key", {}).get("entry_id", {}).get("S", "")
+            key = params.get("Key", params.get("Item", {})).get("entry_id", {}).get("S", "")
             yield Call(function, action, _table_arn(table) + index, (("dynamodb:LeadingKeys", key),))
     elif service == "sqs":
         name = params.get("QueueName") or str(params["QueueUrl"]).rpartition("/")[2]
@@ -416,6 +428,9 @@ def run_the_flow(
     def invoke(function: str, event: Any) -> Any:
         return deployed.invoke(function, FUNCTIONS[function], event, timeout_s=120)
 
+    def tie_out(event: Any) -> Any:
+        return deployed.invoke("tie-out", FUNCTIONS["tie-out"], event, timeout_s=900)
+
     counts = invoke("odoo-extractor", {})
     for event in deployed.pending_events():
         invoke("qb-poster", event)
@@ -427,6 +442,12 @@ def run_the_flow(
     for function, event in (("qb-poster", "redrive"), ("odoo-extractor", "redrive"), ("qb-poster", "rebuild")):
         invoke(function, {event: True})
     orders = invoke("odoo-order-sync", {})
+    entries_before = deployed.entries()
+    months = ("2026-01", "2026-09")
+    tie_outs, again = (
+        [tie_out({"company": "companyA", "month": month})["tie_outs"][0] for month in months] for _ in range(2)
+    )
+    nothing_unfinished = tie_out({"continue": True})
 
     with subtests.test("what Odoo has is pulled, posted and filed"):
         entries = deployed.entries()
@@ -436,6 +457,15 @@ def run_the_flow(
         assert len(posted) > len(entries) / 2
         filed = deployed.aws.client("s3").list_objects_v2(Bucket=deployed.bucket, Prefix="posted/")["KeyCount"]
         assert filed == len(posted)
+
+    with subtests.test("a month is tied out, a second time the same, and nothing is changed by that"):
+        assert [found["verdict"] for found in tie_outs] == ["does not tie out", "ties out"]
+        assert [found["sentence"] for found in again] == [found["sentence"] for found in tie_outs]
+        assert nothing_unfinished == {"tie_outs": [], "remaining": False, "left_out": []}
+        assert deployed.entries() == entries_before
+        listed = deployed.aws.client("s3").list_objects_v2(Bucket=deployed.bucket, Prefix="reports/companyA/2026-09/")
+        newest = {item["Key"].rpartition("/")[2] for item in listed["Contents"] if "/history/" not in item["Key"]}
+        assert newest == {"tie-out.html", "tie-out.json", "tie-out.xlsx"}
 
     with subtests.test("the newest orders are copied"):
         assert {record["sync_status"] for record in orders["records"]} == {"success"}

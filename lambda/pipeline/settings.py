@@ -79,9 +79,7 @@ class PosterSettings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings. Raises Misconfigured, naming the variable that is missing or wrong."""
-        which = environ.get("QB_ENVIRONMENT", "production")
-        if which not in QUICKBOOKS_APIS:
-            raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
+        which = _quickbooks(environ)
         return cls(
             environment=_required(environ, "ENVIRONMENT"),
             qb_secret_arn=_required(environ, "QB_SECRET_ARN"),
@@ -92,6 +90,50 @@ class PosterSettings:
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             qb_url=QUICKBOOKS_PAGES[which],
+            region=environ.get("AWS_REGION", ""),
+        )
+
+
+def _quickbooks(environ: Mapping[str, str]) -> str:
+    which = environ.get("QB_ENVIRONMENT", "production")
+    if which not in QUICKBOOKS_APIS:
+        raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
+    return which
+
+
+@dataclass(frozen=True, slots=True)
+class TieOutSettings:
+    """The settings of the tie-out, which reads both sides."""
+
+    environment: str
+    odoo_api_url: str
+    odoo_secret_arn: str
+    qb_secret_arn: str
+    table: str
+    bucket: str
+    topic: str
+    slack_webhook_url: str
+    qb_api_url: str
+    qb_discovery_url: str
+    is_sandbox: bool
+    region: str = ""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Return the settings. Raises Misconfigured, naming the variable that is missing or wrong."""
+        which = _quickbooks(environ)
+        return cls(
+            environment=_required(environ, "ENVIRONMENT"),
+            odoo_api_url=_required(environ, "ODOO_API_URL"),
+            odoo_secret_arn=_required(environ, "ODOO_SECRET_ARN"),
+            qb_secret_arn=_required(environ, "QB_SECRET_ARN"),
+            table=_required(environ, "DYNAMODB_TABLE"),
+            bucket=_required(environ, "S3_BUCKET"),
+            topic=_required(environ, "SNS_ALERT_TOPIC"),
+            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
+            qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
+            is_sandbox=which == "sandbox",
             region=environ.get("AWS_REGION", ""),
         )
 

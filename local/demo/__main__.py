@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.demo import refusals, report
+from local.demo import month_end, refusals, report
 from local.demo.books import demo_realms
 from local.demo.machine import Machine, quiet
 from local.demo.mapping_file import upload_mapping
@@ -109,9 +109,14 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     records = machine.sync_orders()
     statuses = Counter(record["sync_status"] for record in records)
     print("  " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) + ".")
-    sheets = machine.sheets({realm.company_name: realm.realm_id for realm in setting.realms})
+    realms = {realm.company_name: realm.realm_id for realm in setting.realms}
+    sheets = machine.sheets(realms)
     alerts = deployment.alerts()
-    print("\n6. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")
+    print("\n6. Meanwhile people work in QuickBooks. The tie-out compares each company's fullest month.")
+    month_ends = month_end.tie_out(machine, realms, REPORT.parent, changes=setting.odoo is not None)
+    for found in month_ends:
+        print(f"  {found.company}: {found.sentence}")
+    print("\n7. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")
     with quiet():
         refused = refusals.provoke()
     stuck = [refusal for refusal in refused if not refusal.fixed]
@@ -125,6 +130,8 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
         if sheet.status == "failed":
             print(f"! {sheet.entry['error_message']}\n")
     print(f"{len(alerts)} e-mails sent. Open the report: {REPORT}   ({time.monotonic() - began:.0f} s)")
+    for found in month_ends:
+        print(f"The tie-out of {found.company}, {found.month}: {found.page}")
     print(report.summary(sheets))
     # In a person's own Odoo something may have changed between the two runs.
     wrote_twice = not again.is_nothing and (setting.odoo is not None or not again.changes)

@@ -16,6 +16,7 @@ from typing import Any
 import odoo_extractor
 import odoo_order_sync
 import qb_poster
+import tie_out
 from local.demo import report
 from local.demo.clock import AdvancedClock
 from local.stand_ins.aws import Context, Deployment, EmbeddedAws
@@ -25,7 +26,7 @@ from pipeline.domain.document import DocumentType
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.runtime import Runtime
 
-EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S = 300, 120
+EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S, TIE_OUT_TIMEOUT_S = 300, 120, 900
 TICKS_MAX = 40
 QUICKBOOKS_WRITES = ("create", "update", "delete", "void", "upload")
 S3_WRITES = ("s3 PUT", "s3 POST", "s3 DELETE")
@@ -103,6 +104,11 @@ class Machine:
         result = self._run("odoo-order-sync", odoo_order_sync.handle, {}, POSTER_TIMEOUT_S)
         records: list[dict[str, Any]] = result["records"]
         return records
+
+    def tie_out(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Run the tie-out and return the verdicts."""
+        result: dict[str, Any] = self._run("tie-out", tie_out.handle, event, TIE_OUT_TIMEOUT_S)
+        return result
 
     def sheets(self, realms: dict[str, str]) -> list[report.Sheet]:
         """Return every document for the report, with what the books themselves say it comes to."""

@@ -248,19 +248,16 @@ def deploy(
         )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
-    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync"):
+    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync", "tie-out"):
         aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
+    odoo = {"ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn}
+    quickbooks = {"QB_SECRET_ARN": quickbooks_arn, "QB_API_URL": quickbooks_url, "QB_DISCOVERY_URL": discovery_url}
     environs = {
-        "odoo-extractor": {**shared, **tracking, "ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn},
-        "qb-poster": {
-            **shared,
-            **tracking,
-            "QB_SECRET_ARN": quickbooks_arn,
-            "QB_API_URL": quickbooks_url,
-            "QB_DISCOVERY_URL": discovery_url,
-        },
+        "odoo-extractor": {**shared, **tracking, **odoo},
+        "qb-poster": {**shared, **tracking, **quickbooks},
+        "tie-out": {**shared, **tracking, **odoo, **quickbooks},
         "odoo-order-sync": {
             **shared,
             "ODOO_URL": odoo_url,

@@ -178,8 +178,8 @@ def pending_key(entry_id: str) -> str:
 
 def posted_key(entry: Entry) -> str:
     """Return where the PDF of a posted entry is filed: `posted/<company>/<yyyy-mm>/<number>__<entry_id>.pdf`."""
-    company = _part(entry.company)
-    number = _part(entry.number)[:NUMBER_LENGTH_MAX]
+    company = key_part(entry.company)
+    number = key_part(entry.number)[:NUMBER_LENGTH_MAX]
     return f"{POSTED}{company}/{entry.document_date:%Y-%m}/{number}__{entry.entry_id}.pdf"
 
 
@@ -189,7 +189,8 @@ def _entry_ids_of_posted(key: str) -> set[str]:
     return {"__".join(parts[start:]) for start in range(1, len(parts))}
 
 
-def _part(text: str) -> str:
+def key_part(text: str) -> str:
+    """Return a text as one part of a key."""
     # Numbers contain slashes and names contain anything: neither may create a folder or need escaping in a URL.
     return re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
 

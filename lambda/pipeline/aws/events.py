@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
 from pipeline.domain.commands import (
+    CompareMonths,
     ExtractorCommand,
     PostDue,
     PostEntries,
@@ -28,6 +29,7 @@ from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
+_TIE_OUT_KEYS = {"company", "month", "continue"}
 _POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild", "start_over"}
 
 
@@ -87,6 +89,17 @@ def poster_command(event: Any) -> PosterCommand:
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
     return _of_a_person(_body(event, _POSTER_KEYS))
+
+
+def tie_out_command(event: Any) -> CompareMonths:
+    """Return the tie-out's command. A tick of EventBridge asks for every open month."""
+    if is_schedule(event):
+        return CompareMonths()
+    body = _body(event, _TIE_OUT_KEYS)
+    company, month, goes_on = _text(body, "company"), _text(body, "month"), _flag(body, "continue")
+    if goes_on and (company or month):
+        raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
+    return CompareMonths(company, month, goes_on)
 
 
 def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:

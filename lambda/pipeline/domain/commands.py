@@ -106,3 +106,18 @@ type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts |
 def is_by_a_person(command: PosterCommand) -> bool:
     """Whether a person asked. A person does not wait for the end of a pause."""
     return not isinstance(command, PostDue | WakeUp)
+
+
+# -- the tie-out -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CompareMonths:
+    """Compare a month (`2026-10`) of one company or (an empty name) of all; without a month, every open one.
+
+    With `is_continuation`, only what was begun and ran out of time is gone on with.
+    """
+
+    company: str = ""
+    month: str = ""
+    is_continuation: bool = False

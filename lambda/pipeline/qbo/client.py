@@ -74,13 +74,18 @@ class Client:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
         rows: list[Json] = []
         while True:
-            statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
-            statement += f" startposition {len(rows) + 1} maxresults {PAGE_ROWS}"
-            body = self._read("query", "/query", {"query": statement})
-            page = body.get("QueryResponse", {}).get(entity, [])
+            page = self.page(entity, where, start=len(rows) + 1)
             rows += page
             if len(page) < PAGE_ROWS:
                 return rows
+
+    def page(self, entity: str, where: str = "", *, start: int = 1) -> list[Json]:
+        """Return at most a thousand matching rows, from a position on that counts from one."""
+        statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
+        statement += f" startposition {start} maxresults {PAGE_ROWS}"
+        body = self._read("query", "/query", {"query": statement})
+        rows: list[Json] = body.get("QueryResponse", {}).get(entity, [])
+        return rows
 
     def query_any(self, entity: str, attribute: str, values: Iterable[str], where: str = "") -> list[Json]:
         """Return all rows with an attribute among the values, in as few queries as the URL length allows."""

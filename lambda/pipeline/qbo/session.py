@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Misconfigured
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.domain.runtime import Host
@@ -16,8 +14,11 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.lists import RealmKeyValues
+from pipeline.qbo.realms import companies, companies_by_realm, realm_of
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
+
+__all__ = ["QuickBooksSession", "companies", "companies_by_realm", "realm_of"]
 
 
 class QuickBooksSession:
@@ -100,29 +101,3 @@ class QuickBooksSession:
     def refresh_days_left(self) -> float | None:
         """How many days the connection lasts without being used, if known."""
         return self._tokens.refresh_days_left
-
-
-def realm_of(secret: Mapping[str, Any], company: str) -> str:
-    """Return the realm of a company. Raises Misconfigured if the secret names none."""
-    realm = secret["realm_ids"].get(company) if isinstance(secret["realm_ids"], dict) else None
-    if not realm:
-        raise Misconfigured(f"The company '{company}' has no realm in the QuickBooks secret under realm_ids.")
-    return str(realm)
-
-
-def companies(secret: Mapping[str, Any]) -> list[str]:
-    """Return the companies that have a realm. Raises Misconfigured if `realm_ids` is not a map."""
-    if not isinstance(secret["realm_ids"], dict):
-        raise Misconfigured("In the QuickBooks secret, realm_ids must map companies to realms.")
-    return sorted(secret["realm_ids"])
-
-
-def companies_by_realm(secret: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the companies of each realm. Several may share one, like a parent and its branches.
-
-    A company without a realm is listed under its own name: opening it reports what is missing.
-    """
-    found: dict[str, list[str]] = {}
-    for company in companies(secret):
-        found.setdefault(str(secret["realm_ids"][company] or company), []).append(company)
-    return found

@@ -1,0 +1,333 @@
+"""Every document of a month, on either side, into exactly one class."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pipeline.domain.document import DocumentType, make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
+from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
+from pipeline.domain.tie_out.facts import (
+    EntryState,
+    JournalDocument,
+    LedgerTransaction,
+    Names,
+    OdooState,
+    PdfSizes,
+    Policies,
+)
+from pipeline.domain.tie_out.findings import Maker, finding_of
+from pipeline.domain.tie_out.month import Month
+
+# A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
+PULLED_WITHIN = timedelta(hours=1)
+_NO_POLICIES = Policies()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything that was read of one company and month. `began_at` is when reading began.
+
+    `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
+    by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
+    QuickBooks id.
+    """
+
+    company: str
+    month: Month
+    database: str
+    realm: str
+    home_currency: str
+    began_at: datetime
+    documents: Sequence[JournalDocument]
+    transactions: Sequence[LedgerTransaction]
+    entries: Mapping[str, EntryState]
+    names: Names
+    elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
+    in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
+    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
+    policies: Policies = _NO_POLICIES
+    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
+    neighbours: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A finding with the two sides it is about, of which one may be absent. `extra` are further transactions."""
+
+    finding: Finding
+    document: JournalDocument | None
+    transaction: LedgerTransaction | None
+    extra: tuple[LedgerTransaction, ...] = ()
+
+
+def classify(scope: Scope) -> list[Pair]:
+    """Return how every document of the month came out, in the order of Odoo and then of QuickBooks."""
+    by_document, rest = _matched(scope)
+    pairs = []
+    for document in scope.documents:
+        found = by_document.get(document.odoo_id, [])
+        if document.is_posted or found:
+            pairs.append(_of_document(document, found, rest, scope))
+    copies = {_place(transaction) for pair in pairs for transaction in pair.extra}
+    pairs += [
+        Pair(_of_transaction(transaction, scope), None, transaction)
+        for transaction in rest
+        if _place(transaction) not in copies and not _is_of_neighbour(transaction, scope)
+    ]
+    return pairs
+
+
+def unmatched_ids(scope: Scope) -> set[int]:
+    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
+    known = {document.odoo_id for document in scope.documents}
+    _, rest = _matched(scope)
+    own = (transaction.entry_id for transaction in rest if _is_of(transaction.entry_id, scope.database))
+    return {odoo_id_of(entry_id) for entry_id in own} - known
+
+
+def missing_entries(scope: Scope) -> list[EntryState]:
+    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
+    by_document, _ = _matched(scope)
+    entries = (
+        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
+        for document in scope.documents
+        if document.odoo_id not in by_document
+    )
+    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
+
+
+def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
+    """Return the transactions of each document, and the others. The marker decides, and without one the entry's id."""
+    known = {document.odoo_id for document in scope.documents}
+    places = {
+        (scope.entries[key].qb_id, document.document_type): document.odoo_id
+        for document in scope.documents
+        if (key := make_entry_id(scope.database, document.odoo_id)) in scope.entries
+        and scope.entries[key].realm in ("", scope.realm)
+    }
+    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
+    rest = []
+    for transaction in scope.transactions:
+        odoo_id = 0
+        if _is_of(transaction.entry_id, scope.database):
+            odoo_id = odoo_id_of(transaction.entry_id)
+        elif not transaction.entry_id:
+            odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
+        if odoo_id in known:
+            by_document[odoo_id].append(transaction)
+        else:
+            rest.append(transaction)
+    return dict(by_document), rest
+
+
+def _place(transaction: LedgerTransaction) -> tuple[DocumentType, str]:
+    return transaction.document_type, transaction.qb_id
+
+
+def _is_of(entry_id: str, database: str) -> bool:
+    return entry_id.rpartition("-account.move-")[0] == database
+
+
+# -- a document of Odoo ------------------------------------------------------------------------------------------------
+
+
+def _of_document(
+    document: JournalDocument, found: list[LedgerTransaction], rest: Sequence[LedgerTransaction], scope: Scope
+) -> Pair:
+    entry = scope.entries.get(make_entry_id(scope.database, document.odoo_id))
+    if not document.is_posted:
+        return _withdrawn(document, found, entry, scope)
+    copies = [transaction for transaction in rest if found and _is_copy(transaction, document)]
+    if len(found) + len(copies) > 1:
+        where = ", ".join(f"Id {transaction.qb_id}" for transaction in [*found, *copies])
+        typed = " One was typed in by a person." if copies else ""
+        finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{typed}")
+        booked = sum((transaction.total for transaction in [*found, *copies]), Decimal(0))
+        finding = replace(finding, booked_total=sign_of(document.document_type) * booked)
+        return Pair(finding, document, found[0], (*found[1:], *copies))
+    if found:
+        return Pair(_compared(document, found[0], entry, scope), document, found[0])
+    return Pair(_absent(document, entry, scope), document, None)
+
+
+def _is_copy(transaction: LedgerTransaction, document: JournalDocument) -> bool:
+    """Whether a person typed in what the pipeline posted as well."""
+    number = document.number if document.document_type.is_sale else document.reference
+    return (
+        not transaction.entry_id
+        and bool(number)
+        and transaction.document_type is document.document_type
+        and transaction.doc_number.casefold() == number.casefold()
+        and transaction.total == document.total
+        and same_party(document, transaction)
+    )
+
+
+def _compared(
+    document: JournalDocument, transaction: LedgerTransaction, entry: EntryState | None, scope: Scope
+) -> Finding:
+    sizes = _sizes(transaction, scope)
+    found = differences(document, transaction, scope.names, home_currency=scope.home_currency, pdf=sizes)
+    make = Maker(document, transaction, found, _pdf_word(sizes, found))
+    if entry is not None and entry.status == "failed":
+        return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
+    if not found:
+        return make(DifferenceClass.EQUAL)
+    if entry is None or entry.is_open or entry.updated_at >= scope.began_at:
+        if entry is not None or document.written_at > scope.began_at - PULLED_WITHIN:
+            return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", entry.since if entry else None)
+        return make(DifferenceClass.UNEXPLAINED, "It is there, and the pipeline has no entry of it.")
+    if {difference.field for difference in found} == {"date"} and _is_otherwise_dated(document, transaction, scope):
+        return _dated_otherwise(make, transaction, document, scope)
+    if transaction.is_voided:
+        return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
+    only_pdf = {difference.field for difference in found} == {"PDF"}
+    if transaction.was_never_changed and not only_pdf:
+        return make(DifferenceClass.UNEXPLAINED, "It is in QuickBooks as it was created: nobody has changed it since.")
+    return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
+
+
+def _is_otherwise_dated(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> bool:
+    later = transaction.dated_on > max(expected_dates(document))
+    return (scope.policies.dates_on_first_open_day and later) or transaction.dated_on not in scope.month
+
+
+def _dated_otherwise(make: Maker, transaction: LedgerTransaction, document: JournalDocument, scope: Scope) -> Finding:
+    later = transaction.dated_on > max(expected_dates(document))
+    if scope.policies.dates_on_first_open_day and later:
+        reason = 'Its period was closed, and the mapping says closed_period = "first_open_day".'
+        return replace(make(DifferenceClass.DATED_OTHERWISE, reason), is_explained=True)
+    return make(DifferenceClass.DATED_OTHERWISE, f"It is dated {transaction.dated_on} in QuickBooks.")
+
+
+def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -> Finding:
+    make = Maker(document, None)
+    if entry is None:
+        return _never_pulled(make, document, scope)
+    if entry.company and entry.company != scope.company:
+        reason = f"Its entry belongs to {entry.company}, and Odoo has it in {scope.company}."
+        return make(DifferenceClass.UNEXPLAINED, reason, entry.since)
+    if entry.status == "failed":
+        return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
+    if entry.status == "skipped":
+        return make(DifferenceClass.SKIPPED, entry.reason or "It is not for QuickBooks.")
+    if entry.is_open or entry.updated_at >= scope.began_at:
+        return make(DifferenceClass.WAITING, "It is to be posted.", entry.since)
+    other = entry.realm not in ("", scope.realm)
+    if entry.qb_id and other:
+        reason = f"It was posted to the realm {entry.realm}, where {scope.company} had its books before."
+        return make(DifferenceClass.FORMER_REALM, reason, entry.updated_at)
+    moved = scope.elsewhere.get(entry.entry_id)
+    if moved is not None:
+        return _moved(document, moved, scope)
+    reason = "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
+    return make(DifferenceClass.MISSING, reason, entry.updated_at)
+
+
+def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Finding:
+    policies = scope.policies
+    if policies.go_live and document.dated_on < policies.go_live and document.issued_on < policies.go_live:
+        return make(DifferenceClass.SKIPPED, f"It is dated before the go-live date {policies.go_live}.")
+    if policies.skips_receipts and document.is_receipt:
+        return make(DifferenceClass.SKIPPED, 'It is a receipt, and the mapping says receipts = "skip".')
+    if document.written_at > scope.began_at - PULLED_WITHIN:
+        return make(DifferenceClass.WAITING, "It was just written in Odoo and is pulled next.", document.written_at)
+    return make(DifferenceClass.MISSING, "It was never pulled from Odoo: pull it by its number.", document.written_at)
+
+
+def _moved(document: JournalDocument, moved: LedgerTransaction, scope: Scope) -> Finding:
+    found = differences(document, moved, scope.names, home_currency=scope.home_currency)
+    others = tuple(difference for difference in found if difference.field != "date")
+    make = Maker(document, moved, found)
+    if others and not moved.is_voided and moved.was_never_changed:
+        finding = make(DifferenceClass.UNEXPLAINED, f"It is dated {moved.dated_on} in QuickBooks, and differs.")
+    elif others:
+        finding = make(DifferenceClass.CHANGED, f"It was changed in QuickBooks, and is dated {moved.dated_on} there.")
+    else:
+        finding = _dated_otherwise(make, moved, document, scope)
+    # What is in another month is not in this month's sums.
+    return replace(finding, booked_total=None)
+
+
+def _withdrawn(
+    document: JournalDocument, found: list[LedgerTransaction], entry: EntryState | None, scope: Scope
+) -> Pair:
+    words = {"cancel": "cancelled", "draft": "reset to draft"}
+    reason = f"It was {words.get(document.state, document.state)} in Odoo."
+    make = Maker(document, found[0])
+    finding = _still_there(make, reason, entry, scope)
+    booked = sum((transaction.total for transaction in found), Decimal(0))
+    finding = replace(finding, odoo_total=None, booked_total=sign_of(document.document_type) * booked)
+    return Pair(finding, None, found[0], tuple(found[1:]))
+
+
+def _still_there(make: Maker, reason: str, entry: EntryState | None, scope: Scope) -> Finding:
+    if entry is not None and entry.status == "failed":
+        return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
+    if entry is not None and (entry.is_open or entry.updated_at >= scope.began_at):
+        return make(DifferenceClass.WAITING, f"{reason} It is to be taken back.", entry.since)
+    return make(DifferenceClass.DELETED_IN_ODOO, reason, entry.updated_at if entry else None)
+
+
+# -- a transaction of QuickBooks ---------------------------------------------------------------------------------------
+
+
+def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
+    if not _is_of(transaction.entry_id, scope.database):
+        return False
+    state, entry = scope.in_odoo.get(odoo_id_of(transaction.entry_id)), scope.entries.get(transaction.entry_id)
+    company = state.company if state else entry.company if entry else ""
+    return company in scope.neighbours
+
+
+def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
+    make = Maker(None, transaction)
+    if not transaction.entry_id:
+        return make(DifferenceClass.ONLY_IN_QUICKBOOKS, "A person typed it in: it carries no mark of the pipeline.")
+    if not _is_of(transaction.entry_id, scope.database):
+        other = transaction.entry_id.rpartition("-account.move-")[0]
+        return make(DifferenceClass.UNEXPLAINED, f"It carries the mark of another Odoo database, {other}.")
+    odoo_id = odoo_id_of(transaction.entry_id)
+    make = Maker(None, transaction, odoo_id=odoo_id)
+    state = scope.in_odoo.get(odoo_id)
+    entry = scope.entries.get(transaction.entry_id)
+    if state is None:
+        return _still_there(make, "It was deleted in Odoo.", entry, scope)
+    if state.company != scope.company:
+        return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")
+    if state.state != "posted":
+        return _still_there(make, "It was withdrawn in Odoo.", entry, scope)
+    return _of_another_month(make, transaction, state, entry, scope)
+
+
+def _of_another_month(
+    make: Maker, transaction: LedgerTransaction, state: OdooState, entry: EntryState | None, scope: Scope
+) -> Finding:
+    if state.dated_on in scope.month:
+        # It was posted in Odoo after Odoo's month was read.
+        return make(DifferenceClass.WAITING, "It was changed while this was read.", entry.since if entry else None)
+    if entry is not None and (entry.is_open or entry.updated_at >= scope.began_at):
+        return make(DifferenceClass.WAITING, f"Its date in Odoo is now {state.dated_on}.", entry.since)
+    difference = Difference("date", state.dated_on.isoformat(), transaction.dated_on.isoformat())
+    later = transaction.dated_on > state.dated_on
+    policy = scope.policies.dates_on_first_open_day and later
+    reason = f"It is dated {state.dated_on} in Odoo."
+    if policy:
+        reason += ' Its period was closed, and the mapping says closed_period = "first_open_day".'
+    finding = make(DifferenceClass.DATED_OTHERWISE, reason)
+    return replace(finding, differences=(difference,), is_explained=policy)
+
+
+def _sizes(transaction: LedgerTransaction, scope: Scope) -> PdfSizes | None:
+    return None if scope.pdfs is None else scope.pdfs.get(_place(transaction), PdfSizes(None, ()))
+
+
+def _pdf_word(sizes: PdfSizes | None, found: Sequence[Difference]) -> str:
+    if sizes is None:
+        return "not known"
+    return "differs" if any(difference.field == "PDF" for difference in found) else "there"

@@ -1,0 +1,57 @@
+"""Findings, made of a document, a transaction or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
+from pipeline.domain.tie_out.comparison import Difference, expected_dates
+from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes the finding about a document, a transaction or both, in the class that was decided."""
+
+    document: JournalDocument | None
+    transaction: LedgerTransaction | None
+    found: tuple[Difference, ...] = ()
+    pdf: str = ""
+    odoo_id: int = 0
+
+    def __call__(self, which: DifferenceClass, reason: str = "", since: datetime | None = None) -> Finding:
+        """Return the finding."""
+        finding = finding_of(which, self.document, self.transaction, reason=reason, since=since, found=self.found)
+        return replace(finding, pdf=self.pdf, odoo_id=finding.odoo_id or self.odoo_id)
+
+
+def finding_of(
+    which: DifferenceClass,
+    document: JournalDocument | None,
+    transaction: LedgerTransaction | None,
+    *,
+    reason: str = "",
+    since: datetime | None = None,
+    found: tuple[Difference, ...] = (),
+) -> Finding:
+    """Return a finding in a class; at least one of both sides is given."""
+    one = next(side for side in (document, transaction) if side is not None)
+    number = document.number if document else transaction.doc_number if transaction else ""
+    return Finding(
+        difference_class=which,
+        document_type=one.document_type,
+        number=number,
+        party=one.party,
+        dated_on=min(expected_dates(document)) if document else one.dated_on,
+        currency=one.currency,
+        odoo_total=sign_of(document.document_type) * document.total if document else None,
+        booked_total=sign_of(transaction.document_type) * transaction.total if transaction else None,
+        odoo_id=document.odoo_id if document else 0,
+        qb_id=transaction.qb_id if transaction else "",
+        doc_number=transaction.doc_number if transaction else "",
+        reason=reason,
+        since=since.date() if since else None,
+        differences=found,
+        is_paid=transaction.is_paid if transaction else False,
+    )

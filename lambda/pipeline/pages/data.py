@@ -1,0 +1,36 @@
+"""The report as JSON, for other programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.domain.codec import encode
+from pipeline.domain.tie_out.sums import Sum
+from pipeline.domain.tie_out.tie_out import TieOut
+
+
+def as_json(tie_out: TieOut) -> bytes:
+    """Return the tie-out as JSON. Amounts are texts, so that no reader rounds them."""
+    value: dict[str, Any] = encode(tie_out)
+    value |= {
+        "month": str(tie_out.month),
+        "verdict": tie_out.verdict.value,
+        "sentence": tie_out.sentence,
+        "counts": {which.value: count for which, count in tie_out.counts.items()},
+    }
+    for finding, source in zip(value["findings"], tie_out.findings, strict=True):
+        finding |= {
+            "what_to_do": source.what_to_do,
+            "is_open": source.is_open,
+            "difference": str(source.difference),
+        }
+    for name, rows in value["sums"].items():
+        _add_differences(rows, getattr(tie_out.sums, name))
+    _add_differences(value["unexplained_sums"], tie_out.unexplained_sums)
+    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+
+
+def _add_differences(rows: list[dict[str, Any]], sources: tuple[Sum, ...]) -> None:
+    for row, source in zip(rows, sources, strict=True):
+        row["difference"] = str(source.difference)

@@ -1,0 +1,237 @@
+"""QuickBooks' transactions of a month as they are, read for the comparison with Odoo and for nothing else.
+
+It knows what QuickBooks answers, and nothing of what was sent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pipeline.domain.document import Account, DocumentType
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.mapping import Rules
+from pipeline.domain.money import ZERO, decimal
+from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
+from pipeline.domain.tie_out.month import Month
+from pipeline.qbo.client import PAGE_ROWS, Client, Json, quoted
+from pipeline.qbo.lists import BookAccount, book_account, find_account, find_target_account
+from pipeline.qbo.marker import entry_id_of
+
+ENTITIES = {
+    DocumentType.INVOICE: "Invoice",
+    DocumentType.CREDIT_NOTE: "CreditMemo",
+    DocumentType.BILL: "Bill",
+    DocumentType.VENDOR_CREDIT: "VendorCredit",
+}
+_KINDS = {entity: kind for kind, entity in ENTITIES.items()}
+# More ids are not looked up one by one: so many missing documents are one fault, not thousands.
+LOOKED_UP_MAX = 1_000
+# QuickBooks' clock and the time a file takes to follow its transaction.
+FILES_FOLLOW = timedelta(hours=1)
+_ANY = "Active in (true, false)"
+_NO_AMOUNT = ("SubTotalLineDetail", "DescriptionOnly")
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file attached to a transaction: the transaction's id, the file's own id, and its size in bytes."""
+
+    transaction_id: str
+    attachable_id: str
+    size_bytes: int
+
+
+class Ledger:
+    """Reads one realm while its lease is held."""
+
+    def __init__(self, client: Client, rules: Rules, *, home_currency: str) -> None:
+        self._client = client
+        self._rules = rules
+        self._home_currency = home_currency
+        self._item_accounts: dict[tuple[str, str], str] = {}
+
+    @property
+    def metered_reads(self) -> int:
+        """How many calls were made that Intuit charges for."""
+        return sum(self._client.calls[kind] for kind in ("query", "read"))
+
+    @property
+    def recent_calls(self) -> tuple[int, ...]:
+        """The number of calls in each of the last sixty seconds, the latest first."""
+        return self._client.limiter.recent_calls
+
+    def page(self, kind: DocumentType, month: Month, *, start: int) -> tuple[list[LedgerTransaction], bool]:
+        """Return at most a thousand transactions of the month from a position on, and whether they are the last."""
+        where = f"TxnDate >= '{month.first}' and TxnDate <= '{month.last}'"
+        rows = self._client.page(ENTITIES[kind], where, start=start)
+        return self._transactions(kind, rows), len(rows) < PAGE_ROWS
+
+    def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
+        """Return the transactions with these ids that exist, whatever their date."""
+        wanted = sorted(set(ids))[:LOOKED_UP_MAX]
+        return self._transactions(kind, self._client.query_any(ENTITIES[kind], "Id", wanted)) if wanted else []
+
+    def names(self, transactions: Sequence[LedgerTransaction]) -> Names:
+        """Return the names that are needed to compare: of all accounts, and of tax rates if any transaction has one."""
+        rows = self._client.query("Account", _ANY)
+        active = [book_account(row) for row in rows if row.get("Active", True)]
+        every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
+        has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
+        rates = self._client.query("TaxRate") if has_rates else []
+        return Names(
+            account_of=_finder(active, every, self._rules),
+            account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
+            rate_names={str(row["Id"]): str(row["Name"]) for row in rates},
+        )
+
+    def files(self, transactions: Sequence[LedgerTransaction]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
+        """Return the files attached to the transactions, by type and id: one metered read per thousand.
+
+        Only files made since the first of the transactions, and until shortly after the last change of one, are read.
+        """
+        if not transactions:
+            return {}
+        first = min(datetime.fromisoformat(transaction.created_at) for transaction in transactions)
+        last = max(datetime.fromisoformat(transaction.updated_at) for transaction in transactions)
+        where = (
+            f"MetaData.CreateTime >= {quoted((first - FILES_FOLLOW).isoformat(timespec='seconds'))} and "
+            f"MetaData.CreateTime <= {quoted((last + FILES_FOLLOW).isoformat(timespec='seconds'))}"
+        )
+        return _by_place(self._client.query("Attachable", where))
+
+    def files_by_ids(self, ids: Iterable[str]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
+        """Return files by their own ids, by what they are attached to."""
+        wanted = sorted(set(ids))[:LOOKED_UP_MAX]
+        return _by_place(self._client.query_any("Attachable", "Id", wanted)) if wanted else {}
+
+    def _transactions(self, kind: DocumentType, rows: Sequence[Json]) -> list[LedgerTransaction]:
+        side = "IncomeAccountRef" if kind.is_sale else "ExpenseAccountRef"
+        unknown = {
+            item
+            for row in rows
+            for line in _lines(row.get("Line"))
+            if (item := _item_without_account(line)) and (side, item) not in self._item_accounts
+        }
+        for row in self._client.query_any("Item", "Id", sorted(unknown), _ANY) if unknown else ():
+            for name in ("IncomeAccountRef", "ExpenseAccountRef"):
+                self._item_accounts[name, str(row["Id"])] = _value(row.get(name))
+        return [self._transaction(kind, row, side) for row in rows]
+
+    def _transaction(self, kind: DocumentType, row: Json, side: str) -> LedgerTransaction:
+        try:
+            return self._read(kind, row, side)
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise Unavailable(
+                f"QuickBooks answered the {ENTITIES[kind]} {row.get('Id')} in a form that cannot be read "
+                f"({type(error).__name__})"
+            ) from error
+
+    def _read(self, kind: DocumentType, row: Json, side: str) -> LedgerTransaction:
+        party = row.get("CustomerRef") or row.get("VendorRef") or {}
+        total = decimal(row.get("TotalAmt", 0))
+        detail = row.get("TxnTaxDetail") or {}
+        home_total = row.get("HomeTotalAmt")
+        note = str(row.get("PrivateNote") or "")
+        meta = row.get("MetaData", {})
+        return LedgerTransaction(
+            qb_id=str(row["Id"]),
+            document_type=kind,
+            doc_number=str(row.get("DocNumber") or ""),
+            dated_on=date.fromisoformat(str(row["TxnDate"])[:10]),
+            due_on=date.fromisoformat(str(row["DueDate"])[:10]) if row.get("DueDate") else None,
+            party_id=_value(party),
+            party=str(party.get("name") or ""),
+            currency=_value(row.get("CurrencyRef")) or self._home_currency,
+            rate=decimal(row.get("ExchangeRate") or 1),
+            total=total,
+            home_total=decimal(home_total) if home_total is not None else None,
+            tax=decimal(detail.get("TotalTax", 0)),
+            lines=tuple(self._booked(row, side)),
+            taxes=tuple(
+                TaxOfLedger(_value(line["TaxLineDetail"].get("TaxRateRef")), decimal(line.get("Amount", 0)))
+                for line in detail.get("TaxLine", [])
+                if "TaxLineDetail" in line
+            ),
+            entry_id=entry_id_of(row),
+            changes=int(row.get("SyncToken") or 0),
+            open_amount=decimal(row.get("Balance", row.get("RemainingCredit", total))),
+            is_voided=note.startswith("Voided") and not total,
+            created_at=str(meta.get("CreateTime", "")),
+            updated_at=str(meta.get("LastUpdatedTime", "")),
+        )
+
+    def _booked(self, row: Json, side: str) -> Iterator[LedgerLine]:
+        amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for line in _lines(row.get("Line")):
+            kind = str(line.get("DetailType", ""))
+            detail = line.get(kind) or {}
+            amount = decimal(line.get("Amount") or 0)
+            if kind == "DiscountLineDetail":
+                amounts[_value(detail.get("DiscountAccountRef"))] -= amount
+            elif detail.get("AccountRef"):
+                amounts[_value(detail["AccountRef"])] += amount
+            elif detail.get("ItemRef"):
+                own = _value(detail.get("ItemAccountRef"))
+                amounts[own or self._item_accounts.get((side, _value(detail["ItemRef"])), "")] += amount
+            elif kind == "AccountBasedExpenseLineDetail":
+                amounts[""] += amount
+            # QuickBooks takes a sales line without an item for a remark: its amount counts for nothing.
+        yield from (LedgerLine(account, amount) for account, amount in sorted(amounts.items()) if amount != ZERO)
+
+
+def _finder(
+    active: Sequence[BookAccount], every: Sequence[BookAccount], rules: Rules
+) -> Callable[[Account], LedgerAccount | None]:
+    """Return what finds the account in QuickBooks of one in Odoo: by the mapping, else by number, else by name.
+
+    An account that was made inactive since keeps what was booked on it.
+    """
+    found: dict[Account, LedgerAccount | None] = {}
+
+    def look(account: Account, accounts: Sequence[BookAccount]) -> BookAccount | None:
+        target = rules.account(account.code, account.name)
+        return find_target_account(accounts, target.name) if target else find_account(accounts, account)
+
+    def find(account: Account) -> LedgerAccount | None:
+        if account not in found:
+            row = look(account, active) or look(account, every)
+            found[account] = LedgerAccount(row.qb_id, row.name) if row else None
+        return found[account]
+
+    return find
+
+
+def _item_without_account(line: Json) -> str:
+    detail = line.get(str(line.get("DetailType", ""))) or {}
+    return _value(detail.get("ItemRef")) if detail.get("ItemRef") and not detail.get("ItemAccountRef") else ""
+
+
+def _lines(lines: Any) -> Iterator[Json]:
+    """Yield the lines that carry an amount, those inside a group too."""
+    for line in lines or ():
+        if line.get("DetailType") == "GroupLineDetail":
+            yield from _lines(line.get("GroupLineDetail", {}).get("Line"))
+        elif line.get("DetailType") not in _NO_AMOUNT:
+            yield line
+
+
+def _by_place(rows: Iterable[Json]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
+    files: defaultdict[tuple[DocumentType, str], list[AttachedFile]] = defaultdict(list)
+    for row in rows:
+        for part in row.get("AttachableRef", []):
+            reference = part.get("EntityRef") or {}
+            kind = _KINDS.get(str(reference.get("type", "")))
+            if kind is None:
+                continue
+            place = (kind, _value(reference))
+            files[place].append(AttachedFile(place[1], str(row["Id"]), int(row.get("Size") or 0)))
+    return dict(files)
+
+
+def _value(reference: Any) -> str:
+    return str(reference.get("value", "")) if isinstance(reference, Mapping) else ""

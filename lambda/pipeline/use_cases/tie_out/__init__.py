@@ -1,0 +1,1 @@
+"""Tying out a month: read both sides, compare, and write the report."""

@@ -1,0 +1,218 @@
+"""Which months to compare, what came of them, and the order of the work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from pipeline.domain.alert import Failure
+from pipeline.domain.commands import CompareMonths
+from pipeline.domain.document import Company
+from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.lease import Lease, lease_until
+from pipeline.domain.tie_out.classes import DifferenceClass
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.tie_out import TieOut, Verdict
+from pipeline.use_cases.tie_out.collaborators import Collaborators
+from pipeline.use_cases.tie_out.run import Comparison
+
+# A year of open months. More are named and left out: whoever is so far behind closes them one by one.
+MONTHS_MAX = 12
+# Begin another month only with time to read and compare one of ordinary size.
+MONTH_ALLOWANCE_S = 120.0
+UNFINISHED = "unfinished"
+# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
+OVERDUE_AFTER = timedelta(days=10)
+
+
+class Values(Protocol):
+    """Small values by key."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+
+
+@dataclass(slots=True)
+class Results:
+    """What came of an invocation. `remaining` is True if something is gone on with in the next run.
+
+    `waiting` says what must be filled before anything can be compared.
+    """
+
+    tie_outs: list[dict[str, Any]] = field(default_factory=list)
+    remaining: bool = False
+    left_out: list[str] = field(default_factory=list)
+    unexplained: int = 0
+    open_months: int = 0
+    not_known: int = 0
+    overdue: int = 0
+    metered_reads: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    # The companies of which this run knows whether anything is wrong with them.
+    checked: set[str] = field(default_factory=set)
+    waiting: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the invocation answers."""
+        waiting = {"waiting": self.waiting} if self.waiting else {}
+        return {"tie_outs": self.tie_outs, "remaining": self.remaining, "left_out": self.left_out} | waiting
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures that alarms watch."""
+        return {
+            "TieOutUnexplained": self.unexplained,
+            "MonthsOpen": self.open_months,
+            "MonthsNotKnown": self.not_known,
+            "MonthsOverdue": self.overdue,
+            "MeteredReads": self.metered_reads,
+        }
+
+
+def open_months(index: dict[str, Any], today: date) -> tuple[list[Month], list[Month]]:
+    """Return the months to compare, newest first, and those left out: this month, the last, and what is open.
+
+    `index` says what came of each month before.
+    """
+    current = Month.of(today)
+    found = {current, current.previous}
+    for text, kept in index.items():
+        month = Month.parse(text, today)
+        if kept.get("verdict") != Verdict.TIES_OUT:
+            found.add(month)
+    ordered = sorted(found, reverse=True)
+    return ordered[:MONTHS_MAX], ordered[MONTHS_MAX:]
+
+
+def run(collaborators: Collaborators, companies: Sequence[Company], command: CompareMonths) -> Results:
+    """Compare what the command asks for. One company's trouble does not keep another from being compared.
+
+    Raises InvalidRequest for a company or a month that cannot be compared.
+    """
+    results = Results()
+    today = collaborators.clock.now().date()
+    wanted = list(_wanted(collaborators, companies, command, today, results))
+    for company, month in wanted:
+        if not collaborators.deadline.allows(MONTH_ALLOWANCE_S):
+            _mark(collaborators, company, month, {"verdict": UNFINISHED})
+            results.remaining = True
+            continue
+        _one(collaborators, company, month, results)
+    return results
+
+
+def _wanted(
+    collaborators: Collaborators,
+    companies: Sequence[Company],
+    command: CompareMonths,
+    today: date,
+    results: Results,
+) -> Iterable[tuple[Company, Month]]:
+    month = Month.parse(command.month, today) if command.month else None
+    for company in chosen(companies, command.company, collaborators):
+        index = _index(collaborators, company)
+        if month is not None:
+            yield company, month
+            continue
+        if command.is_continuation:
+            months = [Month.parse(text, today) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
+            yield from ((company, one) for one in sorted(months, reverse=True)[:MONTHS_MAX])
+            continue
+        months, left_out = open_months(index, today)
+        if left_out:
+            results.left_out.append(
+                f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
+                f"{len(left_out) - 1} earlier ones are compared only when asked for by name."
+            )
+        yield from ((company, one) for one in months)
+
+
+def chosen(companies: Sequence[Company], name: str, collaborators: Collaborators) -> list[Company]:
+    """Return the company of that name, or without a name all that have a realm. Raises InvalidRequest."""
+    if not name:
+        return [company for company in companies if collaborators.realm_of(company.name)]
+    found = [company for company in companies if company.name == name]
+    if not found:
+        known = ", ".join(f"'{company.name}'" for company in companies) or "none"
+        raise InvalidRequest(f"Odoo shows no company '{name[:80]}'. The Odoo user sees {known}.")
+    return found
+
+
+def _one(collaborators: Collaborators, company: Company, month: Month, results: Results) -> None:
+    lease = _take(collaborators, company, month)
+    if lease is None:
+        results.left_out.append(f"{company.name} {month}: another tie-out of this month is running.")
+        return
+    try:
+        tie_out = Comparison(collaborators, company, month).run()
+        if tie_out is None:
+            results.remaining = True
+            _mark(collaborators, company, month, {"verdict": UNFINISHED})
+            return
+        keys = collaborators.reports.put(company.name, month, collaborators.render(tie_out), tie_out.at)
+        collaborators.reports.drop_unfinished(company.name, month)
+        _mark(collaborators, company, month, {"verdict": tie_out.verdict.value, "at": tie_out.at.isoformat()})
+        _count(tie_out, keys, collaborators.clock.now().date(), results)
+    finally:
+        collaborators.key_values.release_lease(lease, collaborators.clock.now())
+
+
+def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results) -> None:
+    has_ended = tie_out.month.last < today
+    unexplained = tie_out.counts.get(DifferenceClass.UNEXPLAINED, 0) + len(tie_out.unexplained_sums)
+    results.unexplained += unexplained
+    results.checked.add(tie_out.company)
+    results.metered_reads += tie_out.metered_reads
+    if has_ended:
+        results.open_months += tie_out.verdict is Verdict.OPEN
+        results.not_known += tie_out.verdict is Verdict.NOT_KNOWN
+    is_overdue = tie_out.month.last + OVERDUE_AFTER < today
+    results.overdue += is_overdue and tie_out.verdict is not Verdict.TIES_OUT
+    code = "tie_out_unexplained" if unexplained else "tie_out_not_known"
+    if unexplained or (has_ended and tie_out.not_known):
+        message = f"{tie_out.sentence} The report is {keys.get('html', '')}."
+        results.failures.append(Failure(tie_out.company, code, "", message, stops=False))
+    results.tie_outs.append(
+        {
+            "company": tie_out.company,
+            "month": str(tie_out.month),
+            "verdict": tie_out.verdict.value,
+            "sentence": tie_out.sentence,
+            "documents": {which.value: count for which, count in tie_out.counts.items()},
+            "metered_reads": tie_out.metered_reads,
+            "report": keys,
+        }
+    )
+
+
+def is_unfinished(key_values: Values, company: str) -> bool:
+    """Whether a month of a company was begun and is to be gone on with: one read, so that asking costs nothing."""
+    return any(kept.get("verdict") == UNFINISHED for kept in _kept(key_values, company).values())
+
+
+def _kept(key_values: Values, company: str) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(key_values.value(_index_key(company)) or "{}")
+    return kept
+
+
+def _index_key(company: str) -> str:
+    return f"tie-outs#{company}"
+
+
+def _index(collaborators: Collaborators, company: Company) -> dict[str, Any]:
+    return _kept(collaborators.key_values, company.name)
+
+
+def _mark(collaborators: Collaborators, company: Company, month: Month, what: dict[str, str]) -> None:
+    index = _index(collaborators, company)
+    index[str(month)] = what
+    collaborators.key_values.keep(_index_key(company.name), json.dumps(index, sort_keys=True))
+
+
+def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:
+    now = collaborators.clock.now()
+    until = lease_until(now, collaborators.deadline.remaining_s)
+    key = f"tie-out#{company.name}#{month}"
+    return collaborators.key_values.take_lease(key, collaborators.holder, now, until, force=False)

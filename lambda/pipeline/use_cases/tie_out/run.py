@@ -1,0 +1,270 @@
+"""The tie-out of one company and month: read, compare, write the report."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from pipeline.domain.document import Company, DocumentType, make_entry_id
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
+from pipeline.domain.lease import Lease, lease_until
+from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
+from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
+from pipeline.domain.tie_out.comparison import same_party
+from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.numbers import missing_numbers, number_gaps
+from pipeline.domain.tie_out.sums import sums, unexplained
+from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
+from pipeline.use_cases.tie_out.reading import OutOfTime, Reader, Reading
+
+# The poster holds a realm for seconds when little is due, and for two minutes at most.
+LEASE_TRIES = 24
+LEASE_WAIT_S = 5.0
+# A realm that was not free for so long, over several runs, is not known: the newest report would only grow old.
+LEASE_PATIENCE = timedelta(hours=1)
+THROTTLED_FOR_S = 60
+# A message names its document first, which the report has named already.
+_OWN_TITLE = re.compile(r"\A[a-z ]+ .{1,600}? \(-?[\d,.]+ [A-Z]{3}\): ", re.DOTALL)
+
+
+class Comparison:
+    """The work on one company and month. `metered_reads` counts what QuickBooks was asked."""
+
+    def __init__(self, collaborators: Collaborators, company: Company, month: Month) -> None:
+        self._with = collaborators
+        self._company = company
+        self._month = month
+        self._reader = Reader(collaborators, company, month)
+
+    def run(self) -> TieOut | None:
+        """Return the tie-out, or None if time ran out and the next run goes on.
+
+        What cannot be read is not known: then the tie-out says why, and holds nothing that could look like an answer.
+        """
+        try:
+            realm = self._realm()
+            rules = self._with.rules(self._company.name)
+            self._reader.read_journal()
+            return self._compared(realm, rules)
+        except OutOfTime:
+            self._reader.keep()
+            return None
+        except PipelineError as error:
+            return self._not_known(str(error))
+
+    def _realm(self) -> str:
+        realm = self._with.realm_of(self._company.name)
+        if not realm:
+            raise Misconfigured(
+                f"The company {self._company.name} has no realm in the QuickBooks secret, so there are no books to "
+                "compare with."
+            )
+        return realm
+
+    def _compared(self, realm: str, rules: Rules) -> TieOut:
+        lease = self._take(realm)
+        ledger, paused_for_s = None, 0
+        try:
+            ledger = self._with.open_ledger(lease, self._company)
+            self._reader.read_ledger(ledger)
+            found = self._found(realm, rules, ledger)
+        except Throttled as error:
+            paused_for_s = error.wait_s or THROTTLED_FOR_S
+            raise
+        finally:
+            now = self._with.clock.now()
+            if ledger is not None:
+                lease = replace(lease, recent_calls=ledger.recent_calls, recent_at=now)
+                reading = self._reader.reading
+                reads = reading.metered_reads + ledger.metered_reads
+                self._reader.reading = replace(reading, metered_reads=reads)
+            self._with.key_values.release_lease(lease, now, paused_for_s=paused_for_s)
+        return replace(found, metered_reads=self._reader.reading.metered_reads)
+
+    def _take(self, realm: str) -> Lease:
+        """Take the realm's lease. Raises OutOfTime if the poster holds it, or has paused the realm, all the time."""
+        clock = self._with.clock
+        for _ in range(LEASE_TRIES):
+            now = clock.now()
+            until = lease_until(now, self._with.deadline.remaining_s)
+            lease = self._with.key_values.take_lease(realm, self._with.holder, now, until, force=False)
+            if lease is not None:
+                return lease
+            clock.sleep(LEASE_WAIT_S)
+        if clock.now() - self._reader.reading.began_at > LEASE_PATIENCE:
+            raise Unavailable(
+                "The realm was not free for an hour: the poster works in it, or it is paused after an error, of "
+                "which an alert was sent."
+            )
+        raise OutOfTime("Another run holds the realm, or it is paused after an error.")
+
+    # -- comparing -------------------------------------------------------------------------------------------------
+
+    def _found(self, realm: str, rules: Rules, ledger: Ledger) -> TieOut:
+        reading = self._reader.reading
+        reason = self._nothing_read(reading)
+        if reason:
+            return self._not_known(reason)
+        scope = self._scope(realm, rules, ledger, reading)
+        pairs = classify(scope)
+        all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
+        missing = missing_numbers(scope.documents)
+        elsewhere = self._with.journal.with_numbers(self._company, missing)
+        return TieOut(
+            company=self._company.name,
+            month=self._month,
+            at=self._with.clock.now(),
+            home_currency=self._company.currency,
+            realm=realm,
+            odoo_url=self._with.journal.url,
+            findings=tuple(pair.finding for pair in pairs),
+            sums=all_sums,
+            unexplained_sums=unexplained(all_sums, pairs),
+            gaps=tuple(number_gaps(scope.documents, missing, elsewhere)),
+            not_carried=tuple(self._with.journal.not_carried(self._company, self._month)),
+            notes=tuple(_notes(pairs, reading)),
+        )
+
+    def _nothing_read(self, reading: Reading) -> str:
+        """Return why what was read is no answer, or an empty text."""
+        name, month = self._company.name, self._month.name
+        own = sum(bool(transaction.entry_id) for transaction in reading.transactions)
+        if not reading.documents and own:
+            return (
+                f"Odoo shows no document of {month} for {name}, and QuickBooks holds {own} that came from there: does "
+                "the Odoo user still see the company?"
+            )
+        if not reading.documents and not reading.transactions:
+            return f"Neither Odoo nor QuickBooks has a document of {month} for {name}."
+        return ""
+
+    def _scope(self, realm: str, rules: Rules, ledger: Ledger, reading: Reading) -> Scope:
+        entries = self._entries(reading)
+        scope = Scope(
+            company=self._company.name,
+            month=self._month,
+            database=self._with.database,
+            realm=realm,
+            home_currency=self._company.currency,
+            began_at=reading.began_at,
+            documents=reading.documents,
+            transactions=reading.transactions,
+            entries=entries,
+            names=self._names(realm, ledger, reading),
+            neighbours=frozenset(self._with.in_realm(realm)) - {self._company.name},
+            policies=Policies(
+                go_live=rules.go_live,
+                dates_on_first_open_day=rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY,
+                skips_receipts=rules.receipts is Receipts.SKIP,
+            ),
+        )
+        scope = self._with_elsewhere(scope, ledger)
+        in_odoo = self._with.journal.by_ids(unmatched_ids(scope))
+        return replace(scope, in_odoo=in_odoo, pdfs=self._pdfs(scope, ledger))
+
+    def _with_elsewhere(self, scope: Scope, ledger: Ledger) -> Scope:
+        """Look up what should be in the month and is not: it may be dated otherwise, or a page has shifted."""
+        kinds = {make_entry_id(scope.database, one.odoo_id): one.document_type for one in scope.documents}
+        wanted: defaultdict[DocumentType, dict[str, str]] = defaultdict(dict)
+        for entry in missing_entries(scope):
+            wanted[kinds[entry.entry_id]][entry.qb_id] = entry.entry_id
+        elsewhere: dict[str, LedgerTransaction] = {}
+        overlooked = []
+        for kind, ids in wanted.items():
+            for transaction in ledger.by_ids(kind, ids):
+                if transaction.dated_on in scope.month:
+                    overlooked.append(transaction)
+                elif transaction.entry_id in ("", ids[transaction.qb_id]):
+                    elsewhere[ids[transaction.qb_id]] = transaction
+        return replace(scope, elsewhere=elsewhere, transactions=(*scope.transactions, *overlooked))
+
+    def _entries(self, reading: Reading) -> dict[str, EntryState]:
+        ids = {make_entry_id(self._with.database, document.odoo_id): None for document in reading.documents}
+        marked = (transaction.entry_id for transaction in reading.transactions if transaction.entry_id)
+        found = self._with.entries.entries(list(ids | dict.fromkeys(marked)))
+        return {entry_id: _state(entry) for entry_id, entry in found.items()}
+
+    def _names(self, realm: str, ledger: Ledger, reading: Reading) -> Names:
+        owners: dict[str, int] = {}
+
+        def owner_of(kind: DocumentType, qb_id: str) -> int:
+            entity = "customer" if kind.is_sale else "vendor"
+            key = f"owner#{realm}#{entity}#{qb_id}"
+            if key not in owners:
+                bound = self._with.key_values.value(key) or ""
+                partner = bound.removeprefix(f"party#{realm}#{entity}#{self._with.database}#").partition("#")[0]
+                owners[key] = int(partner) if partner.isdigit() else 0
+            return owners[key]
+
+        partners: defaultdict[str, set[int]] = defaultdict(set)
+        for document in reading.documents:
+            partners[document.party.strip().casefold()].add(document.party_id)
+        by_name = {name: frozenset(ids) for name, ids in partners.items()}
+        return replace(ledger.names(reading.transactions), owner_of=owner_of, partners=by_name)
+
+    def _pdfs(self, scope: Scope, ledger: Ledger) -> dict[tuple[DocumentType, str], PdfSizes]:
+        own = [transaction for transaction in scope.transactions if transaction.entry_id]
+        files: dict[tuple[DocumentType, str], Sequence[File]] = dict(ledger.files(own))
+        entries = {
+            (transaction.document_type, transaction.qb_id): scope.entries.get(transaction.entry_id)
+            for transaction in own
+        }
+        # A file that was replaced later is not among those made with the transactions.
+        later = [entry.attachable_id for place, entry in entries.items()
+                 if entry and entry.attachable_id and place not in files]  # fmt: skip
+        files |= ledger.files_by_ids(later)
+        filed = self._with.reports.pdf_sizes(entry.pdf_key for entry in entries.values() if entry and entry.pdf_key)
+        return {
+            place: PdfSizes(
+                filed.get(entry.pdf_key) if entry else None, tuple(file.size_bytes for file in files.get(place, ()))
+            )
+            for place, entry in entries.items()
+        }
+
+    def _not_known(self, reason: str) -> TieOut:
+        return TieOut(
+            company=self._company.name,
+            month=self._month,
+            at=self._with.clock.now(),
+            home_currency=self._company.currency,
+            not_known=(reason,),
+            metered_reads=self._reader.reading.metered_reads,
+        )
+
+
+def _state(entry: Entry) -> EntryState:
+    """Return what an entry says of its document, without any figure of it."""
+    is_open = entry.status in (Status.PENDING, Status.POSTING)
+    return EntryState(
+        entry_id=entry.entry_id,
+        company=entry.company,
+        status=entry.status.value,
+        reason=_OWN_TITLE.sub("", entry.error_message),
+        since=(entry.pending_since or entry.updated_at) if is_open else entry.updated_at,
+        updated_at=entry.updated_at,
+        realm=entry.realm,
+        qb_id=entry.qb_id,
+        former=entry.former,
+        pdf_key=entry.pdf_key,
+        attachable_id=entry.attachable_id,
+    )
+
+
+def _notes(pairs: Iterable[Pair], reading: Reading) -> Iterable[str]:
+    """Yield what was compared less closely, in sentences."""
+    by_qb: Mapping[str, set[str]] = defaultdict(set)
+    stock = sum(bool(item.kind == "stock") for document in reading.documents for item in document.items)
+    if stock:
+        yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
+    for pair in pairs:
+        document, transaction = pair.document, pair.transaction
+        if document and transaction and not same_party(document, transaction):
+            by_qb[document.party.strip()].add(transaction.party.strip())
+    for name, others in sorted(by_qb.items())[:20]:
+        yield f"{name} is called {' and '.join(sorted(others))} in QuickBooks."

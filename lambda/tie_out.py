@@ -1,0 +1,173 @@
+"""The tie-out: compares a month in Odoo with the month in QuickBooks, and writes the report."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pipeline.aws.alerts import Alerts
+from pipeline.aws.document_store import DocumentStore
+from pipeline.aws.events import tie_out_command
+from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.report_store import ReportStore
+from pipeline.aws.secrets import Secrets
+from pipeline.aws.telemetry import log_as_json, put_metrics
+from pipeline.aws.token_parameters import TokenParameters
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain.alert import Place
+from pipeline.domain.commands import CompareMonths
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Company, database_of
+from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.identity import known_as
+from pipeline.domain.lease import Lease
+from pipeline.odoo.client import Odoo
+from pipeline.odoo.journal import Journal
+from pipeline.pages.report import files_of
+from pipeline.qbo.client import Client
+from pipeline.qbo.issuer import IntuitIssuer
+from pipeline.qbo.ledger import Ledger
+from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.realms import companies_by_realm
+from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
+from pipeline.runtime import Runtime, system
+from pipeline.settings import TieOutSettings
+from pipeline.use_cases.report import Reporter, answering, reporting
+from pipeline.use_cases.tie_out.collaborators import Collaborators
+from pipeline.use_cases.tie_out.months import Results, is_unfinished, run
+
+SERVICE = "tie-out"
+SECRET_KEYS = ("database", "username", "password")
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Handle an invocation by AWS Lambda."""
+    return handle(event, context, system())
+
+
+def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
+    """Compare what the event asks for and return the verdicts. What cannot be read is a verdict, not an error.
+
+    An invocation that is not understood is answered with what is wrong with it; it alarms nobody.
+    """
+    log_as_json(SERVICE)
+    with answering() as answer:
+        answer.value = _handled(tie_out_command(event), context, runtime)
+    return answer.value
+
+
+def _handled(command: CompareMonths, context: Any, runtime: Runtime) -> dict[str, Any]:
+    settings = TieOutSettings.from_env(os.environ)
+    tie_out = TieOutFunction(settings, Deadline(context.get_remaining_time_in_millis), runtime)
+    with reporting(tie_out.reporter()) as report:
+        try:
+            results = tie_out.run(command)
+        except AwaitsFirstValue as error:
+            results = Results(waiting=str(error))
+        report.failures += results.failures
+        report.checked |= results.checked
+    # Whether the schedule still brings runs that come to their end.
+    completed = {"RunsCompleted": 1} if command == CompareMonths() else {}
+    put_metrics(
+        SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered} | completed
+    )
+    return results.as_dict()
+
+
+class TieOutFunction:
+    """The wired collaborators of one invocation."""
+
+    def __init__(self, settings: TieOutSettings, deadline: Deadline, runtime: Runtime) -> None:
+        self.settings = settings
+        self.deadline = deadline
+        self.runtime = runtime
+        self.secrets = Secrets(runtime.client("secretsmanager"))
+        self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
+        self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
+        self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
+        self.alerts = Alerts(
+            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+        )
+
+    def reporter(self) -> Reporter:
+        """Return what the report is made with."""
+        settings = self.settings
+        return Reporter(
+            place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
+            alerts=self.alerts,
+            clock=self.runtime.clock,
+            key_values=self.key_values,
+            holder=self.runtime.new_name,
+        )
+
+    def run(self, command: CompareMonths) -> Results:
+        """Execute the command."""
+        clock = self.runtime.clock
+        mapping = DocumentStore(self.runtime.client("s3"), self.settings.bucket).mapping()
+        quickbooks = self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
+        in_realm = companies_by_realm(quickbooks)
+        realms = {company: realm for realm, names in in_realm.items() for company in names}
+        if command.is_continuation and not any(is_unfinished(self.key_values, company) for company in realms):
+            return Results()
+        secret = self.secrets.read(self.settings.odoo_secret_arn, SECRET_KEYS)
+        odoo = Odoo(
+            self.settings.odoo_api_url,
+            database=secret["database"],
+            username=secret["username"],
+            secret=secret["password"],
+            clock=clock,
+            key_values=self.key_values,
+            deadline=self.deadline,
+        )
+        journal = Journal(odoo)
+        companies = journal.companies()
+        known = self.key_values.database() or database_of(self.table.any_entry_id())
+        database = known_as(
+            odoo.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
+        )
+
+        def open_ledger(lease: Lease, company: Company) -> Ledger:
+            tokens = Tokens(
+                Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
+                lease.realm,
+                in_realm[lease.realm],
+                IntuitIssuer(self.settings.qb_discovery_url, clock),
+                clock=clock,
+                threads=self.runtime.threads,
+                deadline=self.deadline,
+            )
+            age_s = (clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
+            limiter = Limiter(
+                clock,
+                self.runtime.threads,
+                recent_calls=lease.recent_calls,
+                recent_batches=lease.recent_batches,
+                recent_age_s=max(0.0, age_s),
+            )
+            client = Client(
+                self.settings.qb_api_url,
+                lease.realm,
+                company.name,
+                tokens,
+                limiter,
+                clock=clock,
+                threads=self.runtime.threads,
+            )
+            return Ledger(client, mapping.rules(company.name), home_currency=company.currency)
+
+        collaborators = Collaborators(
+            journal=journal,
+            entries=self.table,
+            key_values=self.key_values,
+            reports=ReportStore(self.runtime.client("s3"), self.settings.bucket),
+            open_ledger=open_ledger,
+            realm_of=lambda company: realms.get(company, "") if realms.get(company) != company else "",
+            in_realm=lambda realm: in_realm.get(realm, []),
+            rules=mapping.rules,
+            render=lambda tie_out: files_of(tie_out, is_sandbox=self.settings.is_sandbox),
+            database=database,
+            clock=clock,
+            deadline=self.deadline,
+            holder=self.runtime.new_name(),
+        )
+        return run(collaborators, companies, command)

@@ -1,0 +1,320 @@
+"""The pure comparison: parties, accounts, taxes, numbers, and what changed while it was read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from pipeline.domain.document import Account, DocumentType
+from pipeline.domain.tie_out.classes import DifferenceClass
+from pipeline.domain.tie_out.classify import Scope, classify
+from pipeline.domain.tie_out.comparison import differences, same_party
+from pipeline.domain.tie_out.facts import (
+    EntryState,
+    ItemKind,
+    JournalDocument,
+    JournalItem,
+    LedgerAccount,
+    LedgerLine,
+    LedgerTransaction,
+    Names,
+    OdooState,
+    Policies,
+)
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.numbers import GAPS_LOOKED_UP_MAX, missing_numbers, number_gaps
+from pipeline.domain.tie_out.sums import sums, unexplained
+
+OCTOBER = Month(2026, 10)
+BEGAN = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+LONG_AGO = datetime(2026, 10, 6, tzinfo=UTC)
+COSTS, TAX, OWED = Account(1, "600000", "Expenses"), Account(2, "251000", "Tax Paid"), Account(3, "211000", "Payable")
+NAMES = Names(
+    account_of=lambda account: LedgerAccount(account.code, account.name) if account.code != "999" else None,
+    account_names={"600000": "600000 Expenses", "251000": "251000 Tax Paid"},
+)
+
+
+def item(amount, account=COSTS, kind=ItemKind.LINE, home=None):
+    return JournalItem(account, kind, Decimal(amount), Decimal(amount if home is None else home))
+
+
+def a_document(*items, **changes):
+    items = items or (item(100), item(21, TAX, ItemKind.TAX))
+    owed = sum((one.amount for one in items), Decimal(0)), sum((one.home_amount for one in items), Decimal(0))
+    values = {
+        "odoo_id": 7,
+        "document_type": DocumentType.BILL,
+        "state": "posted",
+        "number": "BILL/2026/10/0007",
+        "reference": "R-7",
+        "dated_on": date(2026, 10, 5),
+        "issued_on": date(2026, 10, 1),
+        "due_on": date(2026, 11, 5),
+        "currency": "USD",
+        "party_id": 5,
+        "party": "Acme Corp",
+        "journal": "Bills",
+        "written_at": LONG_AGO,
+        "items": (*items, JournalItem(OWED, ItemKind.OWED, *owed)),
+    }
+    return JournalDocument(**(values | changes))
+
+
+def a_transaction(*lines, tax=21, **changes):
+    lines = lines or (("600000", 100),)
+    total = sum(Decimal(amount) for _, amount in lines) + Decimal(tax)
+    values = {
+        "qb_id": "145",
+        "document_type": DocumentType.BILL,
+        "doc_number": "R-7",
+        "dated_on": date(2026, 10, 5),
+        "due_on": date(2026, 11, 5),
+        "party_id": "55",
+        "party": "Acme Corp",
+        "currency": "USD",
+        "rate": Decimal(1),
+        "total": total,
+        "home_total": total,
+        "tax": Decimal(tax),
+        "lines": tuple(LedgerLine(account, Decimal(amount)) for account, amount in lines),
+        "taxes": (),
+        "entry_id": "db-account.move-7",
+        "changes": 0,
+        "open_amount": total,
+        "is_voided": False,
+        "created_at": "2026-10-05T10:00:00+00:00",
+        "updated_at": "2026-10-05T10:00:00+00:00",
+    }
+    return LedgerTransaction(**(values | changes))
+
+
+def an_entry(**changes):
+    values = {"entry_id": "db-account.move-7", "company": "companyA", "status": "posted", "reason": "",
+              "since": LONG_AGO, "updated_at": LONG_AGO, "realm": "1", "qb_id": "145"}  # fmt: skip
+    return EntryState(**(values | changes))
+
+
+def classified(documents=(), transactions=(), entries=(), **changes):
+    values = {"company": "companyA", "month": OCTOBER, "database": "db", "realm": "1", "home_currency": "USD",
+              "began_at": BEGAN, "documents": documents, "transactions": transactions,
+              "entries": {entry.entry_id: entry for entry in entries}, "names": NAMES}  # fmt: skip
+    return classify(Scope(**(values | changes)))
+
+
+def only(*arguments, **changes):
+    (pair,) = classified(*arguments, **changes)
+    return pair.finding
+
+
+def fields(document, transaction, names=NAMES):
+    return [one.field for one in differences(document, transaction, names, home_currency="USD")]
+
+
+# -- accounts and taxes ----------------------------------------------------------------------------------------------
+
+
+def test_a_tax_may_be_kept_as_tax_or_be_a_line_on_its_own_account():
+    assert fields(a_document(), a_transaction()) == []
+    assert fields(a_document(), a_transaction(("600000", 100), ("251000", 21), tax=0)) == []
+
+
+def test_a_tax_on_the_account_of_its_line_may_be_kept_as_tax_in_part():
+    document = a_document(item(100), item(10, COSTS, ItemKind.TAX), item(11, TAX, ItemKind.TAX))
+
+    assert fields(document, a_transaction(("600000", 110), tax=11)) == []
+    assert fields(document, a_transaction(("600000", 100), tax=21)) == []
+    assert fields(document, a_transaction(("600000", 105), tax=16)) == ["account 600000 Expenses", "tax"]
+
+
+def test_a_tax_that_became_cost_shows_although_the_total_agrees():
+    assert fields(a_document(), a_transaction(("600000", 121), tax=0)) == ["account 600000 Expenses", "tax"]
+
+
+def test_a_tax_that_was_invented_shows_although_the_total_agrees():
+    document = a_document(item(121))
+
+    assert fields(document, a_transaction()) == ["account 600000 Expenses", "tax"]
+
+
+def test_an_account_without_a_counterpart_shows_with_its_name():
+    document = a_document(item(100, Account(9, "999", "Nowhere")))
+
+    assert fields(document, a_transaction(tax=0)) == [
+        "account 600000 Expenses", "account 999 'Nowhere' (none in QuickBooks)",
+    ]  # fmt: skip
+
+
+def test_many_taxes_on_one_account_are_still_compared():
+    taxes = [item(1, COSTS, ItemKind.TAX) for _ in range(14)]
+
+    assert fields(a_document(item(100), *taxes), a_transaction(tax=14)) == []
+    assert fields(a_document(item(100), *taxes), a_transaction(("600000", 103), tax=11)) != []
+
+
+def test_rounding_in_home_currency_is_no_difference_but_another_rate_is():
+    document = a_document(item(100, home="93.01"), currency="EUR")
+    same = a_transaction(tax=0, currency="EUR", rate=Decimal("0.93"), home_total=Decimal("93.01"))
+
+    assert fields(document, same) == []
+    assert fields(document, replace(same, rate=Decimal("0.95"))) == ["account 600000 Expenses in home currency"]
+    assert fields(document, replace(same, home_total=Decimal(100))) == ["total in USD"]
+
+
+# -- parties ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("odoo", "quickbooks", "same"),
+    [
+        ("Acme Corp", "acme corp", True),
+        (" Acme  Corp\n", "Acme Corp", True),
+        ("Paper: Supply", "Paper Supply", True),
+        ("Acme Corp", "Acme Corp (EUR)", True),
+        ("Acme Corp", "Acme Corp [5]", True),
+        ("Acme Corp", "Acme Corp [5 vendor] (EUR)", True),
+        ("Acme Corp", "Acme Corp (deleted 2)", True),
+        ("Acme Corp", "Acme Corp [6]", False),
+        ("Acme (EUR)", "Acme (EUR)", True),
+        ("Acme Corp", "Acme", False),
+        ("Acme Corp", "", False),
+        ("Żółw", "?ó?w", True),
+        ("X" * 500, "X" * 480 + " [5]", True),
+    ],
+)
+def test_a_party_is_the_same_but_for_what_the_pipeline_or_quickbooks_put_behind_it(odoo, quickbooks, same):
+    assert same_party(a_document(party=odoo), a_transaction(party=quickbooks)) is same
+
+
+def test_a_party_renamed_in_quickbooks_is_the_same_unless_it_has_the_name_of_another():
+    document, transaction = a_document(), a_transaction(party="Best Vendor")
+    bound = replace(NAMES, owner_of=lambda _kind, _qb_id: 5)
+    taken = replace(bound, partners={"best vendor": frozenset({6})})
+
+    assert fields(document, transaction) == ["vendor"]
+    assert fields(document, transaction, bound) == []
+    assert fields(document, transaction, taken) == ["vendor"]
+
+
+# -- while it is read ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_pipeline_changed_since_reading_began_waits_for_the_next_comparison():
+    changed = an_entry(updated_at=BEGAN + timedelta(seconds=1))
+    other = a_transaction(("600000", 999))
+
+    assert only([a_document()], [other], [changed]).difference_class is DifferenceClass.WAITING
+    assert only([a_document()], [], [changed]).difference_class is DifferenceClass.WAITING
+    assert only([], [other], [changed]).difference_class is DifferenceClass.WAITING
+    assert only([a_document()], [other], [an_entry()]).difference_class is DifferenceClass.UNEXPLAINED
+
+
+def test_a_document_posted_in_odoo_after_its_month_was_read_is_not_deleted():
+    state = OdooState("posted", date(2026, 10, 5), "companyA", "BILL/7")
+
+    assert only([], [a_transaction()], [an_entry()], in_odoo={7: state}).difference_class is DifferenceClass.WAITING
+
+
+def test_a_document_withdrawn_in_odoo_that_is_to_be_taken_back_waits():
+    entry = an_entry(status="pending")
+
+    found = only([a_document(state="cancel")], [a_transaction()], [entry])
+
+    assert found.difference_class is DifferenceClass.WAITING
+    assert only([a_document(state="cancel")], [a_transaction()], [an_entry()]).reason == "It was cancelled in Odoo."
+    assert classified([a_document(state="cancel")], [], [an_entry(status="voided", qb_id="")]) == []
+
+
+def test_the_id_of_an_entry_in_another_realm_is_somebody_elses_transaction():
+    theirs = a_transaction(entry_id="", doc_number="X")
+
+    found = classified([a_document()], [theirs], [an_entry(realm="2")])
+
+    assert [pair.finding.difference_class for pair in found] == [
+        DifferenceClass.FORMER_REALM, DifferenceClass.ONLY_IN_QUICKBOOKS,
+    ]  # fmt: skip
+
+
+def test_what_belongs_to_another_company_of_the_same_realm_is_in_its_own_tie_out():
+    branch = OdooState("posted", date(2026, 10, 5), "branch", "BILL/7")
+    deleted = an_entry(company="branch")
+
+    assert classified([], [a_transaction()], in_odoo={7: branch}, neighbours=frozenset({"branch"})) == []
+    assert classified([], [a_transaction()], [deleted], neighbours=frozenset({"branch"})) == []
+    assert only([], [a_transaction()], in_odoo={7: branch}).difference_class is DifferenceClass.UNEXPLAINED
+
+
+def test_another_bill_of_the_same_number_and_party_is_no_copy():
+    other = a_transaction(("600000", 55), qb_id="200", entry_id="")
+
+    found = classified([a_document()], [a_transaction(), other], [an_entry()])
+
+    assert [pair.finding.difference_class for pair in found] == [
+        DifferenceClass.EQUAL, DifferenceClass.ONLY_IN_QUICKBOOKS,
+    ]  # fmt: skip
+
+
+def test_a_later_date_by_policy_is_explained_on_both_months():
+    policies = Policies(dates_on_first_open_day=True)
+    state = OdooState("posted", date(2026, 9, 30), "companyA", "BILL/7")
+
+    here = only([], [a_transaction()], [an_entry()], in_odoo={7: state}, policies=policies)
+    without = only([], [a_transaction()], [an_entry()], in_odoo={7: state})
+
+    assert (here.difference_class, here.is_explained) == (DifferenceClass.DATED_OTHERWISE, True)
+    assert (without.difference_class, without.is_explained) == (DifferenceClass.DATED_OTHERWISE, False)
+
+
+# -- sums ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sum_that_differs_without_a_document_that_says_why_is_unexplained():
+    pairs = classified([a_document()], [a_transaction()], [an_entry()])
+    all_sums = sums(pairs, NAMES, home_currency="USD")
+    broken = replace(all_sums, types=(replace(all_sums.types[0], odoo=Decimal(999)),))
+
+    assert unexplained(all_sums, pairs) == ()
+    assert unexplained(broken, pairs) == broken.types
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def numbered(*numbers, **changes):
+    return [a_document(odoo_id=position, number=number, **changes) for position, number in enumerate(numbers, start=1)]
+
+
+def test_holes_are_found_in_each_series_and_a_new_month_or_year_begins_a_new_one():
+    documents = numbered("INV/2026/00007", "INV/2026/00009", "BILL/2026/10/0001", "BILL/2026/10/0002", "BILL/2026/09/9")
+
+    assert missing_numbers(documents) == [("Bills", "INV/2026/00008")]
+
+
+def test_a_series_that_jumps_is_not_counted_to_the_end():
+    assert len(missing_numbers(numbered("INV/1", "INV/99999999"))) == GAPS_LOOKED_UP_MAX
+
+
+def test_a_number_of_a_draft_is_no_hole_and_a_missing_one_says_what_odoo_knows():
+    documents = numbered("INV/1", "INV/2", "INV/4")
+    missing = missing_numbers(documents)
+
+    (known,) = number_gaps(documents, missing, {("Bills", "INV/3"): "It is dated 2026-11-02."})
+    (unknown,) = number_gaps(documents, missing, {})
+
+    assert (known.explanation, known.is_explained) == ("It is dated 2026-11-02.", True)
+    assert (unknown.number, unknown.is_explained) == ("INV/3", False)
+
+
+def test_a_number_that_is_there_twice_is_named_once():
+    (gap,) = number_gaps(numbered("INV/1", "INV/1"), [], {})
+
+    assert gap.explanation == "2 posted documents have it."
+
+
+def test_odoos_own_mark_of_a_hole_is_named_where_none_was_computed():
+    (gap,) = number_gaps(numbered("INV/5", sequence_gap=True), [], {})
+
+    assert "a number before it is missing" in gap.explanation

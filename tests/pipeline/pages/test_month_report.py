@@ -1,0 +1,240 @@
+"""The report of a tie-out: a page that loads nothing, a workbook of numbers, and JSON of the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import zipfile
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pipeline.domain.document import DocumentType
+from pipeline.domain.tie_out.classes import DifferenceClass, Finding
+from pipeline.domain.tie_out.comparison import Difference
+from pipeline.domain.tie_out.facts import NotCarried
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.numbers import NumberGap
+from pipeline.domain.tie_out.sums import Sum, Sums
+from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.pages import page as page_module
+from pipeline.pages.report import files_of
+
+EVIL = '=1+1 <script>alert(1)</script> "quoted"'
+XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def a_finding(which=DifferenceClass.EQUAL, number="INV/2026/00001", **changes):
+    values = {
+        "difference_class": which,
+        "document_type": DocumentType.INVOICE,
+        "number": number,
+        "party": EVIL,
+        "dated_on": date(2026, 10, 5),
+        "currency": "USD",
+        "odoo_total": Decimal("1234.50"),
+        "booked_total": Decimal("1234.50"),
+        "odoo_id": 7,
+        "qb_id": "145",
+        "doc_number": number,
+    }
+    return Finding(**(values | changes))
+
+
+def a_tie_out(*findings, **changes):
+    row = Sum("600000 Expenses", "600000 'Expenses'", "USD", Decimal(516), Decimal(0), documents=("bill B/1 of X",))
+    values = {
+        "company": "companyA",
+        "month": Month(2026, 10),
+        "at": datetime(2026, 11, 2, 6, 0, tzinfo=UTC),
+        "home_currency": "USD",
+        "realm": "4620816365001",
+        "odoo_url": "https://example.odoo.com",
+        "findings": findings,
+        "sums": Sums((), (row,), (), (), ()),
+        "gaps": (NumberGap("Bills", "BILL/9", "Odoo has no such document.", is_explained=False),),
+        "not_carried": (NotCarried("Bank", 3, Decimal("99.90")),),
+    }
+    return TieOut(**(values | changes))
+
+
+@pytest.fixture
+def tie_out():
+    changed = a_finding(
+        DifferenceClass.CHANGED,
+        "INV/2026/00002",
+        reason="It was changed.",
+        booked_total=Decimal(1000),
+        differences=(Difference("total", "1,234.50", "1,000.00"),),
+    )
+    return a_tie_out(a_finding(), changed)
+
+
+def html_of(tie_out, **arguments):
+    return files_of(tie_out, **arguments)["html"].decode()
+
+
+class _Reader(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+
+def parsed(html):
+    reader = _Reader()
+    reader.feed(html)
+    return reader
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_stands_first_then_what_needs_a_person_then_sums_documents_and_the_rest(tie_out):
+    html = html_of(tie_out)
+
+    heads = re.findall(r"<h[12][^>]*>([^<]+)</h[12]>", html)
+
+    assert heads[0].startswith("October 2026 does not tie out yet: 1 document was changed in QuickBooks")
+    assert "516.00 USD on account 600000 Expenses" in heads[0]
+    assert heads[1:] == ["What needs a person", "Sums side by side", "Documents", "Numbers", "What is not carried"]
+
+
+def test_the_page_allows_its_own_style_and_script_by_their_hashes_and_nothing_else(tie_out):
+    html = html_of(tie_out)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1].replace("&#39;", "'")
+
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_page_loads_nothing_and_names_from_outside_are_texts(tie_out):
+    reader = parsed(html_of(tie_out))
+
+    assert reader.tags.count("script") == 1
+    assert not {"img", "link", "iframe", "object"} & set(reader.tags)
+    assert not [name for _, name, _ in reader.attributes if name in ("src", "style") or name.startswith("on")]
+
+
+def test_links_lead_into_odoo_and_to_the_right_quickbooks(tie_out):
+    links = {value for tag, name, value in parsed(html_of(tie_out)).attributes if (tag, name) == ("a", "href")}
+    sandbox = html_of(tie_out, is_sandbox=True)
+
+    assert "https://example.odoo.com/web#id=7&model=account.move&view_type=form" in links
+    assert "https://app.qbo.intuit.com/app/invoice?txnId=145&deeplinkcompanyid=4620816365001" in links
+    assert "https://app.sandbox.qbo.intuit.com/app/invoice" in sandbox
+
+
+def test_an_address_of_odoo_that_is_no_web_address_is_no_link(tie_out):
+    html = html_of(a_tie_out(a_finding(), odoo_url="javascript:alert(1)//"))
+
+    assert "javascript:" not in html
+
+
+def test_a_month_that_is_not_known_says_why_and_shows_no_sums():
+    html = html_of(a_tie_out(not_known=("Odoo does not answer.", "And more.")))
+
+    assert "It is not known whether October 2026 ties out: Odoo does not answer." in html
+    assert "And more." in html
+    assert "<h2" not in html.replace('<h2 id="numbers"', "")
+
+
+def test_a_month_with_more_documents_than_a_browser_sorts_shows_what_differs_and_says_how_many_are_left_out(
+    monkeypatch,
+):
+    monkeypatch.setattr(page_module, "ROWS_MAX", 3)
+    many = [a_finding(number=f"INV/{number}") for number in range(9)]
+
+    html = html_of(a_tie_out(*many, a_finding(DifferenceClass.MISSING, "LOST", booked_total=None, qb_id="")))
+
+    rows = re.findall(r'<tr data-class="([^"]+)"', html)
+    assert rows == ["missing in QuickBooks", "equal", "equal"]
+    assert "7 equal documents are left out here" in html
+
+
+def test_every_table_has_heads_and_every_control_a_name(tie_out):
+    html = html_of(tie_out)
+
+    assert html.count("<table") == html.count("<thead>")
+    assert '<html lang="en">' in html
+    assert "<label>Search <input" in html
+    assert "<label>Show <select" in html
+    assert "@media print" in html
+    assert "@media (max-width" in html
+
+
+# -- the workbook ----------------------------------------------------------------------------------------------------
+
+
+def sheets_of(content):
+    """Return each sheet's rows: texts as texts, numbers as floats."""
+    book = zipfile.ZipFile(io.BytesIO(content))
+    listed = ET.fromstring(book.read("xl/workbook.xml"))  # noqa: S314 - we wrote it
+    found = {}
+    for index, sheet in enumerate(listed.iter(f"{XML}sheet"), start=1):
+        name = sheet.get("name")
+        root = ET.fromstring(book.read(f"xl/worksheets/sheet{index}.xml"))  # noqa: S314 - we wrote it
+        assert list(root.iter(f"{XML}f")) == []
+        assert list(root.iter(f"{XML}autoFilter"))
+        found[name] = [[_cell(cell) for cell in row] for row in root.iter(f"{XML}row")]
+    return found
+
+
+def _cell(cell):
+    if cell.get("t") == "inlineStr":
+        return "".join(text.text or "" for text in cell.iter(f"{XML}t"))
+    value = cell.find(f"{XML}v")
+    return None if value is None else float(value.text)
+
+
+def test_the_workbook_has_a_sheet_per_class_and_sum_with_amounts_as_numbers(tie_out):
+    sheets = sheets_of(files_of(tie_out)["xlsx"])
+
+    assert list(sheets) == [
+        *("Verdict", "Documents", "Changed in QuickBooks", "Equal", "Sums by type", "Sums by account", "Sums by tax"),
+        *("Receivable by customer", "Payable by vendor", "Numbers", "Not carried"),
+    ]
+    head, row = sheets["Changed in QuickBooks"]
+    values = dict(zip(head, row, strict=False))
+    assert values["Odoo"] == 1234.5
+    assert values["Difference"] == 234.5
+    assert sheets["Sums by account"][1][3:7] == [516.0, 0.0, 0.0, 516.0]
+
+
+def test_a_party_named_like_a_formula_stays_a_text(tie_out):
+    sheets = sheets_of(files_of(tie_out)["xlsx"])
+
+    assert sheets["Documents"][1][3] == EVIL
+
+
+def test_control_characters_do_not_break_the_workbook():
+    content = files_of(a_tie_out(a_finding(number="INV\x01\ud800\x0b1")))["xlsx"]
+
+    assert sheets_of(content)["Equal"][1][2].startswith("INV ")
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_json_has_the_verdict_every_document_and_exact_amounts(tie_out):
+    data = json.loads(files_of(tie_out)["json"])
+
+    assert data["verdict"] == "does not tie out"
+    assert data["sentence"] == tie_out.sentence
+    assert data["month"] == "2026-10"
+    assert [finding["difference"] for finding in data["findings"]] == ["0.00", "234.50"]
+    assert data["sums"]["accounts"][0]["difference"] == "516"
+    assert data["counts"] == {"changed in QuickBooks": 1, "equal": 1}

@@ -1,0 +1,191 @@
+"""QuickBooks' transactions as the tie-out reads them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from pipeline.domain.document import Account, DocumentType
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.mapping import Rules, Target
+from pipeline.qbo.ledger import Ledger
+
+INVOICE, BILL = DocumentType.INVOICE, DocumentType.BILL
+CREATED = {"CreateTime": "2026-10-05T10:00:00-07:00", "LastUpdatedTime": "2026-10-05T10:00:00-07:00"}
+ACCOUNTS = [
+    {"Id": "1", "Name": "Expenses", "AcctNum": "600000", "Active": True},
+    {"Id": "2", "Name": "Old (deleted)", "AcctNum": "610000", "Active": False},
+    {"Id": "3", "Name": "Sales", "Active": True},
+]
+
+
+class FakeClient:
+    """Answers queries with rows by entity, and remembers what was asked."""
+
+    def __init__(self, **rows):
+        self.rows = rows
+        self.asked = []
+        self.calls = {"query": 0, "read": 0}
+
+    def query(self, entity, where=""):
+        self.asked.append((entity, where))
+        self.calls["query"] += 1
+        return self.rows.get(entity, [])
+
+    def query_any(self, entity, attribute, values, where=""):
+        wanted = set(values)
+        return [row for row in self.query(entity, where) if row[attribute] in wanted]
+
+    def page(self, entity, where="", *, start=1):
+        return self.query(entity, where)[start - 1 :]
+
+
+def ledger_of(*, rules=None, **rows):
+    client = FakeClient(**rows)
+    return Ledger(client, rules or Rules(), home_currency="USD"), client
+
+
+def a_row(*lines, **changes):
+    return {"Id": "9", "TxnDate": "2026-10-05", "TotalAmt": Decimal(100), "SyncToken": "0", "MetaData": CREATED,
+            "VendorRef": {"value": "5", "name": "Acme"}, "Line": list(lines), **changes}  # fmt: skip
+
+
+def expense(amount, account="1"):
+    return {"Amount": Decimal(amount), "DetailType": "AccountBasedExpenseLineDetail",
+            "AccountBasedExpenseLineDetail": {"AccountRef": {"value": account}}}  # fmt: skip
+
+
+def sale(amount, item="7", account=""):
+    detail = {"ItemRef": {"value": item}} | ({"ItemAccountRef": {"value": account}} if account else {})
+    return {"Amount": Decimal(amount), "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
+
+
+def read(kind, row, **rows):
+    ledger, client = ledger_of(**{kind_entity(kind): [row]}, **rows)
+    found = ledger.by_ids(kind, [row["Id"]])
+    return found[0], client
+
+
+def kind_entity(kind):
+    return {INVOICE: "Invoice", BILL: "Bill"}[kind]
+
+
+def booked(transaction):
+    return {line.account_id: line.amount for line in transaction.lines}
+
+
+def test_a_company_with_one_currency_names_none_and_its_home_total_is_not_said():
+    found, _ = read(BILL, a_row(expense(100)))
+
+    assert (found.currency, found.rate, found.home_total) == ("USD", 1, None)
+    assert booked(found) == {"1": 100}
+
+
+def test_lines_of_one_account_are_added_up_and_subtotals_and_remarks_are_not():
+    subtotal = {"Amount": Decimal(999), "DetailType": "SubTotalLineDetail", "SubTotalLineDetail": {}}
+    remark = {"Description": "thank you", "DetailType": "DescriptionOnly"}
+    without_item = {"Amount": Decimal(50), "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {}}
+
+    found, _ = read(INVOICE, a_row(sale(60, account="3"), sale(40, account="3"), subtotal, remark, without_item))
+
+    assert booked(found) == {"3": 100}
+
+
+def test_a_discount_is_taken_off_its_own_account():
+    discount = {"Amount": Decimal(10), "DetailType": "DiscountLineDetail",
+                "DiscountLineDetail": {"DiscountAccountRef": {"value": "4"}}}  # fmt: skip
+
+    found, _ = read(INVOICE, a_row(sale(110, account="3"), discount))
+
+    assert booked(found) == {"3": 110, "4": -10}
+
+
+def test_the_lines_of_a_group_are_lines():
+    group = {"Amount": Decimal(100), "DetailType": "GroupLineDetail",
+             "GroupLineDetail": {"Line": [sale(30, account="3"), sale(70, account="3")]}}  # fmt: skip
+
+    found, _ = read(INVOICE, a_row(group))
+
+    assert booked(found) == {"3": 100}
+
+
+def test_an_item_whose_account_the_transaction_does_not_say_is_looked_up_once():
+    items = [{"Id": "7", "IncomeAccountRef": {"value": "3"}, "ExpenseAccountRef": {"value": "1"}}]
+
+    found, client = read(INVOICE, a_row(sale(60), sale(40)), Item=items)
+
+    assert booked(found) == {"3": 100}
+    assert [entity for entity, _ in client.asked].count("Item") == 1
+
+
+def test_a_voided_transaction_is_known_by_its_note_and_its_total():
+    found, _ = read(BILL, a_row(expense(0), TotalAmt=Decimal(0), PrivateNote="Voided - [db-account.move-7] Odoo"))
+
+    assert found.is_voided
+    assert found.entry_id == "db-account.move-7"
+
+
+def test_a_payment_shows_as_paid_and_a_changed_token_as_changed():
+    paid, _ = read(BILL, a_row(expense(100), Balance=Decimal(40), SyncToken="3"))
+    untouched, _ = read(BILL, a_row(expense(100), Balance=Decimal(100)))
+
+    assert (paid.is_paid, paid.was_never_changed) == (True, False)
+    assert (untouched.is_paid, untouched.was_never_changed) == (False, True)
+
+
+def test_a_transaction_that_cannot_be_read_is_no_answer():
+    with pytest.raises(Unavailable, match="Bill 9"):
+        read(BILL, a_row(expense(100), TxnDate="soon"))
+
+
+def test_accounts_are_found_by_the_mapping_then_by_number_then_by_name_and_inactive_ones_too():
+    rules = Rules(accounts={"700000": Target("700000", "600000", 1)})
+    ledger, _ = ledger_of(rules=rules, Account=ACCOUNTS)
+    names = ledger.names([])
+
+    found = [names.account_of(account) for account in (
+        Account(1, "700000", "Other"), Account(2, "600000", "Costs"), Account(3, "", "sales"),
+        Account(4, "610000", "Old"), Account(5, "999", "Nowhere"),
+    )]  # fmt: skip
+
+    assert [account and account.qb_id for account in found] == ["1", "1", "3", "2", None]
+
+
+def test_tax_rates_are_read_only_if_a_transaction_has_any():
+    row = a_row(expense(100), TxnTaxDetail={"TotalTax": Decimal(21), "TaxLine": [
+        {"Amount": Decimal(21), "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "8"}}}
+    ]})  # fmt: skip
+    ledger, client = ledger_of(Bill=[row], Account=ACCOUNTS, TaxRate=[{"Id": "8", "Name": "21%"}])
+    without = ledger.names([])
+    transactions = ledger.by_ids(BILL, ["9"])
+
+    names = ledger.names(transactions)
+
+    assert without.rate_names == {}
+    assert names.rate_names == {"8": "21%"}
+    assert transactions[0].tax == 21
+    assert [entity for entity, _ in client.asked].count("TaxRate") == 1
+
+
+def test_files_are_found_by_what_they_are_attached_to_and_others_are_ignored():
+    files = [
+        {"Id": "f1", "Size": 123, "AttachableRef": [{"EntityRef": {"type": "Bill", "value": "9"}}]},
+        {"Id": "f2", "Size": 5, "AttachableRef": [{"EntityRef": {"type": "Customer", "value": "9"}}]},
+        {"Id": "f3", "Size": 7},
+    ]
+    ledger, client = ledger_of(Bill=[a_row(expense(100))], Attachable=files)
+    transactions = ledger.by_ids(BILL, ["9"])
+
+    found = ledger.files(transactions)
+
+    assert {place: [file.size_bytes for file in own] for place, own in found.items()} == {(BILL, "9"): [123]}
+    _, where = client.asked[-1]
+    assert "MetaData.CreateTime >= '2026-10-05T09:00:00-07:00'" in where
+    assert ledger.files([]) == {}
+
+
+def test_at_most_a_thousand_ids_are_looked_up():
+    ledger, _ = ledger_of(Bill=[a_row(expense(100), Id=str(number)) for number in range(3_000)])
+
+    assert len(ledger.by_ids(BILL, map(str, range(3_000)))) == 1_000

@@ -1,0 +1,66 @@
+"""A tie-out finds every kind of difference, in its class, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.domain.document import DocumentType
+from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
+from pipeline.domain.tie_out.tie_out import Verdict
+from tests.pipeline.use_cases.tie_out_kinds import KINDS
+from tests.tie_out_world import TieOutWorld
+
+COMPANIES = ("companyA", "companyB")  # US with sales tax, and Belgium with VAT
+
+
+@pytest.fixture(scope="module")
+def worlds():
+    worlds = {company: TieOutWorld(company).post() for company in COMPANIES}
+    yield worlds
+    for world in worlds.values():
+        world.close()
+
+
+@pytest.fixture(params=COMPANIES)
+def world(request, worlds):
+    return worlds[request.param].restore()
+
+
+def test_the_list_has_more_than_thirty_kinds_and_every_class():
+    assert len(KINDS) >= 30
+    assert {kind.difference_class for kind in KINDS} == set(DifferenceClass) - {DifferenceClass.EQUAL}
+
+
+def test_a_clean_month_ties_out_to_zero_with_foreign_currency(world):
+    found = world.tie_out()
+
+    assert found.verdict is Verdict.TIES_OUT
+    assert {finding.difference_class for finding in found.findings} == {DifferenceClass.EQUAL}
+    assert {finding.document_type for finding in found.findings} == set(DocumentType)
+    assert len({finding.currency for finding in found.findings}) > 1
+    assert {row.difference for row in found.sums.all} == {0}
+    assert {finding.pdf for finding in found.findings} == {"there"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_difference_is_found_in_its_class_and_nothing_else_is(world, kind):
+    number = kind.inject(world)
+
+    found = world.tie_out()
+    different = [one for one in found.findings if one.difference_class is not DifferenceClass.EQUAL]
+
+    assert [(one.difference_class, one.number) for one in different] == [(kind.difference_class, number)]
+    assert different[0].is_open is kind.is_open
+    assert found.verdict is (Verdict.OPEN if kind.is_open else Verdict.TIES_OUT)
+    assert kind.field in " ".join(difference.field for difference in different[0].differences)
+    assert different[0].reason or different[0].differences
+    # Whatever total differs, this document is named as what makes it.
+    assert found.unexplained_sums == ()
+    for row in found.sums.all:
+        assert bool(row.difference) <= (different[0].title in row.documents)
+
+
+def test_what_is_open_is_what_a_person_does_something_about():
+    from pipeline.domain.tie_out.classes import WHAT_TO_DO
+
+    assert {which for which in OPEN if not WHAT_TO_DO[which]} == set()

@@ -1,0 +1,228 @@
+"""The tie-out as Lambda runs it: events, secrets, leases and reports, through the handler."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from local.demo.books import REALM_A
+from local.demo.documents import many
+from pipeline.domain.errors import Misconfigured, Unauthorized
+from pipeline.qbo import limiter
+from tests.conftest import CLIENT_SECRET, PASSWORD
+
+OCTOBER = {"company": "companyA", "month": "2026-10"}
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """Lift the limits of QuickBooks' pace, which have tests of their own."""
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
+
+
+@pytest.fixture
+def machine(start_machine):
+    """Five documents of two companies, dated in October, pulled and posted; what is not said is nobody's secret."""
+    rows, files = many(5, parties=4)
+    for move in rows["account.move"]:
+        move.update(date="2026-10-05", invoice_date="2026-10-05", invoice_date_due="2026-11-05")
+    machine = start_machine((rows, files))
+    machine.time_left_s = 900.0
+    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    machine.extract()
+    machine.post()
+    machine.output = ""
+    yield machine
+    tokens = machine.quickbooks.tokens._connections.values()
+    secrets = {CLIENT_SECRET, PASSWORD, *(connection.refresh_token for connection in tokens)}
+    for connection in tokens:
+        secrets |= set(connection.access_tokens)
+    reports = [machine.object(key).decode(errors="replace") for key in machine.keys("reports/")]
+    for where in (machine.output, json.dumps(machine.alerts()), *reports):
+        assert "Traceback" not in where
+        assert [secret for secret in secrets if secret in where] == []
+
+
+def an_invoice(machine):
+    """Return a transaction of ours as it is stored: changing it changes the books."""
+    rows = machine.quickbooks.books(REALM_A)._tables.table("Invoice").values()
+    return next(row for row in rows if "account.move-" in row["PrivateNote"])
+
+
+def test_a_month_is_compared_and_its_report_stored_as_the_newest_and_in_the_history(machine):
+    result = machine.tie_out(OCTOBER)
+
+    (found,) = result["tie_outs"]
+    assert found["verdict"] == "ties out"
+    assert found["documents"] == {"equal": 4}
+    keys = machine.keys("reports/companyA/2026-10/")
+    newest = [key for key in keys if "/history/" not in key]
+    assert newest == [f"reports/companyA/2026-10/tie-out.{ending}" for ending in ("html", "json", "xlsx")]
+    assert len([key for key in keys if "/history/" in key]) == 3
+    assert found["sentence"] in machine.object(found["report"]["html"]).decode()
+    assert json.loads(machine.object(found["report"]["json"]))["verdict"] == "ties out"
+
+
+def test_a_tie_out_changes_no_entry_no_document_and_nothing_in_the_books(machine):
+    before = machine.deployment.entries(), machine.keys("posted/"), machine.keys("documents/")
+    calls = machine.quickbooks.calls.copy()
+
+    machine.tie_out(OCTOBER)
+
+    assert (machine.deployment.entries(), machine.keys("posted/"), machine.keys("documents/")) == before
+    made = machine.quickbooks.calls - calls
+    assert set(made) == {"query"}
+    assert made["query"] == 6
+
+
+def test_the_schedule_compares_this_month_and_the_last_of_every_company_with_a_realm(machine):
+    result = machine.tie_out({"source": "aws.events"})
+
+    compared = {(found["company"], found["month"]) for found in result["tie_outs"]}
+    assert {company for company, _ in compared} == {"companyA", "companyB"}
+    assert len(compared) == 4
+
+
+def test_a_month_that_did_not_tie_out_is_compared_again_until_it_does(machine):
+    row = an_invoice(machine)
+    row["DueDate"], row["SyncToken"] = "2027-01-01", "1"
+    machine.tie_out({"company": "companyA", "month": "2026-10"})
+    kept = json.loads(value(machine, "tie-outs#companyA"))
+
+    assert kept["2026-10"]["verdict"] == "does not tie out"
+
+    row["DueDate"] = "2026-11-05"
+    machine.tie_out({"company": "companyA", "month": "2026-10"})
+
+    assert json.loads(value(machine, "tie-outs#companyA"))["2026-10"]["verdict"] == "ties out"
+
+
+def value(machine, key):
+    found = machine.client("dynamodb").get_item(TableName=machine.deployment.table, Key={"entry_id": {"S": key}})
+    return found["Item"]["value"]["S"]
+
+
+def test_what_nothing_explains_is_an_alert_once(machine):
+    row = an_invoice(machine)
+    row["DueDate"] = "2027-01-01"  # and its token says that nobody has changed it
+
+    machine.alerts()
+    machine.tie_out(OCTOBER)
+    (alert,) = machine.alerts()
+    machine.tie_out(OCTOBER)
+
+    assert "tie_out_unexplained" in alert["subject"]
+    assert "October 2026 does not tie out yet: 1 document is unexplained" in alert["text"]
+    assert "reports/companyA/2026-10/tie-out.html" in alert["text"]
+    assert machine.alerts() == []
+
+
+def test_metrics_say_what_alarms_watch(machine):
+    an_invoice(machine)["DueDate"] = "2027-01-01"
+
+    machine.tie_out(OCTOBER)
+
+    (line,) = machine.metrics
+    assert line["service"] == "tie-out"
+    assert line["TieOutUnexplained"] == [1.0]
+    assert line["MonthsOverdue"] == [1.0]
+    assert line["MeteredReads"] == [6.0]
+
+
+def test_a_lost_connection_is_not_known_and_says_what_to_do(machine):
+    machine.quickbooks.revoke(REALM_A)
+    machine.quickbooks.expire_access_tokens()
+    machine.set_secret("quickbooks", {**secret(machine), "access_tokens": {}})
+
+    (found,) = machine.tie_out(OCTOBER)["tie_outs"]
+
+    assert found["verdict"] == "not known"
+    assert "Connect the company again" in found["sentence"]
+
+
+def test_an_expired_access_token_is_renewed_and_stored_as_the_poster_does(machine):
+    machine.quickbooks.expire_access_tokens()
+    machine.set_secret("quickbooks", {**secret(machine), "access_tokens": {}})
+    renewed = machine.quickbooks.calls["token"]
+
+    first, second = machine.tie_out(OCTOBER), machine.tie_out(OCTOBER)
+
+    assert [run["tie_outs"][0]["verdict"] for run in (first, second)] == ["ties out", "ties out"]
+    assert machine.quickbooks.calls["token"] == renewed + 1
+
+
+def secret(machine):
+    client = machine.client("secretsmanager")
+    return json.loads(client.get_secret_value(SecretId=machine.deployment.quickbooks_secret)["SecretString"])
+
+
+def test_the_lease_is_free_afterwards_so_that_posting_goes_on(machine):
+    machine.tie_out(OCTOBER)
+
+    lease = machine.client("dynamodb").get_item(
+        TableName=machine.deployment.table, Key={"entry_id": {"S": f"lease#{REALM_A}"}}
+    )["Item"]
+    assert lease["until"]["S"] < "2027"
+    assert "paused_until" not in lease
+
+
+def test_nothing_to_go_on_with_asks_neither_odoo_nor_quickbooks(machine):
+    machine.odoo.calls.clear()
+    calls = machine.quickbooks.calls.copy()
+
+    assert machine.tie_out({"continue": True}) == {"tie_outs": [], "remaining": False, "left_out": []}
+    assert machine.odoo.calls == []
+    assert machine.quickbooks.calls == calls
+
+
+def test_a_month_that_ran_out_of_time_is_finished_by_the_next_run(machine):
+    machine.time_left_s = 100.0
+    begun = machine.tie_out(OCTOBER)
+    machine.time_left_s = 900.0
+
+    finished = machine.tie_out({"continue": True})
+
+    assert begun == {"tie_outs": [], "remaining": True, "left_out": []}
+    assert [found["verdict"] for found in finished["tie_outs"]] == ["ties out"]
+    assert [key for key in machine.keys("reports/") if "unfinished" in key] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({"company": "companyA", "month": "2099-01"}, "January 2099 has not begun"),
+        ({"month": "soon"}, "'soon' is no month"),
+        (
+            {"company": "companyX", "month": "2026-10"},
+            "no company 'companyX'. The Odoo user sees 'companyA', 'companyB'",
+        ),
+        ({"continue": True, "month": "2026-10"}, "takes nothing beside it"),
+        ({"realm": "1"}, "which this function does not know; it knows company, continue, month"),
+        ([], "must be a JSON object"),
+    ],
+)
+def test_bad_input_is_answered_with_a_sentence(machine, event, said):
+    answer = machine.tie_out(event)
+
+    assert said in answer["error"]
+    assert machine.alerts() == []
+
+
+def test_an_odoo_that_refuses_the_login_is_an_error_and_an_alert(machine):
+    machine.set_secret("odoo", {"database": machine.odoo.database, "username": "sync_ro", "password": "wrong"})
+
+    machine.alerts()
+
+    with pytest.raises(Unauthorized):
+        machine.tie_out(OCTOBER)
+
+    (alert,) = machine.alerts()
+    assert "check username and password" in alert["text"]
+
+
+def test_a_missing_setting_is_named(machine):
+    machine.set_environ("tie-out", QB_SECRET_ARN="")
+
+    with pytest.raises(Misconfigured, match="QB_SECRET_ARN"):
+        machine.tie_out(OCTOBER)
