@@ -38,7 +38,7 @@ locals {
       stat     = "Sum"
       period_s = 3600
       metrics = {
-        qb-poster = [for kind in ["Query", "Read", "Create", "Update", "Delete", "Upload"] : "QuickBooks${kind}Calls"]
+        qb-poster = [for kind in ["Query", "Read", "Cdc", "Create", "Update", "Delete", "Upload"] : "QuickBooks${kind}Calls"]
         tie-out   = ["MeteredReads"]
       }
     },

@@ -100,12 +100,28 @@ class StartOver:
     realm: str
 
 
-type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver
+@dataclass(frozen=True, slots=True)
+class WatchBooks:
+    """Look what people changed, voided, deleted or paid in the books since the last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDrift:
+    """Accept what a person did to a document in the books: who accepts it, and why."""
+
+    entry_id: str
+    because: str
+    by: str = ""
+
+
+type PosterCommand = (
+    PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver | WatchBooks
+)
 
 
 def is_by_a_person(command: PosterCommand) -> bool:
     """Whether a person asked. A person does not wait for the end of a pause."""
-    return not isinstance(command, PostDue | WakeUp)
+    return not isinstance(command, PostDue | WakeUp | WatchBooks)
 
 
 # -- the tie-out -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.aws.events import extractor_command, is_from_s3, is_schedule, poster_command
 from pipeline.domain.commands import (
+    AcceptDrift,
     PostDue,
     PostEntries,
     Pull,
@@ -17,6 +18,7 @@ from pipeline.domain.commands import (
     RetryFailed,
     ShowDrafts,
     WakeUp,
+    WatchBooks,
     is_by_a_person,
 )
 from pipeline.domain.errors import InvalidRequest
@@ -206,3 +208,11 @@ def test_an_event_survives_json():
     event = created("pending/my db-account.move-1.pdf")
 
     assert poster_command(json.loads(json.dumps(event))).entry_ids == ("my db-account.move-1",)
+
+
+def test_the_watch_is_nobodys_wish_and_an_acceptance_says_why():
+    assert poster_command({"watch": True}) == WatchBooks()
+    assert is_by_a_person(WatchBooks()) is False
+    assert poster_command({"accept": "a-account.move-1", "because": "agreed", "by": "Ann"}) == AcceptDrift(
+        "a-account.move-1", "agreed", "Ann"
+    )

@@ -11,6 +11,7 @@ from pipeline.aws import tracking_table as module
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.entry import (
     BooksPart,
+    DriftPart,
     Entry,
     KeyPart,
     OdooPart,
@@ -24,7 +25,7 @@ from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
-ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)
+ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Collaborators:
     """What a run of the poster works with.
 
     `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries of a lost table.
+    makes a company's entries of a lost table. `watch` looks what people did in the books of a realm.
     """
 
     table: PostingTable
@@ -96,4 +96,5 @@ class Collaborators:
     threads: Threads
     random: random.Random
     idle: frozenset[str] = frozenset()
+    watch: Callable[[Any, str, Sequence[str], bool], None] = lambda _session, _realm, _companies, _is_asked: None
     rebuild: Callable[[str, Any], Rebuilt] = lambda _company, _books: Rebuilt()

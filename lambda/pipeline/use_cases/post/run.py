@@ -19,6 +19,7 @@ from pipeline.domain.commands import (
     ShowDrafts,
     StartOver,
     WakeUp,
+    WatchBooks,
     is_by_a_person,
 )
 from pipeline.domain.document import ENTRY_ID
@@ -74,7 +75,7 @@ class PostingRun:
         if isinstance(command, RebuildEntries):
             results.remaining = bool(results.not_rebuilt)
             self._report_unreadable()
-        if not isinstance(command, WakeUp | ShowDrafts):
+        if not isinstance(command, WakeUp | ShowDrafts | WatchBooks):
             self._measure_backlog(companies)
 
     def _report_unreadable(self) -> None:
@@ -96,6 +97,8 @@ class PostingRun:
         if isinstance(command, WakeUp):
             entries = [self._with.table.entry(entry_id) for entry_id in command.entry_ids]
             return {entry.company for entry in entries if entry} & set(companies)
+        if isinstance(command, WatchBooks):
+            return set(companies)
         if command.company and command.company not in companies:
             names = ", ".join(f"'{name}'" for name in companies) or "none"
             raise InvalidRequest(f"The QuickBooks secret has no company '{command.company}'; it has {names}.")
@@ -110,7 +113,8 @@ class PostingRun:
             for company in companies:
                 self._reopen_failed(company, command.entry_ids)
         now = self._with.clock.now()
-        is_needed = is_by_a_person(command) or not self._with.idle.isdisjoint(companies)
+        is_needed = isinstance(command, WatchBooks) or is_by_a_person(command)
+        is_needed = is_needed or not self._with.idle.isdisjoint(companies)
         if not is_needed and not any(self._has_due(company, now) for company in companies):
             return
         holder = f"{self._with.random.getrandbits(128):032x}"
