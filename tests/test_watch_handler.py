@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from local.demo.books import REALM_A
+from local.demo.books import REALM_A, REALM_B
 from local.demo.documents import many
 from pipeline.qbo import limiter
 from pipeline.use_cases import report
@@ -306,3 +307,28 @@ def test_a_refused_look_pauses_the_realm_and_the_next_one_begins_where_it_began(
     assert first["paused"] != []
     assert first["drift_open"] is None
     assert second["drift_noticed"] == 1
+
+
+def test_a_posting_run_looks_itself_when_the_last_look_is_too_long_ago(machine):
+    row = an_invoice(machine)
+    edit(machine, row, DueDate="2031-01-01")
+    looked_at = (datetime.now(UTC) - timedelta(minutes=21)).isoformat()
+    for realm in (REALM_A, REALM_B):
+        machine.client("dynamodb").put_item(
+            TableName=machine.deployment.table,
+            Item={"entry_id": {"S": f"drift#{realm}"},
+                  "value": {"S": json.dumps({"looked_at": looked_at, "open": []})}},
+        )  # fmt: skip
+    machine.client("dynamodb").update_item(
+        TableName=machine.deployment.table,
+        Key={"entry_id": {"S": entry_of(machine, row)["entry_id"]}},
+        UpdateExpression="SET #status = :pending",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":pending": {"S": "pending"}},
+    )
+    looks = machine.quickbooks.calls["cdc"]
+
+    first, second = machine.post(), machine.post()
+
+    assert (first["drift_noticed"], second["drift_noticed"]) == (1, 0)
+    assert machine.quickbooks.calls["cdc"] - looks == 1

@@ -40,12 +40,12 @@ class DriftTable(TrackingTable):
         values = from_dataclass(replace(entry, drift=drift, qb_open=qb_open))
         kept = item({name: values[name] for name in _NAMES})
         empty = [name for name in _NAMES if name not in kept]
-        expression = "SET " + ", ".join(f"{name} = :{name}" for name in kept) if kept else ""
-        expression += " REMOVE " + ", ".join(empty) if empty else ""
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept) if kept else ""
+        expression += " REMOVE " + ", ".join(f"#{name}" for name in empty) if empty else ""
         placeholders = {f":{name}": value for name, value in kept.items()}
-        was = "attribute_not_exists(drift)"
+        was = "attribute_not_exists(#drift)"
         if entry.drift:
-            was, placeholders[":was"] = "drift = :was", {"S": entry.drift}
+            was, placeholders[":was"] = "#drift = :was", {"S": entry.drift}
         placeholders[":qb_id"] = {"S": entry.qb_id}
         done = self._conditional(
             lambda: self._client.update_item(
@@ -53,6 +53,7 @@ class DriftTable(TrackingTable):
                 Key={"entry_id": {"S": entry.entry_id}},
                 UpdateExpression=expression.strip(),
                 ConditionExpression=f"qb_id = :qb_id AND {was}",
+                ExpressionAttributeNames={f"#{name}": name for name in _NAMES},
                 ExpressionAttributeValues=placeholders,
             )
         )

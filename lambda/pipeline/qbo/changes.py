@@ -56,9 +56,12 @@ class Changes:
         while True:
             rows = self.client.changes(_KINDS, window)
             found |= {(entity, str(row.get("Id"))): row for entity, row in rows}
-            if len(rows) < OBJECTS_MAX or now - window <= WINDOW_MIN:
+            if len(rows) < OBJECTS_MAX:
                 break
-            window += (now - window) / 2
+            # What stays full is read to its end by queries.
+            window = window + (now - window) / 2 if now - window > WINDOW_MIN else now
+            if window == now:
+                break
         if window > begins:
             found = self._edited(begins, window) | found
         seen = (_seen(entity, row) for (entity, _), row in found.items())

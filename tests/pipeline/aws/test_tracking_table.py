@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import tracking_table as module
+from pipeline.aws.drift_table import DriftTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.entry import (
     BooksPart,
@@ -198,6 +199,10 @@ WRITERS = {
     ),
     "the poster": (lambda table, entry: table.save(entry), (BooksPart, WorkPart)),
     "a lost PDF": (lambda table, entry: table.ask_for_pdf(entry), (BooksPart, WorkPart, PdfPart)),
+    "the watch": (
+        lambda table, entry: table.note_drift(entry, drift="{}", qb_open=entry.total),
+        (DriftPart,),
+    ),
 }
 
 
@@ -214,7 +219,7 @@ def test_each_writer_writes_its_parts_and_nothing_else(writer):
     client = Written()
     write, parts = WRITERS[writer]
 
-    write(TrackingTable(client, NAME), full_entry())
+    write(DriftTable(client, NAME), full_entry())
 
     assert client.names == set(names_of(*parts))
 

@@ -6,6 +6,7 @@ import pytest
 
 from local.demo.books import demo_realms
 from local.stand_ins.quickbooks import cdc
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.qbo import changes
 from pipeline.qbo.changes import Changes
 from pipeline.qbo.faults import Refused
@@ -28,9 +29,10 @@ def company():
     realm = demo_realms()[0]
     realm.customers.append({"DisplayName": "Typed In"})
     realm.documents = {"Invoice": [an_invoice(number) for number in range(6)]}
-    near = Near(realm)
+    stand_in = QuickBooksStandIn([realm])
+    near = Near(stand_in, realm)
     yield near
-    near.close()
+    stand_in.close()
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def now():
 
 
 def test_what_changed_comes_with_one_call_and_deletions_with_their_id_only(company, now):
-    company.books.delete("Invoice", {"Id": "1", "SyncToken": "0"})
+    company.book.delete("Invoice", {"Id": "1", "SyncToken": "0"})
     client = company.new_client()
 
     found = Changes(client).since(now - HOUR, now)
@@ -59,7 +61,7 @@ def test_it_never_asks_further_back_than_quickbooks_looks(company, now):
 def test_a_full_answer_is_halved_and_what_was_before_is_read_by_queries(company, now, monkeypatch):
     monkeypatch.setattr(cdc, "OBJECTS_MAX", 3)
     monkeypatch.setattr(changes, "OBJECTS_MAX", 3)
-    rows = company.books._tables.table("Invoice").values()
+    rows = company.book._tables.table("Invoice").values()
     for hours, row in enumerate(rows, 1):
         row["MetaData"]["LastUpdatedTime"] = (now - hours * HOUR).isoformat(timespec="seconds")
     client = company.new_client()
@@ -83,7 +85,7 @@ def test_a_window_that_stays_full_is_not_halved_for_ever(company, now, monkeypat
 
 
 def test_a_transaction_that_cannot_be_read_does_not_hide_the_others(company, now):
-    company.books._tables.table("Invoice")["2"]["TxnDate"] = "soon"
+    company.book._tables.table("Invoice")["2"]["TxnDate"] = "soon"
 
     found = Changes(company.new_client()).since(now - HOUR, now)
 
