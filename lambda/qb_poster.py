@@ -17,7 +17,7 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
-from pipeline.domain.commands import AcceptDrift, PostDue, PosterCommand, Redrive
+from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.lease import Lease
@@ -29,6 +29,7 @@ from pipeline.qbo.session import QuickBooksSession, companies, companies_by_real
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
+from pipeline.use_cases.explain import explained
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results
@@ -57,10 +58,12 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     return answer.value
 
 
-def _handled(command: PosterCommand | AcceptDrift, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(command: PosterCommand | AcceptDrift | Explain, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime)
     with reporting(poster.reporter()) as report:
+        if isinstance(command, Explain):
+            return explained(poster.table, companies(poster.secret()), command.name, runtime.clock.now())
         if isinstance(command, AcceptDrift):
             accepted = poster.watch.accept(command)
             report.gone |= poster.watch.gone

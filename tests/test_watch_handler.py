@@ -332,3 +332,69 @@ def test_a_posting_run_looks_itself_when_the_last_look_is_too_long_ago(machine):
 
     assert (first["drift_noticed"], second["drift_noticed"]) == (1, 0)
     assert machine.quickbooks.calls["cdc"] - looks == 1
+
+
+def test_a_look_whose_notices_the_alerts_could_not_take_over_is_repeated(machine, monkeypatch):
+    edit(machine, an_invoice(machine), DueDate="2031-01-01")
+    monkeypatch.setattr(report, "LEASE_TRIES", 1)
+    key = {"entry_id": {"S": "lease##alerts"}}
+    held = {**key, "holder": {"S": "another run"}, "until": {"S": "2999-01-01T00:00:00.000000Z"}}
+    machine.client("dynamodb").put_item(TableName=machine.deployment.table, Item=held)
+
+    first = machine.post(WATCH)
+    before = said(machine)
+    machine.client("dynamodb").delete_item(TableName=machine.deployment.table, Key=key)
+    second = machine.post(WATCH)
+
+    assert (first["drift_noticed"], before) == (1, [])
+    assert second["drift_noticed"] == 1
+    assert len(said(machine)) == 1
+
+
+# -- explain ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_is_explained_by_its_number_its_entry_and_its_id_in_quickbooks(machine):
+    row = an_invoice(machine)
+    entry = entry_of(machine, row)
+    calls, requests = machine.quickbooks.calls.copy(), len(machine.odoo.calls)
+
+    answers = [machine.post({"explain": name}) for name in (entry["number"], entry["entry_id"], row["Id"])]
+
+    for answer in answers:
+        (told,) = [one for one in answer["documents"] if one["entry_id"] == entry["entry_id"]]
+        text = " ".join(told["explained"])
+        assert entry["number"] in text
+        assert f"(Id {row['Id']})" in text
+        assert "with its PDF" in text
+        assert told["explained"][-1] == "Nothing is to be done. A change in Odoo follows by itself."
+    assert (machine.quickbooks.calls, len(machine.odoo.calls)) == (calls, requests)
+
+
+def test_what_a_person_changed_and_who_accepted_it_is_part_of_its_life(machine):
+    row = an_invoice(machine)
+    edit(machine, row, DueDate="2031-01-01")
+    machine.post(WATCH)
+    entry_id = entry_of(machine, row)["entry_id"]
+
+    before = machine.post({"explain": entry_id})["documents"][0]["explained"]
+    machine.post({"accept": entry_id, "because": "agreed", "by": "Ann"})
+    after = machine.post({"explain": entry_id})["documents"][0]["explained"]
+
+    assert "due date 2031-01-01 there" in " ".join(before)
+    assert before[-1] == "Nothing follows by itself. Make the two agree, or accept it."
+    assert any("Ann accepted that on" in sentence and "agreed" in sentence for sentence in after)
+    assert after[-1] == "Nothing is to be done. A change in Odoo follows by itself."
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"explain": "INV/1999/1"}, "No document is known by 'INV/1999/1'"),
+        ({"explain": "odoo_demo-account.move-999999"}, "No document is known by"),
+        ({"explain": "INV/1", "company": "companyA"}, "takes nothing else"),
+        ({"explain": 7}, "explain must be a text"),
+    ],
+)
+def test_what_cannot_be_explained_is_answered_with_a_sentence(machine, event, words):
+    assert words in machine.post(event)["error"]

@@ -107,6 +107,11 @@ class MemoryTable:
         found = [entry for entry in self.stored.values() if entry.company == company and entry.qb_id in set(qb_ids)]
         return iter(found)
 
+    def with_name(self, company: str, name: str) -> Iterator[Entry]:
+        """Yield the entries of a company with this number, or this id or number in the books."""
+        own = [entry for entry in self.stored.values() if entry.company == company]
+        return iter([entry for entry in own if name in (entry.number, entry.qb_id, entry.qb_doc_number)])
+
     def note_drift(self, entry: Entry, *, drift: str, qb_open: Decimal | None) -> bool:
         """Note what was found in the books, unless the note, or where the document is, changed meanwhile."""
         with self._lock:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import batched
+from types import MappingProxyType
+from typing import Any
 
 from pipeline.aws.items import from_dataclass, item
 from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX, TrackingTable
@@ -26,14 +28,24 @@ class DriftTable(TrackingTable):
         """
         for some in batched(sorted(set(qb_ids)), IDS_AT_ONCE):
             ids = {f":id{number}": {"S": qb_id} for number, qb_id in enumerate(some)}
-            for status in Status:
-                yield from self._query(
-                    IndexName=COMPANY_STATUS_INDEX,
-                    KeyConditionExpression="company = :company AND #status = :status",
-                    FilterExpression=f"qb_id IN ({', '.join(ids)})",
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues={":company": {"S": company}, ":status": {"S": status.value}, **ids},
-                )
+            yield from self._filtered(company, f"qb_id IN ({', '.join(ids)})", ids)
+
+    def with_name(self, company: str, name: str) -> Iterator[Entry]:
+        """Yield the entries of a company with this number, or this id or number in the books. Reads all of them."""
+        condition = "#number = :name OR qb_id = :name OR qb_doc_number = :name"
+        yield from self._filtered(company, condition, {":name": {"S": name}}, {"#number": "number"})
+
+    def _filtered(
+        self, company: str, condition: str, values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[Entry]:
+        for status in Status:
+            yield from self._query(
+                IndexName=COMPANY_STATUS_INDEX,
+                KeyConditionExpression="company = :company AND #status = :status",
+                FilterExpression=condition,
+                ExpressionAttributeNames={"#status": "status", **names},
+                ExpressionAttributeValues={":company": {"S": company}, ":status": {"S": status.value}, **values},
+            )
 
     def note_drift(self, entry: Entry, *, drift: str, qb_open: Decimal | None) -> bool:
         """Note what was found in the books. Return False if the note, or where the document is, changed meanwhile."""

@@ -11,6 +11,7 @@ from pipeline.aws.document_store import entry_id_of_pending
 from pipeline.domain.commands import (
     AcceptDrift,
     CompareMonths,
+    Explain,
     ExtractorCommand,
     PostDue,
     PostEntries,
@@ -35,6 +36,7 @@ _TIE_OUT_KEYS = {"company", "month", "continue"}
 _ACCEPT_KEYS = {"accept", "because", "by"}
 _POSTER_KEYS = _ACCEPT_KEYS | {
     "company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild", "start_over", "watch",
+    "explain",
 }  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def extractor_command(event: Any) -> ExtractorCommand:
     return PullSelected(selection, company, is_trial) if selection != Selection() else Pull(company, is_trial)
 
 
-def poster_command(event: Any) -> PosterCommand | AcceptDrift:
+def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     """Return the poster's command. The sweep and a tick of EventBridge ask for everything due.
 
     An S3 event only wakes the poster: the entries it names say which companies to look at, and nothing else.
@@ -96,6 +98,10 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift:
     body = _body(event, _POSTER_KEYS)
     if _ACCEPT_KEYS & set(body):
         return _accepted(body)
+    if _text(body, "explain"):
+        if set(body) != {"explain"}:
+            raise InvalidRequest("explain names a document by number, entry or QuickBooks id, and takes nothing else.")
+        return Explain(_text(body, "explain"))
     if _flag(body, "watch"):
         if set(body) != {"watch"}:
             raise InvalidRequest("watch looks at the books of all companies and takes nothing beside it.")

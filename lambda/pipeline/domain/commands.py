@@ -114,6 +114,13 @@ class AcceptDrift:
     by: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Tell the life of a document: by its number in Odoo, its entry, or its id in the books."""
+
+    name: str
+
+
 type PosterCommand = (
     PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver | WatchBooks
 )

@@ -120,7 +120,9 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
         poster_command(FOREIGN[case])
 
-    known = "accept, because, by, company, dry_run, entry_ids, rebuild, redrive, retry_failed, start_over, sweep, watch"
+    known = (
+        "accept, because, by, company, dry_run, entry_ids, explain, rebuild, redrive, retry_failed, start_over, sweep"
+    )
     assert f"which this function does not know; it knows {known}" in str(told.value)
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
 
