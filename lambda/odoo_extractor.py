@@ -25,6 +25,7 @@ from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
+from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
@@ -72,6 +73,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
         ids = odoo_ids(taken)
         if not command.is_trial:
+            report.failures += check_mapping_change(mapping, key_values, runtime.clock.now())
             if source.database != database:
                 key_values.keep_database(source.database)
             answer_contacts(source, key_values, runtime.clock.now())
