@@ -1,7 +1,7 @@
 """Report a mapping whose content has changed, once, with both hashes and S3 versions.
 
-The mapping says what is posted where. A deployment changes it, and so could whoever may write to the bucket: people learn
-of both, and see which it was.
+The mapping says what is posted where. A deployment changes it, and so could whoever may write to the bucket: people
+learn of both, and see which it was.
 """
 
 from __future__ import annotations
