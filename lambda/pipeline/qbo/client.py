@@ -121,16 +121,19 @@ class Client:
             ),
             boundary,
         )
-        body = self._call(
-            "upload",
-            "POST",
-            "/upload",
-            {"requestid": request_id},
-            is_write=True,
-            timeout_s=UPLOAD_TIMEOUT_S,
-            data=files,
-            headers={"Content-Type": files.content_type},
-        )
+        try:
+            body = self._call(
+                "upload",
+                "POST",
+                "/upload",
+                {"requestid": request_id},
+                is_write=True,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                data=files,
+                headers={"Content-Type": files.content_type},
+            )
+        finally:
+            files.release()
         responses = body.get("AttachableResponse")
         response = responses[0] if isinstance(responses, list) and len(responses) == 1 else {}
         # A file may be refused inside an answer of HTTP 200.

@@ -244,6 +244,8 @@ class Posting:
     def _attach(self, document: Document) -> None:
         may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
         self._paper.attach(document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
+        # It was read and is attached. Its bytes are not needed to file it, and there is little room for others.
+        self.found = replace(self.found, pdf=b"")
 
     def _file(self, document: Document) -> None:
         # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.
