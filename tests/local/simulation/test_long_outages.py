@@ -16,7 +16,7 @@ from local.simulation.world import opened
 from local.stand_ins.http_server import Response
 
 DAYS = 30
-SWEEPS_A_DAY = 12
+SWEEPS_A_DAY = 6
 OUR_MARK = re.compile(r"\[odoo_demo-account\.move-\d+\]")
 
 
@@ -44,7 +44,7 @@ def without(world, neighbour):
 
 
 def a_day(world):
-    """Let a day pass, with the extractor and the poster's sweep every two hours."""
+    """Let a day pass, with the extractor and the poster's sweep every four hours."""
     for _ in range(SWEEPS_A_DAY):
         world.extract()
         world.post({"sweep": True})
