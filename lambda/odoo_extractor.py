@@ -97,7 +97,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             afterwards=lambda company: compare(extraction, source, table, key_values, company),
         )
         settle(letters, table, taken)
-        extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
+        extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, deadline)
     counts = extraction.counts
     put_metrics(
         SERVICE,
