@@ -166,7 +166,7 @@ def _pulled(
         afterwards=lambda company: compare(extraction, source, table, key_values, company),
     )
     settle(letters, table, taken)
-    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
+    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, wired.deadline)
     return extraction.counts
 
 
