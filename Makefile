@@ -34,7 +34,7 @@ build:  ## the zips of the functions
 	./build.sh
 
 doctor: $(VENV)/operate  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
-	@$(RUN) -m operate.doctor
+	@$(RUN) -m operate doctor --env "$(or $(ENVIRONMENT),prod)"
 
 checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact

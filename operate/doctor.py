@@ -1,24 +1,21 @@
-"""`make doctor`: looks at a deployed pipeline, only reading, and names the cause of what is wrong with it.
+"""`./oqb doctor`: looks at a deployed pipeline, only reading, and names the cause of what is wrong with it.
 
 One check for each way of the README's troubleshooting: no PDFs in S3, posting fails, alarms fire, an event does not
-reach the poster. Needs AWS credentials that may read the resources; `ENVIRONMENT` names the deployment (prod).
+reach the poster. Needs AWS credentials that may read the resources.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operate.deployment import Deployment
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
@@ -44,8 +41,10 @@ class Finding:
 class Doctor:
     """Checks the deployment of one environment."""
 
-    def __init__(self, environment: str) -> None:
-        self.environment = environment
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._client = deployment.client
+        self.environment = environment = deployment.environment
         self._extractor, self._poster = f"odoo-extractor-{environment}", f"qb-poster-{environment}"
 
     def examine(self) -> list[Finding]:
@@ -69,7 +68,7 @@ class Doctor:
     def _pulling(self) -> Iterator[str]:
         """Look at the secret, the login, the schedule, and what the extractor said last."""
         settings = self._variables(self._extractor)
-        secret = Secrets(_client("secretsmanager")).read(
+        secret = Secrets(self._client("secretsmanager")).read(
             settings["ODOO_SECRET_ARN"], ("database", "username", "password")
         )
         odoo = Odoo(
@@ -85,7 +84,7 @@ class Doctor:
     def _posting(self) -> Iterator[str]:
         """Look at the secret and its tokens, what the failed entries say, the sweep, and what the poster said last."""
         settings = self._variables(self._poster)
-        secret = Secrets(_client("secretsmanager")).read(settings["QB_SECRET_ARN"], REQUIRED_KEYS)
+        secret = Secrets(self._client("secretsmanager")).read(settings["QB_SECRET_ARN"], REQUIRED_KEYS)
         for company in companies(secret):
             if not (secret.get("refresh_tokens") or {}).get(company) and not secret.get("refresh_token"):
                 yield f"The QuickBooks secret has no refresh token for {company}: connect it and add the token."
@@ -100,7 +99,7 @@ class Doctor:
 
     def _alarms(self) -> Iterator[str]:
         """Check which alarms fire and why, and what is in the dead-letter queues."""
-        alarms = _client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        alarms = self._client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
         for alarm in alarms:
             if alarm["AlarmName"].endswith(f"-{self.environment}"):
                 yield f"{alarm['AlarmName']} fires: {alarm.get('StateReason', '')}"
@@ -113,13 +112,13 @@ class Doctor:
     def _event(self) -> Iterator[str]:
         """Look at notification and permission, and for PDFs that wait too long."""
         settings = self._variables(self._poster)
-        s3 = _client("s3")
+        s3 = self._client("s3")
         configured = s3.get_bucket_notification_configuration(Bucket=settings["S3_BUCKET"])
         rules = [_filter(rule) for rule in configured.get("LambdaFunctionConfigurations", [])
                  if rule["LambdaFunctionArn"].endswith(f":{self._poster}")]  # fmt: skip
         if {"prefix": "pending/", "suffix": ".pdf"} not in rules:
             yield f"The bucket does not notify {self._poster} of pending/*.pdf: apply Terraform."
-        policy = json.loads(_client("lambda").get_policy(FunctionName=self._poster)["Policy"])
+        policy = json.loads(self._client("lambda").get_policy(FunctionName=self._poster)["Policy"])
         if not any(_lets_s3_in(statement) for statement in policy["Statement"]):
             yield f"S3 may not invoke {self._poster}: apply Terraform."
         oldest = datetime.now(UTC) - PENDING_AGE_MAX
@@ -136,7 +135,7 @@ class Doctor:
     def _functions(self) -> list[str]:
         """Return the deployment's functions: those that say, in their own variables, that they alert to its topic."""
         topic = f":odoo-qb-alerts-{self.environment}"
-        pages = _client("lambda").get_paginator("list_functions").paginate()
+        pages = self._client("lambda").get_paginator("list_functions").paginate()
         return sorted(
             configuration["FunctionName"]
             for page in pages
@@ -147,25 +146,23 @@ class Doctor:
     def _dead_letters(self, function: str) -> Iterator[str]:
         name = function.removesuffix(f"-{self.environment}")
         queue = f"{name}-dlq-{self.environment}"
-        sqs = _client("sqs")
+        sqs = self._client("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
         if count:
             remedy = (
                 f'invoke {name} with {{"redrive": true}}'
-                if _may_redrive(function)
+                if _may_redrive(self._client("iam"), function)
                 else "purge the queue; the schedule repeats the work"
             )
             yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Fix it, then {remedy}."
 
     def _variables(self, function: str) -> dict[str, str]:
-        configuration = _client("lambda").get_function_configuration(FunctionName=function)
-        variables: dict[str, str] = configuration["Environment"]["Variables"]
-        return variables
+        return self._deployment.variables(function.removesuffix(f"-{self.environment}"))
 
     def _schedule(self, rule: str, function: str) -> Iterator[str]:
-        events = _client("events")
+        events = self._client("events")
         if events.describe_rule(Name=rule)["State"] != "ENABLED":
             yield f"The rule {rule} is disabled, so {function} never runs: enable it."
         targets = events.list_targets_by_rule(Rule=rule)["Targets"]
@@ -174,14 +171,14 @@ class Doctor:
 
     def _last_errors(self, function: str) -> Iterator[str]:
         since = int((time.time() - 3600) * 1000)
-        events = _client("logs").filter_log_events(
+        events = self._client("logs").filter_log_events(
             logGroupName=f"/aws/lambda/{function}", startTime=since, filterPattern='"ERROR"', limit=3
         )["events"]
         for event in events:
             yield f"{function} said within the last hour: {event['message'].strip()[:300]}"
 
     def _failed(self, table: str, key: str = "error_message") -> dict[tuple[str, str], list[str]]:
-        pages = _client("dynamodb").get_paginator("query").paginate(
+        pages = self._client("dynamodb").get_paginator("query").paginate(
             TableName=table,
             IndexName=STATUS_INDEX,
             KeyConditionExpression="#status = :failed",
@@ -197,14 +194,10 @@ class Doctor:
         return found
 
 
-def _may_redrive(function: str) -> bool:
+def _may_redrive(iam: Any, function: str) -> bool:
     """Tell whether a function reads its own queue: only then does its policy let it."""
-    policy = _client("iam").get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
+    policy = iam.get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
     return any("sqs:ReceiveMessage" in statement["Action"] for statement in policy["Statement"])
-
-
-def _client(name: str) -> Any:
-    return boto3.client(name)  # type: ignore[call-overload]
 
 
 def _filter(configuration: dict[str, Any]) -> dict[str, str]:
@@ -216,17 +209,3 @@ def _lets_s3_in(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal")
     service = principal.get("Service") if isinstance(principal, dict) else principal
     return statement.get("Effect") == "Allow" and service == "s3.amazonaws.com"
-
-
-def main() -> int:
-    """Print what was found; return 1 when anything is wrong."""
-    findings = Doctor(os.environ.get("ENVIRONMENT", "prod")).examine()
-    for finding in findings:
-        print(f"{'!' if finding.is_problem else '.'} {finding.check}: {finding.text}")
-    problems = Counter(finding.is_problem for finding in findings)[True]
-    print(f"{problems} problems" if problems else "nothing wrong")
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from operate.deployment import Deployment
 from operate.doctor import Doctor
+from pipeline.runtime import SystemClock
 
 ENVIRONMENT = "trial"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -58,7 +60,7 @@ def deploy(aws):
 
 
 def alarms() -> list[str]:
-    return list(Doctor(ENVIRONMENT)._alarms())
+    return list(Doctor(Deployment(ENVIRONMENT, boto3.Session(), SystemClock()))._alarms())
 
 
 def test_the_dead_letters_of_a_function_it_does_not_know_are_found(deploy):

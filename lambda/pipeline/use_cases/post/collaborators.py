@@ -24,6 +24,9 @@ class PostingTable(record.RecordTable, Protocol):
     def entry(self, entry_id: str) -> Entry | None:
         """Return the entry as it is now."""
 
+    def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the existing ones of these entries, by id."""
+
     def due(self, company: str, now: datetime) -> Iterator[Entry]:
         """Yield the entries there is work to do on now."""
 

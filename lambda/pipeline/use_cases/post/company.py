@@ -174,6 +174,8 @@ class RealmRun:
                 # A person need not wait for a later attempt, but an open outcome must settle for everybody.
                 if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
                     yield entry
+                elif self._is_trial and entry.can_be_retried and entry.is_ready:
+                    yield entry  # what a retry would send
             return
         seen = set()
         for listed in table.due(company, now):

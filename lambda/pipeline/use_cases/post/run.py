@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed, ShowDrafts, StartOver, WakeUp, is_by_a_person
+from pipeline.domain.commands import (
+    PostDue,
+    PostEntries,
+    PosterCommand,
+    RetryFailed,
+    ShowDrafts,
+    StartOver,
+    WakeUp,
+    is_by_a_person,
+)
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
 from pipeline.domain.lease import lease_until
@@ -21,6 +30,7 @@ from pipeline.use_cases.post.outcomes import Outcomes
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 BACKLOG_COUNTED_MAX = 5_000
+UNKNOWN_SHOWN_MAX = 5
 
 
 class PostingRun:
@@ -33,7 +43,7 @@ class PostingRun:
     def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
         """Work for the realms that a command concerns; `realms` has the companies of each.
 
-        Raises InvalidRequest for a company nobody knows, and PipelineError when the table does not answer.
+        Raises InvalidRequest for a company or an entry nobody knows, and PipelineError when the table does not answer.
         """
         companies = sorted(company for shared in realms.values() for company in shared)
         concerned = self._concerned(companies, command)
@@ -59,7 +69,23 @@ class PostingRun:
         if command.company and command.company not in companies:
             names = ", ".join(f"'{name}'" for name in companies) or "none"
             raise InvalidRequest(f"The QuickBooks secret has no company '{command.company}'; it has {names}.")
+        if isinstance(command, PostEntries | RetryFailed | ShowDrafts) and command.entry_ids:
+            self._check_entries(command.entry_ids, command.company)
         return {command.company} if command.company else set(companies)
+
+    def _check_entries(self, entry_ids: Sequence[str], company: str) -> None:
+        """Raise InvalidRequest for entries nobody knows, or of another company: zeros would look like success."""
+        known = self._with.table.entries(entry_ids)
+        missing = [entry_id for entry_id in entry_ids if entry_id not in known]
+        if missing:
+            raise InvalidRequest(
+                f"There is no entry {', '.join(missing[:UNKNOWN_SHOWN_MAX])}"
+                + (f" (and {len(missing) - UNKNOWN_SHOWN_MAX} more)" if len(missing) > UNKNOWN_SHOWN_MAX else "")
+                + ". An entry id is <database>-account.move-<id>."
+            )
+        others = [entry for entry in known.values() if company and entry.company != company]
+        if others:
+            raise InvalidRequest(f"The entry {others[0].entry_id} is of '{others[0].company}', not of '{company}'.")
 
     def _post_realm(self, realm: str, companies: Sequence[str], command: PosterCommand) -> None:
         """Process what is due in a realm, unless another run does or there is nothing to do."""
