@@ -21,7 +21,7 @@ type Cell = str | Text
 class Output:
     """Writes a command's results. With `as_json` standard output holds one JSON document and nothing else.
 
-    Rich decides by itself: colours only on a terminal and without `NO_COLOR`, 80 columns in a pipe.
+    Rich decides by itself: colours only on a terminal and unless NO_COLOR is set, 80 columns in a pipe.
     """
 
     def __init__(self, *, as_json: bool = False) -> None:

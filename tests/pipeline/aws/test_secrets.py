@@ -175,3 +175,21 @@ class BrokenClient:
 def test_trouble_with_the_service_is_reported_as_ours(error, kind):
     with pytest.raises(kind, match="The secret odoo-qb"):
         Secrets(BrokenClient(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())
+
+
+def test_a_secret_that_was_never_filled_can_be_begun_and_changed(client, secrets):
+    arn = a_secret(client, "")
+
+    secrets.begin(arn)
+    secrets.change(arn, lambda now: {**now, "client_id": "id-2"})
+    secrets.begin(arn)
+
+    assert current(client, arn) == {"client_id": "id-2"}
+
+
+def test_a_secret_that_holds_something_is_not_begun_again(client, secrets):
+    arn = a_secret(client)
+
+    secrets.begin(arn)
+
+    assert current(client, arn) == VALUE
