@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from operate.deployment import Deployment
-from operate.errors import WrongUse
+from operate.errors import NeedsAPerson, WrongUse
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.clock import Clock
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
 from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.lease import Lease
+from pipeline.domain.mapping import Rules
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.runtime import SystemThreads
+from pipeline.qbo.session import companies_by_realm, realm_of
+from pipeline.runtime import Runtime, SystemClock, SystemThreads
+from qb_poster import Poster
 
+# A poster lives for two minutes, so nobody holds a lease for longer.
+LEASE_S = 120.0
+LEASE_WAITED_S = 150.0
+LEASE_TRIED_EVERY_S = 5.0
 ODOO_KEYS = ("database", "username", "password")
 # What the extractor reads, and what a person loses without it. Without the last three a document has no such part.
 _READ_BY_EXTRACTOR = (
@@ -102,3 +114,86 @@ def book_company(client: Client) -> BookCompany:
         country=str(information.get("Country", "")),
         currency=str(preferences.get("CurrencyPrefs", {}).get("HomeCurrency", {}).get("value", "")),
     )
+
+
+# -- the books, as the poster opens them -----------------------------------------------------------------------------
+
+
+class ReadOnlyKeyValues:
+    """The stored references, only read; the lists are always new, because a person may just have changed them."""
+
+    def __init__(self, stored: KeyValueTable) -> None:
+        self._stored = stored
+        self._known: dict[str, str | None] = {}
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+        if key.endswith("#lists"):
+            return None
+        if key not in self._known:
+            self._known[key] = self._stored.value(key)
+        return self._known[key]
+
+    def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
+        """Keep nothing."""
+
+    def claim(self, key: str, value: str) -> str:  # noqa: ARG002 - the Protocol's signature
+        """Claim nothing: everything is free."""
+        return value
+
+    def ask_contact(self, database: str, contact: int, name: str) -> None:
+        """Ask nobody."""
+
+
+class StillClock(SystemClock):
+    """Time that stands still at one instant: lists that were read once are new until the end."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    def now(self) -> datetime:
+        """Return the instant."""
+        return self._moment
+
+
+class _WithoutRules(Poster):
+    """The poster's wiring. What the mapping says is looked at elsewhere: a wrong one must not keep the books closed."""
+
+    def rules(self, company: str) -> Rules:  # noqa: ARG002 - those of every company
+        """Return no rules."""
+        return Rules()
+
+
+@contextmanager
+def opened(deployment: Deployment, company: str, clock: Clock) -> Iterator[Client]:
+    """Yield a client of a company's realm with the poster's own connection, while its lease is held.
+
+    Raises NeedsAPerson if the poster holds the lease for longer than its own life, and Disconnected or Unavailable if
+    the connection cannot be used.
+    """
+    runtime = Runtime(client=deployment.client)
+    deadline = Deadline(lambda: int(LEASE_S * 1000))
+    poster = _WithoutRules(deployment.poster, deadline, runtime)
+    secret = poster.secret()
+    realm = realm_of(secret, company)
+    shared = companies_by_realm(secret)[realm]
+    lease = _lease(poster, realm, shared, clock)
+    try:
+        yield poster.open_session(lease, shared, dry_run=True).books(company).client
+    finally:
+        poster.key_values.release_lease(lease, clock.now())
+
+
+def _lease(poster: Poster, realm: str, companies: Sequence[str], clock: Clock) -> Lease:
+    give_up_at = clock.monotonic() + LEASE_WAITED_S
+    while True:
+        now = clock.now()
+        until = now + timedelta(seconds=LEASE_S)
+        lease = poster.key_values.take_lease(
+            realm, poster.runtime.new_name(), now, until, force=True, companies=companies
+        )
+        if lease is not None:
+            return lease
+        if clock.monotonic() > give_up_at:
+            raise NeedsAPerson(f"The poster is at work in the realm {realm} all the time: try again later.")
+        clock.sleep(LEASE_TRIED_EVERY_S)

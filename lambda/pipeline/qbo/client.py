@@ -64,13 +64,18 @@ class Client:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
         rows: list[Json] = []
         while True:
-            statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
-            statement += f" startposition {len(rows) + 1} maxresults {PAGE_ROWS}"
-            body = self._read("query", "/query", {"query": statement})
-            page = body.get("QueryResponse", {}).get(entity, [])
+            page = self.query_page(entity, len(rows) + 1, where)
             rows += page
             if len(page) < PAGE_ROWS:
                 return rows
+
+    def query_page(self, entity: str, start: int, where: str = "") -> list[Json]:
+        """Return at most a thousand matching rows of an entity, from the `start`th on: one metered read."""
+        statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
+        statement += f" startposition {start} maxresults {PAGE_ROWS}"
+        body = self._read("query", "/query", {"query": statement})
+        page: list[Json] = body.get("QueryResponse", {}).get(entity, [])
+        return page
 
     def query_any(self, entity: str, attribute: str, values: Iterable[str], where: str = "") -> list[Json]:
         """Return all rows with an attribute among the values, in as few queries as the URL length allows."""
