@@ -165,11 +165,11 @@ class _WithoutRules(Poster):
 
 
 @contextmanager
-def opened(deployment: Deployment, company: str, clock: Clock) -> Iterator[Client]:
+def opened(deployment: Deployment, company: str, clock: Clock, *, waits: bool = True) -> Iterator[Client | None]:
     """Yield a client of a company's realm with the poster's own connection, while its lease is held.
 
-    Raises NeedsAPerson if the poster holds the lease for longer than its own life, and Disconnected or Unavailable if
-    the connection cannot be used.
+    If the poster holds the lease, wait for it, or without `waits` yield None. Raises NeedsAPerson if the poster holds
+    it for longer than its own life, and Disconnected or Unavailable if the connection cannot be used.
     """
     runtime = Runtime(client=deployment.client)
     deadline = Deadline(lambda: int(LEASE_S * 1000))
@@ -177,14 +177,17 @@ def opened(deployment: Deployment, company: str, clock: Clock) -> Iterator[Clien
     secret = poster.secret()
     realm = realm_of(secret, company)
     shared = companies_by_realm(secret)[realm]
-    lease = _lease(poster, realm, shared, clock)
+    lease = _lease(poster, realm, shared, clock, waits=waits)
+    if lease is None:
+        yield None
+        return
     try:
         yield poster.open_session(lease, shared, dry_run=True).books(company).client
     finally:
         poster.key_values.release_lease(lease, clock.now())
 
 
-def _lease(poster: Poster, realm: str, companies: Sequence[str], clock: Clock) -> Lease:
+def _lease(poster: Poster, realm: str, companies: Sequence[str], clock: Clock, *, waits: bool) -> Lease | None:
     give_up_at = clock.monotonic() + LEASE_WAITED_S
     while True:
         now = clock.now()
@@ -192,7 +195,7 @@ def _lease(poster: Poster, realm: str, companies: Sequence[str], clock: Clock) -
         lease = poster.key_values.take_lease(
             realm, poster.runtime.new_name(), now, until, force=True, companies=companies
         )
-        if lease is not None:
+        if lease is not None or not waits:
             return lease
         if clock.monotonic() > give_up_at:
             raise NeedsAPerson(f"The poster is at work in the realm {realm} all the time: try again later.")

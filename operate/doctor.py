@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from operate.checks import companies, deployed
 from operate.deployment import Deployment
-from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
-from pipeline.odoo.client import Odoo
-from pipeline.qbo.session import companies
-from pipeline.qbo.tokens import REQUIRED_KEYS
-from pipeline.runtime import SystemClock
+from pipeline.qbo.tokens import connection_days
 
 PENDING_AGE_MAX = timedelta(minutes=10)
-DAYS_LEFT_MIN = 14
+ZIPS = Path(__file__).parents[1] / "lambda"
 ENTRIES_COUNTED_MAX = 2_000
 
 
@@ -41,8 +40,10 @@ class Finding:
 class Doctor:
     """Checks the deployment of one environment."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, zips: Path = ZIPS) -> None:
+        self._zips = zips
         self._deployment = deployment
+        self._odoo = companies.OdooSide(deployment)
         self._client = deployment.client
         self.environment = environment = deployment.environment
         self._extractor, self._poster = f"odoo-extractor-{environment}", f"qb-poster-{environment}"
@@ -50,51 +51,52 @@ class Doctor:
     def examine(self) -> list[Finding]:
         """Return what every check found; one that cannot be made is a problem, too."""
         found: list[Finding] = []
-        for name, check in (
+        deployment = self._deployment
+        checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
+            ("functions", lambda: deployed.functions(deployment)),
+            ("schedules", lambda: deployed.schedules(deployment)),
+            ("reaching people", lambda: deployed.alerts(deployment)),
+            ("storage", lambda: deployed.storage(deployment)),
+            ("versions", lambda: deployed.versions(deployment, self._zips)),
+            ("clock", lambda: deployed.clock(deployment)),
+            ("Odoo", lambda: companies.odoo(deployment, self._odoo)),
+            ("QuickBooks", lambda: companies.connections(deployment, self._odoo)),
+            ("mapping", lambda: companies.mapping(deployment, self._odoo)),
             ("no PDFs in S3", self._pulling),
             ("posting fails", self._posting),
             ("alarms", self._alarms),
             ("S3 event does not reach the poster", self._event),
-        ):
+        )
+        for name, check in checks:
+            problems: list[Finding] = []
             try:
-                problems = [Finding(name, text) for text in check()]
+                for text in check():
+                    problems.append(Finding(name, text))  # noqa: PERF401 - what was found before an error counts
             except (ClientError, BotoCoreError) as error:
-                problems = [Finding(name, f"AWS refuses the look: {error}")]
+                problems.append(Finding(name, f"AWS refuses the look: {error}"))
             except PipelineError as error:
-                problems = [Finding(name, str(error))]
+                problems.append(Finding(name, str(error)))
+            except click.ClickException as error:
+                problems.append(Finding(name, error.format_message()))
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
         return found
 
     def _pulling(self) -> Iterator[str]:
-        """Look at the secret, the login, the schedule, and what the extractor said last."""
-        settings = self._variables(self._extractor)
-        secret = Secrets(self._client("secretsmanager")).read(
-            settings["ODOO_SECRET_ARN"], ("database", "username", "password")
-        )
-        odoo = Odoo(
-            settings["ODOO_API_URL"], database=secret["database"], username=secret["username"],
-            secret=secret["password"], clock=SystemClock(),
-        )  # fmt: skip
-        rows = odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc")
-        if not rows:
-            yield f"Odoo shows '{secret['username']}' no documents at all: give the user every company it is to read."
-        yield from self._schedule(f"odoo-extractor-schedule-{self.environment}", self._extractor)
+        """Look at the login, at what the user sees, and what the extractor said last."""
+        odoo, _ = self._odoo.asked()
+        if not odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc"):
+            yield "Odoo shows its user no documents at all: give the user every company it is to read."
         yield from self._last_errors(self._extractor)
 
     def _posting(self) -> Iterator[str]:
         """Look at the secret and its tokens, what the failed entries say, the sweep, and what the poster said last."""
-        settings = self._variables(self._poster)
-        secret = Secrets(self._client("secretsmanager")).read(settings["QB_SECRET_ARN"], REQUIRED_KEYS)
-        for company in companies(secret):
-            if not (secret.get("refresh_tokens") or {}).get(company) and not secret.get("refresh_token"):
-                yield f"The QuickBooks secret has no refresh token for {company}: connect it and add the token."
-            kept = (secret.get("access_tokens") or {}).get(company) or {}
-            days = (kept.get("refresh_expires_at", time.time() + 1e9) - time.time()) / 86_400
-            if days < DAYS_LEFT_MIN:
-                yield f"The QuickBooks connection of {company} ends in {days:.0f} days: connect it again."
-        for (company, code), entries in self._failed(settings["DYNAMODB_TABLE"]).items():
-            yield f"{company}: {len(entries)} failed with {code}, for example: {entries[0]}"
-        yield from self._schedule(f"qb-poster-sweep-{self.environment}", self._poster)
+        settings, secret = self._deployment.poster, self._deployment.quickbooks_secret()
+        yield from companies.ends(secret, connection_days(secret, self._deployment.clock.now().timestamp()))
+        for (company, code), entries in self._failed(settings.table).items():
+            yield (
+                f"{company}: {len(entries)} failed with {code}, for example: {entries[0]} Then: "
+                f'`./oqb retry --company "{company}" --cause {code}`.'
+            )
         yield from self._last_errors(self._poster)
 
     def _alarms(self) -> Iterator[str]:
@@ -111,9 +113,9 @@ class Doctor:
 
     def _event(self) -> Iterator[str]:
         """Look at notification and permission, and for PDFs that wait too long."""
-        settings = self._variables(self._poster)
+        settings = self._deployment.poster
         s3 = self._client("s3")
-        configured = s3.get_bucket_notification_configuration(Bucket=settings["S3_BUCKET"])
+        configured = s3.get_bucket_notification_configuration(Bucket=settings.bucket)
         rules = [_filter(rule) for rule in configured.get("LambdaFunctionConfigurations", [])
                  if rule["LambdaFunctionArn"].endswith(f":{self._poster}")]  # fmt: skip
         if {"prefix": "pending/", "suffix": ".pdf"} not in rules:
@@ -122,13 +124,11 @@ class Doctor:
         if not any(_lets_s3_in(statement) for statement in policy["Statement"]):
             yield f"S3 may not invoke {self._poster}: apply Terraform."
         oldest = datetime.now(UTC) - PENDING_AGE_MAX
-        listed = s3.list_objects_v2(Bucket=settings["S3_BUCKET"], Prefix="pending/").get("Contents", [])
-        failed = {
-            entry for entries in self._failed(settings["DYNAMODB_TABLE"], key="entry_id").values() for entry in entries
-        }
+        listed = s3.list_objects_v2(Bucket=settings.bucket, Prefix="pending/").get("Contents", [])
+        failed = {entry for entries in self._failed(settings.table, key="entry_id").values() for entry in entries}
         late = [item["Key"] for item in listed if item["LastModified"] < oldest and item["Key"][8:-4] not in failed]
         if late:
-            yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: look at 'posting fails'."
+            yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: `./oqb list` says why."
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -152,22 +152,11 @@ class Doctor:
         count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
         if count:
             remedy = (
-                f'invoke {name} with {{"redrive": true}}'
+                "`./oqb redrive`"
                 if _may_redrive(self._client("iam"), function)
                 else "purge the queue; the schedule repeats the work"
             )
             yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Fix it, then {remedy}."
-
-    def _variables(self, function: str) -> dict[str, str]:
-        return self._deployment.variables(function.removesuffix(f"-{self.environment}"))
-
-    def _schedule(self, rule: str, function: str) -> Iterator[str]:
-        events = self._client("events")
-        if events.describe_rule(Name=rule)["State"] != "ENABLED":
-            yield f"The rule {rule} is disabled, so {function} never runs: enable it."
-        targets = events.list_targets_by_rule(Rule=rule)["Targets"]
-        if not any(target["Arn"].endswith(f":{function}") for target in targets):
-            yield f"The rule {rule} does not point to {function}: apply Terraform."
 
     def _last_errors(self, function: str) -> Iterator[str]:
         since = int((time.time() - 3600) * 1000)

@@ -123,6 +123,8 @@ def _rules(call: Call, company: str, path: Path | None) -> tuple[Rules, list[str
 def _read_books(call: Call, company: str, rules: Rules) -> Books:
     clock = StillClock(call.world.clock.now())
     with opened(call.deployment, company, call.world.clock) as client:
+        if client is None:
+            raise AssertionError("it waits for the lease")
         keep = ReadOnlyKeyValues(call.deployment.key_values)
         references = References(client, keep, rules, clock=clock, threads=SystemThreads(), dry_run=True)
         lists = references.lists

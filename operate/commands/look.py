@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from operate.checks.deployed import last_run
 from operate.cli import Call, command
 from operate.deployment import EXTRACTOR, POSTER, Deployment
 from operate.entries import READ_MAX, Wanted, found
@@ -25,7 +26,6 @@ from pipeline.qbo.tokens import connection_days
 WAITING = (Status.PENDING, Status.POSTING)
 DAYS_LEFT_MIN = 14
 RUN_LOOKED_FOR = timedelta(days=1)
-MINUTE_S = 60
 
 
 def known_company(deployment: Deployment, company: str | None) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def status(call: Call) -> int:
         secret, now = deployment.quickbooks_secret(), call.world.clock.now()
         days = connection_days(secret, now.timestamp())
         states = [_status(deployment, secret, company, days.get(company), now) for company in companies(secret)]
-        runs = {function: _last_run(deployment, function, now) for function in (EXTRACTOR, POSTER)}
+        runs = {function: last_run(deployment, deployment.full_name(function), now) for function in (EXTRACTOR, POSTER)}
     if not states:
         raise WrongUse("No company is connected to QuickBooks yet: begin with `./oqb connect COMPANY`.")
     out.say(
@@ -148,21 +148,6 @@ def _status(
         days_left=days_left,
         paused_by=key_values.pause(str(secret["realm_ids"][company]), now),
     )
-
-
-def _last_run(deployment: Deployment, function: str, now: datetime) -> datetime | None:
-    """Return when a function ran last within a day, to the minute, as CloudWatch counts it."""
-    points = deployment.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Lambda",
-        MetricName="Invocations",
-        Dimensions=[{"Name": "FunctionName", "Value": deployment.full_name(function)}],
-        StartTime=now - RUN_LOOKED_FOR,
-        EndTime=now,
-        Period=MINUTE_S,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    moments: list[datetime] = [point["Timestamp"] for point in points if point["Sum"]]
-    return max(moments, default=None)
 
 
 # -- list ------------------------------------------------------------------------------------------------------------

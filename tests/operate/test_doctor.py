@@ -79,7 +79,7 @@ def test_the_remedy_is_one_that_the_function_understands(deploy):
     orders, poster = alarms()
 
     assert orders.endswith("Fix it, then purge the queue; the schedule repeats the work.")
-    assert poster.endswith('Fix it, then invoke qb-poster with {"redrive": true}.')
+    assert poster.endswith("Fix it, then `./oqb redrive`.")
 
 
 def test_other_deployments_and_other_functions_of_the_account_are_left_alone(deploy):
