@@ -1105,3 +1105,25 @@ def test_a_run_ends_in_its_time_however_much_there_is_to_do_and_however_slow_eve
 
     assert world.ended_at_s < world.life_s
     assert results.remaining
+
+
+def test_a_step_for_which_no_time_is_left_is_the_next_runs_and_nobodys_trouble(world):
+    world.add(1)
+    draft = world.books[COMPANY].draft
+
+    def slow(document, *, is_booked):
+        world.clock.sleep(115)
+        return draft(document, is_booked=is_booked)
+
+    world.books[COMPANY].draft = slow
+    results = world.run()
+
+    assert (results.posted, results.remaining, results.paused) == (0, True, [])
+    entry = world.entry(1)
+    assert (entry.status, entry.attempts, entry.killed_attempts) == (Status.PENDING, 0, 0)
+    assert world.books[COMPANY].created == []
+
+    world.books[COMPANY].draft = draft
+    world.clock.sleep(10)
+
+    assert world.run().posted == 1
