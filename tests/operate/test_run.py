@@ -96,6 +96,17 @@ def test_posting_goes_on_while_it_gets_anywhere(oqb):
     assert "180 posted, 10 wait" in result.stdout
 
 
+@pytest.mark.parametrize("why", ["paused", "busy"])
+def test_posting_stops_where_the_poster_does(oqb, why):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"posted": 3, "backlog": 5, why: ["companyA"]})
+
+    result = oqb("post")
+
+    assert len(oqb.invoked("qb-poster")) == 1
+    assert result.exit_code == (1 if why == "paused" else 0)
+    assert "companyA" in result.stdout
+
+
 def test_a_retry_is_asked_for_once_and_then_only_what_is_due(posted):
     answers = iter([{"posted": 1, "failed": 1, "backlog": 2}, {"posted": 2, "failed": 0, "backlog": 0}])
     posted.lambdas.replace("qb-poster-demo", lambda _event: next(answers))
