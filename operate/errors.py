@@ -9,6 +9,7 @@ import click
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -78,7 +79,7 @@ def explained(error: Exception) -> click.ClickException:
     for kinds, sentence in _WRONG_USE:
         if isinstance(error, kinds):
             return WrongUse(sentence)
-    if isinstance(error, ReadTimeoutError):
+    if isinstance(error, ReadTimeoutError | ConnectionClosedError):
         return NeedsAPerson("AWS did not answer in time. What was begun goes on there: look with `./oqb status` first.")
     return NeedsAPerson(f"AWS could not be asked ({type(error).__name__}).")
 

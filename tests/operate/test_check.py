@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.stand_ins.quickbooks.realm import Realm
+from operate.cli import World
+from pipeline.runtime import SystemClock
 
 FROM = ("--from", "2020-01-01")
 WRITES = ("create", "update", "delete", "void", "upload")
@@ -173,6 +176,39 @@ def test_ten_times_the_documents_cost_no_more_reads(start_shell):
 
     assert verdict["documents"] > 150
     assert verdict["metered_reads"] < 30
+
+
+class Racing(SystemClock):
+    """Two minutes go by between two looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return super().now() + timedelta(minutes=2 * self.looks)
+
+
+def test_what_is_lacking_is_not_looked_for_again_and_again(new):
+    new.world = World(clock=Racing())
+
+    assert checked(new)["metered_reads"] <= 15
+
+
+def test_what_a_person_has_just_added_is_seen_at_once(oqb):
+    oqb("pull")
+    oqb("post")  # which stores the lists of QuickBooks for hours
+    before = checked(oqb, "companyB")
+    account = {
+        "Name": "Sales for Export (Trade Goods)",
+        "AccountType": "Income",
+        "AccountSubType": "SalesOfProductIncome",
+    }
+    oqb.machine.quickbooks.books("9130357766900002").create("Account", account)
+
+    after = checked(oqb, "companyB")
+
+    assert after["would_be_posted"] == before["would_be_posted"] + 1
 
 
 def test_the_lease_is_given_back(oqb):

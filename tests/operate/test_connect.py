@@ -155,13 +155,15 @@ def test_a_token_that_the_poster_rotates_meanwhile_is_kept(connects, monkeypatch
     def rotated_meanwhile(address: str) -> bool:
         secret = secret_of(connects)
         secret["refresh_tokens"]["companyB"] = "rotated-meanwhile"
+        secret["another_key"] = "stored meanwhile"
         connects.machine.set_secret("quickbooks", secret)
         return Person.open(person, address)
 
     person.open = rotated_meanwhile
     connect(connects, person, "--yes", monkeypatch=monkeypatch)
 
-    assert secret_of(connects)["refresh_tokens"]["companyB"] == "rotated-meanwhile"
+    secret = secret_of(connects)
+    assert (secret["refresh_tokens"]["companyB"], secret["another_key"]) == ("rotated-meanwhile", "stored meanwhile")
 
 
 def test_a_secret_that_was_never_filled_is_begun_with_the_keys_a_person_types(oqb, monkeypatch):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
+import boto3
 import pytest
 
+from local.stand_ins.http_server import Fault
 from pipeline.domain.errors import Unavailable
 
 
@@ -91,6 +94,17 @@ def test_posting_goes_on_while_it_gets_anywhere(oqb):
 
     assert oqb.invoked("qb-poster") == [{"company": "companyA"}] * 3
     assert "180 posted, 10 wait" in result.stdout
+
+
+@pytest.mark.parametrize("why", ["paused", "busy"])
+def test_posting_stops_where_the_poster_does(oqb, why):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"posted": 3, "backlog": 5, why: ["companyA"]})
+
+    result = oqb("post")
+
+    assert len(oqb.invoked("qb-poster")) == 1
+    assert result.exit_code == (1 if why == "paused" else 0)
+    assert "companyA" in result.stdout
 
 
 def test_a_retry_is_asked_for_once_and_then_only_what_is_due(posted):
@@ -265,6 +279,34 @@ def test_a_function_that_was_stopped_is_no_loss(oqb):
 
     assert result.exit_code == 1
     assert "What it did is stored" in result.stderr
+
+
+def test_a_lost_answer_is_not_asked_for_again(oqb):
+    """Two posters at once is what a client that repeats itself makes of one slow answer."""
+    oqb.lambdas.server.fault = lambda request: (
+        Fault("dropped", takes_effect=True) if request.path.endswith("/invocations") else None
+    )
+
+    result = oqb("orders")
+
+    assert len(oqb.invoked("odoo-order-sync")) == 1
+    assert result.exit_code == 1
+    assert "look with `./oqb status` first" in result.stderr
+
+
+def test_an_answer_is_waited_for_longer_than_the_function_may_run(oqb, monkeypatch):
+    waited: list[Any] = []
+    make = boto3.Session.client
+
+    def noted(self, name, **options):
+        waited.append((name, options.get("config")))
+        return make(self, name, **options)
+
+    monkeypatch.setattr(boto3.Session, "client", noted)
+    oqb("orders")
+
+    (config,) = [config for name, config in waited if name == "lambda" and config]
+    assert config.read_timeout > 120
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
