@@ -128,20 +128,10 @@ locals {
         }
       }
       statements = [
-        # A rotated refresh token is written back before it is used.
-        {
-          sid = "ReadAndRotateQuickbooksCredentials"
-          actions = [
-            "secretsmanager:GetSecretValue",
-            "secretsmanager:PutSecretValue",
-            "secretsmanager:UpdateSecretVersionStage",
-          ]
-          resources = [aws_secretsmanager_secret.quickbooks.arn]
-        },
-        # One parameter per realm, which only the secret knows. The account's key for parameters needs no grant.
+        local.rotate_quickbooks_secret,
         local.keep_quickbooks_tokens,
         {
-          sid       = "WorkOffEntries"
+          sid       = "ProcessEntries"
           actions   = local.keep_entries
           resources = local.tracking_table_and_indexes
         },

@@ -398,3 +398,19 @@ def test_what_a_person_changed_and_who_accepted_it_is_part_of_its_life(machine):
 )
 def test_what_cannot_be_explained_is_answered_with_a_sentence(machine, event, words):
     assert words in machine.post(event)["error"]
+
+
+def test_a_look_posts_nothing_whatever_is_due(machine):
+    row = an_invoice(machine)
+    machine.client("dynamodb").update_item(
+        TableName=machine.deployment.table,
+        Key={"entry_id": {"S": entry_of(machine, row)["entry_id"]}},
+        UpdateExpression="SET #status = :pending",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":pending": {"S": "pending"}},
+    )
+
+    result = machine.post(WATCH)
+
+    assert result["posted"] == 0
+    assert entry_of(machine, row)["status"] == "pending"

@@ -27,7 +27,7 @@ from requests.structures import CaseInsensitiveDict
 
 from local.simulation import short_way
 from local.simulation.turns import Turns
-from local.stand_ins.http_server import Request, Response
+from local.stand_ins.http_server import Request, Response, body_of
 
 type Answer = Callable[[Request], Response]
 
@@ -148,6 +148,8 @@ class FaultInjector:
             return self._aws_call(service, operation, parameters, call)
 
         def send(_adapter: Any, request: requests.PreparedRequest, **_arguments: Any) -> requests.Response:
+            # What is sent in pieces is whole before it is on its way, however late it arrives.
+            request.body = body_of(request)
             return self._http_call(request)
 
         with (
@@ -259,13 +261,12 @@ class FaultInjector:
     def _answer(self, prepared: requests.PreparedRequest) -> Response:
         parts = urlsplit(prepared.url or "")
         server = self.servers[f"{parts.scheme}://{parts.netloc}"]
-        body = prepared.body or b""
         request = Request(
             prepared.method or "GET",
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             {name.lower(): str(value) for name, value in prepared.headers.items()},
-            body.encode() if isinstance(body, str) else bytes(body),
+            body_of(prepared),
         )
         return server(request)
 

@@ -444,10 +444,10 @@ def test_a_note_is_not_written_over_another_one_nor_about_another_transaction(ta
 
 
 def test_entries_are_found_by_number_or_by_id_or_number_in_the_books(table):
-    kept(table, 1, number="INV/9")
+    for number, company in ((1, COMPANY), (4, "companyB")):
+        table.save_extracted(replace(entry_of(number, company=company), number="INV/9"), previous=None)
     kept(table, 2, qb_id="129", status=Status.POSTED)
     kept(table, 3, qb_doc_number="X-9", status=Status.FAILED)
-    kept(table, 4, number="INV/9", company="companyB")
 
     found = [[entry.odoo_id for entry in table.with_name(COMPANY, name)] for name in ("INV/9", "129", "X-9", "none")]
 

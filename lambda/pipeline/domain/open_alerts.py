@@ -32,8 +32,8 @@ KEPT_TEXTS_MAX = 10
 KEPT_TEXT_LENGTH_MAX = 4_000
 # So many notices of a company are kept by name until its digest. The rest is counted.
 KEPT_NOTICES_MAX = 50
-# Said once, and no more: nobody has begun to use the deployment yet.
-SAID_ONCE = frozenset({"waiting_for_first_value"})
+# Said once, and no more: nobody has begun to use the deployment yet, or something has happened and is over.
+SAID_ONCE = frozenset({"waiting_for_first_value", "mapping_changed", "rebuild_unreadable"})
 # What differs from document to document in messages about the same thing.
 _AMOUNT = re.compile(r"\d[\d.,']*[.,]\d{2}\b|\bId \d+")
 

@@ -38,7 +38,7 @@ from local.stand_ins.quickbooks.faults import (
 )
 from local.stand_ins.quickbooks.realm import Realm, Row, Switches
 from local.stand_ins.quickbooks.schema import ENTITIES, PEOPLE, READ_ONLY
-from local.stand_ins.quickbooks.tokens import REVOKE_PATH, TOKEN_PATH, Tokens, discovery
+from local.stand_ins.quickbooks.tokens import CONSENT_PATH, REVOKE_PATH, TOKEN_PATH, Tokens, discovery
 
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")
@@ -153,6 +153,8 @@ class QuickBooksStandIn(Switches):
     def _answer(self, request: Request) -> Response:
         if request.path in _DISCOVERY or request.path.rstrip("/") in _DISCOVERY:
             return discovery(self.url)
+        if request.path == CONSENT_PATH:
+            return self.tokens.consent.answer(request)
         if request.path in (TOKEN_PATH, REVOKE_PATH) and request.method == "POST":
             self._count("token")
             time.sleep(self.latency_s)

@@ -13,6 +13,7 @@ from itertools import islice
 from pipeline.domain.alert import Failure
 from pipeline.domain.commands import (
     PostDue,
+    PostEntries,
     PosterCommand,
     RebuildEntries,
     RetryFailed,
@@ -38,6 +39,7 @@ BACKLOG_COUNTED_MAX = 5_000
 REALM_ALLOWANCE_S = 30.0
 # What is left for the report. Work that goes through many entries stops here, and the next run goes on.
 ENDING_ALLOWANCE_S = 15.0
+UNKNOWN_SHOWN_MAX = 5
 
 
 class PostingRun:
@@ -50,7 +52,7 @@ class PostingRun:
     def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
         """Work for the realms that a command concerns; `realms` has the companies of each.
 
-        Raises InvalidRequest for a company nobody knows, and PipelineError when the table does not answer.
+        Raises InvalidRequest for a company or an entry nobody knows, and PipelineError when the table does not answer.
         """
         companies = sorted(company for shared in realms.values() for company in shared)
         concerned = self._concerned(companies, command)
@@ -102,7 +104,23 @@ class PostingRun:
         if command.company and command.company not in companies:
             names = ", ".join(f"'{name}'" for name in companies) or "none"
             raise InvalidRequest(f"The QuickBooks secret has no company '{command.company}'; it has {names}.")
+        if isinstance(command, PostEntries | RetryFailed | ShowDrafts) and command.entry_ids:
+            self._check_entries(command.entry_ids, command.company)
         return {command.company} if command.company else set(companies)
+
+    def _check_entries(self, entry_ids: Sequence[str], company: str) -> None:
+        """Raise InvalidRequest for entries nobody knows, or of another company: zeros would look like success."""
+        known = self._with.table.entries(entry_ids)
+        missing = [entry_id for entry_id in entry_ids if entry_id not in known]
+        if missing:
+            raise InvalidRequest(
+                f"There is no entry {', '.join(missing[:UNKNOWN_SHOWN_MAX])}"
+                + (f" (and {len(missing) - UNKNOWN_SHOWN_MAX} more)" if len(missing) > UNKNOWN_SHOWN_MAX else "")
+                + ". An entry id is <database>-account.move-<id>."
+            )
+        others = [entry for entry in known.values() if company and entry.company != company]
+        if others:
+            raise InvalidRequest(f"The entry {others[0].entry_id} is of '{others[0].company}', not of '{company}'.")
 
     def _post_realm(self, realm: str, companies: Sequence[str], command: PosterCommand) -> None:
         """Process what is due in a realm, unless another run does, there is nothing to do, or no time is left."""

@@ -40,7 +40,7 @@ from pipeline.domain.unanswered import QUIET_TRIES_MAX, TRIES_MAX
 from pipeline.qbo import limiter
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.collaborators import Collaborators
-from pipeline.use_cases.post.company import DOCUMENT_ALLOWANCE_S
+from pipeline.use_cases.post.company import DOCUMENT_ALLOWANCE_S, THREADS_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
@@ -194,13 +194,13 @@ def test_everything_due_of_every_company_is_worked_off(world):
     assert sorted(world.books[COMPANY].created) == sorted(f"INV/{number}" for number in range(1, 31, 2))
 
 
-def test_at_most_eight_documents_are_worked_on_at_once(world):
+def test_at_most_ten_documents_are_worked_on_at_once(world):
     for number in range(1, 41):
         world.add(number)
 
     world.run()
 
-    assert 2 <= world.books[COMPANY].at_once_max <= 8
+    assert 2 <= world.books[COMPANY].at_once_max <= THREADS_MAX
 
 
 @pytest.mark.parametrize(
@@ -739,13 +739,14 @@ def test_a_failure_with_an_open_outcome_remembers_when_it_can_be_looked_for(worl
     assert entry.next_attempt_at == NOW + timedelta(seconds=120 + OUTCOME_SETTLES_S)
 
 
-def test_entries_of_another_company_are_not_worked_on_in_this_ones_lease(world):
+def test_entries_of_two_companies_are_each_worked_on_in_their_own_lease(world):
     world.add(1)
     world.add(2, OTHER)
 
-    world.run(PostEntries(company=COMPANY, entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
+    world.run(PostEntries(entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
 
-    assert (world.status(1), world.status(2)) == (Status.POSTED, Status.PENDING)
+    assert (world.status(1), world.status(2)) == (Status.POSTED, Status.POSTED)
+    assert (len(world.books[COMPANY].created), len(world.books[OTHER].created)) == (1, 1)
 
 
 def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
@@ -763,6 +764,34 @@ def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
     assert world.table.stored == before
     assert world.table.events == []
     assert world.books[COMPANY].created == []
+
+
+def test_a_trial_of_named_entries_shows_what_a_retry_of_a_failed_one_would_send(world):
+    world.add(1, status=Status.FAILED)
+    world.add(2, status=Status.POSTED)
+
+    results = world.run(ShowDrafts(("odoo-account.move-1", "odoo-account.move-2")))
+
+    assert [draft["entry_id"] for draft in results.drafts] == ["odoo-account.move-1"]
+    assert world.status(1) is Status.FAILED
+
+
+@pytest.mark.parametrize("command", [PostEntries, RetryFailed, ShowDrafts])
+def test_an_entry_nobody_knows_is_refused_by_its_id(world, command):
+    world.add(1)
+
+    with pytest.raises(InvalidRequest, match=r"There is no entry odoo-account\.move-99\. An entry id is"):
+        world.run(command(("odoo-account.move-1", "odoo-account.move-99")))
+
+    assert world.books[COMPANY].created == []
+
+
+@pytest.mark.parametrize("command", [PostEntries, RetryFailed, ShowDrafts])
+def test_an_entry_of_another_company_is_refused(world, command):
+    world.add(1)
+
+    with pytest.raises(InvalidRequest, match=f"is of '{COMPANY}', not of '{OTHER}'"):
+        world.run(command(("odoo-account.move-1",), OTHER))
 
 
 def test_a_trial_with_retry_reopens_nothing(world):
@@ -926,7 +955,8 @@ def test_everything_else_goes_on_meanwhile(world):
     world.add(99, OTHER)
     kill_at(world, 7)
 
-    killed_runs(world, 2)
+    # The second run works on them one by one, up to the same end; the third begins with those that were in one only.
+    killed_runs(world, 3)
 
     assert [number for number in range(1, 31) if world.status(number) is not Status.POSTED] == [7]
     assert world.status(99) is Status.POSTED
@@ -980,13 +1010,23 @@ def test_no_more_pdfs_are_worked_on_at_once_than_fit_over_all_realms(world, size
     for number in range(1, 9):
         world.add(number, pdf_bytes=size)
         world.add(100 + number, OTHER, pdf_bytes=size)
-    both = Books()
+    both, pdfs, most = Books(), [], []
     world.books = {COMPANY: both, OTHER: both}
     world.clock.sleep = lambda _seconds: both.pace.wait(0.005)
+    real = both.attach
+
+    def attach(files):
+        pdfs.extend(files)
+        most.append(len(pdfs))
+        both.pace.wait(0.01)
+        del pdfs[: len(files)]
+        return real(files)
+
+    both.attach = attach
 
     world.run()
 
-    assert both.at_once_max <= at_once
+    assert max(most) <= at_once
     assert len(both.created) == 16
 
 
@@ -1065,3 +1105,25 @@ def test_a_run_ends_in_its_time_however_much_there_is_to_do_and_however_slow_eve
 
     assert world.ended_at_s < world.life_s
     assert results.remaining
+
+
+def test_a_step_for_which_no_time_is_left_is_the_next_runs_and_nobodys_trouble(world):
+    world.add(1)
+    draft = world.books[COMPANY].draft
+
+    def slow(document, *, is_booked):
+        world.clock.sleep(115)
+        return draft(document, is_booked=is_booked)
+
+    world.books[COMPANY].draft = slow
+    results = world.run()
+
+    assert (results.posted, results.remaining, results.paused) == (0, True, [])
+    entry = world.entry(1)
+    assert (entry.status, entry.attempts, entry.killed_attempts) == (Status.PENDING, 0, 0)
+    assert world.books[COMPANY].created == []
+
+    world.books[COMPANY].draft = draft
+    world.clock.sleep(10)
+
+    assert world.run().posted == 1
