@@ -131,6 +131,12 @@ locals {
           ]
           resources = [aws_secretsmanager_secret.quickbooks.arn]
         },
+        # A sweep that finds work in several realms has each worked on by an invocation of its own.
+        {
+          sid       = "StartItself"
+          actions   = ["lambda:InvokeFunction"]
+          resources = ["${local.functions_arn}:qb-poster-${var.environment}"]
+        },
         # One parameter per realm, which only the secret knows. The account's key for parameters needs no grant.
         local.keep_quickbooks_tokens,
         {
@@ -287,6 +293,7 @@ locals {
 
   account_id        = data.aws_caller_identity.current.account_id
   parameters_arn    = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
+  functions_arn     = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
   metrics_namespace = "OdooToQuickBooks"
   alarm_period_s    = 300
   day_s             = 86400

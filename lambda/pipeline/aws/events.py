@@ -30,7 +30,7 @@ from pipeline.domain.source import Selection
 LISTED_MAX = 1_000
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
 _TIE_OUT_KEYS = {"company", "month", "continue"}
-_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild", "start_over"}
+_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over"}
 
 
 def is_schedule(event: Any) -> bool:
@@ -88,7 +88,13 @@ def poster_command(event: Any) -> PosterCommand:
         return PostDue()
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
-    return _of_a_person(_body(event, _POSTER_KEYS))
+    body = _body(event, _POSTER_KEYS)
+    return _sweep_of_a_realm(body) if "realm" in body else _of_a_person(body)
+
+
+def sweep_of(realm: str) -> dict[str, Any]:
+    """Return the event that asks the poster for what is due in one realm."""
+    return {"sweep": True, "realm": realm}
 
 
 def tie_out_command(event: Any) -> CompareMonths:
@@ -100,6 +106,13 @@ def tie_out_command(event: Any) -> CompareMonths:
     if goes_on and (company or month):
         raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
     return CompareMonths(company, month, goes_on)
+
+
+def _sweep_of_a_realm(body: Mapping[str, Any]) -> PostDue:
+    realm = _text(body, "realm")
+    if set(body) != {"sweep", "realm"} or not _flag(body, "sweep") or not realm:
+        raise InvalidRequest("realm limits the sweep to one realm and takes nothing else beside it.")
+    return PostDue(realm=realm)
 
 
 def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:

@@ -15,6 +15,8 @@ UNREADABLE_SHOWN = 100
 class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
 
+    `started` are runs for other realms, which report for themselves.
+
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
     lost table; `not_rebuilt` are the companies of which some may be missing yet, for want of time, of QuickBooks, or of
     a copy that can be read, and `unreadable` has the reason for each of those by entry id. `started_over` are documents
@@ -33,6 +35,7 @@ class Results:
     not_rebuilt: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     started_over: int = 0
+    started: int = 0
     remaining: bool = False
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
