@@ -17,6 +17,18 @@ locals {
 
   # What the tie-out reads. To read QuickBooks it needs an access token, and renewing one may rotate the refresh token,
   # which must be stored: that is all it can write outside of the table and the bucket.
+  # A rotated refresh token is written back before it is used.
+  rotate_quickbooks_secret = {
+    sid = "ReadAndRotateQuickbooksCredentials"
+    actions = [
+      "secretsmanager:GetSecretValue",
+      "secretsmanager:PutSecretValue",
+      "secretsmanager:UpdateSecretVersionStage",
+    ]
+    resources = [aws_secretsmanager_secret.quickbooks.arn]
+  }
+
+  # One parameter per realm, which only the secret knows. The account's key for parameters needs no grant.
   keep_quickbooks_tokens = {
     sid       = "KeepQuickbooksTokens"
     actions   = ["ssm:GetParameter", "ssm:PutParameter"]
@@ -29,16 +41,7 @@ locals {
       actions   = ["secretsmanager:GetSecretValue"]
       resources = [aws_secretsmanager_secret.odoo.arn]
     },
-    {
-      sid = "ReadAndRotateQuickbooksCredentials"
-      actions = [
-        "secretsmanager:DescribeSecret",
-        "secretsmanager:GetSecretValue",
-        "secretsmanager:PutSecretValue",
-        "secretsmanager:UpdateSecretVersionStage",
-      ]
-      resources = [aws_secretsmanager_secret.quickbooks.arn]
-    },
+    local.rotate_quickbooks_secret,
     {
       sid       = "ReadEntries"
       actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]

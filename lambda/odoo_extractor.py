@@ -29,6 +29,7 @@ from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
+from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
@@ -138,6 +139,7 @@ def _pulled(
     taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
     ids = odoo_ids(taken)
     if not command.is_trial:
+        report.failures += check_mapping_change(mapping, key_values, runtime.clock.now())
         if source.database != database:
             key_values.keep_database(source.database)
         answer_contacts(source, key_values, runtime.clock.now())
@@ -164,7 +166,7 @@ def _pulled(
         afterwards=lambda company: compare(extraction, source, table, key_values, company),
     )
     settle(letters, table, taken)
-    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live)
+    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, wired.deadline)
     return extraction.counts
 
 

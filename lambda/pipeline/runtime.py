@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +18,10 @@ import boto3
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
+
+# A parameter of glibc's `mallopt`.
+_M_MMAP_THRESHOLD = -3
+LARGE_BLOCK_BYTES = 2**20
 
 
 class SystemClock:
@@ -71,7 +77,18 @@ class Runtime:
         return f"{self.random.getrandbits(128):032x}"
 
 
+def return_large_blocks() -> None:
+    """Have the C library give every large block back to the system as soon as it is freed.
+
+    Of itself it stops doing so once such a block was freed, and keeps room of that size for each thread: after some
+    papers of 20 MB a function of 256 MB has none left, although nothing uses it. Where there is no glibc, do nothing.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+
+
 @cache
 def system() -> Runtime:
     """Return the runtime of this process."""
+    return_large_blocks()
     return Runtime()

@@ -218,7 +218,10 @@ class FaultInjector:
         self._let_late_ones_arrive()
         self._inject_before(kind)
         if kind.endswith("takes effect late"):
-            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), request))
+            # What was sent is on its way, whatever the sender does with its copy.
+            on_its_way = request.copy()
+            on_its_way.body = _whole(request.body or b"")
+            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), on_its_way))
         if kind == "kill, and takes effect late":
             self._kill()
         broken = _BROKEN.get(kind)
@@ -265,7 +268,7 @@ class FaultInjector:
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             {name.lower(): str(value) for name, value in prepared.headers.items()},
-            body.encode() if isinstance(body, str) else bytes(body),
+            _whole(body),
         )
         return server(request)
 
@@ -320,6 +323,13 @@ _BREAKS: dict[str, tuple[float, type[_LOST.RequestException], str]] = {
     "half done, time-out after": (TIME_OUT_S, _LOST.ReadTimeout, ""),
     "half done, dropped after": (0.0, _LOST.ConnectionError, "RemoteDisconnected"),
 }
+
+
+def _whole(body: Any) -> bytes:
+    """Return a body's bytes: given whole, or as pieces that are sent one after another."""
+    if isinstance(body, str):
+        return body.encode()
+    return body if isinstance(body, bytes) else b"".join(body)
 
 
 def _half_of(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -113,7 +113,7 @@ def _s3(operation: str, parameters: Parameters) -> Any:
         found = backend.get_object(bucket, key)
         if found is None:
             raise _client_error("NoSuchKey", operation)
-        return {"Body": io.BytesIO(found.value)}
+        return {"Body": io.BytesIO(found.value), "ContentLength": len(found.value), "VersionId": "1"}
     elif operation == "CopyObject":
         source = backend.get_object(parameters["CopySource"]["Bucket"], parameters["CopySource"]["Key"])
         if source is None:

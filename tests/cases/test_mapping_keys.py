@@ -89,7 +89,10 @@ def test_all_that_is_wrong_comes_in_one_alert_once_and_again_when_it_was_right_i
     world.mapping(both)
     world.extract()
 
-    (again,) = world.alerts()
+    changed, again = world.alerts()
+    # A mapping that changes is told, too: first that it did, then what is wrong with it.
+    assert "mapping_changed" in changed["subject"]
+    assert "S3 version" in changed["text"]
     assert again["subject"] == "[demo] companyA: please correct (mapping_unknown_in_odoo)"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.aws.errors import Expected, errors_of
@@ -128,13 +130,21 @@ class DocumentStore:
 
     def mapping(self) -> MappingFile:
         """Return the mapping, or an empty one if there is none. Raises Misconfigured if it cannot be read."""
-        content = self._get(FILE) or b""
+        found = self._unless_missing(self._read_mapping)
+        if found is None:
+            return MappingFile()
+        content, version = found
         try:
             # Windows editors begin a file with a byte order mark.
-            return MappingFile.parse(content.decode("utf-8-sig"))
+            parsed = MappingFile.parse(content.decode("utf-8-sig"))
+            return replace(parsed, sha256=hashlib.sha256(content).hexdigest(), object_version=version)
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error
+
+    def _read_mapping(self) -> tuple[bytes, str]:
+        answer = self._client.get_object(Bucket=self._bucket, Key=FILE)
+        return answer["Body"].read(), answer.get("VersionId", "none")
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
         """Store an object and return the SHA-256 that S3 computed of what it received."""

@@ -15,7 +15,7 @@ from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.domain.quoting import document_title
 
 LINES_MAX = 10_000
-ENTRY_ID = re.compile(r".+-account\.move-([0-9]{1,18})")
+ENTRY_ID = re.compile(r".+-account\.move-([0-9]{1,30})")
 
 
 class DocumentType(StrEnum):

@@ -155,10 +155,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class MappingFile:
-    """The mapping of all companies, by the name of the Odoo company."""
+    """The mapping of all companies, by the name of the Odoo company, and which object in S3 it came from."""
 
     companies: abc.Mapping[str, Rules] = field(default_factory=dict)
     lines: abc.Mapping[str, int] = field(default_factory=dict)
+    sha256: str = ""
+    object_version: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -172,7 +174,6 @@ class MappingFile:
             # The parser's message ends with line and column.
             raise broken([f"it is not TOML: {error}"]) from error
         except (RecursionError, ValueError) as error:
-            # Brackets within brackets, or a number that is too long to be read.
             raise broken(["it is nested too deeply, or has a number that is none"]) from error
 
     def rules(self, company: str) -> Rules:

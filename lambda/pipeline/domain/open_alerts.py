@@ -29,8 +29,8 @@ ERRORS_REPORTED_MAX = 5
 KEPT_ERRORS_MAX = 50
 KEPT_TEXTS_MAX = 10
 KEPT_TEXT_LENGTH_MAX = 4_000
-# Said once, and no more: nobody has begun to use the deployment yet.
-SAID_ONCE = frozenset({"waiting_for_first_value"})
+# Said once, and no more: nobody has begun to use the deployment yet, or something has happened and is over.
+SAID_ONCE = frozenset({"waiting_for_first_value", "mapping_changed", "rebuild_unreadable"})
 # What differs from document to document in messages about the same thing.
 _AMOUNT = re.compile(r"\d[\d.,']*[.,]\d{2}\b|\bId \d+")
 

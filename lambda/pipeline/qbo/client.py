@@ -174,16 +174,19 @@ class Client:
         # A hash that nobody chooses: no file can hold it by accident.
         contents = b"".join(hashlib.sha256(content).digest() for _, _, content, _ in parts)
         files = Multipart(parts, hashlib.sha256(request_id.encode() + contents).hexdigest())
-        body = self._call(
-            "upload",
-            "POST",
-            "/upload",
-            {"requestid": request_id},
-            is_write=True,
-            timeout_s=UPLOAD_TIMEOUT_S,
-            data=files,
-            headers={"Content-Type": files.content_type},
-        )
+        try:
+            body = self._call(
+                "upload",
+                "POST",
+                "/upload",
+                {"requestid": request_id},
+                is_write=True,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                data=files,
+                headers={"Content-Type": files.content_type},
+            )
+        finally:
+            files.release()
         responses = body.get("AttachableResponse")
         rows = [row for row in responses if isinstance(row, dict)] if isinstance(responses, list) else []
         return [self._item(row, "Attachable") for row in by_upload(uploads, rows)]

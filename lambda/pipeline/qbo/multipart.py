@@ -24,6 +24,10 @@ class Multipart:
             self._pieces += [f"--{boundary}\r\n{head}".encode(), content, _END]
         self._pieces.append(f"--{boundary}--\r\n".encode())
 
+    def release(self) -> None:
+        """Forget the files. What the HTTP library keeps of a request refers to itself, and would keep them for long."""
+        self._pieces.clear()
+
     def __len__(self) -> int:
         return sum(map(len, self._pieces))
 

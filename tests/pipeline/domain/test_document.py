@@ -122,7 +122,7 @@ def test_the_entry_id_is_the_database_and_the_id_and_never_the_number():
     )
 
 
-@given(st.text(min_size=1), st.integers(min_value=1))
+@given(st.text(min_size=1), st.integers(min_value=1, max_value=2**63))
 def test_the_odoo_id_is_read_back_from_any_entry_id(database, odoo_id):
     database = database.replace("\n", "") or "x"
 

@@ -6,6 +6,7 @@ was killed is put at the end of the next run, after all companies, and after thr
 
 from __future__ import annotations
 
+import gc
 import logging
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ PDF_ATTEMPTS_MAX = 3
 CONSECUTIVE_FAILURES_MAX = 3
 # So many entries on which a run was killed are tried again in a run. The others wait for the next.
 SUSPECTS_MAX = 50
+LARGE_BYTES = 4 * 2**20
 
 
 @dataclass(slots=True)
@@ -103,6 +105,9 @@ class PdfFetching:
                 error_message=" ".join(pdf.notes),
             )
         )
+        if len(pdf.content) > LARGE_BYTES:
+            # The libraries' objects refer to each other, and keep what was read of it until somebody looks for such.
+            gc.collect()
         self.counts.pdfs += 1
         self.counts.left_out += len(pdf.left_out)
         if pdf.notes:

@@ -8,11 +8,15 @@ from dataclasses import asdict
 from datetime import date
 from typing import Protocol
 
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.source import NotCarried
 
 logger = logging.getLogger(__name__)
+
+# Two counts, and what a run has to do after them.
+ALLOWANCE_S = 20.0
 
 
 class NotCarriedSource(Protocol):
@@ -23,11 +27,13 @@ class NotCarriedSource(Protocol):
 
 
 def count_not_carried(
-    source: NotCarriedSource, companies: Sequence[Company], go_live: Callable[[str], date | None]
+    source: NotCarriedSource, companies: Sequence[Company], go_live: Callable[[str], date | None], deadline: Deadline
 ) -> dict[str, dict[str, int]]:
-    """Return the counts by company, and log them. If a company cannot be counted, leave it out and go on."""
+    """Return the counts by company, and log them. One that cannot be counted, or not in time, is left out."""
     counts = {}
     for company in companies:
+        if not deadline.allows(ALLOWANCE_S):
+            break
         try:
             found = asdict(source.not_carried(company, go_live(company.name)))
         except PipelineError as error:

@@ -66,6 +66,9 @@ class Extraction:
 
     def pull(self, company: Company) -> None:
         """Pull what is new and changed since the company's cursor. The next run goes on where time ran out."""
+        if not self.deadline.allows(PAGE_ALLOWANCE_S):
+            self.counts.remaining = True
+            return
         # Do this first: an entry without its PDF counts as backlog and cannot be posted.
         if not self.dry_run:
             self._finish(company)

@@ -42,6 +42,8 @@ THREADS_MAX = 10
 DOCUMENT_ALLOWANCE_S = 25.0
 # What each document of a group may add to that: its number of calls is the same, but names are written one at a time.
 MEMBER_ALLOWANCE_S = 0.5
+# How many calls to AWS a document takes from its entry to its filed PDF, at most.
+CALLS_A_DOCUMENT = 9
 # So many groups work side by side: while one waits for an answer, the other reads and words its documents.
 GROUPS_MAX = 2
 # So many new documents are read and looked for in the books together, with one question per kind.
@@ -167,8 +169,10 @@ class RealmRun:
                     self._hold_realm(company)
                     suspects += filter(attempts.is_suspect, entries)
                 group = self._group(books, pool)
+                began = self._with.clock.monotonic()
                 documents = {} if self._is_trial else work.look_for(entries, books, pool)
-                for part in self._parts(entries):
+                call_s = (self._with.clock.monotonic() - began) / max(1, len(documents))
+                for part in self._parts(entries, call_s):
                     while len(running) >= (THREADS_MAX if len(part) == 1 else GROUPS_MAX):
                         running = self._collect(running)
                     if self._is_over(len(part)):
@@ -182,6 +186,7 @@ class RealmRun:
             while running:
                 running = self._collect(running)
             # Last and alone: whichever of them ends the function takes nobody along who is not counted.
+            suspects.sort(key=lambda entry: entry.killed_attempts)
             for entry in suspects[:SUSPECTS_MAX]:
                 with self._outcomes.alone:
                     self._post_suspect(entry, session.books(company), pool)
@@ -199,16 +204,25 @@ class RealmRun:
         needed_s = DOCUMENT_ALLOWANCE_S + members * MEMBER_ALLOWANCE_S + REPORTING_S * len(self._outcomes.failures)
         return self._troubles.is_stopped or not self._with.deadline.allows(needed_s)
 
-    def _parts(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-        """Yield entries that are worked on together.
+    def _parts(self, entries: Sequence[Entry], call_s: float) -> Iterator[Sequence[Entry]]:
+        """Yield entries that are worked on together, fewer where each call takes long (`call_s`) or time is short.
 
         What was in trouble before is alone and comes last: it may take long, and the others need not wait for that.
         """
         chosen = [entry for entry in entries if self._is_trial or not attempts.is_suspect(entry)]
-        yield from batched([entry for entry in chosen if not entry.attempts], TOGETHER_MAX)
+        fresh = [entry for entry in chosen if not entry.attempts]
+        while fresh:
+            size = self._size(call_s)
+            yield fresh[:size]
+            fresh = fresh[size:]
         for entry in chosen:
             if entry.attempts:
                 yield (entry,)
+
+    def _size(self, call_s: float) -> int:
+        """Return how many documents may be begun together, so that they end in time."""
+        usable_s = (self._with.deadline.remaining_s - DOCUMENT_ALLOWANCE_S) / GROUPS_MAX / 2
+        return max(1, min(TOGETHER_MAX, int(usable_s / max(CALLS_A_DOCUMENT * call_s, 0.001))))
 
     def _group(self, books: Books, pool: Pool) -> Group:
         in_flight = self._outcomes.in_flight

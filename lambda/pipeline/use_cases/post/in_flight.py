@@ -8,7 +8,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Threads
 
 # A PDF is in memory once. The poster has 256 MB, of which it takes about 90 by itself.
-BYTES_MAX = 40 * 2**20
+BYTES_MAX = 32 * 2**20
 # What an entry counts whose size nobody has stored: the largest paper that is carried along.
 UNKNOWN_BYTES = 25 * 2**20
 

@@ -289,6 +289,8 @@ class Posting:
     def attached(self, answer: Attached | Exception) -> None:
         """Note what became of the PDF; raises what it says."""
         self._paper.attached(answer)
+        # Its bytes are not needed to file it, and there is little room for others.
+        self.found, self.pdf = replace(self.found, pdf=b""), None
 
     def forget_content(self) -> None:
         """Let go of the PDF: the posting has ended, and others need the memory."""

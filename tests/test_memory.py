@@ -1,0 +1,131 @@
+"""What people attach and what a server may send stay far below the function's memory, in a process that has no more."""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+
+import pytest
+from PIL import Image
+
+from local.demo.small_files import pdf_page
+from tests.limited_process import EXTRACTOR_MB, SHARE_MAX, run_limited
+from tests.pipeline.test_http import raw_server
+
+PEAK_MAX_MB = SHARE_MAX * EXTRACTOR_MB
+# What a run has loaded anyway, and then a file as the papers of a bill are worked on.
+AS_PAPER = """
+import odoo_extractor
+from pipeline.domain.document import Attachment
+from pipeline.domain.errors import InvalidDocument
+from pipeline.odoo.papers import _as_pdf
+from pipeline.pdf import merged
+contents = []
+for path in sys.argv[2:]:
+    content = open(path, "rb").read()
+    try:
+        contents.append(_as_pdf(Attachment(1, path, "", len(content), ""), content))
+    except InvalidDocument as error:
+        print("REFUSED", error)
+try:
+    print("BYTES", len(merged(contents)) if contents else 0)
+except InvalidDocument as error:
+    print("REFUSED", error)
+"""
+
+
+def squeezed(megabytes):
+    """Return so many megabytes of nothing, compressed, without ever holding them."""
+    squeeze = zlib.compressobj(9)
+    return b"".join([squeeze.compress(bytes(2**20)) for _ in range(megabytes)] + [squeeze.flush()])
+
+
+def pdf_of(*streams, page_count=1, page=b"", claims=None):
+    """Return a PDF of some pages and streams (their entries and data). The tree of pages claims to have `claims`."""
+    made, offsets = bytearray(b"%PDF-1.4\n"), []
+
+    def add(body):
+        offsets.append(len(made))
+        made.extend(b"%d 0 obj\n%s\nendobj\n" % (len(offsets), body))
+
+    kids = b" ".join(b"%d 0 R" % (3 + number) for number in range(page_count))
+    add(b"<< /Type /Catalog /Pages 2 0 R >>")
+    add(b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, claims or page_count))
+    for _ in range(page_count):
+        add(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] %s >>" % page)
+    for entries, data in streams:
+        add(b"<< %s /Length %d >>\nstream\n%s\nendstream" % (entries, len(data), data))
+    table = len(made)
+    made.extend(b"xref\n0 %d\n0000000000 65535 f \n" % (len(offsets) + 1))
+    made.extend(b"".join(b"%010d 00000 n \n" % offset for offset in offsets))
+    made.extend(b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(offsets) + 1, table))
+    return bytes(made)
+
+
+def image(form, size=(8_944, 6_704), **options):
+    target = io.BytesIO()
+    Image.new("RGB", size, "white").save(target, form, **options)
+    return target.getvalue()
+
+
+def a_scan_as_pdf():
+    return pdf_of(
+        (b"/Type /XObject /Subtype /Image /Width 1 /Height 1 /Filter /DCTDecode", os.urandom(20 * 2**20)),
+        page=b"/Resources << /XObject << /Im0 4 0 R >> >>",
+    )
+
+
+SMALL = pdf_page(["another"], title="another")
+MADE = {
+    "a JPEG of 60 megapixels": (lambda: [image("JPEG")], "BYTES"),
+    "a progressive JPEG of 60 megapixels": (lambda: [image("JPEG", progressive=True)], "8944 by 6704 pixels of a kind"),
+    "a PNG of 60 megapixels": (lambda: [image("PNG")], "8944 by 6704 pixels of a kind that takes 229 MB"),
+    "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 572 MB"),
+    "the largest PNG that is converted": (lambda: [image("PNG", (5_400, 5_400))], "BYTES"),
+    "three scans of 20 MB, merged": (lambda: [a_scan_as_pdf() for _ in range(3)], "BYTES 6"),
+    "a flate bomb of 256 MB": (
+        lambda: [pdf_of((b"/Filter /FlateDecode", squeezed(256)), page=b"/Contents 4 0 R"), SMALL], "BYTES",
+    ),
+    "100,000 pages": (lambda: [pdf_of(page_count=100_000)], "more than 2000 pages"),
+    "100,000 pages that claim to be one": (lambda: [pdf_of(page_count=100_000, claims=1)], "more than 2000 pages"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_paper_is_converted_or_refused_by_name_within_the_memory(tmp_path, name):
+    make, outcome = MADE[name]
+    paths = []
+    for number, content in enumerate(make()):
+        paths.append(str(tmp_path / f"paper {number}"))
+        (tmp_path / f"paper {number}").write_bytes(content)
+
+    ended = run_limited(AS_PAPER, *paths, memory_mb=EXTRACTOR_MB)
+
+    assert outcome in ended.output
+    assert ended.peak_mb < PEAK_MAX_MB
+
+
+READ = """
+import odoo_extractor
+from pipeline.http import TooLarge
+from pipeline.odoo.client import Odoo
+from pipeline.runtime import SystemClock
+odoo = Odoo(sys.argv[2], database="d", username="u", secret="s", clock=SystemClock(), json2=False)
+odoo._connection = __import__("pipeline.odoo.client", fromlist=["x"]).Connection(18, 2, "jsonrpc")
+for model in ("account.move", "ir.attachment"):
+    try:
+        odoo.read(model, [1], ["id"], companies=[1])
+    except TooLarge as error:
+        print(error)
+"""
+
+
+def test_an_answer_of_200_mb_is_refused_by_its_size_while_it_streams():
+    piece = b"x" * 2**20
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", *[piece] * 200) as url:
+        ended = run_limited(READ, url, memory_mb=EXTRACTOR_MB)
+
+    assert "sent more than 16 MB in one answer" in ended.output
+    assert "sent more than 48 MB in one answer" in ended.output
+    assert ended.peak_mb < PEAK_MAX_MB / 2
