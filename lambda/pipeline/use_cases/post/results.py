@@ -9,6 +9,8 @@ from typing import Any
 
 # Lambda returns at most 6 MB.
 UNREADABLE_SHOWN = 100
+# The calls that Intuit counts and, from some number on, charges for.
+METERED = ("query", "read")
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Results:
         # A run that did not measure must not say zero.
         if self.backlog is not None and self.backlog_age_s is not None:
             watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
+        if self.calls:
+            watched["MeteredReads"] = sum(self.calls[kind] for kind in METERED)
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
         if self.refresh_days_left:
             watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())
