@@ -34,11 +34,11 @@ locals {
       metrics  = { qb-poster = ["BacklogAgeSeconds"] }
     },
     {
-      title    = "Calls to QuickBooks per hour; those that read are metered"
+      title    = "Metered reads of QuickBooks per hour"
       stat     = "Sum"
       period_s = 3600
       metrics = {
-        qb-poster = [for kind in ["Query", "Read", "Cdc", "Create", "Update", "Delete", "Upload"] : "QuickBooks${kind}Calls"]
+        qb-poster = ["MeteredReads"]
         tie-out   = ["MeteredReads"]
       }
     },

@@ -17,7 +17,7 @@ locals {
   functions = {
     odoo-extractor = {
       description     = "Reads posted and withdrawn documents from Odoo into the tracking table and pending/"
-      timeout_s       = 300
+      timeout_s       = local.pull_s
       memory_mb       = 512
       event_age_max_s = 3600 # the next tick asks the same question again
       redrives        = true
@@ -128,6 +128,12 @@ locals {
         }
       }
       statements = [
+        # A sweep that finds work in several realms has each worked on by an invocation of its own.
+        {
+          sid       = "StartItself"
+          actions   = ["lambda:InvokeFunction"]
+          resources = ["${local.functions_arn}:qb-poster-${var.environment}"]
+        },
         local.rotate_quickbooks_secret,
         local.keep_quickbooks_tokens,
         {
@@ -282,8 +288,14 @@ locals {
     }
   ]...)
 
-  account_id        = data.aws_caller_identity.current.account_id
-  parameters_arn    = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
+  account_id     = data.aws_caller_identity.current.account_id
+  parameters_arn = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
+  functions_arn  = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
+  # A pull goes on while there is more, up to the next one: two at once would render two PDFs at once, which can deadlock
+  # Odoo. Lambda allows 900 s. Of a cron expression nobody here knows how often it comes.
+  pull_minutes      = try(tonumber(regex("^rate\\((\\d+) minutes?\\)$", var.schedule_rate)[0]), null)
+  pull_comes_seldom = can(regex("^rate\\(\\d+ (hours?|days?)\\)$", var.schedule_rate))
+  pull_s            = local.pull_minutes == null ? (local.pull_comes_seldom ? 900 : 300) : max(300, min(900, 60 * local.pull_minutes))
   metrics_namespace = "OdooToQuickBooks"
   alarm_period_s    = 300
   day_s             = 86400

@@ -11,8 +11,9 @@ from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.drift_table import DriftTable
-from pipeline.aws.events import poster_command
+from pipeline.aws.events import poster_command, sweep_of
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
@@ -23,7 +24,7 @@ from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
-from pipeline.qbo.connections import connection_days, consent_days, idle_companies, stored_dates
+from pipeline.qbo.connections import connection_days, consent_days, dates_by_realm, idle_companies
 from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
@@ -93,6 +94,7 @@ class Poster:
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
+        self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts(
             runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
         )
@@ -124,7 +126,7 @@ class Poster:
             return Results(waiting=str(error))
         report.checked.add("")
         realms = companies_by_realm(secret)
-        by_realm = {realm: stored_dates(self.key_values, realm) for realm in realms}
+        by_realm = dates_by_realm(self.key_values, list(realms))
         dates = {company: by_realm[realm] for realm, shared in realms.items() for company in shared}
         collaborators = Collaborators(
             table=self.table,
@@ -140,6 +142,7 @@ class Poster:
             watch=lambda session, realm, names, is_asked: self.watch.look(
                 session.changes, realm, names, is_asked=is_asked
             ),
+            start=lambda realm: self.own_function.start(sweep_of(realm)),
         )
         results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
         outcomes = Outcomes(collaborators, results, report.failures, report.checked)

@@ -71,8 +71,8 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 300 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
-    error_message = "The extractor has 300 s and 512 MB."
+    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 900 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
+    error_message = "The extractor has 512 MB, and the time until the next pull."
   }
 
   assert {
@@ -700,6 +700,11 @@ run "another_environment" {
     log_level                 = "DEBUG"
     log_retention_days        = 365
     reserved_concurrency      = { qb-poster = 10 }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 300
+    error_message = "Of a cron expression nobody knows how soon the next pull comes."
   }
 
   assert {

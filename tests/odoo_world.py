@@ -13,8 +13,8 @@ from pipeline.domain.transitions import Actor
 from pipeline.use_cases.extract.pull import Extraction, run
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
-NOW = WRITTEN_AT + timedelta(days=1)
-LATER = NOW + timedelta(hours=1)
+NOW = WRITTEN_AT + timedelta(minutes=20)
+LATER = NOW + timedelta(minutes=15)
 OTHER = Company(3, "companyB", "EUR")
 A_SECOND = timedelta(seconds=1)
 

@@ -427,7 +427,7 @@ def test_a_bad_order_is_reported_to_a_person_and_the_metrics_count_it(start):
     assert "copied again on every run" in alert["text"]
     assert "poster" not in alert["text"]
     (line,) = machine.metrics
-    assert (line["service"], line["OrdersCopied"], line["OrdersFailed"]) == ("odoo-order-sync", [2.0], [1.0])
+    assert (line["service"], line["OrdersCopied"], line["OrdersFailed"]) == ("odoo-order-sync", 2, 1)
 
 
 def test_a_bad_order_is_reported_once_and_again_when_it_breaks_again(start):
@@ -439,7 +439,7 @@ def test_a_bad_order_is_reported_once_and_again_when_it_breaks_again(start):
         counts.append(len(machine.alerts()))
 
     assert counts == [1, 0, 0, 1]
-    assert [line["OrdersFailed"] for line in machine.metrics] == [[1.0], [1.0], [0.0], [1.0]]
+    assert [line["OrdersFailed"] for line in machine.metrics] == [1, 1, 0, 1]
 
 
 def test_a_run_takes_four_calls_and_no_login_that_must_fail(start):

@@ -75,6 +75,7 @@ class PosterSettings:
     qb_discovery_url: str
     qb_url: str = ""
     region: str = ""
+    function_name: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -91,6 +92,8 @@ class PosterSettings:
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             qb_url=QUICKBOOKS_PAGES[which],
             region=environ.get("AWS_REGION", ""),
+            # Lambda sets it; elsewhere there is no function to start.
+            function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
 
 

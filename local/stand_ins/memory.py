@@ -27,6 +27,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 from pipeline.domain.transitions import Actor, ForbiddenTransition, is_allowed
+from pipeline.domain.waiting import Waiting
 
 # Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
@@ -130,11 +131,10 @@ class MemoryTable:
                     stored, reported_at=reported_at or stored.reported_at, letter_at=letter_at or stored.letter_at
                 )
 
-    def waiting_elsewhere(self, companies: Collection[str]) -> list[Entry]:
-        """Return the pending entries of any company but these."""
-        return [
-            entry for entry in self.stored.values() if entry.status is Status.PENDING and entry.company not in companies
-        ]
+    def waiting(self) -> Iterator[Waiting]:
+        """Yield the entries of all companies that are not done, interrupted ones first."""
+        for status in (Status.POSTING, Status.PENDING):
+            yield from (Waiting.of(entry) for entry in list(self.stored.values()) if entry.status is status)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -328,6 +328,10 @@ class MemoryKeyValues:
         del expires_at
         self.values[key] = value
 
+    def values_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the texts kept under some keys, by key."""
+        return {key: self.values[key] for key in keys if key in self.values}
+
     def claim(self, key: str, value: str) -> str:
         """Keep a text under a key unless another is kept there already; return the one that is."""
         with self._lock:
@@ -404,6 +408,13 @@ class MemoryKeyValues:
                 return None
             self.leases[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
             return self.leases[realm]
+
+    def free_realms(self, realms: Sequence[str], now: datetime) -> set[str]:
+        """Return those of the realms whose lease nobody holds and that are not paused."""
+        with self._lock:
+            held = {realm for realm, lease in self.leases.items() if lease.until >= now}
+            held |= {realm for realm, until in self.paused_until.items() if until >= now}
+            return set(realms) - held
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Release the lease with what the next holder must know, unless another run holds it by now."""

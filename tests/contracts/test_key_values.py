@@ -42,6 +42,28 @@ def test_a_value_is_kept_and_overwritten(key_values):
     assert (before, key_values.value("k")) == (None, "second")
 
 
+def test_values_are_read_together_and_unknown_ones_are_left_out(key_values):
+    for number in range(120):
+        key_values.keep(f"k#{number}", f"v{number}")
+
+    found = key_values.values_of([*(f"k#{number}" for number in range(120)), "nothing"])
+
+    assert found == {f"k#{number}": f"v{number}" for number in range(120)}
+    assert key_values.values_of([]) == {}
+
+
+def test_realms_are_free_whose_lease_is_neither_held_nor_paused(key_values):
+    take(key_values, company="held")
+    take(key_values, company="expired", lasts=-MINUTE)
+    for company, paused_for_s in (("released", 0), ("paused", 600)):
+        lease = take(key_values, company=company)
+        key_values.release_lease(lease, NOW, paused_for_s=paused_for_s)
+    realms = ["held", "expired", "released", "paused", "new"]
+
+    assert key_values.free_realms(realms, NOW) == {"expired", "released", "new"}
+    assert key_values.free_realms(realms, NOW + 11 * MINUTE) == set(realms)
+
+
 def test_a_claim_goes_to_the_first_and_stays_with_it(key_values):
     assert key_values.claim("owner#1", "party 7") == "party 7"
     assert key_values.claim("owner#1", "party 8") == "party 7"

@@ -15,6 +15,7 @@ from pipeline.aws.drift_table import DriftTable
 from pipeline.domain import lifecycle
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.transitions import ForbiddenTransition
+from pipeline.domain.waiting import Waiting
 from tests.books_world import COMPANY, NOW, a_document, an_entry
 
 LATER = NOW + timedelta(seconds=150)
@@ -155,13 +156,20 @@ def test_the_backlog_counts_what_is_pending_no_further_than_its_limit(table, lim
     assert table.backlog(COMPANY, limit) == counted
 
 
-@pytest.mark.parametrize(("companies", "found"), [([], {1, 2}), ([COMPANY], {2}), ([COMPANY, "companyB"], set())])
-def test_what_waits_elsewhere_is_found(table, companies, found):
-    kept(table, 1)
-    kept(table, 2, company="companyB")
-    kept(table, 3, company="companyC", status=Status.FAILED)
+def test_what_waits_is_found_over_all_companies_with_what_decides_whether_it_is_due(table):
+    interrupted = kept(table, 1, status=Status.POSTING, next_attempt_at=LATER, pending_since=NOW)
+    withdrawn = kept(table, 2, company="companyB", pdf_sha256="", withdrawn=True)
+    unready = kept(table, 3, company="companyC", pdf_sha256="")
+    kept(table, 4, status=Status.FAILED)
 
-    assert {entry.odoo_id for entry in table.waiting_elsewhere(companies)} == found
+    first, *others = table.waiting()
+
+    assert first == Waiting.of(interrupted)
+    assert {entry.entry_id: entry for entry in others} == {
+        entry.entry_id: Waiting.of(entry) for entry in (withdrawn, unready)
+    }
+    for entry in (interrupted, withdrawn, unready):
+        assert [Waiting.of(entry).is_due(now) for now in (NOW, LATER)] == [entry.is_due(NOW), entry.is_due(LATER)]
 
 
 # -- by the extractor ------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "re
 _TIE_OUT_KEYS = {"company", "month", "continue"}
 _ACCEPT_KEYS = {"accept", "because", "by"}
 _POSTER_KEYS = _ACCEPT_KEYS | {
-    "company", "entry_ids", "retry_failed", "dry_run", "sweep", "redrive", "rebuild", "start_over", "watch",
+    "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
     "explain",
 }  # fmt: skip
 
@@ -106,7 +106,12 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
         if set(body) != {"watch"}:
             raise InvalidRequest("watch looks at the books of all companies and takes nothing beside it.")
         return WatchBooks()
-    return _of_a_person(body)
+    return _sweep_of_a_realm(body) if "realm" in body else _of_a_person(body)
+
+
+def sweep_of(realm: str) -> dict[str, Any]:
+    """Return the event that asks the poster for what is due in one realm."""
+    return {"sweep": True, "realm": realm}
 
 
 def tie_out_command(event: Any) -> CompareMonths:
@@ -118,6 +123,13 @@ def tie_out_command(event: Any) -> CompareMonths:
     if goes_on and (company or month):
         raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
     return CompareMonths(company, month, goes_on)
+
+
+def _sweep_of_a_realm(body: Mapping[str, Any]) -> PostDue:
+    realm = _text(body, "realm")
+    if set(body) != {"sweep", "realm"} or not _flag(body, "sweep") or not realm:
+        raise InvalidRequest("realm limits the sweep to one realm and takes nothing else beside it.")
+    return PostDue(realm=realm)
 
 
 def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipeline.aws.batch_read import read_items
 from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import Item, item, plain_values
 from pipeline.domain.clock import Clock
@@ -113,6 +114,11 @@ class KeyValueTable:
         ).get("Item")
         return plain_values(found).get("value") if found else None
 
+    def values_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the texts kept under some keys, by key, read a hundred to a call."""
+        found = read_items(self._client, self._name, keys)
+        return {key: str(value) for key, stored in found.items() if (value := plain_values(stored).get("value"))}
+
     def keep(self, key: str, value: str, *, expires_at: int | None = None) -> None:
         """Store a text under a key, with `expires_at` only if it may be forgotten."""
         values = item({"entry_id": key, "value": value, "expires_at": expires_at})
@@ -181,6 +187,11 @@ class KeyValueTable:
         found = self._try(lambda: self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)).get("Item")
         return found is not None and str(plain_values(found).get("until", "")) > _instant(now)
 
+    def free_realms(self, realms: Sequence[str], now: datetime) -> set[str]:
+        """Return those of the realms whose lease nobody holds and that are not paused, read a hundred to a call."""
+        leases = read_items(self._client, self._name, [_lease_key(realm) for realm in realms])
+        return {realm for realm in realms if _is_free(leases.get(_lease_key(realm), {}), now)}
+
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Release the lease and store what the next holder must know. A pause keeps the realm closed for a while.
 
@@ -219,6 +230,11 @@ def _lease_key(realm: str) -> str:
 def _instant(moment: datetime) -> str:
     # Fixed width, so that instants compare as text.
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _is_free(stored: Item, now: datetime) -> bool:
+    values = plain_values(stored)
+    return all(str(values.get(name, "")) < _instant(now) for name in ("until", "paused_until"))
 
 
 def _lease(realm: str, holder: str, until: datetime, stored: Item) -> Lease:

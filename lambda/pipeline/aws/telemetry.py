@@ -11,6 +11,26 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 NAMESPACE = "OdooToQuickBooks"
+# What observability.tf and dashboard.tf watch.
+WATCHED = frozenset(
+    {
+        "AlertsUndelivered",
+        "Backlog",
+        "BacklogAgeSeconds",
+        "ConsentDaysLeft",
+        "DocumentsFailed",
+        "DocumentsFound",
+        "DocumentsPosted",
+        "DocumentsVoided",
+        "MeteredReads",
+        "MonthsNotKnown",
+        "MonthsOpen",
+        "MonthsOverdue",
+        "RefreshTokenDaysLeft",
+        "RunsCompleted",
+        "TieOutUnexplained",
+    }
+)
 _UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds}
 
 # At DEBUG these write down what they send and receive: botocore the answer of Secrets Manager, oauthlib the tokens.
@@ -37,10 +57,16 @@ def log_as_json(service: str) -> None:
 
 
 def put_metrics(service: str, environment: str, values: Mapping[str, float]) -> None:
-    """Write metrics of one run, with the function and the environment as dimensions."""
+    """Write the figures of one run as one line, with the function and the environment as dimensions.
+
+    What an alarm or the dashboard watches is a metric, which costs money every month. The rest are fields of the line.
+    """
     metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
     metrics.add_dimension(name="service", value=service)
     metrics.add_dimension(name="environment", value=environment)
     for name, value in values.items():
-        metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
+        if name in WATCHED:
+            metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
+        else:
+            metrics.add_metadata(key=name, value=value)
     metrics.flush_metrics()

@@ -16,12 +16,13 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pipeline.aws.batch_read import read_items
 from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
-from pipeline.aws.items import Item, from_dataclass, item, to_dataclass
+from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
-from pipeline.domain.errors import Unavailable
 from pipeline.domain.transitions import Actor, is_allowed
+from pipeline.domain.waiting import Waiting
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 STATUS_INDEX = "status-index"
 COMPANY_STATUS_INDEX = "company-status-index"
-BATCH_KEYS_MAX = 100
-BATCH_ROUNDS_MAX = 5
 
 _FIELDS = names_of(Entry)
 # What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
@@ -42,6 +41,8 @@ _BOOKED = names_of(BooksPart)
 _WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
+_WAITING_INSTANTS = ("next_attempt_at", "pending_since", "created_at")
+_WAITING = ("entry_id", "company", "withdrawn", "pdf_sha256", *_WAITING_INSTANTS)
 # Statuses after which nothing follows: a decision that holds only while the entry still has the status it was read at.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
 
@@ -64,22 +65,8 @@ class TrackingTable:
 
     def entries(self, entry_ids: Sequence[str]) -> dict[str, Entry]:
         """Return the existing ones of these entries, by id, read a hundred to a call."""
-        found: dict[str, Entry] = {}
-        for start in range(0, len(entry_ids), BATCH_KEYS_MAX):
-            keys: list[Item] = [{"entry_id": {"S": entry_id}} for entry_id in entry_ids[start : start + BATCH_KEYS_MAX]]
-            for _ in range(BATCH_ROUNDS_MAX):
-                request = {self._name: {"Keys": keys, "ConsistentRead": True}}
-                answer = self._try(lambda request=request: self._client.batch_get_item(RequestItems=request))  # type: ignore[misc]
-                for stored in answer["Responses"].get(self._name, []):
-                    entry = to_dataclass(Entry, stored, _FIELDS)
-                    found[entry.entry_id] = entry
-                unprocessed: dict[str, Any] = dict(answer.get("UnprocessedKeys") or {})
-                keys = unprocessed.get(self._name, {}).get("Keys", [])
-                if not keys:
-                    break
-            else:
-                raise Unavailable(f"The table {self._name} is throttled")
-        return found
+        stored = read_items(self._client, self._name, entry_ids)
+        return {entry_id: to_dataclass(Entry, values, _FIELDS) for entry_id, values in stored.items()}
 
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status. The index may lag a moment behind."""
@@ -202,16 +189,20 @@ class TrackingTable:
                 if entry.is_due(now):
                     yield entry
 
-    def waiting_elsewhere(self, companies: Sequence[str]) -> Iterator[Entry]:
-        """Yield pending entries of any other company, which therefore cannot be posted."""
-        names = {f":company{number}": {"S": company} for number, company in enumerate(companies)}
-        return self._query(
-            IndexName=STATUS_INDEX,
-            KeyConditionExpression="#status = :status",
-            FilterExpression=f"NOT company IN ({', '.join(names)})" if names else "attribute_exists(company)",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":status": {"S": Status.PENDING.value}, **names},
-        )
+    def waiting(self) -> Iterator[Waiting]:
+        """Yield the entries of all companies that are not done, interrupted ones first, with one query a status.
+
+        Few of their attributes are read: to decode whole entries takes longer than to fetch them.
+        """
+        for status in (Status.POSTING, Status.PENDING):
+            for stored in self._items(
+                IndexName=STATUS_INDEX,
+                KeyConditionExpression="#status = :status",
+                ProjectionExpression=", ".join(_WAITING),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":status": {"S": status.value}},
+            ):
+                yield _waiting(stored, status)
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF must be fetched again. Until then it waits without one."""
@@ -307,6 +298,19 @@ class TrackingTable:
     def _try[T](self, call: Callable[[], T]) -> T:
         with errors_of(f"The table {self._name}"):
             return call()
+
+
+def _waiting(stored: Item, status: Status) -> Waiting:
+    values = plain_values(stored)
+    at = {name: datetime.fromisoformat(values[name]) for name in _WAITING_INSTANTS if name in values}
+    return Waiting(
+        entry_id=values["entry_id"],
+        company=values["company"],
+        status=status,
+        is_ready=bool(values.get("withdrawn") or values.get("pdf_sha256")),
+        next_attempt_at=at.get("next_attempt_at"),
+        since=at.get("pending_since") or at["created_at"],
+    )
 
 
 def log_forbidden(entry: Entry, previous: Status | None) -> None:

@@ -41,9 +41,13 @@ type ExtractorCommand = Pull | PullSelected | RedrivePulls
 
 @dataclass(frozen=True, slots=True)
 class PostDue:
-    """Post what is due, of one company or (an empty name) of all: the sweep."""
+    """Post what is due, of one company or (an empty name) of all: the sweep.
+
+    With `realm`, only its companies: so a sweep that finds work in several realms has each worked on by itself.
+    """
 
     company: str = ""
+    realm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipeline.domain.source import Page
+
+# By so much Odoo's clock may be behind ours. Write dates are by its clock, the beginning of a walk is by ours.
+CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,21 @@ class Cursor:
         return replace(self, walk_began=now, after_id=0, seen=None)
 
     def after(self, page: Page) -> Cursor:
-        """Return the cursor after a page. At the end of a walk it moves, but no further than when the walk began."""
+        """Return the cursor after a page.
+
+        At the end of a walk it moves to the last change that was seen, but no further than when the walk began. And it
+        follows the walks: what was last changed long ago is not read again by every later walk.
+        """
         if page.last_id:
             written = [document.written_at for document in page.documents] + [row.written_at for row in page.unreadable]
             return replace(self, after_id=page.last_id, seen=max([*written, *([self.seen] if self.seen else [])]))
-        if self.seen is None or self.walk_began is None:
+        if self.walk_began is None or (self.seen is None and self.since is None):
+            # Where nothing was ever seen, whatever becomes visible later is new.
             return Cursor(since=self.since)
-        since = min(self.seen, self.walk_began)
-        return Cursor(since=max(since, self.since) if self.since else since)
+        if self.seen is None:
+            return self._ended(self.since, self.walk_began)
+        return self._ended(min(self.seen, self.walk_began), self.walk_began)
+
+    def _ended(self, seen: datetime | None, walk_began: datetime) -> Cursor:
+        moments = (seen, self.since, walk_began - CLOCKS_DIFFER)
+        return Cursor(since=max(moment for moment in moments if moment is not None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
@@ -15,6 +15,9 @@ class DateKeyValues(Protocol):
 
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
+
+    def values_of(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the texts kept under some keys, by key."""
 
     def keep(self, key: str, value: str) -> None:
         """Store a text under a key."""
@@ -40,9 +43,18 @@ class ConnectionDates:
 
 def stored_dates(key_values: DateKeyValues, realm: str) -> ConnectionDates:
     """Return what is known of a realm's connection, nothing of a new one."""
-    stored = json.loads(key_values.value(_key(realm)) or "{}")
+    return _dates(key_values.value(_key(realm)))
+
+
+def dates_by_realm(key_values: DateKeyValues, realms: Sequence[str]) -> dict[str, ConnectionDates]:
+    """Return what is known of the connection of each realm, in as few reads as possible."""
+    stored = key_values.values_of([_key(realm) for realm in realms])
+    return {realm: _dates(stored.get(_key(realm))) for realm in realms}
+
+
+def _dates(stored: str | None) -> ConnectionDates:
     known = {field.name for field in fields(ConnectionDates)}
-    return ConnectionDates(**{name: value for name, value in stored.items() if name in known})
+    return ConnectionDates(**{name: value for name, value in json.loads(stored or "{}").items() if name in known})
 
 
 def store_dates(key_values: DateKeyValues, realm: str, dates: ConnectionDates) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from pipeline.aws.events import extractor_command, is_from_s3, is_schedule, poster_command
+from pipeline.aws.events import extractor_command, is_from_s3, is_schedule, poster_command, sweep_of
 from pipeline.domain.commands import (
     AcceptDrift,
     PostDue,
@@ -121,7 +121,8 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
         poster_command(FOREIGN[case])
 
     known = (
-        "accept, because, by, company, dry_run, entry_ids, explain, rebuild, redrive, retry_failed, start_over, sweep"
+        "accept, because, by, company, dry_run, entry_ids, explain, realm, rebuild, redrive, retry_failed, start_over, "
+        "sweep"
     )
     assert f"which this function does not know; it knows {known}" in str(told.value)
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
@@ -137,11 +138,20 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
         ({"retry_failed": "yes"}, "retry_failed must be true or false"),
         ({"dry_run": 1}, "dry_run must be true or false"),
         ({"sweep": None}, "sweep must be true or false"),
+        ({"sweep": True, "realm": 7}, "realm must be a text"),
+        ({"sweep": True, "realm": ""}, "realm limits the sweep to one realm"),
+        ({"sweep": False, "realm": "7"}, "realm limits the sweep to one realm"),
+        ({"realm": "7"}, "realm limits the sweep to one realm"),
+        ({"sweep": True, "realm": "7", "company": "A"}, "takes nothing else beside it"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(event, words):
     with pytest.raises(InvalidRequest, match=words):
         poster_command(event)
+
+
+def test_a_sweep_starts_another_for_one_realm():
+    assert poster_command(sweep_of("7")) == PostDue(realm="7")
 
 
 def test_the_extractor_is_asked_for_what_is_new_by_a_tick_and_by_an_empty_payload():

@@ -66,6 +66,15 @@ def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys)
     }
 
 
+def test_what_nobody_watches_is_a_field_of_the_line_and_no_metric(capsys):
+    put_metrics("odoo-extractor", "prod", {"DocumentsFound": 3, "Pdfs": 2})
+
+    line = json.loads(capsys.readouterr().out)
+    (described,) = line["_aws"]["CloudWatchMetrics"]
+    assert [metric["Name"] for metric in described["Metrics"]] == ["DocumentsFound"]
+    assert line["Pdfs"] == 2
+
+
 def test_two_runs_do_not_add_up(capsys):
     put_metrics("qb-poster", "prod", {"DocumentsPosted": 3})
     put_metrics("qb-poster", "prod", {"DocumentsPosted": 4})

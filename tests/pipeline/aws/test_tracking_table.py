@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stand_ins.aws import make_tracking_table
-from pipeline.aws import tracking_table as module
+from pipeline.aws import batch_read
 from pipeline.aws.drift_table import DriftTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.entry import (
@@ -134,7 +134,7 @@ def test_notes_beside_the_entries_are_in_no_index(table, client):
     client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
     table.save_extracted(entry_of(), previous=None)
 
-    assert len(list(table.waiting_elsewhere([]))) == 1
+    assert len(list(table.waiting())) == 1
 
 
 def test_many_entries_are_read_a_hundred_to_a_call(table, client, monkeypatch):
@@ -249,7 +249,7 @@ CALLS = {
     "due": lambda table: list(table.due(COMPANY, NOW)),
     "save_extracted": lambda table: table.save_extracted(entry_of(), previous=None),
     "save": lambda table: table.save(entry_of()),
-    "elsewhere": lambda table: list(table.waiting_elsewhere([])),
+    "waiting": lambda table: list(table.waiting()),
 }
 
 
@@ -274,4 +274,4 @@ def test_trouble_with_dynamodb_is_reported_as_ours(call, error, kind, words):
 
 
 def test_the_batch_is_what_dynamodb_takes():
-    assert module.BATCH_KEYS_MAX == 100
+    assert batch_read.KEYS_MAX == 100

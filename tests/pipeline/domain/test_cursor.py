@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.domain.cursor import Cursor
+from pipeline.domain.cursor import CLOCKS_DIFFER, Cursor
 from pipeline.domain.document import DocumentType
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.source import Page, UnreadableDocument
@@ -14,7 +14,7 @@ from tests.builders import a_document
 
 BEGAN = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-BEFORE, AFTER = BEGAN - HOUR, BEGAN + HOUR
+BEFORE, AFTER, LONG_AGO = BEGAN - HOUR, BEGAN + HOUR, BEGAN - 30 * HOUR
 LAST_PAGE = Page((), (), 0)
 
 
@@ -60,6 +60,9 @@ def test_the_latest_write_date_met_is_kept_whether_it_can_be_read_or_not(seen, m
         (BEGAN, BEFORE, BEGAN),
         (AFTER, AFTER, AFTER),
         (BEFORE, None, BEFORE),
+        (LONG_AGO, None, BEGAN - CLOCKS_DIFFER),
+        (LONG_AGO, LONG_AGO, BEGAN - CLOCKS_DIFFER),
+        (None, LONG_AGO, BEGAN - CLOCKS_DIFFER),
         (None, None, None),
     ],
     ids=[
@@ -69,6 +72,9 @@ def test_the_latest_write_date_met_is_kept_whether_it_can_be_read_or_not(seen, m
         "never back",
         "never back, though the walk began earlier",
         "nothing seen, nothing moved",
+        "with the walks, when nothing has changed for long",
+        "with the walks, past what was changed long ago",
+        "with the first walk, too",
         "nothing ever",
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.lease import Lease
 from pipeline.domain.threads import Threads
+from pipeline.domain.waiting import Waiting
 from pipeline.use_cases.post import posting, record
 from pipeline.use_cases.recover.rebuild import Rebuilt
 
@@ -34,8 +35,8 @@ class PostingTable(record.RecordTable, Protocol):
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status."""
 
-    def waiting_elsewhere(self, companies: Sequence[str]) -> Iterable[Entry]:
-        """Yield pending entries of any company but these."""
+    def waiting(self) -> Iterator[Waiting]:
+        """Yield what is pending or posting of all companies, in as few reads as possible."""
 
 
 class Leases(Protocol):
@@ -45,6 +46,9 @@ class Leases(Protocol):
         self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
     ) -> Lease | None:
         """Take the lease of a realm that some companies are posted to, or return None."""
+
+    def free_realms(self, realms: Sequence[str], now: datetime) -> set[str]:
+        """Return those of the realms whose lease nobody holds and that are not paused."""
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Release a lease."""
@@ -84,7 +88,8 @@ class Collaborators:
     """What a run of the poster works with.
 
     `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries of a lost table. `watch` looks what people did in the books of a realm.
+    makes a company's entries of a lost table. `watch` looks what people did in the books of a realm. `start` starts a
+    run for one realm beside this one, and returns whether it did.
     """
 
     table: PostingTable
@@ -97,4 +102,5 @@ class Collaborators:
     random: random.Random
     idle: frozenset[str] = frozenset()
     watch: Callable[[Any, str, Sequence[str], bool], None] = lambda _session, _realm, _companies, _is_asked: None
+    start: Callable[[str], bool] = lambda _realm: False
     rebuild: Callable[[str, Any], Rebuilt] = lambda _company, _books: Rebuilt()

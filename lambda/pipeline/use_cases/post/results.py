@@ -9,11 +9,15 @@ from typing import Any
 
 # Lambda returns at most 6 MB.
 UNREADABLE_SHOWN = 100
+# The calls that Intuit counts and, from some number on, charges for.
+METERED = ("query", "read")
 
 
 @dataclass(slots=True)
 class Results:
     """What a run did, in documents; `calls` counts those to QuickBooks by kind, `redriven` dead letters.
+
+    `started` are runs for other realms, which report for themselves.
 
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
     lost table; `not_rebuilt` are the companies of which some may be missing yet, for want of time, of QuickBooks, or of
@@ -34,6 +38,7 @@ class Results:
     not_rebuilt: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     started_over: int = 0
+    started: int = 0
     remaining: bool = False
     paused: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
@@ -64,6 +69,8 @@ class Results:
             watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
         if self.drift_open is not None:
             watched |= {"DriftOpen": self.drift_open, "DriftNoticed": self.drift_noticed}
+        if self.calls:
+            watched["MeteredReads"] = sum(self.calls[kind] for kind in METERED)
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}
         if self.refresh_days_left:
             watched["RefreshTokenDaysLeft"] = min(self.refresh_days_left.values())

@@ -30,15 +30,15 @@ from pipeline.domain.lease import lease_until
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.company import RealmRun
 from pipeline.use_cases.post.outcomes import Outcomes
+from pipeline.use_cases.post.survey import Survey, survey
 
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 UNREADABLE_NAMED = 20
-BACKLOG_COUNTED_MAX = 5_000
+# So many runs a sweep starts for realms beside its own. The others are worked on here, or by the next sweep.
+STARTED_MAX = 100
 # With less time than this no realm is begun: opening it takes as long as a document.
 REALM_ALLOWANCE_S = 30.0
-# What is left for the report. Work that goes through many entries stops here, and the next run goes on.
-ENDING_ALLOWANCE_S = 15.0
 UNKNOWN_SHOWN_MAX = 5
 
 
@@ -48,6 +48,7 @@ class PostingRun:
     def __init__(self, collaborators: Collaborators, outcomes: Outcomes | None = None) -> None:
         self._with = collaborators
         self.outcomes = outcomes or Outcomes(collaborators)
+        self._found: Survey | None = None
 
     def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
         """Work for the realms that a command concerns; `realms` has the companies of each.
@@ -61,14 +62,21 @@ class PostingRun:
                 f"The QuickBooks secret does not name {command.realm} as the realm of {command.company}. Change it "
                 "there first, then start over."
             )
-        if isinstance(command, PostDue):
-            self._fail_without_realm(companies)
         results = self.outcomes.results
+        is_sweep = isinstance(command, PostDue) and not command.realm
+        if is_sweep:
+            self._survey(companies)
+            self._fail_without_realm()
         if isinstance(command, RebuildEntries):
             # Whatever happens now, it is finished only for those that were taken out of here.
             results.not_rebuilt = sorted(concerned)
-        work = {realm: [company for company in shared if company in concerned] for realm, shared in realms.items()}
-        work = {realm: shared for realm, shared in work.items() if shared}
+        work: Mapping[str, Sequence[str]] = {
+            realm: [company for company in shared if company in concerned] for realm, shared in realms.items()
+        }
+        only = command.realm if isinstance(command, PostDue) else ""
+        work = {realm: shared for realm, shared in work.items() if shared and only in ("", realm)}
+        if command == PostDue():
+            work = self._own_share(work)
         with self._with.threads.pool(max(1, min(len(work), REALMS_AT_ONCE)), "realm") as pool:
             # In no order: when time runs out before all had their turn, it is not always the same that wait.
             order = self._with.random.sample(sorted(work), len(work))
@@ -77,7 +85,7 @@ class PostingRun:
         if isinstance(command, RebuildEntries):
             results.remaining = bool(results.not_rebuilt)
             self._report_unreadable()
-        if not isinstance(command, WakeUp | ShowDrafts | WatchBooks):
+        if is_sweep or not isinstance(command, WakeUp | ShowDrafts | PostDue | WatchBooks):
             self._measure_backlog(companies)
 
     def _report_unreadable(self) -> None:
@@ -122,6 +130,36 @@ class PostingRun:
         if others:
             raise InvalidRequest(f"The entry {others[0].entry_id} is of '{others[0].company}', not of '{company}'.")
 
+    def _own_share(self, work: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """Start a run for each realm with work but one, and return what is left to this run.
+
+        The lease of a realm keeps them apart. Whatever cannot be started is worked on here, as far as time allows.
+        """
+        wanted = [realm for realm, shared in work.items() if any(map(self._may_have_work, shared))]
+        if len(wanted) > 1:
+            # A run for a realm that is paused, or that another run works for, would only find that out.
+            free = self._with.leases.free_realms(wanted, self._with.clock.now())
+            self.outcomes.results.busy += [company for realm in wanted if realm not in free for company in work[realm]]
+            wanted = self._with.random.sample(sorted(free), len(free))
+        others = wanted[1:]
+        started: set[str] = set()
+        for realm in others[:STARTED_MAX]:
+            if not self._with.start(realm):
+                break  # whatever Lambda refuses now it refuses for the next one, too
+            started.add(realm)
+        self.outcomes.results.started = len(started)
+        return {realm: work[realm] for realm in wanted if realm not in started}
+
+    def _may_have_work(self, company: str) -> bool:
+        return company in self._with.idle or self._surveyed(company) is not False
+
+    def _surveyed(self, company: str) -> bool | None:
+        """Return whether a company has work, as far as the table was asked for all companies at once; else None."""
+        found = self._found
+        if found is None:
+            return None
+        return company in found.due or (False if found.is_complete else None)
+
     def _post_realm(self, realm: str, companies: Sequence[str], command: PosterCommand) -> None:
         """Process what is due in a realm, unless another run does, there is nothing to do, or no time is left."""
         if not self._with.deadline.allows(REALM_ALLOWANCE_S):
@@ -145,7 +183,8 @@ class PostingRun:
         RealmRun(self._with, self.outcomes, lease, companies, command).execute()
 
     def _has_due(self, company: str, now: datetime) -> bool:
-        return next(self._with.table.due(company, now), None) is not None
+        known = self._surveyed(company)
+        return next(self._with.table.due(company, now), None) is not None if known is None else known
 
     def _reopen_failed(self, company: str, entry_ids: Sequence[str]) -> None:
         """Set the failed entries of a company to pending again, at most 5,000 at a time and while there is time."""
@@ -158,13 +197,18 @@ class PostingRun:
                 return
             self.outcomes.reopen([entry_id])
 
-    def _fail_without_realm(self, companies: Sequence[str]) -> None:
+    def _survey(self, companies: Sequence[str]) -> Survey:
+        now = self._with.clock.now()
+        self._found = survey(self._with.table.waiting(), companies, now, self._with.deadline)
+        return self._found
+
+    def _fail_without_realm(self) -> None:
         """Fail the entries of companies that have no realm: a person must say where they belong."""
-        for listed in self._with.table.waiting_elsewhere(companies):
+        for entry_id in self._found.elsewhere if self._found else ():
             if not self._with.deadline.allows(REALM_ALLOWANCE_S):
                 self.outcomes.results.remaining = True
                 return
-            entry = self._with.table.entry(listed.entry_id)
+            entry = self._with.table.entry(entry_id)
             if entry is None or entry.status is not Status.PENDING:
                 continue
             error = Unmapped(
@@ -179,14 +223,8 @@ class PostingRun:
 
         Without time for that they say nothing about it: half a count would look like a small backlog.
         """
-        now = self._with.clock.now()
-        backlog, oldest_s = 0, 0
-        for company in companies:
-            for status in (Status.PENDING, Status.POSTING):
-                for entry in islice(self._with.table.with_status(company, status), BACKLOG_COUNTED_MAX):
-                    if not self._with.deadline.allows(ENDING_ALLOWANCE_S):
-                        return
-                    backlog += 1
-                    waited = now - (entry.pending_since or entry.created_at)
-                    oldest_s = max(oldest_s, int(waited.total_seconds()))
-        self.outcomes.results.backlog, self.outcomes.results.backlog_age_s = backlog, oldest_s
+        found = self._found
+        if found is None or found.count or not found.is_complete:
+            found = self._survey(companies)
+        if not found.is_cut_short:
+            self.outcomes.results.backlog, self.outcomes.results.backlog_age_s = found.count, found.oldest_s

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from pipeline.domain.cursor import CLOCKS_DIFFER
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, Unauthorized, Unavailable
@@ -145,7 +146,7 @@ def test_after_thirty_days_without_odoo_everything_written_meanwhile_is_read(aws
     counts = pull(odoo, aws, now=NOW + timedelta(days=31)).counts
 
     assert (counts.new, len(aws.stored)) == (30, 31)
-    assert aws.since == NOW + timedelta(days=30)
+    assert aws.since == NOW + timedelta(days=31) - CLOCKS_DIFFER
 
 
 def test_a_page_that_fails_in_the_middle_leaves_the_cursor_before_it(aws):
@@ -821,3 +822,14 @@ def test_a_dry_run_counts_what_would_be_skipped(aws):
 
     assert (counts.new, counts.skipped) == (1, 1)
     assert aws.journal == []
+
+
+def test_an_hour_after_the_last_change_an_idle_pull_reads_no_document(aws):
+    odoo = FakeOdoo(a_document(1), a_document(2))
+    pull(odoo, aws)
+    ticks = [NOW + timedelta(minutes=15 * number) for number in range(1, 9)]
+
+    found = [pull(odoo, aws, now=tick).counts.found for tick in ticks]
+
+    assert found[-1] == 0
+    assert odoo.asked[-1].since == ticks[-2] - CLOCKS_DIFFER - LOOKBACK

@@ -1047,7 +1047,7 @@ class Slow:
         def slow(*arguments, **options):
             self._world.passes(self._seconds)
             answer = found(*arguments, **options)
-            return self._each(answer) if name in ("due", "with_status", "waiting_elsewhere") else answer
+            return self._each(answer) if name in ("due", "with_status", "waiting") else answer
 
         return slow
 
