@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
 WORKERS ?= 2
 
-.PHONY: help demo test lint unit faults bench build doctor rotate-odoo-key checkov lock clean
+.PHONY: help demo test lint unit faults bench cost build doctor rotate-odoo-key checkov lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,6 +29,9 @@ faults: $(VENV)/demo  ## break everything on purpose, RUNS=300 times, and compar
 
 bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
 	@$(RUN) -m local.bench
+
+cost: $(VENV)/test  ## what AWS charges for a month, and for a thousand documents
+	@$(RUN) -W ignore -m local.cost
 
 build:  ## the zips of the functions
 	./build.sh

@@ -1,0 +1,53 @@
+"""`make cost` prices what is counted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from local import cost
+from pipeline.aws.telemetry import WATCHED
+from pipeline.use_cases.post.results import Results
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "name"),
+    [
+        ("dynamodb", "Query", "dynamodb read"),
+        ("dynamodb", "UpdateItem", "dynamodb write"),
+        ("s3", "GetObject", "s3 read"),
+        ("s3", "PutObject", "s3 write"),
+        ("s3", "DeleteObject", ""),
+        ("secretsmanager", "GetSecretValue", "secretsmanager"),
+        ("ssm", "GetParameter", ""),
+    ],
+)
+def test_a_call_has_the_price_of_what_it_does(service, operation, name):
+    assert cost.priced(service, operation) == name
+
+
+def test_a_write_is_paid_for_in_the_table_and_in_each_index():
+    assert cost.usd({"dynamodb write": 1_000_000}) == pytest.approx(3 * 0.625)
+    assert cost.usd({"dynamodb read": 1_000_000, "": 5}) == pytest.approx(0.125)
+
+
+def test_the_metrics_of_the_poster_are_those_it_writes():
+    everything = Results(
+        backlog=0, backlog_age_s=0, refresh_days_left={"A": 1.0}, consent_days_left={"A": 1.0}, calls=Counter(query=1)
+    )
+
+    assert (
+        len(WATCHED & everything.metrics().keys()) + len({"AlertsUndelivered", "RunsCompleted"})
+        == (cost.METRICS["qb-poster"])
+    )
+
+
+def test_every_alarm_of_the_deployment_is_counted():
+    text = (ROOT / "observability.tf").read_text(encoding="utf-8")
+
+    assert set(cost.ALARMS) == set(re.findall(r'^resource "aws_cloudwatch_metric_alarm" "(\w+)"', text, re.MULTILINE))
