@@ -253,7 +253,7 @@ resource "aws_cloudwatch_metric_alarm" "notifications_failed" {
 # Five years after a person gave it a consent ends, however often it is used. Nobody can do more than give it once more.
 resource "aws_cloudwatch_metric_alarm" "consent" {
   alarm_name          = "qb-poster-consent-${var.environment}"
-  alarm_description   = "A QuickBooks company must be connected again within 90 days: its consent ends, and use does not extend it. `make doctor` names the company; Runbook: docs/runbooks/qb-poster-consent.md."
+  alarm_description   = "A QuickBooks company must be connected again within 90 days: its consent ends, and use does not extend it. `./oqb doctor` names the company. Runbook: docs/runbooks/qb-poster-consent.md"
   namespace           = local.metrics_namespace
   metric_name         = "ConsentDaysLeft"
   statistic           = "Minimum"
@@ -274,12 +274,12 @@ resource "aws_cloudwatch_metric_alarm" "consent" {
 # The tie-out compares once a day, so each of these is a message a day at most.
 resource "aws_cloudwatch_metric_alarm" "tie_out" {
   for_each = {
-    TieOutUnexplained = "A document or a sum differs between Odoo and QuickBooks, and nothing in either explains it."
-    MonthsOverdue     = "A month that ended ten days ago does not tie out yet, or it is not known whether it does."
+    TieOutUnexplained = { name = "unexplained", text = "A document or a sum differs between Odoo and QuickBooks, and nothing in either explains it." }
+    MonthsOverdue     = { name = "overdue", text = "A month that ended ten days ago does not tie out yet, or it is not known whether it does." }
   }
 
-  alarm_name          = "tie-out-${each.key == "MonthsOverdue" ? "overdue" : "unexplained"}-${var.environment}"
-  alarm_description   = "${each.value} The newest report of each month is under reports/ in the bucket. Runbook: docs/runbooks/tie-out.md"
+  alarm_name          = "tie-out-${each.value.name}-${var.environment}"
+  alarm_description   = "${each.value.text} The newest report of each month is under reports/ in the bucket. Runbook: docs/runbooks/tie-out.md"
   namespace           = local.metrics_namespace
   metric_name         = each.key
   statistic           = "Maximum"
