@@ -37,7 +37,7 @@ build:  ## the zips of the functions
 	./build.sh
 
 doctor: $(VENV)/operate  ## look at a deployed pipeline (ENVIRONMENT=prod) and name what is wrong
-	@$(RUN) -m operate.doctor
+	@$(RUN) -m operate doctor --env "$(or $(ENVIRONMENT),prod)"
 
 rotate-odoo-key: $(VENV)/operate  ## another API key in the Odoo secret (ENVIRONMENT=prod), the former one revoked
 	@$(RUN) -m operate.rotate_odoo_key

@@ -119,6 +119,13 @@ locals {
           input       = { sweep = true }
           watched     = true
         }
+        # One metered read per QuickBooks company. Without work the sweep asks QuickBooks nothing.
+        qb-poster-watch = {
+          description = "Looks what people changed, voided, deleted or paid in QuickBooks"
+          expression  = var.schedule_rate
+          enabled     = true
+          input       = { watch = true }
+        }
       }
       statements = [
         # A sweep that finds work in several realms has each worked on by an invocation of its own.

@@ -279,7 +279,7 @@ resource "aws_cloudwatch_metric_alarm" "tie_out" {
   }
 
   alarm_name          = "tie-out-${each.key == "MonthsOverdue" ? "overdue" : "unexplained"}-${var.environment}"
-  alarm_description   = "${each.value} The newest report of each month is under reports/ in the bucket."
+  alarm_description   = "${each.value} The newest report of each month is under reports/ in the bucket. Runbook: docs/runbooks/tie-out.md"
   namespace           = local.metrics_namespace
   metric_name         = each.key
   statistic           = "Maximum"
@@ -289,6 +289,7 @@ resource "aws_cloudwatch_metric_alarm" "tie_out" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
     service     = "tie-out"

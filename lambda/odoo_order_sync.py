@@ -17,7 +17,8 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
-from pipeline.use_cases.report import Remembered, Reporter, reporting
+from pipeline.use_cases.remembered import Remembered
+from pipeline.use_cases.report import Reporter, reporting
 from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 

@@ -10,15 +10,15 @@ from typing import Any
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
+from pipeline.aws.drift_table import DriftTable
 from pipeline.aws.events import poster_command, sweep_of
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
-from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
-from pipeline.domain.commands import PostDue, PosterCommand, Redrive
+from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.lease import Lease
@@ -30,10 +30,12 @@ from pipeline.qbo.session import QuickBooksSession, companies, companies_by_real
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
+from pipeline.use_cases.explain import explained
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
+from pipeline.use_cases.post.watch import Watch
 from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import reopen, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
@@ -57,11 +59,21 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     return answer.value
 
 
-def _handled(command: PosterCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(command: PosterCommand | AcceptDrift | Explain, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime)
     with reporting(poster.reporter()) as report:
+        if isinstance(command, Explain):
+            return explained(poster.table, companies(poster.secret()), command.name, runtime.clock.now())
+        if isinstance(command, AcceptDrift):
+            accepted = poster.watch.accept(command)
+            report.gone |= poster.watch.gone
+            return accepted
         results = poster.run(command, report)
+        report.notices += poster.watch.notices
+        report.gone |= poster.watch.gone
+    if report.is_kept:
+        poster.watch.complete()
     # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if command == PostDue() else {}
     metrics = results.metrics() | {"AlertsUndelivered": report.undelivered} | completed
@@ -78,7 +90,7 @@ class Poster:
         self.runtime = runtime
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
-        self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
+        self.table = DriftTable(runtime.client("dynamodb"), settings.table)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
@@ -86,6 +98,8 @@ class Poster:
         self.alerts = Alerts(
             runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
         )
+
+        self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)
 
     def reporter(self) -> Reporter:
         """Return what the report is made with."""
@@ -125,6 +139,9 @@ class Poster:
             random=self.runtime.random,
             idle=frozenset(idle_companies(secret, dates, now)),
             rebuild=self.rebuild,
+            watch=lambda session, realm, names, is_asked: self.watch.look(
+                session.changes, realm, names, is_asked=is_asked
+            ),
             start=lambda realm: self.own_function.start(sweep_of(realm)),
         )
         results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
@@ -134,6 +151,7 @@ class Poster:
         PostingRun(collaborators, outcomes).execute(realms, command)
         if results.recovered and not isinstance(command, Redrive):
             settle(self.letters, self.table, list(self.letters.take()))
+        results.drift_noticed, results.drift_open = len(self.watch.notices), self.watch.open
         return results
 
     def secret(self) -> dict[str, Any]:

@@ -1,37 +1,29 @@
-"""`make doctor`: looks at a deployed pipeline, only reading, and names the cause of what is wrong with it.
+"""`./oqb doctor`: looks at a deployed pipeline, only reading, and names the cause of what is wrong with it.
 
 One check for each way of the README's troubleshooting: no PDFs in S3, posting fails, alarms fire, an event does not
-reach the poster. Needs AWS credentials that may read the resources; `ENVIRONMENT` names the deployment (prod).
+reach the poster. Needs AWS credentials that may read the resources.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import boto3
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws.key_values import KeyValueTable
-from pipeline.aws.secrets import Secrets
+from operate.checks import companies, deployed
+from operate.deployment import Deployment
 from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
-from pipeline.odoo.client import Odoo
-from pipeline.qbo.connections import stored_dates
-from pipeline.qbo.session import companies, companies_by_realm
-from pipeline.qbo.tokens import REQUIRED_KEYS
-from pipeline.runtime import SystemClock
 
 PENDING_AGE_MAX = timedelta(minutes=10)
-DAYS_LEFT_MIN = 14
-CONSENT_DAYS_MIN = 90
+ZIPS = Path(__file__).parents[1] / "lambda"
 ENTRIES_COUNTED_MAX = 2_000
 
 
@@ -47,60 +39,68 @@ class Finding:
 class Doctor:
     """Checks the deployment of one environment."""
 
-    def __init__(self, environment: str) -> None:
-        self.environment = environment
+    def __init__(self, deployment: Deployment, zips: Path = ZIPS) -> None:
+        self._zips = zips
+        self._deployment = deployment
+        self._odoo = companies.OdooSide(deployment)
+        self._client = deployment.client
+        self.environment = environment = deployment.environment
         self._extractor, self._poster = f"odoo-extractor-{environment}", f"qb-poster-{environment}"
 
     def examine(self) -> list[Finding]:
         """Return what every check found; one that cannot be made is a problem, too."""
         found: list[Finding] = []
-        for name, check in (
+        deployment = self._deployment
+        checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
+            ("functions", lambda: deployed.functions(deployment)),
+            ("schedules", lambda: deployed.schedules(deployment)),
+            ("reaching people", lambda: deployed.alerts(deployment)),
+            ("storage", lambda: deployed.storage(deployment)),
+            ("versions", lambda: deployed.versions(deployment, self._zips)),
+            ("clock", lambda: deployed.clock(deployment)),
+            ("Odoo", lambda: companies.odoo(deployment, self._odoo)),
+            ("QuickBooks", lambda: companies.connections(deployment, self._odoo)),
+            ("mapping", lambda: companies.mapping(deployment, self._odoo)),
             ("no PDFs in S3", self._pulling),
             ("posting fails", self._posting),
             ("alarms", self._alarms),
             ("S3 event does not reach the poster", self._event),
-        ):
+        )
+        for name, check in checks:
+            problems: list[Finding] = []
             try:
-                problems = [Finding(name, text) for text in check()]
+                for text in check():
+                    problems.append(Finding(name, text))  # noqa: PERF401 - what was found before an error counts
             except (ClientError, BotoCoreError) as error:
-                problems = [Finding(name, f"AWS refuses the look: {error}")]
+                problems.append(Finding(name, f"AWS refuses the look: {error}"))
             except PipelineError as error:
-                problems = [Finding(name, str(error))]
+                problems.append(Finding(name, str(error)))
+            except click.ClickException as error:
+                problems.append(Finding(name, error.format_message()))
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
         return found
 
     def _pulling(self) -> Iterator[str]:
-        """Look at the secret, the login, the schedule, and what the extractor said last."""
-        settings = self._variables(self._extractor)
-        secret = Secrets(_client("secretsmanager")).read(
-            settings["ODOO_SECRET_ARN"], ("database", "username", "password")
-        )
-        odoo = Odoo(
-            settings["ODOO_API_URL"], database=secret["database"], username=secret["username"],
-            secret=secret["password"], clock=SystemClock(),
-        )  # fmt: skip
-        rows = odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc")
-        if not rows:
-            yield f"Odoo shows '{secret['username']}' no documents at all: give the user every company it is to read."
-        yield from self._schedule(f"odoo-extractor-schedule-{self.environment}", self._extractor)
+        """Look at the login, at what the user sees, and what the extractor said last."""
+        odoo, _ = self._odoo.asked()
+        if not odoo.search_read("account.move", [], ["id"], companies=[], limit=1, order="id desc"):
+            yield "Odoo shows its user no documents at all: give the user every company it is to read."
         yield from self._last_errors(self._extractor)
 
     def _posting(self) -> Iterator[str]:
         """Look at the secret and its tokens, what the failed entries say, the sweep, and what the poster said last."""
-        settings = self._variables(self._poster)
-        secret = Secrets(_client("secretsmanager")).read(settings["QB_SECRET_ARN"], REQUIRED_KEYS)
-        for company in companies(secret):
-            if not (secret.get("refresh_tokens") or {}).get(company) and not secret.get("refresh_token"):
-                yield f"The QuickBooks secret has no refresh token for {company}: connect it and add the token."
-        yield from _ends(secret, KeyValueTable(_client("dynamodb"), settings["DYNAMODB_TABLE"], SystemClock()))
-        for (company, code), entries in self._failed(settings["DYNAMODB_TABLE"]).items():
-            yield f"{company}: {len(entries)} failed with {code}, for example: {entries[0]}"
-        yield from self._schedule(f"qb-poster-sweep-{self.environment}", self._poster)
+        settings = self._deployment.poster
+        yield from companies.ends(self._deployment)
+        for (company, code), entries in self._failed(settings.table).items():
+            yield (
+                f"{company}: {len(entries)} failed with {code}, for example: {entries[0]} Then: "
+                f'`./oqb retry --company "{company}" --cause {code}`.'
+            )
         yield from self._last_errors(self._poster)
 
     def _alarms(self) -> Iterator[str]:
         """Check which alarms fire and why, and what is in the dead-letter queues."""
-        alarms = _client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        alarms = self._client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
         for alarm in alarms:
             if alarm["AlarmName"].endswith(f"-{self.environment}"):
                 yield f"{alarm['AlarmName']} fires: {alarm.get('StateReason', '')}"
@@ -112,31 +112,29 @@ class Doctor:
 
     def _event(self) -> Iterator[str]:
         """Look at notification and permission, and for PDFs that wait too long."""
-        settings = self._variables(self._poster)
-        s3 = _client("s3")
-        configured = s3.get_bucket_notification_configuration(Bucket=settings["S3_BUCKET"])
+        settings = self._deployment.poster
+        s3 = self._client("s3")
+        configured = s3.get_bucket_notification_configuration(Bucket=settings.bucket)
         rules = [_filter(rule) for rule in configured.get("LambdaFunctionConfigurations", [])
                  if rule["LambdaFunctionArn"].endswith(f":{self._poster}")]  # fmt: skip
         if {"prefix": "pending/", "suffix": ".pdf"} not in rules:
             yield f"The bucket does not notify {self._poster} of pending/*.pdf: apply Terraform."
-        policy = json.loads(_client("lambda").get_policy(FunctionName=self._poster)["Policy"])
+        policy = json.loads(self._client("lambda").get_policy(FunctionName=self._poster)["Policy"])
         if not any(_lets_s3_in(statement) for statement in policy["Statement"]):
             yield f"S3 may not invoke {self._poster}: apply Terraform."
         oldest = datetime.now(UTC) - PENDING_AGE_MAX
-        listed = s3.list_objects_v2(Bucket=settings["S3_BUCKET"], Prefix="pending/").get("Contents", [])
-        failed = {
-            entry for entries in self._failed(settings["DYNAMODB_TABLE"], key="entry_id").values() for entry in entries
-        }
+        listed = s3.list_objects_v2(Bucket=settings.bucket, Prefix="pending/").get("Contents", [])
+        failed = {entry for entries in self._failed(settings.table, key="entry_id").values() for entry in entries}
         late = [item["Key"] for item in listed if item["LastModified"] < oldest and item["Key"][8:-4] not in failed]
         if late:
-            yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: look at 'posting fails'."
+            yield f"{len(late)} PDFs wait longer than ten minutes, for example {late[0]}: `./oqb list` says why."
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def _functions(self) -> list[str]:
         """Return the deployment's functions: those that say, in their own variables, that they alert to its topic."""
         topic = f":odoo-qb-alerts-{self.environment}"
-        pages = _client("lambda").get_paginator("list_functions").paginate()
+        pages = self._client("lambda").get_paginator("list_functions").paginate()
         return sorted(
             configuration["FunctionName"]
             for page in pages
@@ -147,41 +145,28 @@ class Doctor:
     def _dead_letters(self, function: str) -> Iterator[str]:
         name = function.removesuffix(f"-{self.environment}")
         queue = f"{name}-dlq-{self.environment}"
-        sqs = _client("sqs")
+        sqs = self._client("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
         if count:
             remedy = (
-                f'invoke {name} with {{"redrive": true}}'
-                if _may_redrive(function)
+                "`./oqb redrive`"
+                if _may_redrive(self._client("iam"), function)
                 else "purge the queue; the schedule repeats the work"
             )
             yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Fix it, then {remedy}."
 
-    def _variables(self, function: str) -> dict[str, str]:
-        configuration = _client("lambda").get_function_configuration(FunctionName=function)
-        variables: dict[str, str] = configuration["Environment"]["Variables"]
-        return variables
-
-    def _schedule(self, rule: str, function: str) -> Iterator[str]:
-        events = _client("events")
-        if events.describe_rule(Name=rule)["State"] != "ENABLED":
-            yield f"The rule {rule} is disabled, so {function} never runs: enable it."
-        targets = events.list_targets_by_rule(Rule=rule)["Targets"]
-        if not any(target["Arn"].endswith(f":{function}") for target in targets):
-            yield f"The rule {rule} does not point to {function}: apply Terraform."
-
     def _last_errors(self, function: str) -> Iterator[str]:
         since = int((time.time() - 3600) * 1000)
-        events = _client("logs").filter_log_events(
+        events = self._client("logs").filter_log_events(
             logGroupName=f"/aws/lambda/{function}", startTime=since, filterPattern='"ERROR"', limit=3
         )["events"]
         for event in events:
             yield f"{function} said within the last hour: {event['message'].strip()[:300]}"
 
     def _failed(self, table: str, key: str = "error_message") -> dict[tuple[str, str], list[str]]:
-        pages = _client("dynamodb").get_paginator("query").paginate(
+        pages = self._client("dynamodb").get_paginator("query").paginate(
             TableName=table,
             IndexName=STATUS_INDEX,
             KeyConditionExpression="#status = :failed",
@@ -197,28 +182,10 @@ class Doctor:
         return found
 
 
-def _ends(secret: dict[str, Any], key_values: KeyValueTable) -> Iterator[str]:
-    """Yield the connections that end soon, by themselves or for want of use."""
-    for realm, shared in companies_by_realm(secret).items():
-        dates, names = stored_dates(key_values, realm), " and ".join(shared)
-        now = time.time()
-        for end, days_min, what in (
-            (dates.refresh_expires_at, DAYS_LEFT_MIN, "connection"),
-            (dates.hard_expires_at, CONSENT_DAYS_MIN, "consent, which use does not extend,"),
-        ):
-            days = (end - now) / 86_400
-            if end and days < days_min:
-                yield f"The QuickBooks {what} of {names} ends in {days:.0f} days: connect it again."
-
-
-def _may_redrive(function: str) -> bool:
+def _may_redrive(iam: Any, function: str) -> bool:
     """Tell whether a function reads its own queue: only then does its policy let it."""
-    policy = _client("iam").get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
+    policy = iam.get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
     return any("sqs:ReceiveMessage" in statement["Action"] for statement in policy["Statement"])
-
-
-def _client(name: str) -> Any:
-    return boto3.client(name)  # type: ignore[call-overload]
 
 
 def _filter(configuration: dict[str, Any]) -> dict[str, str]:
@@ -230,17 +197,3 @@ def _lets_s3_in(statement: dict[str, Any]) -> bool:
     principal = statement.get("Principal")
     service = principal.get("Service") if isinstance(principal, dict) else principal
     return statement.get("Effect") == "Allow" and service == "s3.amazonaws.com"
-
-
-def main() -> int:
-    """Print what was found; return 1 when anything is wrong."""
-    findings = Doctor(os.environ.get("ENVIRONMENT", "prod")).examine()
-    for finding in findings:
-        print(f"{'!' if finding.is_problem else '.'} {finding.check}: {finding.text}")
-    problems = Counter(finding.is_problem for finding in findings)[True]
-    print(f"{problems} problems" if problems else "nothing wrong")
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -23,7 +23,7 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
-from pipeline.use_cases.report import Remembered
+from pipeline.use_cases.remembered import Remembered
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,

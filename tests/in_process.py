@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import BaseAdapter
 
-from local.stand_ins.http_server import Request
+from local.stand_ins.http_server import Request, body_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.qbo.client import Client
 from tests.books_world import Served
@@ -24,14 +24,13 @@ class InProcess(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, **_arguments: Any) -> requests.Response:
         parts = urlsplit(str(request.url))
-        body = request.body or b""
         answer = self._stand_in._answer(
             Request(
                 str(request.method),
                 parts.path,
                 dict(parse_qsl(parts.query, keep_blank_values=True)),
                 {name.lower(): value for name, value in request.headers.items()},
-                body.encode() if isinstance(body, str) else body,
+                body_of(request),
             )
         )
         response = requests.Response()

@@ -641,6 +641,11 @@ run "schedules" {
   }
 
   assert {
+    condition     = aws_cloudwatch_event_rule.schedule["qb-poster-watch"].schedule_expression == var.schedule_rate && jsondecode(aws_cloudwatch_event_target.schedule["qb-poster-watch"].input) == { watch = true }
+    error_message = "What people do in QuickBooks is looked at as often as Odoo is asked."
+  }
+
+  assert {
     condition = alltrue([
       for name, permission in aws_lambda_permission.schedule :
       permission.principal == "events.amazonaws.com" && permission.action == "lambda:InvokeFunction"

@@ -9,6 +9,8 @@ from pipeline.aws.telemetry import WATCHED
 
 ROOT = Path(__file__).parents[1]
 SOURCES = "\n".join(path.read_text() for path in (ROOT / "lambda").rglob("*.py"))
+# What the client counts its calls by.
+CALLS = {"query", "read", "cdc", "create", "update", "delete", "upload"}
 # Metrics of AWS itself.
 OF_AWS = {"Errors", "ApproximateNumberOfMessagesVisible", "NumberOfNotificationsFailed"}
 

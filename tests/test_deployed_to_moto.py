@@ -23,8 +23,9 @@ from local.stand_ins.aws import Deployment, EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from operate.deployment import Deployment as Operated
 from operate.doctor import Doctor
-from pipeline.runtime import aws_client
+from pipeline.runtime import SystemClock, aws_client
 from tests.terraform_tools import Terraform, function_names, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
@@ -492,7 +493,7 @@ def check_the_doctor(aws: EmbeddedAws, deployed: Deployment, subtests) -> None:
 
     def found() -> dict[str, str]:
         with deployed.environ_of("qb-poster"):
-            findings = Doctor(ENVIRONMENT).examine()
+            findings = Doctor(Operated(ENVIRONMENT, boto3.Session(), SystemClock())).examine()
         return {finding.check: finding.text for finding in findings if finding.is_problem}
 
     with subtests.test("A72: what is well is not complained of"):

@@ -368,7 +368,7 @@ def test_a_payload_that_is_not_ours_is_answered_with_what_is_and_alarms_nobody(m
     answers = [machine.post(event) for event in NOT_OURS]
 
     for answer in answers:
-        assert re.search(r"must be|does not know; it knows company", answer["error"])
+        assert re.search(r"must be|does not know; it knows accept", answer["error"])
         assert answer["code"] == "invalid_request"
     assert machine.alerts() == []
     assert statuses(machine) == {"pending": 4}

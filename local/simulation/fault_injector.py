@@ -27,7 +27,7 @@ from requests.structures import CaseInsensitiveDict
 
 from local.simulation import short_way
 from local.simulation.turns import Turns
-from local.stand_ins.http_server import Request, Response
+from local.stand_ins.http_server import Request, Response, body_of
 
 type Answer = Callable[[Request], Response]
 
@@ -148,6 +148,8 @@ class FaultInjector:
             return self._aws_call(service, operation, parameters, call)
 
         def send(_adapter: Any, request: requests.PreparedRequest, **_arguments: Any) -> requests.Response:
+            # What is sent in pieces is whole before it is on its way, however late it arrives.
+            request.body = body_of(request)
             return self._http_call(request)
 
         with (
@@ -218,10 +220,7 @@ class FaultInjector:
         self._let_late_ones_arrive()
         self._inject_before(kind)
         if kind.endswith("takes effect late"):
-            # What was sent is on its way, whatever the sender does with its copy.
-            on_its_way = request.copy()
-            on_its_way.body = _whole(request.body or b"")
-            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), on_its_way))
+            self.late.append((self.clock.time() + self.random.uniform(*LATE_S), request))
         if kind == "kill, and takes effect late":
             self._kill()
         broken = _BROKEN.get(kind)
@@ -262,13 +261,12 @@ class FaultInjector:
     def _answer(self, prepared: requests.PreparedRequest) -> Response:
         parts = urlsplit(prepared.url or "")
         server = self.servers[f"{parts.scheme}://{parts.netloc}"]
-        body = prepared.body or b""
         request = Request(
             prepared.method or "GET",
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             {name.lower(): str(value) for name, value in prepared.headers.items()},
-            _whole(body),
+            body_of(prepared),
         )
         return server(request)
 
@@ -323,13 +321,6 @@ _BREAKS: dict[str, tuple[float, type[_LOST.RequestException], str]] = {
     "half done, time-out after": (TIME_OUT_S, _LOST.ReadTimeout, ""),
     "half done, dropped after": (0.0, _LOST.ConnectionError, "RemoteDisconnected"),
 }
-
-
-def _whole(body: Any) -> bytes:
-    """Return a body's bytes: given whole, or as pieces that are sent one after another."""
-    if isinstance(body, str):
-        return body.encode()
-    return body if isinstance(body, bytes) else b"".join(body)
 
 
 def _half_of(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
+
 
 def _number(value: Any) -> Any:
     """Write a Decimal as the JSON number it is (2047.48, never "2047.48")."""
@@ -70,6 +72,14 @@ class Fault:
     response: Response | None = None
     takes_effect: bool = False
     delay_s: float = 0.0
+
+
+def body_of(prepared: requests.PreparedRequest) -> bytes:
+    """Return the body of a request as it goes over the wire: a text, bytes, or pieces."""
+    body: Any = prepared.body or b""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, bytes | bytearray) else b"".join(body)
 
 
 class StandInServer:

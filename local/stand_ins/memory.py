@@ -12,6 +12,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -101,6 +102,25 @@ class MemoryTable:
     def failed(self, limit: int) -> list[Entry]:
         """Return at most `limit` failed entries of all companies."""
         return [entry for entry in list(self.stored.values()) if entry.status is Status.FAILED][:limit]
+
+    def with_qb_ids(self, company: str, qb_ids: Collection[str]) -> Iterator[Entry]:
+        """Yield the entries of a company that are in the books under one of these ids."""
+        found = [entry for entry in self.stored.values() if entry.company == company and entry.qb_id in set(qb_ids)]
+        return iter(found)
+
+    def with_name(self, company: str, name: str) -> Iterator[Entry]:
+        """Yield the entries of a company with this number, or this id or number in the books."""
+        own = [entry for entry in self.stored.values() if entry.company == company]
+        return iter([entry for entry in own if name in (entry.number, entry.qb_id, entry.qb_doc_number)])
+
+    def note_drift(self, entry: Entry, *, drift: str, qb_open: Decimal | None) -> bool:
+        """Note what was found in the books, unless the note, or where the document is, changed meanwhile."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored is None or (stored.drift, stored.qb_id) != (entry.drift, entry.qb_id):
+                return False
+            self.stored[entry.entry_id] = replace(stored, drift=drift, qb_open=qb_open)
+            return True
 
     def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
         """Store that a failure was reported, unless the entry has changed since."""

@@ -13,7 +13,7 @@ from local.stand_ins.aws import EmbeddedAws, deploy
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.use_cases.report import Remembered
+from pipeline.use_cases.remembered import Remembered
 from tests.conftest import API_KEY, CLIENT_SECRET, PASSWORD, Machine
 
 A, B = (1, "companyA"), (3, "companyB")

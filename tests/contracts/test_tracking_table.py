@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from local.stand_ins.aws import make_tracking_table
 from local.stand_ins.memory import MemoryTable
-from pipeline.aws.tracking_table import TrackingTable
+from pipeline.aws.drift_table import DriftTable
 from pipeline.domain import lifecycle
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.transitions import ForbiddenTransition
@@ -26,7 +27,7 @@ def table(request):
         return MemoryTable()
     client = request.getfixturevalue("empty_aws").client("dynamodb")
     make_tracking_table(client, "tracking")
-    return TrackingTable(client, "tracking")
+    return DriftTable(client, "tracking")
 
 
 def entry_of(number=17, **changes):
@@ -411,3 +412,51 @@ def test_what_is_posted_has_no_letter_any_more(table):
     table.save(lifecycle.posted(entry, "posted/x.pdf", LATER))
 
     assert now_in(table, entry).letter_at is None
+
+
+# -- what people did in the books ------------------------------------------------------------------------------------
+
+
+def test_entries_are_found_by_their_ids_in_the_books_whatever_their_status(table):
+    kept(table, 1, qb_id="129")
+    kept(table, 2, qb_id="130", status=Status.FAILED)
+    kept(table, 3, qb_id="131", company="companyB")
+    kept(table, 4)
+
+    found = {entry.odoo_id for entry in table.with_qb_ids(COMPANY, [*map(str, range(129, 300)), "129"])}
+
+    assert found == {1, 2}
+
+
+def test_a_note_about_the_books_is_written_and_removed_and_nothing_else_is_touched(table):
+    entry = kept(table, qb_id="129")
+
+    first = table.note_drift(entry, drift="{}", qb_open=Decimal("1.50"))
+    after = now_in(table, entry)
+    second = table.note_drift(after, drift="", qb_open=None)
+
+    assert (first, second) == (True, True)
+    assert after == replace(entry, drift="{}", qb_open=Decimal("1.50"))
+    assert now_in(table, entry) == entry
+
+
+def test_a_note_is_not_written_over_another_one_nor_about_another_transaction(table):
+    entry = kept(table, qb_id="129")
+    table.note_drift(entry, drift="first", qb_open=None)
+
+    again = table.note_drift(entry, drift="second", qb_open=None)
+    elsewhere = table.note_drift(replace(now_in(table, entry), qb_id="130"), drift="third", qb_open=None)
+
+    assert (again, elsewhere) == (False, False)
+    assert now_in(table, entry).drift == "first"
+
+
+def test_entries_are_found_by_number_or_by_id_or_number_in_the_books(table):
+    for number, company in ((1, COMPANY), (4, "companyB")):
+        table.save_extracted(replace(entry_of(number, company=company), number="INV/9"), previous=None)
+    kept(table, 2, qb_id="129", status=Status.POSTED)
+    kept(table, 3, qb_doc_number="X-9", status=Status.FAILED)
+
+    found = [[entry.odoo_id for entry in table.with_name(COMPANY, name)] for name in ("INV/9", "129", "X-9", "none")]
+
+    assert found == [[1], [2], [3], []]

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from local.stand_ins.memory import MemoryKeyValues
-from operate.doctor import Doctor, _ends
-from pipeline.qbo.connections import ConnectionDates, store_dates
+from operate.checks import companies
+from operate.deployment import Deployment
+from operate.doctor import Doctor
+from pipeline.qbo.connections import ConnectionDates
+from pipeline.runtime import SystemClock
 
 ENVIRONMENT = "trial"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -61,7 +63,7 @@ def deploy(aws):
 
 
 def alarms() -> list[str]:
-    return list(Doctor(ENVIRONMENT)._alarms())
+    return list(Doctor(Deployment(ENVIRONMENT, boto3.Session(), SystemClock()))._alarms())
 
 
 def test_the_dead_letters_of_a_function_it_does_not_know_are_found(deploy):
@@ -80,7 +82,7 @@ def test_the_remedy_is_one_that_the_function_understands(deploy):
     orders, poster = alarms()
 
     assert orders.endswith("Fix it, then purge the queue; the schedule repeats the work.")
-    assert poster.endswith('Fix it, then invoke qb-poster with {"redrive": true}.')
+    assert poster.endswith("Fix it, then `./oqb redrive`.")
 
 
 def test_other_deployments_and_other_functions_of_the_account_are_left_alone(deploy):
@@ -101,18 +103,16 @@ def test_where_no_function_is_deployed_it_says_so(aws):
     [
         ({}, None),
         ({"refresh_expires_at": 15, "hard_expires_at": 91}, None),
-        ({"refresh_expires_at": 13}, "The QuickBooks connection of A and B ends in 13 days: connect it again."),
+        ({"refresh_expires_at": 13}, 'The QuickBooks connection of A ends in 13 days: `./oqb connect "A"`.'),
         (
             {"refresh_expires_at": 99, "hard_expires_at": 89},
-            "The QuickBooks consent, which use does not extend, of A and B ends in 89 days: connect it again.",
+            'The QuickBooks consent, which use does not extend, of A ends in 89 days: `./oqb connect "A"`.',
         ),
     ],
 )
 def test_a_connection_that_ends_soon_is_named(dates, text):
-    key_values = MemoryKeyValues()
-    ends = {name: time.time() + days * 86_400 + 60 for name, days in dates.items()}
-    store_dates(key_values, "1", ConnectionDates(**ends))
+    clock = SystemClock()
+    ends = {name: clock.now().timestamp() + days * 86_400 + 60 for name, days in dates.items()}
+    deployment = SimpleNamespace(clock=clock, connection_dates=lambda: {"A": ConnectionDates(**ends)})
 
-    found = list(_ends({"realm_ids": {"A": "1", "B": "1"}}, key_values))
-
-    assert found == ([text] if text else [])
+    assert list(companies.ends(deployment)) == ([text] if text else [])

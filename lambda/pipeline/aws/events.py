@@ -9,7 +9,9 @@ from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
 from pipeline.domain.commands import (
+    AcceptDrift,
     CompareMonths,
+    Explain,
     ExtractorCommand,
     PostDue,
     PostEntries,
@@ -23,6 +25,7 @@ from pipeline.domain.commands import (
     ShowDrafts,
     StartOver,
     WakeUp,
+    WatchBooks,
 )
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.source import Selection
@@ -30,7 +33,11 @@ from pipeline.domain.source import Selection
 LISTED_MAX = 1_000
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
 _TIE_OUT_KEYS = {"company", "month", "continue"}
-_POSTER_KEYS = {"company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over"}
+_ACCEPT_KEYS = {"accept", "because", "by"}
+_POSTER_KEYS = _ACCEPT_KEYS | {
+    "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
+    "explain",
+}  # fmt: skip
 
 
 def is_schedule(event: Any) -> bool:
@@ -79,7 +86,7 @@ def extractor_command(event: Any) -> ExtractorCommand:
     return PullSelected(selection, company, is_trial) if selection != Selection() else Pull(company, is_trial)
 
 
-def poster_command(event: Any) -> PosterCommand:
+def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     """Return the poster's command. The sweep and a tick of EventBridge ask for everything due.
 
     An S3 event only wakes the poster: the entries it names say which companies to look at, and nothing else.
@@ -89,6 +96,16 @@ def poster_command(event: Any) -> PosterCommand:
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
     body = _body(event, _POSTER_KEYS)
+    if _ACCEPT_KEYS & set(body):
+        return _accepted(body)
+    if _text(body, "explain"):
+        if set(body) != {"explain"}:
+            raise InvalidRequest("explain names a document by number, entry or QuickBooks id, and takes nothing else.")
+        return Explain(_text(body, "explain"))
+    if _flag(body, "watch"):
+        if set(body) != {"watch"}:
+            raise InvalidRequest("watch looks at the books of all companies and takes nothing beside it.")
+        return WatchBooks()
     return _sweep_of_a_realm(body) if "realm" in body else _of_a_person(body)
 
 
@@ -138,6 +155,15 @@ def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     if wants["retry_failed"]:
         return RetryFailed(entry_ids, company)
     return PostEntries(entry_ids, company) if entry_ids else PostDue(company)
+
+
+def _accepted(body: Mapping[str, Any]) -> AcceptDrift:
+    if not set(body) <= _ACCEPT_KEYS or not _text(body, "accept") or not _text(body, "because").strip():
+        raise InvalidRequest(
+            'accept names an entry and says why, such as {"accept": "odoo-account.move-17", "because": "agreed with '
+            'the customer", "by": "Ann"}, and takes nothing else.'
+        )
+    return AcceptDrift(_text(body, "accept"), _text(body, "because"), _text(body, "by"))
 
 
 def _body(event: Any, known: set[str]) -> Mapping[str, Any]:

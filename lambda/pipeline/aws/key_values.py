@@ -174,6 +174,14 @@ class KeyValueTable:
             return None
         return lease
 
+    def pause(self, realm: str, now: datetime) -> str:
+        """Return the code of what pauses a realm now, or an empty text."""
+        key = {"entry_id": {"S": _lease_key(realm)}}
+        found = self._try(lambda: self._client.get_item(TableName=self._name, Key=key)).get("Item")
+        values = plain_values(found) if found else {}
+        is_paused = str(values.get("paused_until", "")) > _instant(now)
+        return str(values.get("pause_code", "")) or "unknown" if is_paused else ""
+
     def _is_held_by_company(self, company: str, now: datetime) -> bool:
         key = {"entry_id": {"S": f"shift#{company}"}}
         found = self._try(lambda: self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)).get("Item")

@@ -17,6 +17,8 @@ type Secret = dict[str, Any]
 CURRENT = "AWSCURRENT"
 PROPOSED = "PROPOSED"
 CHANGES_TRIED_MAX = 10
+# Secrets Manager ignores a second version of the same id and content.
+FIRST_VERSION = "00000000-0000-4000-8000-000000000001"
 NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 
 
@@ -46,6 +48,18 @@ class Secrets:
             if self._replace(arn, version, json.dumps(changed)):
                 return changed
         raise Unavailable(f"The secret {_name(arn)} is being changed by too many at once")
+
+    def begin(self, arn: str) -> None:
+        """Give a secret that was never filled the empty object, so that it can be changed. Any other is left as it is.
+
+        The version has a fixed id: whoever is second, even after the first has changed the secret, writes nothing.
+        """
+        try:
+            with errors_of(f"The secret {_name(arn)}", expected=("ResourceNotFoundException",)):
+                self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
+        except Expected:
+            with errors_of(f"The secret {_name(arn)}"):
+                self._client.put_secret_value(SecretId=arn, SecretString="{}", ClientRequestToken=FIRST_VERSION)
 
     def _replace(self, arn: str, version: str, text: str) -> bool:
         try:

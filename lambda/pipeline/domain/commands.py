@@ -104,12 +104,35 @@ class StartOver:
     realm: str
 
 
-type PosterCommand = PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver
+@dataclass(frozen=True, slots=True)
+class WatchBooks:
+    """Look what people changed, voided, deleted or paid in the books since the last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDrift:
+    """Accept what a person did to a document in the books: who accepts it, and why."""
+
+    entry_id: str
+    because: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Tell the life of a document: by its number in Odoo, its entry, or its id in the books."""
+
+    name: str
+
+
+type PosterCommand = (
+    PostDue | WakeUp | PostEntries | RetryFailed | ShowDrafts | Redrive | RebuildEntries | StartOver | WatchBooks
+)
 
 
 def is_by_a_person(command: PosterCommand) -> bool:
     """Whether a person asked. A person does not wait for the end of a pause."""
-    return not isinstance(command, PostDue | WakeUp)
+    return not isinstance(command, PostDue | WakeUp | WatchBooks)
 
 
 # -- the tie-out -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pipeline.domain.alert import (
+    MESSAGE_LENGTH_MAX,
+    TITLE_LENGTH_MAX,
     Alert,
     Place,
     Waiting,
@@ -22,9 +24,10 @@ from pipeline.domain.alert import (
     what_to_do,
 )
 from pipeline.domain.causes import words_for
+from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.open_alerts import Message, Occasion, OpenAlert
-from pipeline.domain.quoting import quoted
+from pipeline.domain.quoting import one_line, quoted
 
 CAUSES_SHOWN_MAX = 20
 
@@ -63,12 +66,10 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
     by_code: dict[str, list[Entry]] = {}
     for entry in failed:
         by_code.setdefault(entry.error_code, []).append(entry)
-    everything = [waiting_of(entry) for entry in failed]
-    lines = [
-        f"Company: {quoted(message.company) if message.company else 'all companies'}",
-        f"As of {day(now)}: {counted(len(failed))} for a person{sums(everything)}.",
-        "",
-    ]
+    everything = [waiting_of(entry) for entry in failed] if message.alerts else []
+    lines = [f"Company: {quoted(message.company) if message.company else 'all companies'}"]
+    if message.alerts:
+        lines += [f"As of {day(now)}: {counted(len(failed))} for a person{sums(everything)}.", ""]
     for alert in message.alerts[:CAUSES_SHOWN_MAX]:
         entries = by_code.get(alert.code, []) if alert.is_of_documents else []
         lines += _of_cause(alert, entries, place)
@@ -76,11 +77,36 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
         lines.append(f"... and {len(message.alerts) - CAUSES_SHOWN_MAX} more causes")
     if everything:
         lines += what_to_do(message.company, everything, place)
-    lines += footer(", ".join(sorted({alert.code for alert in message.alerts})), place)
+    lines += _noticed(message.notices, place)
+    lines += footer(", ".join(sorted({alert.code for alert in message.alerts} or {"drift"})), place)
+    if not message.alerts:
+        what = f"people changed {counted(sum(one.count for one in message.notices))} of ours in QuickBooks"
+        return Alert(subject(place, message.company, what), "\n".join(lines))
     oldest = min((alert.opened_at for alert in message.alerts), default=now)
     waiting = counted(len(failed)) if failed else "nothing moves until a person acts"
     what = f"{waiting}, the oldest cause since {oldest:%Y-%m-%d}"
     return Alert(subject(place, message.company, what), "\n".join(lines))
+
+
+def _noticed(notices: Sequence[Notice], place: Place) -> list[str]:
+    """Return what people did in the books, said once."""
+    if not notices:
+        return []
+    lines = ["People changed these in QuickBooks. It is said once; nothing is written over or posted again:", ""]
+    named = [notice for notice in notices if notice.entry_id]
+    for notice in named:
+        lines.append(f"- {one_line(notice.title, TITLE_LENGTH_MAX)}: {one_line(notice.sentence, MESSAGE_LENGTH_MAX)}")
+        links = place.links(notice.odoo_id, notice.document_type, notice.qb_id)
+        lines += [f"  {links}"] if links else []
+    more = sum(notice.count for notice in notices if not notice.entry_id)
+    lines += [f"... and {counted(more)} more; each is noted on its entry"] if more else []
+    example = named[0].entry_id if named else "<entry>"
+    return [
+        *lines,
+        "",
+        "It ends by itself when both agree again. To accept one as it is in QuickBooks, saying why and who you are:",
+        f"  {place.command({'accept': example, 'because': '...', 'by': '...'})}",
+    ]
 
 
 def _of_cause(alert: OpenAlert, entries: Sequence[Entry], place: Place) -> list[str]:

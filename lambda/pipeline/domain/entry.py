@@ -160,7 +160,19 @@ class WorkPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart):
+class DriftPart:
+    """What people did to the document in QuickBooks. Only the watch of the books and `accept` write it.
+
+    `drift` is JSON as `drift.py` writes it, empty if QuickBooks holds what was posted. `qb_open` is what is left to be
+    paid, None while nothing is paid.
+    """
+
+    drift: str = ""
+    qb_open: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart):
     """Our item for one document in the tracking table: all parts together, flat like the item.
 
     Each field belongs to exactly one part, and each part says who writes it. Instants are UTC. What could not be read

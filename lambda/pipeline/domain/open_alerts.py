@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pipeline.domain.alert import Failure, message_of
+from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 
 DIGEST_EVERY = timedelta(days=1)
@@ -29,6 +30,8 @@ ERRORS_REPORTED_MAX = 5
 KEPT_ERRORS_MAX = 50
 KEPT_TEXTS_MAX = 10
 KEPT_TEXT_LENGTH_MAX = 4_000
+# So many notices of a company are kept by name until its digest. The rest is counted.
+KEPT_NOTICES_MAX = 50
 # Said once, and no more: nobody has begun to use the deployment yet, or something has happened and is over.
 SAID_ONCE = frozenset({"waiting_for_first_value", "mapping_changed", "rebuild_unreadable"})
 # What differs from document to document in messages about the same thing.
@@ -79,13 +82,18 @@ class NextLook:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """All open alerts of a deployment, and when to look next. The addresses are for links in messages."""
+    """All open alerts of a deployment, and when to look next. The addresses are for links in messages.
+
+    `notices` is what people did in the books, until a digest has said it; `noticed` is when one last did, by company.
+    """
 
     alerts: tuple[OpenAlert, ...] = ()
     digests: tuple[LastDigest, ...] = ()
     looks: tuple[NextLook, ...] = ()
     odoo_url: str = ""
     quickbooks_url: str = ""
+    notices: tuple[Notice, ...] = ()
+    noticed: tuple[LastDigest, ...] = ()
 
     def is_look_due(self, service: str, now: datetime) -> bool:
         """Whether a function reads the table although it has noticed nothing."""
@@ -100,6 +108,11 @@ class AlertState:
         """Return when a company's last digest was sent, or None."""
         return next((digest.at for digest in self.digests if digest.company == company), None)
 
+    def is_notice_due(self, company: str, now: datetime) -> bool:
+        """Whether a digest says what people did in the books of a company: at once, then once a day at most."""
+        said = [digest.at for digest in (*self.digests, *self.noticed) if digest.company == company]
+        return all(now - at >= DIGEST_EVERY for at in said)
+
 
 class Occasion(StrEnum):
     """Why a message is sent."""
@@ -111,11 +124,12 @@ class Occasion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message that is due: why, to which company it belongs, and about which alerts."""
+    """One message that is due: why, to which company it belongs, and about which alerts and notices."""
 
     occasion: Occasion
     company: str
     alerts: tuple[OpenAlert, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 def error_of(entry: Entry) -> str:
@@ -168,18 +182,36 @@ def observed(
     return replace(state, alerts=tuple(found[key] for key in sorted(found)))
 
 
+def noticed(state: AlertState, new: Iterable[Notice], gone: Collection[str]) -> AlertState:
+    """Return the state with what people did in the books, one notice per document, without those that are `gone`."""
+    named: dict[tuple[str, str], Notice] = {}
+    for notice in (*state.notices, *new):
+        key, rest = (notice.company, notice.entry_id), (notice.company, "")
+        if notice.entry_id in gone:
+            continue
+        if key in named or sum(company == notice.company for company, _ in named) < KEPT_NOTICES_MAX:
+            named[key] = notice
+        else:
+            count = named[rest].count if rest in named else 0
+            named[rest] = Notice(notice.company, "", "", "", notice.at, count=count + notice.count)
+    return replace(state, notices=tuple(named.values()))
+
+
 def due(state: AlertState, now: datetime) -> list[Message]:
     """Return the messages that are due: of each company those that begin or its digest, and what has ended."""
     messages = []
-    for company in dict.fromkeys(alert.company for alert in state.alerts):
+    for company in dict.fromkeys([alert.company for alert in state.alerts] + [one.company for one in state.notices]):
         own = [alert for alert in state.alerts if alert.company == company]
         open_ones = [alert for alert in own if alert.clear_since is None]
         lasting = tuple(alert for alert in open_ones if alert.code not in SAID_ONCE)
         digest_at = state.digest_at(company)
+        notices = tuple(notice for notice in state.notices if notice.company == company)
         if lasting and digest_at is not None and now - digest_at >= DIGEST_EVERY:
-            messages.append(Message(Occasion.LASTS, company, lasting))
+            messages.append(Message(Occasion.LASTS, company, lasting, notices))
         else:
             messages += [Message(Occasion.BEGINS, company, (alert,)) for alert in open_ones if _is_new(alert)]
+            if notices and state.is_notice_due(company, now):
+                messages.append(Message(Occasion.LASTS, company, (), notices))
         ended = tuple(
             alert for alert in own if alert.reported and alert.code not in SAID_ONCE and _has_ended(alert, now)
         )
@@ -202,14 +234,17 @@ def after(state: AlertState, message: Message, counts: dict[str, int], now: date
             count = counts.get(alert.code, 0) if alert.is_of_documents else 0
             alerts.append(replace(alert, reported=reported, reported_at=now, count=count))
     digests = {digest.company: digest.at for digest in state.digests}
-    if message.occasion is Occasion.LASTS:
+    if message.occasion is Occasion.LASTS and message.alerts:
         digests[company] = now
     elif message.occasion is Occasion.BEGINS:
         digests.setdefault(company, now)
+    said = {digest.company: digest.at for digest in state.noticed} | ({company: now} if message.notices else {})
     left = {alert.company for alert in alerts}
     return replace(
         state,
         alerts=tuple(alerts),
+        notices=tuple(notice for notice in state.notices if notice not in message.notices),
+        noticed=tuple(LastDigest(name, at) for name, at in sorted(said.items())),
         digests=tuple(LastDigest(name, at) for name, at in sorted(digests.items()) if name in left),
     )
 
@@ -222,7 +257,12 @@ def forgotten(state: AlertState, now: datetime) -> AlertState:
         if not (_has_ended(alert, now) and (not alert.reported or alert.code in SAID_ONCE))
     )
     left = {alert.company for alert in alerts}
-    return replace(state, alerts=alerts, digests=tuple(one for one in state.digests if one.company in left))
+    return replace(
+        state,
+        alerts=alerts,
+        digests=tuple(one for one in state.digests if one.company in left),
+        noticed=tuple(one for one in state.noticed if now - one.at < DIGEST_EVERY),
+    )
 
 
 def is_covered(state: AlertState, entry: Entry) -> bool:

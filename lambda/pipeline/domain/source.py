@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.document import Document, DocumentType
@@ -17,12 +17,16 @@ class NotRendered(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which documents to pull. An empty field does not narrow the selection. Instants are inclusive."""
+    """Which documents to pull. An empty field does not narrow the selection. Instants and days are inclusive.
+
+    `dated_from` is about the document's own date and its date in the books: either will do.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     numbers: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
+    dated_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,6 +306,9 @@ def _domain(company: Company, selection: Selection) -> Domain:
         domain.append(["name", "in", list(selection.numbers)])
     if selection.ids:
         domain.append(["id", "in", list(selection.ids)])
+    if selection.dated_from:
+        day = selection.dated_from.isoformat()
+        domain += ["|", ["date", ">=", day], ["invoice_date", ">=", day]]
     return domain
 
 

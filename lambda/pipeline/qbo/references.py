@@ -88,6 +88,11 @@ class References:
     # -- lists -----------------------------------------------------------------------------------------------------
 
     @property
+    def lists(self) -> Lists:
+        """All lists of the company."""
+        return self._list_cache.current()
+
+    @property
     def realm(self) -> Realm:
         """The preferences of the company."""
         return self._list_cache.current().realm
@@ -120,8 +125,7 @@ class References:
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line. A line without tax has a code, too.
 
-        Take the one the mapping names. Otherwise, for a single tax, take the one with the same name and rate, or the
-        only one with the same rate. Several taxes need their combination in the mapping. Raises Unmapped.
+        The mapping's, or for a single tax that of its name and rate, or the only one of its rate. Raises Unmapped.
         """
         target = self.rules.tax(tax.name for tax in taxes) if taxes else None
         if target:
@@ -214,8 +218,7 @@ class References:
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
         """Return the id of the item of a sales line. The item must book to the line's account.
 
-        Take the one the mapping names for the product. Otherwise take the product's own if the mapping wants one per
-        product, or the account's. Raises Unmapped if it books to another account than Odoo did.
+        The mapping's, or the product's own if the mapping wants one per product, or the account's. Raises Unmapped.
         """
         qb_id = self._item(account, product, database)
         self._account_of_item[qb_id] = account

@@ -11,6 +11,7 @@ from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
 from pipeline.domain.runtime import Host
 from pipeline.qbo.allowance import Allowance
 from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.changes import Changes
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.lists import RealmKeyValues
@@ -56,6 +57,7 @@ class QuickBooksSession:
         self._host = host
         self._dry_run = dry_run
         self._opened: dict[str, QuickBooksBooks] = {}
+        self._changes: Changes | None = None
 
     def books(self, company: str) -> QuickBooksBooks:
         """Return the books with a company's rules. Raises Misconfigured, naming everything wrong with the rules.
@@ -66,13 +68,22 @@ class QuickBooksSession:
             self._opened[company] = self._open(company)
         return self._opened[company]
 
+    def changes(self, company: str) -> Changes:
+        """Return what changed in the realm; messages name the company. No rules are needed for that."""
+        if self._changes is None:
+            self._changes = Changes(self._client(company))
+        return self._changes
+
+    def _client(self, company: str) -> Client:
+        return Client(
+            self._api_url, self._realm, company, self._tokens, self._limiter, clock=self._host.clock,
+            threads=self._host.threads, deadline=self._deadline,
+        )  # fmt: skip
+
     def _open(self, company: str) -> QuickBooksBooks:
         rules = self._rules(company)
         clock, threads = self._host.clock, self._host.threads
-        client = Client(
-            self._api_url, self._realm, company, self._tokens, self._limiter, clock=clock, threads=threads,
-            deadline=self._deadline,
-        )  # fmt: skip
+        client = self._client(company)
         references = References(client, self._key_values, rules, clock=clock, threads=threads, dry_run=self._dry_run)
         references.check_rules()
         return QuickBooksBooks(
@@ -95,7 +106,9 @@ class QuickBooksSession:
     @property
     def calls(self) -> Counter[str]:
         """How many calls were made, by kind."""
-        return sum((books.client.calls for books in self._opened.values()), Counter())
+        clients = [books.client for books in self._opened.values()]
+        clients += [self._changes.client] if self._changes else []
+        return sum((client.calls for client in clients), Counter())
 
     @property
     def refresh_days_left(self) -> float | None:

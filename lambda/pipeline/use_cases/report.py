@@ -19,10 +19,11 @@ from pipeline.domain.alert import Alert, Failure, Place, alerts_for, message_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.digest import alert_of
+from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.lease import Lease
-from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion
+from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion, noticed
 
 logger = logging.getLogger(__name__)
 
@@ -87,31 +88,6 @@ class ReportLetters(Protocol):
         """Send a failed document there. Return False if that fails."""
 
 
-class Remembered:
-    """An alert state that lives as long as the container, and that nobody else reads."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, str] = {}
-
-    def value(self, key: str) -> str | None:
-        """Return the text kept under a key, or None."""
-        return self._values.get(key)
-
-    def keep(self, key: str, value: str) -> None:
-        """Keep a text under a key."""
-        self._values[key] = value
-
-    def take_lease(
-        self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
-    ) -> Lease | None:
-        """Return a lease: nobody else wants it."""
-        del now, force, companies
-        return Lease(realm, holder, until)
-
-    def release_lease(self, lease: Lease, now: datetime) -> None:
-        """Nobody waits for it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reporter:
     """What a report is made with. Without `key_values` (a trial) everything is reported and nothing is stored.
@@ -134,11 +110,16 @@ class Report:
     """Collects what one run has noticed. `undelivered` counts deliveries that failed.
 
     `checked` are the companies of which the run knows that nothing else is wrong with them ("" for what concerns all).
+    `notices` is what people did in the books, said once in a digest, and `gone` are the entries about which there is
+    nothing to say any more. `is_kept` says that the alerts have taken over both.
     """
 
     failures: list[Failure] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
     undelivered: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    is_kept: bool = False
 
 
 @dataclass(slots=True)
@@ -217,6 +198,7 @@ class _Reporting:
             _send_all(self._with, self._documents)
         self._state = self._stored()
         if not self._is_needed():
+            self._run.is_kept = True
             return
         lease = self._take_lease()
         if lease is None:
@@ -225,6 +207,7 @@ class _Reporting:
         try:
             self._state = self._stored()
             self._look()
+            self._run.is_kept = True
         finally:
             with suppress(PipelineError):
                 self._key_values.release_lease(lease, self._with.clock.now())
@@ -248,11 +231,12 @@ class _Reporting:
         if table is not None and (is_look_due or self._documents):
             return True
         seen = self._observed(None)
-        return bool(seen.alerts != state.alerts or open_alerts.due(seen, self._now))
+        return seen != state or bool(open_alerts.due(seen, self._now))
 
     def _observed(self, failed: Sequence[Entry] | None) -> AlertState:
         service, checked = self._with.place.service, self._run.checked
-        return open_alerts.observed(self._state, failed, self._troubles, service, checked, self._now)
+        seen = open_alerts.observed(self._state, failed, self._troubles, service, checked, self._now)
+        return noticed(seen, self._run.notices, self._run.gone)
 
     def _take_lease(self) -> Lease | None:
         clock, holder = self._with.clock, self._with.holder()

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -54,7 +55,7 @@ class Books:
         self._switches = switches
         self._tables = Tables(realm, switches, clock)
         self._sent: dict[tuple[str, str], Row] = {}
-        self._deleted: set[tuple[str, str]] = set()
+        self._deleted: dict[tuple[str, str], float] = {}  # and when
         self._contents: dict[str, bytes] = {}
         seed.fill(self._tables)
         for entity in LISTS:
@@ -201,7 +202,7 @@ class Books:
         del self._tables.table(entity)[row_id]
         self._contents.pop(row_id if entity == "Attachable" else "", None)
         self._unlink(entity, row_id)
-        self._deleted.add((entity, row_id))
+        self._deleted[entity, row_id] = self._tables.clock()
         self.deletes[entity] += 1
         return {"status": "Deleted", "domain": "QBO", "Id": row_id}
 
@@ -216,6 +217,16 @@ class Books:
         self._touch(row)
         self.voids[entity] += 1
         return copy.deepcopy(row)
+
+    def changed(self, entity: str, since: float) -> list[Row]:
+        """Return the rows that were written since an instant, and those that were deleted with their id only."""
+        rows = [
+            row
+            for row in self.rows(entity)
+            if datetime.fromisoformat(row["MetaData"]["LastUpdatedTime"]).timestamp() >= since
+        ]
+        gone = [row_id for (kind, row_id), at in self._deleted.items() if kind == entity and at >= since]
+        return [*rows, *({"domain": "QBO", "status": "Deleted", "Id": row_id} for row_id in gone)]
 
     def read(self, entity: str, row_id: str) -> Row:
         """Return one row, or refuse: what was deleted or never was is 610."""

@@ -104,6 +104,9 @@ class Switches:
     superseded_token_grace_s: float = 0.0  # old texts gave a superseded refresh token 24 hours more
     refresh_s: float = 0.02  # a second refresh within this time is invalid_grant
     invalid_client_status: int = 401  # one report says 400
+    # What is set for the app in the developer portal; only the keys of the sandbox take an address on this machine.
+    redirect_uris: tuple[str, ...] = ("https://developer.intuit.com/v2/OAuth2Playground/RedirectUrl",)
+    has_sandbox_keys: bool = False
 
 
 def secret_of(realms: Sequence[Realm]) -> Row:

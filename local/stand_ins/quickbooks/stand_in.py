@@ -21,7 +21,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from local.stand_ins.http_server import Request, Response, StandInServer
-from local.stand_ins.quickbooks import batch, uploads
+from local.stand_ins.quickbooks import batch, cdc, uploads
 from local.stand_ins.quickbooks import query as queries
 from local.stand_ins.quickbooks.books import Books, unsupported
 from local.stand_ins.quickbooks.checks import body_of
@@ -38,7 +38,7 @@ from local.stand_ins.quickbooks.faults import (
 )
 from local.stand_ins.quickbooks.realm import Realm, Row, Switches
 from local.stand_ins.quickbooks.schema import ENTITIES, PEOPLE, READ_ONLY
-from local.stand_ins.quickbooks.tokens import REVOKE_PATH, TOKEN_PATH, Tokens, discovery
+from local.stand_ins.quickbooks.tokens import CONSENT_PATH, REVOKE_PATH, TOKEN_PATH, Tokens, discovery
 
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")
@@ -78,8 +78,9 @@ class _Remembered:
 class QuickBooksStandIn(Switches):
     """Serves QuickBooks' API, its OAuth endpoints and its downloads at `url` until closed.
 
-    `calls` counts authorised calls by kind (create, update, delete, void, query, read, upload, batch) and `token`;
-    `metered` counts the successful reads and queries, which Intuit bills; `replays` the answers given again.
+    `calls` counts authorised calls by kind (create, update, delete, void, query, read, cdc, upload, batch) and
+    `token`; `metered` counts the successful reads, queries and changes, which Intuit bills; `replays` the answers given
+    again.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class QuickBooksStandIn(Switches):
         entity = _PATHS.get(call.path[0], call.path[0])
         with self._lock:
             for place, (code, wanted, detail) in enumerate(self._forced):
-                if call.kind not in ("read", "query") and wanted in ("", entity):
+                if call.kind not in ("read", "query", "cdc") and wanted in ("", entity):
                     del self._forced[place]
                     self.refusals[code] += 1
                     return forced(code, detail)
@@ -143,11 +144,17 @@ class QuickBooksStandIn(Switches):
         """Whether a write contains the text that this QuickBooks fails at, written out or escaped."""
         text = self.unhandled_text
         forms = (text.encode(), json.dumps(text)[1:-1].encode())
-        return bool(text) and call.kind not in ("read", "query") and any(form in call.request.body for form in forms)
+        return (
+            bool(text)
+            and call.kind not in ("read", "query", "cdc")
+            and any(form in call.request.body for form in forms)
+        )
 
     def _answer(self, request: Request) -> Response:
         if request.path in _DISCOVERY or request.path.rstrip("/") in _DISCOVERY:
             return discovery(self.url)
+        if request.path == CONSENT_PATH:
+            return self.tokens.consent.answer(request)
         if request.path in (TOKEN_PATH, REVOKE_PATH) and request.method == "POST":
             self._count("token")
             time.sleep(self.latency_s)
@@ -207,7 +214,7 @@ class QuickBooksStandIn(Switches):
             return Response(500, json.dumps(_SYSTEM_FAILURE).encode(), "application/json")
         time.sleep(self.latency_s)
         response = self._batch(call) if call.kind == "batch" else self._alone(call)
-        if response.status == 200 and call.kind in ("read", "query"):
+        if response.status == 200 and call.kind in ("read", "query", "cdc"):
             with self._lock:
                 self.metered += 1
         return response if _wants_json(request) else _as_xml(response)
@@ -284,6 +291,8 @@ class QuickBooksStandIn(Switches):
             body = uploads.uploaded(call.books, call.request.body, content_type, self.url)
         elif call.kind == "query":
             body = self._queried(call)
+        elif call.kind == "cdc":
+            body = cdc.changed(call.books, call.request.query, self._clock())
         elif call.request.method == "GET":
             body = self._read(call)
         elif call.request.method == "POST":
@@ -351,7 +360,7 @@ class QuickBooksStandIn(Switches):
 
 def _kind(request: Request, path: tuple[str, ...]) -> str:
     """Return what a call counts as: a POST with an Id is an update, without one a create."""
-    if path[0] in ("query", "upload", "batch"):
+    if path[0] in ("query", "upload", "batch", "cdc"):
         return path[0]
     if request.method != "POST":
         return "read"

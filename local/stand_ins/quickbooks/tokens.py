@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from local.stand_ins.http_server import Request, Response
+from local.stand_ins.quickbooks.consent import Consent
 from local.stand_ins.quickbooks.faults import oauth_error
 from local.stand_ins.quickbooks.realm import DAY_S, Realm, Switches
 
@@ -22,6 +23,7 @@ REFRESH_TOKEN_S = 8_726_400
 HARD_EXPIRY_S = 5 * 365 * DAY_S
 
 TOKEN_PATH = "/oauth2/v1/tokens/bearer"
+CONSENT_PATH = "/connect/oauth2"
 REVOKE_PATH = "/v2/oauth2/tokens/revoke"
 
 
@@ -30,7 +32,7 @@ def discovery(url: str) -> Response:
     return Response.json(
         {
             "issuer": f"{url}/v1/op",
-            "authorization_endpoint": f"{url}/connect/oauth2",
+            "authorization_endpoint": f"{url}{CONSENT_PATH}",
             "token_endpoint": f"{url}{TOKEN_PATH}",
             "userinfo_endpoint": f"{url}/v1/openid_connect/userinfo",
             "revocation_endpoint": f"{url}{REVOKE_PATH}",
@@ -73,6 +75,7 @@ class Tokens:
         self._clock = clock
         self._numbers = count(1)
         self._lock = threading.Lock()
+        self.consent = Consent(realms, credentials[0], switches, clock)
         self._connections = {realm.realm_id: self._connection(realm.realm_id, realm.refresh_token) for realm in realms}
 
     def _connection(self, realm_id: str, refresh_token: str) -> Connection:
@@ -122,11 +125,28 @@ class Tokens:
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             return oauth_error("invalid_request")
         form = dict(parse_qsl(request.body.decode("ascii", "replace")))
+        if form.get("grant_type") == "authorization_code":
+            return self._exchange(form, request)
         if form.get("grant_type") != "refresh_token":
             return oauth_error("unsupported_grant_type" if "grant_type" in form else "invalid_request")
         if "refresh_token" not in form:
             return oauth_error("invalid_request")
         return self._refresh(form["refresh_token"], request)
+
+    def _exchange(self, form: dict[str, str], request: Request) -> Response:
+        """Exchange the code of a consent for tokens. A code that is used again ends what it began."""
+        given = self.consent.take(form.get("code", ""), form.get("redirect_uri", ""))
+        if given is None:
+            return oauth_error("invalid_grant")
+        if given.was_used:
+            self.revoke(given.realm_id)
+            return oauth_error("invalid_grant")
+        self.reconnect(given.realm_id)
+        with self._lock:
+            body = self._refreshed(self._connections[given.realm_id])
+        if request.headers.get("x-include-refresh-token-hard-expires-in") == "true":
+            body["x_refresh_token_hard_expires_in"] = int(HARD_EXPIRY_S)
+        return Response.json(body)
 
     def _is_client(self, header: str) -> bool:
         kind, _, encoded = header.partition(" ")

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.aws.events import extractor_command, is_from_s3, is_schedule, poster_command, sweep_of
 from pipeline.domain.commands import (
+    AcceptDrift,
     PostDue,
     PostEntries,
     Pull,
@@ -17,6 +18,7 @@ from pipeline.domain.commands import (
     RetryFailed,
     ShowDrafts,
     WakeUp,
+    WatchBooks,
     is_by_a_person,
 )
 from pipeline.domain.errors import InvalidRequest
@@ -97,7 +99,7 @@ def test_a_person_asks_for_certain_entries_or_failed_ones_or_a_trial(asked, comm
 @pytest.mark.parametrize("read", [poster_command, extractor_command])
 @pytest.mark.parametrize("event", [None, [], "text", 7, ["company"]])
 def test_what_is_no_object_is_refused_with_what_is_known(read, event):
-    with pytest.raises(InvalidRequest, match="must be a JSON object with any of company, dry_run"):
+    with pytest.raises(InvalidRequest, match=r"must be a JSON object with any of .*company, dry_run"):
         read(event)
 
 
@@ -118,7 +120,10 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
     with pytest.raises(InvalidRequest) as told:
         poster_command(FOREIGN[case])
 
-    known = "company, dry_run, entry_ids, realm, rebuild, redrive, retry_failed, start_over, sweep"
+    known = (
+        "accept, because, by, company, dry_run, entry_ids, explain, realm, rebuild, redrive, retry_failed, start_over, "
+        "sweep"
+    )
     assert f"which this function does not know; it knows {known}" in str(told.value)
     assert str(next(iter(FOREIGN[case]))) in str(told.value)
 
@@ -215,3 +220,11 @@ def test_an_event_survives_json():
     event = created("pending/my db-account.move-1.pdf")
 
     assert poster_command(json.loads(json.dumps(event))).entry_ids == ("my db-account.move-1",)
+
+
+def test_the_watch_is_nobodys_wish_and_an_acceptance_says_why():
+    assert poster_command({"watch": True}) == WatchBooks()
+    assert is_by_a_person(WatchBooks()) is False
+    assert poster_command({"accept": "a-account.move-1", "because": "agreed", "by": "Ann"}) == AcceptDrift(
+        "a-account.move-1", "agreed", "Ann"
+    )

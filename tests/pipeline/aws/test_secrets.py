@@ -185,3 +185,21 @@ def test_a_change_that_changes_nothing_is_not_written(client, secrets):
 
     assert returned == VALUE
     assert client.get_secret_value(SecretId=arn)["VersionId"] == before
+
+
+def test_a_secret_that_was_never_filled_can_be_begun_and_changed(client, secrets):
+    arn = a_secret(client, "")
+
+    secrets.begin(arn)
+    secrets.change(arn, lambda now: {**now, "client_id": "id-2"})
+    secrets.begin(arn)
+
+    assert current(client, arn) == {"client_id": "id-2"}
+
+
+def test_a_secret_that_holds_something_is_not_begun_again(client, secrets):
+    arn = a_secret(client)
+
+    secrets.begin(arn)
+
+    assert current(client, arn) == VALUE

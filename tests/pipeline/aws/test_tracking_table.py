@@ -8,9 +8,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import batch_read
+from pipeline.aws.drift_table import DriftTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.entry import (
     BooksPart,
+    DriftPart,
     Entry,
     KeyPart,
     OdooPart,
@@ -24,7 +26,7 @@ from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
-ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)
+ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart)
 
 
 @pytest.fixture
@@ -197,6 +199,10 @@ WRITERS = {
     ),
     "the poster": (lambda table, entry: table.save(entry), (BooksPart, WorkPart)),
     "a lost PDF": (lambda table, entry: table.ask_for_pdf(entry), (BooksPart, WorkPart, PdfPart)),
+    "the watch": (
+        lambda table, entry: table.note_drift(entry, drift="{}", qb_open=entry.total),
+        (DriftPart,),
+    ),
 }
 
 
@@ -213,7 +219,7 @@ def test_each_writer_writes_its_parts_and_nothing_else(writer):
     client = Written()
     write, parts = WRITERS[writer]
 
-    write(TrackingTable(client, NAME), full_entry())
+    write(DriftTable(client, NAME), full_entry())
 
     assert client.names == set(names_of(*parts))
 

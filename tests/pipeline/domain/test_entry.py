@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.entry import (
     BooksPart,
+    DriftPart,
     Entry,
     KeyPart,
     OdooPart,
@@ -22,7 +23,7 @@ from pipeline.domain.lease import backoff_s, lease_until
 from pipeline.domain.transitions import TRANSITIONS, Actor, is_allowed
 from tests.builders import an_entry
 
-PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart)
+PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 IDS = st.integers(min_value=1, max_value=10**9)
 

@@ -8,17 +8,20 @@ import pytest
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.digest import alert_of
+from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Status
 from pipeline.domain.open_alerts import (
     DIGEST_EVERY,
     END_AFTER,
     ERRORS_REPORTED_MAX,
+    KEPT_NOTICES_MAX,
     AlertState,
     Occasion,
     after,
     due,
     forgotten,
     is_covered,
+    noticed,
     observed,
 )
 from tests.books_world import COMPANY, NOW, a_document, an_entry
@@ -225,3 +228,67 @@ def test_the_state_stays_small_whatever_goes_wrong(people):
         people.look([], [Failure(COMPANY, "mapping", "", f"{number} " + "x" * 60_000)])
 
     assert len(dumps(people.state)) < 50_000
+
+
+# -- what people did in the books ------------------------------------------------------------------------------------
+
+
+def notice(number=1, sentence="it was deleted in QuickBooks"):
+    return Notice(COMPANY, f"odoo-account.move-{number}", f"invoice INV/{number}", sentence, NOW)
+
+
+def said(state, now=NOW):
+    return [(message.occasion, message.alerts, message.notices) for message in due(state, now)]
+
+
+def test_what_people_did_is_said_at_once_and_once_and_the_next_a_day_later():
+    state = noticed(AlertState(), [notice(1)], ())
+    (message,) = due(state, NOW)
+    state = loads(AlertState, dumps(after(state, message, {}, NOW)))
+    later = noticed(state, [notice(2)], ())
+
+    assert message.notices == (notice(1),)
+    assert said(state) == []
+    assert said(later, NOW + HOUR) == []
+    assert said(later, NOW + DIGEST_EVERY) == [(Occasion.LASTS, (), (notice(2),))]
+
+
+def test_it_waits_for_the_digest_of_a_company_that_has_one_and_delays_no_alert():
+    people = People()
+    people.look([failed()])
+    people.state = noticed(people.state, [notice()], ())
+
+    soon, later = due(people.state, NOW + HOUR), due(people.state, NOW + DIGEST_EVERY)
+
+    assert soon == []
+    (digest,) = later
+    assert (digest.occasion, len(digest.alerts), digest.notices) == (Occasion.LASTS, 1, (notice(),))
+
+
+def test_a_notice_does_not_put_off_the_digest_of_what_failed():
+    people = People()
+    people.look([failed()])
+    before = people.state.digests
+    state = noticed(people.state, [notice()], ())
+    (message,) = due(replace(state, digests=()), NOW)
+
+    assert message.alerts == ()
+    assert after(state, message, {}, NOW + HOUR).digests == before
+
+
+def test_what_ended_before_it_was_said_is_not_said():
+    state = noticed(AlertState(), [notice(1), notice(2)], ())
+
+    assert noticed(state, [], {"odoo-account.move-1"}).notices == (notice(2),)
+
+
+def test_of_many_the_first_are_named_and_the_rest_is_counted():
+    state = noticed(AlertState(), [notice(number) for number in range(KEPT_NOTICES_MAX + 7)], ())
+    (message,) = due(state, NOW)
+
+    alert = alert_of(message, [], PLACE, NOW)
+
+    assert len(state.notices) == KEPT_NOTICES_MAX + 1
+    assert f"people changed {KEPT_NOTICES_MAX + 7} documents of ours in QuickBooks" in alert.subject
+    assert "... and 7 documents more; each is noted on its entry" in alert.text
+    assert "--function-name qb-poster-prod" in alert.text

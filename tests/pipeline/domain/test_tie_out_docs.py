@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from pipeline.aws.events import poster_command
 from pipeline.aws.report_store import MEDIA_TYPES, REPORTS
+from pipeline.domain.commands import AcceptDrift
+from pipeline.domain.open_alerts import KEPT_NOTICES_MAX
 from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
 from pipeline.pages.page import ROWS_MAX
+from pipeline.qbo import changes
+from pipeline.use_cases.post import watch
 from pipeline.use_cases.tie_out import months, reading, run
 
-TEXT = (Path(__file__).parents[3] / "docs/month-end.md").read_text()
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docs/month-end.md").read_text()
 
 
 def test_the_page_lists_every_class_and_whether_the_month_ties_out_with_it():
@@ -35,3 +42,15 @@ def test_the_limits_are_those_of_the_code():
 def test_the_keys_are_where_the_page_says():
     for ending in MEDIA_TYPES:
         assert f"`{REPORTS}<company>/<yyyy-mm>/tie-out.{ending}`" in TEXT
+
+
+def test_the_watch_is_as_the_page_says():
+    section = TEXT.partition("## What people do in QuickBooks")[2].partition("## Limits")[0]
+    (payload,) = re.findall(r"--payload '(.+accept.+)'", section)
+
+    assert isinstance(poster_command(json.loads(payload)), AcceptDrift)
+    assert "within 20 minutes" in section
+    assert watch.LATE_AFTER.total_seconds() == 20 * 60
+    assert watch.OVERLAP.total_seconds() == 10 * 60
+    assert f"answers {changes.OBJECTS_MAX:,}" in section
+    assert f"of more than {KEPT_NOTICES_MAX} the rest" in (ROOT / "docs/alerts.md").read_text()

@@ -267,6 +267,19 @@ def test_the_archived_are_read_too(opened):
 # -- selections --------------------------------------------------------------------------------------------------------
 
 
+def test_documents_from_a_day_on_are_those_dated_or_booked_since(opened):
+    _, source = opened(18)
+    company = source.companies()[0]
+    every = documents_of(source, company, EVERYTHING)
+    day = sorted(document.booked_on for document in every)[len(every) // 2]
+
+    found = documents_of(source, company, Selection(dated_from=day))
+
+    wanted = [document for document in every if max(document.issued_on, document.accounting_on) >= day]
+    assert 0 < len(found) < len(every)
+    assert [document.odoo_id for document in found] == [document.odoo_id for document in wanted]
+
+
 @pytest.mark.parametrize("version", [18, 19])
 def test_since_and_until_are_inclusive_in_every_version(opened, version):
     stand_in, source = opened(version)

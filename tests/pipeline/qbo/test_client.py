@@ -19,11 +19,14 @@ from local.stand_ins.quickbooks.faults import (
     validation_fault,
 )
 from pipeline.domain.codec import exact_json
-from pipeline.domain.errors import Disconnected, InvalidDocument, OutcomeUnknown, Throttled, Unavailable
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.errors import Disconnected, InvalidDocument, OutcomeUnknown, OutOfTime, Throttled, Unavailable
 from pipeline.http import ANSWER_BYTES_MAX
 from pipeline.qbo import client as module
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
+from pipeline.qbo.limiter import Limiter
+from pipeline.runtime import SystemClock, SystemThreads
 from tests.books_world import COMPANY, PDF, answered, dropped, is_write_to, log_of, served
 
 NAME = {"DisplayName": "Azure Interior"}
@@ -408,3 +411,37 @@ def test_only_the_write_that_matches_is_broken(world):
     create(world)
 
     assert world.book.creates["Customer"] == 1
+
+
+# -- the time of a run -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left_s", [0.0, 4.5])
+def test_no_call_is_made_for_which_no_time_is_left(world, left_s):
+    world.client._deadline = Deadline(lambda: int(left_s * 1000))
+    before = len(world.stand_in.server.requests)
+
+    with pytest.raises(OutOfTime):
+        create(world)
+
+    assert len(world.stand_in.server.requests) == before
+
+
+def test_a_call_gets_no_more_time_than_is_left(world, monkeypatch):
+    given = []
+    real = module.send
+    monkeypatch.setattr(
+        module, "send", lambda *a, timeout_s, **k: given.append(timeout_s) or real(*a, timeout_s=9, **k)
+    )
+    world.client._deadline = Deadline(lambda: 10_000)
+
+    world.client.query("Account")
+
+    assert given == [10.0 - module.RESERVE_S]
+
+
+def test_the_limits_of_quickbooks_are_not_waited_for_beyond_the_time_of_the_run():
+    limiter = Limiter(SystemClock(), SystemThreads(), recent_calls=(500,))
+
+    with pytest.raises(OutOfTime, match="allows no further call"):
+        limiter.wait(may_wait=lambda seconds: seconds < 5)

@@ -88,8 +88,8 @@ class Collaborators:
     """What a run of the poster works with.
 
     `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries of a lost table. `start` starts a run for one realm beside this one, and returns whether
-    it did.
+    makes a company's entries of a lost table. `watch` looks what people did in the books of a realm. `start` starts a
+    run for one realm beside this one, and returns whether it did.
     """
 
     table: PostingTable
@@ -101,5 +101,6 @@ class Collaborators:
     threads: Threads
     random: random.Random
     idle: frozenset[str] = frozenset()
+    watch: Callable[[Any, str, Sequence[str], bool], None] = lambda _session, _realm, _companies, _is_asked: None
     start: Callable[[str], bool] = lambda _realm: False
     rebuild: Callable[[str, Any], Rebuilt] = lambda _company, _books: Rebuilt()

@@ -14,7 +14,7 @@ from pipeline.domain import attempts, lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
-from pipeline.domain.commands import PosterCommand, RebuildEntries, ShowDrafts, StartOver
+from pipeline.domain.commands import PostDue, PosterCommand, RebuildEntries, ShowDrafts, StartOver, WatchBooks
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
@@ -84,6 +84,11 @@ class RealmRun:
         session: Session | None = None
         try:
             session = self._with.open_session(self._lease, self._companies, self._is_trial)
+            is_asked = isinstance(self._command, WatchBooks)
+            if is_asked or isinstance(self._command, PostDue):
+                self._with.watch(session, self._lease.realm, self._companies, is_asked)
+            if is_asked:
+                return
             # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)
@@ -277,7 +282,7 @@ class RealmRun:
             )  # fmt: skip
             if session.refresh_days_left is not None:
                 results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
-        if pause is None and self._troubles.is_out_of_time:
+        if pause is None and (self._troubles.is_out_of_time or isinstance(self._command, WatchBooks)):
             # It says nothing about whether a pause would be over.
             self._with.leases.release_lease(lease, now)
             return

@@ -24,7 +24,8 @@ class Results:
     a copy that can be read, and `unreadable` has the reason for each of those by entry id. `started_over` are documents
     that go to another realm once more. `remaining` says that time ran out, or that not all were rebuilt or started
     over. `waiting` says what must be filled before anything can be done. `refresh_days_left` says of each company how
-    long its connection lives on without being used, and `consent_days_left` how long with use.
+    long its connection lives on without being used, and `consent_days_left` how long with use. `drift_open` are the
+    documents that people changed in the books and nobody has accepted, None if the run did not look.
     """
 
     posted: int = 0
@@ -48,6 +49,8 @@ class Results:
     consent_days_left: dict[str, float] = field(default_factory=dict)
     drafts: list[dict[str, Any]] = field(default_factory=list)
     waiting: str = ""
+    drift_noticed: int = 0
+    drift_open: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""
@@ -64,6 +67,8 @@ class Results:
         # A run that did not measure must not say zero.
         if self.backlog is not None and self.backlog_age_s is not None:
             watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
+        if self.drift_open is not None:
+            watched |= {"DriftOpen": self.drift_open, "DriftNoticed": self.drift_noticed}
         if self.calls:
             watched["MeteredReads"] = sum(self.calls[kind] for kind in METERED)
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}

@@ -13,12 +13,14 @@ from itertools import islice
 from pipeline.domain.alert import Failure
 from pipeline.domain.commands import (
     PostDue,
+    PostEntries,
     PosterCommand,
     RebuildEntries,
     RetryFailed,
     ShowDrafts,
     StartOver,
     WakeUp,
+    WatchBooks,
     is_by_a_person,
 )
 from pipeline.domain.document import ENTRY_ID
@@ -37,6 +39,7 @@ UNREADABLE_NAMED = 20
 STARTED_MAX = 100
 # With less time than this no realm is begun: opening it takes as long as a document.
 REALM_ALLOWANCE_S = 30.0
+UNKNOWN_SHOWN_MAX = 5
 
 
 class PostingRun:
@@ -50,7 +53,7 @@ class PostingRun:
     def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
         """Work for the realms that a command concerns; `realms` has the companies of each.
 
-        Raises InvalidRequest for a company nobody knows, and PipelineError when the table does not answer.
+        Raises InvalidRequest for a company or an entry nobody knows, and PipelineError when the table does not answer.
         """
         companies = sorted(company for shared in realms.values() for company in shared)
         concerned = self._concerned(companies, command)
@@ -82,7 +85,7 @@ class PostingRun:
         if isinstance(command, RebuildEntries):
             results.remaining = bool(results.not_rebuilt)
             self._report_unreadable()
-        if is_sweep or not isinstance(command, WakeUp | ShowDrafts | PostDue):
+        if is_sweep or not isinstance(command, WakeUp | ShowDrafts | PostDue | WatchBooks):
             self._measure_backlog(companies)
 
     def _report_unreadable(self) -> None:
@@ -104,10 +107,28 @@ class PostingRun:
         if isinstance(command, WakeUp):
             entries = [self._with.table.entry(entry_id) for entry_id in command.entry_ids]
             return {entry.company for entry in entries if entry} & set(companies)
+        if isinstance(command, WatchBooks):
+            return set(companies)
         if command.company and command.company not in companies:
             names = ", ".join(f"'{name}'" for name in companies) or "none"
             raise InvalidRequest(f"The QuickBooks secret has no company '{command.company}'; it has {names}.")
+        if isinstance(command, PostEntries | RetryFailed | ShowDrafts) and command.entry_ids:
+            self._check_entries(command.entry_ids, command.company)
         return {command.company} if command.company else set(companies)
+
+    def _check_entries(self, entry_ids: Sequence[str], company: str) -> None:
+        """Raise InvalidRequest for entries nobody knows, or of another company: zeros would look like success."""
+        known = self._with.table.entries(entry_ids)
+        missing = [entry_id for entry_id in entry_ids if entry_id not in known]
+        if missing:
+            raise InvalidRequest(
+                f"There is no entry {', '.join(missing[:UNKNOWN_SHOWN_MAX])}"
+                + (f" (and {len(missing) - UNKNOWN_SHOWN_MAX} more)" if len(missing) > UNKNOWN_SHOWN_MAX else "")
+                + ". An entry id is <database>-account.move-<id>."
+            )
+        others = [entry for entry in known.values() if company and entry.company != company]
+        if others:
+            raise InvalidRequest(f"The entry {others[0].entry_id} is of '{others[0].company}', not of '{company}'.")
 
     def _own_share(self, work: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
         """Start a run for each realm with work but one, and return what is left to this run.
@@ -148,7 +169,8 @@ class PostingRun:
             for company in companies:
                 self._reopen_failed(company, command.entry_ids)
         now = self._with.clock.now()
-        is_needed = is_by_a_person(command) or not self._with.idle.isdisjoint(companies)
+        is_needed = isinstance(command, WatchBooks) or is_by_a_person(command)
+        is_needed = is_needed or not self._with.idle.isdisjoint(companies)
         if not is_needed and not any(self._has_due(company, now) for company in companies):
             return
         holder = f"{self._with.random.getrandbits(128):032x}"

@@ -54,6 +54,8 @@ class WorkList:
                 # A person need not wait for a later attempt, but an open outcome must settle for everybody.
                 if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
                     yield entry
+                elif isinstance(self._command, ShowDrafts) and entry.can_be_retried and entry.is_ready:
+                    yield entry  # what a retry would send
             return
         seen: set[str] = set()
         for listed in batched(table.due(self._company, now), ENTRIES_AT_ONCE):

@@ -739,13 +739,14 @@ def test_a_failure_with_an_open_outcome_remembers_when_it_can_be_looked_for(worl
     assert entry.next_attempt_at == NOW + timedelta(seconds=120 + OUTCOME_SETTLES_S)
 
 
-def test_entries_of_another_company_are_not_worked_on_in_this_ones_lease(world):
+def test_entries_of_two_companies_are_each_worked_on_in_their_own_lease(world):
     world.add(1)
     world.add(2, OTHER)
 
-    world.run(PostEntries(company=COMPANY, entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
+    world.run(PostEntries(entry_ids=("odoo-account.move-1", "odoo-account.move-2")))
 
-    assert (world.status(1), world.status(2)) == (Status.POSTED, Status.PENDING)
+    assert (world.status(1), world.status(2)) == (Status.POSTED, Status.POSTED)
+    assert (len(world.books[COMPANY].created), len(world.books[OTHER].created)) == (1, 1)
 
 
 def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
@@ -763,6 +764,34 @@ def test_a_trial_shows_the_exact_body_and_changes_nothing(world):
     assert world.table.stored == before
     assert world.table.events == []
     assert world.books[COMPANY].created == []
+
+
+def test_a_trial_of_named_entries_shows_what_a_retry_of_a_failed_one_would_send(world):
+    world.add(1, status=Status.FAILED)
+    world.add(2, status=Status.POSTED)
+
+    results = world.run(ShowDrafts(("odoo-account.move-1", "odoo-account.move-2")))
+
+    assert [draft["entry_id"] for draft in results.drafts] == ["odoo-account.move-1"]
+    assert world.status(1) is Status.FAILED
+
+
+@pytest.mark.parametrize("command", [PostEntries, RetryFailed, ShowDrafts])
+def test_an_entry_nobody_knows_is_refused_by_its_id(world, command):
+    world.add(1)
+
+    with pytest.raises(InvalidRequest, match=r"There is no entry odoo-account\.move-99\. An entry id is"):
+        world.run(command(("odoo-account.move-1", "odoo-account.move-99")))
+
+    assert world.books[COMPANY].created == []
+
+
+@pytest.mark.parametrize("command", [PostEntries, RetryFailed, ShowDrafts])
+def test_an_entry_of_another_company_is_refused(world, command):
+    world.add(1)
+
+    with pytest.raises(InvalidRequest, match=f"is of '{COMPANY}', not of '{OTHER}'"):
+        world.run(command(("odoo-account.move-1",), OTHER))
 
 
 def test_a_trial_with_retry_reopens_nothing(world):
@@ -1076,3 +1105,25 @@ def test_a_run_ends_in_its_time_however_much_there_is_to_do_and_however_slow_eve
 
     assert world.ended_at_s < world.life_s
     assert results.remaining
+
+
+def test_a_step_for_which_no_time_is_left_is_the_next_runs_and_nobodys_trouble(world):
+    world.add(1)
+    draft = world.books[COMPANY].draft
+
+    def slow(document, *, is_booked):
+        world.clock.sleep(115)
+        return draft(document, is_booked=is_booked)
+
+    world.books[COMPANY].draft = slow
+    results = world.run()
+
+    assert (results.posted, results.remaining, results.paused) == (0, True, [])
+    entry = world.entry(1)
+    assert (entry.status, entry.attempts, entry.killed_attempts) == (Status.PENDING, 0, 0)
+    assert world.books[COMPANY].created == []
+
+    world.books[COMPANY].draft = draft
+    world.clock.sleep(10)
+
+    assert world.run().posted == 1

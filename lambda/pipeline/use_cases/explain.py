@@ -1,0 +1,55 @@
+"""Find a document by what a person calls it, and tell its life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from pipeline.domain.codec import encode
+from pipeline.domain.document import ENTRY_ID
+from pipeline.domain.drift import noted
+from pipeline.domain.entry import Entry
+from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.explain import explain
+from pipeline.domain.quoting import quoted
+
+# Numbers repeat across companies, and an id of QuickBooks across kinds of documents.
+EXPLAINED_MAX = 20
+
+
+class ExplainTable(Protocol):
+    """The tracking table, as this needs it."""
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry as it is now."""
+
+    def with_name(self, company: str, name: str) -> Iterable[Entry]:
+        """Yield the entries of a company with this number, or this id or number in the books."""
+
+
+def explained(table: ExplainTable, companies: Sequence[str], name: str, now: datetime) -> dict[str, Any]:
+    """Return the life of every document of that name. Raises InvalidRequest if there is none."""
+    if ENTRY_ID.fullmatch(name):
+        entry = table.entry(name)
+        entries = [entry] if entry else []
+    else:
+        entries = [entry for company in companies for entry in table.with_name(company, name)]
+    if not entries:
+        raise InvalidRequest(
+            f"No document is known by {quoted(name)}: neither as its number in Odoo, nor as an entry, nor as its id or "
+            "number in QuickBooks. If it is posted in Odoo, pull it by its number."
+        )
+    return {
+        "documents": [
+            {
+                "entry_id": entry.entry_id,
+                "status": entry.status.value,
+                "qb_id": entry.qb_id,
+                "drift": encode(noted(entry)),
+                "explained": explain(entry, now),
+            }
+            for entry in entries[:EXPLAINED_MAX]
+        ],
+        "left_out": max(0, len(entries) - EXPLAINED_MAX),
+    }

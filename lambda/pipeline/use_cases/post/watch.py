@@ -1,0 +1,214 @@
+"""Look what people did in the books since the last look, and note it on the entries. It changes nothing in the books.
+
+A look is complete only when what it found was taken over by the alerts: until then the next one begins where this one
+began, so a run that is killed loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.codec import dumps
+from pipeline.domain.commands import AcceptDrift
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Document
+from pipeline.domain.drift import (
+    DriftKind,
+    DriftState,
+    Notice,
+    Seen,
+    accepted,
+    is_open,
+    judged,
+    may_be_judged,
+    noted,
+    notice_of,
+    open_amount,
+    shown_drift,
+    state_of,
+    text_of,
+)
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
+
+logger = logging.getLogger(__name__)
+
+# The schedule looks as often as the extractor pulls. If a posting run held the realm then, it looks itself.
+LATE_AFTER = timedelta(minutes=20)
+# QuickBooks' clock and ours need not agree, and what is seen twice changes nothing.
+OVERLAP = timedelta(minutes=10)
+# A call and the entries of a thousand objects.
+LOOK_ALLOWANCE_S = 45.0
+NOTE_ALLOWANCE_S = 20.0
+OPEN_MAX = 1_000
+FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class WatchTable(Protocol):
+    """The tracking table, as the watch needs it."""
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry as it is now."""
+
+    def entries(self, entry_ids: Sequence[str]) -> Mapping[str, Entry]:
+        """Return the existing ones of these entries, by id."""
+
+    def with_qb_ids(self, company: str, qb_ids: Collection[str]) -> Iterable[Entry]:
+        """Yield the entries of a company that are in the books under one of these ids."""
+
+    def note_drift(self, entry: Entry, *, drift: str, qb_open: Decimal | None) -> bool:
+        """Note what was found, unless the note changed meanwhile."""
+
+
+class WatchKeyValues(Protocol):
+    """Where it is stored up to when a realm was looked at."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a text under a key."""
+
+
+class Found(Protocol):
+    """What changed in the books."""
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """The transactions that changed."""
+
+    @property
+    def deletions_since(self) -> datetime:
+        """Since when deletions are among them."""
+
+
+class Changes(Protocol):
+    """The changes of one realm."""
+
+    def since(self, moment: datetime, now: datetime) -> Found:
+        """Return what changed from an instant until now."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """The looks of one run. `notices` is what to report, `gone` are entries about which there is nothing to say."""
+
+    table: WatchTable
+    key_values: WatchKeyValues
+    document: Callable[[Entry], Document]
+    clock: Clock
+    deadline: Deadline
+    notices: list[Notice] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    _looked: dict[str, DriftState] = field(default_factory=dict)
+
+    @property
+    def open(self) -> int | None:
+        """How many differences nobody has accepted, None if nothing was looked at."""
+        return sum(len(state.open) for state in self._looked.values()) if self._looked else None
+
+    def look(self, changes: Callable[[str], Changes], realm: str, companies: Sequence[str], *, is_asked: bool) -> None:
+        """Look at a realm whose lease is held, if it was asked for or the last look is too long ago.
+
+        Raises RetryLater if it was asked for and the books do not answer. Otherwise it is in nobody's way.
+        """
+        state = state_of(self.key_values.value(_key(realm)))
+        now = self.clock.now()
+        is_late = state.looked_at is not None and now - state.looked_at > LATE_AFTER
+        if not (is_asked or is_late) or not self.deadline.allows(LOOK_ALLOWANCE_S):
+            return
+        try:
+            found = changes(companies[0]).since((state.looked_at or _NEVER + OVERLAP) - OVERLAP, now)
+            self._note(realm, companies, state, found, now)
+        except (RetryLater, NeedsAttention) as error:
+            if is_asked and isinstance(error, RetryLater):
+                raise
+            logger.warning("the books were not looked at", extra={"realm": realm, "reason": str(error)})
+
+    def complete(self) -> None:
+        """Store up to when was looked: what was found is in the alerts now."""
+        for realm, state in self._looked.items():
+            self.key_values.keep(_key(realm), dumps(state))
+
+    def accept(self, command: AcceptDrift) -> dict[str, object]:
+        """Note that a person accepts a difference; return it. Raises InvalidRequest if there is none."""
+        entry = self.table.entry(command.entry_id)
+        if entry is None:
+            raise InvalidRequest(f"There is no entry '{command.entry_id[:200]}'. An alert names the entry it is about.")
+        drift = accepted(entry, by=command.by, because=command.because, now=self.clock.now())
+        done = replace(entry, drift=text_of(drift))
+        if not self.table.note_drift(entry, drift=done.drift, qb_open=entry.qb_open):
+            raise InvalidRequest(f"{entry.title}: it changed just now. Look at it again, then accept it.")
+        logger.info("difference accepted", extra={"entry_id": entry.entry_id, "company": entry.company})
+        self.gone.add(entry.entry_id)
+        return shown_drift(done)
+
+    def _note(self, realm: str, companies: Sequence[str], state: DriftState, found: Found, now: datetime) -> None:
+        begins = state.looked_at or _NEVER
+        # What a person accepted, or another posting replaced, is not open any more.
+        still_open = {entry_id for entry_id, entry in self.table.entries(state.open).items() if is_open(entry)}
+        for entry, seen in self._pairs(realm, companies, found.seen):
+            if not self.deadline.allows(NOTE_ALLOWANCE_S):
+                raise OutOfTime("No time is left to note what changed in the books; the next look goes on")
+            drift = judged(entry, seen, self._copy(entry, seen), now)
+            after = replace(entry, drift=text_of(drift), qb_open=open_amount(entry, seen))
+            if after != entry and not self.table.note_drift(entry, drift=after.drift, qb_open=after.qb_open):
+                continue  # a person has accepted it just now
+            if drift is None or drift.accepted:
+                self.gone.update({entry.entry_id} if entry.drift else ())
+                still_open.discard(entry.entry_id)
+                continue
+            still_open.add(entry.entry_id)
+            # Noticed since the last complete look: a run that was killed has noted it and told nobody.
+            if drift.noticed_at > begins and not entry.is_failed:
+                self.notices.append(notice_of(entry, drift))
+        if state.looked_at is not None and found.deletions_since > state.looked_at:
+            logger.warning(
+                "deletions may have been overlooked",
+                extra={"realm": realm, "until": found.deletions_since.isoformat()},
+            )
+        self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]))
+
+    def _copy(self, entry: Entry, seen: Seen) -> Document | None:
+        """Return what was posted, for the values of a difference that is not noted yet."""
+        drift = judged(entry, seen, None, self.clock.now())
+        if drift is None or drift.kind is not DriftKind.CHANGED or drift == noted(entry):
+            return None
+        if entry.status is not Status.POSTED:
+            return None  # its stored copy is a newer version, or not known to be what was posted
+        try:
+            return self.document(entry)
+        except NeedsAttention:
+            return None
+
+    def _pairs(self, realm: str, companies: Sequence[str], every: Sequence[Seen]) -> Iterator[tuple[Entry, Seen]]:
+        """Yield the entry of each transaction of ours: by its mark, or by its id where the mark is gone."""
+        by_mark = self.table.entries(list(dict.fromkeys(seen.entry_id for seen in every if seen.entry_id)))
+        unmarked: dict[str, list[Seen]] = {}
+        for seen in every:
+            entry = by_mark.get(seen.entry_id)
+            if entry is not None:
+                if may_be_judged(entry, seen, realm):
+                    yield entry, seen
+            # What has no mark and was never changed is not ours: ours are created with it.
+            elif not seen.entry_id and seen.sync_token != FIRST_SYNC_TOKEN:
+                unmarked.setdefault(seen.qb_id, []).append(seen)
+        if unmarked:
+            for company in companies:
+                for listed in list(self.table.with_qb_ids(company, unmarked)):
+                    # The index may be behind.
+                    entry = self.table.entry(listed.entry_id)
+                    for seen in unmarked.get(listed.qb_id, ()):
+                        if entry is not None and may_be_judged(entry, seen, realm):
+                            yield entry, seen
+
+
+def _key(realm: str) -> str:
+    return f"drift#{realm}"

@@ -1,0 +1,172 @@
+"""Whether both sides of each company can be used: Odoo and its user, each QuickBooks connection, and the mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from operate.companies import ODOO_KEYS, BookCompany, book_company, odoo_of, opened, rights_lacking
+from operate.deployment import Deployment
+from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.document import Company
+from pipeline.domain.errors import Disconnected, Misconfigured, PipelineError
+from pipeline.domain.identity import known_as
+from pipeline.domain.mapping import MappingFile, Rules
+from pipeline.odoo.client import Odoo
+from pipeline.odoo.source import OdooSource
+from pipeline.qbo.client import Client
+from pipeline.qbo.connections import connection_days, consent_days
+from pipeline.qbo.realms import companies, realm_of
+from pipeline.qbo.references import References
+from pipeline.runtime import SystemThreads
+
+DAYS_LEFT_MIN = 14
+CONSENT_DAYS_MIN = 90
+
+
+class OdooSide:
+    """Odoo as the extractor logs in to it. It is asked once: one that does not answer takes ten seconds to say so."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._answer: tuple[Odoo, list[Company]] | PipelineError | None = None
+
+    def asked(self) -> tuple[Odoo, list[Company]]:
+        """Return a client, and the companies that Odoo shows the user. Raises PipelineError if it cannot be asked."""
+        if self._answer is None:
+            try:
+                client = odoo_of(self._deployment)
+                self._answer = (client, OdooSource(client).companies())
+            except PipelineError as error:
+                self._answer = error
+        if isinstance(self._answer, PipelineError):
+            raise self._answer
+        return self._answer
+
+
+def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
+    """Check the login to Odoo, its rights, and that it is the database whose documents are known here."""
+    client, seen = side.asked()
+    secret = deployment.secrets.read(deployment.extractor.odoo_secret_arn, ODOO_KEYS)
+    if not seen:
+        yield f"Odoo shows '{secret['username']}' no company: allow it every company it is to read."
+        return
+    lacking = rights_lacking(client, seen)
+    if lacking:
+        yield (
+            f"The Odoo user '{secret['username']}' may not read {', '.join(lacking)}: give it Accounting / Read-only. "
+            "Then: `./oqb connect --odoo`."
+        )
+    known = deployment.key_values.database()
+    try:
+        known_as(
+            client.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
+        )
+    except PipelineError as error:
+        yield str(error)
+    names = {company.name for company in seen}
+    for name in companies(deployment.quickbooks_secret()):
+        if name not in names:
+            shown = ", ".join(sorted(f"'{other}'" for other in names))
+            yield (
+                f"The QuickBooks secret has a company '{name}' that Odoo does not show; it shows {shown}: rename it in "
+                "the secret as it is in Odoo, or allow the user that company."
+            )
+
+
+def connections(deployment: Deployment, side: OdooSide) -> Iterator[str]:
+    """Try the QuickBooks connection of each company: token, client, realm, name and currency."""
+    secret, now = deployment.quickbooks_secret(), deployment.clock.now()
+    try:
+        of_odoo = {company.name: company for company in side.asked()[1]}
+    except PipelineError:
+        of_odoo = {}  # which is a finding of its own
+    for company in companies(secret):
+        connect = f'`./oqb connect "{company}"`'
+        try:
+            realm = realm_of(secret, company)
+        except Misconfigured as error:
+            yield f"{error} {connect} adds it."
+            continue
+        if not (secret.get("refresh_tokens") or {}).get(company) and not secret.get("refresh_token"):
+            yield f"The QuickBooks secret has no refresh token for {company}: {connect}."
+            continue
+        yield from _paused(deployment, company, realm, now)
+        try:
+            with opened(deployment, company, deployment.clock, waits=False) as client:
+                if client is None:
+                    continue  # the poster is at work in this realm, so it is connected
+                yield from _differs(company, book_company(client), of_odoo.get(company))
+                yield from _names_in_mapping(deployment, client, company)
+        except Disconnected as error:
+            yield f"{error}" if error.code == "invalid_client" else f"{error} {connect}."
+        except PipelineError as error:
+            yield f"The QuickBooks connection of {company} does not work: {error}"
+
+
+def _paused(deployment: Deployment, company: str, realm: str, now: datetime) -> Iterator[str]:
+    code = deployment.key_values.pause(realm, now)
+    if code:
+        yield (
+            f"{company} is paused because of {code.replace('_', ' ')}: when the cause is gone, "
+            f'`./oqb post --company "{company}"` ends the pause.'
+        )
+
+
+def _differs(company: str, books: BookCompany, other: Company | None) -> Iterator[str]:
+    if other and other.currency != books.currency:
+        yield (
+            f"{company} has {other.currency} in Odoo, and its realm {books.realm} is '{books.name}' with "
+            f'{books.currency}: is it the right one? `./oqb connect "{company}"`.'
+        )
+
+
+# -- the mapping -----------------------------------------------------------------------------------------------------
+
+
+def mapping(deployment: Deployment, side: OdooSide) -> Iterator[str]:
+    """Check that the mapping can be read, and names companies that exist on both sides."""
+    found = _mapping(deployment)
+    if isinstance(found, str):
+        yield found
+        return
+    for known, where in (
+        (companies(deployment.quickbooks_secret()), "in the QuickBooks secret under realm_ids"),
+        ([company.name for company in side.asked()[1]], "that the Odoo user may see"),
+    ):
+        try:
+            found.check_companies(known, where)
+        except Misconfigured as error:
+            yield str(error)
+
+
+def _mapping(deployment: Deployment) -> MappingFile | str:
+    try:
+        return DocumentStore(deployment.client("s3"), deployment.poster.bucket).mapping()
+    except PipelineError as error:
+        return str(error)
+
+
+def _names_in_mapping(deployment: Deployment, client: Client, company: str) -> Iterator[str]:
+    """Check what the mapping names against QuickBooks' lists: those stored, unless something is missing there."""
+    found = _mapping(deployment)
+    rules: Rules = Rules() if isinstance(found, str) else found.rules(company)
+    references = References(
+        client, deployment.key_values, rules, clock=deployment.clock, threads=SystemThreads(), dry_run=True
+    )
+    try:
+        references.check_rules()
+    except Misconfigured as error:
+        yield str(error)
+
+
+def ends(deployment: Deployment) -> Iterator[str]:
+    """Yield the connections that end soon: without being used, or because a consent lasts five years."""
+    dates, now = deployment.connection_dates(), deployment.clock.now().timestamp()
+    for days, days_min, what in (
+        (connection_days(dates, now), DAYS_LEFT_MIN, "connection"),
+        (consent_days(dates, now), CONSENT_DAYS_MIN, "consent, which use does not extend,"),
+    ):
+        for company, left in sorted(days.items()):
+            if left < days_min:
+                yield f'The QuickBooks {what} of {company} ends in {left:.0f} days: `./oqb connect "{company}"`.'

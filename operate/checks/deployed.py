@@ -1,0 +1,282 @@
+"""Whether what Terraform makes is there as it makes it: functions, schedules, alarms, storage, versions; and the clock.
+
+Each check yields sentences that say what is wrong and which command mends it. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from operate.deployment import EXTRACTOR, FUNCTIONS, ORDER_SYNC, POSTER, Deployment
+from operate.output import span
+
+APPLY = "run `terraform apply`"
+SCHEDULES = {EXTRACTOR: f"{EXTRACTOR}-schedule", POSTER: f"{POSTER}-sweep"}
+# Alarms beside the two that every function has.
+OWN_ALARMS = (f"{POSTER}-backlog-age", f"{POSTER}-refresh-token")
+# Both run every few minutes; after a day without a run nothing can be meant.
+RUN_MISSED_AFTER = timedelta(hours=1)
+METRIC_LAG = timedelta(minutes=5)
+CLOCK_SKEW_MAX = timedelta(minutes=4)
+OBJECTS_LOOKED_AT_MAX = 1_000
+_READABLE_AT_ONCE = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY")
+_MISSING = ("ResourceNotFoundException", "NoSuchEntity", "NoSuchBucket", "NotFoundException", "NotFound",
+            "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "404")  # fmt: skip
+
+
+def _is_missing(error: ClientError) -> bool:
+    return str(error.response.get("Error", {}).get("Code", "")) in _MISSING
+
+
+def functions(deployment: Deployment) -> Iterator[str]:
+    """Check that the three functions exist, may run, may do what they must, and write a log."""
+    for function in FUNCTIONS:
+        name = deployment.full_name(function)
+        try:
+            found = deployment.client("lambda").get_function_configuration(FunctionName=name)
+        except ClientError as error:
+            if not _is_missing(error):
+                raise
+            yield f"The function {name} does not exist: {APPLY}."
+            continue
+        limit = deployment.client("lambda").get_function_concurrency(FunctionName=name)
+        if limit.get("ReservedConcurrentExecutions") == 0:
+            yield (
+                f"{name} may not run at all, its reserved concurrency is 0: "
+                f"`aws lambda delete-function-concurrency --function-name {name}`."
+            )
+        groups = deployment.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+        if not any(group["logGroupName"] == f"/aws/lambda/{name}" for group in groups):
+            yield f"The log group /aws/lambda/{name} does not exist: {APPLY}."
+        yield from _permissions(deployment, function, found)
+
+
+def _permissions(deployment: Deployment, function: str, configuration: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the role allows what the function cannot do without."""
+    iam, role = deployment.client("iam"), str(configuration["Role"]).rpartition("/")[2]
+    try:
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        yield f"The role {role} of {function} does not exist: {APPLY}."
+        return
+    statements = [statement for document in documents for statement in document["Statement"]]
+    lacking = [
+        action for action, resource in _needed(deployment, function, configuration)
+        if not any(_allows(statement, action, resource) for statement in statements)
+    ]  # fmt: skip
+    if lacking:
+        yield f"{function} may not {', '.join(lacking)}: {APPLY}."
+
+
+def _needed(deployment: Deployment, function: str, configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    own = configuration.get("Environment", {}).get("Variables", {})
+    account = str(configuration["FunctionArn"]).split(":")[4]
+    for variable, actions in (
+        ("ODOO_SECRET_ARN", ("secretsmanager:GetSecretValue",)),
+        ("QB_SECRET_ARN", ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")),
+        ("SNS_ALERT_TOPIC", ("sns:Publish",)),
+    ):
+        if own.get(variable):
+            yield from ((action, own[variable]) for action in actions)
+    for variable in ("DYNAMODB_TABLE", "ODDO_RESPONSE_TABLE"):
+        if own.get(variable):
+            yield "dynamodb:PutItem", f"arn:aws:dynamodb:{deployment.region}:{account}:table/{own[variable]}"
+    bucket = f"arn:aws:s3:::{own.get('S3_BUCKET')}"
+    if function == EXTRACTOR:
+        yield "s3:PutObject", f"{bucket}/pending/x.pdf"
+    if function == POSTER:
+        yield "s3:GetObject", f"{bucket}/documents/x.json"
+        yield "s3:PutObject", f"{bucket}/posted/x.pdf"
+
+
+def _allows(statement: Mapping[str, Any], action: str, resource: str) -> bool:
+    return statement.get("Effect") == "Allow" and all(
+        any(fnmatch.fnmatchcase(wanted, pattern) for pattern in _listed(statement[part]))
+        for part, wanted in (("Action", action), ("Resource", resource))
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+# -- running by itself -----------------------------------------------------------------------------------------------
+
+
+def schedules(deployment: Deployment) -> Iterator[str]:
+    """Check that extractor and poster run by themselves, and did within the last hour."""
+    events, now = deployment.client("events"), deployment.clock.now()
+    for function, schedule in SCHEDULES.items():
+        rule, name = f"{schedule}-{deployment.environment}", deployment.full_name(function)
+        try:
+            state = events.describe_rule(Name=rule)["State"]
+        except ClientError as error:
+            if not _is_missing(error):
+                raise
+            yield f"The rule {rule} does not exist, so {name} never runs by itself: {APPLY}."
+            continue
+        if state != "ENABLED":
+            yield f"The rule {rule} is disabled, so {name} never runs: `aws events enable-rule --name {rule}`."
+        targets = events.list_targets_by_rule(Rule=rule)["Targets"]
+        if not any(target["Arn"].endswith(f":{name}") for target in targets):
+            yield f"The rule {rule} does not point to {name}: {APPLY}."
+        if not _lets_in(deployment, name, "events.amazonaws.com"):
+            yield f"The rule {rule} may not invoke {name}: {APPLY}."
+        changed_at = datetime.fromisoformat(deployment.configuration(function)["LastModified"])
+        last = last_run(deployment, name, now)
+        if state == "ENABLED" and now - changed_at > RUN_MISSED_AFTER and (not last or now - last > RUN_MISSED_AFTER):
+            when = f"ran last {span(now - last)} ago" if last else "has not run within a day"
+            yield f"{name} {when}: look at its log, `aws logs tail /aws/lambda/{name} --since 1d`."
+
+
+def last_run(deployment: Deployment, name: str, now: datetime) -> datetime | None:
+    """Return when a function ran last within a day, to the minute, as CloudWatch counts it."""
+    points = deployment.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Invocations",
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=now - timedelta(days=1),
+        EndTime=now + METRIC_LAG,
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    moments: list[datetime] = [point["Timestamp"] for point in points if point["Sum"]]
+    return max(moments, default=None)
+
+
+def _lets_in(deployment: Deployment, name: str, service: str) -> bool:
+    try:
+        policy = json.loads(deployment.client("lambda").get_policy(FunctionName=name)["Policy"])
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        return False
+    return any(
+        statement.get("Effect") == "Allow" and service in str(statement.get("Principal"))
+        for statement in policy["Statement"]
+    )
+
+
+# -- reaching people -------------------------------------------------------------------------------------------------
+
+
+def alerts(deployment: Deployment) -> Iterator[str]:
+    """Check that the alarms exist, are on, and reach somebody."""
+    topic = deployment.variables(POSTER).get("SNS_ALERT_TOPIC", "")
+    try:
+        pages = deployment.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        subscriptions = [found for page in pages for found in page["Subscriptions"]]
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        yield f"The topic of the alerts, {topic.rpartition(':')[2]}, does not exist: {APPLY}."
+        return
+    yield from subscribed(subscriptions)
+    expected = {
+        f"{name}-{deployment.environment}"
+        for function in FUNCTIONS for name in (f"{function}-errors", f"{function}-dlq")
+    } | {f"{name}-{deployment.environment}" for name in OWN_ALARMS}  # fmt: skip
+    pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    found = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
+    missing = sorted(expected - found.keys())
+    if missing:
+        yield f"Alarms do not exist: {', '.join(missing)}: {APPLY}."
+    for name in sorted(expected & found.keys()):
+        if not found[name].get("ActionsEnabled", True):
+            yield f"The alarm {name} tells nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
+        elif topic not in found[name].get("AlarmActions", []):
+            yield f"The alarm {name} does not go to {topic.rpartition(':')[2]}: {APPLY}."
+
+
+def subscribed(subscriptions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Check that somebody has confirmed that e-mail may be sent."""
+    mails = [found for found in subscriptions if found["Protocol"].startswith("email")]
+    if not mails:
+        yield f"Nobody gets an e-mail: set alert_email and {APPLY}."
+    elif all(not found["SubscriptionArn"].startswith("arn:") for found in mails):
+        names = ", ".join(found["Endpoint"] for found in mails)
+        yield f"{names} has not confirmed the subscription: open the link in the mail from AWS (look in the spam, too)."
+
+
+# -- storage ---------------------------------------------------------------------------------------------------------
+
+
+def storage(deployment: Deployment) -> Iterator[str]:
+    """Check that table and bucket exist, are protected, and that no object the poster needs is archived."""
+    settings, dynamodb = deployment.poster, deployment.client("dynamodb")
+    try:
+        table = dynamodb.describe_table(TableName=settings.table)["Table"]
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        yield f"The table {settings.table} does not exist: restore it from its backup, or {APPLY} and `./oqb rebuild`."
+    else:
+        indexes = {index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])}
+        lacking = sorted({"status-index", "company-status-index"} - indexes)
+        if lacking:
+            yield f"The table {settings.table} has no {', '.join(lacking)}: {APPLY}."
+        backups = dynamodb.describe_continuous_backups(TableName=settings.table)["ContinuousBackupsDescription"]
+        if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+            yield f"The table {settings.table} has no point-in-time recovery: {APPLY}."
+    yield from _bucket(deployment, settings.bucket)
+
+
+def _bucket(deployment: Deployment, bucket: str) -> Iterator[str]:
+    s3 = deployment.client("s3")
+    try:
+        if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            yield f"The bucket {bucket} keeps no former versions: {APPLY}."
+    except ClientError as error:
+        if not _is_missing(error):
+            raise
+        yield f"The bucket {bucket} does not exist: {APPLY}."
+        return
+    for prefix in ("pending/", "documents/", "config/"):
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=OBJECTS_LOOKED_AT_MAX).get("Contents", [])
+        frozen = [row["Key"] for row in listed if row.get("StorageClass", "STANDARD") not in _READABLE_AT_ONCE]
+        if frozen:
+            yield (
+                f"{len(frozen)} objects under {prefix} are archived and cannot be read, for example {frozen[0]}: "
+                f"restore them (`aws s3api restore-object`), and take the rule that archives them away: {APPLY}."
+            )
+
+
+# -- versions and time -----------------------------------------------------------------------------------------------
+
+
+def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
+    """Compare what is deployed with what was built here, where it was built."""
+    for function in (EXTRACTOR, POSTER, ORDER_SYNC):
+        built = zips / f"{function.replace('-', '_')}.zip"
+        if not built.exists():
+            continue
+        digest = base64.b64encode(hashlib.sha256(built.read_bytes()).digest()).decode()
+        if deployment.configuration(function).get("CodeSha256") != digest:
+            yield (
+                f"{deployment.full_name(function)} is another version than {built.name} of this checkout: {APPLY} to "
+                "deploy this one, or check out the one that is deployed."
+            )
+
+
+def clock(deployment: Deployment) -> Iterator[str]:
+    """Compare the clock here with that of AWS, which refuses what is signed at another time."""
+    answer = deployment.client("sts").get_caller_identity()
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if not date:
+        return
+    skew = abs(deployment.clock.now() - parsedate_to_datetime(date).astimezone(UTC))
+    if skew > CLOCK_SKEW_MAX:
+        yield f"The clock of this machine differs from that of AWS by {span(skew)}: set it, or let NTP do so."

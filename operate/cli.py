@@ -1,0 +1,143 @@
+"""The frame of the command line: options that every command has, errors as sentences, exit status 0, 1 or 2."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import click
+
+from operate.deployment import Deployment
+from operate.errors import FOREIGN, explained
+from operate.output import Output
+from pipeline.domain.clock import Clock
+from pipeline.runtime import SystemClock
+
+PROGRAM = "./oqb"
+DEFAULT_ENVIRONMENT = "prod"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What belongs to the machine a command runs on: its clock and its browser. Tests provide others."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    open_browser: Callable[[str], bool] = webbrowser.open
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the command line: the deployment it is about, where its results go, and the machine."""
+
+    deployment: Deployment
+    output: Output
+    world: World
+
+    def ask(self, question: str, *, yes: bool) -> bool:
+        """Ask a person, unless `yes`; without a terminal to ask at, the answer is no and a note says what to add."""
+        if yes:
+            return True
+        if self.output.as_json or not sys.stdin.isatty():
+            self.output.note(f"{question} Nobody is there to answer: add --yes.")
+            return False
+        return click.confirm(question, default=False, err=True)
+
+
+def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that every command has; they may stand before the command, too."""
+    options = (
+        click.option("--env", "environment", metavar="NAME",
+                     help=f"The deployment, Terraform's `environment` ({DEFAULT_ENVIRONMENT})."),
+        click.option("--region", metavar="NAME", help="The AWS region it is in."),
+        click.option("--profile", metavar="NAME", help="The profile of the AWS configuration."),
+        click.option("--json", "as_json", is_flag=True, help="Write the result as JSON."),
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+class _Group(click.Group):
+    """Lists the commands in the order of a person's day, and not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the framework's signature
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Exit status: 0 fine, 1 something needs a person, 2 wrong use. `./oqb COMMAND --help` has an example.",
+)
+@_shared
+@click.pass_context
+def cli(ctx: click.Context, /, **shared: Any) -> None:
+    """Connect, check and run a deployed pipeline from Odoo to QuickBooks."""
+    ctx.ensure_object(World)
+    ctx.meta["shared"] = shared
+
+
+def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.Command]:
+    """Make a command of a function that takes a Call and its own options, and returns the exit status.
+
+    The function's docstring is the help; `example` ends it.
+    """
+
+    def decorate(function: Callable[..., int]) -> click.Command:
+        @cli.command(name, help=inspect.getdoc(function), epilog=f"\b\nExample:\n  {example}")
+        @_with_options_of(function)
+        @_shared
+        @click.pass_context
+        def run(ctx: click.Context, /, **given: Any) -> None:
+            before = ctx.meta["shared"]
+            own = {option: given.pop(option) or before[option] for option in before}
+            output = Output(as_json=own["as_json"])
+            try:
+                session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
+                deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
+                status = function(Call(deployment, output, ctx.obj), **given)
+            except (*FOREIGN, click.ClickException) as error:
+                ctx.exit(_end(explained(error), output))
+            ctx.exit(status)
+
+        return run
+
+    return decorate
+
+
+def _with_options_of(function: Any) -> Callable[[Any], Any]:
+    """Return a decorator that gives a command the options that were declared on a function."""
+
+    def decorate(run: Any) -> Any:
+        run.__click_params__ = [*getattr(run, "__click_params__", []), *getattr(function, "__click_params__", [])]
+        return run
+
+    return decorate
+
+
+def _default_environment() -> str:
+    return os.environ.get("ENVIRONMENT") or DEFAULT_ENVIRONMENT
+
+
+def _end(error: click.ClickException, output: Output) -> int:
+    """Write why the command could not do what was asked, and return the exit status."""
+    if output.as_json:
+        print(json.dumps({"error": error.format_message()}, ensure_ascii=False))
+    else:
+        click.echo(error.format_message(), err=True)
+    return error.exit_code
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    # Each module adds its commands to the group, in the order in which the help lists them.
+    from operate.commands import check, connect, doctor, look, run  # noqa: F401 - in the order of a day
+
+    cli(prog_name=PROGRAM, obj=World())

@@ -1,0 +1,306 @@
+"""`check`: what is between a company and its first posted document, and a mapping to begin with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from operate.cli import Call, command
+from operate.commands.look import known_company
+from operate.companies import ReadOnlyKeyValues, StillClock, odoo_company, odoo_of, opened
+from operate.errors import NEEDS_A_PERSON, WrongUse
+from operate.onboarding import Kind, Need, NotedReferences, Verdict, assess, likely_account
+from operate.output import counted
+from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.document import Company, Document
+from pipeline.domain.errors import Misconfigured
+from pipeline.domain.mapping import MappingFile, Parties, Rules
+from pipeline.domain.money import shown
+from pipeline.domain.source import Selection, UnreadableDocument
+from pipeline.odoo.source import OdooSource
+from pipeline.qbo.client import PAGE_ROWS, Client
+from pipeline.qbo.lists import ClassTracking, Lists
+from pipeline.qbo.references import References
+from pipeline.qbo.rule_check import problems
+from pipeline.runtime import SystemThreads
+
+PAGE_DOCUMENTS = 500
+# Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
+PARTY_PAGES_MAX = 8
+MAPPING_FILE = "mapping.toml"
+SHOWN_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What was read of QuickBooks: lists, names of parties by kind, preferences, and how many reads that took."""
+
+    realm: str
+    lists: Lists
+    references: References
+    parties: dict[str, list[str]]
+    preferences: dict[str, Any]
+    cut: tuple[str, ...]
+    reads: int
+
+
+@command("check", example="./oqb check companyA --from 2026-01-01 --write")
+@click.argument("company")
+@click.option("--from", "begins", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="The go-live: documents dated from here on. Left out: the mapping's go_live.")  # fmt: skip
+@click.option("--mapping", "path", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="The mapping to check, instead of the deployed one.")  # fmt: skip
+@click.option("--write", is_flag=True, help=f"Write a mapping to begin with: to --mapping FILE, or {MAPPING_FILE}.")
+@click.option("--all", "shows_all", is_flag=True, help="Show everything that is named, not only what is in the way.")
+def check(call: Call, *, company: str, begins: datetime | None, path: Path | None, write: bool, shows_all: bool) -> int:
+    """Show what is between COMPANY and its first posted document.
+
+    Reads its documents in Odoo and the lists in QuickBooks, translates each as the poster would, and names what has no
+    counterpart, how many documents and how much money that holds up, and the nearest names. Nothing is changed in
+    either. Exit status 1 when a document would not be posted.
+    """
+    target = (path or Path(MAPPING_FILE)) if write else None
+    if target and target.exists():
+        raise WrongUse(f"{target} exists already and is not written over: check it with --mapping {target}.")
+    known_company(call.deployment, company)
+    rules, wrong = _rules(call, company, None if write else path)
+    start = begins.date() if begins else rules.go_live
+    if start is None:
+        raise WrongUse("Say from which date on documents are to be posted: --from 2026-01-01.")
+    source = OdooSource(odoo_of(call.deployment))
+    with call.output.progress("Reading the company in Odoo"):
+        in_odoo = odoo_company(source, company)
+    with call.output.progress("Reading the lists of QuickBooks"):
+        books = _read_books(call, company, rules)
+    wrong += [*problems(rules, books.lists, company=company, realm=books.realm)]
+    noted = NotedReferences(books.references, books.lists, books.parties)
+    unreadable: list[UnreadableDocument] = []
+    verdict = assess(_documents(call, source, in_odoo, start, unreadable), noted)
+    _add_unreadable(verdict, unreadable)
+    if wrong:
+        verdict.postable, verdict.held_up = 0, verdict.money
+    _show(call, in_odoo, verdict, books, wrong, shows_all=shows_all)
+    if target:
+        text = starting_mapping(company, start, verdict, books.lists)
+        target.write_text(text, encoding="utf-8")
+        again = f'./oqb check "{company}" --from {start} --mapping {target}'
+        call.output.say(f"{target} is written. Fill in what is commented, then: `{again}`.")
+    call.output.result(
+        {
+            "company": company, "from": start, "documents": verdict.documents, "would_be_posted": verdict.postable,
+            "skipped": verdict.skipped, "money": verdict.money, "held_up": verdict.held_up,
+            "mapping_errors": wrong, "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
+            "needs": [asdict(need) for need in verdict.needs],
+        }
+    )  # fmt: skip
+    return NEEDS_A_PERSON if verdict.postable < verdict.documents or wrong else 0
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _rules(call: Call, company: str, path: Path | None) -> tuple[Rules, list[str]]:
+    """Return a company's rules and what is wrong with the mapping, of a file here or as it is deployed."""
+    if path is None:
+        store = DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket)
+        read = store.mapping
+    else:
+        if not path.exists():
+            raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
+        read = lambda: MappingFile.parse(path.read_text(encoding="utf-8-sig"))  # noqa: E731
+    try:
+        return read().rules(company), []
+    except Misconfigured as error:
+        return Rules(), str(error).splitlines()
+
+
+def _read_books(call: Call, company: str, rules: Rules) -> Books:
+    clock = StillClock(call.world.clock.now())
+    with opened(call.deployment, company, call.world.clock) as client:
+        if client is None:
+            raise AssertionError("it waits for the lease")
+        keep = ReadOnlyKeyValues(call.deployment.key_values)
+        references = References(client, keep, rules, clock=clock, threads=SystemThreads(), dry_run=True)
+        lists = references.lists
+        preferences = client.query("Preferences")[0]
+        parties, cut = {}, []
+        for entity in ("Customer", "Vendor"):
+            parties[entity], is_whole = _names(client, entity)
+            if not is_whole:
+                cut.append(entity.lower())
+        return Books(client.realm, lists, references, parties, preferences, tuple(cut), client.calls["query"])
+
+
+def _names(client: Client, entity: str) -> tuple[list[str], bool]:
+    """Return the names of the active customers or vendors, and whether these are all: at most eight reads."""
+    names: list[str] = []
+    for page in range(PARTY_PAGES_MAX):
+        rows = client.page(entity, start=page * PAGE_ROWS + 1)
+        names += [str(row["DisplayName"]) for row in rows]
+        if len(rows) < PAGE_ROWS:
+            return names, True
+    return names, False
+
+
+def _documents(
+    call: Call, source: OdooSource, company: Company, start: date, unreadable: list[UnreadableDocument]
+) -> Iterator[Document]:
+    """Yield the company's documents from a date on, page by page; what cannot be read is put aside."""
+    selection, after, count = Selection(dated_from=start), 0, 0
+    while True:
+        with call.output.progress(f"Reading documents in Odoo ({count:,} so far)"):
+            page = source.page(company, selection, after_id=after, limit=PAGE_DOCUMENTS)
+        unreadable += page.unreadable
+        yield from (document for document in page.documents if document.booked_on >= start)
+        count += len(page.documents)
+        if not page.last_id:
+            return
+        after = page.last_id
+
+
+def _add_unreadable(verdict: Verdict, unreadable: Sequence[UnreadableDocument]) -> None:
+    for row in unreadable:
+        text = str(row.error)
+        need = next((need for need in verdict.needs if need.problem == text), None)
+        if need is None:
+            need = Need(Kind.DOCUMENT, row.number or f"account.move {row.odoo_id}", problem=text, code=row.error.code)
+            verdict.needs.append(need)
+        need.documents += 1
+        verdict.documents += 1
+
+
+# -- preferences -----------------------------------------------------------------------------------------------------
+
+
+def in_the_way(books: Books, verdict: Verdict) -> list[str]:
+    """Return the preferences of QuickBooks that hold documents up, or that a person should know before going live."""
+    realm, found = books.lists.realm, []
+    codes = {need.code for need in verdict.needs if need.problem}
+    if "realm_differs" in codes:
+        found.append(f"Home currency: the books are kept in {realm.home_currency}. It is probably the wrong company.")
+    if "currency_unmapped" in codes and not realm.multicurrency:
+        found.append(
+            "Multicurrency is off: turn it on (Account and settings, Advanced); it cannot be turned off again."
+        )
+    if "sales_tax_off" in codes:
+        found.append("Sales tax is off: turn it on under Taxes.")
+    if realm.closed_to:
+        found.append(f"The books are closed to {realm.closed_to} (Account and settings, Advanced, Accounting).")
+    accounting = books.preferences.get("AccountingInfoPrefs", {})
+    if not accounting.get("UseAccountNumbers") and any(need.kind is Kind.ACCOUNT for need in verdict.needs):
+        found.append("Account numbers are off: accounts are found by their names alone.")
+    if not books.preferences.get("SalesFormsPrefs", {}).get("CustomTxnNumbers", True):
+        found.append("Custom transaction numbers are off: QuickBooks may give sales numbers of its own. Turn them on.")
+    has_sales_tax = any(need.kind is Kind.TAX for need in verdict.needs)
+    if realm.works_out_tax and realm.is_us:
+        found.append(
+            "Automated Sales Tax is on: where QuickBooks works out another tax than Odoo has, a sale is taken back. "
+            'Then say sales_tax = "line" in the mapping.'
+        )
+    if has_sales_tax and not realm.is_us and not realm.sales_tax and "sales_tax_off" not in codes:
+        found.append("Sales tax is off: lines are sent without a tax code.")
+    if realm.class_tracking is ClassTracking.OFF and books.references.rules.classes:
+        found.append("Classes are off, and the mapping names some (Account and settings, Advanced, Categories).")
+    return found
+
+
+# -- showing ---------------------------------------------------------------------------------------------------------
+
+
+def _show(call: Call, in_odoo: Company, verdict: Verdict, books: Books, wrong: list[str], *, shows_all: bool) -> None:
+    out = call.output
+    for line in wrong:
+        out.say(f"The mapping: {line}" if line.startswith("line") else line)
+    needs = sorted(verdict.needs, key=lambda need: -need.money) if shows_all else verdict.problems
+    if needs:
+        out.table(
+            ("", "in Odoo", "in QuickBooks", "documents", in_odoo.currency),
+            [
+                [need.kind, need.name, _counterpart(need), f"{need.documents:,}", f"{need.money:,.2f}"]
+                for need in needs[:SHOWN_MAX]
+            ],
+            right=("documents", in_odoo.currency),
+        )
+    if len(needs) > SHOWN_MAX:
+        out.say(f"... and {len(needs) - SHOWN_MAX} more: --json has them all.")
+    for need in verdict.problems[:SHOWN_MAX]:
+        out.say(f"{need.kind} {need.name}: {need.problem}")
+    for text in in_the_way(books, verdict):
+        out.say(text)
+    new = [
+        need
+        for need in verdict.needs
+        if need.kind in (Kind.CUSTOMER, Kind.VENDOR) and need.counterpart == "(is created)"
+    ]
+    if new:
+        near = [f"'{need.name}' (there is {need.nearest[0]})" for need in new if need.nearest][:5]
+        out.say(
+            f"{counted(len(new), 'customer and vendor')} would be created" + (f", {', '.join(near)}." if near else ".")
+        )
+    for entity in books.cut:
+        out.say(f"There are more than {PARTY_PAGES_MAX * PAGE_ROWS:,} {entity}s: not all names were compared.")
+    skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
+    out.say(
+        f"{verdict.postable:,} of {counted(verdict.documents, 'document')} would be posted; "
+        f"{shown(verdict.held_up, in_odoo.currency)} of {shown(verdict.money, in_odoo.currency)} held up.{skipped} "
+        f"({books.reads} metered reads)",
+        style="bold",
+    )
+
+
+def _counterpart(need: Need) -> str:
+    if need.problem:
+        return f"none; nearest: {', '.join(need.nearest)}" if need.nearest else "none"
+    return need.counterpart
+
+
+# -- a mapping to begin with -----------------------------------------------------------------------------------------
+
+_TABLES = {Kind.ACCOUNT: "accounts", Kind.TAX: "taxes", Kind.TERM: "terms"}
+
+
+def starting_mapping(company: str, start: date, verdict: Verdict, lists: Lists) -> str:
+    """Return a mapping for a company: what is certain filled in, the rest as comments with suggestions.
+
+    It can be read as it is, and says nothing that is not certain. Raises Misconfigured if a name cannot be written.
+    """
+    own = _quoted(company)
+    lines = [
+        "# Made by `./oqb check`. What is commented needs a decision: take the # away, and correct the right side.",
+        f"[{own}]",
+        f"go_live = {start.isoformat()}",
+    ]
+    for kind, table in _TABLES.items():
+        lacking = [need for need in verdict.needs if need.kind is kind and need.key and _wants_line(need)]
+        if not lacking:
+            continue
+        lines += ["", f"[{own}.{table}]"]
+        seen: set[str] = set()
+        for need in sorted(lacking, key=lambda need: -need.money):
+            if need.key in seen:
+                continue
+            seen.add(need.key)
+            certain = likely_account(need, lists.accounts) if kind is Kind.ACCOUNT else ""
+            near = f"; nearest: {', '.join(need.nearest)}" if need.nearest else ""
+            note = f"{need.name}: {counted(need.documents, 'document')}, {need.money:,.2f}{near}"
+            line = f"{_quoted(need.key)} = {_quoted(certain or (need.nearest[0] if need.nearest else ''))}"
+            lines += [f"# {' '.join(note.split())}", line if certain else f"# {line}"]
+    if any(need.code == "party_unmapped" for need in verdict.problems):
+        lines[2:2] = [f'# parties = "{Parties.CREATE}"   # customers and vendors that are not there']
+    text = "\n".join(lines) + "\n"
+    MappingFile.parse(text)
+    return text
+
+
+def _wants_line(need: Need) -> bool:
+    return bool(need.problem) or (need.kind is Kind.TERM and bool(need.nearest))
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)

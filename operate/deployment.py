@@ -1,0 +1,162 @@
+"""One deployment as the commands know it: its functions with their settings, its table, and clients of AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from operate.errors import NeedsAPerson, WrongUse
+from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.secrets import Secrets
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain.clock import Clock
+from pipeline.qbo.connections import ConnectionDates, stored_dates
+from pipeline.qbo.realms import companies_by_realm
+from pipeline.qbo.tokens import REQUIRED_KEYS
+from pipeline.settings import ExtractorSettings, PosterSettings
+
+EXTRACTOR, POSTER, ORDER_SYNC = "odoo-extractor", "qb-poster", "odoo-order-sync"
+FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC)
+# The answer of a function crosses the network after its own time is up.
+ANSWER_ALLOWANCE_S = 60
+STOPPED = "Task timed out"
+
+
+class Deployment:
+    """The resources of one environment. Raises WrongUse, naming those that exist, if there is no such environment."""
+
+    def __init__(self, environment: str, session: boto3.Session, clock: Clock) -> None:
+        self.environment = environment
+        self.clock = clock
+        self._session = session
+        self._clients: dict[str, Any] = {}
+        self._configurations: dict[str, Mapping[str, Any]] = {}
+
+    def client(self, name: str) -> Any:
+        """Return the client of an AWS service."""
+        if name not in self._clients:
+            self._clients[name] = self._session.client(name)  # type: ignore[call-overload]
+        return self._clients[name]
+
+    @property
+    def region(self) -> str:
+        """The region that is looked at."""
+        return str(self._session.region_name)
+
+    def full_name(self, function: str) -> str:
+        """Return the name of a function in this environment."""
+        return f"{function}-{self.environment}"
+
+    def configuration(self, function: str) -> Mapping[str, Any]:
+        """Return the configuration of a function as it is deployed."""
+        if function not in self._configurations:
+            try:
+                found = self.client("lambda").get_function_configuration(FunctionName=self.full_name(function))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                raise WrongUse(self._not_here(function)) from None
+            self._configurations[function] = found
+        return self._configurations[function]
+
+    def check_exists(self) -> None:
+        """Raise WrongUse unless any function of this environment exists."""
+        if self.environment not in self.environments():
+            raise WrongUse(self._not_here(POSTER))
+
+    def _not_here(self, function: str) -> str:
+        others = self.environments()
+        if self.environment in others:
+            return f"The function {self.full_name(function)} does not exist in {self.region}: run terraform apply."
+        names = ", ".join(others)
+        return f"There is no deployment '{self.environment}' in {self.region}" + (
+            f"; there is {names}: name it with --env." if names else ", nor any other: look at --region and --profile."
+        )
+
+    def environments(self) -> list[str]:
+        """Return the environments that are deployed in this region."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+        ours = [(name, f"{function}-") for name in names for function in FUNCTIONS if name.startswith(f"{function}-")]
+        return sorted({name.removeprefix(beginning) for name, beginning in ours})
+
+    def variables(self, function: str) -> dict[str, str]:
+        """Return the environment variables of a function."""
+        return dict(self.configuration(function).get("Environment", {}).get("Variables", {}))
+
+    # -- what the functions know -----------------------------------------------------------------------------------
+
+    @property
+    def poster(self) -> PosterSettings:
+        """The settings the poster runs with."""
+        return PosterSettings.from_env(self.variables(POSTER))
+
+    @property
+    def extractor(self) -> ExtractorSettings:
+        """The settings the extractor runs with."""
+        return ExtractorSettings.from_env(self.variables(EXTRACTOR))
+
+    @property
+    def table(self) -> TrackingTable:
+        """The tracking table."""
+        return TrackingTable(self.client("dynamodb"), self.poster.table)
+
+    @property
+    def key_values(self) -> KeyValueTable:
+        """The key values beside the entries."""
+        return KeyValueTable(self.client("dynamodb"), self.poster.table, self.clock)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets."""
+        return Secrets(self.client("secretsmanager"))
+
+    def quickbooks_secret(self) -> dict[str, Any]:
+        """Return the QuickBooks secret as it is now."""
+        return self.secrets.read(self.poster.qb_secret_arn, REQUIRED_KEYS)
+
+    def connection_dates(self) -> dict[str, ConnectionDates]:
+        """Return what is known of each company's connection to QuickBooks."""
+        by_realm = companies_by_realm(self.quickbooks_secret())
+        return {
+            company: stored_dates(self.key_values, realm) for realm, shared in by_realm.items() for company in shared
+        }
+
+    # -- invoking --------------------------------------------------------------------------------------------------
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function once, wait as long as it may run, and return what it answers.
+
+        Raises WrongUse when the function does not understand what was asked, NeedsAPerson when it failed. Nothing is
+        sent twice: a client that gives up and invokes again has two of them work at once.
+        """
+        may_run_s = int(self.configuration(function).get("Timeout", 0)) or 900
+        patient = Config(
+            connect_timeout=10,
+            read_timeout=may_run_s + ANSWER_ALLOWANCE_S,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+        )
+        client: Any = self._session.client("lambda", config=patient)
+        answer = client.invoke(FunctionName=self.full_name(function), Payload=json.dumps(dict(payload)).encode())
+        said = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise self._failed(function, said if isinstance(said, dict) else {})
+        # What a function does not understand, it answers with what is wrong with it.
+        if isinstance(said, dict) and "error" in said:
+            raise WrongUse(str(said["error"]))
+        return said if isinstance(said, dict) else {}
+
+    def _failed(self, function: str, said: Mapping[str, Any]) -> NeedsAPerson:
+        kind, message = str(said.get("errorType", "")), str(said.get("errorMessage", ""))
+        if STOPPED in message:
+            return NeedsAPerson(
+                f"{self.full_name(function)} was stopped when its time was up. What it did is stored, and the next run "
+                "goes on from there: invoke it again, or wait for the schedule."
+            )
+        return NeedsAPerson(f"{self.full_name(function)} failed: {message or kind or 'without a word'}")

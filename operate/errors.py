@@ -1,0 +1,98 @@
+"""How a command ends when it cannot do what was asked: a sentence, and the exit status that says whose turn it is.
+
+0 is fine, 1 needs a person, 2 is wrong use: an option, a company, an environment or credentials that cannot be right.
+"""
+
+from __future__ import annotations
+
+import click
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from pipeline.domain.errors import InvalidRequest, PipelineError
+
+NEEDS_A_PERSON, WRONG_USE = 1, 2
+
+_REFUSED_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
+
+_WRONG_USE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (NoCredentialsError, PartialCredentialsError),
+        "There are no AWS credentials here: add --profile, set AWS_PROFILE, or run `aws configure` or `aws sso login`.",
+    ),
+    (
+        (SSOTokenLoadError, TokenRetrievalError, UnauthorizedSSOTokenError),
+        "The AWS sign-in has expired: run `aws sso login` for this profile.",
+    ),
+    ((NoRegionError,), "No AWS region is set: add --region, with the aws_region that Terraform deployed to."),
+    (
+        (ConnectTimeoutError, EndpointConnectionError),
+        "AWS cannot be reached: is the region right, and the network up?",
+    ),
+)
+
+
+class WrongUse(click.ClickException):
+    """What was asked makes no sense here."""
+
+    exit_code = WRONG_USE
+
+
+class NeedsAPerson(click.ClickException):
+    """The command did what it could, and a person must act."""
+
+    exit_code = NEEDS_A_PERSON
+
+
+def explained(error: Exception) -> click.ClickException:
+    """Return an error of AWS or of the pipeline as one sentence with its exit status. No secret is in it."""
+    if isinstance(error, click.ClickException):
+        return error
+    if isinstance(error, PipelineError):
+        return (WrongUse if isinstance(error, InvalidRequest) else NeedsAPerson)(str(error))
+    if isinstance(error, ClientError):
+        return _refused(error)
+    if isinstance(error, ProfileNotFound):
+        return WrongUse(f"{error}: look at `aws configure list-profiles`.")
+    for kinds, sentence in _WRONG_USE:
+        if isinstance(error, kinds):
+            return WrongUse(sentence)
+    if isinstance(error, ReadTimeoutError | ConnectionClosedError):
+        return NeedsAPerson("AWS did not answer in time. What was begun goes on there: look with `./oqb status` first.")
+    return NeedsAPerson(f"AWS could not be asked ({type(error).__name__}).")
+
+
+def _refused(error: ClientError) -> click.ClickException:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code in _REFUSED_CREDENTIALS:
+        return WrongUse(f"AWS refuses these credentials ({code}): sign in again, or name another --profile.")
+    if code in _DENIED:
+        return WrongUse(f"These AWS credentials may not call {error.operation_name} ({code}): use another --profile.")
+    if code == "TooManyRequestsException":
+        return NeedsAPerson("Lambda runs as many functions as this account may at once: try again in a minute.")
+    return NeedsAPerson(f"AWS refused {error.operation_name} ({code}).")
+
+
+FOREIGN = (BotoCoreError, ClientError, PipelineError)

@@ -1,0 +1,98 @@
+"""What a command writes: results to standard output as tables or JSON, progress to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+type Cell = str | Text
+
+
+class Output:
+    """Writes a command's results. With `as_json` standard output holds one JSON document and nothing else.
+
+    Rich decides by itself: colours only on a terminal and unless NO_COLOR is set, 80 columns in a pipe.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):
+            # A name that the terminal's encoding lacks is worth a question mark, not a crash.
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._notes = Console(highlight=False, markup=False, emoji=False, stderr=True)
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Write a sentence for a person; nothing in JSON."""
+        if not self.as_json:
+            self._console.print(text, style=style or None)
+
+    def note(self, text: str) -> None:
+        """Write a sentence about the progress to standard error."""
+        self._notes.print(text, style="dim")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Sequence[str] = ()) -> None:
+        """Write a table; nothing in JSON. `right` are the columns of figures."""
+        if self.as_json:
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+        for column in columns:
+            is_figure = column in right
+            table.add_column(column, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def result(self, value: Any) -> None:
+        """Write the result as JSON; nothing without `--json`."""
+        if self.as_json:
+            print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        """Show on standard error that something is going on: a spinner on a terminal, a line in a pipe."""
+        if self._notes.is_terminal:
+            with self._notes.status(text):
+                yield
+        else:
+            self.note(f"{text} ...")
+            yield
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago an instant was, in words of one unit: `3 min ago`."""
+    return f"{span(now - moment)} ago" if moment else "never"
+
+
+def span(time: timedelta) -> str:
+    """Return a length of time in its largest unit: `40 s`, `3 min`, `5 h`, `12 days`."""
+    seconds = max(0, int(time.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 2 * 86_400 else f"{seconds // 86_400} days"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 document`, `2,000 documents`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

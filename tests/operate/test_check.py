@@ -1,0 +1,263 @@
+"""`check`: what is between a company and its first posted document, and that the poster says the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from local.demo.books import demo_realms
+from local.demo.documents import load, many
+from local.stand_ins.quickbooks.realm import Realm
+from operate.cli import World
+from pipeline.runtime import SystemClock
+
+FROM = ("--from", "2020-01-01")
+WRITES = ("create", "update", "delete", "void", "upload")
+
+
+def fresh(country: str = "US", currency: str = "USD") -> Realm:
+    """A company as QuickBooks makes it: its default accounts, no numbers, no multicurrency."""
+    default = [
+        ("Checking", "Bank", "Checking"),
+        ("Accounts Receivable (A/R)", "Accounts Receivable", "AccountsReceivable"),
+        ("Accounts Payable (A/P)", "Accounts Payable", "AccountsPayable"),
+        ("Services", "Income", "ServiceFeeIncome"),
+        ("Product - Sales", "Income", "SalesOfProductIncome"),
+        ("Office expenses", "Expense", "OfficeGeneralAdministrativeExpenses"),
+    ]
+    return Realm(
+        realm_id="9130357766900001", company_name="companyA", country=country, home_currency=currency,
+        refresh_token="fresh-token", terms=[{"Name": "Net 30", "DueDays": 30}],
+        accounts=[{"Name": name, "AccountType": kind, "AccountSubType": sub} for name, kind, sub in default],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def whole(start_shell):
+    """All the demo's documents, with its two companies."""
+    return start_shell(load())
+
+
+@pytest.fixture
+def new(start_shell):
+    """All the demo's documents, and a QuickBooks company that is as new."""
+    return start_shell(load(), realms=[fresh()])
+
+
+def checked(shell, company="companyA", *options):
+    return shell.json("check", company, *FROM, *options)
+
+
+def test_check_and_the_poster_say_the_same(whole):
+    """Three of the demo's four refusals are known before; what QuickBooks itself computes only it can tell."""
+    verdicts = {company: checked(whole, company) for company in ("companyA", "companyB")}
+    whole("pull")
+    plan = whole.json("plan")["documents"]
+
+    for company, verdict in verdicts.items():
+        drafts = [row for row in plan if row["company"] == company]
+        refused = [row for row in drafts if "error" in row]
+        # A withdrawn document waits to be voided, and is none for `check`.
+        assert verdict["documents"] - verdict["would_be_posted"] == len(refused) > 0
+        assert {need["code"] for need in verdict["needs"] if need["problem"]} == {row["code"] for row in refused}
+
+
+def test_it_only_reads_and_says_how_often(whole):
+    before = whole.machine.quickbooks.calls.copy()
+    metered = whole.machine.quickbooks.metered
+
+    verdict = checked(whole)
+
+    made = whole.machine.quickbooks.calls - before
+    assert not [kind for kind in WRITES if made[kind]]
+    assert verdict["metered_reads"] == whole.machine.quickbooks.metered - metered <= 15
+    assert whole.machine.entries() == {}
+    assert whole.machine.keys("documents/") == []
+
+
+def test_a_new_company_posts_nothing_and_all_that_is_lacking_is_named_at_once(new):
+    result = new("check", "companyA", *FROM)
+
+    assert result.exit_code == 1
+    assert "0 of 40 documents would be posted; 532,231.61 USD of 532,231.61 USD held up." in " ".join(
+        result.stdout.split()
+    )
+    verdict = checked(new)
+    accounts = {need["name"]: need for need in verdict["needs"] if need["kind"] == "account" and need["problem"]}
+    assert len(accounts) >= 2
+    sales = accounts["400000 'Product Sales'"]
+    assert sales["nearest"][0] == "Product - Sales"
+    assert sales["documents"] > 10
+    assert Decimal(sales["money"]) > 1000
+    assert any(need["code"] == "currency_unmapped" for need in verdict["needs"])
+    assert any("Multicurrency is off" in text for text in verdict["preferences"])
+    assert any("Account numbers are off" in text for text in verdict["preferences"])
+
+
+def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
+    path = tmp_path / "mapping.toml"
+    options = ("--mapping", str(path))
+    before = checked(new)
+
+    result = new("check", "companyA", *FROM, *options, "--write")
+    text = path.read_text()
+
+    assert result.exit_code == 1
+    assert "go_live = 2020-01-01" in text
+    assert '"400000" = "Product - Sales"' in text.splitlines()  # certain: the same words
+    accounts = {need["key"] for need in before["needs"] if need["kind"] == "account" and need["problem"]}
+    lines = text.splitlines()
+    assert all(any(line.lstrip("# ").startswith(f'"{key}" = ') for line in lines) for key in accounts)
+
+    edited = []
+    for line in lines:
+        beginning, _, right = line.removeprefix("# ").partition(" = ")
+        if line.startswith('# "') and right.startswith('"'):
+            edited.append(f'{beginning} = "{right.strip(chr(34)) or "Office expenses"}"')
+        else:
+            edited.append(line)
+    path.write_text("\n".join(edited))
+    after = checked(new, "companyA", *options)
+
+    assert [need["name"] for need in after["needs"] if need["kind"] == "account" and need["problem"]] == []
+    assert after["would_be_posted"] > before["would_be_posted"]
+
+
+def test_a_mapping_that_is_there_is_not_written_over(new, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text("# mine")
+
+    result = new("check", "companyA", *FROM, "--mapping", str(path), "--write")
+
+    assert result.exit_code == 2
+    assert path.read_text() == "# mine"
+
+
+def test_a_mapping_that_is_wrong_posts_nothing_and_is_shown_with_its_lines(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text('["companyB"]\n["companyB".accounts]\n"1" = "nowhere"\n')
+
+    verdict = checked(whole, "companyB", "--mapping", str(path))
+
+    assert verdict["would_be_posted"] == 0
+    assert any(line.startswith("line 3: account 1 → 'nowhere'") for line in verdict["mapping_errors"])
+
+
+def test_the_go_live_of_the_mapping_is_the_date_to_begin_at(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text('["companyA"]\ngo_live = 2026-06-01\n')
+
+    verdict = whole.json("check", "companyA", "--mapping", str(path))
+
+    assert verdict["from"] == "2026-06-01"
+    assert 0 < verdict["documents"] < checked(whole)["documents"]
+
+
+def test_parties_that_the_mapping_does_not_create_are_named_without_a_read_for_each(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text('["companyA"]\nparties = "fail"\n')
+
+    verdict = checked(whole, "companyA", "--mapping", str(path))
+
+    missing = [need for need in verdict["needs"] if need["code"] == "party_unmapped"]
+    assert len(missing) > 10
+    assert verdict["metered_reads"] <= 15
+
+
+def test_ten_times_the_documents_cost_no_more_reads(start_shell):
+    realm = replace(demo_realms()[0])
+    shell = start_shell(many(300, parties=40), realms=[realm])
+
+    verdict = checked(shell)
+
+    assert verdict["documents"] > 150
+    assert verdict["metered_reads"] < 30
+
+
+class Racing(SystemClock):
+    """Two minutes go by between two looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return super().now() + timedelta(minutes=2 * self.looks)
+
+
+def test_what_is_lacking_is_not_looked_for_again_and_again(new):
+    new.world = World(clock=Racing())
+
+    assert checked(new)["metered_reads"] <= 15
+
+
+def test_what_a_person_has_just_added_is_seen_at_once(oqb):
+    oqb("pull")
+    oqb("post")  # which stores the lists of QuickBooks for hours
+    before = checked(oqb, "companyB")
+    account = {
+        "Name": "Sales for Export (Trade Goods)",
+        "AccountType": "Income",
+        "AccountSubType": "SalesOfProductIncome",
+    }
+    oqb.machine.quickbooks.books("9130357766900002").create("Account", account)
+
+    after = checked(oqb, "companyB")
+
+    assert after["would_be_posted"] == before["would_be_posted"] + 1
+
+
+def test_the_lease_is_given_back(oqb):
+    checked(oqb)
+    oqb("pull")
+
+    assert "2 posted" in oqb("post", "--company", "companyA").stdout
+
+
+def test_a_connection_that_is_gone_is_a_sentence(whole):
+    whole.machine.quickbooks.revoke("9130357766900001")
+
+    result = whole("check", "companyA", *FROM)
+
+    assert result.exit_code == 1
+    assert "connection of companyA is gone" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("companyC", *FROM), "has no company 'companyC'"),
+        (("companyA",), "Say from which date"),
+        (("companyA", "--from", "soon"), "does not match the format"),
+        (("companyA", *FROM, "--mapping", "nowhere.toml"), "There is no file nowhere.toml"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(oqb, arguments, says):
+    result = oqb("check", *arguments)
+
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_it_fits_eighty_columns_in_a_pipe(new):
+    text = new("check", "companyA", *FROM).stdout
+
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_json_has_everything(whole):
+    verdict = json.loads(whole("check", "companyB", *FROM, "--json", "--all").stdout)
+
+    assert {need["kind"] for need in verdict["needs"]} >= {
+        "account",
+        "tax",
+        "currency",
+        "customer",
+        "vendor",
+        "journal",
+    }
+    assert verdict["money"] != "0"

@@ -1,0 +1,153 @@
+"""The frame of the command line: help, wrong use, credentials, pipes, colours, and the script that starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from operate import cli as frame
+from operate.cli import World, cli
+from tests.terraform_tools import ROOT, without_aws
+
+COMMANDS = sorted(cli.commands)
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, without a terminal."""
+    base = without_aws(os.environ) | {"PYTHONPATH": f"{ROOT}/lambda:{ROOT}", "AWS_EC2_METADATA_DISABLED": "true"}
+    return subprocess.run(
+        [sys.executable, "-m", "operate", *arguments], env=base | environ, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_within_eighty_columns(command):
+    result = CliRunner().invoke(cli, [command, "--help"], obj=World())
+
+    assert result.exit_code == 0
+    assert f"Example:\n    ./oqb {command}" in result.stdout
+    assert {"--env", "--region", "--profile", "--json"} <= set(result.stdout.split())
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_the_commands_are_all_in_the_documentation():
+    text = (ROOT / "docs/cli.md").read_text()
+
+    assert [name for name in COMMANDS if f"`{name}" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["lok"], ["status", "--evn", "prod"], ["start-over", "companyA"], ["doctor", "x"]]
+)
+def test_wrong_use_ends_with_two(arguments):
+    assert CliRunner().invoke(cli, arguments, obj=World()).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "pull", "list"])
+def test_without_credentials_it_is_one_sentence(command, tmp_path):
+    nothing = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+
+    result = run(command, "--region", "us-west-2", **nothing)
+
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("There are no AWS credentials here: add --profile")
+    assert "Traceback" not in result.stderr
+
+
+def test_without_a_region_it_is_one_sentence(tmp_path):
+    result = run("status", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_CONFIG_FILE=str(tmp_path / "none"))
+
+    assert (result.returncode, result.stderr.splitlines()[-1][:21]) == (2, "No AWS region is set:")
+
+
+def test_a_profile_that_does_not_exist_is_one_sentence(tmp_path):
+    result = run("status", "--profile", "accounting", AWS_CONFIG_FILE=str(tmp_path / "none"))
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("The config profile (accounting) could not be found: look at `aws configure")
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "pull", "post", "plan"])
+def test_a_mistyped_environment_is_answered_with_those_that_exist(oqb, command):
+    result = oqb(command, "--env", "dmeo")
+
+    assert result.exit_code == 2
+    assert "There is no deployment 'dmeo' in us-west-2; there is demo: name it with --env." in result.stderr
+    assert oqb.lambdas.invoked == []
+
+
+def test_an_error_is_json_where_json_was_asked_for(oqb):
+    assert oqb.json("status", "--env", "dmeo")["error"].startswith("There is no deployment 'dmeo'")
+
+
+def test_the_options_may_stand_before_the_command(oqb):
+    before = oqb("--env", "dmeo", "status")
+
+    assert "no deployment 'dmeo'" in before.stderr
+
+
+@pytest.mark.parametrize("extra", [{}, {"NO_COLOR": "1", "TERM": "xterm-256color"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_in_a_pipe_it_is_plain_text_of_eighty_columns(oqb, extra):
+    oqb("pull")
+
+    result = run("list", **oqb.machine.deployment.aws.environ, AWS_ENDPOINT_URL_LAMBDA=oqb.lambdas.url,
+                 ENVIRONMENT="demo", **extra)  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    assert "INV/2026/00007" in result.stdout
+    assert "\x1b" not in result.stdout + result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_a_question_without_a_terminal_is_answered_with_no():
+    world = World()
+    out = frame.Output()
+
+    assert frame.Call(None, out, world).ask("Sure?", yes=True)  # type: ignore[arg-type]
+
+
+# -- the script ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout in which `.venv/bin/python` says what it is asked, and is this Python otherwise."""
+    for name in ("oqb", "Makefile", "operate", "lambda", "bundling"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "oqb").unlink()
+    (tmp_path / "oqb").write_bytes((ROOT / "oqb").read_bytes())
+    (tmp_path / "oqb").chmod(0o755)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >> "{tmp_path}/asked"\ncase "$*" in *pip*) exit 0;; esac\nexec "{sys.executable}" "$@"\n'
+    )
+    python.chmod(0o755)
+    return tmp_path
+
+
+def test_the_script_makes_its_environment_once_from_pins_with_hashes(checkout):
+    results = [
+        subprocess.run([f"{checkout}/oqb", "--help"], capture_output=True, text=True, check=False, cwd="/")
+        for _ in range(2)
+    ]
+
+    asked = (checkout / "asked").read_text().splitlines()
+    assert [line for line in asked if "pip" in line] == [
+        "-m pip install -q --disable-pip-version-check --require-hashes -r operate/requirements.txt"
+    ]
+    assert asked.count("-m operate --help") == 2
+    assert all(result.returncode == 0 and result.stdout.startswith("Usage: ./oqb") for result in results)
+    assert "Installing what operating a deployment needs" in results[0].stderr
+
+
+def test_the_script_hands_on_the_exit_status(checkout):
+    result = subprocess.run([f"{checkout}/oqb", "lok"], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 2
+    assert "No such command 'lok'" in result.stderr

@@ -1,0 +1,403 @@
+"""The invocations of the command line, against the deployed functions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from local.stand_ins.http_server import Fault
+from pipeline.domain.errors import Unavailable
+
+
+@pytest.fixture
+def pulled(oqb):
+    assert oqb("pull").exit_code == 0
+    return oqb
+
+
+@pytest.fixture
+def posted(pulled):
+    assert pulled("post").exit_code == 1  # three of the documents need a person
+    return pulled
+
+
+def test_pulling_says_what_was_found(oqb):
+    result = oqb("pull", "--company", "companyA")
+
+    assert result.exit_code == 0
+    assert oqb.invoked("odoo-extractor") == [{"company": "companyA"}]
+    assert "documents found:" in result.stdout
+    assert "new" in result.stdout
+
+
+def test_a_pull_goes_on_while_something_remains(oqb):
+    answers = iter([
+        {"found": 200, "new": 200, "remaining": True},
+        {"found": 200, "new": 200, "remaining": True},
+        {"found": 7, "new": 7, "remaining": False},
+    ])  # fmt: skip
+    oqb.lambdas.replace("odoo-extractor-demo", lambda _event: next(answers))
+
+    result = oqb("pull")
+
+    assert len(oqb.invoked("odoo-extractor")) == 3
+    assert "407 documents found: 407 new" in result.stdout
+
+
+def test_a_pull_that_brings_nothing_more_ends_and_says_so(oqb):
+    oqb.lambdas.replace("odoo-extractor-demo", lambda _event: {"found": 0, "remaining": True})
+
+    result = oqb("pull")
+
+    assert len(oqb.invoked("odoo-extractor")) == 1
+    assert result.exit_code == 1
+    assert "Pulling waits" in result.stdout
+
+
+def test_a_dry_run_of_a_pull_writes_nothing(oqb):
+    result = oqb("pull", "--dry-run")
+
+    assert result.exit_code == 0
+    assert "(would be pulled)" in result.stdout
+    assert oqb.machine.entries() == {}
+
+
+def test_a_number_that_odoo_does_not_have_is_no_success(oqb):
+    result = oqb("pull", "--number", "INV/1999/1")
+
+    assert result.exit_code == 1
+    assert "Of 1 asked for, Odoo shows 0" in result.stdout
+
+
+def test_posting_says_what_came_of_it_and_where_to_look_next(pulled):
+    result = pulled("post")
+
+    assert result.exit_code == 1
+    assert "3 posted, 3 need a person" in result.stdout
+    assert "./oqb list --status failed" in result.stdout
+
+
+def test_posting_goes_on_while_it_gets_anywhere(oqb):
+    answers = iter([
+        {"posted": 90, "backlog": 100, "failed": 0},
+        {"posted": 90, "backlog": 10, "failed": 0},
+        {"posted": 0, "backlog": 10, "failed": 0},
+    ])  # fmt: skip
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: next(answers))
+
+    result = oqb("post", "--company", "companyA")
+
+    assert oqb.invoked("qb-poster") == [{"company": "companyA"}] * 3
+    assert "180 posted, 10 wait" in result.stdout
+
+
+@pytest.mark.parametrize("why", ["paused", "busy"])
+def test_posting_stops_where_the_poster_does(oqb, why):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"posted": 3, "backlog": 5, why: ["companyA"]})
+
+    result = oqb("post")
+
+    assert len(oqb.invoked("qb-poster")) == 1
+    assert result.exit_code == (1 if why == "paused" else 0)
+    assert "companyA" in result.stdout
+
+
+def test_a_retry_is_asked_for_once_and_then_only_what_is_due(posted):
+    answers = iter([{"posted": 1, "failed": 1, "backlog": 2}, {"posted": 2, "failed": 0, "backlog": 0}])
+    posted.lambdas.replace("qb-poster-demo", lambda _event: next(answers))
+
+    posted("retry", "--company", "companyA")
+
+    first, second = posted.invoked("qb-poster")[-2:]
+    assert first["retry_failed"] is True
+    assert len(first["entry_ids"]) == 2
+    assert second == {"company": "companyA"}
+
+
+def test_a_retry_of_one_cause_leaves_the_others(posted):
+    result = posted("retry", "--cause", "period_closed")
+
+    (payload,) = [event for event in posted.invoked("qb-poster") if event.get("retry_failed")]
+    assert len(payload["entry_ids"]) == 1
+    assert result.exit_code == 1  # the books are still closed
+    assert "1 need a person" in result.stdout
+
+
+def test_there_may_be_nothing_to_retry(pulled):
+    result = pulled("retry")
+
+    assert result.exit_code == 0
+    assert "Nothing has failed" in result.stdout
+    assert pulled.invoked("qb-poster") == []
+
+
+def test_the_plan_has_the_payloads_of_what_waits(pulled):
+    plan = pulled.json("plan", "--company", "companyB")
+
+    bodies = [document["body"] for document in plan["documents"] if "body" in document]
+    assert plan["would_be_sent"] == len(bodies) == 1
+    assert all({"Line", "TxnDate", "PrivateNote"} <= body.keys() for body in bodies)
+    assert "account 'Sales for Export" in next(row["error"] for row in plan["documents"] if "error" in row)
+    assert all(row["status"] == "pending" for row in plan["documents"])
+
+
+def test_the_plan_has_what_failed(posted):
+    plan = posted.json("plan")
+
+    assert len(plan["documents"]) == 3
+    assert {document["status"] for document in plan["documents"]} == {"failed"}
+    closed = next(document for document in plan["documents"] if document.get("code") == "period_closed")
+    assert "the books of companyA are closed" in closed["error"]
+
+
+def test_the_plan_of_what_is_posted_says_that_nothing_would_be_sent(posted):
+    entry_id = next(e["entry_id"] for e in posted.machine.deployment.entries() if e["status"] == "posted")
+
+    plan = posted.json("plan", "--entry", entry_id)
+
+    assert plan["documents"][0]["says"] == "nothing: it is posted"
+
+
+def test_redriving_takes_the_dead_letters_of_both_functions(posted):
+    result = posted("redrive")
+
+    assert {"redrive": True} in posted.invoked("odoo-extractor")
+    assert {"redrive": True} in posted.invoked("qb-poster")
+    assert "The poster opened 3 dead letters again." in result.stdout
+
+
+def test_a_rebuild_goes_on_while_something_remains(oqb):
+    answers = iter([{"rebuilt": 300, "remaining": True}, {"rebuilt": 20, "remaining": False}])
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: next(answers))
+
+    result = oqb("rebuild", "--yes")
+
+    assert oqb.invoked("qb-poster") == [{"rebuild": True}] * 2
+    assert "320 rebuilt." in result.stdout
+    assert result.exit_code == 0
+
+
+def test_a_rebuild_that_nobody_confirms_does_nothing(oqb):
+    result = oqb("rebuild")
+
+    assert result.exit_code == 2
+    assert "add --yes" in result.stderr
+    assert oqb.invoked("qb-poster") == []
+
+
+def test_starting_over_asks_for_the_realm_the_secret_names(oqb):
+    result = oqb("start-over", "companyA", "1", "--yes")
+
+    assert result.exit_code == 2
+    assert "does not name 1 as the realm of companyA" in result.stderr
+
+
+def test_orders_are_counted_by_what_became_of_them(oqb):
+    bad = {"order_name": "S2", "sync_status": "dynamo_error", "error": "The table is throttled"}
+    answer = {"records": [{"order_name": "S1", "sync_status": "success"}, bad]}
+    oqb.lambdas.replace("odoo-order-sync-demo", lambda _event: answer)
+
+    result = oqb("orders")
+
+    assert result.exit_code == 1
+    assert "2 orders: 1 success, 1 dynamo_error" in result.stdout
+    assert "S2: The table is throttled" in result.stdout
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["post", "plan", "retry", "rebuild", "list"])
+def test_a_company_nobody_knows_is_refused_with_those_that_exist(oqb, command):
+    result = oqb(command, "--company", "companyC")
+
+    assert result.exit_code == 2
+    assert "has no company 'companyC'; it has 'companyA', 'companyB'" in result.stderr
+    assert oqb.lambdas.invoked == []
+
+
+def test_a_company_odoo_does_not_show_is_refused(oqb):
+    result = oqb("pull", "--company", "companyC")
+
+    assert result.exit_code == 2
+    assert "Odoo shows this user no company 'companyC'" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["post", "plan", "retry"])
+def test_an_entry_nobody_knows_is_refused(pulled, command):
+    result = pulled(command, "--entry", "odoo_demo-account.move-99999")
+
+    assert result.exit_code == 2
+    assert "There is no entry odoo_demo-account.move-99999" in result.stderr
+    assert pulled.invoked("qb-poster") == []
+
+
+@pytest.mark.parametrize(("command", "says"), [("post", "nothing to post"), ("retry", "nothing to retry")])
+def test_an_entry_of_the_wrong_status_is_refused(posted, command, says):
+    entry_id = next(e["entry_id"] for e in posted.machine.deployment.entries() if e["status"] == "posted")
+
+    result = posted(command, "--entry", entry_id)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_a_date_that_is_none_is_refused_before_anything_is_invoked(oqb):
+    result = oqb("pull", "--since", "yesterday")
+
+    assert result.exit_code == 2
+    assert "like 2026-11-01" in result.stderr
+    assert oqb.lambdas.invoked == []
+
+
+def test_a_function_that_failed_says_why(oqb):
+    def down(_event):
+        raise Unavailable("Odoo cannot be reached: connection refused or unknown host")
+
+    oqb.lambdas.replace("odoo-extractor-demo", down)
+
+    result = oqb("pull")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "odoo-extractor-demo failed: Odoo cannot be reached: connection refused or unknown host"
+    )
+
+
+def test_a_function_that_was_stopped_is_no_loss(oqb):
+    def stopped(_event):
+        raise TimeoutError("2026-11-29T10:00:00Z 1234 Task timed out after 120.00 seconds")
+
+    oqb.lambdas.replace("qb-poster-demo", stopped)
+
+    result = oqb("post")
+
+    assert result.exit_code == 1
+    assert "What it did is stored" in result.stderr
+
+
+def test_a_lost_answer_is_not_asked_for_again(oqb):
+    """Two posters at once is what a client that repeats itself makes of one slow answer."""
+    oqb.lambdas.server.fault = lambda request: (
+        Fault("dropped", takes_effect=True) if request.path.endswith("/invocations") else None
+    )
+
+    result = oqb("orders")
+
+    assert len(oqb.invoked("odoo-order-sync")) == 1
+    assert result.exit_code == 1
+    assert "look with `./oqb status` first" in result.stderr
+
+
+def test_an_answer_is_waited_for_longer_than_the_function_may_run(oqb, monkeypatch):
+    waited: list[Any] = []
+    make = boto3.Session.client
+
+    def noted(self, name, **options):
+        waited.append((name, options.get("config")))
+        return make(self, name, **options)
+
+    monkeypatch.setattr(boto3.Session, "client", noted)
+    oqb("orders")
+
+    (config,) = [config for name, config in waited if name == "lambda" and config]
+    assert config.read_timeout > 120
+
+
+# -- looking ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_status_names_what_waits_and_what_needs_a_person(posted):
+    result = posted("status")
+
+    assert result.exit_code == 1
+    assert "companyA: 2 documents need a person" in result.stdout
+    companies = {state["company"]: state for state in posted.json("status")["companies"]}
+    assert (companies["companyA"]["failed"], companies["companyB"]["failed"]) == (2, 1)
+    assert companies["companyA"]["posted_today"] + companies["companyB"]["posted_today"] == 3
+    assert 90 < companies["companyA"]["days_left"] < 102
+
+
+def test_the_status_of_what_waits_is_no_reason_for_a_person(pulled):
+    states = pulled.json("status")["companies"]
+
+    assert sum(state["waiting"] for state in states) == 6
+    assert pulled("status").exit_code == 0
+
+
+def test_a_company_that_is_paused_is_named(posted):
+    posted.machine.quickbooks.revoke(posted.machine.quickbooks.books("9130357766900001").realm.realm_id)
+    posted.machine.quickbooks.expire_access_tokens()
+    posted("retry", "--company", "companyA")
+
+    result = posted("status")
+
+    assert "companyA is paused (" in result.stdout
+
+
+def test_the_list_says_of_each_cause_what_to_do(posted):
+    result = posted("list", "--status", "failed", "--company", "companyB")
+
+    assert result.exit_code == 0
+    assert "companyB: 1 document with account_unmapped" in result.stdout
+    assert "name one in the mapping" in " ".join(result.stdout.split())
+
+
+def test_the_list_is_narrowed_by_amount_month_and_cause(posted):
+    def ids(*options):
+        return {entry["entry_id"] for entry in posted.json("list", "--status", "posted", *options)["entries"]}
+
+    every = posted.json("list", "--status", "posted")["entries"]
+
+    assert len(every) == 3
+    assert ids("--min", "31.27") == {"odoo_demo-account.move-10", "odoo_demo-account.move-218"}
+    assert ids("--max", "31.27") == {"odoo_demo-account.move-10", "odoo_demo-account.move-310"}
+    assert ids("--month", "2026-02") == {e["entry_id"] for e in every if e["document_date"].startswith("2026-02")}
+    assert ids("--older-than", "1h") == set()
+    assert len(posted.json("list", "--cause", "period_closed")["entries"]) == 1
+    assert len(posted.json("list", "--status", "posted", "--limit", "2")["entries"]) == 2
+
+
+def test_the_list_goes_into_a_spreadsheet_and_runs_nothing_there(posted):
+    table = posted.machine.deployment.aws.client("dynamodb")
+    entry_id = next(e["entry_id"] for e in posted.machine.deployment.entries() if e["status"] == "failed")
+    table.update_item(
+        TableName=posted.machine.deployment.table,
+        Key={"entry_id": {"S": entry_id}},
+        UpdateExpression="SET party = :party",
+        ExpressionAttributeValues={":party": {"S": '=HYPERLINK("http://x")'}},
+    )
+
+    result = posted("list", "--status", "failed", "--csv")
+
+    rows = {row["entry_id"]: row for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert len(rows) == 3
+    assert rows[entry_id]["party"] == '\'=HYPERLINK("http://x")'
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--month", "November"), "2026-11"),
+        (("--older-than", "soon"), "12h, 3d, 2w"),
+        (("--min", "much"), "99.50"),
+        (("--min", "nan"), "99.50"),
+        (("--status", "lost"), "is not one of"),
+        (("--csv", "--json"), "exclude each other"),
+    ],
+)
+def test_what_makes_no_sense_in_a_list_is_refused(oqb, options, says):
+    result = oqb("list", *options)
+
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_json_is_all_that_standard_output_holds(posted):
+    for command in ("status", "list", "plan", "post"):
+        json.loads(posted(command, "--json").stdout)

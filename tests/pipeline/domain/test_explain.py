@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from pipeline.domain.entry import Status, Step
+from pipeline.domain.explain import explain
+from tests.books_world import NOW, a_document, an_entry
+
+ENTRY = an_entry(a_document())
+POSTED = replace(
+    ENTRY, status=Status.POSTED, realm="123", qb_id="129", qb_doc_number="INV/7", pdf_attached=True, posted_at=NOW
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "last"),
+    [
+        (ENTRY, "It is due: the next run of the poster works on it."),
+        (replace(ENTRY, pdf_sha256=""), "It waits for its PDF, which the next pull fetches."),
+        (replace(ENTRY, next_attempt_at=NOW + timedelta(hours=1)), "It waits and is tried again on "),
+        (replace(ENTRY, status=Status.FAILED, error_message="account 4 is not mapped."), "It needs a person since "),
+        (replace(ENTRY, status=Status.FAILED, content_hash=""), "It needs a person since "),
+        (replace(ENTRY, status=Status.SKIPPED, error_message="It is a receipt."), "It is not for QuickBooks: It is a"),
+        (replace(ENTRY, status=Status.VOIDED), "It is withdrawn in Odoo and not in QuickBooks."),
+        (POSTED, "Nothing is to be done."),
+    ],
+)
+def test_the_last_sentence_is_the_next_step_of_every_status(entry, last):
+    assert explain(entry, NOW)[-1].startswith(last)
+
+
+def test_every_status_and_every_step_has_a_next_step():
+    for status in Status:
+        for step in (None, *Step):
+            sentences = explain(replace(ENTRY, status=status, step=step), NOW)
+
+            assert all(sentences)
+            assert any("no answer is known" in sentence for sentence in sentences) is (step is not None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"qb_open": Decimal(0)}, "It is paid."),
+        ({"qb_open": Decimal("1.50")}, "It is paid in part: 1.50"),
+        ({"withdrawn": True}, "Odoo has cancelled, reset or deleted it since."),
+        ({"generation": 2}, "taken out of QuickBooks 2 times"),
+        ({"former": json.dumps([{"realm": "77", "qb_id": "5", "doc_number": ""}])}, "company 77 before, as Id 5"),
+        ({"qb_id": ""}, "It is not in QuickBooks, as far as the pipeline knows."),
+        ({"pdf_attached": False}, "without its PDF yet"),
+    ],
+)
+def test_what_happened_to_it_is_said(changes, words):
+    assert words in " ".join(explain(replace(POSTED, **changes), NOW))
+
+
+def test_texts_from_outside_stay_one_harmless_line():
+    entry = replace(POSTED, status=Status.FAILED, error_message="x\nPaid: https://evil.example", company="a\nb")
+
+    text = explain(entry, NOW)
+
+    assert not any("\n" in sentence or "https://" in sentence for sentence in text)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.demo.books import demo_realms
+from local.stand_ins.quickbooks import cdc
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.qbo import changes
+from pipeline.qbo.changes import Changes
+from pipeline.qbo.faults import Refused
+from tests.in_process import Near
+
+HOUR = timedelta(hours=1)
+MONTH = timedelta(days=30)
+
+
+def an_invoice(number: int) -> dict:
+    return {
+        "CustomerRef": {"name": "Typed In"},
+        "DocNumber": f"T-{number}",
+        "Line": [{"Amount": 10, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {}}],
+    }
+
+
+@pytest.fixture
+def company():
+    realm = demo_realms()[0]
+    realm.customers.append({"DisplayName": "Typed In"})
+    realm.documents = {"Invoice": [an_invoice(number) for number in range(6)]}
+    stand_in = QuickBooksStandIn([realm])
+    near = Near(stand_in, realm)
+    yield near
+    stand_in.close()
+
+
+@pytest.fixture
+def now():
+    return datetime.now(UTC)
+
+
+def test_what_changed_comes_with_one_call_and_deletions_with_their_id_only(company, now):
+    company.book.delete("Invoice", {"Id": "1", "SyncToken": "0"})
+    client = company.new_client()
+
+    found = Changes(client).since(now - HOUR, now)
+
+    assert [one.qb_id for one in found.seen if not one.is_deleted] == ["2", "3", "4", "5", "6"]
+    assert [one.qb_id for one in found.seen if one.is_deleted] == ["1"]
+    assert found.deletions_since == now - HOUR
+    assert client.calls == {"cdc": 1}
+
+
+def test_it_never_asks_further_back_than_quickbooks_looks(company, now):
+    assert len(Changes(company.new_client()).since(datetime.min.replace(tzinfo=UTC), now).seen) == 6
+    with pytest.raises(Refused, match="changedSince"):
+        company.new_client().changes(["Invoice"], now - MONTH - HOUR)
+
+
+def test_a_full_answer_is_halved_and_what_was_before_is_read_by_queries(company, now, monkeypatch):
+    monkeypatch.setattr(cdc, "OBJECTS_MAX", 3)
+    monkeypatch.setattr(changes, "OBJECTS_MAX", 3)
+    rows = company.book._tables.table("Invoice").values()
+    for hours, row in enumerate(rows, 1):
+        row["MetaData"]["LastUpdatedTime"] = (now - hours * HOUR).isoformat(timespec="seconds")
+    client = company.new_client()
+
+    found = Changes(client).since(now - 8 * HOUR, now)
+
+    assert sorted(one.qb_id for one in found.seen) == ["1", "2", "3", "4", "5", "6"]
+    assert found.deletions_since == now - 2 * HOUR
+    assert client.calls == {"cdc": 3, "query": 4}
+
+
+def test_a_window_that_stays_full_is_not_halved_for_ever(company, now, monkeypatch):
+    monkeypatch.setattr(cdc, "OBJECTS_MAX", 3)
+    monkeypatch.setattr(changes, "OBJECTS_MAX", 3)
+    client = company.new_client()
+
+    found = Changes(client).since(now - HOUR, now + timedelta(seconds=1))
+
+    assert len(found.seen) == 6
+    assert client.calls["cdc"] <= 8
+
+
+def test_a_transaction_that_cannot_be_read_does_not_hide_the_others(company, now):
+    company.book._tables.table("Invoice")["2"]["TxnDate"] = "soon"
+
+    found = Changes(company.new_client()).since(now - HOUR, now)
+
+    assert [one.qb_id for one in found.seen] == ["1", "3", "4", "5", "6"]
