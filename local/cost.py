@@ -52,14 +52,14 @@ def priced(service: str, operation: str) -> str:
 def usd(counts: Mapping[str, float]) -> float:
     """Return the price of calls and of other units, by the names of the table."""
     million, each = PRICES["per_million"], PRICES["each"]
-    priced: float = sum(
+    total: float = sum(
         count
         * (WRITES_COUNTED if name == "dynamodb write" else 1)
         * (million[name] / 1e6 if name in million else each[name])
         for name, count in counts.items()
         if name
     )
-    return priced
+    return total
 
 
 @contextmanager
