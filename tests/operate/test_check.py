@@ -192,7 +192,9 @@ class Racing(SystemClock):
 def test_what_is_lacking_is_not_looked_for_again_and_again(new):
     new.world = World(clock=Racing())
 
-    assert checked(new)["metered_reads"] <= 15
+    verdict = checked(new)
+
+    assert new.machine.quickbooks.metered == verdict["metered_reads"] <= 15
 
 
 def test_what_a_person_has_just_added_is_seen_at_once(oqb):
