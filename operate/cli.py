@@ -138,6 +138,6 @@ def _end(error: click.ClickException, output: Output) -> int:
 def main() -> None:
     """Run the command line of this process."""
     # Each module adds its commands to the group, in the order in which the help lists them.
-    from operate.commands import check, connect, doctor, look, run  # noqa: F401 - in the order of a day
+    from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - in the order of a day
 
     cli(prog_name=PROGRAM, obj=World())

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from local.demo.documents import load
 from local.stand_ins.lambdas import LambdaStandIn
 from operate.cli import World, cli
-from operate.commands import check, connect, doctor, look, run  # noqa: F401 - each adds its commands
+from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - each adds its commands
 from tests.conftest import HANDLERS, Machine
 
 ENVIRONMENT = "demo"

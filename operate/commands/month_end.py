@@ -1,0 +1,125 @@
+"""The month end: compare a month, open its report, tell the life of a document, accept what a person did."""
+
+from __future__ import annotations
+
+import getpass
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from operate.cli import Call, command
+from operate.commands.look import known_company
+from operate.deployment import POSTER, TIE_OUT
+from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
+from pipeline.aws.report_store import folder_of
+from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.tie_out import Verdict
+
+# A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
+ROUNDS_MAX = 8
+ENDINGS = ("html", "xlsx", "json")
+
+
+@command("tie-out", example="./oqb tie-out companyA 2026-10")
+@click.argument("company")
+@click.argument("month")
+def tie_out(call: Call, *, company: str, month: str) -> int:
+    """Compare MONTH of COMPANY in Odoo with QuickBooks, and write the report.
+
+    MONTH is written like 2026-10. Ends with 1 when the month does not tie out, or it is not known whether it does.
+    """
+    known_company(call.deployment, company)
+    _month(call, month)
+    answer: dict[str, Any] = {}
+    for number in range(1, ROUNDS_MAX + 1):
+        again = f", round {number}" if number > 1 else ""
+        with call.output.progress(f"{call.deployment.full_name(TIE_OUT)} is comparing{again}"):
+            answer = call.deployment.invoke(TIE_OUT, {"company": company, "month": month})
+        if not answer.get("remaining"):
+            break
+    found = answer.get("tie_outs", [])
+    for one in found:
+        call.output.say(one["sentence"])
+        call.output.say(f"`./oqb report {company} {month}` opens the report.")
+    for text in answer.get("left_out", []):
+        call.output.say(text)
+    if answer.get("remaining"):
+        call.output.say("It is not finished: run this again, or wait for the schedule.")
+    call.output.result(answer)
+    ties = bool(found) and all(one["verdict"] == Verdict.TIES_OUT.value for one in found)
+    return 0 if ties and not answer.get("remaining") else NEEDS_A_PERSON
+
+
+@command("report", example="./oqb report companyA 2026-10 --as xlsx")
+@click.argument("company")
+@click.argument("month")
+@click.option("--as", "ending", type=click.Choice(ENDINGS), default="html", help="A page, a workbook, or JSON.")
+@click.option("--to", "folder", metavar="FOLDER", help="Where to put it; a temporary folder if left out.")
+@click.option("--no-browser", is_flag=True, help="Only fetch it.")
+def report(call: Call, *, company: str, month: str, ending: str, folder: str | None, no_browser: bool) -> int:
+    """Fetch the newest report of MONTH of COMPANY, and open it."""
+    known_company(call.deployment, company)
+    key = f"{folder_of(company, _month(call, month))}/tie-out.{ending}"
+    place = Path(folder or tempfile.mkdtemp(prefix="oqb-"))
+    try:
+        body = call.deployment.client("s3").get_object(Bucket=call.deployment.poster.bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
+            raise
+        raise NeedsAPerson(
+            f"There is no report of {company} {month} yet: `./oqb tie-out {company} {month}` makes one."
+        ) from None
+    place.mkdir(parents=True, exist_ok=True)
+    file = place / f"tie-out-{month}.{ending}"
+    file.write_bytes(body)
+    call.output.say(str(file))
+    if not no_browser and not call.world.open_browser(file.resolve().as_uri()):
+        call.output.note("No browser could be opened: open that file yourself.")
+    call.output.result({"file": str(file)})
+    return 0
+
+
+@command("explain", example="./oqb explain INV/2026/00012")
+@click.argument("name")
+def explain(call: Call, *, name: str) -> int:
+    """Tell the life of a document in words, and its next step.
+
+    NAME is its number in Odoo, its entry id, or its id or number in QuickBooks.
+    """
+    with call.output.progress("Looking it up"):
+        answer = call.deployment.invoke(POSTER, {"explain": name})
+    for document in answer["documents"]:
+        call.output.say(document["entry_id"])
+        for line in document["explained"]:
+            call.output.say(f"  {line}")
+    if answer.get("left_out"):
+        call.output.say(f"And {answer['left_out']} more of that name: use the entry id.")
+    call.output.result(answer)
+    return 0
+
+
+@command("accept", example='./oqb accept odoo-account.move-17 --because "agreed with the customer"')
+@click.argument("entry_id")
+@click.option("--because", required=True, metavar="TEXT", help="Why it stays as it is in QuickBooks.")
+@click.option("--by", metavar="NAME", help="Who accepts it; your login on this machine if left out.")
+def accept(call: Call, *, entry_id: str, because: str, by: str | None) -> int:
+    """Accept what a person changed in QuickBooks in the document of ENTRY_ID.
+
+    It holds for what was found: a later change is reported again.
+    """
+    payload = {"accept": entry_id, "because": because, "by": by or getpass.getuser()}
+    answer = call.deployment.invoke(POSTER, payload)
+    call.output.say(f"Accepted: {entry_id}.")
+    call.output.result(answer)
+    return 0
+
+
+def _month(call: Call, text: str) -> Month:
+    try:
+        return Month.parse(text, call.world.clock.now().date())
+    except InvalidRequest as error:
+        raise WrongUse(str(error)) from None

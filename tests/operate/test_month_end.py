@@ -1,0 +1,95 @@
+"""The commands of the month end, through the real functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+MONTH = "2026-01"
+COMPARED = {
+    "tie_outs": [{"sentence": "January 2026 ties out.", "verdict": "ties out"}],
+    "remaining": False,
+    "left_out": [],
+}
+
+
+def test_a_month_is_compared_until_nothing_remains_and_the_verdict_is_said(oqb):
+    answers = [{"tie_outs": [], "remaining": True, "left_out": []}, COMPARED]
+    oqb.lambdas.replace("tie-out-demo", lambda _event: answers.pop(0))
+
+    result = oqb("tie-out", "companyA", MONTH)
+
+    assert oqb.invoked("tie-out") == [{"company": "companyA", "month": MONTH}] * 2
+    assert "January 2026 ties out." in result.stdout
+    assert result.exit_code == 0
+
+
+def test_a_month_that_does_not_tie_out_ends_with_one(oqb):
+    open_month = {**COMPARED, "tie_outs": [{"sentence": "It does not tie out yet.", "verdict": "open"}]}
+    oqb.lambdas.replace("tie-out-demo", lambda _event: open_month)
+
+    assert oqb("tie-out", "companyA", MONTH).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tie-out", "companyA", "soon"), "'soon' is no month"),
+        (("tie-out", "companyC", MONTH), "has no company 'companyC'"),
+        (("report", "companyA", "2999-01"), "has not begun"),
+    ],
+)
+def test_a_month_or_a_company_that_is_none_is_refused(oqb, arguments, said):
+    result = oqb(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert oqb.lambdas.invoked == []
+
+
+def test_a_report_is_fetched_and_opened(oqb, tmp_path):
+    bucket = oqb.machine.deployment.bucket
+    key = f"reports/companyA/{MONTH}/tie-out.html"
+    oqb.machine.client("s3").put_object(Bucket=bucket, Key=key, Body=b"<h1>January</h1>")
+    opened = []
+    oqb.world = replace(oqb.world, open_browser=lambda address: opened.append(address) or True)
+
+    result = oqb("report", "companyA", MONTH, "--to", str(tmp_path))
+
+    assert (tmp_path / f"tie-out-{MONTH}.html").read_bytes() == b"<h1>January</h1>"
+    assert opened == [(tmp_path / f"tie-out-{MONTH}.html").resolve().as_uri()]
+    assert result.exit_code == 0
+
+
+def test_a_report_that_does_not_exist_says_how_to_make_it(oqb):
+    result = oqb("report", "companyA", MONTH, "--no-browser")
+
+    assert result.exit_code == 1
+    assert f"./oqb tie-out companyA {MONTH}" in result.stderr
+
+
+def test_a_document_is_explained_by_its_number(oqb):
+    oqb.machine.extract()
+    entry = next(iter(oqb.machine.entries().values()))
+
+    result = oqb("explain", entry["entry_id"])
+
+    assert entry["number"] in result.stdout
+    assert result.exit_code == 0
+
+
+def test_a_document_nobody_knows_is_refused(oqb):
+    result = oqb("explain", "INV/0000")
+
+    assert result.exit_code == 2
+    assert "No document is known by" in result.stderr
+
+
+def test_a_difference_is_accepted_with_who_and_why(oqb):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"accepted": True})
+
+    result = oqb("accept", "odoo-account.move-17", "--because", "agreed", "--by", "Ann")
+
+    assert oqb.invoked("qb-poster") == [{"accept": "odoo-account.move-17", "because": "agreed", "by": "Ann"}]
+    assert result.exit_code == 0
