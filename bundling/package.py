@@ -86,10 +86,14 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
         "Crypto/Cipher/_raw_cast*",
         "Crypto/Cipher/_raw_des*",
         "Crypto/Cipher/_raw_eksblowfish*",
+        "Crypto/Util/RFC1751*",
     ),
     # Bills are photographed or scanned: JPEG, PNG, TIFF, GIF, WebP. No AVIF, no drawing of text, no colour profiles,
-    # no windows, no formulas over pixels.
+    # no windows, no formulas over pixels, no pictures of games and laboratories.
     "pillow": (
+        "PIL/BlpImagePlugin.*",
+        "PIL/DdsImagePlugin.*",
+        "PIL/SpiderImagePlugin.*",
         "PIL/_avif.*",
         "PIL/_imagingcms.*",
         "PIL/_imagingft.*",
