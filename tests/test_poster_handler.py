@@ -34,6 +34,7 @@ from pipeline.domain.errors import Misconfigured, PipelineError
 from pipeline.domain.open_alerts import AlertState, OpenAlert
 from pipeline.qbo import limiter
 from pipeline.runtime import SystemClock
+from pipeline.use_cases.post import company
 from pipeline.use_cases.report import STATE_KEY
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
@@ -41,6 +42,12 @@ TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
 # Of each kind of refusal one; the whole list is checked in tests/pipeline/qbo/test_faults.py.
 ONE_A_DOCUMENT = ("610", "2010", "2020", "2040", "2050", "2060", "2210", "2500", "5020", "6000", "6070", "6100",
                   "6170", "6200", "6210", "6240", "6430")  # fmt: skip
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Have each document sent alone, where a test breaks the call of one. Batches are in `test_group.py`."""
+    monkeypatch.setattr(company, "TOGETHER_MAX", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -178,8 +185,8 @@ def test_a_doubled_late_event_changes_nothing(machine):
     for event in (*events, *reversed(events)):
         machine.post(event)
 
-    assert len(booked(machine)) == 4
-    assert machine.quickbooks.calls["upload"] == 4
+    assert len(booked(machine)) == len(machine.quickbooks.books(REALM_A).attachables()) == 4
+    assert machine.quickbooks.calls["upload"] == 1
 
 
 def test_filing_makes_no_event_that_wakes_it_again(machine):
@@ -195,7 +202,7 @@ def test_filing_makes_no_event_that_wakes_it_again(machine):
 def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
     result = machine.post({"company": "companyA"})
 
-    assert (result["posted"], result["backlog"], result["calls"]["upload"]) == (4, 0, 4)
+    assert (result["posted"], result["backlog"], result["calls"]["upload"]) == (4, 0, 1)
     assert result["calls"]["query"] == machine.quickbooks.metered
     assert min(result["refresh_days_left"].values()) > 99
     (metrics,) = machine.metrics
@@ -502,6 +509,7 @@ def test_a_company_with_an_empty_realm_pauses_and_is_reported_once(machine):
 # -- QuickBooks says no ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_machine):
     machine = start_machine(of_company_a(20))
     machine.quickbooks.name_edit_s = 0
@@ -542,6 +550,7 @@ def test_each_refusal_fails_its_document_alone_and_says_which_and_why(start_mach
     says_nothing_secret(machine)
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_what_was_refused_is_posted_once_when_the_cause_is_fixed(machine):
     break_once(machine, fault_in_200("6000", MESSAGES["6000"], "Something is off."))
     machine.post()
@@ -662,6 +671,7 @@ def refuse_one(machine) -> None:
     assert machine.post()["failed"] == 1
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_failed_document_waits_in_the_queue_with_its_error_and_what_to_do(machine):
     refuse_one(machine)
 
@@ -672,6 +682,7 @@ def test_a_failed_document_waits_in_the_queue_with_its_error_and_what_to_do(mach
     assert "retry_failed" in letter["fix"]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_redrive_puts_everything_back_and_each_is_applied_once(machine):
     refuse_one(machine)
 
@@ -684,6 +695,7 @@ def test_a_redrive_puts_everything_back_and_each_is_applied_once(machine):
     assert machine.deployment.dead_letters("qb-poster") == []
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_the_event_of_a_function_that_died_is_put_back_like_any_other(machine):
     refuse_one(machine)
     sqs = machine.client("sqs")
@@ -709,6 +721,7 @@ def test_what_fails_again_is_in_the_queue_again(machine):
     assert len(machine.deployment.dead_letters("qb-poster")) == 4
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_document_that_came_right_by_a_retry_leaves_no_letter_behind(machine):
     refuse_one(machine)
 
@@ -717,6 +730,7 @@ def test_a_document_that_came_right_by_a_retry_leaves_no_letter_behind(machine):
     assert machine.deployment.dead_letters("qb-poster") == []
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_many_documents_of_one_cause_are_one_alert(machine):
     def every_document(request):
         return request.method == "POST" and request.path.rpartition("/")[2] in (
@@ -730,6 +744,7 @@ def test_many_documents_of_one_cause_are_one_alert(machine):
     assert alert["subject"] == "[demo] companyA: 4 documents for a person: QuickBooks refuses it"
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_refused_pdf_leaves_the_document_and_is_reported(machine):
     error = {"Message": MESSAGES["6041"], "Detail": "No such type.", "code": "6041"}
     entry_fault = {"AttachableResponse": [{"Fault": {"Error": [error], "type": "ValidationFault"}}]}
@@ -754,6 +769,7 @@ TROUBLE = {
 }
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_answers_that_say_nothing_are_resolved_and_nothing_doubles(start_machine):
     machine = start_machine(of_company_a(14))
     machine.quickbooks.name_edit_s = 0
@@ -785,6 +801,7 @@ def test_answers_that_say_nothing_are_resolved_and_nothing_doubles(start_machine
     says_nothing_secret(machine)
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_create_without_an_answer_is_not_looked_for_before_it_has_settled(machine):
     break_once(machine, None, takes_effect=True)
 
@@ -800,6 +817,7 @@ def test_a_create_without_an_answer_is_not_looked_for_before_it_has_settled(mach
     assert machine.alerts() == []
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_401_in_the_middle_is_renewed_and_nobody_notices(machine):
     break_once(machine, unauthenticated())
 
@@ -810,6 +828,7 @@ def test_a_401_in_the_middle_is_renewed_and_nobody_notices(machine):
     assert machine.alerts() == []
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_429_pauses_the_company_and_everything_follows(machine):
     break_once(machine, throttled())
 
@@ -826,6 +845,7 @@ def test_a_429_pauses_the_company_and_everything_follows(machine):
     assert machine.alerts() == []
 
 
+@pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -1044,6 +1064,7 @@ def test_a_bucket_that_is_not_there_fails_no_document(machine):
     assert "The bucket nowhere does not exist" in machine.alerts()[0]["text"]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_an_alert_that_cannot_be_sent_is_counted_and_never_fails_the_run(machine):
     machine.set_environ("qb-poster", SNS_ALERT_TOPIC="arn:aws:sns:us-west-2:123456789012:nowhere")
     break_once(machine, validation_fault("6000", MESSAGES["6000"], "No."))
@@ -1054,6 +1075,7 @@ def test_an_alert_that_cannot_be_sent_is_counted_and_never_fails_the_run(machine
     assert machine.metrics[0]["AlertsUndelivered"] == [1]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_slack_gets_it_too_when_it_is_configured(machine):
     slack = StandInServer(lambda _request: Response(200, b"ok"))
     machine.set_environ("qb-poster", SLACK_WEBHOOK_URL=f"{slack.url}/services/secret-part")
