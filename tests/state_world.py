@@ -140,6 +140,9 @@ class Clock:
     def now(self):
         return self._world.now
 
+    def monotonic(self):
+        return self._world.now.timestamp()
+
 
 class World:
     """The pipeline between an Odoo and books; `companies` are those the QuickBooks secret knows."""
