@@ -121,12 +121,12 @@ def test_the_recorded_hash_is_that_of_the_object_in_s3_and_every_pdf_opens(machi
 
 def test_a_second_run_finds_nothing_new_and_touches_no_document(machine):
     machine.extract()
-    before = stored(machine)
+    before = machine.entries()
 
     counts = machine.extract()
 
     assert (counts["new"], counts["changed"], counts["pdfs"]) == (0, 0, 0)
-    assert stored(machine) == before
+    assert machine.entries() == before
 
 
 @pytest.mark.parametrize("version", [16, 17, 19])
