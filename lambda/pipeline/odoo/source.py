@@ -113,7 +113,7 @@ class OdooSource:
             )
         except PipelineError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is in one document: the page shrinks until that one is alone
             logger.exception("page not readable", extra={"company": company.name, "after_id": after_id})
             reason = f"something in it is not as Odoo writes it ({type(error).__name__}). Open it in Odoo and save it"
         if limit > 1:
