@@ -114,7 +114,7 @@ def test_what_nothing_explains_is_an_alert_once(machine):
 
     assert "a month does not tie out" in alert["subject"]
     assert "October 2026 does not tie out yet: 1 document is unexplained" in alert["text"]
-    assert "reports/companyA/2026-10/" in alert["text"]
+    assert "reports/companyA/2026-10/tie-out[.]html" in alert["text"]
     assert machine.alerts() == []
 
 
