@@ -388,7 +388,7 @@ resource "aws_cloudwatch_event_target" "schedule" {
 resource "aws_lambda_permission" "schedule" {
   for_each = local.schedules
 
-  statement_id  = "AllowSchedule"
+  statement_id  = "AllowSchedule-${each.key}" # two of one function may not share an id
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this[each.value.function].function_name
   principal     = "events.amazonaws.com"

@@ -196,7 +196,8 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
         policy = json.loads(aws.client("lambda").get_policy(FunctionName=f"qb-poster-{ENVIRONMENT}")["Policy"])
         sources = {s["Sid"]: s["Condition"]["ArnLike"]["AWS:SourceArn"] for s in policy["Statement"]}
         assert sources["AllowDocumentsBucket"] == f"arn:aws:s3:::{deployed.bucket}"
-        assert sources["AllowSchedule"].endswith(f":rule/qb-poster-sweep-{ENVIRONMENT}")
+        for schedule in ("qb-poster-sweep", "qb-poster-watch"):
+            assert sources[f"AllowSchedule-{schedule}"].endswith(f":rule/{schedule}-{ENVIRONMENT}")
 
     with subtests.test("A38: each rule has its function for a target"):
         targets = {

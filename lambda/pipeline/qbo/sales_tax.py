@@ -35,11 +35,11 @@ class SalesTaxWatch:
 
         Let one through that came out different: it failed, so a person retries it after fixing something.
         """
-        known = self._known()
-        if len(known) < DOCUMENTS_MAX or document.entry_id in known:
-            return
         with self._lock:
-            is_tried = self._now_s() - max(self._known().values(), default=0.0) >= TRIED_AGAIN_S
+            known = self._known()
+            if len(known) < DOCUMENTS_MAX or document.entry_id in known:
+                return
+            is_tried = self._now_s() - max(known.values(), default=0.0) >= TRIED_AGAIN_S
             if is_tried:
                 self._note(document)
         if not is_tried:
@@ -49,26 +49,27 @@ class SalesTaxWatch:
                 f'sales_tax = "line" under ["{company}"] in the mapping; or fix the cause and retry one that failed.',
                 code="sales_tax_differs",
             )
-        self._keep()
 
     def differed(self, document: Document) -> bool:
         """Record that a document came out with another tax. Return whether this makes it the company's failure."""
-        self._known()
         with self._lock:
             self._note(document)
-        self._keep()
-        return len(self._known()) >= DOCUMENTS_MAX
+            return len(self._known()) >= DOCUMENTS_MAX
 
     def agreed(self) -> None:
         """Clear the record: a document came out as sent, so the company's settings are not the cause."""
-        if self._known():
-            self._different = {}
-            self._keep()
+        with self._lock:
+            if self._known():
+                self._different = {}
+                self._keep()
+
+    # What follows is called under the lock: documents of a batch come out side by side, and each counts.
 
     def _note(self, document: Document) -> None:
         # A handful is enough.
         known = {**self._known(), document.entry_id: self._now_s()}
         self._different = dict(sorted(known.items(), key=lambda item: item[1])[-DOCUMENTS_MAX * 3 :])
+        self._keep()
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
