@@ -71,8 +71,8 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 900 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
-    error_message = "The extractor has 512 MB, and the time until the next pull."
+    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 300 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
+    error_message = "The extractor has 300 s and 512 MB."
   }
 
   assert {

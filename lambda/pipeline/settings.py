@@ -40,6 +40,7 @@ class ExtractorSettings:
     slack_webhook_url: str
     renders_pdfs: bool
     region: str = ""
+    function_name: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -58,6 +59,8 @@ class ExtractorSettings:
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
             region=environ.get("AWS_REGION", ""),
+            # Lambda sets it; elsewhere there is no function to start.
+            function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
 
 
