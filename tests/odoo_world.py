@@ -57,6 +57,8 @@ class FakeOdoo:
         )
 
     def _selects(self, odoo_id, company, selection):
+        if odoo_id in selection.without:
+            return False
         document = self.documents.get(odoo_id) or a_document(odoo_id)
         return (
             document.company == company

@@ -76,6 +76,7 @@ WORDS: dict[str, str] = {
     "too_many_decimals": "an amount has too many decimals",
     "too_many_lines": "it has more lines than QuickBooks takes",
     "unanswered": "QuickBooks cannot handle it",
+    "unanswered_by_odoo": "Odoo gives no usable answer for it",
     "unauthorized": "a login or a right is missing",
     "unexpected": "the pipeline met something unexpected",
     "unknown_line": "it has a line of an unknown kind",

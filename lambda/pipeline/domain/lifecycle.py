@@ -40,6 +40,8 @@ DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 BEFORE_GO_LIVE = "before_go_live"
+# A document for which Odoo gives no usable answer, though it answers for others.
+UNANSWERED_BY_ODOO = "unanswered_by_odoo"
 RECEIPT_SKIPPED = "receipt_skipped"
 # How many former realms of a document are kept as history.
 FORMER_MAX = 10

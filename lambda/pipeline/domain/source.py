@@ -15,11 +15,18 @@ class NotRendered(Unavailable):
     """The source answers, but cannot make the PDF of one document just now."""
 
 
+class TooMany(Unavailable):
+    """The source answers, but not for so many documents at once: one among them may be the cause."""
+
+    code = "too_many_documents"
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which documents to pull. An empty field does not narrow the selection. Instants and days are inclusive.
 
-    `dated_from` is about the document's own date and its date in the books: either will do.
+    `dated_from` is about the document's own date and its date in the books: either will do. `without` are ids to leave
+    out.
     """
 
     since: datetime | None = None
@@ -27,6 +34,7 @@ class Selection:
     numbers: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
     dated_from: date | None = None
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.alert import Failure
-from pipeline.domain.document import Company, Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
-from pipeline.domain.source import NotCarried, Page, Pdf, Selection, UnreadableDocument
-from pipeline.http import TooLarge
+from pipeline.domain.document import Company, Document
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.source import NotCarried, Page, Pdf, Selection, TooMany
+from pipeline.http import NOT_SENT, TooLarge
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
 from pipeline.odoo.answers import Row
@@ -21,7 +21,8 @@ from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
-from pipeline.odoo.rows import instant, text
+from pipeline.odoo.rows import text
+from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
 COMPANIES_MAX = 1_000
@@ -101,7 +102,8 @@ class OdooSource:
         """Return the documents of a company with an id above `after_id` that the selection names, in order of id.
 
         If they do not fit into an answer, or one of them breaks the reading, return fewer. One that cannot be read
-        alone is unreadable: no single document ends a run.
+        alone is unreadable: no single document ends a run. Raises TooMany if Odoo gives no usable answer to this, but
+        names the next document.
         """
         limit = min(limit, self._page_max or limit)
         try:
@@ -111,6 +113,10 @@ class OdooSource:
                 f"its texts and lines come to more than {ROWS_BYTES_MAX // 2**20} MB. Perhaps a picture is pasted into "
                 "its terms or notes: attach it as a file instead"
             )
+        except Unavailable as error:
+            if error.code != NOT_SENT and self._names_of_next(company, selection, after_id):
+                raise TooMany(f"{error}, for {limit} documents after id {after_id}") from error
+            raise
         except PipelineError:
             raise
         except Exception as error:  # whatever it is, it is in one document: the page shrinks until that one is alone
@@ -124,15 +130,17 @@ class OdooSource:
 
     def _unreadable_page(self, company: Company, selection: Selection, after_id: int, reason: str) -> Page:
         """Return the next document as unreadable, from nothing but its name."""
+        rows = self._names_of_next(company, selection, after_id)
+        return unreadable_page(rows, f"cannot be read: {reason}", self._odoo.clock.now())
+
+    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int) -> Page:
+        """Return the next document as one that Odoo gives no usable answer for, from nothing but its name."""
+        rows = self._names_of_next(company, selection, after_id)
+        return unanswered_page(rows, self._odoo.clock.now())
+
+    def _names_of_next(self, company: Company, selection: Selection, after_id: int) -> list[Row]:
         domain = [*_domain(company, selection), ["id", ">", after_id]]
-        rows = self._read("account.move", domain, _NAME_FIELDS, company, 1)
-        found = [
-            _unreadable(
-                row, InvalidDocument(f"{rows_to.title_of(row)} cannot be read: {reason}."), self._odoo.clock.now()
-            )
-            for row in rows
-        ]
-        return Page((), tuple(found), max((row["id"] for row in rows), default=0))
+        return self._read("account.move", domain, _NAME_FIELDS, company, 1)
 
     def _page(self, company: Company, selection: Selection, after_id: int, limit: int) -> Page:
         fields = list(rows_to.MOVE_FIELDS)
@@ -232,7 +240,7 @@ class OdooSource:
                     )
                 )
             except InvalidDocument as error:
-                unreadable.append(_unreadable(move, error, self._odoo.clock.now()))
+                unreadable.append(as_unreadable(move, error, self._odoo.clock.now()))
         return Page(tuple(found), tuple(unreadable), max(ids))
 
     def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
@@ -306,19 +314,12 @@ def _domain(company: Company, selection: Selection) -> Domain:
         domain.append(["name", "in", list(selection.numbers)])
     if selection.ids:
         domain.append(["id", "in", list(selection.ids)])
+    if selection.without:
+        domain.append(["id", "not in", list(selection.without)])
     if selection.dated_from:
         day = selection.dated_from.isoformat()
         domain += ["|", ["date", ">=", day], ["invoice_date", ">=", day]]
     return domain
-
-
-def _unreadable(move: Row, error: InvalidDocument, now: datetime) -> UnreadableDocument:
-    try:
-        moment = instant(move.get("write_date"))
-    except (TypeError, ValueError):
-        moment = now
-    kind = rows_to.TYPES.get(str(move.get("move_type")), DocumentType.INVOICE)
-    return UnreadableDocument(int(move["id"]), text(move.get("name"))[: rows_to.NAME_LENGTH_MAX], kind, moment, error)
 
 
 def _ids(rows: Iterable[Row], *names: str) -> set[int]:

@@ -53,7 +53,7 @@ def test_a_cursor_comes_back_with_its_time_zone(moment, after_id):
 
 
 def test_a_value_has_one_text_sorted_and_without_spaces():
-    assert dumps(Cursor(after_id=7)) == '{"after_id":7,"seen":null,"since":null,"walk_began":null}'
+    assert dumps(Cursor(after_id=7)) == '{"after_id":7,"page_max":0,"seen":null,"since":null,"walk_began":null}'
 
 
 def test_amounts_are_written_as_text_and_enums_by_value():

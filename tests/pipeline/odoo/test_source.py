@@ -11,7 +11,7 @@ from local.stand_ins.http_server import Response
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import Unavailable
-from pipeline.domain.source import Selection
+from pipeline.domain.source import Selection, TooMany
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes as odoo_taxes
 from pipeline.odoo.client import Odoo
@@ -528,3 +528,54 @@ def test_how_taxes_are_booked_is_asked_for_all_taxes_of_a_page_at_once(opened, v
     named = [term for term in domain if isinstance(term, list)]
     assert {name for name, _, _ in named} == fields
     assert all(len(ids) > 1 for *_, ids in named)
+
+
+# -- a document that Odoo cannot answer for ----------------------------------------------------------------------------
+
+
+class Poison:
+    """Makes the server fail whenever the lines of one document are read, in the given way."""
+
+    def __init__(self, stand_in, monkeypatch, odoo_id, what):
+        self.id, self.what = odoo_id, what
+        execute = stand_in._execute
+        monkeypatch.setattr(stand_in, "_execute", lambda *call: self.execute(execute, *call))
+
+    def execute(self, execute, user, model, method, arguments, keywords):
+        if model == "account.move.line" and any(self.id in term[2] for term in arguments[0] if term[0] == "move_id"):
+            raise self.what
+        return execute(user, model, method, arguments, keywords)
+
+
+@pytest.mark.parametrize("version", [18, 19])
+def test_a_page_that_a_document_breaks_is_too_many_and_that_document_is_known_by_its_name(opened, monkeypatch, version):
+    from local.stand_ins.odoo.errors import OdooError
+
+    stand_in, source = opened(version, secret=PASSWORD if version == 18 else API_KEY)
+    company = source.companies()[0]
+    first, second = source.page(company, Selection(), after_id=0, limit=2).documents
+    Poison(stand_in, monkeypatch, second.odoo_id, OdooError("psycopg2.OperationalError", "server closed"))
+
+    with pytest.raises(TooMany):
+        source.page(company, Selection(), after_id=0, limit=2)
+    assert source.page(company, Selection(), after_id=0, limit=1).documents == (first,)
+    with pytest.raises(TooMany):
+        source.page(company, Selection(), after_id=first.odoo_id, limit=1)
+    page = source.unanswered_page(company, Selection(), after_id=first.odoo_id)
+
+    (row,) = page.unreadable
+    assert (row.odoo_id, row.number, page.last_id) == (second.odoo_id, second.number, second.odoo_id)
+    assert second.number in str(row.error)
+    (after,) = source.page(company, Selection(without=(second.odoo_id,)), after_id=first.odoo_id, limit=1).documents
+    assert after.odoo_id > second.odoo_id
+
+
+def test_an_odoo_whose_database_is_down_is_down(opened):
+    stand_in, source = opened()
+    company = source.companies()[0]
+    stand_in.database_down = True
+
+    with pytest.raises(Unavailable) as error:
+        source.page(company, Selection(), after_id=0, limit=2)
+
+    assert not isinstance(error.value, TooMany)

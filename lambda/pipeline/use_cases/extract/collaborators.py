@@ -18,7 +18,13 @@ class ExtractorSource(Protocol):
     database: str
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
-        """Return the selected documents with an id above `after_id`, in order of id."""
+        """Return the selected documents with an id above `after_id`, in order of id.
+
+        Raises TooMany if there is no usable answer for so many, though the source answers.
+        """
+
+    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int) -> Page:
+        """Return a page of only the next document, as one that the source gives no usable answer for."""
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the documents that got a file since then."""

@@ -15,24 +15,23 @@ from datetime import date, datetime, timedelta
 
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
-from pipeline.domain.cursor import Cursor
+from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, PipelineError
-from pipeline.domain.source import Page, Selection, UnreadableDocument
+from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
+from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import News, decide
 from pipeline.use_cases.extract.fetch import PdfFetching
+from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, read_page, to_try_again, unanswered
 
 logger = logging.getLogger(__name__)
 
-PAGE_DOCUMENTS = 200
 # write_date is when Odoo's transaction began: a long transaction commits rows older than those already seen.
 LOOKBACK = timedelta(minutes=10)
-# In practice a page (8 reads) never takes longer than this. The next tick goes on.
-PAGE_ALLOWANCE_S = 45.0
 UNFINISHED_MAX = 200
 # If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
@@ -77,8 +76,11 @@ class Extraction:
             self.counts.remaining = True
             return
         # Do this first: an entry without its PDF counts as backlog and cannot be posted.
+        unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
+        silent = unanswered(unfinished)
+        without = tuple(sorted(entry.odoo_id for entry in silent))
         if not self.dry_run:
-            self._finish(company)
+            self._pull_ids(company, {entry.odoo_id for entry in unfinished} - set(without))
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
             logger.warning("pulling pauses: too many documents wait to be posted", extra={"company": company.name})
             self.counts.remaining = True
@@ -88,38 +90,50 @@ class Extraction:
         if cursor.walk_began is None:
             cursor = cursor.begun(self.now)
             if cursor.since:
-                self.pull_selected(company, self._touched(company, cursor.since))
+                touched = self.source.with_new_attachments(company, cursor.since - LOOKBACK)
+                self._pull_ids(company, set(touched) - set(without))
         since = cursor.since - LOOKBACK if cursor.since else None
         while self.deadline.allows(PAGE_ALLOWANCE_S):
-            page = self.source.page(company, Selection(since=since), after_id=cursor.after_id, limit=PAGE_DOCUMENTS)
+            limit = cursor.page_max or PAGE_DOCUMENTS
+            try:
+                page = self._page(company, Selection(since=since, without=without), cursor.after_id, limit)
+            except TooMany:
+                cursor = cursor.with_page_of(limit // FEWER)
+                self._move(company, cursor)
+                continue
             if self._take(company, page) is Progress.INTERRUPTED:
                 break
             cursor = cursor.after(page)
             self._move(company, cursor)
             if cursor.walk_began is None:
+                # Last, because one of these may take all the time that is left.
+                self._pull_ids(company, set(to_try_again(silent, self.now)))
                 return
         self.counts.remaining = True
 
     def pull_selected(self, company: Company, selection: Selection | None) -> None:
         """Pull the selected documents. The cursor does not move."""
-        after_id = 0
+        after_id, limit = 0, PAGE_DOCUMENTS
         while selection is not None:
             if not self.deadline.allows(PAGE_ALLOWANCE_S):
                 self.counts.remaining = True
                 return
-            page = self.source.page(company, selection, after_id=after_id, limit=PAGE_DOCUMENTS)
+            try:
+                page = self._page(company, selection, after_id, limit)
+            except TooMany:
+                limit = max(1, limit // FEWER)
+                continue
+            limit = min(2 * limit, PAGE_DOCUMENTS)
             if self._take(company, page) is Progress.INTERRUPTED or not page.last_id:
                 return
             after_id = page.last_id
 
-    def _touched(self, company: Company, since: datetime) -> Selection | None:
-        ids = self.source.with_new_attachments(company, since - LOOKBACK)
-        return Selection(ids=tuple(ids)) if ids else None
+    def _pull_ids(self, company: Company, ids: set[int]) -> None:
+        if ids:
+            self.pull_selected(company, Selection(ids=tuple(sorted(ids))))
 
-    def _finish(self, company: Company) -> None:
-        unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
-        if unfinished:
-            self.pull_selected(company, Selection(ids=tuple(sorted(entry.odoo_id for entry in unfinished))))
+    def _page(self, company: Company, selection: Selection, after_id: int, limit: int) -> Page:
+        return read_page(self.source, company, selection, after_id=after_id, limit=limit, deadline=self.deadline)
 
     def _move(self, company: Company, cursor: Cursor) -> None:
         if not self.dry_run:
@@ -186,6 +200,10 @@ class Extraction:
         message = str(row.error)
         if previous and previous.status is Status.FAILED and previous.error_message == message:
             self.counts.unchanged += 1
+            if row.error.code == UNANSWERED_BY_ODOO and not self.dry_run:
+                # Stored again for the time of this try. What was reported stays reported.
+                again = lifecycle.unreadable(row, previous.entry_id, company, previous, self.now)
+                self.table.save_extracted(replace(again, reported_at=previous.reported_at), previous=previous)
             return
         self.counts.failed += 1
         entry_id = make_entry_id(self.source.database, row.odoo_id)

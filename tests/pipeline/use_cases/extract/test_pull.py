@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.domain.cursor import CLOCKS_DIFFER
+from pipeline.domain.cursor import CLOCKS_DIFFER, PAGE_DOCUMENTS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, Unauthorized, Unavailable
@@ -16,11 +16,10 @@ from pipeline.use_cases.extract.fetch import PDF_ALLOWANCE_S
 from pipeline.use_cases.extract.pull import (
     BACKLOG_MAX,
     LOOKBACK,
-    PAGE_ALLOWANCE_S,
-    PAGE_DOCUMENTS,
     chosen,
     run,
 )
+from pipeline.use_cases.extract.reading import PAGE_ALLOWANCE_S
 from tests.builders import COMPANY, WRITTEN_AT, a_document
 from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Aws, Clock, Crash, FakeOdoo, extraction_of, pull
 

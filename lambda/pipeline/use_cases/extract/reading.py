@@ -1,0 +1,58 @@
+"""Read a page of documents, and find the one for which the source gives no usable answer.
+
+A server may fail on one document every time: a module raises an error on it, or reading its lines takes too long. Such
+a page is read again in smaller parts, down to that document alone. It is then noted by its name, and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from pipeline.domain.deadline import Deadline
+from pipeline.domain.document import Company
+from pipeline.domain.entry import Entry
+from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
+from pipeline.domain.source import Page, Selection, TooMany
+from pipeline.use_cases.extract.collaborators import ExtractorSource
+
+logger = logging.getLogger(__name__)
+
+# In practice a page (8 reads) never takes longer than this. The next tick goes on.
+PAGE_ALLOWANCE_S = 45.0
+# How many times smaller a page is read again.
+FEWER = 8
+# A document without an answer may cost minutes of a run, so it is tried again after this, and last.
+TRIED_AGAIN_AFTER = timedelta(hours=1)
+
+
+def read_page(
+    source: ExtractorSource, company: Company, selection: Selection, *, after_id: int, limit: int, deadline: Deadline
+) -> Page:
+    """Return a page of at most `limit` documents. Raises TooMany if a smaller one should be asked for.
+
+    A document that is alone is tried twice, and then returned as unreadable. Without time for that it raises TooMany.
+    """
+    try:
+        return source.page(company, selection, after_id=after_id, limit=limit)
+    except TooMany as error:
+        logger.warning("page not answered", extra={"company": company.name, "after_id": after_id, "limit": limit,
+                                                   "reason": str(error)})  # fmt: skip
+        # What is left of the time may itself be the reason.
+        if limit > 1 or not deadline.allows(PAGE_ALLOWANCE_S):
+            raise
+    try:
+        return source.page(company, selection, after_id=after_id, limit=1)
+    except TooMany:
+        return source.unanswered_page(company, selection, after_id=after_id)
+
+
+def unanswered(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of documents for which there was no usable answer."""
+    return [entry for entry in entries if entry.is_unreadable and entry.error_code == UNANSWERED_BY_ODOO]
+
+
+def to_try_again(entries: Iterable[Entry], now: datetime) -> tuple[int, ...]:
+    """Return the ids of those that are due to be tried again."""
+    return tuple(sorted(entry.odoo_id for entry in entries if now - entry.updated_at >= TRIED_AGAIN_AFTER))
