@@ -542,7 +542,8 @@ class Poison:
         monkeypatch.setattr(stand_in, "_execute", lambda *call: self.execute(execute, *call))
 
     def execute(self, execute, user, model, method, arguments, keywords):
-        if model == "account.move.line" and any(self.id in term[2] for term in arguments[0] if term[0] == "move_id"):
+        domain = arguments[0] if arguments else keywords.get("domain", [])
+        if model == "account.move.line" and any(self.id in term[2] for term in domain if term[0] == "move_id"):
             raise self.what
         return execute(user, model, method, arguments, keywords)
 
