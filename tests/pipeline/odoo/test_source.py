@@ -548,7 +548,7 @@ class Poison:
         return execute(user, model, method, arguments, keywords)
 
 
-@pytest.mark.parametrize("version", [18, 19])
+@pytest.mark.parametrize("version", [18])
 def test_a_page_that_a_document_breaks_is_too_many_and_that_document_is_known_by_its_name(opened, monkeypatch, version):
     from local.stand_ins.odoo.errors import OdooError
 
