@@ -38,8 +38,8 @@ locals {
       stat     = "Sum"
       period_s = 3600
       metrics = {
-        qb-poster = ["MeteredReads"]
-        tie-out   = ["MeteredReads"]
+        qb-poster       = ["MeteredReads"]
+        odoo-qb-tie-out = ["MeteredReads"]
       }
     },
     {
@@ -52,7 +52,7 @@ locals {
       title    = "Months that ended and do not tie out, and differences that nothing explains"
       stat     = "Maximum"
       period_s = local.day_s
-      metrics  = { tie-out = ["MonthsOpen", "MonthsNotKnown", "MonthsOverdue", "TieOutUnexplained"] }
+      metrics  = { odoo-qb-tie-out = ["MonthsOpen", "MonthsNotKnown", "MonthsOverdue", "TieOutUnexplained"] }
     },
   ]
 

@@ -1,6 +1,6 @@
 # Odoo -> QuickBooks Online, and the newest sale orders -> DynamoDB: the functions, and what wakes them.
 #
-# A function is one row in local.functions and a file in lambda/: tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
+# A function is one row in local.functions and a file in lambda/: odoo-qb-tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
 # Role, policy, log group, dead-letter queue, alarms and schedules follow from the row.
 # Beside this file: storage.tf (bucket, tables, secrets), permissions.tf, observability.tf (logs, dead letters, alarms).
 
@@ -180,7 +180,7 @@ locals {
         },
       ]
     }
-    tie-out = {
+    odoo-qb-tie-out = {
       description     = "Compares each open month in Odoo with QuickBooks Online, and writes the report"
       timeout_s       = 900
       memory_mb       = 1024 # fifty thousand documents of both sides at once
@@ -279,7 +279,7 @@ locals {
   }
 
   # The file in lambda/ and the zip of each function.
-  modules = { for name in keys(local.functions) : name => replace(name, "-", "_") }
+  modules = { for name in keys(local.functions) : name => replace(trimprefix(name, "odoo-qb-"), "-", "_") }
 
   # A variable's own validation cannot know the rows. tonumber() refuses a text and shows it, which stops the plan.
   reserved_concurrency = {

@@ -292,7 +292,7 @@ resource "aws_cloudwatch_metric_alarm" "tie_out" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
-    service     = "tie-out"
+    service     = "odoo-qb-tie-out"
     environment = var.environment
   }
 }

@@ -36,7 +36,7 @@ from pipeline.use_cases.report import Reporter, answering, reporting
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.months import Results, is_unfinished, run
 
-SERVICE = "tie-out"
+SERVICE = "odoo-qb-tie-out"
 SECRET_KEYS = ("database", "username", "password")
 
 

@@ -30,7 +30,9 @@ from tests.terraform_tools import Terraform, function_names, without_aws, workin
 
 ENVIRONMENT = "deployed"
 HERE = "us-west-2:123456789012"
-FUNCTIONS = {name: import_module(name.replace("-", "_")).lambda_handler for name in function_names()}
+FUNCTIONS = {
+    name: import_module(name.removeprefix("odoo-qb-").replace("-", "_")).lambda_handler for name in function_names()
+}
 SWEEPS_MAX = 10
 # The example's six values, and over them what this deployment needs.
 VARIABLES = ("-var-file=terraform.tfvars.example", "-var-file=deployed.tfvars.json")
@@ -208,7 +210,7 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
             "odoo-extractor-schedule": [functions["odoo-extractor"]["FunctionArn"]],
             "qb-poster-sweep": [functions["qb-poster"]["FunctionArn"]],
             "odoo-order-sync-schedule": [functions["odoo-order-sync"]["FunctionArn"]],
-            "tie-out-daily": [functions["tie-out"]["FunctionArn"]],
+            "tie-out-daily": [functions["odoo-qb-tie-out"]["FunctionArn"]],
         }
 
     with subtests.test("A14, A15: every alarm goes to the topic"):
@@ -316,7 +318,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
         ],
-        "tie-out": [
+        "odoo-qb-tie-out": [
             Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
             Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
@@ -431,7 +433,7 @@ def run_the_flow(
         return deployed.invoke(function, FUNCTIONS[function], event, timeout_s=120)
 
     def tie_out(event: Any) -> Any:
-        return deployed.invoke("tie-out", FUNCTIONS["tie-out"], event, timeout_s=900)
+        return deployed.invoke("odoo-qb-tie-out", FUNCTIONS["odoo-qb-tie-out"], event, timeout_s=900)
 
     counts = invoke("odoo-extractor", {})
     for event in deployed.pending_events():

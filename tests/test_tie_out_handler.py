@@ -124,7 +124,7 @@ def test_metrics_say_what_alarms_watch(machine):
     machine.tie_out(OCTOBER)
 
     (line,) = machine.metrics
-    assert line["service"] == "tie-out"
+    assert line["service"] == "odoo-qb-tie-out"
     assert line["TieOutUnexplained"] == [1.0]
     assert line["MonthsOverdue"] == [1.0]
     assert line["MeteredReads"] == [6.0]
@@ -224,7 +224,7 @@ def test_an_odoo_that_refuses_the_login_is_an_error_and_an_alert(machine):
 
 
 def test_a_missing_setting_is_named(machine):
-    machine.set_environ("tie-out", QB_SECRET_ARN="")
+    machine.set_environ("odoo-qb-tie-out", QB_SECRET_ARN="")
 
     with pytest.raises(Misconfigured, match="QB_SECRET_ARN"):
         machine.tie_out(OCTOBER)

@@ -16,18 +16,18 @@ COMPARED = {
 
 def test_a_month_is_compared_until_nothing_remains_and_the_verdict_is_said(oqb):
     answers = [{"tie_outs": [], "remaining": True, "left_out": []}, COMPARED]
-    oqb.lambdas.replace("tie-out-demo", lambda _event: answers.pop(0))
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: answers.pop(0))
 
     result = oqb("tie-out", "companyA", MONTH)
 
-    assert oqb.invoked("tie-out") == [{"company": "companyA", "month": MONTH}] * 2
+    assert oqb.invoked("odoo-qb-tie-out") == [{"company": "companyA", "month": MONTH}] * 2
     assert "January 2026 ties out." in result.stdout
     assert result.exit_code == 0
 
 
 def test_a_month_that_does_not_tie_out_ends_with_one(oqb):
     open_month = {**COMPARED, "tie_outs": [{"sentence": "It does not tie out yet.", "verdict": "open"}]}
-    oqb.lambdas.replace("tie-out-demo", lambda _event: open_month)
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: open_month)
 
     assert oqb("tie-out", "companyA", MONTH).exit_code == 1
 
