@@ -49,6 +49,12 @@ locals {
       metrics  = { qb-poster = ["RefreshTokenDaysLeft"] }
     },
     {
+      title    = "Changes made in QuickBooks that nobody has accepted"
+      stat     = "Maximum"
+      period_s = 3600
+      metrics  = { qb-poster = ["DriftOpen"] }
+    },
+    {
       title    = "Months that ended and do not tie out, and differences that nothing explains"
       stat     = "Maximum"
       period_s = local.day_s

@@ -530,6 +530,18 @@ run "connections" {
     ])
     error_message = "The end of a consent is told 90 days ahead."
   }
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.drift.metric_name == "DriftOpen",
+      aws_cloudwatch_metric_alarm.drift.statistic == "Minimum",
+      aws_cloudwatch_metric_alarm.drift.evaluation_periods == 3,
+      aws_cloudwatch_metric_alarm.drift.period == 86400,
+      aws_cloudwatch_metric_alarm.drift.alarm_name == "qb-poster-drift-prod",
+      length(aws_cloudwatch_metric_alarm.drift.alarm_actions) == 1,
+    ])
+    error_message = "A change made in QuickBooks that nobody accepts for three days is said."
+  }
 }
 
 run "no_audit_trail_by_default" {

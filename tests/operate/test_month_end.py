@@ -93,3 +93,37 @@ def test_a_difference_is_accepted_with_who_and_why(oqb):
 
     assert oqb.invoked("qb-poster") == [{"accept": "odoo-account.move-17", "because": "agreed", "by": "Ann"}]
     assert result.exit_code == 0
+
+
+def test_a_document_is_explained_with_its_links_and_what_was_recorded(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    entry = next(entry for entry in oqb.machine.entries().values() if entry["qb_id"])
+
+    text = oqb("explain", entry["entry_id"]).stdout
+
+    assert f"/mail/view?model=account.move&res_id={entry['odoo_id']}" in text
+    assert f"txnId={entry['qb_id']}" in text
+    assert f"request id {entry['request_id']}" in text
+    assert "(odoo-extractor, schedule, or an invocation without a name, run " in text
+    assert "status posted" in text
+
+
+def test_a_history_is_verified_and_a_changed_record_is_named(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    assert oqb("audit", "verify").exit_code == 0
+    entry_id = next(iter(oqb.machine.entries().values()))["entry_id"]
+    key = f"history#{entry_id}#000001"
+    client = oqb.machine.client("dynamodb")
+    table = oqb.machine.deployment.table
+    stored = client.get_item(TableName=table, Key={"entry_id": {"S": key}})["Item"]
+    stored["value"]["S"] = stored["value"]["S"].replace("odoo-extractor", "nobody")
+    client.put_item(TableName=table, Item=stored)
+
+    result = oqb("audit", "verify")
+
+    assert f"{key} was changed after it was written" in result.stdout
+    assert result.exit_code == 1
+    assert oqb("audit", "verify", "--day", "2001-01-01").exit_code == 0
+    assert oqb("audit", "verify", "--day", "soon").exit_code == 2

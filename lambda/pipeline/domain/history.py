@@ -2,8 +2,8 @@
 
 Records are kept per entry and numbered from 1: `history#<entry id>#000001`. What one run kept is listed, with its
 hashes, in a link of the chain of its day: `history-day#2026-11-29#000001`. The first link of a day goes on from the
-last link of the day before. A record says when, which function and run, who asked, and of every write of the entry what it
-changed. It holds names and amounts, and no text of the document, no token and no secret.
+last link of the day before. A record says when, which function and run, who asked, and what every write of the entry
+changed. It holds names and amounts, and no line of the document, no token and no secret.
 
 All of it is plain JSON with sorted keys. The hash of a record or link is the beginning of the SHA-256 of its text.
 """
