@@ -483,7 +483,7 @@ def test_every_write_is_said_with_its_fields_and_what_they_replaced(table):
     writes = recorded(table)
     entry = kept(table)
     table.attach_pdf(replace(entry, pdf_sha256="a" * 64))
-    posting = replace(entry, status=Status.POSTING, step=Step.CREATE, updated_at=LATER)
+    posting = replace(entry, qb_id="129", status=Status.POSTING, step=Step.CREATE, updated_at=LATER)
     assert table.save(posting)
     assert table.note_drift(posting, drift="{}", qb_open=Decimal(1))
 

@@ -100,7 +100,7 @@ def test_a_document_is_explained_with_its_links_and_what_was_recorded(oqb):
     oqb.machine.post()
     entry = next(entry for entry in oqb.machine.entries().values() if entry["qb_id"])
 
-    text = oqb("explain", entry["entry_id"]).stdout
+    text = " ".join(oqb("explain", entry["entry_id"]).stdout.split())
 
     assert f"/mail/view?model=account.move&res_id={entry['odoo_id']}" in text
     assert f"txnId={entry['qb_id']}" in text
