@@ -10,6 +10,7 @@ from local.demo.books import REALM_A
 from local.demo.documents import many
 from pipeline.domain.errors import Misconfigured, Unauthorized
 from pipeline.qbo import limiter
+from pipeline.use_cases.tie_out import mail
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 OCTOBER = {"company": "companyA", "month": "2026-10"}
@@ -209,6 +210,22 @@ def test_bad_input_is_answered_with_a_sentence(machine, event, said):
 
     assert said in answer["error"]
     assert machine.alerts() == []
+
+
+def test_the_schedule_mails_the_verdicts_of_the_last_month_once_and_a_person_gets_no_mail(machine, monkeypatch):
+    monkeypatch.setattr(mail, "is_mail_day", lambda _today: True)
+    machine.alerts()
+
+    machine.tie_out(OCTOBER)
+    asked = machine.alerts()
+    machine.tie_out({})
+    (alert,) = [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
+    machine.tie_out({})
+
+    assert not [alert for alert in asked if "of 2" in alert["subject"]]
+    assert "./oqb report companyA" in alert["text"].replace('"', "")
+    assert "./oqb report companyB" in alert["text"].replace('"', "")
+    assert not [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
 
 
 def test_an_odoo_that_refuses_the_login_is_an_error_and_an_alert(machine):

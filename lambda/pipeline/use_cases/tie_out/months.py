@@ -24,6 +24,7 @@ MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
+SENTENCE_MAX = 600
 # The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
 OVERDUE_AFTER = timedelta(days=10)
 
@@ -153,7 +154,12 @@ def _one(collaborators: Collaborators, company: Company, month: Month, results: 
             return
         keys = collaborators.reports.put(company.name, month, collaborators.render(tie_out), tie_out.at)
         collaborators.reports.drop_unfinished(company.name, month)
-        _mark(collaborators, company, month, {"verdict": tie_out.verdict.value, "at": tie_out.at.isoformat()})
+        kept = {
+            "verdict": tie_out.verdict.value,
+            "at": tie_out.at.isoformat(),
+            "sentence": tie_out.sentence[:SENTENCE_MAX],
+        }
+        _mark(collaborators, company, month, kept)
         _count(tie_out, keys, collaborators.clock.now().date(), results)
     finally:
         collaborators.key_values.release_lease(lease, collaborators.clock.now())
@@ -193,11 +199,12 @@ def is_unfinished(key_values: Values, company: str) -> bool:
 
 
 def _kept(key_values: Values, company: str) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(key_values.value(_index_key(company)) or "{}")
+    kept: dict[str, Any] = json.loads(key_values.value(index_key(company)) or "{}")
     return kept
 
 
-def _index_key(company: str) -> str:
+def index_key(company: str) -> str:
+    """Return the key of what came of each month of a company."""
     return f"tie-outs#{company}"
 
 
@@ -208,7 +215,7 @@ def _index(collaborators: Collaborators, company: Company) -> dict[str, Any]:
 def _mark(collaborators: Collaborators, company: Company, month: Month, what: dict[str, str]) -> None:
     index = _index(collaborators, company)
     index[str(month)] = what
-    collaborators.key_values.keep(_index_key(company.name), json.dumps(index, sort_keys=True))
+    collaborators.key_values.keep(index_key(company.name), json.dumps(index, sort_keys=True))
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:
