@@ -188,14 +188,15 @@ locals {
       redrives        = false
       environment = merge(
         {
-          ODOO_API_URL      = var.odoo_api_url
-          ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
-          QB_ENVIRONMENT    = var.quickbooks_environment
-          QB_SECRET_ARN     = aws_secretsmanager_secret.quickbooks.arn
-          DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
-          S3_BUCKET         = aws_s3_bucket.documents.id
-          SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
-          SLACK_WEBHOOK_URL = var.slack_webhook_url
+          ODOO_API_URL         = var.odoo_api_url
+          ODOO_SECRET_ARN      = aws_secretsmanager_secret.odoo.arn
+          QB_ENVIRONMENT       = var.quickbooks_environment
+          QB_SECRET_ARN        = aws_secretsmanager_secret.quickbooks.arn
+          DYNAMODB_TABLE       = aws_dynamodb_table.tracking.name
+          S3_BUCKET            = aws_s3_bucket.documents.id
+          SNS_ALERT_TOPIC      = aws_sns_topic.alerts.arn
+          SLACK_WEBHOOK_URL    = var.slack_webhook_url
+          TIE_OUT_OVERDUE_DAYS = tostring(var.tie_out_overdue_days)
         },
         var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
         var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },

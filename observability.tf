@@ -296,7 +296,7 @@ resource "aws_cloudwatch_metric_alarm" "drift" {
 resource "aws_cloudwatch_metric_alarm" "tie_out" {
   for_each = {
     TieOutUnexplained = { name = "unexplained", text = "A document or a sum differs between Odoo and QuickBooks, and nothing in either explains it." }
-    MonthsOverdue     = { name = "overdue", text = "A month that ended ten days ago does not tie out yet, or it is not known whether it does." }
+    MonthsOverdue     = { name = "overdue", text = "A month that ended ${var.tie_out_overdue_days} days ago does not tie out yet, or it is not known whether it does." }
   }
 
   alarm_name          = "tie-out-${each.value.name}-${var.environment}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -184,5 +185,6 @@ class TieOutFunction:
             clock=clock,
             deadline=self.deadline,
             holder=self.runtime.new_name(),
+            overdue_after=timedelta(days=self.settings.overdue_days),
         )
         return run(collaborators, companies, command)

@@ -216,8 +216,8 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
     with subtests.test("A14, A15: every alarm goes to the topic"):
         alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
         ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
-        # Errors, dead letters, undelivered alerts of each function; four schedules; four of their own; two of tie-outs.
-        assert len(ours) == 3 * len(FUNCTIONS) + 4 + 6
+        # Errors, dead letters, undelivered alerts of each function; four schedules; five of their own; two of tie-outs.
+        assert len(ours) == 3 * len(FUNCTIONS) + 4 + 7
         assert set(map(tuple, ours.values())) == {(deployed.topic,)}
 
     with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):

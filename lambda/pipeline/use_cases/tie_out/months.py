@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Protocol
 
 from pipeline.domain.alert import Failure
@@ -25,8 +25,6 @@ MONTHS_MAX = 12
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
 SENTENCE_MAX = 600
-# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
-OVERDUE_AFTER = timedelta(days=10)
 
 
 class Values(Protocol):
@@ -160,12 +158,13 @@ def _one(collaborators: Collaborators, company: Company, month: Month, results: 
             "sentence": tie_out.sentence[:SENTENCE_MAX],
         }
         _mark(collaborators, company, month, kept)
-        _count(tie_out, keys, collaborators.clock.now().date(), results)
+        _count(tie_out, keys, collaborators, results)
     finally:
         collaborators.key_values.release_lease(lease, collaborators.clock.now())
 
 
-def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results) -> None:
+def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, results: Results) -> None:
+    today = collaborators.clock.now().date()
     has_ended = tie_out.month.last < today
     unexplained = tie_out.counts.get(DifferenceClass.UNEXPLAINED, 0) + len(tie_out.unexplained_sums)
     results.unexplained += unexplained
@@ -174,7 +173,7 @@ def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results)
     if has_ended:
         results.open_months += tie_out.verdict is Verdict.OPEN
         results.not_known += tie_out.verdict is Verdict.NOT_KNOWN
-    is_overdue = tie_out.month.last + OVERDUE_AFTER < today
+    is_overdue = tie_out.month.last + collaborators.overdue_after < today
     results.overdue += is_overdue and tie_out.verdict is not Verdict.TIES_OUT
     code = "tie_out_unexplained" if unexplained else "tie_out_not_known"
     if unexplained or (has_ended and tie_out.not_known):
