@@ -228,7 +228,7 @@ def test_the_schedule_mails_the_verdicts_of_the_last_month_once_and_a_person_get
     assert not [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
 
 
-@pytest.mark.parametrize(("days", "overdue"), [("1", 1), ("90", 0)])
+@pytest.mark.parametrize(("days", "overdue"), [("1", 2), ("90", 0)])
 def test_a_month_is_overdue_so_many_days_after_its_end(machine, days, overdue):
     machine.set_environ("odoo-qb-tie-out", TIE_OUT_OVERDUE_DAYS=days)
     for row in machine.quickbooks.books(REALM_A)._tables.table("Invoice").values():
