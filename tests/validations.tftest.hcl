@@ -33,7 +33,7 @@ run "what_is_easily_mistyped_is_refused" {
     mapping_file              = "no-such-file.toml"
     alert_email               = "accounting"
     slack_webhook_url         = "https://example.com/hook"
-    backlog_age_alarm_minutes = 0       # would always ring
+    backlog_age_alarm_minutes = 0 # would always ring
     tie_out_overdue_days      = 0
     log_level                 = "ERROR" # would silence the metrics
     log_retention_days        = 31

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
+
+from tests.conftest import CLIENT_SECRET, PASSWORD
 
 MONTH = "2026-01"
 COMPARED = {
@@ -127,3 +130,15 @@ def test_a_history_is_verified_and_a_changed_record_is_named(oqb):
     assert result.exit_code == 1
     assert oqb("audit", "verify", "--day", "2001-01-01").exit_code == 0
     assert oqb("audit", "verify", "--day", "soon").exit_code == 2
+
+
+def test_the_history_of_a_document_is_two_small_items_without_a_secret(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+
+    items = [item for item in oqb.machine.items(oqb.machine.deployment.table) if "history" in item["entry_id"]["S"]]
+    records = [item["value"]["S"] for item in items if item["entry_id"]["S"].startswith("history#")]
+    assert len(records) == 2 * len(oqb.machine.entries())
+    assert max(map(len, records)) < 3_000
+    tokens = [one.refresh_token for one in oqb.machine.quickbooks.tokens._connections.values()]
+    assert [secret for secret in (CLIENT_SECRET, PASSWORD, *tokens) if secret in json.dumps(items)] == []
