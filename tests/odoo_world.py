@@ -79,6 +79,9 @@ class FakeOdoo:
             if moment >= since and self.documents[odoo_id].company == company
         ]
 
+    def will_ask_for_pdfs(self, documents):
+        pass
+
     def pdf(self, document, *, plain=False):
         self.pdfs_asked.append((document.odoo_id, plain))
         self.before_pdf(document)

@@ -45,6 +45,9 @@ class Odoo(FakeOdoo):
     def _selects(self, odoo_id, company, selection):
         return odoo_id not in self.hidden and super()._selects(odoo_id, company, selection)
 
+    def will_ask_for_pdfs(self, documents):
+        pass
+
     def pdf(self, document, *, plain=False):
         if document.odoo_id in self.without_pdf and not plain:
             raise Unavailable("Odoo renders nothing just now")

@@ -13,7 +13,7 @@ from pipeline.domain.document import Attachment, Document
 from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.file_kinds import FileKind, kind_of
 from pipeline.images import image_page
-from pipeline.odoo.client import Odoo
+from pipeline.odoo.stored_files import StoredFiles
 
 # The limit for all files of one document together.
 PDF_BYTES_MAX = 25 * 1024 * 1024
@@ -33,7 +33,7 @@ class Papers:
     With `plain`, wait for nothing: a file that Odoo cannot give now is left out, too.
     """
 
-    odoo: Odoo
+    stored: StoredFiles
     document: Document
     plain: bool = False
     left_out: list[str] = field(default_factory=list)
@@ -64,14 +64,7 @@ class Papers:
         A file that differs from Odoo's was damaged in transit: everything is fetched again later, unless `plain`.
         """
         for some in self._in_calls(files):
-            rows = self.odoo.read(
-                "ir.attachment",
-                [file.odoo_id for file in some],
-                ["id", "datas"],
-                companies=[self.document.company.odoo_id],
-            )
-            data = {row["id"]: row["datas"] for row in rows}
-            del rows
+            data = self.stored.read(self.document, some)
             for file in some:
                 try:
                     content = received(data.pop(file.odoo_id, None), file.sha1)

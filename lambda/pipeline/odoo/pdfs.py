@@ -13,6 +13,7 @@ from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.papers import PDF_BYTES_MAX, Papers, names_of_papers, received
+from pipeline.odoo.stored_files import StoredFiles
 
 __all__ = ["OWN_TEMPLATE", "PDF_BYTES_MAX", "Pdfs"]
 
@@ -30,6 +31,7 @@ class Pdfs:
 
     def __init__(self, odoo: Odoo, *, renders: bool = True) -> None:
         self._odoo = odoo
+        self.files = StoredFiles(odoo)
         self._renders = renders
         self._templates: dict[str, int] = {}
 
@@ -39,7 +41,7 @@ class Pdfs:
         Raises Unavailable if Odoo cannot answer now or a file arrives damaged, unless `plain`. Any other problem leads
         to the next source, and to a note that says what was passed over.
         """
-        papers = Papers(self._odoo, document, plain=plain)
+        papers = Papers(self.files, document, plain=plain)
         notes: list[str] = []
         sources: list[tuple[PdfSource, Callable[[], bytes | None]]] = [
             (PdfSource.LEGAL, partial(self._legal, document, notes, plain=plain)),
@@ -73,7 +75,7 @@ class Pdfs:
 
     def _legal(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
         legal = [file for file in document.attachments if file.is_legal and file.media_type == "application/pdf"]
-        stored = Papers(self._odoo, document, plain=plain)
+        stored = Papers(self.files, document, plain=plain)
         for _, content in stored.contents(legal[-1:]):
             try:
                 pages.check(content)

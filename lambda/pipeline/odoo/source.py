@@ -69,6 +69,10 @@ class OdooSource:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""
         return self._pdfs.pdf(document, plain=plain)
 
+    def will_ask_for_pdfs(self, documents: Sequence[Document]) -> None:
+        """Say of which documents the PDFs are asked for next: their small files are then read several to a call."""
+        self._pdfs.files.will_read(documents)
+
     def untouched_pdf(self, document: Document, reason: str) -> Pdf:
         """Return a plain page without opening a file or asking Odoo. The files are named with the reason."""
         return self._pdfs.untouched(document, reason)

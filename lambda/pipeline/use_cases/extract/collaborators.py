@@ -23,6 +23,9 @@ class ExtractorSource(Protocol):
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the documents that got a file since then."""
 
+    def will_ask_for_pdfs(self, documents: Sequence[Document]) -> None:
+        """Say of which documents the PDFs are asked for next, in this order."""
+
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""
 

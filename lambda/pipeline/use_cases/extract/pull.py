@@ -9,7 +9,7 @@ walk is complete, and no further than when the walk began.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -23,7 +23,7 @@ from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttenti
 from pipeline.domain.source import Page, Selection, UnreadableDocument
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
-from pipeline.use_cases.extract.decide import News, decide
+from pipeline.use_cases.extract.decide import Decision, News, decide
 from pipeline.use_cases.extract.fetch import PdfFetching
 
 logger = logging.getLogger(__name__)
@@ -134,6 +134,8 @@ class Extraction:
         known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
         for row in page.unreadable:
             self._refuse(company, row, known.get(unreadable_ids[row.odoo_id]))
+        if not self.dry_run:
+            self.source.will_ask_for_pdfs([document for document in page.documents if self._needs_pdf(document, known)])
         for document in page.documents:
             previous = known.get(document.entry_id)
             try:
@@ -149,10 +151,19 @@ class Extraction:
                 return Progress.INTERRUPTED
         return Progress.COMPLETE
 
-    def _take_one(self, document: Document, previous: Entry | None) -> Progress:
+    def _decide(self, document: Document, previous: Entry | None) -> Decision:
         company = document.company.name
         skips_receipts = self.skips_receipts(company)
-        decision = decide(document, previous, self.go_live(company), self.now, skips_receipts=skips_receipts)
+        return decide(document, previous, self.go_live(company), self.now, skips_receipts=skips_receipts)
+
+    def _needs_pdf(self, document: Document, known: Mapping[str, Entry]) -> bool:
+        try:
+            return self._decide(document, known.get(document.entry_id)).needs_pdf
+        except Exception:  # noqa: BLE001 - whatever it is, it is reported where the document itself is taken
+            return False
+
+    def _take_one(self, document: Document, previous: Entry | None) -> Progress:
+        decision = self._decide(document, previous)
         self.counts.count(decision)
         if self.dry_run:
             return Progress.COMPLETE
