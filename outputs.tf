@@ -45,5 +45,5 @@ output "sns_topic_arn" {
 
 output "tie_out_function_name" {
   description = "Invoke it to compare a month in Odoo with QuickBooks"
-  value       = aws_lambda_function.this["tie-out"].function_name
+  value       = aws_lambda_function.this["odoo-qb-tie-out"].function_name
 }

@@ -143,6 +143,20 @@ data "aws_iam_policy_document" "function" {
     resources = [aws_sqs_queue.dead_letter[each.key].arn]
   }
 
+  # The history is only added to. That a put replaces nothing is for its hashes to show: IAM knows no such condition.
+  statement {
+    sid       = "KeepHistory"
+    effect    = "Deny"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.tracking.arn]
+
+    condition {
+      test     = "ForAnyValue:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["history#*", "history-day#*"]
+    }
+  }
+
   statement {
     sid       = "PublishAlerts"
     actions   = ["sns:Publish"]

@@ -167,6 +167,17 @@ variable "backlog_age_alarm_minutes" {
   }
 }
 
+variable "tie_out_overdue_days" {
+  description = "How many days after its end a month that does not tie out is an alarm."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.tie_out_overdue_days >= 1 && var.tie_out_overdue_days <= 90 && floor(var.tie_out_overdue_days) == var.tie_out_overdue_days
+    error_message = "Give whole days, 1 to 90."
+  }
+}
+
 variable "log_level" {
   description = "How much the functions log."
   type        = string

@@ -31,7 +31,7 @@ run "functions" {
   # The zips are those of the handlers in lambda/: a row without a handler fails here, and a handler without a row.
   assert {
     condition = toset(keys(aws_lambda_function.this)) == toset([
-      for zip in fileset("lambda", "*.zip") : replace(trimsuffix(zip, ".zip"), "_", "-")
+      for zip in fileset("lambda", "*.zip") : replace(replace(trimsuffix(zip, ".zip"), "_", "-"), "/^tie-out$/", "odoo-qb-tie-out")
     ])
     error_message = "Every zip is one function, and every function has its zip."
   }
@@ -107,14 +107,14 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["tie-out"].timeout == 900
+    condition     = aws_lambda_function.this["odoo-qb-tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["odoo-qb-tie-out"].timeout == 900
     error_message = "The tie-out's handler is tie_out.lambda_handler, and it has fifteen minutes."
   }
 
   assert {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
-      function.filename == "./lambda/${replace(name, "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
+      function.filename == "./lambda/${replace(trimprefix(name, "odoo-qb-"), "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
     ])
     error_message = "Each function is its own zip, and a changed zip is deployed."
   }
@@ -529,6 +529,18 @@ run "connections" {
       length(aws_cloudwatch_metric_alarm.consent.alarm_actions) == 1,
     ])
     error_message = "The end of a consent is told 90 days ahead."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.drift.metric_name == "DriftOpen",
+      aws_cloudwatch_metric_alarm.drift.statistic == "Minimum",
+      aws_cloudwatch_metric_alarm.drift.evaluation_periods == 3,
+      aws_cloudwatch_metric_alarm.drift.period == 86400,
+      aws_cloudwatch_metric_alarm.drift.alarm_name == "qb-poster-drift-prod",
+      length(aws_cloudwatch_metric_alarm.drift.alarm_actions) == 1,
+    ])
+    error_message = "A change made in QuickBooks that nobody accepts for three days is said."
   }
 }
 

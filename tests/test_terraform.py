@@ -82,7 +82,7 @@ def test_a_function_is_one_row_and_one_handler():
     rows = function_names()
 
     assert len(rows) >= 3
-    assert sorted(row.replace("-", "_") for row in rows) == sorted(HANDLERS)
+    assert sorted(row.removeprefix("odoo-qb-").replace("-", "_") for row in rows) == sorted(HANDLERS)
 
 
 def test_the_rules_below_see_the_whole_configuration(terraform):

@@ -17,6 +17,8 @@ QUICKBOOKS_DISCOVERY = {
     "sandbox": "https://developer.api.intuit.com/.well-known/openid_sandbox_configuration",
 }
 # Where a person opens a transaction.
+# Longer than this a month is not waited for.
+DAYS_MAX = 90
 QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
 
 
@@ -100,6 +102,13 @@ class PosterSettings:
         )
 
 
+def _days(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "") or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
+        raise Misconfigured(f"{name} is {text[:20]!r}: give whole days, 1 to {DAYS_MAX}.")
+    return int(text)
+
+
 def _quickbooks(environ: Mapping[str, str]) -> str:
     which = environ.get("QB_ENVIRONMENT", "production")
     if which not in QUICKBOOKS_APIS:
@@ -123,6 +132,7 @@ class TieOutSettings:
     qb_discovery_url: str
     is_sandbox: bool
     region: str = ""
+    overdue_days: int = 10
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -141,6 +151,7 @@ class TieOutSettings:
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             is_sandbox=which == "sandbox",
             region=environ.get("AWS_REGION", ""),
+            overdue_days=_days(environ, "TIE_OUT_OVERDUE_DAYS", 10),
         )
 
 
