@@ -284,7 +284,10 @@ locals {
 
   schedules = merge([
     for name, function in local.functions : {
-      for schedule, fields in function.schedules : schedule => merge(fields, { function = name })
+      for schedule, fields in function.schedules : schedule => merge(fields, {
+        function = name
+        enabled  = fields.enabled && var.schedules_enabled
+      })
     }
   ]...)
 

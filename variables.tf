@@ -50,6 +50,12 @@ variable "schedule_rate" {
   }
 }
 
+variable "schedules_enabled" {
+  description = "Whether anything runs by itself; false until the mapping says from which date on documents are carried."
+  type        = bool
+  default     = true
+}
+
 variable "order_sync_schedule_rate" {
   description = "How often the newest sale orders are copied."
   type        = string

@@ -137,6 +137,35 @@ def test_every_variable_is_described_and_every_secret_one_is_sensitive():
     assert sensitive == {"odoo_api_key", "slack_webhook_url"}
 
 
+def _attribute(body: str, name: str) -> str | None:
+    found = re.search(rf"^  {name}\s*=\s*(.*)$", body, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _blocks(kind: str) -> list[tuple[str, str]]:
+    return re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', configuration_text(), re.MULTILINE | re.DOTALL)
+
+
+def _row_of_input(name: str, body: str) -> str:
+    default = _attribute(body, "default")
+    shown = {None: "required", '""': "empty"}.get(default, f"`{(default or '').strip(chr(34))}`")
+    return f"| `{name}` | {_attribute(body, 'type')} | {shown} | {_described(body)} |"
+
+
+def _described(body: str) -> str:
+    return (_attribute(body, "description") or "").strip('"')
+
+
+def test_the_documentation_has_every_input_and_output_as_it_is():
+    page = (ROOT / "docs/terraform.md").read_text()
+    rows = re.findall(r"^\| `.*$", page, re.MULTILINE)
+
+    inputs = [_row_of_input(name, body) for name, body in _blocks("variable")]
+    outputs = [f"| `{name}` | {_described(body)} |" for name, body in _blocks("output")]
+    assert len(inputs) > 20
+    assert rows == inputs + outputs
+
+
 def test_the_example_has_the_six_values_of_the_seed():
     text = (ROOT / "terraform.tfvars.example").read_text()
 
