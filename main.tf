@@ -293,7 +293,9 @@ locals {
 
   account_id     = data.aws_caller_identity.current.account_id
   parameters_arn = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
-  functions_arn  = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
+  # Where `./oqb connect --slack` stores the address. Terraform does not make it, so that the value is never in its state.
+  slack_parameter = "/odoo-qb-integration/${var.environment}/slack-webhook-url"
+  functions_arn   = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
   # A pull goes on while there is more, up to the next one: two at once would render two PDFs at once, which can deadlock
   # Odoo. Lambda allows 900 s. Of a cron expression nobody here knows how often it comes.
   pull_minutes      = try(tonumber(regex("^rate\\((\\d+) minutes?\\)$", var.schedule_rate)[0]), null)
@@ -331,6 +333,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(
       {
         ENVIRONMENT                  = var.environment
+        SLACK_WEBHOOK_PARAMETER      = local.slack_parameter
         POWERTOOLS_SERVICE_NAME      = each.key
         POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
         POWERTOOLS_LOG_LEVEL         = var.log_level

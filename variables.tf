@@ -86,7 +86,7 @@ variable "odoo_email" {
 }
 
 variable "odoo_api_key" {
-  description = "Odoo API key for the sale orders; empty (better: it stays out of the state): the password in the Odoo secret."
+  description = "Deprecated, because Terraform keeps it in its state: the Odoo key of the sale orders. Use `./oqb connect --order-sync-key`."
   type        = string
   default     = ""
   sensitive   = true
@@ -151,7 +151,7 @@ variable "alert_email" {
 }
 
 variable "slack_webhook_url" {
-  description = "Slack incoming webhook that gets the functions' alerts too; empty: none."
+  description = "Deprecated, because Terraform keeps it in its state: the incoming webhook of Slack. Use `./oqb connect --slack`."
   type        = string
   default     = ""
   sensitive   = true

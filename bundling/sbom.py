@@ -1,6 +1,7 @@
 """The list of what a zip holds, in CycloneDX's JSON, for scanners: written from the zip itself, so it cannot differ.
 
-The format is that of https://cyclonedx.org/docs/1.6/json/. No date and no serial number: the same zip gives the same bytes.
+The format is that of https://cyclonedx.org/docs/1.6/json/. No date and no serial number: the same zip gives the same
+bytes.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.events import extractor_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
@@ -69,7 +70,12 @@ def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
         alerts=Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         ),
         clock=runtime.clock,
         key_values=kept,

@@ -20,10 +20,15 @@ QUICKBOOKS_DISCOVERY = {
 QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
 
 
+# Terraform's names of what is empty until somebody sets it.
+_TERRAFORM = {"ODOO_DB": "odoo_database", "ODOO_EMAIL": "odoo_email"}
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "").strip()
     if not value:
-        raise Misconfigured(f"The environment variable {name} is missing.")
+        set_by = f": set {_TERRAFORM[name]} in terraform.tfvars, then `terraform apply`" if name in _TERRAFORM else ""
+        raise Misconfigured(f"The environment variable {name} is missing{set_by}.")
     return value
 
 
@@ -40,6 +45,7 @@ class ExtractorSettings:
     slack_webhook_url: str
     renders_pdfs: bool
     region: str = ""
+    slack_webhook_parameter: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -56,6 +62,7 @@ class ExtractorSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
             region=environ.get("AWS_REGION", ""),
         )
@@ -75,6 +82,7 @@ class PosterSettings:
     qb_discovery_url: str
     qb_url: str = ""
     region: str = ""
+    slack_webhook_parameter: str = ""
     function_name: str = ""
 
     @classmethod
@@ -88,6 +96,7 @@ class PosterSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             qb_url=QUICKBOOKS_PAGES[which],
@@ -120,6 +129,7 @@ class TieOutSettings:
     qb_discovery_url: str
     is_sandbox: bool
     region: str = ""
+    slack_webhook_parameter: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -134,6 +144,7 @@ class TieOutSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             is_sandbox=which == "sandbox",
@@ -156,6 +167,7 @@ class OrderSyncSettings:
     slack_webhook_url: str
     copies_all: bool = False
     region: str = ""
+    slack_webhook_parameter: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -175,6 +187,7 @@ class OrderSyncSettings:
             table=_required(environ, "ODDO_RESPONSE_TABLE"),
             topic=environ.get("SNS_ALERT_TOPIC", ""),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
             region=environ.get("AWS_REGION", ""),
         )
