@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 
 import pytest
 
+from pipeline.domain.mapping import MappingFile
 from tests import terraform_tools
 from tests.terraform_tools import (
     HANDLERS,
@@ -18,6 +20,7 @@ from tests.terraform_tools import (
     working_copy,
 )
 
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
 # What Terraform 1.0 does not know: 1.1 brought moved, nullable and cloud, 1.2 preconditions and replace_triggered_by,
 # 1.3 optional() and startswith(), 1.4 terraform_data, 1.5 import and check, 1.7 removed, 1.8 functions of providers,
 # 1.10 ephemeral values.
@@ -47,6 +50,26 @@ def test_the_configuration_is_valid(terraform):
 
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_calls_the_configuration_with_values_it_takes(terraform, example):
+    folder = terraform.folder / "examples" / example.name
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    called = Terraform(folder)
+    called.init()
+
+    done = called.run("validate")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("example", "companies"), [("one-company", 1), ("two-companies", 2)])
+def test_the_mapping_of_an_example_can_be_used(example, companies):
+    mapping = MappingFile.parse((ROOT / "examples" / example / "mapping.toml").read_text())
+
+    assert len(mapping.companies) == companies
+    assert all(rules.go_live for rules in mapping.companies.values())
 
 
 def test_the_plan_keeps_every_row_and_every_validation_refuses(terraform):
