@@ -17,7 +17,7 @@ locals {
   functions = {
     odoo-extractor = {
       description     = "Reads posted and withdrawn documents from Odoo into the tracking table and pending/"
-      timeout_s       = local.pull_s
+      timeout_s       = 300
       memory_mb       = 512
       event_age_max_s = 3600 # the next tick asks the same question again
       redrives        = true
@@ -34,11 +34,17 @@ locals {
           description = "Pulls from Odoo"
           expression  = var.schedule_rate
           enabled     = true
-          input       = {}
+          input       = local.goes_on_for_s > 300 ? { go_on_for_s = local.goes_on_for_s } : {}
           watched     = true
         }
       }
       statements = [
+        # A pull that runs out of time while there is more goes on in another invocation.
+        {
+          sid       = "StartItself"
+          actions   = ["lambda:InvokeFunction"]
+          resources = ["${local.functions_arn}:odoo-extractor-${var.environment}"]
+        },
         {
           sid       = "ReadOdooCredentials"
           actions   = ["secretsmanager:GetSecretValue"]
@@ -296,11 +302,12 @@ locals {
   # Where `./oqb connect --slack` stores the address. Terraform does not make it, so that the value is never in its state.
   slack_parameter = "/odoo-qb-integration/${var.environment}/slack-webhook-url"
   functions_arn   = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
-  # A pull goes on while there is more, up to the next one: two at once would render two PDFs at once, which can deadlock
-  # Odoo. Lambda allows 900 s. Of a cron expression nobody here knows how often it comes.
+  # A pull goes on, one invocation after another, while there is more, up to the next one: two at once would render two
+  # PDFs at once, which can deadlock Odoo. Of a cron expression nobody here knows how often it comes. AWS stops a function
+  # that starts itself after some sixteen links of a chain; an hour has twelve.
   pull_minutes      = try(tonumber(regex("^rate\\((\\d+) minutes?\\)$", var.schedule_rate)[0]), null)
   pull_comes_seldom = can(regex("^rate\\(\\d+ (hours?|days?)\\)$", var.schedule_rate))
-  pull_s            = local.pull_minutes == null ? (local.pull_comes_seldom ? 900 : 300) : max(300, min(900, 60 * local.pull_minutes))
+  goes_on_for_s     = local.pull_minutes == null ? (local.pull_comes_seldom ? 3600 : 0) : min(3600, 60 * local.pull_minutes)
   metrics_namespace = "OdooToQuickBooks"
   alarm_period_s    = 300
   day_s             = 86400

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
-from pipeline.aws.events import extractor_command
+from pipeline.aws.events import extractor_command, go_on_until
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
@@ -30,6 +31,7 @@ from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
+from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
 from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
@@ -61,7 +63,8 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = ExtractorSettings.from_env(os.environ)
     key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
-    deadline = Deadline(context.get_remaining_time_in_millis)
+    until = goes_on_until(command, runtime.clock.now())
+    deadline = limited(Deadline(context.get_remaining_time_in_millis), until, runtime.clock.now)
     store = DocumentStore(runtime.client("s3"), settings.bucket)
     table = TrackingTable(runtime.client("dynamodb"), settings.table)
     letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
@@ -96,7 +99,9 @@ def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[
             counts = _pulled(
                 command, settings, secret, report, Wired(runtime, key_values, kept, table, store, letters, deadline)
             )
-    completed = {"RunsCompleted": 1} if command == Pull() else {}
+    if until and goes_on(until, deadline, runtime.clock.now(), remaining=counts.remaining):
+        OwnFunction(lambda: runtime.client("lambda"), settings.function_name).start(go_on_until(until))
+    completed = {"RunsCompleted": 1} if isinstance(command, Pull) and command.is_scheduled else {}
     put_metrics(
         SERVICE,
         settings.environment,
@@ -161,6 +166,9 @@ def _pulled(
         skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
         failures=report.failures,
         checked=report.checked,
+        wait=runtime.clock.sleep
+        if isinstance(command, Pull) and (command.go_on_for_s or command.go_on_until)
+        else None,
     )
     # What concerns all companies was looked at above.
     report.checked.add("")

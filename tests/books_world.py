@@ -217,9 +217,9 @@ class NotedStore(MemoryStore):
         if content is not None:
             self.put(pending_key(entry_id), content)
 
-    def file_posted(self, entry: Entry) -> str:
+    def copy_posted(self, entry: Entry) -> str:
         self.events.append("file")
-        return super().file_posted(entry)
+        return super().copy_posted(entry)
 
     def drop_pending(self, entry: Entry) -> None:
         self.events.append("drop")

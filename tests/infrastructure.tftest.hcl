@@ -71,8 +71,8 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 900 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
-    error_message = "The extractor has 512 MB, and the time until the next pull."
+    condition     = aws_lambda_function.this["odoo-extractor"].timeout == 300 && aws_lambda_function.this["odoo-extractor"].memory_size == 512
+    error_message = "The extractor has 300 s and 512 MB."
   }
 
   assert {
@@ -633,7 +633,7 @@ run "schedules" {
       for name, target in aws_cloudwatch_event_target.schedule : target.rule => [target.target_id, jsondecode(target.input)]
       if contains(["odoo-extractor-schedule", "qb-poster-sweep", "odoo-order-sync-schedule"], name)
       } == {
-      odoo-extractor-schedule-prod  = ["odoo-extractor", {}]
+      odoo-extractor-schedule-prod  = ["odoo-extractor", { go_on_for_s = 900 }]
       qb-poster-sweep-prod          = ["qb-poster", { sweep = true }]
       odoo-order-sync-schedule-prod = ["odoo-order-sync", {}]
     }
@@ -651,6 +651,19 @@ run "schedules" {
       permission.principal == "events.amazonaws.com" && permission.action == "lambda:InvokeFunction"
     ])
     error_message = "EventBridge may invoke what it schedules."
+  }
+
+  assert {
+    condition     = length(distinct([for permission in aws_lambda_permission.schedule : "${permission.function_name} ${permission.statement_id}"])) == length(aws_lambda_permission.schedule)
+    error_message = "AWS refuses two statements of one id in the policy of a function."
+  }
+
+  assert {
+    condition = anytrue([
+      for statement in local.functions["odoo-extractor"].statements :
+      statement.sid == "StartItself" && statement.actions == ["lambda:InvokeFunction"]
+    ])
+    error_message = "A pull that runs out of time starts its next part."
   }
 
   assert {
@@ -725,6 +738,11 @@ run "another_environment" {
     log_level                 = "DEBUG"
     log_retention_days        = 365
     reserved_concurrency      = { qb-poster = 10 }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_target.schedule["odoo-extractor-schedule"].input) == {}
+    error_message = "Of a cron expression nobody knows how long a pull may go on."
   }
 
   assert {

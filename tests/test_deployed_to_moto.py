@@ -394,6 +394,9 @@ def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping
             source = params["CopySource"]
             yield Call(function, "s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}")
             yield Call(function, "s3:PutObject", f"{bucket}/{params['Key']}")
+        elif operation == "DeleteObjects":
+            for deleted in params["Delete"]["Objects"]:
+                yield Call(function, "s3:DeleteObject", f"{bucket}/{deleted['Key']}")
         else:
             action = "s3:GetObject" if operation == "HeadObject" else action
             yield Call(function, action, f"{bucket}/{params['Key']}")

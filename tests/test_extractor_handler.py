@@ -8,6 +8,7 @@ import traceback
 import pytest
 from pypdf import PdfReader
 
+import odoo_extractor
 from local.demo.small_files import pdf_page
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from local.stand_ins.odoo.rights import User
@@ -16,7 +17,7 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.domain.open_alerts import AlertState, OpenAlert
-from pipeline.runtime import SystemClock
+from pipeline.runtime import Runtime, SystemClock, aws_client
 from pipeline.use_cases.report import STATE_KEY
 from tests.builders import demo_documents
 from tests.conftest import API_KEY, PASSWORD
@@ -95,6 +96,30 @@ def test_every_document_becomes_an_entry_a_json_and_a_pdf(machine, event):
         f"documents/odoo_demo-account.move-{odoo_id}/1.json" for odoo_id in DOCUMENTS
     )
     assert machine.alerts() == []
+
+
+def test_a_pull_of_the_schedule_that_runs_out_of_time_starts_the_next_part_of_it(machine, monkeypatch):
+    started = []
+
+    class Lambda:
+        def invoke(self, **arguments):
+            started.append((arguments["FunctionName"], json.loads(arguments["Payload"])))
+
+    def client(service):
+        return Lambda() if service == "lambda" else aws_client(service)
+
+    def handler(event, context):
+        return odoo_extractor.handle(event, context, Runtime(client=client))
+
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "odoo-extractor-demo")
+    for event in ({"go_on_for_s": 900}, {}):
+        counts = machine.deployment.invoke("odoo-extractor", handler, event, timeout_s=40)
+        assert (counts["found"], counts["remaining"]) == (0, True)
+
+    ((name, event),) = started
+    assert name == "odoo-extractor-demo"
+    assert set(event) == {"go_on_until"}
+    assert machine.extract(event)["new"] == len(DOCUMENTS)
 
 
 def test_an_entry_holds_what_the_contract_says(machine):

@@ -46,6 +46,7 @@ class ExtractorSettings:
     renders_pdfs: bool
     region: str = ""
     slack_webhook_parameter: str = ""
+    function_name: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -65,6 +66,8 @@ class ExtractorSettings:
             slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
             region=environ.get("AWS_REGION", ""),
+            # Lambda sets it; elsewhere there is no function to start.
+            function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
 
 

@@ -120,8 +120,9 @@ def _s3(operation: str, parameters: Parameters) -> Any:
             raise _client_error("NoSuchKey", operation)
         backend.copy_object(source, bucket, key)
         return {"CopyObjectResult": {}}
-    elif operation == "DeleteObject":
-        backend.delete_object(bucket, key)
+    elif operation in ("DeleteObject", "DeleteObjects"):
+        for deleted in parameters.get("Delete", {"Objects": [parameters]})["Objects"]:
+            backend.delete_object(bucket, deleted["Key"])
     elif operation == "ListObjectsV2":
         kept = backend.get_bucket(bucket).keys
         names = sorted(name for name in kept if name.startswith(parameters["Prefix"]))

@@ -22,7 +22,7 @@ from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, PipelineError, outcome
 from pipeline.domain.lease import Lease
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
@@ -276,9 +276,9 @@ class MemoryStore:
         """Return the PDF under a key, or None."""
         return self.objects.get(key)
 
-    def file_posted(self, entry: Entry) -> str:
-        """Move the PDF to where a person looks for it, and return its key."""
-        content = self.objects.pop(pending_key(entry.entry_id), None)
+    def copy_posted(self, entry: Entry) -> str:
+        """Copy the PDF to where a person looks for it, and return its key."""
+        content = self.objects.get(pending_key(entry.entry_id))
         if content is not None:
             self.put(posted_key(entry), content)
         return posted_key(entry)
@@ -286,6 +286,11 @@ class MemoryStore:
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF that waits."""
         self.objects.pop(pending_key(entry.entry_id), None)
+
+    def drop_pending_together(self, entries: Sequence[Entry]) -> list[PipelineError | None]:
+        """Remove the PDFs that wait; return the error of each, or None."""
+        errors = [outcome(self.drop_pending, entry) for entry in entries]
+        return [error if isinstance(error, PipelineError) else None for error in errors]
 
 
 class MemoryTokens:

@@ -155,10 +155,17 @@ def test_a_pdf_waits_under_pending_with_the_hash_of_its_content(bucket, store):
     assert store.pdf(ENTRY) == store.pdf_at(WAITING) == PDF
 
 
+def filed(store):
+    """Move the PDF to the posted ones and return its key."""
+    key = store.copy_posted(ENTRY)
+    store.drop_pending(ENTRY)
+    return key
+
+
 def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
     store.put_pdf(ENTRY.entry_id, a_pdf())
 
-    key = store.file_posted(ENTRY)
+    key = filed(store)
 
     assert key == FILED
     assert bucket.keys() == {FILED}
@@ -168,21 +175,21 @@ def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
 def test_moving_twice_is_moving_once(bucket, store):
     store.put_pdf(ENTRY.entry_id, a_pdf())
 
-    assert store.file_posted(ENTRY) == store.file_posted(ENTRY) == FILED
+    assert filed(store) == filed(store) == FILED
     assert bucket.keys() == {FILED}
 
 
 def test_a_newer_pdf_takes_the_place_of_the_filed_one(store):
     for content in (PDF, NEW_PDF):
         store.put_pdf(ENTRY.entry_id, a_pdf(content))
-        store.file_posted(ENTRY)
+        filed(store)
 
     assert store.pdf_at(FILED) == NEW_PDF
 
 
 def test_a_filed_pdf_is_found_by_its_key_and_by_where_it_belongs(store):
     store.put_pdf(ENTRY.entry_id, a_pdf())
-    key = store.file_posted(ENTRY)
+    key = filed(store)
 
     assert store.pdf(ENTRY) == PDF
     assert store.pdf(replace(ENTRY, pdf_key=key, number="renamed since")) == PDF
@@ -221,6 +228,19 @@ def test_dropping_takes_the_waiting_pdf_only_and_what_is_not_there_is_no_matter(
 
     store.drop_pending(ENTRY)
     store.drop_pending(ENTRY)
+
+    assert bucket.keys() == {FILED}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_several_are_dropped_in_one_call_each_with_its_own_answer(bucket, store, count):
+    entries = [replace(ENTRY, entry_id=f"odoo-account.move-{number}") for number in range(count)]
+    for entry in entries:
+        store.put_pdf(entry.entry_id, a_pdf())
+    bucket.have(FILED, PDF)
+
+    assert list(store.drop_pending_together(entries)) == [None] * count
+    assert list(store.drop_pending_together(entries)) == [None] * count
 
     assert bucket.keys() == {FILED}
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.aws.errors import Expected, errors_of
+from pipeline.aws.errors import Expected, error_of, errors_of
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
-from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
 from pipeline.domain.mapping import FILE, MappingFile, broken
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import DeleteObjectsOutputTypeDef, ObjectIdentifierTypeDef, ObjectTypeDef
 
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
@@ -111,22 +111,38 @@ class DocumentStore:
             code="pdf_missing",
         )
 
-    def file_posted(self, entry: Entry) -> str:
-        """Move the PDF from `pending/` to where a person looks for it, and return its key."""
+    def copy_posted(self, entry: Entry) -> str:
+        """Copy the PDF from `pending/` to where a person looks for it, and return its key."""
         source, target = pending_key(entry.entry_id), posted_key(entry)
 
         def copy() -> object:
             place = {"Bucket": self._bucket, "Key": source}
             return self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=place)  # type: ignore[arg-type]
 
-        if self._unless_missing(copy) is not None:
-            self.drop_pending(entry)
+        self._unless_missing(copy)
         return target
 
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF from `pending/`: an object there means work outstanding."""
         key = pending_key(entry.entry_id)
         self._unless_missing(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+
+    def drop_pending_together(self, entries: Sequence[Entry]) -> list[PipelineError | None]:
+        """Remove at most a thousand PDFs from `pending/` in one call. Return the error of each, or None."""
+        if len(entries) == 1:
+            return [error if isinstance(error := outcome(self.drop_pending, entries[0]), PipelineError) else None]
+        keys = [pending_key(entry.entry_id) for entry in entries]
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+
+        def delete() -> DeleteObjectsOutputTypeDef:
+            return self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+
+        answer = outcome(self._unless_missing, delete)
+        if isinstance(answer, PipelineError):
+            return [answer] * len(keys)
+        errors = answer.get("Errors", []) if answer else []
+        refused = {error["Key"]: error["Code"] for error in errors}
+        return [error_of(refused[key], f"The bucket {self._bucket}") if key in refused else None for key in keys]
 
     def mapping(self) -> MappingFile:
         """Return the mapping, or an empty one if there is none. Raises Misconfigured if it cannot be read."""

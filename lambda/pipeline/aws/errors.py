@@ -35,16 +35,17 @@ def errors_of(what: str, *, expected: tuple[str, ...] = ()) -> Iterator[None]:
     except ClientError as error:
         if _code(error) in expected:
             raise Expected(_code(error)) from error
-        raise _our_error(_code(error), what) from error
+        raise error_of(_code(error), what) from error
     except BotoCoreError as error:
-        raise _our_error(type(error).__name__, what) from error
+        raise error_of(type(error).__name__, what) from error
 
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def _our_error(code: str, what: str) -> PipelineError:
+def error_of(code: str, what: str) -> PipelineError:
+    """Return our error for an error code of AWS about a resource."""
     if code == _ARCHIVED:
         return NeedsAttention(f"{what} has it in an archive class: restore the object first ({code}).", code="archived")
     if code in _FINAL:

@@ -31,7 +31,10 @@ from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
-_EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"}
+_GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
+_EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
+# AWS stops a function that starts itself again and again.
+GO_ON_MAX_S = 3600
 _TIE_OUT_KEYS = {"company", "month", "continue"}
 _ACCEPT_KEYS = {"accept", "because", "by"}
 _POSTER_KEYS = _ACCEPT_KEYS | {
@@ -72,6 +75,8 @@ def extractor_command(event: Any) -> ExtractorCommand:
     if is_schedule(event):
         return Pull()
     body = _body(event, _EXTRACTOR_KEYS)
+    if _GO_ON_KEYS & set(body):
+        return _goes_on(body)
     company, is_trial = _text(body, "company"), _flag(body, "dry_run")
     selection = Selection(
         since=_instant(body, "since"),
@@ -84,6 +89,22 @@ def extractor_command(event: Any) -> ExtractorCommand:
             raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
         return RedrivePulls()
     return PullSelected(selection, company, is_trial) if selection != Selection() else Pull(company, is_trial)
+
+
+def go_on_until(instant: datetime) -> dict[str, Any]:
+    """Return the event that has the extractor go on with a pull until an instant."""
+    return {"go_on_until": instant.isoformat()}
+
+
+def _goes_on(body: Mapping[str, Any]) -> Pull:
+    if len(body) != 1:
+        raise InvalidRequest("go_on_for_s and go_on_until are for the schedule and take nothing beside them.")
+    if "go_on_until" in body:
+        return Pull(go_on_until=_instant(body, "go_on_until"))
+    seconds = body["go_on_for_s"]
+    if type(seconds) is not int or not 0 < seconds <= GO_ON_MAX_S:
+        raise InvalidRequest(f"go_on_for_s is a number of seconds up to {GO_ON_MAX_S:,}.")
+    return Pull(go_on_for_s=seconds)
 
 
 def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.domain.source import Selection
 
@@ -11,10 +12,20 @@ from pipeline.domain.source import Selection
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Pull what is new or changed, of one company or (an empty name) of all. A trial writes nothing."""
+    """Pull what is new or changed, of one company or (an empty name) of all. A trial writes nothing.
+
+    A pull of the schedule goes on in further invocations while there is more: for so many seconds, or until an instant.
+    """
 
     company: str = ""
     is_trial: bool = False
+    go_on_for_s: int = 0
+    go_on_until: datetime | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it pulls all companies, as the schedule does."""
+        return not self.company and not self.is_trial
 
 
 @dataclass(frozen=True, slots=True)

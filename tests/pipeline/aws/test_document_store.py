@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
@@ -129,7 +130,7 @@ def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_wa
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", ["put_pdf", "pdf", "file_posted", "document"])
+@pytest.mark.parametrize("call", ["put_pdf", "pdf", "copy_posted", "document"])
 def test_a_bucket_that_is_not_there_is_named(empty_aws, call):
     store = DocumentStore(empty_aws.client("s3"), "nowhere")
     arguments = (ENTRY.entry_id, a_pdf()) if call == "put_pdf" else (ENTRY,)
@@ -138,9 +139,27 @@ def test_a_bucket_that_is_not_there_is_named(empty_aws, call):
         getattr(store, call)(*arguments)
 
 
-def test_an_s3_that_does_not_answer_is_no_missing_document(store, client, monkeypatch):
-    from botocore.exceptions import ReadTimeoutError
+def test_of_several_that_are_dropped_each_has_its_own_refusal(store, client, monkeypatch):
+    entries = [replace(ENTRY, entry_id=f"odoo-account.move-{number}") for number in (1, 2)]
+    refused = {"Errors": [{"Key": "pending/odoo-account.move-2.pdf", "Code": "AccessDenied"}]}
+    monkeypatch.setattr(client, "delete_objects", lambda **_arguments: refused)
 
+    done, error = store.drop_pending_together(entries)
+
+    assert done is None
+    assert isinstance(error, Misconfigured)
+
+
+def test_a_call_that_is_not_answered_is_the_answer_of_each(store, client, monkeypatch):
+    def slow(**_arguments):
+        raise ReadTimeoutError(endpoint_url="http://x")
+
+    monkeypatch.setattr(client, "delete_objects", slow)
+
+    assert [type(error) for error in store.drop_pending_together([ENTRY, ENTRY])] == [Unavailable, Unavailable]
+
+
+def test_an_s3_that_does_not_answer_is_no_missing_document(store, client, monkeypatch):
     def slow(**_arguments):
         raise ReadTimeoutError(endpoint_url="http://x")
 

@@ -9,7 +9,7 @@ walk is complete, and no further than when the walk began.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -36,6 +36,9 @@ PAGE_ALLOWANCE_S = 45.0
 UNFINISHED_MAX = 200
 # If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
+# The poster works a backlog off within a minute, or it is paused and waiting would not help.
+BACKLOG_WAIT_S = 10.0
+BACKLOG_WAITS_MAX = 6
 _PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
 
 
@@ -59,6 +62,10 @@ class Extraction:
     # The companies of which this run knows whether anything is wrong with them.
     checked: set[str] = field(default_factory=set)
     pdfs: PdfFetching = field(init=False)
+    # Waits so many seconds, where a run has reason to wait for the poster.
+    wait: Callable[[float], None] | None = None
+    # The companies that were not pulled, because too many of their documents wait to be posted.
+    held_up: list[Company] = field(default_factory=list)
     _refused: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -75,6 +82,7 @@ class Extraction:
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
             logger.warning("pulling pauses: too many documents wait to be posted", extra={"company": company.name})
             self.counts.remaining = True
+            self.held_up.append(company)
             return
         cursor = self.cursors.cursor(self.source.database, company.name)
         if cursor.walk_began is None:
@@ -203,6 +211,19 @@ def chosen(companies: Sequence[Company], name: str) -> list[Company]:
     return found
 
 
+def _in_turn(extraction: Extraction, companies: Sequence[Company]) -> Iterator[Company]:
+    """Yield the companies, and then those that were held up, after a wait each time, until waiting does not help."""
+    yield from companies
+    waits = BACKLOG_WAITS_MAX if extraction.wait else 0
+    while extraction.held_up and waits and extraction.wait:
+        if not extraction.deadline.allows(BACKLOG_WAIT_S + PAGE_ALLOWANCE_S):
+            return
+        extraction.wait(BACKLOG_WAIT_S)
+        held_up, extraction.held_up = extraction.held_up, []
+        yield from held_up
+        waits = waits - 1 if len(extraction.held_up) == len(held_up) else BACKLOG_WAITS_MAX
+
+
 def run(
     extraction: Extraction,
     companies: Sequence[Company],
@@ -211,13 +232,13 @@ def run(
 ) -> None:
     """Pull several companies. If one fails, the others are still pulled.
 
-    `afterwards` is called for each company that was pulled by its cursor. Last come the documents on which a run was
-    killed.
+    `afterwards` is called for each company that was pulled by its cursor. Companies that are held up by their backlog
+    are tried again after the others. Last come the documents on which a run was killed.
 
     Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
     """
     errors: list[PipelineError] = []
-    for company in companies:
+    for company in _in_turn(extraction, companies):
         try:
             if selection is None:
                 extraction.pull(company)

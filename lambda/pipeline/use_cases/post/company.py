@@ -231,7 +231,7 @@ class RealmRun:
 
     def _group(self, books: Books, pool: Pool) -> Group:
         in_flight = self._outcomes.in_flight
-        return Group(books, pool, self._troubles, in_flight, self._with.clock, self._new_batch_id)
+        return Group(books, self._with.store, pool, self._troubles, in_flight, self._with.clock, self._new_batch_id)
 
     def _task(self, entry: Entry, books: Books, document: Document | None) -> Task:
         posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)

@@ -18,7 +18,7 @@ from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.in_flight import InFlight
-from pipeline.use_cases.post.posting import Posting
+from pipeline.use_cases.post.posting import Posting, PostingStore
 from pipeline.use_cases.post.steps import Action
 from pipeline.use_cases.post.troubles import Troubles
 
@@ -56,6 +56,7 @@ class Group:
     def __init__(
         self,
         books: Books,
+        store: PostingStore,
         pool: Pool,
         troubles: Troubles,
         in_flight: InFlight,
@@ -63,6 +64,7 @@ class Group:
         new_batch_id: Callable[[], str],
     ) -> None:
         self._books = books
+        self._store = store
         self._pool = pool
         self._troubles = troubles
         self._in_flight = in_flight
@@ -154,25 +156,50 @@ class Group:
         return self._each(members, created)
 
     def _attach(self, tasks: Sequence[Task]) -> None:
-        """Read the PDFs of documents, attach them in one call, and finish the documents."""
+        """Read the PDFs of documents, attach them in one call, and file them."""
 
         def intend(task: Task) -> Task | None:
-            if self._go_on(task, stops=(Action.ATTACH,)) is None:
+            if self._go_on(task, stops=(Action.ATTACH, Action.FILE)) is None:
                 return None
-            task.posting.pdf = task.posting.intend_attach()
-            return task if task.posting.pdf is not None else self._go_on(task, stops=())
+            task.posting.pdf = task.posting.intend_attach() if task.next is Action.ATTACH else None
+            return task if task.posting.pdf is not None else self._go_on(task, stops=(Action.FILE,))
 
         members = self._each(tasks, intend)
-        pdfs = [task.posting.pdf for task in members if task.posting.pdf is not None]
-        if not pdfs:
-            return
-        _ask(members, lambda: self._books.attach(pdfs))
+        sent = [task for task in members if task.posting.pdf is not None]
+        pdfs = [task.posting.pdf for task in sent if task.posting.pdf is not None]
+        if pdfs:
+            _ask(sent, lambda: self._books.attach(pdfs))
 
         def attached(task: Task) -> Task | None:
             task.posting.attached(task.answer)
+            return self._go_on(task, stops=(Action.FILE,))
+
+        attached_now = self._each(sent, attached) if sent else []
+        self._file([task for task in members if task not in sent] + attached_now)
+
+    def _file(self, tasks: Sequence[Task]) -> None:
+        """Move the PDFs of documents to the posted ones, and finish the documents."""
+
+        def copy(task: Task) -> Task:
+            task.posting.record.check_time()
+            task.posting.copy_posted()
+            return task
+
+        copied = self._each(tasks, copy)
+        if not copied:
+            return
+        errors = self._store.drop_pending_together([task.posting.entry for task in copied])
+        for task, error in zip(copied, errors, strict=True):
+            task.answer = error
+            task.is_spoken_for = False
+
+        def filed(task: Task) -> Task | None:
+            if task.answer is not None:
+                raise task.answer
+            task.posting.filed()
             return self._go_on(task, stops=())
 
-        self._each(members, attached)
+        self._each(copied, filed)
 
     def _each(self, tasks: Sequence[Task], work: Callable[[Task], Task | None]) -> list[Task]:
         """Do a stage for each of some documents side by side, and return those that go on."""

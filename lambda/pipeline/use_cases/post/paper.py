@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from pipeline.domain import lifecycle
 from pipeline.domain.books import Attached, Books, File
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
-from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
 from pipeline.use_cases.post.record import Record, Superseded
 
 # How often the PDF of an entry is fetched again before a person is asked.
@@ -22,6 +23,12 @@ class PaperStore(Protocol):
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry."""
+
+    def copy_posted(self, entry: Entry) -> str:
+        """Copy the PDF to the posted ones and return its key."""
+
+    def drop_pending_together(self, entries: Sequence[Entry]) -> Sequence[PipelineError | None]:
+        """Remove PDFs from the pending ones in one call; return the error of each, or None."""
 
 
 class Paper:

@@ -32,9 +32,6 @@ class PostingStore(paper.PaperStore, Protocol):
     def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
         """Return the document of an entry; raises InvalidDocument if it is not the one that was stored, or larger."""
 
-    def file_posted(self, entry: Entry) -> str:
-        """Move the PDF to the posted ones and return its key."""
-
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF from the pending ones."""
 
@@ -49,6 +46,7 @@ class Posting:
     found: Found = field(default_factory=Found)
     document: Document | None = None
     pdf: File | None = None
+    posted_key: str = ""
 
     @classmethod
     def of(
@@ -161,11 +159,9 @@ class Posting:
 
     def intend_create(self, batch_id: str = "") -> tuple[Draft, str]:
         """Store that the document is about to be created; return what is sent, and its request id."""
-        draft = self._draft
-        request_id = self._create_id(draft.hash)
-        self.record.intend(
-            Intent(Step.CREATE, request_id, draft.hash, draft.doc_number, draft.fingerprint, batch_id=batch_id)
-        )
+        draft, request_id = self._draft, self._create_id(self._draft.hash)
+        sent = (draft.hash, draft.doc_number, draft.fingerprint)
+        self.record.intend(Intent(Step.CREATE, request_id, *sent, batch_id=batch_id))
         return draft, request_id
 
     @property
@@ -191,8 +187,7 @@ class Posting:
         self._note_booked(found, UNKNOWN_HASH)
 
     def _create(self, _document: Document) -> None:
-        draft, request_id = self.intend_create()
-        self.created(outcome(self.books.create, draft, request_id))
+        self.created(outcome(self.books.create, *self.intend_create()))
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
@@ -302,10 +297,19 @@ class Posting:
             (answer,) = self.books.attach([pdf])
             self.attached(answer)
 
-    def _file(self, document: Document) -> None:
-        # Filed before it is called posted: an object in pending/ always means work outstanding, never the reverse.
-        key = self.store.file_posted(self.entry)
-        self.record.save(lifecycle.posted(self.entry, key, self.record.clock.now(), document.left_out))
+    def copy_posted(self) -> None:
+        """Copy the PDF to the posted ones, before it is removed from the pending ones."""
+        self.posted_key = self.store.copy_posted(self.entry)
+
+    def filed(self) -> None:
+        """Store that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
+        now = self.record.clock.now()
+        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, self._document.left_out))
+
+    def _file(self, _document: Document) -> None:
+        self.copy_posted()
+        self.store.drop_pending(self.entry)
+        self.filed()
 
     # -- what is known ---------------------------------------------------------------------------------------------
 

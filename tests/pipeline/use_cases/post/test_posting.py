@@ -160,6 +160,7 @@ def test_each_write_is_preceded_by_its_intent_and_filing_by_nothing_but_the_last
         "save posting attach",
         "attach",
         "file",
+        "drop",
         "save posted -",
     ]
 
@@ -178,6 +179,7 @@ def test_an_update_too_is_preceded_by_its_intent_and_the_old_pdf_goes_before_it_
         "save posting attach",
         "attach",
         "detach",
+        "drop",
         "save posted -",
     ]
     assert [file.qb_id for file in session.books.attachments(BILL, session.entry.qb_id)] == [
@@ -593,7 +595,7 @@ def post_crashing(session: Session, at_call: int, *, afterwards: bool) -> bool:
         session.entry,
         wrap(session.books, CALLS),
         wrap(session.table, ("save",)),
-        wrap(session.store, ("document", "pdf", "file_posted", "drop_pending")),
+        wrap(session.store, ("document", "pdf", "copy_posted", "drop_pending")),
         session.clock,
         session.sends_until,
     )

@@ -913,6 +913,26 @@ def test_a_trial_shows_exactly_what_would_be_sent_and_what_could_not_be(world):
     assert "more digits than an amount can have" in shown[1]["error"]
 
 
+# -- the PDFs of several -----------------------------------------------------------------------------------------------
+
+
+def test_of_several_whose_pdfs_are_removed_together_only_the_one_refused_is_not_posted_yet(world, monkeypatch):
+    for number in (1, 2, 3):
+        world.add(number)
+    asked = []
+
+    def refuse_second(entries):
+        asked.append([entry.odoo_id for entry in entries])
+        return [Unavailable("S3 did not answer") if entry.odoo_id == 2 else None for entry in entries]
+
+    monkeypatch.setattr(world.store, "drop_pending_together", refuse_second)
+
+    world.run()
+
+    assert sorted(asked[0]) == [1, 2, 3]
+    assert [world.status(number) for number in (1, 2, 3)] == [Status.POSTED, Status.POSTING, Status.POSTED]
+
+
 # -- attempts that end with the function -------------------------------------------------------------------------------
 
 
