@@ -291,13 +291,18 @@ locals {
 
   schedules = merge([
     for name, function in local.functions : {
-      for schedule, fields in function.schedules : schedule => merge(fields, { function = name })
+      for schedule, fields in function.schedules : schedule => merge(fields, {
+        function = name
+        enabled  = fields.enabled && var.schedules_enabled
+      })
     }
   ]...)
 
   account_id     = data.aws_caller_identity.current.account_id
   parameters_arn = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
-  functions_arn  = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
+  # Where `./oqb connect --slack` stores the address. Terraform does not make it, so that the value is never in its state.
+  slack_parameter = "/odoo-qb-integration/${var.environment}/slack-webhook-url"
+  functions_arn   = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
   # A pull goes on, one invocation after another, while there is more, up to the next one: two at once would render two
   # PDFs at once, which can deadlock Odoo. Of a cron expression nobody here knows how often it comes. AWS stops a function
   # that starts itself after some sixteen links of a chain; an hour has twelve.
@@ -336,6 +341,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(
       {
         ENVIRONMENT                  = var.environment
+        SLACK_WEBHOOK_PARAMETER      = local.slack_parameter
         POWERTOOLS_SERVICE_NAME      = each.key
         POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
         POWERTOOLS_LOG_LEVEL         = var.log_level

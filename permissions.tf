@@ -163,6 +163,13 @@ data "aws_iam_policy_document" "function" {
     resources = [aws_sns_topic.alerts.arn]
   }
 
+  # Read when there is an alert to send.
+  statement {
+    sid       = "ReadSlackAddress"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameters_arn}${local.slack_parameter}"]
+  }
+
   # The only "*": AWS allows no resource for these two.
   statement {
     sid       = "WriteTraces"

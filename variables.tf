@@ -50,6 +50,12 @@ variable "schedule_rate" {
   }
 }
 
+variable "schedules_enabled" {
+  description = "Whether anything runs by itself; false until the mapping says from which date on documents are carried."
+  type        = bool
+  default     = true
+}
+
 variable "order_sync_schedule_rate" {
   description = "How often the newest sale orders are copied."
   type        = string
@@ -80,7 +86,7 @@ variable "odoo_email" {
 }
 
 variable "odoo_api_key" {
-  description = "Odoo API key for the sale orders; empty (better: it stays out of the state): the password in the Odoo secret."
+  description = "Deprecated, because Terraform keeps it in its state: the Odoo key of the sale orders. Use `./oqb connect --order-sync-key`."
   type        = string
   default     = ""
   sensitive   = true
@@ -145,7 +151,7 @@ variable "alert_email" {
 }
 
 variable "slack_webhook_url" {
-  description = "Slack incoming webhook that gets the functions' alerts too; empty: none."
+  description = "Deprecated, because Terraform keeps it in its state: the incoming webhook of Slack. Use `./oqb connect --slack`."
   type        = string
   default     = ""
   sensitive   = true

@@ -12,6 +12,7 @@ from pipeline.aws.events import tie_out_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.report_store import ReportStore
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
@@ -93,7 +94,12 @@ class TieOutFunction:
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.alerts = Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         )
 
     def reporter(self) -> Reporter:

@@ -200,7 +200,7 @@ run "environment_variables" {
   assert {
     condition = toset(keys(aws_lambda_function.this["qb-poster"].environment[0].variables)) == toset([
       "ENVIRONMENT", "QB_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC", "SLACK_WEBHOOK_URL", "QB_ENVIRONMENT",
-      "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL",
+      "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "SLACK_WEBHOOK_PARAMETER",
     ])
     error_message = "The poster gets the variables of the seed and QB_ENVIRONMENT, and no stand-in's address unless one is given."
   }
@@ -688,8 +688,33 @@ run "schedules" {
   }
 }
 
+run "before_the_mapping" {
+  command = plan
+
+  variables {
+    schedules_enabled = false
+    odoo_database     = "main"
+    odoo_email        = "orders@example.com"
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_cloudwatch_event_rule.schedule : rule.state == "DISABLED"])
+    error_message = "Nothing runs by itself until somebody has said where to begin."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    error_message = "What is not to run is not missed."
+  }
+}
+
 run "outputs" {
   command = plan
+
+  assert {
+    condition     = output.warnings == tolist(["odoo_api_url is the default, https://scalemedia.odoo.com, which is somebody's server: set your own."])
+    error_message = "The seed's default is kept, and said to be somebody's server."
+  }
 
   # A64 to A69
   assert {
@@ -764,6 +789,11 @@ run "another_environment" {
       function.environment[0].variables["SLACK_WEBHOOK_URL"] == "https://hooks.slack.com/services/T0/B0/made-up"
     ]))
     error_message = "Every function alerts to Slack when a webhook is given."
+  }
+
+  assert {
+    condition     = join(" ", output.warnings) == "slack_webhook_url is deprecated, because Terraform keeps it in its state: run `./oqb connect --slack`, then remove it. odoo_api_key is deprecated, because Terraform keeps it in its state: run `./oqb connect --order-sync-key`, then remove it."
+    error_message = "What would be in the state is warned of, and a server of one's own is not."
   }
 
   assert {

@@ -65,6 +65,7 @@ def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo,
     terraform = working_copy(tmp_path / "tree", without_aws(os.environ) | aws.environ)
     variables = {
         "environment": ENVIRONMENT,
+        "schedules_enabled": True,
         "odoo_api_url": odoo.url,
         "odoo_database": odoo.database,
         "odoo_email": odoo.users[0].login,
