@@ -53,7 +53,7 @@ lock:  ## pin the requirements again
 	  --python-version 3.12 tests/checkov-requirements.in -o tests/checkov-requirements.txt
 
 clean:  ## remove what was built
-	rm -rf build lambda/*.zip .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build lambda/*.zip lambda/*.cdx.json .venv .venv-checkov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PYTHON):
 	@python="$$(bundling/find_python.sh)" && "$$python" -m venv $(VENV)

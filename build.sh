@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds one zip per function for Lambda's python3.12 on Linux x86_64: lambda/<handler>.zip for every lambda/<handler>.py
-# that defines lambda_handler.
+# that defines lambda_handler, and beside it lambda/<handler>.cdx.json, which lists what the zip holds (CycloneDX).
 # The libraries are the pinned, hashed wheels of lambda/requirements.txt for that platform, whatever machine this runs on;
 # what goes into which zip is decided, and said, in bundling/package.py. The same sources give the same bytes.
 set -euo pipefail
@@ -21,5 +21,5 @@ fi
   --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --implementation cp --python-version 3.12 \
   --requirement lambda/requirements.txt
 
-# -P keeps bundling/ off the import path; a fixed hash seed keeps the bytecode the same from run to run.
-PYTHONHASHSEED=0 "$python" -P bundling/package.py --sources lambda --libraries "$work/site" --out lambda
+# A fixed hash seed keeps the bytecode the same from run to run.
+PYTHONHASHSEED=0 "$python" -m bundling.package --sources lambda --libraries "$work/site" --out lambda

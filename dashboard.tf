@@ -38,8 +38,8 @@ locals {
       stat     = "Sum"
       period_s = 3600
       metrics = {
-        qb-poster = ["MeteredReads"]
-        tie-out   = ["MeteredReads"]
+        qb-poster       = ["MeteredReads"]
+        odoo-qb-tie-out = ["MeteredReads"]
       }
     },
     {
@@ -49,10 +49,16 @@ locals {
       metrics  = { qb-poster = ["RefreshTokenDaysLeft"] }
     },
     {
+      title    = "Changes made in QuickBooks that nobody has accepted"
+      stat     = "Maximum"
+      period_s = 3600
+      metrics  = { qb-poster = ["DriftOpen"] }
+    },
+    {
       title    = "Months that ended and do not tie out, and differences that nothing explains"
       stat     = "Maximum"
       period_s = local.day_s
-      metrics  = { tie-out = ["MonthsOpen", "MonthsNotKnown", "MonthsOverdue", "TieOutUnexplained"] }
+      metrics  = { odoo-qb-tie-out = ["MonthsOpen", "MonthsNotKnown", "MonthsOverdue", "TieOutUnexplained"] }
     },
   ]
 

@@ -1,6 +1,6 @@
 # Odoo -> QuickBooks Online, and the newest sale orders -> DynamoDB: the functions, and what wakes them.
 #
-# A function is one row in local.functions and a file in lambda/: tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
+# A function is one row in local.functions and a file in lambda/: odoo-qb-tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
 # Role, policy, log group, dead-letter queue, alarms and schedules follow from the row.
 # Beside this file: storage.tf (bucket, tables, secrets), permissions.tf, observability.tf (logs, dead letters, alarms).
 
@@ -180,7 +180,7 @@ locals {
         },
       ]
     }
-    tie-out = {
+    odoo-qb-tie-out = {
       description     = "Compares each open month in Odoo with QuickBooks Online, and writes the report"
       timeout_s       = 900
       memory_mb       = 1024 # fifty thousand documents of both sides at once
@@ -188,14 +188,15 @@ locals {
       redrives        = false
       environment = merge(
         {
-          ODOO_API_URL      = var.odoo_api_url
-          ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
-          QB_ENVIRONMENT    = var.quickbooks_environment
-          QB_SECRET_ARN     = aws_secretsmanager_secret.quickbooks.arn
-          DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
-          S3_BUCKET         = aws_s3_bucket.documents.id
-          SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
-          SLACK_WEBHOOK_URL = var.slack_webhook_url
+          ODOO_API_URL         = var.odoo_api_url
+          ODOO_SECRET_ARN      = aws_secretsmanager_secret.odoo.arn
+          QB_ENVIRONMENT       = var.quickbooks_environment
+          QB_SECRET_ARN        = aws_secretsmanager_secret.quickbooks.arn
+          DYNAMODB_TABLE       = aws_dynamodb_table.tracking.name
+          S3_BUCKET            = aws_s3_bucket.documents.id
+          SNS_ALERT_TOPIC      = aws_sns_topic.alerts.arn
+          SLACK_WEBHOOK_URL    = var.slack_webhook_url
+          TIE_OUT_OVERDUE_DAYS = tostring(var.tie_out_overdue_days)
         },
         var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
         var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
@@ -279,7 +280,7 @@ locals {
   }
 
   # The file in lambda/ and the zip of each function.
-  modules = { for name in keys(local.functions) : name => replace(name, "-", "_") }
+  modules = { for name in keys(local.functions) : name => replace(trimprefix(name, "odoo-qb-"), "-", "_") }
 
   # A variable's own validation cannot know the rows. tonumber() refuses a text and shows it, which stops the plan.
   reserved_concurrency = {
@@ -290,13 +291,18 @@ locals {
 
   schedules = merge([
     for name, function in local.functions : {
-      for schedule, fields in function.schedules : schedule => merge(fields, { function = name })
+      for schedule, fields in function.schedules : schedule => merge(fields, {
+        function = name
+        enabled  = fields.enabled && var.schedules_enabled
+      })
     }
   ]...)
 
   account_id     = data.aws_caller_identity.current.account_id
   parameters_arn = "arn:${data.aws_partition.current.partition}:ssm:${var.aws_region}:${local.account_id}:parameter"
-  functions_arn  = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
+  # Where `./oqb connect --slack` stores the address. Terraform does not make it, so that the value is never in its state.
+  slack_parameter = "/odoo-qb-integration/${var.environment}/slack-webhook-url"
+  functions_arn   = "arn:${data.aws_partition.current.partition}:lambda:${var.aws_region}:${local.account_id}:function"
   # A pull goes on, one invocation after another, while there is more, up to the next one: two at once would render two
   # PDFs at once, which can deadlock Odoo. Of a cron expression nobody here knows how often it comes. AWS stops a function
   # that starts itself after some sixteen links of a chain; an hour has twelve.
@@ -335,6 +341,7 @@ resource "aws_lambda_function" "this" {
     variables = merge(
       {
         ENVIRONMENT                  = var.environment
+        SLACK_WEBHOOK_PARAMETER      = local.slack_parameter
         POWERTOOLS_SERVICE_NAME      = each.key
         POWERTOOLS_METRICS_NAMESPACE = local.metrics_namespace
         POWERTOOLS_LOG_LEVEL         = var.log_level

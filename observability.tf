@@ -271,11 +271,32 @@ resource "aws_cloudwatch_metric_alarm" "consent" {
   }
 }
 
+# The digest says each difference once. What nobody has accepted or undone after three days is said by this alarm.
+resource "aws_cloudwatch_metric_alarm" "drift" {
+  alarm_name          = "qb-poster-drift-${var.environment}"
+  alarm_description   = "For three days a document differs in QuickBooks from what was posted, because a person changed or deleted it there, and nobody has accepted it. Runbook: docs/runbooks/qb-poster-drift.md"
+  namespace           = local.metrics_namespace
+  metric_name         = "DriftOpen"
+  statistic           = "Minimum"
+  period              = local.day_s
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alerts.arn]
+  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  dimensions = {
+    service     = "qb-poster"
+    environment = var.environment
+  }
+}
+
 # The tie-out compares once a day, so each of these is a message a day at most.
 resource "aws_cloudwatch_metric_alarm" "tie_out" {
   for_each = {
     TieOutUnexplained = { name = "unexplained", text = "A document or a sum differs between Odoo and QuickBooks, and nothing in either explains it." }
-    MonthsOverdue     = { name = "overdue", text = "A month that ended ten days ago does not tie out yet, or it is not known whether it does." }
+    MonthsOverdue     = { name = "overdue", text = "A month that ended ${var.tie_out_overdue_days} days ago does not tie out yet, or it is not known whether it does." }
   }
 
   alarm_name          = "tie-out-${each.value.name}-${var.environment}"
@@ -292,7 +313,7 @@ resource "aws_cloudwatch_metric_alarm" "tie_out" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 
   dimensions = {
-    service     = "tie-out"
+    service     = "odoo-qb-tie-out"
     environment = var.environment
   }
 }

@@ -45,5 +45,15 @@ output "sns_topic_arn" {
 
 output "tie_out_function_name" {
   description = "Invoke it to compare a month in Odoo with QuickBooks"
-  value       = aws_lambda_function.this["tie-out"].function_name
+  value       = aws_lambda_function.this["odoo-qb-tie-out"].function_name
+}
+
+# A check block would be a warning of Terraform's own, but needs 1.5; 1.0 must do.
+output "warnings" {
+  description = "What is allowed and probably not meant, in sentences; empty: nothing."
+  value = concat(
+    var.odoo_api_url == "https://scalemedia.odoo.com" ? ["odoo_api_url is the default, https://scalemedia.odoo.com, which is somebody's server: set your own."] : [],
+    nonsensitive(var.slack_webhook_url != "") ? ["slack_webhook_url is deprecated, because Terraform keeps it in its state: run `./oqb connect --slack`, then remove it."] : [],
+    nonsensitive(var.odoo_api_key != "") ? ["odoo_api_key is deprecated, because Terraform keeps it in its state: run `./oqb connect --order-sync-key`, then remove it."] : [],
+  )
 }

@@ -143,10 +143,31 @@ data "aws_iam_policy_document" "function" {
     resources = [aws_sqs_queue.dead_letter[each.key].arn]
   }
 
+  # The history is only added to. That a put replaces nothing is for its hashes to show: IAM knows no such condition.
+  statement {
+    sid       = "KeepHistory"
+    effect    = "Deny"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.tracking.arn]
+
+    condition {
+      test     = "ForAnyValue:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["history#*", "history-day#*"]
+    }
+  }
+
   statement {
     sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alerts.arn]
+  }
+
+  # Read when there is an alert to send.
+  statement {
+    sid       = "ReadSlackAddress"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameters_arn}${local.slack_parameter}"]
   }
 
   # The only "*": AWS allows no resource for these two.

@@ -50,6 +50,12 @@ variable "schedule_rate" {
   }
 }
 
+variable "schedules_enabled" {
+  description = "Whether anything runs by itself; false until the mapping says from which date on documents are carried."
+  type        = bool
+  default     = true
+}
+
 variable "order_sync_schedule_rate" {
   description = "How often the newest sale orders are copied."
   type        = string
@@ -80,7 +86,7 @@ variable "odoo_email" {
 }
 
 variable "odoo_api_key" {
-  description = "Odoo API key for the sale orders; empty (better: it stays out of the state): the password in the Odoo secret."
+  description = "Deprecated, because Terraform keeps it in its state: the Odoo key of the sale orders. Use `./oqb connect --order-sync-key`."
   type        = string
   default     = ""
   sensitive   = true
@@ -145,7 +151,7 @@ variable "alert_email" {
 }
 
 variable "slack_webhook_url" {
-  description = "Slack incoming webhook that gets the functions' alerts too; empty: none."
+  description = "Deprecated, because Terraform keeps it in its state: the incoming webhook of Slack. Use `./oqb connect --slack`."
   type        = string
   default     = ""
   sensitive   = true
@@ -164,6 +170,17 @@ variable "backlog_age_alarm_minutes" {
   validation {
     condition     = var.backlog_age_alarm_minutes >= 5 && floor(var.backlog_age_alarm_minutes) == var.backlog_age_alarm_minutes
     error_message = "Give whole minutes, 5 or more: the alarm looks every 5 minutes."
+  }
+}
+
+variable "tie_out_overdue_days" {
+  description = "How many days after its end a month that does not tie out is an alarm."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.tie_out_overdue_days >= 1 && var.tie_out_overdue_days <= 90 && floor(var.tie_out_overdue_days) == var.tie_out_overdue_days
+    error_message = "Give whole days, 1 to 90."
   }
 }
 

@@ -19,6 +19,8 @@ from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
+from bundling import sbom
+
 MB = 1_000_000
 
 # The most a zip may weigh: size is what a cold start pays for, and growth should be a decision. The extractor makes
@@ -131,7 +133,9 @@ def main() -> None:
     try:
         for handler in handlers(arguments.sources):
             limit = LIMITS_BYTES.get(handler, LIMIT_BYTES)
-            build(handler, arguments.sources, arguments.libraries, arguments.out / f"{handler}.zip", limit)
+            archive = arguments.out / f"{handler}.zip"
+            build(handler, arguments.sources, arguments.libraries, archive, limit)
+            sbom.write(archive)
     except BuildError as error:
         sys.exit(f"build failed: {error}")
 

@@ -10,10 +10,11 @@ from typing import Any
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
-from pipeline.aws.events import extractor_command, go_on_until
+from pipeline.aws.events import extractor_command, go_on_until, origin_of
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
@@ -21,6 +22,7 @@ from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, Redri
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import database_of
 from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.history import Origin
 from pipeline.domain.identity import known_as
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.source import Selection
@@ -35,6 +37,7 @@ from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
+from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
@@ -55,24 +58,30 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """
     log_as_json(SERVICE)
     with answering() as answer:
-        answer.value = _handled(extractor_command(event), context, runtime)
+        answer.value = _handled(extractor_command(event), origin_of(SERVICE, event, context), context, runtime)
     return answer.value
 
 
-def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(command: ExtractorCommand, origin: Origin, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = ExtractorSettings.from_env(os.environ)
     key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
     until = goes_on_until(command, runtime.clock.now())
     deadline = limited(Deadline(context.get_remaining_time_in_millis), until, runtime.clock.now)
     store = DocumentStore(runtime.client("s3"), settings.bucket)
-    table = TrackingTable(runtime.client("dynamodb"), settings.table)
+    history = History(key_values, runtime.clock, runtime.threads, origin)
+    table = TrackingTable(runtime.client("dynamodb"), settings.table, history.wrote)
     letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
     # A trial writes nothing, not even what it has already reported, so it reports everything it finds.
     kept = None if command.is_trial else key_values
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
         alerts=Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         ),
         clock=runtime.clock,
         key_values=kept,
@@ -83,7 +92,7 @@ def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[
         holder=lambda: f"{runtime.random.getrandbits(128):032x}",
     )
     counts, waiting = Counts(), {}
-    with reporting(reporter) as report:
+    with reporting(reporter) as report, keeping(history):
         try:
             secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
         except AwaitsFirstValue as error:
@@ -100,7 +109,7 @@ def _handled(command: ExtractorCommand, context: Any, runtime: Runtime) -> dict[
         SERVICE,
         settings.environment,
         {"DocumentsFound": counts.new + counts.changed, "DocumentsFailed": counts.failed, "Pdfs": counts.pdfs,
-         "AlertsUndelivered": report.undelivered, **completed},
+         "AlertsUndelivered": report.undelivered, "HistoryLost": history.lost, **completed},
     )  # fmt: skip
     return counts.as_dict() | waiting
 

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.deadline import Deadline
@@ -30,7 +31,8 @@ def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
     if settings.odoo_api_key:
         return settings.odoo_api_key
     secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, ("password",))
-    return str(secret["password"])
+    # Of a user of its own, where odoo_email names another than the secret's.
+    return str(secret.get("order_sync_api_key") or secret["password"])
 
 
 def _untold(failures: list[Failure]) -> list[Failure]:
@@ -55,7 +57,12 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_url),
         alerts=Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         ),
         clock=runtime.clock,
         key_values=_told,

@@ -11,16 +11,18 @@ from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
 from pipeline.aws.drift_table import DriftTable
-from pipeline.aws.events import poster_command, sweep_of
+from pipeline.aws.events import origin_of, poster_command, sweep_of
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts, Rules
 from pipeline.qbo.books import QuickBooksBooks
@@ -31,6 +33,7 @@ from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
 from pipeline.use_cases.explain import explained
+from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results
@@ -55,16 +58,22 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """
     log_as_json(SERVICE)
     with answering() as answer:
-        answer.value = _handled(poster_command(event), context, runtime)
+        answer.value = _handled(poster_command(event), origin_of(SERVICE, event, context), context, runtime)
     return answer.value
 
 
-def _handled(command: PosterCommand | AcceptDrift | Explain, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(
+    command: PosterCommand | AcceptDrift | Explain, origin: Origin, context: Any, runtime: Runtime
+) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
-    poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime)
-    with reporting(poster.reporter()) as report:
+    poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime, origin)
+    with reporting(poster.reporter()) as report, keeping(poster.history):
         if isinstance(command, Explain):
-            return explained(poster.table, companies(poster.secret()), command.name, runtime.clock.now())
+            reporter = poster.reporter()
+            return explained(
+                poster.table, poster.key_values, companies(poster.secret()), command.name, runtime.clock.now(),
+                reporter.place,
+            )  # fmt: skip
         if isinstance(command, AcceptDrift):
             accepted = poster.watch.accept(command)
             report.gone |= poster.watch.gone
@@ -76,7 +85,9 @@ def _handled(command: PosterCommand | AcceptDrift | Explain, context: Any, runti
         poster.watch.complete()
     # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if command == PostDue() else {}
-    metrics = results.metrics() | {"AlertsUndelivered": report.undelivered} | completed
+    metrics = (
+        results.metrics() | {"AlertsUndelivered": report.undelivered, "HistoryLost": poster.history.lost} | completed
+    )
     put_metrics(SERVICE, settings.environment, metrics)
     return results.as_dict()
 
@@ -84,19 +95,25 @@ def _handled(command: PosterCommand | AcceptDrift | Explain, context: Any, runti
 class Poster:
     """The wired collaborators of one invocation."""
 
-    def __init__(self, settings: PosterSettings, deadline: Deadline, runtime: Runtime) -> None:
+    def __init__(self, settings: PosterSettings, deadline: Deadline, runtime: Runtime, origin: Origin) -> None:
         self.settings = settings
         self.deadline = deadline
         self.runtime = runtime
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
-        self.table = DriftTable(runtime.client("dynamodb"), settings.table)
+        self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
+        self.table = DriftTable(runtime.client("dynamodb"), settings.table, self.history.wrote)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         )
 
         self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -11,6 +12,7 @@ from pipeline.aws.events import tie_out_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.report_store import ReportStore
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
@@ -34,9 +36,10 @@ from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
 from pipeline.use_cases.report import Reporter, answering, reporting
 from pipeline.use_cases.tie_out.collaborators import Collaborators
+from pipeline.use_cases.tie_out.mail import mail_month_end
 from pipeline.use_cases.tie_out.months import Results, is_unfinished, run
 
-SERVICE = "tie-out"
+SERVICE = "odoo-qb-tie-out"
 SECRET_KEYS = ("database", "username", "password")
 
 
@@ -66,6 +69,8 @@ def _handled(command: CompareMonths, context: Any, runtime: Runtime) -> dict[str
             results = Results(waiting=str(error))
         report.failures += results.failures
         report.checked |= results.checked
+        if command == CompareMonths() or command.is_continuation:
+            tie_out.mail()
     # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if command == CompareMonths() else {}
     put_metrics(
@@ -81,12 +86,20 @@ class TieOutFunction:
         self.settings = settings
         self.deadline = deadline
         self.runtime = runtime
+        # Odoo's companies, and those that have a realm; empty until they are read.
+        self.companies: list[str] = []
+        self.with_realm: frozenset[str] = frozenset()
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.alerts = Alerts(
-            runtime.client("sns"), settings.topic, runtime.clock, slack_webhook_url=settings.slack_webhook_url
+            runtime.client("sns"),
+            settings.topic,
+            runtime.clock,
+            slack=SlackAddress(
+                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
+            ).read,
         )
 
     def reporter(self) -> Reporter:
@@ -98,6 +111,13 @@ class TieOutFunction:
             clock=self.runtime.clock,
             key_values=self.key_values,
             holder=self.runtime.new_name,
+        )
+
+    def mail(self) -> None:
+        """Send the mail of the first working day, if it is due."""
+        companies = [name for name in self.companies if name in self.with_realm]
+        mail_month_end(
+            self.key_values, self.alerts.deliver, companies, self.reporter().place, self.runtime.clock.now().date()
         )
 
     def run(self, command: CompareMonths) -> Results:
@@ -121,6 +141,8 @@ class TieOutFunction:
         )
         journal = Journal(odoo)
         companies = journal.companies()
+        self.companies = [company.name for company in companies]
+        self.with_realm = frozenset(company for company, realm in realms.items() if realm != company)
         known = self.key_values.database() or database_of(self.table.any_entry_id())
         database = known_as(
             odoo.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
@@ -169,5 +191,6 @@ class TieOutFunction:
             clock=clock,
             deadline=self.deadline,
             holder=self.runtime.new_name(),
+            overdue_after=timedelta(days=self.settings.overdue_days),
         )
         return run(collaborators, companies, command)

@@ -29,11 +29,11 @@ HANDLERS = {"odoo-extractor": odoo_extractor.lambda_handler, "qb-poster": qb_pos
 EVENTS: dict[str, dict[str, Any]] = {"odoo-extractor": {}, "qb-poster": {"sweep": True}}
 SECRETS = 2
 # The watched metrics that each function writes: one of the same name is charged once for each function.
-METRICS = {"odoo-extractor": 4, "qb-poster": 10, "tie-out": 7, "odoo-order-sync": 2}
+METRICS = {"odoo-extractor": 4, "qb-poster": 11, "odoo-qb-tie-out": 7, "odoo-order-sync": 2}
 # What observability.tf has for each alarm resource, deployed with every schedule.
 ALARMS = {
     "errors": 4, "dead_letter": 4, "backlog_age": 1, "refresh_token": 1, "silence": 4, "alerts_undelivered": 4,
-    "notifications_failed": 1, "consent": 1, "tie_out": 2,
+    "notifications_failed": 1, "consent": 1, "drift": 1, "tie_out": 2,
 }  # fmt: skip
 # A write to the table is charged once more for each index.
 WRITES_COUNTED = 3

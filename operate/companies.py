@@ -15,6 +15,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
 from pipeline.domain.errors import NeedsAttention
+from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.odoo.client import Odoo
@@ -173,7 +174,8 @@ def opened(deployment: Deployment, company: str, clock: Clock, *, waits: bool = 
     """
     runtime = Runtime(client=deployment.client)
     deadline = Deadline(lambda: int(LEASE_S * 1000))
-    poster = _WithoutRules(deployment.poster, deadline, runtime)
+    origin = Origin("oqb", "", "person")
+    poster = _WithoutRules(deployment.poster, deadline, runtime, origin)
     secret = poster.secret()
     realm = realm_of(secret, company)
     shared = companies_by_realm(secret)[realm]

@@ -1,7 +1,7 @@
 """`./oqb doctor`: looks at a deployed pipeline, only reading, and names the cause of what is wrong with it.
 
-One check for each way of the README's troubleshooting: no PDFs in S3, posting fails, alarms fire, an event does not
-reach the poster. Needs AWS credentials that may read the resources.
+One check for each way of the troubleshooting in docs/operating.md: no PDFs in S3, posting fails, alarms fire, an event
+does not reach the poster. Needs AWS credentials that may read the resources.
 """
 
 from __future__ import annotations

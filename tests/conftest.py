@@ -29,7 +29,7 @@ HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
     "qb-poster": qb_poster.lambda_handler,
     "odoo-order-sync": odoo_order_sync.lambda_handler,
-    "tie-out": tie_out.lambda_handler,
+    "odoo-qb-tie-out": tie_out.lambda_handler,
 }
 # Texts that no log line, alert or error may ever hold.
 PASSWORD = "the-odoo-password"
@@ -73,7 +73,7 @@ class Machine:
 
     def tie_out(self, event: Any = None) -> dict[str, Any]:
         """Invoke the tie-out; nothing stands for the schedule's own event."""
-        return self.invoke("tie-out", {} if event is None else event)
+        return self.invoke("odoo-qb-tie-out", {} if event is None else event)
 
     def entries(self) -> dict[int, dict[str, Any]]:
         """Return the tracking table's entries by Odoo id."""

@@ -31,7 +31,7 @@ run "functions" {
   # The zips are those of the handlers in lambda/: a row without a handler fails here, and a handler without a row.
   assert {
     condition = toset(keys(aws_lambda_function.this)) == toset([
-      for zip in fileset("lambda", "*.zip") : replace(trimsuffix(zip, ".zip"), "_", "-")
+      for zip in fileset("lambda", "*.zip") : replace(replace(trimsuffix(zip, ".zip"), "_", "-"), "/^tie-out$/", "odoo-qb-tie-out")
     ])
     error_message = "Every zip is one function, and every function has its zip."
   }
@@ -107,14 +107,14 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["tie-out"].timeout == 900
+    condition     = aws_lambda_function.this["odoo-qb-tie-out"].handler == "tie_out.lambda_handler" && aws_lambda_function.this["odoo-qb-tie-out"].timeout == 900
     error_message = "The tie-out's handler is tie_out.lambda_handler, and it has fifteen minutes."
   }
 
   assert {
     condition = alltrue([
       for name, function in aws_lambda_function.this :
-      function.filename == "./lambda/${replace(name, "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
+      function.filename == "./lambda/${replace(trimprefix(name, "odoo-qb-"), "-", "_")}.zip" && function.source_code_hash == filebase64sha256(function.filename)
     ])
     error_message = "Each function is its own zip, and a changed zip is deployed."
   }
@@ -200,7 +200,7 @@ run "environment_variables" {
   assert {
     condition = toset(keys(aws_lambda_function.this["qb-poster"].environment[0].variables)) == toset([
       "ENVIRONMENT", "QB_SECRET_ARN", "DYNAMODB_TABLE", "S3_BUCKET", "SNS_ALERT_TOPIC", "SLACK_WEBHOOK_URL", "QB_ENVIRONMENT",
-      "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL",
+      "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL", "SLACK_WEBHOOK_PARAMETER",
     ])
     error_message = "The poster gets the variables of the seed and QB_ENVIRONMENT, and no stand-in's address unless one is given."
   }
@@ -530,6 +530,18 @@ run "connections" {
     ])
     error_message = "The end of a consent is told 90 days ahead."
   }
+
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.drift.metric_name == "DriftOpen",
+      aws_cloudwatch_metric_alarm.drift.statistic == "Minimum",
+      aws_cloudwatch_metric_alarm.drift.evaluation_periods == 3,
+      aws_cloudwatch_metric_alarm.drift.period == 86400,
+      aws_cloudwatch_metric_alarm.drift.alarm_name == "qb-poster-drift-prod",
+      length(aws_cloudwatch_metric_alarm.drift.alarm_actions) == 1,
+    ])
+    error_message = "A change made in QuickBooks that nobody accepts for three days is said."
+  }
 }
 
 run "no_audit_trail_by_default" {
@@ -676,8 +688,33 @@ run "schedules" {
   }
 }
 
+run "before_the_mapping" {
+  command = plan
+
+  variables {
+    schedules_enabled = false
+    odoo_database     = "main"
+    odoo_email        = "orders@example.com"
+  }
+
+  assert {
+    condition     = alltrue([for rule in aws_cloudwatch_event_rule.schedule : rule.state == "DISABLED"])
+    error_message = "Nothing runs by itself until somebody has said where to begin."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.silence) == 0
+    error_message = "What is not to run is not missed."
+  }
+}
+
 run "outputs" {
   command = plan
+
+  assert {
+    condition     = output.warnings == tolist(["odoo_api_url is the default, https://scalemedia.odoo.com, which is somebody's server: set your own."])
+    error_message = "The seed's default is kept, and said to be somebody's server."
+  }
 
   # A64 to A69
   assert {
@@ -752,6 +789,11 @@ run "another_environment" {
       function.environment[0].variables["SLACK_WEBHOOK_URL"] == "https://hooks.slack.com/services/T0/B0/made-up"
     ]))
     error_message = "Every function alerts to Slack when a webhook is given."
+  }
+
+  assert {
+    condition     = join(" ", output.warnings) == "slack_webhook_url is deprecated, because Terraform keeps it in its state: run `./oqb connect --slack`, then remove it. odoo_api_key is deprecated, because Terraform keeps it in its state: run `./oqb connect --order-sync-key`, then remove it."
+    error_message = "What would be in the state is warned of, and a server of one's own is not."
   }
 
   assert {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -16,11 +18,13 @@ import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
-from bundling import package
+from bundling import package, sbom
 from tests.terraform_tools import HANDLERS, ROOT, built_zips, run_build
 
 # What boto3 brings along in the runtime.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
+
+LOCK = ROOT / "lambda/requirements.txt"
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +208,13 @@ def test_a_zip_stays_within_its_limit(zips, handler):
 
 def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):
     here, elsewhere = tmp_path / "here", tmp_path / "quite" / "elsewhere"
-    for name in ("build.sh", "bundling/package.py", "bundling/find_python.sh"):
+    for name in (
+        "build.sh",
+        "bundling/__init__.py",
+        "bundling/package.py",
+        "bundling/sbom.py",
+        "bundling/find_python.sh",
+    ):
         write(here / name, (ROOT / name).read_text())
     shutil.copytree(ROOT / "lambda", here / "lambda", ignore=shutil.ignore_patterns("*.zip", "__pycache__"))
     # The second time without the files' times, and without rights for anybody else.
@@ -215,7 +225,48 @@ def test_the_same_sources_give_the_same_bytes_elsewhere(tmp_path):
 
     assert [line.split("  ")[0] for line in said.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
     for name in HANDLERS:
-        assert (here / f"lambda/{name}.zip").read_bytes() == (elsewhere / f"lambda/{name}.zip").read_bytes()
+        for kind in ("zip", "cdx.json"):
+            assert (here / f"lambda/{name}.{kind}").read_bytes() == (elsewhere / f"lambda/{name}.{kind}").read_bytes()
+
+
+# -- the list of what a zip holds ------------------------------------------------------------------------------------
+
+PURL = re.compile(r"pkg:pypi/[a-z0-9-]+@[0-9][\w.+-]*")
+PINNED = re.compile(r"^([\w.-]+)==([\w.+-]+)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_the_bill_of_materials_lists_each_distribution_of_the_zip_as_it_is_pinned(zips, handler):
+    listed = sbom.of_zip(Path(zips[handler].filename))
+
+    pins = {name.lower().replace("_", "-"): version for name, version in PINNED.findall(LOCK.read_text())}
+    found = {component["purl"].removeprefix("pkg:pypi/").partition("@")[::2] for component in listed["components"]}
+    shipped = [name for name in zips[handler].namelist() if name.endswith(".dist-info/METADATA")]
+    assert len(found) == len(shipped) > 3
+    assert found <= set(pins.items())
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_the_bill_of_materials_keeps_the_rules_of_cyclonedx(zips, handler):
+    archive = Path(zips[handler].filename)
+
+    listed = sbom.of_zip(archive)
+
+    # What the schema of 1.6 demands of the parts used here; references are unique and lead somewhere.
+    assert (listed["bomFormat"], listed["specVersion"], listed["version"]) == ("CycloneDX", "1.6", 1)
+    assert set(listed) == {"$schema", "bomFormat", "specVersion", "version", "metadata", "components", "dependencies"}
+    references = [component["bom-ref"] for component in listed["components"]]
+    assert len(set(references)) == len(references)
+    for component in listed["components"]:
+        assert component["type"] == "library"
+        assert PURL.fullmatch(component["purl"])
+        assert set(component) <= {"type", "bom-ref", "name", "version", "purl", "licenses"}
+        for licence in component.get("licenses", []):
+            assert set(licence) in ({"expression"}, {"license"})
+    (hashed,) = listed["metadata"]["component"]["hashes"]
+    assert hashed == {"alg": "SHA-256", "content": hashlib.sha256(archive.read_bytes()).hexdigest()}
+    (needs,) = listed["dependencies"]
+    assert (needs["ref"], needs["dependsOn"]) == (handler, references)
 
 
 # -- which functions there are ---------------------------------------------------------------------------------------

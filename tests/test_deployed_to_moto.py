@@ -30,7 +30,9 @@ from tests.terraform_tools import Terraform, function_names, without_aws, workin
 
 ENVIRONMENT = "deployed"
 HERE = "us-west-2:123456789012"
-FUNCTIONS = {name: import_module(name.replace("-", "_")).lambda_handler for name in function_names()}
+FUNCTIONS = {
+    name: import_module(name.removeprefix("odoo-qb-").replace("-", "_")).lambda_handler for name in function_names()
+}
 SWEEPS_MAX = 10
 # The example's six values, and over them what this deployment needs.
 VARIABLES = ("-var-file=terraform.tfvars.example", "-var-file=deployed.tfvars.json")
@@ -63,6 +65,7 @@ def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo,
     terraform = working_copy(tmp_path / "tree", without_aws(os.environ) | aws.environ)
     variables = {
         "environment": ENVIRONMENT,
+        "schedules_enabled": True,
         "odoo_api_url": odoo.url,
         "odoo_database": odoo.database,
         "odoo_email": odoo.users[0].login,
@@ -208,14 +211,14 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
             "odoo-extractor-schedule": [functions["odoo-extractor"]["FunctionArn"]],
             "qb-poster-sweep": [functions["qb-poster"]["FunctionArn"]],
             "odoo-order-sync-schedule": [functions["odoo-order-sync"]["FunctionArn"]],
-            "tie-out-daily": [functions["tie-out"]["FunctionArn"]],
+            "tie-out-daily": [functions["odoo-qb-tie-out"]["FunctionArn"]],
         }
 
     with subtests.test("A14, A15: every alarm goes to the topic"):
         alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
         ours = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms if ENVIRONMENT in alarm["AlarmName"]}
-        # Errors, dead letters, undelivered alerts of each function; four schedules; four of their own; two of tie-outs.
-        assert len(ours) == 3 * len(FUNCTIONS) + 4 + 6
+        # Errors, dead letters, undelivered alerts of each function; four schedules; five of their own; two of tie-outs.
+        assert len(ours) == 3 * len(FUNCTIONS) + 4 + 7
         assert set(map(tuple, ours.values())) == {(deployed.topic,)}
 
     with subtests.test("the bucket and the topic refuse plain HTTP, and alarms may publish"):
@@ -255,18 +258,20 @@ def role_policy(aws: EmbeddedAws, function: str) -> list[dict[str, Any]]:
 
 
 def is_allowed(policy: list[dict[str, Any]], call: Call) -> bool:
-    """Tell whether a policy of Allow statements allows a call, as IAM decides it for what we write in ours."""
+    """Tell whether a policy allows a call, as IAM decides it for what we write in ours: a denial wins."""
     keys = dict(call.keys)
-    return any(
-        any(fnmatch.fnmatchcase(call.action, action) for action in _listed(statement["Action"]))
+    effects = {
+        statement["Effect"]
+        for statement in policy
+        if any(fnmatch.fnmatchcase(call.action, action) for action in _listed(statement["Action"]))
         and any(fnmatch.fnmatchcase(call.resource, resource) for resource in _listed(statement["Resource"]))
         and all(
             any(fnmatch.fnmatchcase(keys.get(key, ""), value) for value in _listed(values))
             for condition in statement.get("Condition", {}).values()
             for key, values in condition.items()
         )
-        for statement in policy
-    )
+    }
+    return effects == {"Allow"}
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -279,7 +284,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
         for policy in policies.values():
             broad = [s["Sid"] for s in policy if "*" in _listed(s["Resource"])]
             assert broad == ["WriteTraces"]
-            assert {s["Effect"] for s in policy} == {"Allow"}
+            assert [s["Sid"] for s in policy if s["Effect"] != "Allow"] == ["KeepHistory"]
             assert not [a for s in policy for a in _listed(s["Action"]) if "*" in a]
 
     bucket, table = f"arn:aws:s3:::{deployed.bucket}", _table_arn(deployed.table)
@@ -314,9 +319,12 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/config/mapping.toml"),
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
+            # The history is only added to.
+            Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "history#db-account.move-1#000001"),)),
+            Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "history-day#2026-11-29#000001"),)),
             Call("", "sqs:ReceiveMessage", f"arn:aws:sqs:{HERE}:odoo-extractor-dlq-{ENVIRONMENT}"),
         ],
-        "tie-out": [
+        "odoo-qb-tie-out": [
             Call("", "secretsmanager:PutSecretValue", deployed.odoo_secret),
             Call("", "s3:PutObject", f"{bucket}/pending/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
@@ -434,7 +442,7 @@ def run_the_flow(
         return deployed.invoke(function, FUNCTIONS[function], event, timeout_s=120)
 
     def tie_out(event: Any) -> Any:
-        return deployed.invoke("tie-out", FUNCTIONS["tie-out"], event, timeout_s=900)
+        return deployed.invoke("odoo-qb-tie-out", FUNCTIONS["odoo-qb-tie-out"], event, timeout_s=900)
 
     counts = invoke("odoo-extractor", {})
     for event in deployed.pending_events():

@@ -66,5 +66,5 @@ def test_every_command_is_one_that_a_shell_and_the_functions_understand(name):
     for command in commands:
         words = shlex.split(command)
         if "--payload" in words:
-            understood = tie_out_command if "tie-out-prod" in words else poster_command
+            understood = tie_out_command if "odoo-qb-tie-out-prod" in words else poster_command
             understood(json.loads(words[words.index("--payload") + 1]))

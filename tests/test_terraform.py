@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 
 import pytest
 
+from pipeline.domain.mapping import MappingFile
 from tests import terraform_tools
 from tests.terraform_tools import (
     HANDLERS,
@@ -18,6 +20,7 @@ from tests.terraform_tools import (
     working_copy,
 )
 
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
 # What Terraform 1.0 does not know: 1.1 brought moved, nullable and cloud, 1.2 preconditions and replace_triggered_by,
 # 1.3 optional() and startswith(), 1.4 terraform_data, 1.5 import and check, 1.7 removed, 1.8 functions of providers,
 # 1.10 ephemeral values.
@@ -47,6 +50,26 @@ def test_the_configuration_is_valid(terraform):
 
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_calls_the_configuration_with_values_it_takes(terraform, example):
+    folder = terraform.folder / "examples" / example.name
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    called = Terraform(folder)
+    called.init()
+
+    done = called.run("validate")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("example", "companies"), [("one-company", 1), ("two-companies", 2)])
+def test_the_mapping_of_an_example_can_be_used(example, companies):
+    mapping = MappingFile.parse((ROOT / "examples" / example / "mapping.toml").read_text())
+
+    assert len(mapping.companies) == companies
+    assert all(rules.go_live for rules in mapping.companies.values())
 
 
 def test_the_plan_keeps_every_row_and_every_validation_refuses(terraform):
@@ -82,7 +105,7 @@ def test_a_function_is_one_row_and_one_handler():
     rows = function_names()
 
     assert len(rows) >= 3
-    assert sorted(row.replace("-", "_") for row in rows) == sorted(HANDLERS)
+    assert sorted(row.removeprefix("odoo-qb-").replace("-", "_") for row in rows) == sorted(HANDLERS)
 
 
 def test_the_rules_below_see_the_whole_configuration(terraform):
@@ -135,6 +158,35 @@ def test_every_variable_is_described_and_every_secret_one_is_sensitive():
     assert [name for name, body in blocks if "description" not in body] == []
     sensitive = {name for name, body in blocks if re.search(r"sensitive\s*=\s*true", body)}
     assert sensitive == {"odoo_api_key", "slack_webhook_url"}
+
+
+def _attribute(body: str, name: str) -> str | None:
+    found = re.search(rf"^  {name}\s*=\s*(.*)$", body, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _blocks(kind: str) -> list[tuple[str, str]]:
+    return re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', configuration_text(), re.MULTILINE | re.DOTALL)
+
+
+def _row_of_input(name: str, body: str) -> str:
+    default = _attribute(body, "default")
+    shown = {None: "required", '""': "empty"}.get(default, f"`{(default or '').strip(chr(34))}`")
+    return f"| `{name}` | {_attribute(body, 'type')} | {shown} | {_described(body)} |"
+
+
+def _described(body: str) -> str:
+    return (_attribute(body, "description") or "").strip('"')
+
+
+def test_the_documentation_has_every_input_and_output_as_it_is():
+    page = (ROOT / "docs/terraform.md").read_text()
+    rows = re.findall(r"^\| `.*$", page, re.MULTILINE)
+
+    inputs = [_row_of_input(name, body) for name, body in _blocks("variable")]
+    outputs = [f"| `{name}` | {_described(body)} |" for name, body in _blocks("output")]
+    assert len(inputs) > 20
+    assert rows == inputs + outputs
 
 
 def test_the_example_has_the_six_values_of_the_seed():

@@ -10,6 +10,7 @@ from local.demo.books import REALM_A
 from local.demo.documents import many
 from pipeline.domain.errors import Misconfigured, Unauthorized
 from pipeline.qbo import limiter
+from pipeline.use_cases.tie_out import mail
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 OCTOBER = {"company": "companyA", "month": "2026-10"}
@@ -124,7 +125,7 @@ def test_metrics_say_what_alarms_watch(machine):
     machine.tie_out(OCTOBER)
 
     (line,) = machine.metrics
-    assert line["service"] == "tie-out"
+    assert line["service"] == "odoo-qb-tie-out"
     assert line["TieOutUnexplained"] == [1.0]
     assert line["MonthsOverdue"] == [1.0]
     assert line["MeteredReads"] == [6.0]
@@ -211,6 +212,41 @@ def test_bad_input_is_answered_with_a_sentence(machine, event, said):
     assert machine.alerts() == []
 
 
+def test_the_schedule_mails_the_verdicts_of_the_last_month_once_and_a_person_gets_no_mail(machine, monkeypatch):
+    monkeypatch.setattr(mail, "is_mail_day", lambda _today: True)
+    machine.alerts()
+
+    machine.tie_out(OCTOBER)
+    asked = machine.alerts()
+    machine.tie_out({})
+    (alert,) = [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
+    machine.tie_out({})
+
+    assert not [alert for alert in asked if "of 2" in alert["subject"]]
+    assert "./oqb report companyA" in alert["text"].replace('"', "")
+    assert "./oqb report companyB" in alert["text"].replace('"', "")
+    assert not [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
+
+
+@pytest.mark.parametrize(("days", "overdue"), [("1", 2), ("90", 0)])
+def test_a_month_is_overdue_so_many_days_after_its_end(machine, days, overdue):
+    machine.set_environ("odoo-qb-tie-out", TIE_OUT_OVERDUE_DAYS=days)
+    for row in machine.quickbooks.books(REALM_A)._tables.table("Invoice").values():
+        row["DueDate"] = "2027-01-01"
+
+    machine.tie_out({"month": "2026-10"})
+
+    line = next(json.loads(line) for line in reversed(machine.output.splitlines()) if "MonthsOverdue" in line)
+    assert line["MonthsOverdue"] == [overdue]
+
+
+def test_days_that_are_no_days_are_refused_by_name(machine):
+    machine.set_environ("odoo-qb-tie-out", TIE_OUT_OVERDUE_DAYS="soon")
+
+    with pytest.raises(Misconfigured, match="TIE_OUT_OVERDUE_DAYS is 'soon': give whole days, 1 to 90"):
+        machine.tie_out(OCTOBER)
+
+
 def test_an_odoo_that_refuses_the_login_is_an_error_and_an_alert(machine):
     machine.set_secret("odoo", {"database": machine.odoo.database, "username": "sync_ro", "password": "wrong"})
 
@@ -224,7 +260,7 @@ def test_an_odoo_that_refuses_the_login_is_an_error_and_an_alert(machine):
 
 
 def test_a_missing_setting_is_named(machine):
-    machine.set_environ("tie-out", QB_SECRET_ARN="")
+    machine.set_environ("odoo-qb-tie-out", QB_SECRET_ARN="")
 
     with pytest.raises(Misconfigured, match="QB_SECRET_ARN"):
         machine.tie_out(OCTOBER)

@@ -33,7 +33,8 @@ run "what_is_easily_mistyped_is_refused" {
     mapping_file              = "no-such-file.toml"
     alert_email               = "accounting"
     slack_webhook_url         = "https://example.com/hook"
-    backlog_age_alarm_minutes = 0       # would always ring
+    backlog_age_alarm_minutes = 0 # would always ring
+    tie_out_overdue_days      = 0
     log_level                 = "ERROR" # would silence the metrics
     log_retention_days        = 31
     reserved_concurrency      = { qb-poster = -2 }
@@ -53,6 +54,7 @@ run "what_is_easily_mistyped_is_refused" {
     var.alert_email,
     var.slack_webhook_url,
     var.backlog_age_alarm_minutes,
+    var.tie_out_overdue_days,
     var.log_level,
     var.log_retention_days,
     var.reserved_concurrency,

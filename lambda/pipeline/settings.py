@@ -17,13 +17,20 @@ QUICKBOOKS_DISCOVERY = {
     "sandbox": "https://developer.api.intuit.com/.well-known/openid_sandbox_configuration",
 }
 # Where a person opens a transaction.
+# Longer than this a month is not waited for.
+DAYS_MAX = 90
 QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
+
+
+# Terraform's names of what is empty until somebody sets it.
+_TERRAFORM = {"ODOO_DB": "odoo_database", "ODOO_EMAIL": "odoo_email"}
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "").strip()
     if not value:
-        raise Misconfigured(f"The environment variable {name} is missing.")
+        set_by = f": set {_TERRAFORM[name]} in terraform.tfvars, then `terraform apply`" if name in _TERRAFORM else ""
+        raise Misconfigured(f"The environment variable {name} is missing{set_by}.")
     return value
 
 
@@ -40,6 +47,7 @@ class ExtractorSettings:
     slack_webhook_url: str
     renders_pdfs: bool
     region: str = ""
+    slack_webhook_parameter: str = ""
     function_name: str = ""
 
     @classmethod
@@ -57,6 +65,7 @@ class ExtractorSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
             region=environ.get("AWS_REGION", ""),
             # Lambda sets it; elsewhere there is no function to start.
@@ -78,6 +87,7 @@ class PosterSettings:
     qb_discovery_url: str
     qb_url: str = ""
     region: str = ""
+    slack_webhook_parameter: str = ""
     function_name: str = ""
 
     @classmethod
@@ -91,6 +101,7 @@ class PosterSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             qb_url=QUICKBOOKS_PAGES[which],
@@ -98,6 +109,13 @@ class PosterSettings:
             # Lambda sets it; elsewhere there is no function to start.
             function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
+
+
+def _days(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "") or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
+        raise Misconfigured(f"{name} is {text[:20]!r}: give whole days, 1 to {DAYS_MAX}.")
+    return int(text)
 
 
 def _quickbooks(environ: Mapping[str, str]) -> str:
@@ -123,6 +141,8 @@ class TieOutSettings:
     qb_discovery_url: str
     is_sandbox: bool
     region: str = ""
+    slack_webhook_parameter: str = ""
+    overdue_days: int = 10
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -137,10 +157,12 @@ class TieOutSettings:
             bucket=_required(environ, "S3_BUCKET"),
             topic=_required(environ, "SNS_ALERT_TOPIC"),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
             qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
             is_sandbox=which == "sandbox",
             region=environ.get("AWS_REGION", ""),
+            overdue_days=_days(environ, "TIE_OUT_OVERDUE_DAYS", 10),
         )
 
 
@@ -159,6 +181,7 @@ class OrderSyncSettings:
     slack_webhook_url: str
     copies_all: bool = False
     region: str = ""
+    slack_webhook_parameter: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -178,6 +201,7 @@ class OrderSyncSettings:
             table=_required(environ, "ODDO_RESPONSE_TABLE"),
             topic=environ.get("SNS_ALERT_TOPIC", ""),
             slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
+            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
             region=environ.get("AWS_REGION", ""),
         )

@@ -6,12 +6,13 @@ read. QuickBooks and AWS are stand-ins either way. MAPPING names a mapping file 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,9 @@ class Setting:
 
 def main() -> int:
     """Run the demo. Return 0 if every document ended where it should."""
+    # In a pipe the headings would otherwise come after all progress.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     began = time.monotonic()
     setting = Setting.chosen()
     aws = EmbeddedAws()
@@ -88,7 +92,7 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     print("\n1. The extractor pulls what is posted in Odoo.")
     with _progress(deployment, "pulled", lambda entries: f"{len(entries)} documents"):
         counts = machine.extract(setting.event)
-    print(f"  {counts['found']} documents found, {counts['new']} new, {counts['pdfs']} PDFs stored.")
+    print(f"  {counts['found']} documents found: {found_as(counts)}; {counts['pdfs']} PDFs stored.")
     print("\n2. Their PDFs in S3 wake the poster; some events come twice, all out of order.")
     with _progress(deployment, "posted", _posted):
         machine.post()
@@ -137,6 +141,14 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     wrote_twice = not again.is_nothing and (setting.odoo is not None or not again.changes)
     is_open = any(sheet.status in ("pending", "posting") for sheet in sheets)
     return 1 if wrote_twice or is_open or stuck else 0
+
+
+def found_as(counts: Mapping[str, Any]) -> str:
+    """Return what became of the documents that a pull found, in words whose numbers add up to those found."""
+    words = {"new": "new", "changed": "changed", "unchanged": "unchanged", "withdrawn": "withdrawn"}
+    parts = [f"{counts[key]} {word}" for key, word in words.items() if counts[key]]
+    rest = counts["found"] - sum(counts[key] for key in words)
+    return ", ".join([*parts, *([f"{rest} not to be carried or read"] if rest > 0 else [])]) or "none"
 
 
 @contextmanager

@@ -107,7 +107,7 @@ class Machine:
 
     def tie_out(self, event: dict[str, Any]) -> dict[str, Any]:
         """Run the tie-out and return the verdicts."""
-        result: dict[str, Any] = self._run("tie-out", tie_out.handle, event, TIE_OUT_TIMEOUT_S)
+        result: dict[str, Any] = self._run("odoo-qb-tie-out", tie_out.handle, event, TIE_OUT_TIMEOUT_S)
         return result
 
     def sheets(self, realms: dict[str, str]) -> list[report.Sheet]:

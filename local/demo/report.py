@@ -113,7 +113,7 @@ def totals(sheets: Sequence[Sheet]) -> list[Total]:
 
 def text_table(rows: Sequence[Total]) -> str:
     """Return the totals as a table for a terminal."""
-    head = ("company", "type", "currency", "documents", "Odoo", "QuickBooks", "difference", "open")
+    head = ("company", "type", "currency", "documents", "Odoo", "QuickBooks", "difference", "unposted")
     lines = [
         (
             row.company, row.type_words, row.currency, str(row.documents), _amount(row.odoo), _amount(row.books),

@@ -19,7 +19,7 @@ NOTICED_AFTER_S = 3600.0
 
 
 def lose_and_rebuild(world: World, script: Script, verdict: Verdict) -> None:
-    """Empty the table, and rebuild as the README says: again while the answer is that something remains.
+    """Empty the table, and rebuild as docs/operating.md says: again while the answer is that something remains.
 
     Complains when it says that it is finished and a stored copy has no entry.
     """

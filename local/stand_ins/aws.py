@@ -248,7 +248,7 @@ def deploy(
         )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
-    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync", "tie-out"):
+    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"):
         aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
@@ -257,7 +257,7 @@ def deploy(
     environs = {
         "odoo-extractor": {**shared, **tracking, **odoo},
         "qb-poster": {**shared, **tracking, **quickbooks},
-        "tie-out": {**shared, **tracking, **odoo, **quickbooks},
+        "odoo-qb-tie-out": {**shared, **tracking, **odoo, **quickbooks},
         "odoo-order-sync": {
             **shared,
             "ODOO_URL": odoo_url,

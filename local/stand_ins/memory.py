@@ -17,12 +17,13 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
-from pipeline.domain.codec import dumps
+from pipeline.domain.codec import dumps, encode
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document, make_entry_id, odoo_id_of
-from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.entry import BooksPart, DriftPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument, PipelineError, outcome
+from pipeline.domain.history import Wrote
 from pipeline.domain.lease import Lease
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
@@ -44,6 +45,7 @@ class MemoryTable:
 
     def __init__(self) -> None:
         self.stored: dict[str, Entry] = {}
+        self.wrote: Wrote = lambda _entry, _names, _before: None
         self._lock = threading.RLock()
 
     def put(self, entry: Entry) -> Entry:
@@ -119,7 +121,9 @@ class MemoryTable:
             stored = self.stored.get(entry.entry_id)
             if stored is None or (stored.drift, stored.qb_id) != (entry.drift, entry.qb_id):
                 return False
-            self.stored[entry.entry_id] = replace(stored, drift=drift, qb_open=qb_open)
+            after = replace(stored, drift=drift, qb_open=qb_open)
+            self.stored[entry.entry_id] = after
+            self.wrote(after, names_of(DriftPart), _stored_values(stored, names_of(DriftPart)))
             return True
 
     def mark_reported(self, entry: Entry, *, reported_at: datetime | None, letter_at: datetime | None) -> None:
@@ -144,13 +148,14 @@ class MemoryTable:
             stored = self.stored.get(entry.entry_id)
             if previous is None:
                 if stored is None:
-                    self._write(None, entry, self.extracted_by)
+                    self._write(None, entry, self.extracted_by, names_of(Entry))
                 return
             if stored is None or stored.version != previous.version:
                 return
             if entry.status in DECIDED and stored.status is not previous.status:
                 return
-            self._write(stored, _with(stored, entry, self._extracted_fields(stored)), self.extracted_by)
+            names = self._extracted_fields(stored)
+            self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
     def _extracted_fields(self, stored: Entry) -> list[str]:
         """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
@@ -163,14 +168,15 @@ class MemoryTable:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version and stored.status is Status.PENDING:
                 names = [*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message"]
-                self._write(stored, _with(stored, entry, names), self.extracted_by)
+                self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF is to be fetched again, while it has this version."""
         with self._lock:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version:
-                self._write(stored, _with(stored, entry, names_of(BooksPart, WorkPart, PdfPart)), self.posted_by)
+                names = names_of(BooksPart, WorkPart, PdfPart)
+                self._write(stored, _with(stored, entry, names), self.posted_by, names)
 
     def save(self, entry: Entry) -> bool:
         """Store what the poster did; of an older version only what the books have, and then return False."""
@@ -180,11 +186,12 @@ class MemoryTable:
                 return False
             is_same_version = stored.version == entry.version
             names = names_of(BooksPart, WorkPart) if is_same_version else names_of(BooksPart)
-            self._write(stored, _with(stored, entry, names), self.posted_by)
+            self._write(stored, _with(stored, entry, names), self.posted_by, names)
             return is_same_version
 
-    def _write(self, before: Entry | None, after: Entry, by: tuple[Actor, ...]) -> None:
+    def _write(self, before: Entry | None, after: Entry, by: tuple[Actor, ...], names: Collection[str]) -> None:
         self.stored[after.entry_id] = after
+        self.wrote(after, names, _stored_values(before, names) if before else {})
         previous = before.status if before else None
         if not is_allowed(previous, after.status, *by):
             self.on_forbidden(previous, after, by)
@@ -193,6 +200,12 @@ class MemoryTable:
         """Raise, because a status was changed as no rule allows. By then it is stored, as in the real table."""
         actors = " or ".join(by)
         raise ForbiddenTransition(f"{actors} may not move {entry.entry_id} from {previous} to {entry.status}")
+
+
+def _stored_values(entry: Entry, names: Collection[str]) -> dict[str, Any]:
+    """Return the values of an entry as the table answers with them: what is empty is not stored."""
+    values = encode(entry)
+    return {name: values[name] for name in names if values[name] not in ("", None)}
 
 
 def _with(stored: Entry, entry: Entry, names: Collection[str]) -> Entry:

@@ -12,12 +12,16 @@ import click
 from operate.cli import Call, command
 from operate.companies import BookCompany, book_company, client_of, odoo_company, odoo_of, rights_lacking
 from operate.consent import LOCAL_PORT, PLAYGROUND, SCOPE, Answer, Catcher, Consent, answer_in
-from operate.deployment import POSTER
+from operate.deployment import ORDER_SYNC, POSTER
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
+from pipeline.aws.alerts import post_to_slack
 from pipeline.aws.secrets import Secrets
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.domain.document import Company
 from pipeline.domain.errors import Misconfigured
+from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
+from pipeline.settings import OrderSyncSettings
 
 APP_KEYS = ("client_id", "client_secret")
 # QuickBooks names a country by its code, Odoo by its name in English.
@@ -31,6 +35,11 @@ _COUNTRIES = {
 @command("connect", example="./oqb connect companyA\n  ./oqb connect --odoo")
 @click.argument("company", required=False)
 @click.option("--odoo", "is_odoo", is_flag=True, help="Store the login to Odoo instead.")
+@click.option("--order-sync-key", "is_order_key", is_flag=True,
+              help="Store the Odoo key of the sale orders, where their user is another.")  # fmt: skip
+@click.option(
+    "--slack", "is_slack", is_flag=True, help="Store the incoming webhook of Slack that gets the alerts, too."
+)
 @click.option("--redirect", metavar="ADDRESS", help="The redirect address set in the developer portal. Left out: "
               "that of Intuit's OAuth playground, or this machine for keys of the sandbox.")  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), default=LOCAL_PORT, show_default=True,
@@ -40,19 +49,26 @@ _COUNTRIES = {
 @click.option("--no-browser", is_flag=True, help="Only print the address to open.")
 @click.option("--yes", is_flag=True, help="Do not ask whether the companies are the right ones.")
 def connect(  # noqa: PLR0913 - one for each option
-    call: Call, *, company: str | None, is_odoo: bool, redirect: str | None, port: int, new_keys: bool, shared: bool,
-    no_browser: bool, yes: bool,
+    call: Call, *, company: str | None, is_odoo: bool, is_order_key: bool, is_slack: bool, redirect: str | None,
+    port: int, new_keys: bool, shared: bool, no_browser: bool, yes: bool,
 ) -> int:  # fmt: skip
     """Connect COMPANY, by its name in Odoo, to its company in QuickBooks.
 
     Opens Intuit's consent page, takes the address the browser ended on, shows both companies side by side and asks, and
     stores the connection of this company alone. Connecting again is the same command. With --odoo it stores the login
-    to Odoo, after trying it.
+    to Odoo, after trying it; with --order-sync-key the key of the sale orders, with --slack the address of Slack.
     """
-    if is_odoo == bool(company):
-        raise WrongUse("Name the company to connect, as it is called in Odoo; or say --odoo, without a company.")
+    if [bool(company), is_odoo, is_order_key, is_slack].count(True) != 1:
+        raise WrongUse(
+            "Name the company to connect, as it is called in Odoo; or say --odoo, --order-sync-key or --slack, without "
+            "a company."
+        )
     if is_odoo:
         return _connect_odoo(call, yes=yes)
+    if is_order_key:
+        return _connect_orders(call)
+    if is_slack:
+        return _connect_slack(call)
     return _connect_company(
         call, str(company), redirect=redirect, port=port, new_keys=new_keys, shared=shared,
         opens=not no_browser, yes=yes,
@@ -241,6 +257,52 @@ def _connect_odoo(call: Call, *, yes: bool) -> int:
     out.say(f"The login of {login['username']} to {login['database']} is stored.")
     out.result({"database": login["database"], "username": login["username"],
                 "companies": [row.name for row in companies]})  # fmt: skip
+    return 0
+
+
+def _connect_orders(call: Call) -> int:
+    """Store the key of the sale orders beside the login, after trying it."""
+    deployment, out = call.deployment, call.output
+    settings = OrderSyncSettings.from_env(deployment.variables(ORDER_SYNC))
+    out.note(f"For {settings.odoo_email} in the database {settings.odoo_database}, as Terraform's odoo_email says.")
+    key = os.environ.get("ODOO_API_KEY") or click.prompt("API key (it is not shown)", hide_input=True, err=True)
+    odoo = Odoo(
+        settings.odoo_url, database=settings.odoo_database, username=settings.odoo_email, secret=str(key),
+        clock=deployment.clock, json2=False,
+    )  # fmt: skip
+    with out.progress("Logging in, and reading an order"):
+        odoo.search_read("sale.order", [], ["id"], companies=[], limit=1, order="id desc")
+    deployment.secrets.begin(settings.odoo_secret_arn)
+    deployment.secrets.change(settings.odoo_secret_arn, lambda current: {**current, "order_sync_api_key": str(key)})
+    out.say(f"The key of {settings.odoo_email} for the sale orders is stored.")
+    if settings.odoo_api_key:
+        out.say("Terraform's odoo_api_key comes first: remove it from terraform.tfvars, then run `terraform apply`.")
+    out.result({"username": settings.odoo_email, "database": settings.odoo_database})
+    return 0
+
+
+def _connect_slack(call: Call) -> int:
+    """Store the address of Slack, after sending a word there."""
+    deployment, out = call.deployment, call.output
+    settings = deployment.poster
+    given = os.environ.get("SLACK_WEBHOOK_URL") or click.prompt(
+        "Incoming webhook of Slack (it is not shown)", hide_input=True, err=True
+    )
+    address = str(given).strip()
+    slack = SlackAddress("", settings.slack_webhook_parameter, lambda: deployment.client("ssm"))
+    if not slack.parameter:
+        raise NeedsAPerson("What is deployed does not look for a stored address yet: run `terraform apply` first.")
+    slack.check(address)
+    with out.progress("Sending a word to Slack"):
+        text = f"Alerts of {deployment.full_name(POSTER)} in {deployment.region} come here."
+        sent = post_to_slack(address, text, call.world.clock)
+    if not sent:
+        raise NeedsAPerson("Slack did not take a message at that address. Nothing was stored: make another webhook.")
+    slack.store(address)
+    out.say("The address of Slack is stored. A message there says so.")
+    if settings.slack_webhook_url:
+        out.say("Terraform's slack_webhook_url comes first: remove it from terraform.tfvars, then `terraform apply`.")
+    out.result({"parameter": slack.parameter})
     return 0
 
 

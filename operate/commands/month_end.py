@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.deployment import POSTER, TIE_OUT
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
+from operate.output import counted
 from pipeline.aws.report_store import folder_of
+from pipeline.domain.alert import Place
+from pipeline.domain.audit import verified
+from pipeline.domain.document import odoo_id_of
 from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.history import LINKS, RECORDS
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import Verdict
 
@@ -96,6 +102,12 @@ def explain(call: Call, *, name: str) -> int:
         call.output.say(document["entry_id"])
         for line in document["explained"]:
             call.output.say(f"  {line}")
+        odoo_url = call.deployment.extractor.odoo_api_url
+        link = Place("", "", odoo_url=odoo_url).links(odoo_id_of(document["entry_id"]), None, "")
+        call.output.say(f"  {link}  {document['links']}".rstrip())
+        call.output.say("  What was recorded:" if document["history"] else "  Nothing was recorded of it yet.")
+        for line in document["history"]:
+            call.output.say(f"    {line}")
     if answer.get("left_out"):
         call.output.say(f"And {answer['left_out']} more of that name: use the entry id.")
     call.output.result(answer)
@@ -116,6 +128,57 @@ def accept(call: Call, *, entry_id: str, because: str, by: str | None) -> int:
     call.output.say(f"Accepted: {entry_id}.")
     call.output.result(answer)
     return 0
+
+
+@command("audit", example="./oqb audit verify --day 2026-11-29")
+@click.argument("what", type=click.Choice(["verify"]))
+@click.option("--day", metavar="YYYY-MM-DD", help="Only what is about this day (UTC).")
+def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - there is one thing to do
+    """Verify the history: whether a record was changed, removed or put in, and whether something was not recorded.
+
+    Reads the whole tracking table, and writes nothing. Ends with 1 when something is found.
+    """
+    if day is not None:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise WrongUse("A day is written like 2026-11-29.") from None
+    with call.output.progress("Reading the history"):
+        texts, updated = _stored(call)
+    found = verified(texts, updated, day=day or "")
+    for finding in found.findings:
+        call.output.say(finding.sentence)
+    what_is_wrong = "nothing was changed, removed or put in"
+    if found.findings:
+        what_is_wrong = counted(len(found.findings), "finding")
+    call.output.say(f"{counted(found.records, 'record')} in {counted(found.links, 'link')}: {what_is_wrong}.")
+    if found.head[0]:
+        call.output.say(f"The chain ends with {found.head[0]}, hash {found.head[1]}.")
+    call.output.result(found)
+    return NEEDS_A_PERSON if found.findings else 0
+
+
+def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the records and links by key, and when each entry was last written."""
+    texts, updated = {}, {}
+    pages = (
+        call.deployment.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=call.deployment.poster.table,
+            ConsistentRead=True,
+            ProjectionExpression="entry_id, #value, updated_at",
+            ExpressionAttributeNames={"#value": "value"},
+        )
+    )
+    for page in pages:
+        for stored in page["Items"]:
+            key = stored["entry_id"]["S"]
+            if key.startswith((RECORDS, LINKS)):
+                texts[key] = stored.get("value", {}).get("S", "")
+            elif "#" not in key and "updated_at" in stored:
+                updated[key] = stored["updated_at"]["S"]
+    return texts, updated
 
 
 def _month(call: Call, text: str) -> Month:

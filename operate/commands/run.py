@@ -71,7 +71,7 @@ def pull(
     )
     for name, kinds in last.get("not_carried", {}).items():
         if any(kinds.values()):
-            call.output.say(f"{name}: {kinds} are not carried (see the README, 'What is not').")
+            call.output.say(f"{name}: {kinds} are not carried (see docs/what-is-carried.md).")
     asked, is_missing = len(numbers) + len(ids), False
     if asked and total["found"] < asked:
         is_missing = True

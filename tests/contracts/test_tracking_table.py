@@ -460,3 +460,60 @@ def test_entries_are_found_by_number_or_by_id_or_number_in_the_books(table):
     found = [[entry.odoo_id for entry in table.with_name(COMPANY, name)] for name in ("INV/9", "129", "X-9", "none")]
 
     assert found == [[1], [2], [3], []]
+
+
+# -- what is recorded ------------------------------------------------------------------------------------------------
+
+
+def recorded(table):
+    """Return the writes that a table says were done, from now on."""
+    writes = []
+
+    def wrote(entry, names, before):
+        writes.append((entry.entry_id, set(names), dict(before)))
+
+    if isinstance(table, MemoryTable):
+        table.wrote = wrote
+    else:
+        table._wrote = wrote
+    return writes
+
+
+def test_every_write_is_said_with_its_fields_and_what_they_replaced(table):
+    writes = recorded(table)
+    entry = kept(table)
+    table.attach_pdf(replace(entry, pdf_sha256="a" * 64))
+    posting = replace(entry, qb_id="129", status=Status.POSTING, step=Step.CREATE, updated_at=LATER)
+    assert table.save(posting)
+    assert table.note_drift(posting, drift="{}", qb_open=Decimal(1))
+
+    assert [entry_id for entry_id, _names, _before in writes] == [entry.entry_id] * 4
+    assert writes[0][2] == {}
+    assert "pdf_sha256" in writes[1][1]
+    assert "status" not in writes[1][1]
+    assert (writes[2][2]["status"], writes[2][2]["updated_at"]) == ("pending", entry.updated_at.isoformat())
+    assert "step" not in writes[2][2]
+    assert writes[3][1] == {"drift", "qb_open"}
+    assert "drift" not in writes[3][2]
+
+
+def test_a_write_that_was_not_done_is_not_said(table):
+    entry = kept(table)
+    writes = recorded(table)
+
+    table.attach_pdf(replace(entry, version=2))
+    table.save_extracted(replace(entry, number="other"), previous=None)
+
+    assert writes == []
+
+
+def test_of_an_outdated_save_only_the_part_of_the_books_is_said(table):
+    entry = kept(table)
+    table.save_extracted(replace(entry, version=2), previous=entry)
+    writes = recorded(table)
+
+    assert not table.save(replace(entry, qb_id="129", status=Status.POSTING))
+
+    ((_entry_id, names, _before),) = writes
+    assert "qb_id" in names
+    assert "status" not in names

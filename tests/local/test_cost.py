@@ -38,7 +38,12 @@ def test_a_write_is_paid_for_in_the_table_and_in_each_index():
 
 def test_the_metrics_of_the_poster_are_those_it_writes():
     everything = Results(
-        backlog=0, backlog_age_s=0, refresh_days_left={"A": 1.0}, consent_days_left={"A": 1.0}, calls=Counter(query=1)
+        backlog=0,
+        backlog_age_s=0,
+        refresh_days_left={"A": 1.0},
+        consent_days_left={"A": 1.0},
+        calls=Counter(query=1),
+        drift_open=0,
     )
 
     assert (

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 
+from local.stand_ins.http_server import Fault, Response, StandInServer
 from local.stand_ins.quickbooks.consent import PLAYGROUND
 from operate.cli import World
 from operate.consent import Catcher, answer_in
@@ -386,3 +387,68 @@ def test_another_database_is_not_stored_without_a_word_about_the_former(oqb, mon
 
     assert result.exit_code == 1
     assert '"renamed_from": "former"' in result.stderr
+
+
+# -- what is beside the two logins -----------------------------------------------------------------------------------
+
+SLACK_PARAMETER = "/odoo-qb-integration/demo/slack-webhook-url"
+
+
+def parameter_of(shell) -> str:
+    found = shell.machine.client("ssm").get_parameters(Names=[SLACK_PARAMETER], WithDecryption=True)
+    return "".join(parameter["Value"] for parameter in found["Parameters"])
+
+
+@pytest.fixture
+def slack():
+    server = StandInServer(lambda _request: Response(200, b"ok"))
+    yield server
+    server.close()
+
+
+def test_the_address_of_slack_is_stored_and_the_alerts_go_there(oqb, monkeypatch, slack):
+    address = f"{slack.url}/services/the-secret-part"
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", address)
+    oqb.machine.set_environ("qb-poster", SLACK_WEBHOOK_PARAMETER=SLACK_PARAMETER)
+
+    result = oqb("connect", "--slack")
+    oqb("pull")
+    oqb("post")
+
+    assert (result.exit_code, parameter_of(oqb)) == (0, address)
+    assert "the-secret-part" not in result.output
+    texts = [json.loads(request.body)["text"] for request in slack.requests]
+    assert "come here" in texts[0]
+    assert "for a person" in texts[1]
+
+
+def test_an_address_that_takes_nothing_is_not_stored(oqb, monkeypatch, slack):
+    slack.fault = lambda _request: Fault("404", Response(404, b"no_team"))
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", f"{slack.url}/services/x")
+    oqb.machine.set_environ("qb-poster", SLACK_WEBHOOK_PARAMETER=SLACK_PARAMETER)
+
+    result = oqb("connect", "--slack")
+
+    assert (result.exit_code, parameter_of(oqb)) == (1, "")
+    assert "Nothing was stored" in result.stderr
+
+
+def test_the_key_of_the_sale_orders_is_tried_stored_and_used(oqb, monkeypatch):
+    secret = stored(oqb, oqb.machine.deployment.odoo_secret)
+    oqb.machine.set_secret("odoo", secret | {"password": "of another user"})
+    monkeypatch.setenv("ODOO_API_KEY", secret["password"])
+
+    result = oqb("connect", "--order-sync-key")
+
+    assert result.exit_code == 0, result.output
+    assert stored(oqb, oqb.machine.deployment.odoo_secret)["order_sync_api_key"] == secret["password"]
+    assert oqb("orders").exit_code == 0
+
+
+def test_a_key_that_odoo_refuses_is_not_stored(oqb, monkeypatch):
+    monkeypatch.setenv("ODOO_API_KEY", "wrong")
+
+    result = oqb("connect", "--order-sync-key")
+
+    assert result.exit_code == 1
+    assert "order_sync_api_key" not in stored(oqb, oqb.machine.deployment.odoo_secret)

@@ -68,11 +68,11 @@ def alarms() -> list[str]:
 
 def test_the_dead_letters_of_a_function_it_does_not_know_are_found(deploy):
     deploy("qb-poster", redrives=True)
-    deploy("tie-out", dead_letters=2)
+    deploy("odoo-qb-tie-out", dead_letters=2)
 
     (text,) = alarms()
 
-    assert text.startswith("2 dead letters of tie-out wait in tie-out-dlq-trial:")
+    assert text.startswith("2 dead letters of odoo-qb-tie-out wait in odoo-qb-tie-out-dlq-trial:")
 
 
 def test_the_remedy_is_one_that_the_function_understands(deploy):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
+
+from tests.conftest import CLIENT_SECRET, PASSWORD
 
 MONTH = "2026-01"
 COMPARED = {
@@ -16,18 +19,18 @@ COMPARED = {
 
 def test_a_month_is_compared_until_nothing_remains_and_the_verdict_is_said(oqb):
     answers = [{"tie_outs": [], "remaining": True, "left_out": []}, COMPARED]
-    oqb.lambdas.replace("tie-out-demo", lambda _event: answers.pop(0))
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: answers.pop(0))
 
     result = oqb("tie-out", "companyA", MONTH)
 
-    assert oqb.invoked("tie-out") == [{"company": "companyA", "month": MONTH}] * 2
+    assert oqb.invoked("odoo-qb-tie-out") == [{"company": "companyA", "month": MONTH}] * 2
     assert "January 2026 ties out." in result.stdout
     assert result.exit_code == 0
 
 
 def test_a_month_that_does_not_tie_out_ends_with_one(oqb):
     open_month = {**COMPARED, "tie_outs": [{"sentence": "It does not tie out yet.", "verdict": "open"}]}
-    oqb.lambdas.replace("tie-out-demo", lambda _event: open_month)
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: open_month)
 
     assert oqb("tie-out", "companyA", MONTH).exit_code == 1
 
@@ -93,3 +96,49 @@ def test_a_difference_is_accepted_with_who_and_why(oqb):
 
     assert oqb.invoked("qb-poster") == [{"accept": "odoo-account.move-17", "because": "agreed", "by": "Ann"}]
     assert result.exit_code == 0
+
+
+def test_a_document_is_explained_with_its_links_and_what_was_recorded(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    entry = next(entry for entry in oqb.machine.entries().values() if entry["qb_id"])
+
+    text = " ".join(oqb("explain", entry["entry_id"]).stdout.split())
+
+    assert f"/mail/view?model=account.move&res_id={entry['odoo_id']}" in text
+    assert f"txnId={entry['qb_id']}" in text
+    assert f"request id {entry['request_id']}" in text
+    assert "(odoo-extractor, schedule, or an invocation without a name, run " in text
+    assert "status posted" in text
+
+
+def test_a_history_is_verified_and_a_changed_record_is_named(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    assert oqb("audit", "verify").exit_code == 0
+    entry_id = next(iter(oqb.machine.entries().values()))["entry_id"]
+    key = f"history#{entry_id}#000001"
+    client = oqb.machine.client("dynamodb")
+    table = oqb.machine.deployment.table
+    stored = client.get_item(TableName=table, Key={"entry_id": {"S": key}})["Item"]
+    stored["value"]["S"] = stored["value"]["S"].replace("odoo-extractor", "nobody")
+    client.put_item(TableName=table, Item=stored)
+
+    result = oqb("audit", "verify")
+
+    assert f"{key} was changed after it was written" in result.stdout
+    assert result.exit_code == 1
+    assert oqb("audit", "verify", "--day", "2001-01-01").exit_code == 0
+    assert oqb("audit", "verify", "--day", "soon").exit_code == 2
+
+
+def test_the_history_of_a_document_is_two_small_items_without_a_secret(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+
+    items = [item for item in oqb.machine.items(oqb.machine.deployment.table) if "history" in item["entry_id"]["S"]]
+    records = [item["value"]["S"] for item in items if item["entry_id"]["S"].startswith("history#")]
+    assert len(records) == 2 * len(oqb.machine.entries())
+    assert max(map(len, records)) < 3_000
+    tokens = [one.refresh_token for one in oqb.machine.quickbooks.tokens._connections.values()]
+    assert [secret for secret in (CLIENT_SECRET, PASSWORD, *tokens) if secret in json.dumps(items)] == []

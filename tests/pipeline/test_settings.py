@@ -33,6 +33,12 @@ def test_each_missing_or_empty_variable_is_named(kind, name, value):
         kind.from_env(environ)
 
 
+@pytest.mark.parametrize(("name", "variable"), [("ODOO_DB", "odoo_database"), ("ODOO_EMAIL", "odoo_email")])
+def test_what_terraform_leaves_empty_is_named_as_terraform_names_it(name, variable):
+    with pytest.raises(Misconfigured, match=f"{name} is missing: set {variable} in terraform.tfvars"):
+        OrderSyncSettings.from_env({**ENVIRONS[OrderSyncSettings], name: ""})
+
+
 @pytest.mark.parametrize(
     ("which", "api", "discovery"),
     [

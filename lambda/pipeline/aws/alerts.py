@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,19 +27,20 @@ SLACK_TIMEOUT_S = 5.0
 class Alerts:
     """Sends alerts over every configured channel."""
 
-    def __init__(self, client: SNSClient, topic: str, clock: Clock, *, slack_webhook_url: str = "") -> None:
+    def __init__(self, client: SNSClient, topic: str, clock: Clock, *, slack: Callable[[], str] = str) -> None:
         self._client = client
         self._topic = topic
         self._clock = clock
-        self._slack_webhook_url = slack_webhook_url
+        # Asked for the address only when there is something to send.
+        self._slack = slack
         self.undelivered = 0
 
     def deliver(self, alert: Alert) -> bool:
         """Send an alert and return whether SNS has taken it. Each failed delivery is logged and counted."""
         is_taken = self._by_mail(alert)
         self.undelivered += not is_taken
-        if is_taken and self._slack_webhook_url:
-            self.undelivered += not self._by_slack(alert)
+        if is_taken and (address := self._slack()):
+            self.undelivered += not self._by_slack(alert, address)
         return is_taken
 
     def _by_mail(self, alert: Alert) -> bool:
@@ -52,20 +54,24 @@ class Alerts:
             return False
         return True
 
-    def _by_slack(self, alert: Alert) -> bool:
+    def _by_slack(self, alert: Alert, address: str) -> bool:
         text = f"*{_escaped(alert.subject)}*\n{_escaped(alert.text)}"[:SLACK_LENGTH_MAX]
-        try:
-            answer = send(
-                new_session(), "POST", self._slack_webhook_url, who="Slack", timeout_s=SLACK_TIMEOUT_S,
-                clock=self._clock,                 json={"text": text},
-            )  # fmt: skip
-        except PipelineError as error:
-            # The address is a secret: log only our own text about the failure.
-            logger.error("alert not sent to Slack", extra={"subject": alert.subject, "reason": str(error)})  # noqa: TRY400
-            return False
-        if answer.status != 200:
-            logger.error("alert not sent to Slack", extra={"subject": alert.subject, "status": answer.status})
-        return answer.status == 200
+        return post_to_slack(address, text, self._clock, subject=alert.subject)
+
+
+def post_to_slack(address: str, text: str, clock: Clock, *, subject: str = "") -> bool:
+    """Post a text to Slack's incoming webhook, and return whether it was taken; if not, why is logged."""
+    try:
+        answer = send(
+            new_session(), "POST", address, who="Slack", timeout_s=SLACK_TIMEOUT_S, clock=clock, json={"text": text}
+        )
+    except PipelineError as error:
+        # The address is a secret: log only our own text about the failure.
+        logger.error("alert not sent to Slack", extra={"subject": subject, "reason": str(error)})  # noqa: TRY400
+        return False
+    if answer.status != 200:
+        logger.error("alert not sent to Slack", extra={"subject": subject, "status": answer.status})
+    return answer.status == 200
 
 
 def _escaped(text: str) -> str:

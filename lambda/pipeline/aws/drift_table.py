@@ -9,7 +9,7 @@ from itertools import batched
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.aws.items import from_dataclass, item
+from pipeline.aws.items import from_dataclass, item, plain_values
 from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX, TrackingTable
 from pipeline.domain.entry import DriftPart, Entry, Status, names_of
 
@@ -67,6 +67,9 @@ class DriftTable(TrackingTable):
                 ConditionExpression=f"qb_id = :qb_id AND {was}",
                 ExpressionAttributeNames={f"#{name}": name for name in _NAMES},
                 ExpressionAttributeValues=placeholders,
+                ReturnValues="UPDATED_OLD",
             )
         )
+        if done is not None:
+            self._wrote(replace(entry, drift=drift, qb_open=qb_open), _NAMES, plain_values(done))
         return done is not None

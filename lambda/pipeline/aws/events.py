@@ -28,9 +28,13 @@ from pipeline.domain.commands import (
     WatchBooks,
 )
 from pipeline.domain.errors import InvalidRequest
+from pipeline.domain.history import Origin
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
+NAME_LENGTH_MAX = 200
+# Commands that store who gives them.
+_NAMED = {"accept", "because", "close"}
 _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
 # AWS stops a function that starts itself again and again.
@@ -187,9 +191,33 @@ def _accepted(body: Mapping[str, Any]) -> AcceptDrift:
     return AcceptDrift(_text(body, "accept"), _text(body, "because"), _text(body, "by"))
 
 
+def origin_of(function: str, event: Any, context: Any) -> Origin:
+    """Return whose work an invocation is, for the history.
+
+    AWS does not tell a function who invoked it. A schedule and a person may both send `{}`; `by` is what a person says.
+    """
+    run = str(getattr(context, "aws_request_id", ""))
+    if is_from_s3(event):
+        return Origin(function, run, "event: a PDF is stored")
+    body = event if isinstance(event, Mapping) else {}
+    by = body.get("by")
+    if isinstance(by, str) and by:
+        return Origin(function, run, f"person: {by[:NAME_LENGTH_MAX]}")
+    if is_schedule(event) or {"sweep", "watch", "continue"} & set(body):
+        return Origin(function, run, "schedule")
+    return Origin(function, run, "invocation" if body else "schedule, or an invocation without a name")
+
+
 def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
     if not isinstance(event, Mapping):
         raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known))}.")
+    if len(event) > 1 and isinstance(event.get("by"), str) and not _NAMED & set(event):
+        # Who asks is for the history (`origin_of`), and nothing to the command.
+        return _known({name: value for name, value in event.items() if name != "by"}, known)
+    return _known(event, known)
+
+
+def _known(event: Mapping[str, Any], known: set[str]) -> Mapping[str, Any]:
     unknown = sorted(str(key) for key in event if key not in known)
     if unknown:
         raise InvalidRequest(

@@ -22,6 +22,7 @@ WATCHED = frozenset(
         "DocumentsFound",
         "DocumentsPosted",
         "DocumentsVoided",
+        "DriftOpen",
         "MeteredReads",
         "MonthsNotKnown",
         "MonthsOpen",

@@ -21,6 +21,7 @@ from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.history import Wrote
 from pipeline.domain.transitions import Actor, is_allowed
 from pipeline.domain.waiting import Waiting
 
@@ -48,11 +49,15 @@ DECIDED = (Status.SKIPPED, Status.VOIDED)
 
 
 class TrackingTable:
-    """Entries by id, and by company and status. Raises Unavailable if DynamoDB cannot answer; never guesses."""
+    """Entries by id, and by company and status. Raises Unavailable if DynamoDB cannot answer; never guesses.
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    `wrote` is given every write that was done: the entry, the names of its written fields, and the values before.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str, wrote: Wrote = lambda _entry, _names, _before: None) -> None:
         self._client = client
         self._name = name
+        self._wrote = wrote
 
     # -- for both --------------------------------------------------------------------------------------------------
 
@@ -111,6 +116,7 @@ class TrackingTable:
                 )
             )
             if done is not None:
+                self._wrote(entry, _FIELDS, {})
                 _check(entry, None, _EXTRACTORS)
         else:
             done = self._save_extracted_again(entry, previous)
@@ -267,6 +273,8 @@ class TrackingTable:
                 ReturnValues="UPDATED_OLD",
             )
         )
+        if before is not None:
+            self._wrote(entry, names, plain_values(before))
         if before is not None and "status" in before:
             _check(entry, Status(before["status"]["S"]), by)
         return before

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from pipeline.domain.errors import Misconfigured
-from pipeline.domain.toml_lines import line_numbers
+from pipeline.domain.toml_lines import line_numbers, there_twice
 
 FILE = "config/mapping.toml"
 # Joins the names of Odoo's taxes on one line.
@@ -172,7 +172,7 @@ class MappingFile:
             return cls(*_Reader(line_numbers(text)).read(content))
         except tomllib.TOMLDecodeError as error:
             # The parser's message ends with line and column.
-            raise broken([f"it is not TOML: {error}"]) from error
+            raise broken([there_twice(str(error), text) or f"it is not TOML: {error}"]) from error
         except (RecursionError, ValueError) as error:
             raise broken(["it is nested too deeply, or has a number that is none"]) from error
 

@@ -39,3 +39,20 @@ def _path(line: str) -> tuple[str, ...]:
         ((key, value),) = value.items()
         path = (*path, key)
     return path
+
+
+NAME_SHOWN_MAX = 120
+# What tomllib says of a key or a table that is there already.
+_TWICE = re.compile(
+    r"Cannot (?:overwrite a value|declare .* twice|mutate immutable namespace .*) \(at (line (\d+))", re.DOTALL
+)
+
+
+def there_twice(error: str, text: str) -> str:
+    """Return in words that a key or table is there twice, with its line; empty if the error is another."""
+    found = _TWICE.match(error)
+    if not found:
+        return ""
+    written = text.splitlines()[int(found[2]) - 1].strip()
+    name = written if written.startswith("[") else written.rpartition("=")[0].strip()
+    return f"{found[1]}: {name[:NAME_SHOWN_MAX]} is there already, further up: keep one of the two"

@@ -1,6 +1,6 @@
 """The table of transitions: which actor may change an entry's status from what to what, and when.
 
-The README repeats the table, and a test compares them. `lifecycle.py` has one function for each change.
+`docs/how-it-works.md` repeats the table, and a test compares them. `lifecycle.py` has one function for each change.
 """
 
 from __future__ import annotations

@@ -54,7 +54,16 @@ def test_what_was_taken_back_but_still_is_in_the_books_shows():
 def test_the_table_of_the_terminal_lines_up():
     lines = text_table(totals([sheet("posted", "1234.50", "1234.50"), sheet("failed", currency="EUR")])).splitlines()
 
-    assert lines[0].split() == ["company", "type", "currency", "documents", "Odoo", "QuickBooks", "difference", "open"]
+    assert lines[0].split() == [
+        "company",
+        "type",
+        "currency",
+        "documents",
+        "Odoo",
+        "QuickBooks",
+        "difference",
+        "unposted",
+    ]
     assert "1,234.50" in lines[3]
     assert len({len(line) for line in lines}) == 1
 

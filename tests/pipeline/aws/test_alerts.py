@@ -92,7 +92,7 @@ def test_without_a_webhook_slack_is_off(slack):
 def test_with_a_webhook_slack_gets_it_too(slack):
     sns = Sns()
 
-    alerts = Alerts(sns, TOPIC, SystemClock(), slack_webhook_url=f"{slack.url}/services/T0/B0/secret-part")
+    alerts = Alerts(sns, TOPIC, SystemClock(), slack=lambda: f"{slack.url}/services/T0/B0/secret-part")
 
     alerts.deliver(Alert("A <b> & c", "1 < 2"))
 
@@ -110,7 +110,7 @@ def test_a_slack_that_fails_is_counted_and_its_address_is_never_logged(slack, mo
     slack.fault = lambda _request: fault
     sns = Sns()
 
-    alerts = Alerts(sns, TOPIC, SystemClock(), slack_webhook_url=f"{slack.url}/services/secret-part")
+    alerts = Alerts(sns, TOPIC, SystemClock(), slack=lambda: f"{slack.url}/services/secret-part")
 
     with log_of() as records:
         is_taken = alerts.deliver(Alert("s", "t"))
@@ -123,7 +123,7 @@ def test_a_slack_that_fails_is_counted_and_its_address_is_never_logged(slack, mo
 
 @pytest.mark.parametrize("url", ["no address: secret-part", "http://[secret-part", "ftp://x/secret-part", "http://"])
 def test_a_webhook_that_is_no_address_is_counted_and_not_shown(url):
-    alerts = Alerts(Sns(), TOPIC, SystemClock(), slack_webhook_url=url)
+    alerts = Alerts(Sns(), TOPIC, SystemClock(), slack=lambda: url)
 
     with log_of() as records:
         alerts.deliver(Alert("s", "t"))
@@ -133,6 +133,6 @@ def test_a_webhook_that_is_no_address_is_counted_and_not_shown(url):
 
 
 def test_a_long_text_is_cut_for_slack(slack):
-    Alerts(Sns(), TOPIC, SystemClock(), slack_webhook_url=slack.url).deliver(Alert("s", "x" * 9_000))
+    Alerts(Sns(), TOPIC, SystemClock(), slack=lambda: slack.url).deliver(Alert("s", "x" * 9_000))
 
     assert len(json.loads(slack.requests[0].body)["text"]) == 3_000

@@ -86,7 +86,11 @@ def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():
     watched = set(re.findall(r'metric_name\s+=\s+"(\w+)"', configuration_text()))
     written = set(
         Results(
-            backlog=0, backlog_age_s=0, refresh_days_left={"companyA": 1.0}, consent_days_left={"companyA": 1.0}
+            backlog=0,
+            backlog_age_s=0,
+            refresh_days_left={"companyA": 1.0},
+            consent_days_left={"companyA": 1.0},
+            drift_open=0,
         ).metrics()
     )
 

@@ -210,3 +210,18 @@ def test_a_file_that_is_made_to_break_the_parser_is_refused_with_a_sentence(text
 def test_a_table_name_of_ten_thousand_parts_is_refused_with_a_sentence():
     with pytest.raises(Misconfigured):
         MappingFile.parse("[" + ".".join(["a"] * 10_000) + "]\nx = 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('["a"]\n[a.accounts]\n"1" = "2"\n"1" = "3"\n', 'line 4: "1" is there already, further up'),
+        ('["a"]\n[a.accounts]\n"x=y" = "2"\n"x=y" = "3"\n', 'line 4: "x=y" is there already, further up'),
+        ('["a"]\n\n["a"]\n', 'line 3: ["a"] is there already, further up'),
+    ],
+)
+def test_a_key_or_table_that_is_there_twice_is_named_with_its_line(text, says):
+    with pytest.raises(Misconfigured) as refused:
+        MappingFile.parse(text)
+
+    assert says in str(refused.value)

@@ -14,7 +14,7 @@ from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
 from pipeline.pages.page import ROWS_MAX
 from pipeline.qbo import changes
 from pipeline.use_cases.post import watch
-from pipeline.use_cases.tie_out import months, reading, run
+from pipeline.use_cases.tie_out import collaborators, months, reading, run
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/month-end.md").read_text()
@@ -36,7 +36,7 @@ def test_the_limits_are_those_of_the_code():
     assert months.MONTHS_MAX == 12
     assert reading.KEPT_FOR.total_seconds() == 6 * 3600
     assert run.LEASE_TRIES * run.LEASE_WAIT_S == 120
-    assert months.OVERDUE_AFTER.days == 10
+    assert collaborators.OVERDUE_DAYS == 10
 
 
 def test_the_keys_are_where_the_page_says():

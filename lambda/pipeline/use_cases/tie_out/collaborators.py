@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.domain.clock import Clock
@@ -122,12 +122,17 @@ class Reports(Protocol):
         """Return the sizes in bytes of filed PDFs by key."""
 
 
+# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
+OVERDUE_DAYS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Collaborators:
     """Everything a tie-out uses.
 
     `open_ledger` opens the realm of a company while its lease is held. `render` returns the files of a report by their
     endings. `realm_of` returns an empty text for a company without a realm, `in_realm` the companies of a realm.
+    A month that does not tie out `overdue_after` its end is an alarm.
     """
 
     journal: Journal
@@ -143,3 +148,4 @@ class Collaborators:
     clock: Clock
     deadline: Deadline
     holder: str
+    overdue_after: timedelta = timedelta(days=OVERDUE_DAYS)

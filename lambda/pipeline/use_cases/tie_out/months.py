@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Protocol
 
 from pipeline.domain.alert import Failure
@@ -24,8 +24,7 @@ MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
-# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
-OVERDUE_AFTER = timedelta(days=10)
+SENTENCE_MAX = 600
 
 
 class Values(Protocol):
@@ -153,13 +152,19 @@ def _one(collaborators: Collaborators, company: Company, month: Month, results: 
             return
         keys = collaborators.reports.put(company.name, month, collaborators.render(tie_out), tie_out.at)
         collaborators.reports.drop_unfinished(company.name, month)
-        _mark(collaborators, company, month, {"verdict": tie_out.verdict.value, "at": tie_out.at.isoformat()})
-        _count(tie_out, keys, collaborators.clock.now().date(), results)
+        kept = {
+            "verdict": tie_out.verdict.value,
+            "at": tie_out.at.isoformat(),
+            "sentence": tie_out.sentence[:SENTENCE_MAX],
+        }
+        _mark(collaborators, company, month, kept)
+        _count(tie_out, keys, collaborators, results)
     finally:
         collaborators.key_values.release_lease(lease, collaborators.clock.now())
 
 
-def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results) -> None:
+def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, results: Results) -> None:
+    today = collaborators.clock.now().date()
     has_ended = tie_out.month.last < today
     unexplained = tie_out.counts.get(DifferenceClass.UNEXPLAINED, 0) + len(tie_out.unexplained_sums)
     results.unexplained += unexplained
@@ -168,7 +173,7 @@ def _count(tie_out: TieOut, keys: dict[str, str], today: date, results: Results)
     if has_ended:
         results.open_months += tie_out.verdict is Verdict.OPEN
         results.not_known += tie_out.verdict is Verdict.NOT_KNOWN
-    is_overdue = tie_out.month.last + OVERDUE_AFTER < today
+    is_overdue = tie_out.month.last + collaborators.overdue_after < today
     results.overdue += is_overdue and tie_out.verdict is not Verdict.TIES_OUT
     code = "tie_out_unexplained" if unexplained else "tie_out_not_known"
     if unexplained or (has_ended and tie_out.not_known):
@@ -193,11 +198,12 @@ def is_unfinished(key_values: Values, company: str) -> bool:
 
 
 def _kept(key_values: Values, company: str) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(key_values.value(_index_key(company)) or "{}")
+    kept: dict[str, Any] = json.loads(key_values.value(index_key(company)) or "{}")
     return kept
 
 
-def _index_key(company: str) -> str:
+def index_key(company: str) -> str:
+    """Return the key of what came of each month of a company."""
     return f"tie-outs#{company}"
 
 
@@ -208,7 +214,7 @@ def _index(collaborators: Collaborators, company: Company) -> dict[str, Any]:
 def _mark(collaborators: Collaborators, company: Company, month: Month, what: dict[str, str]) -> None:
     index = _index(collaborators, company)
     index[str(month)] = what
-    collaborators.key_values.keep(_index_key(company.name), json.dumps(index, sort_keys=True))
+    collaborators.key_values.keep(index_key(company.name), json.dumps(index, sort_keys=True))
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:

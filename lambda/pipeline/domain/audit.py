@@ -1,0 +1,177 @@
+"""Verify the history: find a record that was changed, removed or put in, and work that nobody recorded.
+
+Who may write to the table can write a whole history of his own. A head of the chain that was kept elsewhere, or AWS'
+audit trail, is what contradicts him then. Everything else shows here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from pipeline.domain.history import DAYS_BRIDGED, LINKS, RECORDS, hash_of, link_key, record_key
+
+_ONE_OF_TWO = "one of the two was changed or put in."
+_OF_A_LINK = {"before", "records", "run"}
+_OF_A_RECORD = {"before", "entry_id", "number", "moments", "begins"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one record or link: its key, the day it is about (or an empty text), and a sentence."""
+
+    key: str
+    day: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification found. `head` is the key and the hash of the last link, empty if there is none."""
+
+    records: int
+    links: int
+    head: tuple[str, str]
+    findings: tuple[Finding, ...]
+
+
+def verified(texts: Mapping[str, str], updated: Mapping[str, str], *, day: str = "") -> Verified:
+    """Verify the history, of one `day` (like 2026-11-29) or all of it.
+
+    `texts` are all records and links by key, `updated` when each entry was last written, by entry id.
+    """
+    records = {key: text for key, text in texts.items() if key.startswith(RECORDS)}
+    links = {key: text for key, text in texts.items() if key.startswith(LINKS)}
+    listed: dict[str, str] = {}
+    found = [*_chain_of_days(links, listed), *_listed(records, listed), *_chains_of_entries(records)]
+    found += _unrecorded(records, updated)
+    last = max(links, default="")
+    return Verified(
+        records=len(records),
+        links=len(links),
+        head=(last, hash_of(links[last])) if last else ("", ""),
+        findings=tuple(dict.fromkeys(one for one in found if day in ("", one.day))),
+    )
+
+
+def _chain_of_days(links: Mapping[str, str], listed: dict[str, str]) -> Iterator[Finding]:
+    """Follow the links from day to day, and add the hashes of the records they list."""
+    by_day: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for key, text in links.items():
+        day, number = _numbered(key.removeprefix(LINKS))
+        by_day[day][number] = text
+    before, last_day = "", ""
+    for day, chain in sorted(by_day.items()):
+        if last_day and date.fromisoformat(day) - date.fromisoformat(last_day) > timedelta(days=DAYS_BRIDGED):
+            before = ""
+        for number in range(1, max(chain) + 1):
+            key = link_key(date.fromisoformat(day), number)
+            if number not in chain:
+                yield Finding(key, day, f"{key} was removed: a later link of that day is there.")
+                before = "?"
+                continue
+            link = _read(chain[number])
+            if link is None:
+                yield Finding(key, day, f"{key} is no link: it was changed.")
+                before = hash_of(chain[number])
+                continue
+            if before not in ("?", link["before"]):
+                yield Finding(key, day, f"{key} does not follow the link before it: {_ONE_OF_TWO}")
+            if link.get("lost"):
+                yield Finding(
+                    key,
+                    day,
+                    f"{key}: run {link['run']} could not keep {link['lost']} records; its log says why.",
+                )
+            listed.update(link["records"])
+            before = hash_of(chain[number])
+        last_day = day
+
+
+def _listed(records: Mapping[str, str], listed: Mapping[str, str]) -> Iterator[Finding]:
+    for key, known in listed.items():
+        if key not in records:
+            yield Finding(key, "", f"{key} was removed: a link lists it.")
+        elif hash_of(records[key]) != known:
+            yield Finding(key, _day(records[key]), f"{key} was changed after it was written.")
+    for key in records.keys() - listed.keys():
+        yield Finding(
+            key,
+            _day(records[key]),
+            f"{key} is listed by no link: it was put in, or its run was killed.",
+        )
+
+
+def _chains_of_entries(records: Mapping[str, str]) -> Iterator[Finding]:
+    chains: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for key, text in records.items():
+        entry_id, number = _numbered(key.removeprefix(RECORDS))
+        chains[entry_id][number] = text
+    for entry_id, chain in chains.items():
+        before: str | None = ""
+        for number in range(1, max(chain) + 1):
+            key = record_key(entry_id, number)
+            if number not in chain:
+                yield Finding(key, "", f"{key} was removed: a later record of the entry is there.")
+                before = None
+                continue
+            record = _read(chain[number])
+            if record is None or (record["entry_id"], record["number"]) != (entry_id, number):
+                yield Finding(key, "", f"{key} is not the record of its key: it was changed.")
+            elif before is not None and record["before"] != before:
+                yield Finding(
+                    key,
+                    _day(chain[number]),
+                    f"{key} does not follow the record before it: {_ONE_OF_TWO}",
+                )
+            before = hash_of(chain[number])
+
+
+def _unrecorded(records: Mapping[str, str], updated: Mapping[str, str]) -> Iterator[Finding]:
+    """Find writes of entries that no record tells. What was written before an entry's first record is not known."""
+    chains: defaultdict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for key, text in records.items():
+        entry_id, number = _numbered(key.removeprefix(RECORDS))
+        record = _read(text)
+        if record is not None:
+            chains[entry_id].append((number, record))
+    for entry_id, chain in chains.items():
+        chain.sort(key=lambda one: one[0])
+        told = {moment for _number, record in chain for moment in record["moments"]} | set(chain[0][1]["begins"])
+        for number, record in chain[1:]:
+            key = record_key(entry_id, number)
+            for moment in record["begins"]:
+                if moment not in told:
+                    yield Finding(key, moment[:10], f"{key}: what was written at {moment} is in no record.")
+        moment = updated.get(entry_id, "")
+        if moment and any(record["moments"] for _number, record in chain) and moment not in told:
+            yield Finding(
+                record_key(entry_id, chain[-1][0]), moment[:10],
+                f"{entry_id} was written at {moment}, which is in no record.",
+            )  # fmt: skip
+
+
+def _numbered(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("#")
+    return name, int(number) if number.isdigit() else 0
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    needed = _OF_A_LINK if "day" in found else _OF_A_RECORD
+    return found if needed <= set(found) else None
+
+
+def _day(text: str) -> str:
+    record = _read(text) or {}
+    moments = [str(step.get("at", "")) for step in record.get("steps", [])] or record.get("moments", [])
+    return moments[-1][:10] if moments else ""

@@ -1,0 +1,202 @@
+"""Keep the history of what a run writes to entries. A history that cannot be kept never stops the work.
+
+It costs one small write for each document and run, one for each run, and a read for every 25 documents. Nothing is
+replaced: a record is written only where none is, and a second writer goes on after the first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import batched, count
+from typing import Any, Protocol
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.entry import Entry
+from pipeline.domain.errors import PipelineError
+from pipeline.domain.history import (
+    DAYS_BRIDGED,
+    Collected,
+    Origin,
+    hash_of,
+    head_key,
+    link_key,
+    link_text,
+    record_key,
+)
+from pipeline.domain.threads import Threads
+
+logger = logging.getLogger(__name__)
+
+# So many settled entries are recorded together; a run that is killed loses no more than these and what is in progress.
+TOGETHER_MAX = 100
+# Most entries have fewer records than this; DynamoDB gives a hundred values in one read.
+READ_TOGETHER = 4
+# Whoever finds so many others ahead of it while it writes gives up, and counts it as lost.
+TRIES_MAX = 20
+# How often the hint is renewed where the chain of a day ends, in links.
+HINTED_EVERY = 8
+
+
+class HistoryValues(Protocol):
+    """Small values by key."""
+
+    def value(self, key: str) -> str | None:
+        """Return the text kept under a key, or None."""
+
+    def values_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the texts kept under some keys, by key."""
+
+    def claim(self, key: str, value: str) -> str:
+        """Store a text under a key unless one is stored there already; return the stored one."""
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a text under a key."""
+
+
+class History:
+    """The history of one run; safe to use from several threads. `lost` counts the records that could not be kept."""
+
+    def __init__(self, values: HistoryValues, clock: Clock, threads: Threads, origin: Origin) -> None:
+        self.lost = 0
+        self._values = values
+        self._clock = clock
+        self._origin = origin
+        self._lock = threads.lock()
+        self._chain = threads.lock()
+        self._collected: dict[str, Collected] = {}
+        self._settled = 0
+
+    def wrote(self, entry: Entry, names: Collection[str], before: Mapping[str, Any]) -> None:
+        """Note that some fields of an entry were written over the stored values `before`, empty if it is new."""
+        with self._lock:
+            collected = self._collected.setdefault(entry.entry_id, Collected(entry.entry_id))
+            was_settled = collected.is_settled
+            collected.add(entry, names, before, self._clock.now())
+            self._settled += collected.is_settled - was_settled
+            taken = self._taken() if self._settled >= TOGETHER_MAX else []
+        self._keep(taken)
+
+    def flush(self) -> None:
+        """Keep what is collected. Raises nothing: what cannot be kept is logged and counted."""
+        with self._lock:
+            taken, self._collected, self._settled = list(self._collected.values()), {}, 0
+        self._keep(taken)
+
+    def _taken(self) -> list[Collected]:
+        done = [one for one in self._collected.values() if one.is_settled]
+        for one in done:
+            del self._collected[one.entry_id]
+        self._settled = 0
+        return done
+
+    def _keep(self, taken: Sequence[Collected]) -> None:
+        told = [one for one in taken if one.steps or one.moments]
+        for some in batched(told, TOGETHER_MAX):
+            kept: dict[str, str] = {}
+            lost = 0
+            try:
+                kept.update(self._records(some))
+            except PipelineError as error:
+                lost = len(some) - len(kept)
+                logger.warning("history not kept", extra={"records": lost, "reason": str(error)})
+            try:
+                with self._chain:
+                    self._add_link(kept, lost)
+            except PipelineError as error:
+                lost = max(lost, 1)
+                logger.warning("link of the history not kept", extra={"records": len(kept), "reason": str(error)})
+            with self._lock:
+                self.lost += lost
+
+    def _records(self, some: Sequence[Collected]) -> Iterator[tuple[str, str]]:
+        """Keep the record of each entry; yield its key and hash as soon as it is kept."""
+        heads = self._heads([one.entry_id for one in some])
+        for one in some:
+            last, before = heads.get(one.entry_id, (0, ""))
+            for number in range(last + 1, last + 1 + TRIES_MAX):
+                text = one.text(self._origin, number, before)
+                stored = self._values.claim(record_key(one.entry_id, number), text)
+                before = hash_of(stored)
+                if stored == text:
+                    yield record_key(one.entry_id, number), before
+                    break
+
+    def _heads(self, entry_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Return the number and the hash of the last record of each entry that has one."""
+        wanted = [record_key(entry_id, number) for entry_id in entry_ids for number in range(1, READ_TOGETHER + 1)]
+        found = self._values.values_of(wanted)
+        heads = {}
+        for entry_id in entry_ids:
+            last = ""
+            for number in count(1):
+                key = record_key(entry_id, number)
+                if number > READ_TOGETHER and key not in found and number % READ_TOGETHER == 1:
+                    further = [record_key(entry_id, number + offset) for offset in range(READ_TOGETHER * 8)]
+                    found |= self._values.values_of(further)
+                if key not in found:
+                    break
+                last = found[key]
+                heads[entry_id] = number, hash_of(last)
+        return heads
+
+    def _add_link(self, kept: Mapping[str, str], lost: int) -> None:
+        now = self._clock.now()
+        day = now.date()
+        last, before = self._end_of(day)
+        if last == 0:
+            before = self._end_before(day)
+        for number in range(last + 1, last + 1 + TRIES_MAX):
+            text = link_text(self._origin, day, number, before, kept, lost, now)
+            stored = self._values.claim(link_key(day, number), text)
+            before = hash_of(stored)
+            if stored == text:
+                if number % HINTED_EVERY == 0:
+                    self._values.keep(head_key(day), str(number))
+                return
+
+    def _end_of(self, day: date) -> tuple[int, str]:
+        """Return the number and the hash of the last link of a day, or zero and an empty text."""
+        hint = self._values.value(head_key(day)) or ""
+        end: tuple[int, str] = (0, "")
+        found: dict[str, str] = {}
+        number = max(1, int(hint)) if hint.isdigit() else 1
+        while True:
+            key = link_key(day, number)
+            if key not in found:
+                found = self._values.values_of([link_key(day, number + offset) for offset in range(HINTED_EVERY + 2)])
+            if key not in found:
+                return end
+            end = number, hash_of(found[key])
+            number += 1
+
+    def _end_before(self, day: date) -> str:
+        """Return the hash of the last link before a day, or an empty text if there was none for a week."""
+        days = [day - timedelta(days=back) for back in range(1, DAYS_BRIDGED + 1)]
+        begun = self._values.values_of([link_key(one, 1) for one in days])
+        latest = next((one for one in days if link_key(one, 1) in begun), None)
+        return self._end_of(latest)[1] if latest else ""
+
+
+@contextmanager
+def keeping(history: History) -> Iterator[None]:
+    """Keep what was collected when the work ends, however it ends."""
+    try:
+        yield
+    finally:
+        history.flush()
+
+
+def history_of(values: HistoryValues, entry_id: str, limit: int) -> list[str]:
+    """Return the records of an entry as texts, from the first on, at most `limit`."""
+    texts: list[str] = []
+    while len(texts) < limit:
+        keys = [record_key(entry_id, len(texts) + offset) for offset in range(1, READ_TOGETHER * 8 + 1)]
+        found = values.values_of(keys)
+        for key in keys:
+            if key not in found:
+                return texts[:limit]
+            texts.append(found[key])
+    return texts[:limit]

@@ -1,0 +1,229 @@
+"""The history: what a run writes is recorded, and whatever is done to the records shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from local.stand_ins.memory import MemoryKeyValues, MemoryTable
+from pipeline.domain import lifecycle
+from pipeline.domain.audit import verified
+from pipeline.domain.entry import Intent, Status, Step
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.history import HEADS, LINKS, RECORDS, Origin, canonical, link_key, record_key
+from pipeline.domain.life import life
+from pipeline.runtime import SystemThreads
+from pipeline.use_cases.history import HINTED_EVERY, TOGETHER_MAX, History, history_of, keeping
+from tests.books_world import NOW, Clock, a_document, an_entry
+
+ENTRY = an_entry(a_document())
+FIRST, SECOND = record_key(ENTRY.entry_id, 1), record_key(ENTRY.entry_id, 2)
+
+
+class Machine:
+    """A table whose writes are recorded, run after run."""
+
+    def __init__(self) -> None:
+        self.values, self.table, self.clock = MemoryKeyValues(), MemoryTable(), Clock()
+        self.runs = 0
+
+    def run(self, values: MemoryKeyValues | None = None) -> History:
+        """Begin a run."""
+        self.runs += 1
+        origin = Origin("qb-poster", f"run-{self.runs}", "schedule")
+        history = History(values or self.values, self.clock, SystemThreads(), origin)
+        self.table.wrote = history.wrote
+        return history
+
+    def at(self):
+        """Return a later instant."""
+        self.clock.sleep(1)
+        return self.clock.now()
+
+    def extract(self, entry=ENTRY):
+        with keeping(self.run()):
+            self.table.save_extracted(entry, previous=None)
+
+    def post(self):
+        """Post the entry in one run, in three writes."""
+        with keeping(self.run()):
+            entry = self.table.stored[ENTRY.entry_id]
+            intent = Intent(Step.CREATE, "request-1", "payload-1")
+            sent = lifecycle.intended(entry, intent, "123", settles_at=NOW, now=self.at())
+            self.table.save(sent)
+            booked = replace(sent, qb_id="129", qb_total=ENTRY.total, attached_sha256="e" * 64)
+            self.table.save(replace(booked, updated_at=self.at()))
+            self.table.save(lifecycle.posted(booked, "posted/1.pdf", self.at()))
+
+    def findings(self, day: str = "") -> list[str]:
+        """Return the sentences of a verification."""
+        updated = {name: entry.updated_at.isoformat() for name, entry in self.table.stored.items()}
+        texts = {key: str(value) for key, value in self.values.values.items() if key.startswith((RECORDS, LINKS))}
+        return [finding.sentence for finding in verified(texts, updated, day=day).findings]
+
+    def keys(self, beginning: str) -> list[str]:
+        return sorted(key for key in self.values.values if key.startswith(beginning))
+
+
+@pytest.fixture
+def machine() -> Machine:
+    done = Machine()
+    done.extract()
+    done.post()
+    return done
+
+
+def test_a_document_is_two_records_from_its_extraction_to_its_posting(machine):
+    assert machine.keys(RECORDS) == [FIRST, SECOND]
+    assert machine.keys(LINKS) == [link_key(NOW.date(), 1), link_key(NOW.date(), 2)]
+    assert machine.keys(HEADS) == []
+    assert machine.findings() == []
+
+
+def test_a_record_says_when_which_run_who_asked_and_what_changed(machine):
+    record = json.loads(machine.values.value(SECOND))
+
+    assert (record["function"], record["run"], record["actor"]) == ("qb-poster", "run-2", "schedule")
+    assert [step.get("status") for step in record["steps"]] == ["posting", None, "posted"]
+    assert (record["steps"][0]["step"], record["steps"][0]["request_id"]) == ("create", "request-1")
+    assert record["steps"][1]["qb_id"] == "129"
+    assert record["steps"][0]["at"] < record["steps"][2]["at"]
+
+
+def test_the_life_is_told_from_the_records(machine):
+    told = life(history_of(machine.values, ENTRY.entry_id, 10))
+
+    assert "status pending" in told[0]
+    assert "request id request-1" in told[1]
+    assert "about to be sent: its creation" in told[1]
+    assert "in QuickBooks as Id 129" in told[2]
+    assert "status posted" in told[3]
+
+
+def changed(machine, key):
+    record = json.loads(machine.values.values[key])
+    machine.values.values[key] = canonical(record | {"actor": "person: Eve"})
+
+
+TAMPERINGS = {
+    "a record is changed": (lambda machine: changed(machine, FIRST), f"{FIRST} was changed"),
+    "the last record is changed": (lambda machine: changed(machine, SECOND), f"{SECOND} was changed"),
+    "a record is no JSON any more": (
+        lambda machine: machine.values.values.update({FIRST: "{"}), f"{FIRST} is not the record of its key",
+    ),
+    "a record is removed": (lambda machine: machine.values.values.pop(FIRST), f"{FIRST} was removed"),
+    "the last record is removed": (lambda machine: machine.values.values.pop(SECOND), f"{SECOND} was removed"),
+    "a record is put in": (
+        lambda machine: machine.values.values.update(
+            {record_key(ENTRY.entry_id, 3): machine.values.values[SECOND].replace('"number":2', '"number":3')}
+        ),
+        "is listed by no link",
+    ),
+    "a link is changed": (lambda machine: changed(machine, link_key(NOW.date(), 1)), "does not follow the link before"),
+    "a link is removed": (
+        lambda machine: machine.values.values.pop(link_key(NOW.date(), 1)), "a later link of that day is there",
+    ),
+    "the last link is removed": (
+        lambda machine: machine.values.values.pop(link_key(NOW.date(), 2)), f"{SECOND} is listed by no link",
+    ),
+    "a link is no JSON any more": (
+        lambda machine: machine.values.values.update({link_key(NOW.date(), 2): "[]"}), "is no link",
+    ),
+    "an entry is written without a record": (
+        lambda machine: machine.table.put(replace(machine.table.stored[ENTRY.entry_id], updated_at=machine.at())),
+        "which is in no record",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_whatever_is_done_to_the_history_is_found(machine, name):
+    act, sentence = TAMPERINGS[name]
+
+    act(machine)
+
+    assert any(sentence in found for found in machine.findings()), machine.findings()
+
+
+def test_a_change_of_one_day_is_no_finding_of_another(machine):
+    changed(machine, SECOND)
+
+    assert machine.findings(day=NOW.date().isoformat())
+    assert machine.findings(day="2020-01-01") == []
+
+
+class Broken(MemoryKeyValues):
+    """Values that cannot be claimed where the key begins so."""
+
+    def __init__(self, of: MemoryKeyValues, beginning: str) -> None:
+        super().__init__()
+        self.values, self._beginning = of.values, beginning
+
+    def claim(self, key: str, value: str) -> str:
+        if key.startswith(self._beginning):
+            raise Unavailable("The table does not answer")
+        return super().claim(key, value)
+
+
+@pytest.mark.parametrize("beginning", [RECORDS, LINKS])
+def test_a_history_that_cannot_be_kept_stops_nothing_is_counted_and_shows(machine, beginning):
+    history = machine.run(Broken(machine.values, beginning))
+    with keeping(history):
+        entry = machine.table.stored[ENTRY.entry_id]
+        machine.table.save(replace(entry, error_message="Left out: a file.", updated_at=machine.at()))
+
+    assert history.lost == 1
+    assert machine.table.stored[ENTRY.entry_id].error_message == "Left out: a file."
+    assert machine.findings()
+
+
+def test_two_runs_that_end_at_once_write_one_after_the_other(machine):
+    others = machine.run()
+    others.wrote(replace(ENTRY, status=Status.FAILED), ("status",), {"status": "posted"})
+    mine = machine.run()
+    mine.wrote(replace(ENTRY, status=Status.PENDING), ("status",), {"status": "failed"})
+    heads = mine._heads([ENTRY.entry_id])
+    others.flush()
+    mine._heads = lambda _ids: heads
+
+    mine.flush()
+
+    assert len(machine.keys(RECORDS)) == 4
+    assert machine.findings() == []
+
+
+def test_the_chain_goes_on_the_next_day_and_over_many_links(machine):
+    machine.clock.sleep(timedelta(days=1).total_seconds())
+    for number in range(2 * HINTED_EVERY + 3):
+        with keeping(machine.run()):
+            entry = machine.table.stored[ENTRY.entry_id]
+            machine.table.save(replace(entry, error_message=f"note {number}", updated_at=machine.at()))
+
+    assert len(history_of(machine.values, ENTRY.entry_id, 100)) == 2 * HINTED_EVERY + 5
+    assert machine.findings() == []
+    assert len(machine.keys(HEADS)) == 1
+    machine.values.values.pop(link_key(NOW.date(), 2))
+    assert any("does not follow the link before it" in found for found in machine.findings())
+
+
+def test_what_is_settled_is_kept_before_the_run_ends():
+    machine = Machine()
+    history = machine.run()
+
+    for number in range(TOGETHER_MAX + 1):
+        entry = replace(ENTRY, entry_id=f"odoo-account.move-{number}", status=Status.SKIPPED)
+        history.wrote(entry, ("status",), {})
+
+    assert len(machine.keys(RECORDS)) == TOGETHER_MAX
+
+
+def test_a_write_that_changes_nothing_told_makes_no_step(machine):
+    with keeping(machine.run()):
+        entry = machine.table.stored[ENTRY.entry_id]
+        machine.table.save(replace(entry, attempts=1, updated_at=machine.at()))
+
+    assert json.loads(machine.values.value(record_key(ENTRY.entry_id, 3)))["steps"] == []
+    assert machine.findings() == []
