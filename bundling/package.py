@@ -91,10 +91,20 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
         "Crypto/Util/RFC1751*",
     ),
     # Bills are photographed or scanned: JPEG, PNG, TIFF, GIF, WebP. No AVIF, no drawing of text, no colour profiles,
-    # no windows, no formulas over pixels, no pictures of games and laboratories.
+    # no windows and screens, no formulas over pixels, no pictures of games and laboratories.
     "pillow": (
         "PIL/BlpImagePlugin.*",
         "PIL/DdsImagePlugin.*",
+        "PIL/ImageCms.*",
+        "PIL/ImageDraw2.*",
+        "PIL/ImageGrab.*",
+        "PIL/ImageMath.*",
+        "PIL/ImageMorph.*",
+        "PIL/ImageQt.*",
+        "PIL/ImageShow.*",
+        "PIL/ImageTk.*",
+        "PIL/ImageWin.*",
+        "PIL/PSDraw.*",
         "PIL/SpiderImagePlugin.*",
         "PIL/_avif.*",
         "PIL/_imagingcms.*",

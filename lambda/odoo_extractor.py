@@ -14,7 +14,6 @@ from pipeline.aws.events import extractor_command, go_on_until, origin_of
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
-from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
@@ -75,14 +74,7 @@ def _handled(command: ExtractorCommand, origin: Origin, context: Any, runtime: R
     kept = None if command.is_trial else key_values
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
-        alerts=Alerts(
-            runtime.client("sns"),
-            settings.topic,
-            runtime.clock,
-            slack=SlackAddress(
-                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
-            ).read,
-        ),
+        alerts=Alerts.of(settings, runtime.client, runtime.clock),
         clock=runtime.clock,
         key_values=kept,
         table=table,

@@ -9,7 +9,6 @@ from typing import Any
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
 from pipeline.aws.secrets import Secrets
-from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.deadline import Deadline
@@ -24,7 +23,7 @@ from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 
 SERVICE = "odoo-order-sync"
-_told = Remembered()
+_reported = Remembered()
 
 
 def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
@@ -37,8 +36,8 @@ def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
 
 def _untold(failures: list[Failure]) -> list[Failure]:
     """Return the failures that are new since this container's last run: a bad order stays bad for a long time."""
-    before = json.loads(_told.value("orders") or "[]")
-    _told.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
+    before = json.loads(_reported.value("orders") or "[]")
+    _reported.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
     return [failure for failure in failures if f"{failure.title}: {failure.message}" not in before]
 
 
@@ -56,16 +55,9 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = OrderSyncSettings.from_env(os.environ)
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_url),
-        alerts=Alerts(
-            runtime.client("sns"),
-            settings.topic,
-            runtime.clock,
-            slack=SlackAddress(
-                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
-            ).read,
-        ),
+        alerts=Alerts.of(settings, runtime.client, runtime.clock),
         clock=runtime.clock,
-        key_values=_told,
+        key_values=_reported,
     )
     deadline = Deadline(context.get_remaining_time_in_millis)
     with reporting(reporter) as report:

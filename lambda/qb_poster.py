@@ -15,7 +15,6 @@ from pipeline.aws.events import origin_of, poster_command, sweep_of
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
-from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
@@ -107,14 +106,7 @@ class Poster:
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
-        self.alerts = Alerts(
-            runtime.client("sns"),
-            settings.topic,
-            runtime.clock,
-            slack=SlackAddress(
-                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
-            ).read,
-        )
+        self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
 
         self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)
 

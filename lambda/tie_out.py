@@ -12,7 +12,6 @@ from pipeline.aws.events import tie_out_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.report_store import ReportStore
 from pipeline.aws.secrets import Secrets
-from pipeline.aws.slack_address import SlackAddress
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
@@ -93,14 +92,7 @@ class TieOutFunction:
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
-        self.alerts = Alerts(
-            runtime.client("sns"),
-            settings.topic,
-            runtime.clock,
-            slack=SlackAddress(
-                settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: runtime.client("ssm")
-            ).read,
-        )
+        self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
 
     def reporter(self) -> Reporter:
         """Return what the report is made with."""

@@ -177,7 +177,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
         documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD, realms: Any = None,
     ) -> Machine:  # fmt: skip
         requests.post(f"{aws.url}/moto-api/reset", timeout=10)
-        odoo_order_sync._told = Remembered()
+        odoo_order_sync._reported = Remembered()
         rows, files = documents or load()
         odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
         realms = realms or demo_realms()

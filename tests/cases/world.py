@@ -83,7 +83,7 @@ class World:
         self.aws = aws or EmbeddedAws()
         if aws is None:
             requests.post(f"{self.aws.url}/moto-api/reset", timeout=10)
-        odoo_order_sync._told = Remembered()
+        odoo_order_sync._reported = Remembered()
         rows, _ = load()
         empty = dict.fromkeys(("account.move", "account.move.line", "ir.attachment", "sale.order", "sale.order.line"))
         rows = {**rows, **{name: [] for name in empty}}

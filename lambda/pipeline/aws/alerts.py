@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.slack_address import SlackAddress
 from pipeline.domain.alert import SUBJECT_LENGTH_MAX, Alert
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
@@ -24,8 +25,30 @@ SLACK_LENGTH_MAX = 3_000
 SLACK_TIMEOUT_S = 5.0
 
 
+class AlertSettings(Protocol):
+    """Where the settings of a function say alerts go."""
+
+    @property
+    def topic(self) -> str:
+        """The ARN of the topic."""
+
+    @property
+    def slack_webhook_url(self) -> str:
+        """The webhook of Slack, or an empty text."""
+
+    @property
+    def slack_webhook_parameter(self) -> str:
+        """The name of the parameter that has the webhook, or an empty text."""
+
+
 class Alerts:
     """Sends alerts over every configured channel."""
+
+    @classmethod
+    def of(cls, settings: AlertSettings, client: Callable[[str], Any], clock: Clock) -> Self:
+        """Return what sends alerts as the settings say; `client` makes the client of an AWS service by its name."""
+        slack = SlackAddress(settings.slack_webhook_url, settings.slack_webhook_parameter, lambda: client("ssm"))
+        return cls(client("sns"), settings.topic, clock, slack=slack.read)
 
     def __init__(self, client: SNSClient, topic: str, clock: Clock, *, slack: Callable[[], str] = str) -> None:
         self._client = client

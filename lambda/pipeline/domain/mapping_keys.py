@@ -36,7 +36,7 @@ def unknown_keys(rules: Rules, known: Mapping[str, frozenset[str]]) -> list[str]
     `known` holds Odoo's names by table. A table that is not in it could not be read and is not checked.
     """
     found = [
-        (target.line, _told(table, target, part, names))
+        (target.line, _sentence(table, target, part, names))
         for table, targets in mapped(rules).items()
         if (names := known.get(table)) is not None
         for target in targets
@@ -52,7 +52,7 @@ def _parts(table: str, source: str) -> list[str]:
     return [part.strip() for part in source.split(between)] if between else [source.strip()]
 
 
-def _told(table: str, target: Target, part: str, names: Iterable[str]) -> str:
+def _sentence(table: str, target: Target, part: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(part, sorted(names), n=1)
     return f"line {target.line}: {_NOUNS[table]} '{part}' matches nothing in Odoo" + (
         f"; nearest: '{near[0]}'" if near else ""
