@@ -330,6 +330,12 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/documents/x.json"),
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
+            # It closes a month with the hashes of PDFs, and reads none; what is closed stays.
+            Call("", "s3:GetObject", f"{bucket}/posted/x.pdf"),
+            Call(
+                "", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/closed/20261105T080000.000000Z/manifest.json"
+            ),
+            Call("", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/tie-out.html"),
             # It looks at entries and changes none.
             Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
