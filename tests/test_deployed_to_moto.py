@@ -467,6 +467,11 @@ def run_the_flow(
         [tie_out({"company": "companyA", "month": month})["tie_outs"][0] for month in months] for _ in range(2)
     )
     nothing_unfinished = tie_out({"continue": True})
+    september = {"close": "2026-09", "company": "companyA", "by": "Ann"}
+    closed, closed_again = tie_out(september), tie_out(september)
+    compared_since = tie_out({"company": "companyA", "month": "2026-09"})["tie_outs"][0]
+    refused = tie_out({"close": "2026-01", "company": "companyA", "by": "Ann"})
+    reopened = tie_out(september | {"undo": True, "because": "a late bill"})
 
     with subtests.test("what Odoo has is pulled, posted and filed"):
         entries = deployed.entries()
@@ -483,8 +488,14 @@ def run_the_flow(
         assert nothing_unfinished == {"tie_outs": [], "remaining": False, "left_out": []}
         assert deployed.entries() == entries_before
         listed = deployed.aws.client("s3").list_objects_v2(Bucket=deployed.bucket, Prefix="reports/companyA/2026-09/")
-        newest = {item["Key"].rpartition("/")[2] for item in listed["Contents"] if "/history/" not in item["Key"]}
+        newest = {item["Key"].rpartition("/")[2] for item in listed["Contents"] if item["Key"].count("/") == 3}
         assert newest == {"tie-out.html", "tie-out.json", "tie-out.xlsx"}
+
+    with subtests.test("a month that ties out is closed once, another is refused, and nothing has changed since"):
+        assert (closed["closed"], refused["closed"], reopened["reopened"]) == (True, False, True)
+        assert closed_again["manifest_sha256"] == closed["manifest_sha256"]
+        assert compared_since["changes"] == []
+        assert refused["open"]
 
     with subtests.test("the newest orders are copied"):
         assert {record["sync_status"] for record in orders["records"]} == {"success"}

@@ -380,6 +380,15 @@ def test_the_daily_run_follows_a_closed_month_for_ninety_days_and_longer_while_i
     assert closures.followed(collaborators, world.company.name, names) == [OCTOBER]
 
 
+def test_the_daily_run_compares_a_closed_month_that_is_neither_this_one_nor_the_last(world):
+    close_it(world)
+    assert world.poster._clock.now().date() > (OCTOBER.last + timedelta(days=31))
+
+    results = given(world, CompareMonths())
+
+    assert "2026-10" in {found["month"] for found in results.tie_outs}
+
+
 # -- undo --------------------------------------------------------------------------------------------------------------
 
 
