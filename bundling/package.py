@@ -94,7 +94,15 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     # no windows, no formulas over pixels, no pictures of games and laboratories.
     "pillow": (
         "PIL/BlpImagePlugin.*",
+        "PIL/BufrStubImagePlugin.*",
         "PIL/DdsImagePlugin.*",
+        "PIL/FitsImagePlugin.*",
+        "PIL/FliImagePlugin.*",
+        "PIL/FtexImagePlugin.*",
+        "PIL/GribStubImagePlugin.*",
+        "PIL/Hdf5StubImagePlugin.*",
+        "PIL/McIdasImagePlugin.*",
+        "PIL/SgiImagePlugin.*",
         "PIL/SpiderImagePlugin.*",
         "PIL/_avif.*",
         "PIL/_imagingcms.*",
