@@ -39,7 +39,7 @@ from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
-from pipeline.use_cases.recover.redrive import odoo_ids, settle
+from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
 SERVICE = "odoo-extractor"
@@ -150,7 +150,8 @@ def _pulled(
     wanted = chosen(companies, command.company)
     report.failures += check_mapping_keys(source, wanted, mapping)
     report.failures += source.ending_key(runtime.clock.now())
-    taken = list(letters.take()) if isinstance(command, RedrivePulls) else []
+    taking = Taking(letters, wired.deadline)
+    taken = list(taking) if isinstance(command, RedrivePulls) else []
     ids = odoo_ids(taken)
     if not command.is_trial:
         report.failures += check_mapping_change(mapping, key_values, runtime.clock.now())
@@ -182,7 +183,8 @@ def _pulled(
         selection,
         afterwards=lambda company: compare(extraction, source, table, key_values, company),
     )
-    settle(letters, table, taken)
+    settled = settle(letters, table, taken, wired.deadline)
+    extraction.counts.remaining |= taking.remaining or settled < len(taken)
     extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, wired.deadline)
     return extraction.counts
 

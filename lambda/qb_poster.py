@@ -40,7 +40,7 @@ from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.post.watch import Watch
 from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
-from pipeline.use_cases.recover.redrive import reopen, settle
+from pipeline.use_cases.recover.redrive import SETTLE_ALLOWANCE_S, Taking, reopen, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
 SERVICE = "qb-poster"
@@ -164,10 +164,13 @@ class Poster:
         results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
         outcomes = Outcomes(collaborators, results, report.failures, report.checked)
         if isinstance(command, Redrive):
-            results.redriven = reopen(self.letters, partial(outcomes.reopen, has_letter=False))
+            taking = Taking(self.letters, self.deadline)
+            results.redriven = reopen(taking, partial(outcomes.reopen, has_letter=False))
+            results.remaining |= taking.remaining
         PostingRun(collaborators, outcomes).execute(realms, command)
         if results.recovered and not isinstance(command, Redrive):
-            settle(self.letters, self.table, list(self.letters.take()))
+            recovered = list(Taking(self.letters, self.deadline, allowance_s=SETTLE_ALLOWANCE_S))
+            settle(self.letters, self.table, recovered, self.deadline)
         results.drift_noticed, results.drift_open = len(self.watch.notices), self.watch.open
         return results
 

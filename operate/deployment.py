@@ -21,7 +21,7 @@ from pipeline.qbo.tokens import REQUIRED_KEYS
 from pipeline.settings import ExtractorSettings, PosterSettings
 
 EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT = "odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"
-FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC)
+FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT)
 # The answer of a function crosses the network after its own time is up.
 ANSWER_ALLOWANCE_S = 60
 STOPPED = "Task timed out"

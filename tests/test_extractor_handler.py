@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import traceback
+from functools import partial
 
 import pytest
 from pypdf import PdfReader
@@ -18,6 +19,7 @@ from pipeline.domain.codec import dumps, loads
 from pipeline.domain.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.domain.open_alerts import AlertState, OpenAlert
 from pipeline.runtime import Runtime, SystemClock, aws_client
+from pipeline.use_cases.recover.redrive import Taking
 from pipeline.use_cases.report import STATE_KEY
 from tests.builders import demo_documents
 from tests.conftest import API_KEY, PASSWORD
@@ -464,6 +466,18 @@ def test_a_broken_document_waits_in_the_queue_until_a_redrive_finds_it_fixed(mac
 
     assert machine.entries()[BILL]["status"] == "pending"
     assert machine.deployment.dead_letters("odoo-extractor") == []
+
+
+def test_a_redrive_that_leaves_letters_says_that_something_remains(machine, monkeypatch):
+    machine.odoo.row("account.move", BILL)["currency_id"] = False
+    machine.extract()
+    machine.extract()
+    taken_none = machine.extract()
+    monkeypatch.setattr(odoo_extractor, "Taking", partial(Taking, count_max=1))
+
+    result = machine.extract({"redrive": True})
+
+    assert (taken_none["remaining"], result["remaining"]) == (False, True)
 
 
 @pytest.mark.parametrize("field", ["partner_id", "currency_id", "amount_total", "invoice_date", "write_date", "name"])

@@ -20,7 +20,7 @@ import odoo_extractor
 from pipeline.domain.document import Attachment
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo.papers import _as_pdf
-from pipeline.pdf import merged
+from pipeline.pdf import acting, merged
 contents = []
 for path in sys.argv[2:]:
     content = open(path, "rb").read()
@@ -30,6 +30,7 @@ for path in sys.argv[2:]:
         print("REFUSED", error)
 try:
     print("BYTES", len(merged(contents)) if contents else 0)
+    print(*map(acting, contents))
 except InvalidDocument as error:
     print("REFUSED", error)
 """
@@ -76,6 +77,10 @@ def a_scan_as_pdf():
     )
 
 
+def references(count):
+    return b" ".join(b"%d 0 R" % (4 + number) for number in range(count))
+
+
 SMALL = pdf_page(["another"], title="another")
 MADE = {
     "a JPEG of 60 megapixels": (lambda: [image("JPEG")], "BYTES"),
@@ -86,6 +91,10 @@ MADE = {
     "three scans of 20 MB, merged": (lambda: [a_scan_as_pdf() for _ in range(3)], "BYTES 6"),
     "a flate bomb of 256 MB": (
         lambda: [pdf_of((b"/Filter /FlateDecode", squeezed(256)), page=b"/Contents 4 0 R"), SMALL], "BYTES",
+    ),
+    "60,000 objects that may be active": (
+        lambda: [pdf_of(*[(b"/Subtype /Text", b"")] * 60_000, page=b"/Annots [%s]" % references(60_000))],
+        "is_complete=False",
     ),
     "100,000 pages": (lambda: [pdf_of(page_count=100_000)], "more than 2000 pages"),
     "100,000 pages that claim to be one": (lambda: [pdf_of(page_count=100_000, claims=1)], "more than 2000 pages"),

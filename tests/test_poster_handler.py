@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 from intuitlib.client import AuthClient
 
+import qb_poster
 from local.demo.books import REALM_A, REALM_B, demo_realms
 from local.demo.documents import many
 from local.stand_ins.http_server import Fault, Response, StandInServer
@@ -26,6 +28,7 @@ from local.stand_ins.quickbooks.faults import (
     unauthorized,
     validation_fault,
 )
+from pipeline.aws import dead_letters
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.codec import dumps, loads
@@ -35,6 +38,7 @@ from pipeline.domain.open_alerts import AlertState, OpenAlert
 from pipeline.qbo import limiter
 from pipeline.runtime import SystemClock
 from pipeline.use_cases.post import company
+from pipeline.use_cases.recover.redrive import Taking
 from pipeline.use_cases.report import STATE_KEY
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
@@ -711,13 +715,24 @@ def test_the_event_of_a_function_that_died_is_put_back_like_any_other(machine):
     assert (result["redriven"], result["posted"]) == (1, 1)
 
 
+def test_a_redrive_that_leaves_letters_says_that_something_remains(machine, monkeypatch):
+    machine.quickbooks.books(REALM_A).realm.book_close_date = "2099-12-31"
+    machine.post()
+    monkeypatch.setattr(qb_poster, "Taking", partial(Taking, count_max=1))
+    monkeypatch.setattr(dead_letters, "MESSAGES_MAX", 1)
+
+    result = machine.post({"redrive": True})
+
+    assert (result["redriven"], result["remaining"]) == (1, True)
+
+
 def test_what_fails_again_is_in_the_queue_again(machine):
     machine.quickbooks.books(REALM_A).realm.book_close_date = "2099-12-31"
     machine.post()
 
     result = machine.post({"redrive": True})
 
-    assert (result["redriven"], result["failed"]) == (4, 4)
+    assert (result["redriven"], result["failed"], result["remaining"]) == (4, 4, False)
     assert len(machine.deployment.dead_letters("qb-poster")) == 4
 
 

@@ -16,8 +16,9 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import plain, shown
 from pipeline.file_kinds import HEADER_WITHIN
 from pipeline.images import image_page
+from pipeline.pdf_active import ActiveContent, active_content, is_program, remove_from
 
-__all__ = ["check", "image_page", "merged", "plain_page"]
+__all__ = ["acting", "check", "image_page", "merged", "plain_page"]
 
 PAGES_MAX = 2_000
 # How many entries the tree of pages may have in all. Its branches come to few beside its leaves.
@@ -32,11 +33,20 @@ def check(content: bytes) -> None:
     _reader(content)
 
 
+def acting(content: bytes) -> ActiveContent:
+    """Return the active content of a PDF. Raises InvalidDocument if it does not open."""
+    found = active_content(_reader(content))
+    if len(content) > IN_MEMORY_BYTES_MAX:
+        # What pypdf has read refers to itself, and is freed only so.
+        gc.collect()
+    return found
+
+
 def merged(contents: Sequence[bytes]) -> bytes:
     """Return one PDF with all pages and all embedded files. A single PDF is returned byte for byte.
 
-    An e-invoice (Factur-X, ZUGFeRD) is such a file. Active content, such as scripts and launch actions, is removed:
-    nobody has checked it, and people open the file from the books.
+    An e-invoice (Factur-X, ZUGFeRD) is such a file. Active content, such as scripts, launch actions and embedded
+    programs, is removed: nobody has checked it, and people open the file from the books.
     """
     if len(contents) == 1:
         check(contents[0])
@@ -60,7 +70,7 @@ def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
             for page in reader.pages:
                 writer.add_page(page)
         for copied in writer._objects:  # noqa: SLF001 - pypdf has no public way to all of a file's objects
-            _defuse(copied)
+            remove_from(copied)
         for name, embedded in _embedded(readers):
             writer.add_attachment(name, embedded)
         writer.write(target)
@@ -71,11 +81,14 @@ def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
 
 
 def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files embedded in PDFs under unique names, and identical files only once."""
+    """Yield the files embedded in PDFs under unique names, without programs, and identical files only once."""
     known: dict[str, bytes] = {}
     size = 0
     for reader in readers:
+        programs = {file.name for file in reader.attachment_list if is_program(file.pdf_object)}
         for name, contents in reader.attachments.items():
+            if name in programs:
+                continue
             for content in contents:
                 if content in known.values():
                     continue
@@ -92,45 +105,6 @@ def _names(name: str) -> Iterator[str]:
     stem, dot, ending = name.rpartition(".")
     for number in range(2, 10_000):
         yield f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
-
-
-# Keys of automatic actions in a PDF, actions with side effects, and annotations that play media.
-_ACTS = ("/AA", "/OpenAction", "/JS", "/JavaScript", "/XFA")
-_ACTIONS = frozenset(
-    f"/{name}"
-    for name in (
-        *("JavaScript", "Launch", "SubmitForm", "ResetForm", "ImportData", "GoToR", "GoToE", "Hide", "Named"),
-        *("Rendition", "RichMediaExecute", "Movie", "Sound", "SetOCGState", "Trans", "GoTo3DView"),
-    )
-)
-_PLAYERS = frozenset(("/RichMedia", "/Screen", "/Movie", "/Sound", "/3D"))
-_NESTED_MAX = 50
-
-
-def _defuse(value: Any, depth: int = 0) -> None:
-    """Remove all active content from an object and everything inside it. Links stay."""
-    from pypdf.generic import ArrayObject, DictionaryObject
-
-    if depth > _NESTED_MAX:
-        raise InvalidDocument("do not merge: one of them is damaged inside")
-    if isinstance(value, DictionaryObject):
-        if _said(value, "/S") in _ACTIONS or (_said(value, "/Subtype") in _PLAYERS and "/Rect" in value):
-            value.clear()
-            return
-        for key in _ACTS:
-            value.pop(key, None)
-        for inside in value.values():
-            _defuse(inside, depth + 1)
-    elif isinstance(value, ArrayObject):
-        for inside in value:
-            _defuse(inside, depth + 1)
-
-
-def _said(entries: Any, key: str) -> str:
-    # Do not use the mapping's `get`: it would follow a reference to itself for ever.
-    found: Any = dict.get(entries, key)
-    followed = found.get_object() if hasattr(found, "get_object") else found
-    return str(followed) if isinstance(followed, str) else ""
 
 
 def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -17,13 +17,32 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operate.deployment import EXTRACTOR, FUNCTIONS, ORDER_SYNC, POSTER, Deployment
+from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, TIE_OUT, Deployment
 from operate.output import span
 
 APPLY = "run `terraform apply`"
-SCHEDULES = {EXTRACTOR: f"{EXTRACTOR}-schedule", POSTER: f"{POSTER}-sweep"}
-# Alarms beside the two that every function has.
-OWN_ALARMS = (f"{POSTER}-backlog-age", f"{POSTER}-refresh-token")
+# The order sync runs only where its database and user are given.
+SCHEDULES = {
+    f"{EXTRACTOR}-schedule": EXTRACTOR,
+    f"{POSTER}-sweep": POSTER,
+    f"{POSTER}-watch": POSTER,
+    "tie-out-daily": TIE_OUT,
+    "tie-out-continue": TIE_OUT,
+}
+# What a function must be allowed to do with the bucket.
+_OF_THE_BUCKET = {
+    EXTRACTOR: (("s3:PutObject", "pending/x.pdf"),),
+    POSTER: (("s3:GetObject", "documents/x.json"), ("s3:PutObject", "posted/x.pdf")),
+    TIE_OUT: (("s3:PutObject", "reports/x.html"),),
+}
+ALARMS_OF_EACH = ("errors", "dlq", "alerts-undelivered")
+# What has an alarm when it is silent.
+ALARMS_OF_SILENCE = (EXTRACTOR, POSTER, TIE_OUT)
+OWN_ALARMS = (
+    *(f"{POSTER}-{what}" for what in ("backlog-age", "refresh-token", "consent", "drift")),
+    *(f"tie-out-{what}" for what in ("unexplained", "overdue")),
+    "odoo-qb-alerts-failed",
+)
 # Both run every few minutes; after a day without a run nothing can be meant.
 RUN_MISSED_AFTER = timedelta(hours=1)
 METRIC_LAG = timedelta(minutes=5)
@@ -39,7 +58,7 @@ def _is_missing(error: ClientError) -> bool:
 
 
 def functions(deployment: Deployment) -> Iterator[str]:
-    """Check that the three functions exist, may run, may do what they must, and write a log."""
+    """Check that the functions exist, may run, may do what they must, and write a log."""
     for function in FUNCTIONS:
         name = deployment.full_name(function)
         try:
@@ -94,12 +113,14 @@ def _needed(deployment: Deployment, function: str, configuration: Mapping[str, A
     for variable in ("DYNAMODB_TABLE", "ODDO_RESPONSE_TABLE"):
         if own.get(variable):
             yield "dynamodb:PutItem", f"arn:aws:dynamodb:{deployment.region}:{account}:table/{own[variable]}"
-    bucket = f"arn:aws:s3:::{own.get('S3_BUCKET')}"
-    if function == EXTRACTOR:
-        yield "s3:PutObject", f"{bucket}/pending/x.pdf"
-    if function == POSTER:
-        yield "s3:GetObject", f"{bucket}/documents/x.json"
-        yield "s3:PutObject", f"{bucket}/posted/x.pdf"
+    if own.get("QB_SECRET_ARN"):
+        path = f"parameter/odoo-qb-integration/{deployment.environment}/quickbooks-tokens/x"
+        for action in ("ssm:GetParameter", "ssm:PutParameter"):
+            yield action, f"arn:aws:ssm:{deployment.region}:{account}:{path}"
+    for action, key in _OF_THE_BUCKET.get(function, ()):
+        yield action, f"arn:aws:s3:::{own.get('S3_BUCKET')}/{key}"
+    if function in (EXTRACTOR, POSTER):
+        yield "lambda:InvokeFunction", str(configuration["FunctionArn"])
 
 
 def _allows(statement: Mapping[str, Any], action: str, resource: str) -> bool:
@@ -117,9 +138,10 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def schedules(deployment: Deployment) -> Iterator[str]:
-    """Check that extractor and poster run by themselves, and did within the last hour."""
+    """Check that the functions run by themselves, and that extractor and poster did within the last hour."""
     events, now = deployment.client("events"), deployment.clock.now()
-    for function, schedule in SCHEDULES.items():
+    disabled = []
+    for schedule, function in SCHEDULES.items():
         rule, name = f"{schedule}-{deployment.environment}", deployment.full_name(function)
         try:
             state = events.describe_rule(Name=rule)["State"]
@@ -129,17 +151,28 @@ def schedules(deployment: Deployment) -> Iterator[str]:
             yield f"The rule {rule} does not exist, so {name} never runs by itself: {APPLY}."
             continue
         if state != "ENABLED":
-            yield f"The rule {rule} is disabled, so {name} never runs: `aws events enable-rule --name {rule}`."
+            disabled.append((rule, name))
         targets = events.list_targets_by_rule(Rule=rule)["Targets"]
         if not any(target["Arn"].endswith(f":{name}") for target in targets):
             yield f"The rule {rule} does not point to {name}: {APPLY}."
-        if not _lets_in(deployment, name, "events.amazonaws.com"):
+        if not _lets_in(deployment, name, rule):
             yield f"The rule {rule} may not invoke {name}: {APPLY}."
-        changed_at = datetime.fromisoformat(deployment.configuration(function)["LastModified"])
-        last = last_run(deployment, name, now)
-        if state == "ENABLED" and now - changed_at > RUN_MISSED_AFTER and (not last or now - last > RUN_MISSED_AFTER):
-            when = f"ran last {span(now - last)} ago" if last else "has not run within a day"
-            yield f"{name} {when}: look at its log, `aws logs tail /aws/lambda/{name} --since 1d`."
+        if state == "ENABLED" and schedule in (f"{EXTRACTOR}-schedule", f"{POSTER}-sweep"):
+            yield from _missed(deployment, function, now)
+    if len(disabled) == len(SCHEDULES):
+        yield f"No schedule is enabled: to go live, remove schedules_enabled from terraform.tfvars and {APPLY}."
+        return
+    for rule, name in disabled:
+        yield f"The rule {rule} is disabled, so {name} is not invoked: `aws events enable-rule --name {rule}`."
+
+
+def _missed(deployment: Deployment, function: str, now: datetime) -> Iterator[str]:
+    name = deployment.full_name(function)
+    changed_at = datetime.fromisoformat(deployment.configuration(function)["LastModified"])
+    last = last_run(deployment, name, now)
+    if now - changed_at > RUN_MISSED_AFTER and (not last or now - last > RUN_MISSED_AFTER):
+        when = f"ran last {span(now - last)} ago" if last else "has not run within a day"
+        yield f"{name} {when}: look at its log, `aws logs tail /aws/lambda/{name} --since 1d`."
 
 
 def last_run(deployment: Deployment, name: str, now: datetime) -> datetime | None:
@@ -157,7 +190,8 @@ def last_run(deployment: Deployment, name: str, now: datetime) -> datetime | Non
     return max(moments, default=None)
 
 
-def _lets_in(deployment: Deployment, name: str, service: str) -> bool:
+def _lets_in(deployment: Deployment, name: str, rule: str) -> bool:
+    """Return whether a function lets itself be invoked by a rule."""
     try:
         policy = json.loads(deployment.client("lambda").get_policy(FunctionName=name)["Policy"])
     except ClientError as error:
@@ -165,7 +199,9 @@ def _lets_in(deployment: Deployment, name: str, service: str) -> bool:
             raise
         return False
     return any(
-        statement.get("Effect") == "Allow" and service in str(statement.get("Principal"))
+        statement.get("Effect") == "Allow"
+        and "events.amazonaws.com" in str(statement.get("Principal"))
+        and f":rule/{rule}" in str(statement.get("Condition", f":rule/{rule}"))
         for statement in policy["Statement"]
     )
 
@@ -185,10 +221,9 @@ def alerts(deployment: Deployment) -> Iterator[str]:
         yield f"The topic of the alerts, {topic.rpartition(':')[2]}, does not exist: {APPLY}."
         return
     yield from subscribed(subscriptions)
-    expected = {
-        f"{name}-{deployment.environment}"
-        for function in FUNCTIONS for name in (f"{function}-errors", f"{function}-dlq")
-    } | {f"{name}-{deployment.environment}" for name in OWN_ALARMS}  # fmt: skip
+    common = [f"{function}-{what}" for function in FUNCTIONS for what in ALARMS_OF_EACH]
+    silent = [f"{function}-silent" for function in ALARMS_OF_SILENCE if _is_scheduled(deployment, function)]
+    expected = {f"{name}-{deployment.environment}" for name in (*common, *silent, *OWN_ALARMS)}
     pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate()
     found = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
     missing = sorted(expected - found.keys())
@@ -199,6 +234,13 @@ def alerts(deployment: Deployment) -> Iterator[str]:
             yield f"The alarm {name} tells nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
         elif topic not in found[name].get("AlarmActions", []):
             yield f"The alarm {name} does not go to {topic.rpartition(':')[2]}: {APPLY}."
+
+
+def _is_scheduled(deployment: Deployment, function: str) -> bool:
+    """Return whether a rule of a function is enabled: only then is there an alarm for its silence."""
+    rules = [f"{schedule}-{deployment.environment}" for schedule, owner in SCHEDULES.items() if owner == function]
+    found = deployment.client("events").list_rules(NamePrefix=rules[0])["Rules"]
+    return any(rule["State"] == "ENABLED" for rule in found)
 
 
 def subscribed(subscriptions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -259,8 +301,8 @@ def _bucket(deployment: Deployment, bucket: str) -> Iterator[str]:
 
 def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
     """Compare what is deployed with what was built here, where it was built."""
-    for function in (EXTRACTOR, POSTER, ORDER_SYNC):
-        built = zips / f"{function.replace('-', '_')}.zip"
+    for function in FUNCTIONS:
+        built = zips / f"{function.removeprefix('odoo-qb-').replace('-', '_')}.zip"
         if not built.exists():
             continue
         digest = base64.b64encode(hashlib.sha256(built.read_bytes()).digest()).decode()

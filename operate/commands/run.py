@@ -216,6 +216,9 @@ def redrive(call: Call) -> int:
     call.output.say(f"The extractor pulled {counted(int(pulled.get('found', 0)), 'document')} again.")
     posted = _post_due(call, None, {"redrive": True})
     call.output.say(f"The poster opened {counted(int(posted.get('redriven', 0)), 'dead letter')} again.")
+    if pulled.get("remaining"):
+        call.output.say("The extractor had not the time for all: `./oqb redrive` goes on.")
+        posted["remaining"] = True
     return _report(call, posted)
 
 

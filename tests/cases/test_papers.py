@@ -10,6 +10,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from local.demo.small_files import pdf_page
+from pipeline import pdf_active
 from tests.cases.world import REALM_A, us
 
 PAPER = pdf_page(["the vendor's own paper"], title="paper")
@@ -255,3 +256,49 @@ def test_what_acts_by_itself_does_not_get_into_a_merged_file_and_links_do(post):
     assert [word for word in ACTING if word in content] == []
     notes = [note.get_object() for note in PdfReader(io.BytesIO(content)).pages[0]["/Annots"]]
     assert [note["/A"].get("/URI") for note in notes] == [None, None, "https://vendor.example"]
+
+
+KINDS = "JavaScript, a launch of a program, actions that start by themselves, an action on opening"
+ACTIVE_ALONE = f"'a.pdf' has active content ({KINDS}); the PDF is kept as it is."
+ACTIVE_MERGED = f"'a.pdf' has active content ({KINDS}); it is left out of the merged PDF, and it stays in Odoo."
+
+
+def test_a_single_file_that_acts_by_itself_is_kept_byte_for_byte_and_noted(post):
+    acting = with_actions()
+
+    entry, content, note, log = post(("a.pdf", "application/pdf", acting))
+
+    assert content == acting
+    assert entry["status"] == "posted"
+    assert entry["error_message"] == ACTIVE_ALONE
+    assert entry["active_content"] == ACTIVE_ALONE
+    assert "active content" not in note
+    assert "active content" in log
+
+
+def test_a_merged_file_notes_what_was_left_out_and_names_the_programs_in_the_books(post):
+    inside = with_embedded(with_actions(), "setup.exe", b"MZ")
+    files = (("a.pdf", "application/pdf", inside), ("b.pdf", "application/pdf", with_embedded(SLIP)))
+
+    entry, content, note, _ = post(*files)
+
+    program = "'setup[.]exe' inside 'a.pdf' is a program; it stays in Odoo."
+    assert entry["active_content"] == ACTIVE_MERGED
+    assert entry["error_message"] == f"{program} {ACTIVE_MERGED}"
+    assert f"Not in the PDF: {program}" in note
+    assert embedded(content) == {"factur-x.xml": XML}
+
+
+def test_a_file_without_active_content_has_no_note(post):
+    entry, _, _, _ = post(("a.pdf", "application/pdf", with_embedded(PAPER)))
+
+    assert (entry.get("active_content", ""), entry.get("error_message", "")) == ("", "")
+
+
+def test_a_file_with_too_many_objects_says_that_it_was_not_searched_in_full(post, monkeypatch):
+    monkeypatch.setattr(pdf_active, "OBJECTS_MAX", 2)
+
+    entry, content, _, _ = post(("a.pdf", "application/pdf", PAPER))
+
+    assert content == PAPER
+    assert entry["active_content"].startswith("'a.pdf' has too many objects to look for active content in all;")

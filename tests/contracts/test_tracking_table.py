@@ -279,7 +279,7 @@ def test_any_other_status_follows_whatever_the_entry_has_become(table, status):
 
 def test_a_pdf_makes_its_entry_ready_and_changes_nothing_else(table):
     entry = kept(table, pdf_sha256="", pdf_key="", attempts=2, error_message="no rendering now")
-    stored = {"pdf_key": "k", "pdf_sha256": "s", "stored_sha256": "s", "pdf_source": "legal"}
+    stored = {"pdf_key": "k", "pdf_sha256": "s", "stored_sha256": "s", "pdf_source": "legal", "active_content": "a"}
 
     table.attach_pdf(replace(entry, **stored, attempts=0, error_message="", number="other", next_attempt_at=LATER))
 

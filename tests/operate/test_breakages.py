@@ -29,9 +29,17 @@ from tests.operate.conftest import few
 
 ENVIRONMENT, REGION, ACCOUNT = "demo", "us-west-2", "123456789012"
 FOUND_WITHIN_S = 20
-RULES = {"odoo-extractor": "odoo-extractor-schedule", "qb-poster": "qb-poster-sweep"}
-ALARMS = [*(f"{name}-{kind}" for name in FUNCTIONS for kind in ("errors", "dlq")), "qb-poster-backlog-age",
-          "qb-poster-refresh-token"]  # fmt: skip
+RULES = {
+    "odoo-extractor-schedule": "odoo-extractor", "qb-poster-sweep": "qb-poster", "qb-poster-watch": "qb-poster",
+    "tie-out-daily": "odoo-qb-tie-out", "tie-out-continue": "odoo-qb-tie-out",
+}  # fmt: skip
+# The names of observability.tf, in full.
+ALARMS = [
+    *(f"{name}-{kind}" for name in FUNCTIONS for kind in ("errors", "dlq", "alerts-undelivered")),
+    "odoo-extractor-silent", "qb-poster-silent", "odoo-qb-tie-out-silent", "qb-poster-backlog-age",
+    "qb-poster-refresh-token", "qb-poster-consent", "qb-poster-drift", "tie-out-unexplained", "tie-out-overdue",
+    "odoo-qb-alerts-failed",
+]  # fmt: skip
 
 
 class Clock(SystemClock):
@@ -136,7 +144,7 @@ def make(site: Site) -> None:
                                                {"Name": "suffix", "Value": ".pdf"}]}},
         }]},
     )  # fmt: skip
-    allow(site, "qb-poster", "s3.amazonaws.com")
+    allow(site, "qb-poster", "s3.amazonaws.com", "s3-amazonaws-com")
     for name in ALARMS:
         make_alarm(site, name)
     site.client("sns").subscribe(TopicArn=deployed.topic, Protocol="email", Endpoint="controller@example.com")
@@ -155,6 +163,10 @@ def make_function(site: Site, function: str) -> None:
         {"Effect": "Allow", "Action": ["dynamodb:PutItem"], "Resource": tables},
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
          "Resource": f"arn:aws:s3:::{deployed.bucket}/*"},
+        {"Effect": "Allow", "Action": ["ssm:GetParameter", "ssm:PutParameter"],
+         "Resource": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/odoo-qb-integration/{ENVIRONMENT}/*"},
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction",
+         "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"},
     ]  # fmt: skip
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=policy)
@@ -165,21 +177,26 @@ def make_function(site: Site, function: str) -> None:
         FunctionName=name, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="function.lambda_handler",
         Timeout=120, Code={"ZipFile": code.getvalue()}, Environment={"Variables": deployed.environs[function]},
     )  # fmt: skip
-    (site.zips / f"{function.replace('-', '_')}.zip").write_bytes(code.getvalue())
+    (site.zips / f"{function.removeprefix('odoo-qb-').replace('-', '_')}.zip").write_bytes(code.getvalue())
     site.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
-    if function in RULES:
-        events, rule = site.client("events"), f"{RULES[function]}-{ENVIRONMENT}"
-        events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)", State="ENABLED")
+    for rule in [f"{rule}-{ENVIRONMENT}" for rule, owner in RULES.items() if owner == function]:
+        events = site.client("events")
+        made = events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)", State="ENABLED")
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
         events.put_targets(Rule=rule, Targets=[{"Id": "function", "Arn": arn}])
-        allow(site, function, "events.amazonaws.com")
+        allow(site, function, "events.amazonaws.com", f"AllowSchedule-{rule}", SourceArn=made["RuleArn"])
 
 
-def allow(site: Site, function: str, principal: str) -> None:
+def allow(site: Site, function: str, principal: str, statement: str, **source: str) -> None:
     site.client("lambda").add_permission(
-        FunctionName=f"{function}-{ENVIRONMENT}", StatementId=principal.replace(".", "-"),
-        Action="lambda:InvokeFunction", Principal=principal,
+        FunctionName=f"{function}-{ENVIRONMENT}", StatementId=statement,
+        Action="lambda:InvokeFunction", Principal=principal, **source,
     )  # fmt: skip
+
+
+def disable(site: Site, *rules: str) -> None:
+    for rule in rules:
+        site.client("events").disable_rule(Name=f"{rule}-{ENVIRONMENT}")
 
 
 def make_alarm(site: Site, name: str, **changed: Any) -> None:
@@ -271,8 +288,26 @@ BREAKAGES = {
         "rule qb-poster-sweep-demo does not exist", "terraform apply"),
     "a schedule may not invoke": (
         lambda s: s.client("lambda").remove_permission(
-            FunctionName="odoo-extractor-demo", StatementId="events-amazonaws-com"),
+            FunctionName="odoo-extractor-demo", StatementId="AllowSchedule-odoo-extractor-schedule-demo"),
         "may not invoke odoo-extractor-demo", "terraform apply"),
+    "one of two schedules may not invoke": (
+        lambda s: s.client("lambda").remove_permission(
+            FunctionName="qb-poster-demo", StatementId="AllowSchedule-qb-poster-watch-demo"),
+        "qb-poster-watch-demo may not invoke qb-poster-demo", "terraform apply"),
+    "the daily comparison is off": (
+        lambda s: disable(s, "tie-out-daily"), "tie-out-daily-demo is disabled", "enable-rule --name tie-out-daily"),
+    "no schedule was ever enabled": (
+        lambda s: disable(s, *RULES), "No schedule is enabled", "remove schedules_enabled"),
+    "the poster may not keep tokens": (
+        lambda s: put_policy(s, "qb-poster", Action=["secretsmanager:*", "sns:*", "s3:*", "dynamodb:*", "lambda:*"],
+                             Resource="*"),
+        "qb-poster may not ssm:GetParameter, ssm:PutParameter", "terraform apply"),
+    "the tie-out is gone": (
+        lambda s: s.client("lambda").delete_function(FunctionName="odoo-qb-tie-out-demo"),
+        "odoo-qb-tie-out-demo does not exist", "terraform apply"),
+    "an alarm of silence is gone": (
+        lambda s: s.client("cloudwatch").delete_alarms(AlarmNames=["odoo-qb-tie-out-silent-demo"]),
+        "Alarms do not exist: odoo-qb-tie-out-silent-demo", "terraform apply"),
     "nothing has run for hours": (
         lambda s: setattr(s.clock, "later", timedelta(hours=3)),
         "odoo-extractor-demo has not run within a day", "aws logs tail /aws/lambda/odoo-extractor-demo"),

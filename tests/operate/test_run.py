@@ -171,6 +171,15 @@ def test_redriving_takes_the_dead_letters_of_both_functions(posted):
     assert "The poster opened 3 dead letters again." in result.stdout
 
 
+def test_a_redrive_for_which_the_extractor_had_not_the_time_says_so_and_is_not_fine(posted):
+    posted.lambdas.replace("odoo-extractor-demo", lambda _event: {"found": 10, "remaining": True})
+
+    result = posted("redrive")
+
+    assert result.exit_code == 1
+    assert "The extractor had not the time for all: `./oqb redrive` goes on." in result.stdout
+
+
 def test_a_rebuild_goes_on_while_something_remains(oqb):
     answers = iter([{"rebuilt": 300, "remaining": True}, {"rebuilt": 20, "remaining": False}])
     oqb.lambdas.replace("qb-poster-demo", lambda _event: next(answers))

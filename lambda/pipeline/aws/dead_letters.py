@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 MESSAGES_MAX = 10
 # How long a received letter stays hidden from other readers. It is longer than a function lives.
 TAKEN_S = 900
-LETTERS_MAX = 5_000
 
 
 class DeadLetters:
@@ -53,19 +52,17 @@ class DeadLetters:
             return False
         return True
 
-    def take(self) -> Iterator[Letter]:
-        """Yield the letters, at most 5,000. A letter that is not removed reappears after fifteen minutes."""
-        for _ in range(LETTERS_MAX // MESSAGES_MAX):
-            with self._errors():
-                # A short wait makes SQS ask all its servers; without one, letters may be missed.
-                answer = self._client.receive_message(
-                    QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
-                )
-            messages = answer.get("Messages", [])
-            for message in messages:
-                yield Letter(_entry_ids(message["Body"]), message["ReceiptHandle"])
-            if not messages:
-                return
+    def take(self) -> list[Letter]:
+        """Return at most ten letters, none if there are none.
+
+        A letter that is not removed reappears after fifteen minutes.
+        """
+        with self._errors():
+            # A short wait makes SQS ask all its servers; without one, letters may be missed.
+            answer = self._client.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
+            )
+        return [Letter(_entry_ids(one["Body"]), one["ReceiptHandle"]) for one in answer.get("Messages", [])]
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""

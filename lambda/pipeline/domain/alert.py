@@ -15,6 +15,7 @@ from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Entry
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
+from pipeline.domain.remedies import remedies
 
 # How much one alert shows; the rest is counted.
 ERRORS_SHOWN_MAX = 10
@@ -100,10 +101,11 @@ class Failure:
     @property
     def what_to_do(self) -> str:
         """What to do once the cause is fixed."""
-        return self.remedy or (
+        what = self.remedy or (
             "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
             f"invoke the poster with {json.dumps({'company': self.company, 'retry_failed': True})}."
         )
+        return " ".join([what, *(line.strip() for line in remedies(self.code, self.company))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def documents_alert(company: str, code: str, documents: Sequence[Waiting], place
         "",
         *by_message(documents, place),
         "",
+        *remedies(code, company, place.environment),
         *what_to_do(company, documents, place),
         *footer(code, place),
     ]
@@ -188,6 +191,7 @@ def trouble_alert(company: str, code: str, messages: Sequence[str], place: Place
         "",
         *(line for message in dict.fromkeys(messages) for line in message_lines(code, message)),
         "",
+        *remedies(code, company, place.environment),
         *footer(code, place),
     ]
     return Alert(subject(place, company, f"{what}: {words_for(code)}"), _text(lines))

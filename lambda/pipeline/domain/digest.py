@@ -28,6 +28,7 @@ from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.open_alerts import Message, Occasion, OpenAlert
 from pipeline.domain.quoting import one_line, quoted
+from pipeline.domain.remedies import remedies
 
 CAUSES_SHOWN_MAX = 20
 
@@ -111,13 +112,15 @@ def _noticed(notices: Sequence[Notice], place: Place) -> list[str]:
 
 def _of_cause(alert: OpenAlert, entries: Sequence[Entry], place: Place) -> list[str]:
     heading = f"{words_for(alert.code).capitalize()}, since {day(alert.opened_at)}"
+    commands = remedies(alert.code, alert.company, place.environment)
     if not alert.is_of_documents:
-        return [heading, *(line for text in alert.texts for line in message_lines(alert.code, text)), ""]
+        return [heading, *(line for text in alert.texts for line in message_lines(alert.code, text)), *commands, ""]
     new = sum(entry.reported_at is None for entry in entries)
     resolved = max(0, alert.count + new - len(entries))
     documents: list[Waiting] = [waiting_of(entry) for entry in entries]
     return [
         f"{heading}: {counted(len(entries))}{sums(documents)}; since the last message {new} new, {resolved} resolved",
         *by_message(documents, place),
+        *commands,
         "",
     ]

@@ -89,12 +89,14 @@ class PdfPart:
     """The PDF of this version as the extractor stored it. Only the extractor writes it.
 
     There is one exception: if a PDF was lost in S3, the poster clears it, so that the extractor fetches it again.
+    `active_content` names the files of a vendor that have active content, and says whether the PDF has it.
     """
 
     pdf_sha256: str = ""
     pdf_bytes: int | None = None  # None if it was stored before sizes were
     pdf_source: str = ""
     stored_sha256: str = ""
+    active_content: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         pdf_bytes=None,
         pdf_source="",
         stored_sha256="",
+        active_content="",
         attempts=0,
         # A create with an unknown outcome must settle before anybody looks for it, even after an edit.
         next_attempt_at=base.settles_at,
@@ -220,10 +221,14 @@ def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, 
 
 
 def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = ()) -> Entry:
-    """Return the entry of a document that is in the books with its PDF, saying which files are not in the PDF."""
+    """Return the entry of a document that is in the books with its PDF.
+
+    It says which files are not in the PDF, and which have active content.
+    """
+    notes = [*left_out, entry.active_content] if entry.active_content else left_out
     return _moved(
         entry, POSTED, POSTER, now, pdf_key=pdf_key, step=None, attempts=0, pdf_losses=0, next_attempt_at=None,
-        error_code="", error_message=" ".join(left_out), posted_at=now,
+        error_code="", error_message=" ".join(notes), posted_at=now,
     )  # fmt: skip
 
 

@@ -78,13 +78,15 @@ class PdfSource(StrEnum):
 class Pdf:
     """A PDF that is known to open. `notes` say which better sources were passed over, and why.
 
-    `left_out` are the notes that name a file of the document which is not in the PDF, one sentence per file.
+    `left_out` are the notes that name a file of the document which is not in the PDF, one sentence per file. `active`
+    are those that name a file with active content, and say whether the PDF has it.
     """
 
     content: bytes
     source: PdfSource
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:

@@ -30,6 +30,7 @@ _PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".b
 class Papers:
     """The files of one document, to be merged into one PDF. `left_out` names every file that is not in it, and why.
 
+    `active` names the files that have active content: a PDF that is alone keeps it, a merged one does not have it.
     With `plain`, wait for nothing: a file that Odoo cannot give now is left out, too.
     """
 
@@ -37,6 +38,7 @@ class Papers:
     document: Document
     plain: bool = False
     left_out: list[str] = field(default_factory=list)
+    active: list[str] = field(default_factory=list)
 
     def merged(self) -> bytes | None:
         """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
@@ -102,18 +104,40 @@ class Papers:
         If the main file is the damaged one, only it is carried along, as it is: it matters most.
         """
         try:
-            return pages.merged([content for _, content in found])
+            one = pages.merged([content for _, content in found])
         except InvalidDocument as error:
             if len(found) == 1:
                 raise
             reason = str(error)
+        else:
+            self._note_active(found)
+            return one
         sound = [(file, content) for file, content in found if _merges(content)]
         if found[0] not in sound or len(sound) == len(found):
             sound = [found[0]]
         for file, _ in found:
             if file not in [kept for kept, _ in sound]:
                 self._leave(file, f"is left out, as the attached files {reason}; {STAYS}")
-        return pages.merged([content for _, content in sound])
+        one = pages.merged([content for _, content in sound])
+        self._note_active(sound)
+        return one
+
+    def _note_active(self, found: Sequence[tuple[Attachment, bytes]]) -> None:
+        """Note the active content of the files in a PDF, and name the programs that a merged one leaves out."""
+        is_merged = len(found) > 1
+        for file, content in found:
+            acting = pages.acting(content)
+            kinds = list(acting.kinds)
+            if is_merged:
+                self.left_out += [f"{name} inside '{file.name}' is a program; {STAYS}." for name in acting.programs]
+            else:
+                kinds += [f"the embedded program {name}" for name in acting.programs]
+            if kinds:
+                outcome = f"it is left out of the merged PDF, and {STAYS}" if is_merged else "the PDF is kept as it is"
+                self.active.append(f"'{file.name}' has active content ({', '.join(kinds)}); {outcome}.")
+            if not acting.is_complete:
+                rest = "what there is of it is left out of the merged PDF" if is_merged else "open it with care"
+                self.active.append(f"'{file.name}' has too many objects to look for active content in all; {rest}.")
 
     def _leave(self, file: Attachment, reason: str) -> None:
         self.left_out.append(f"'{file.name}' {reason}.")

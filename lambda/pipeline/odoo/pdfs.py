@@ -54,7 +54,9 @@ class Pdfs:
                 content = get()
                 if content is not None:
                     pages.check(content)
-                    return Pdf(content, source, (*papers.left_out, *notes), tuple(papers.left_out))
+                    active = tuple(papers.active) if source is PdfSource.ATTACHED else ()
+                    named = (*papers.left_out, *active, *notes)
+                    return Pdf(content, source, named, tuple(papers.left_out), active)
             except NeedsAttention as error:
                 notes.append(f"{source.value} PDF: {error}")
             except Unavailable as error:

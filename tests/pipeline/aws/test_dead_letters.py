@@ -66,7 +66,7 @@ def test_every_letter_is_taken_once_and_what_is_removed_is_gone(sqs, url):
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"entry_id": f"odoo-account.move-{number}"}))
     letters = DeadLetters(lambda: sqs, NAME)
 
-    taken = list(letters.take())
+    taken = [letter for some in iter(letters.take, []) for letter in some]
     for letter in taken[:20]:
         letters.remove(letter)
 
@@ -79,7 +79,7 @@ def test_a_letter_that_is_put_back_is_there_at_once(sqs, url):
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"entry_id": "odoo-account.move-1"}))
     letters = DeadLetters(lambda: sqs, NAME)
     (taken,) = letters.take()
-    while_taken = list(letters.take())
+    while_taken = letters.take()
 
     letters.put_back(taken)
 
@@ -97,4 +97,4 @@ def test_a_letter_that_cannot_be_sent_never_fails_the_run_and_is_logged(empty_aw
 
 def test_a_queue_that_is_not_there_is_ours_to_tell(empty_aws):
     with pytest.raises(PipelineError, match="The queue nowhere"):
-        list(DeadLetters(lambda: empty_aws.client("sqs"), "nowhere").take())
+        DeadLetters(lambda: empty_aws.client("sqs"), "nowhere").take()

@@ -179,3 +179,17 @@ def test_a_retry_of_what_a_person_deleted_in_quickbooks_is_a_new_generation():
     after = lifecycle.reopened(entry, NOW)
 
     assert (after.qb_id, after.generation) == ("", 2)
+
+
+def test_a_posted_entry_keeps_the_note_on_active_content_beside_the_files_that_were_left_out():
+    entry = entry_of(POSTING, active_content="'a.pdf' acts.", error_message="tried again")
+
+    posted = lifecycle.posted(entry, "posted/1.pdf", NOW, ["'b.zip' is left out."])
+
+    assert posted.error_message == "'b.zip' is left out. 'a.pdf' acts."
+
+
+def test_the_note_on_active_content_goes_with_its_version():
+    entry = entry_of(POSTED, active_content="'a.pdf' acts.")
+
+    assert lifecycle.extracted(a_document(number="INV/2"), entry, NOW).active_content == ""

@@ -28,6 +28,8 @@ CONSECUTIVE_FAILURES_MAX = 3
 # So many entries on which a run was killed are tried again in a run. The others wait for the next.
 SUSPECTS_MAX = 50
 LARGE_BYTES = 4 * 2**20
+# An entry is one item, which has room for 400 kB.
+ACTIVE_LENGTH_MAX = 4_000
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ class PdfFetching:
                 pdf_source=pdf.source.value,
                 attempts=0,
                 killed_attempts=0,
+                active_content=" ".join(pdf.active)[:ACTIVE_LENGTH_MAX],
                 error_message=" ".join(pdf.notes),
             )
         )

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.domain.dead_letter import Letter
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import odoo_id_of
 from pipeline.domain.entry import Entry, Status
+
+# How many letters one run takes; the next one goes on.
+LETTERS_MAX = 1_000
+# Opening the entries of ten letters takes three seconds, and the documents want to be pulled or posted after that.
+REOPEN_ALLOWANCE_S = 45.0
+# What must be left to remove or put back one letter.
+LETTER_ALLOWANCE_S = 5.0
+# What must be left at the end of a run to take ten more letters and look at them.
+SETTLE_ALLOWANCE_S = 10.0
 
 
 class RedriveLetters(Protocol):
     """A function's dead-letter queue."""
 
-    def take(self) -> Iterator[Letter]:
-        """Yield the letters. A letter that is not removed reappears after some minutes."""
+    def take(self) -> Sequence[Letter]:
+        """Return some letters, none if there are none. A letter that is not removed reappears after some minutes."""
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""
@@ -30,18 +41,38 @@ class RedriveTable(Protocol):
         """Return an entry."""
 
 
-def reopen(letters: RedriveLetters, open_again: Callable[[Sequence[str]], None]) -> int:
-    """Reopen the entries of every letter, and return how many letters there were.
+@dataclass(slots=True)
+class Taking:
+    """Takes letters within the count and the time of one run. `remaining` says that letters may be left then."""
+
+    letters: RedriveLetters
+    deadline: Deadline
+    count_max: int = LETTERS_MAX
+    allowance_s: float = REOPEN_ALLOWANCE_S
+    count: int = field(default=0, init=False)
+    remaining: bool = field(default=False, init=False)
+
+    def __iter__(self) -> Iterator[Letter]:
+        """Yield the letters. What was taken together is yielded in full: it is hidden from other readers."""
+        while self.count < self.count_max and self.deadline.allows(self.allowance_s):
+            some = self.letters.take()
+            if not some:
+                return
+            self.count += len(some)
+            yield from some
+        self.remaining = True
+
+
+def reopen(taking: Taking, open_again: Callable[[Sequence[str]], None]) -> int:
+    """Reopen the entries of the letters, and return how many letters there were.
 
     Remove a letter after its entries are open. If the run is stopped in between, they are reopened again, which changes
     nothing.
     """
-    count = 0
-    for letter in letters.take():
+    for letter in taking:
         open_again(letter.entry_ids)
-        letters.remove(letter)
-        count += 1
-    return count
+        taking.letters.remove(letter)
+    return taking.count
 
 
 def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:
@@ -49,16 +80,19 @@ def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:
     return tuple(sorted({odoo_id_of(entry_id) for letter in taken for entry_id in letter.entry_ids}))
 
 
-def settle(letters: RedriveLetters, table: RedriveTable, taken: Sequence[Letter]) -> int:
-    """Remove the letters without a failed entry, put the others back, and return how many were removed."""
-    removed = 0
-    for letter in taken:
+def settle(letters: RedriveLetters, table: RedriveTable, taken: Sequence[Letter], deadline: Deadline) -> int:
+    """Remove the letters without a failed entry, put the others back, and return for how many there was time.
+
+    The rest reappears by itself after some minutes.
+    """
+    for count, letter in enumerate(taken):
+        if not deadline.allows(LETTER_ALLOWANCE_S):
+            return count
         if any(_is_failed(table.entry(entry_id)) for entry_id in letter.entry_ids):
             letters.put_back(letter)
         else:
             letters.remove(letter)
-            removed += 1
-    return removed
+    return len(taken)
 
 
 def _is_failed(entry: Entry | None) -> bool:

@@ -1,0 +1,53 @@
+"""Which command of `./oqb` helps with a cause. Whoever reads an alert pastes it where the repository is."""
+
+from __future__ import annotations
+
+import shlex
+
+from pipeline.domain.quoting import one_line
+
+COMPANY = "COMPANY"
+# QuickBooks refuses the connection, or there has never been one.
+_CONNECT = frozenset(("connection_gone", "no_realm", "no_refresh_token", "not_authorized", "token_refused"))
+# Odoo refuses the login, or its key must be another one.
+_CONNECT_ODOO = frozenset(("access_denied", "login_refused", "odoo_key_ends", "odoo_key_not_rotated"))
+# A document names what has no counterpart: it is retried once the mapping or QuickBooks has one.
+_LACKING = frozenset(
+    (
+        "account_unmapped", "class_unmapped", "currency_unmapped", "department_unmapped",
+        "item_unmapped", "tax_unmapped", "unmapped",
+    )
+)  # fmt: skip
+_MAPPING = frozenset(("mapping", "mapping_unknown_in_odoo"))
+
+
+def remedies(code: str, company: str, environment: str = "") -> list[str]:
+    """Return the lines that name the commands which help with a cause, or none. A command's line is indented."""
+    named = _argument(company)
+    where = f" --env {shlex.quote(environment)}" if environment else ""
+    if code in _CONNECT:
+        return ["To connect the company to QuickBooks again:", f"  ./oqb connect {named}{where}"]
+    if code == "invalid_client":
+        return ["To store the app's keys again:", f"  ./oqb connect {named} --new-keys{where}"]
+    if code in _CONNECT_ODOO:
+        return ["To store another login to Odoo:", f"  ./oqb connect --odoo{where}"]
+    if code == "waiting_for_first_value":
+        lines = ["To connect QuickBooks, a company at a time:", f"  ./oqb connect {named}{where}"]
+        return [*lines, "To store the login to Odoo:", f"  ./oqb connect --odoo{where}"]
+    if code in _MAPPING:
+        return ["To see all that the mapping needs before you apply it:", f"  ./oqb check {named}{where}"]
+    if code in _LACKING:
+        only = "" if named == COMPANY else f" --company {named}"
+        return [
+            "To see all that has no counterpart yet, at once:",
+            f"  ./oqb check {named}{where}",
+            "To post these again after it has one:",
+            f"  ./oqb retry{only} --cause {code}{where}",
+        ]
+    return []
+
+
+def _argument(company: str) -> str:
+    """Return a company as one argument in a shell, or a placeholder for one that is none or could be taken for more."""
+    is_plain = one_line(company) == company and not company.startswith("-")
+    return shlex.quote(company) if company and is_plain else COMPANY
