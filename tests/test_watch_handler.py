@@ -286,7 +286,7 @@ def test_metrics_say_how_many_nobody_has_accepted(machine):
     machine.post(WATCH)
 
     (line,) = machine.metrics
-    assert (line["DriftOpen"], line["DriftNoticed"], line["QuickBooksCdcCalls"]) == (1, 1, 2)
+    assert (line["DriftOpen"], line["DriftNoticed"], line["QuickBooksCdcCalls"]) == ([1.0], 1, 2)
 
 
 def test_a_refused_look_pauses_the_realm_and_the_next_one_begins_where_it_began(machine):
