@@ -230,8 +230,14 @@ locals {
         },
         {
           sid       = "WriteReports"
-          actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+          actions   = ["s3:GetObject", "s3:PutObject"]
           resources = ["${aws_s3_bucket.documents.arn}/reports/*"]
+        },
+        # No report and no pack of a closed month: only what was read until time ran out.
+        {
+          sid       = "DropUnfinished"
+          actions   = ["s3:DeleteObject"]
+          resources = ["${aws_s3_bucket.documents.arn}/reports/*/unfinished.json.gz"]
         },
         local.keep_quickbooks_tokens,
       ])

@@ -94,7 +94,13 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     # no windows and screens, no formulas over pixels, no pictures of games and laboratories.
     "pillow": (
         "PIL/BlpImagePlugin.*",
+        "PIL/BufrStubImagePlugin.*",
         "PIL/DdsImagePlugin.*",
+        "PIL/FitsImagePlugin.*",
+        "PIL/FliImagePlugin.*",
+        "PIL/FtexImagePlugin.*",
+        "PIL/GribStubImagePlugin.*",
+        "PIL/Hdf5StubImagePlugin.*",
         "PIL/ImageCms.*",
         "PIL/ImageDraw2.*",
         "PIL/ImageGrab.*",
@@ -104,7 +110,9 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
         "PIL/ImageShow.*",
         "PIL/ImageTk.*",
         "PIL/ImageWin.*",
+        "PIL/McIdasImagePlugin.*",
         "PIL/PSDraw.*",
+        "PIL/SgiImagePlugin.*",
         "PIL/SpiderImagePlugin.*",
         "PIL/_avif.*",
         "PIL/_imagingcms.*",

@@ -16,7 +16,7 @@ from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Place
-from pipeline.domain.commands import CompareMonths
+from pipeline.domain.commands import CompareMonths, TieOutCommand
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, database_of
 from pipeline.domain.errors import AwaitsFirstValue
@@ -34,9 +34,10 @@ from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
 from pipeline.use_cases.report import Reporter, answering, reporting
+from pipeline.use_cases.tie_out.close import run
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.mail import mail_month_end
-from pipeline.use_cases.tie_out.months import Results, is_unfinished, run
+from pipeline.use_cases.tie_out.months import Results, is_unfinished
 
 SERVICE = "odoo-qb-tie-out"
 SECRET_KEYS = ("database", "username", "password")
@@ -58,7 +59,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     return answer.value
 
 
-def _handled(command: CompareMonths, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(command: TieOutCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = TieOutSettings.from_env(os.environ)
     tie_out = TieOutFunction(settings, Deadline(context.get_remaining_time_in_millis), runtime)
     with reporting(tie_out.reporter()) as report:
@@ -68,7 +69,7 @@ def _handled(command: CompareMonths, context: Any, runtime: Runtime) -> dict[str
             results = Results(waiting=str(error))
         report.failures += results.failures
         report.checked |= results.checked
-        if command == CompareMonths() or command.is_continuation:
+        if isinstance(command, CompareMonths) and (command == CompareMonths() or command.is_continuation):
             tie_out.mail()
     # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if command == CompareMonths() else {}
@@ -112,14 +113,15 @@ class TieOutFunction:
             self.key_values, self.alerts.deliver, companies, self.reporter().place, self.runtime.clock.now().date()
         )
 
-    def run(self, command: CompareMonths) -> Results:
+    def run(self, command: TieOutCommand) -> Results:
         """Execute the command."""
         clock = self.runtime.clock
         mapping = DocumentStore(self.runtime.client("s3"), self.settings.bucket).mapping()
         quickbooks = self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
         in_realm = companies_by_realm(quickbooks)
         realms = {company: realm for realm, names in in_realm.items() for company in names}
-        if command.is_continuation and not any(is_unfinished(self.key_values, company) for company in realms):
+        is_continuation = isinstance(command, CompareMonths) and command.is_continuation
+        if is_continuation and not any(is_unfinished(self.key_values, company) for company in realms):
             return Results()
         secret = self.secrets.read(self.settings.odoo_secret_arn, SECRET_KEYS)
         odoo = Odoo(
@@ -184,5 +186,6 @@ class TieOutFunction:
             deadline=self.deadline,
             holder=self.runtime.new_name(),
             overdue_after=timedelta(days=self.settings.overdue_days),
+            environment=self.settings.environment,
         )
         return run(collaborators, companies, command)

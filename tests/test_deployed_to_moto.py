@@ -330,6 +330,12 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "s3:PutObject", f"{bucket}/posted/x.pdf"),
             Call("", "s3:PutObject", f"{bucket}/documents/x.json"),
             Call("", "s3:DeleteObject", f"{bucket}/posted/x.pdf"),
+            # It closes a month with the hashes of PDFs, and reads none; what is closed stays.
+            Call("", "s3:GetObject", f"{bucket}/posted/x.pdf"),
+            Call(
+                "", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/closed/20261105T080000.000000Z/manifest.json"
+            ),
+            Call("", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/tie-out.html"),
             # It looks at entries and changes none.
             Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
@@ -461,6 +467,11 @@ def run_the_flow(
         [tie_out({"company": "companyA", "month": month})["tie_outs"][0] for month in months] for _ in range(2)
     )
     nothing_unfinished = tie_out({"continue": True})
+    september = {"close": "2026-09", "company": "companyA", "by": "Ann"}
+    closed, closed_again = tie_out(september), tie_out(september)
+    compared_since = tie_out({"company": "companyA", "month": "2026-09"})["tie_outs"][0]
+    refused = tie_out({"close": "2026-01", "company": "companyA", "by": "Ann"})
+    reopened = tie_out(september | {"undo": True, "because": "a late bill"})
 
     with subtests.test("what Odoo has is pulled, posted and filed"):
         entries = deployed.entries()
@@ -477,8 +488,14 @@ def run_the_flow(
         assert nothing_unfinished == {"tie_outs": [], "remaining": False, "left_out": []}
         assert deployed.entries() == entries_before
         listed = deployed.aws.client("s3").list_objects_v2(Bucket=deployed.bucket, Prefix="reports/companyA/2026-09/")
-        newest = {item["Key"].rpartition("/")[2] for item in listed["Contents"] if "/history/" not in item["Key"]}
+        newest = {item["Key"].rpartition("/")[2] for item in listed["Contents"] if item["Key"].count("/") == 3}
         assert newest == {"tie-out.html", "tie-out.json", "tie-out.xlsx"}
+
+    with subtests.test("a month that ties out is closed once, another is refused, and nothing has changed since"):
+        assert (closed["closed"], refused["closed"], reopened["reopened"]) == (True, False, True)
+        assert closed_again["manifest_sha256"] == closed["manifest_sha256"]
+        assert compared_since["changes"] == []
+        assert refused["open"]
 
     with subtests.test("the newest orders are copied"):
         assert {record["sync_status"] for record in orders["records"]} == {"success"}

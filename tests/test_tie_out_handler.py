@@ -199,8 +199,23 @@ def test_a_month_that_ran_out_of_time_is_finished_by_the_next_run(machine):
             "no company 'companyX'. The Odoo user sees 'companyA', 'companyB'",
         ),
         ({"continue": True, "month": "2026-10"}, "takes nothing beside it"),
-        ({"realm": "1"}, "which this function does not know; it knows company, continue, month"),
+        (
+            {"realm": "1"},
+            "which this function does not know; it knows because, by, close, company, continue, month, undo",
+        ),
         ([], "must be a JSON object"),
+        ({"close": "2026-10"}, "close names a month, its company and who closes it"),
+        ({"close": "2026-10", "company": "companyA"}, "close names a month, its company and who closes it"),
+        ({"close": "2026-10", "company": "companyA", "by": "  "}, "close names a month, its company and who closes it"),
+        ({"close": "2026-10", "company": "companyA", "by": "Ann", "month": "2026-10"}, "takes nothing else but undo"),
+        ({"close": "2026-10", "company": "companyA", "by": "A" * 201}, "at most 200 characters"),
+        ({"close": "2026-10", "company": "companyA", "by": "Ann", "undo": True}, "needs a reason in because"),
+        ({"close": "2026-10", "company": "companyA", "by": "Ann", "because": "so"}, "because belongs to undo"),
+        ({"close": "2026-10", "company": "companyA", "by": "Ann", "undo": "yes"}, "undo must be true or false"),
+        ({"close": 7, "company": "companyA", "by": "Ann"}, "close must be a text"),
+        ({"close": "soon", "company": "companyA", "by": "Ann"}, "'soon' is no month"),
+        ({"close": "2099-01", "company": "companyA", "by": "Ann"}, "January 2099 has not begun"),
+        ({"close": "2026-10", "company": "companyX", "by": "Ann"}, "no company 'companyX'"),
     ],
 )
 def test_bad_input_is_answered_with_a_sentence(machine, event, said):
@@ -264,3 +279,41 @@ def test_a_missing_setting_is_named(machine):
 
     with pytest.raises(Misconfigured, match="QB_SECRET_ARN"):
         machine.tie_out(OCTOBER)
+
+
+CLOSE = {"close": "2026-10", "company": "companyA", "by": "Ann"}
+
+
+def test_a_month_is_closed_and_what_changes_in_it_later_is_an_alert_once(machine):
+    machine.alerts()
+
+    closed = machine.tie_out(CLOSE)
+    quiet = machine.tie_out({"source": "aws.events"})
+    an_invoice(machine).update(DueDate="2027-01-01", SyncToken="1")
+    machine.tie_out({"source": "aws.events"})
+    said = [alert for alert in machine.alerts() if "a closed month has changed" in alert["subject"]]
+    machine.tie_out({"source": "aws.events"})
+    machine.tie_out({"company": "companyA", "month": "2026-11"})
+
+    assert closed["closed"]
+    assert closed["pack"] in {key.rpartition("/")[0] for key in machine.keys("reports/companyA/2026-10/closed/")}
+    october = next(one for one in quiet["tie_outs"] if (one["company"], one["month"]) == ("companyA", "2026-10"))
+    assert october["changes"] == []
+    (alert,) = said
+    assert "was changed in QuickBooks" in alert["text"]
+    assert "--undo --because" in alert["text"]
+    assert [alert for alert in machine.alerts() if "closed month" in alert["subject"]] == []
+
+
+def test_a_month_is_closed_once_and_opened_again_with_a_reason(machine):
+    machine.tie_out(CLOSE)
+    keys = machine.keys("reports/companyA/2026-10/")
+
+    again = machine.tie_out(CLOSE | {"by": "Bob"})
+    unchanged = machine.keys("reports/companyA/2026-10/") == keys
+    undone = machine.tie_out(CLOSE | {"undo": True, "because": "a late bill", "by": "Bob"})
+
+    assert "is closed already. Closed by Ann on" in again["sentence"]
+    assert unchanged
+    assert undone["reopened"]
+    assert machine.tie_out(CLOSE)["closed"]

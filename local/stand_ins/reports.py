@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from local.stand_ins.memory import MemoryStore
-from pipeline.aws.report_store import folder_of
+from pipeline.aws.report_store import closed_folder, folder_of
+from pipeline.domain.errors import Unavailable
 from pipeline.domain.tie_out.month import Month
 
 
@@ -36,6 +37,23 @@ class MemoryReports:
     def drop_unfinished(self, company: str, month: Month) -> None:
         """Remove what was read until time ran out."""
         self.kept.pop(folder_of(company, month), None)
+
+    def put_closed(self, company: str, month: Month, files: Mapping[str, bytes], at: datetime) -> str:
+        """Store the pack of a closed month, by the names of its files, and return its folder. Nothing is replaced."""
+        folder = closed_folder(company, month, at)
+        for name, content in files.items():
+            self.add_to_closed(folder, name, content)
+        return folder
+
+    def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
+        """Store one more file in the pack of a closed month. Nothing is replaced."""
+        if f"{folder}/{name}" in self.store.objects:
+            raise Unavailable(f"{folder}/{name} is stored already.")
+        self.store.put(f"{folder}/{name}", content)
+
+    def closed_file(self, folder: str, name: str) -> bytes | None:
+        """Return a file of the pack of a closed month, or None."""
+        return self.store.pdf_at(f"{folder}/{name}")
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key."""

@@ -1,4 +1,4 @@
-"""The month end: compare a month, open its report, tell the life of a document, accept what a person did."""
+"""The month end: compare and close a month, open its report, tell the life of a document, accept what a person did."""
 
 from __future__ import annotations
 
@@ -58,6 +58,39 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     call.output.result(answer)
     ties = bool(found) and all(one["verdict"] == Verdict.TIES_OUT.value for one in found)
     return 0 if ties and not answer.get("remaining") else NEEDS_A_PERSON
+
+
+@command("close", example="./oqb close companyA 2026-10")
+@click.argument("company")
+@click.argument("month")
+@click.option("--by", metavar="NAME", help="Who closes it; your login on this machine if left out.")
+@click.option("--undo", is_flag=True, help="Open a closed month again.")
+@click.option("--because", default="", metavar="TEXT", help="Why it is opened again.")
+def close(call: Call, *, company: str, month: str, by: str | None, undo: bool, because: str) -> int:
+    """Close MONTH of COMPANY: compare it now, and store its pack if it ties out.
+
+    Ends with 1 and lists what is open when it cannot be closed. What changes in a closed month later is an alert.
+    """
+    known_company(call.deployment, company)
+    _month(call, month)
+    if undo != bool(because.strip()):
+        raise WrongUse('--undo needs a reason, --because "…", and --because belongs to --undo.')
+    payload: dict[str, Any] = {"close": month, "company": company, "by": by or getpass.getuser()}
+    if undo:
+        payload |= {"undo": True, "because": because}
+    answer: dict[str, Any] = {}
+    for _ in range(ROUNDS_MAX):
+        with call.output.progress(f"{call.deployment.full_name(TIE_OUT)} is at work"):
+            answer = call.deployment.invoke(TIE_OUT, payload)
+        if not answer.get("remaining"):
+            break
+    call.output.say(answer.get("sentence") or answer.get("waiting", ""))
+    for reason in answer.get("open", []):
+        call.output.say(f"  {reason}")
+    if answer.get("pack"):
+        call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
+    call.output.result(answer)
+    return 0 if answer.get("reopened" if undo else "closed") else NEEDS_A_PERSON
 
 
 @command("report", example="./oqb report companyA 2026-10 --as xlsx")

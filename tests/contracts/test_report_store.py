@@ -9,6 +9,7 @@ import pytest
 from local.stand_ins.memory import MemoryStore
 from local.stand_ins.reports import MemoryReports
 from pipeline.aws.report_store import ReportStore
+from pipeline.domain.errors import Unavailable
 from pipeline.domain.tie_out.month import Month
 
 BUCKET = "documents"
@@ -93,3 +94,22 @@ def test_the_sizes_of_filed_pdfs_are_those_of_the_wanted_ones_that_exist(bucket)
 
     assert bucket.reports.pdf_sizes([FILED, "posted/companyA/2026-10/gone.pdf"]) == {FILED: 5}
     assert bucket.reports.pdf_sizes([]) == {}
+
+
+def test_a_pack_of_a_closed_month_is_stored_once_and_read_back(bucket):
+    folder = bucket.reports.put_closed("companyA", OCTOBER, {"manifest.json": b"{}", "tie-out.html": b"<p>"}, AT)
+    bucket.reports.add_to_closed(folder, "reopened.json", b"[]")
+
+    assert folder == "reports/companyA/2026-10/closed/20261102T060000.000000Z"
+    assert bucket.keys() == {f"{folder}/{name}" for name in ("manifest.json", "tie-out.html", "reopened.json")}
+    assert bucket.reports.closed_file(folder, "manifest.json") == b"{}"
+    assert bucket.reports.closed_file(folder, "nothing.json") is None
+
+
+def test_what_is_in_a_pack_is_never_replaced(bucket):
+    folder = bucket.reports.put_closed("companyA", OCTOBER, {"manifest.json": b"first"}, AT)
+
+    with pytest.raises(Unavailable):
+        bucket.reports.put_closed("companyA", OCTOBER, {"manifest.json": b"second"}, AT)
+
+    assert bucket.reports.closed_file(folder, "manifest.json") == b"first"

@@ -142,3 +142,51 @@ def test_the_history_of_a_document_is_two_small_items_without_a_secret(oqb):
     assert max(map(len, records)) < 3_000
     tokens = [one.refresh_token for one in oqb.machine.quickbooks.tokens._connections.values()]
     assert [secret for secret in (CLIENT_SECRET, PASSWORD, *tokens) if secret in json.dumps(items)] == []
+
+
+def test_a_month_is_closed_and_its_pack_is_named(oqb):
+    answer = {"closed": True, "sentence": "January 2026 is closed.", "open": [], "pack": "reports/companyA/x",
+              "manifest_sha256": "abc"}  # fmt: skip
+    unfinished = {"closed": False, "sentence": "Not yet.", "remaining": True}
+    answers = [unfinished, answer]
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: answers.pop(0))
+
+    result = oqb("close", "companyA", MONTH, "--by", "Ann")
+
+    assert oqb.invoked("odoo-qb-tie-out") == [{"close": MONTH, "company": "companyA", "by": "Ann"}] * 2
+    assert "January 2026 is closed." in result.stdout
+    assert "Its pack is reports/companyA/x/, the SHA-256 of its manifest abc." in result.stdout
+    assert result.exit_code == 0
+
+
+def test_a_month_in_which_something_is_open_is_refused_with_the_list(oqb):
+    oqb.machine.time_left_s = 900.0
+    oqb.machine.extract()
+
+    result = oqb("close", "companyA", MONTH)
+
+    assert "cannot be closed" in result.stdout
+    assert ": waiting." in result.stdout
+    assert result.exit_code == 1
+    assert not [key for key in oqb.machine.keys("reports/") if "/closed/" in key]
+
+
+def test_a_closed_month_is_opened_again_with_a_reason(oqb):
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: {"reopened": True, "sentence": "It is open again."})
+
+    result = oqb("close", "companyA", MONTH, "--undo", "--because", "a late bill", "--by", "Ann")
+
+    assert oqb.invoked("odoo-qb-tie-out") == [
+        {"close": MONTH, "company": "companyA", "by": "Ann", "undo": True, "because": "a late bill"}
+    ]
+    assert "It is open again." in result.stdout
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("options", [("--undo",), ("--because", "a late bill"), ("--undo", "--because", " ")])
+def test_an_undo_without_a_reason_and_a_reason_without_an_undo_are_refused(oqb, options):
+    result = oqb("close", "companyA", MONTH, *options)
+
+    assert result.exit_code == 2
+    assert "--undo needs a reason" in result.stderr
+    assert oqb.lambdas.invoked == []

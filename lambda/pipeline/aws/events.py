@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 from pipeline.aws.document_store import entry_id_of_pending
 from pipeline.domain.commands import (
     AcceptDrift,
+    CloseMonth,
     CompareMonths,
     Explain,
     ExtractorCommand,
@@ -21,9 +22,11 @@ from pipeline.domain.commands import (
     RebuildEntries,
     Redrive,
     RedrivePulls,
+    ReopenMonth,
     RetryFailed,
     ShowDrafts,
     StartOver,
+    TieOutCommand,
     WakeUp,
     WatchBooks,
 )
@@ -39,7 +42,9 @@ _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
 # AWS stops a function that starts itself again and again.
 GO_ON_MAX_S = 3600
-_TIE_OUT_KEYS = {"company", "month", "continue"}
+_CLOSE_KEYS = {"close", "company", "by", "undo", "because"}
+_TIE_OUT_KEYS = _CLOSE_KEYS | {"month", "continue"}
+REASON_LENGTH_MAX = 500
 _ACCEPT_KEYS = {"accept", "because", "by"}
 _POSTER_KEYS = _ACCEPT_KEYS | {
     "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
@@ -139,11 +144,13 @@ def sweep_of(realm: str) -> dict[str, Any]:
     return {"sweep": True, "realm": realm}
 
 
-def tie_out_command(event: Any) -> CompareMonths:
+def tie_out_command(event: Any) -> TieOutCommand:
     """Return the tie-out's command. A tick of EventBridge asks for every open month."""
     if is_schedule(event):
         return CompareMonths()
     body = _body(event, _TIE_OUT_KEYS)
+    if (_CLOSE_KEYS - {"company"}) & set(body):
+        return _closed(body)
     company, month, goes_on = _text(body, "company"), _text(body, "month"), _flag(body, "continue")
     if goes_on and (company or month):
         raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
@@ -189,6 +196,23 @@ def _accepted(body: Mapping[str, Any]) -> AcceptDrift:
             'the customer", "by": "Ann"}, and takes nothing else.'
         )
     return AcceptDrift(_text(body, "accept"), _text(body, "because"), _text(body, "by"))
+
+
+def _closed(body: Mapping[str, Any]) -> CloseMonth | ReopenMonth:
+    company, month, is_undone = _text(body, "company"), _text(body, "close"), _flag(body, "undo")
+    by, because = (" ".join(_text(body, name).split()) for name in ("by", "because"))
+    if not set(body) <= _CLOSE_KEYS or not (company and month and by):
+        raise InvalidRequest(
+            'close names a month, its company and who closes it, such as {"close": "2026-10", "company": "companyA", '
+            '"by": "Ann"}, and takes nothing else but undo and because.'
+        )
+    if len(by) > NAME_LENGTH_MAX or len(because) > REASON_LENGTH_MAX:
+        raise InvalidRequest(
+            f"by is a name of at most {NAME_LENGTH_MAX} characters, because a reason of at most {REASON_LENGTH_MAX}."
+        )
+    if is_undone != bool(because):
+        raise InvalidRequest("undo opens a closed month again and needs a reason in because; because belongs to undo.")
+    return ReopenMonth(company, month, by, because) if is_undone else CloseMonth(company, month, by)
 
 
 def origin_of(function: str, event: Any, context: Any) -> Origin:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,29 @@ class ReportStore:
         with errors_of(f"The bucket {self._bucket}"):
             self._client.delete_object(Bucket=self._bucket, Key=f"{folder_of(company, month)}/unfinished.json.gz")
 
+    def put_closed(self, company: str, month: Month, files: Mapping[str, bytes], at: datetime) -> str:
+        """Store the pack of a closed month, by the names of its files, and return its folder. Nothing is replaced."""
+        folder = closed_folder(company, month, at)
+        for name, content in files.items():
+            self.add_to_closed(folder, name, content)
+        return folder
+
+    def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
+        """Store one more file in the pack of a closed month. Nothing is replaced."""
+        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+        with errors_of(f"The bucket {self._bucket}"):
+            self._client.put_object(
+                Bucket=self._bucket, Key=f"{folder}/{name}", Body=content, ContentType=media_type, IfNoneMatch="*"
+            )
+
+    def closed_file(self, folder: str, name: str) -> bytes | None:
+        """Return a file of the pack of a closed month, or None."""
+        try:
+            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+                return self._client.get_object(Bucket=self._bucket, Key=f"{folder}/{name}")["Body"].read()
+        except Expected:
+            return None
+
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key: one listing per folder and thousand files."""
         wanted = set(keys)
@@ -82,3 +105,8 @@ class ReportStore:
 def folder_of(company: str, month: Month) -> str:
     """Return where the reports of a month are."""
     return f"{REPORTS}{key_part(company)}/{month}"
+
+
+def closed_folder(company: str, month: Month, at: datetime) -> str:
+    """Return where the pack of a month is that was closed at an instant."""
+    return f"{folder_of(company, month)}/closed/{at:%Y%m%dT%H%M%S.%fZ}"

@@ -14,6 +14,7 @@ WORDS: dict[str, str] = {
     "booked_otherwise": "QuickBooks booked other figures than Odoo",
     "changed_in_quickbooks": "a person changed it in QuickBooks",
     "class_unmapped": "a class has no counterpart in QuickBooks",
+    "closed_month_changed": "a closed month has changed",
     "connection_gone": "the QuickBooks connection is gone",
     "contact_merged": "a contact was merged in Odoo",
     "copy_changed": "its copy is not the one that was stored",

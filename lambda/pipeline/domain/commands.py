@@ -159,3 +159,25 @@ class CompareMonths:
     company: str = ""
     month: str = ""
     is_continuation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMonth:
+    """Close a month (`2026-10`) of a company: who closes it."""
+
+    company: str
+    month: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenMonth:
+    """Open a closed month of a company again: who does, and why."""
+
+    company: str
+    month: str
+    by: str
+    because: str
+
+
+type TieOutCommand = CompareMonths | CloseMonth | ReopenMonth

@@ -19,6 +19,8 @@ def as_json(tie_out: TieOut) -> bytes:
         "sentence": tie_out.sentence,
         "counts": {which.value: count for which, count in tie_out.counts.items()},
     }
+    if tie_out.closure is not None:
+        value["closure"]["sentence"] = tie_out.closure.sentence
     for finding, source in zip(value["findings"], tie_out.findings, strict=True):
         finding |= {
             "what_to_do": source.what_to_do,

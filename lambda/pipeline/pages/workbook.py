@@ -118,6 +118,10 @@ def _verdict(tie_out: TieOut) -> Iterable[Sequence[Any]]:
     yield "Company", tie_out.company
     yield "Month", tie_out.month.name
     yield "Compared on", tie_out.at.strftime("%Y-%m-%d %H:%M UTC")
+    if tie_out.closure is not None:
+        yield "Closed", tie_out.closure.sentence
+        for change in tie_out.closure.changes:
+            yield "Since then", change.sentence
     for which, count in tie_out.counts.items():
         yield _sentence(which.value), str(count)
     for reason in tie_out.not_known:

@@ -38,16 +38,22 @@ READ_TOGETHER = 4
 TRIES_MAX = 20
 # How often the hint is renewed where the chain of a day ends, in links.
 HINTED_EVERY = 8
+# How far back the end of the chain is looked for: as many days as one read takes.
+HEAD_LOOKED_FOR_DAYS = 90
 
 
-class HistoryValues(Protocol):
-    """Small values by key."""
+class HistoryReader(Protocol):
+    """Small values by key, to read."""
 
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
 
     def values_of(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the texts kept under some keys, by key."""
+
+
+class HistoryValues(HistoryReader, Protocol):
+    """Small values by key."""
 
     def claim(self, key: str, value: str) -> str:
         """Store a text under a key unless one is stored there already; return the stored one."""
@@ -145,9 +151,9 @@ class History:
     def _add_link(self, kept: Mapping[str, str], lost: int) -> None:
         now = self._clock.now()
         day = now.date()
-        last, before = self._end_of(day)
+        last, before = _end_of(self._values, day)
         if last == 0:
-            before = self._end_before(day)
+            before = _end_before(self._values, day)
         for number in range(last + 1, last + 1 + TRIES_MAX):
             text = link_text(self._origin, day, number, before, kept, lost, now)
             stored = self._values.claim(link_key(day, number), text)
@@ -157,27 +163,42 @@ class History:
                     self._values.keep(head_key(day), str(number))
                 return
 
-    def _end_of(self, day: date) -> tuple[int, str]:
-        """Return the number and the hash of the last link of a day, or zero and an empty text."""
-        hint = self._values.value(head_key(day)) or ""
-        end: tuple[int, str] = (0, "")
-        found: dict[str, str] = {}
-        number = max(1, int(hint)) if hint.isdigit() else 1
-        while True:
-            key = link_key(day, number)
-            if key not in found:
-                found = self._values.values_of([link_key(day, number + offset) for offset in range(HINTED_EVERY + 2)])
-            if key not in found:
-                return end
-            end = number, hash_of(found[key])
-            number += 1
 
-    def _end_before(self, day: date) -> str:
-        """Return the hash of the last link before a day, or an empty text if there was none for a week."""
-        days = [day - timedelta(days=back) for back in range(1, DAYS_BRIDGED + 1)]
-        begun = self._values.values_of([link_key(one, 1) for one in days])
-        latest = next((one for one in days if link_key(one, 1) in begun), None)
-        return self._end_of(latest)[1] if latest else ""
+def _end_of(values: HistoryReader, day: date) -> tuple[int, str]:
+    """Return the number and the hash of the last link of a day, or zero and an empty text."""
+    hint = values.value(head_key(day)) or ""
+    end: tuple[int, str] = (0, "")
+    found: dict[str, str] = {}
+    number = max(1, int(hint)) if hint.isdigit() else 1
+    while True:
+        key = link_key(day, number)
+        if key not in found:
+            found = values.values_of([link_key(day, number + offset) for offset in range(HINTED_EVERY + 2)])
+        if key not in found:
+            return end
+        end = number, hash_of(found[key])
+        number += 1
+
+
+def _last_day(values: HistoryReader, days: Sequence[date]) -> date | None:
+    """Return the first of these days that has a link, or None."""
+    begun = values.values_of([link_key(one, 1) for one in days])
+    return next((one for one in days if link_key(one, 1) in begun), None)
+
+
+def _end_before(values: HistoryReader, day: date) -> str:
+    """Return the hash of the last link before a day, or an empty text if there was none for a week."""
+    latest = _last_day(values, [day - timedelta(days=back) for back in range(1, DAYS_BRIDGED + 1)])
+    return _end_of(values, latest)[1] if latest else ""
+
+
+def head_of(values: HistoryReader, today: date) -> tuple[str, str]:
+    """Return the key and the hash of the last link of the history, both empty if there was none for three months."""
+    latest = _last_day(values, [today - timedelta(days=back) for back in range(HEAD_LOOKED_FOR_DAYS)])
+    if latest is None:
+        return "", ""
+    number, hashed = _end_of(values, latest)
+    return link_key(latest, number), hashed
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding
+from pipeline.domain.tie_out.closed import Change, Closure, Side
 from pipeline.domain.tie_out.comparison import Difference
 from pipeline.domain.tie_out.facts import NotCarried
 from pipeline.domain.tie_out.month import Month
@@ -238,3 +239,37 @@ def test_the_json_has_the_verdict_every_document_and_exact_amounts(tie_out):
     assert [finding["difference"] for finding in data["findings"]] == ["0.00", "234.50"]
     assert data["sums"]["accounts"][0]["difference"] == "516"
     assert data["counts"] == {"changed in QuickBooks": 1, "equal": 1}
+
+
+def a_closure(**changes):
+    return Closure(EVIL, datetime(2026, 11, 5, 8, 0, tzinfo=UTC), "reports/companyA/x", "abc", **changes)
+
+
+def test_a_closed_month_says_by_whom_and_when_and_that_nothing_has_changed_since():
+    files = files_of(a_tie_out(a_finding(), closure=a_closure()))
+
+    page = files["html"].decode()
+    assert "on 2026-11-05 at 08:00 UTC. Nothing has changed since." in page
+    assert "<script>alert" not in page
+    assert json.loads(files["json"])["closure"]["sentence"].endswith("Nothing has changed since.")
+
+
+def test_a_closed_month_lists_what_has_changed_since_on_the_page_in_the_workbook_and_as_json():
+    change = Change(Side.ODOO, EVIL, "came into Odoo since")
+    files = files_of(a_tie_out(a_finding(), closure=a_closure(changes=(change,), left_out=4)))
+
+    page = files["html"].decode()
+    assert "5 changes since." in page
+    assert "came into Odoo since." in page
+    assert "And 4 more." in page
+    assert "<script>alert" not in page
+    assert json.loads(files["json"])["closure"]["changes"][0]["side"] == "Odoo"
+    with zipfile.ZipFile(io.BytesIO(files["xlsx"])) as book:
+        assert any(b"came into Odoo since." in book.read(name) for name in book.namelist())
+
+
+def test_a_month_that_is_not_closed_says_nothing_of_closing():
+    files = files_of(a_tie_out(a_finding()))
+
+    assert b"Closed month" not in files["html"]
+    assert json.loads(files["json"])["closure"] is None

@@ -94,6 +94,8 @@ class Finding:
     is_explained: bool = False
     is_paid: bool = False
     pdf: str = ""
+    odoo_fingerprint: str = ""
+    booked_fingerprint: str = ""
 
     @property
     def is_open(self) -> bool:

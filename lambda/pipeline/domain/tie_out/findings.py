@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
+from pipeline.domain.tie_out.closed import booked_fingerprint, odoo_fingerprint
 from pipeline.domain.tie_out.comparison import Difference, expected_dates
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
 
@@ -54,4 +55,6 @@ def finding_of(
         since=since.date() if since else None,
         differences=found,
         is_paid=transaction.is_paid if transaction else False,
+        odoo_fingerprint=odoo_fingerprint(document) if document else "",
+        booked_fingerprint=booked_fingerprint(transaction) if transaction else "",
     )

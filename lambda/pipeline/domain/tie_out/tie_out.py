@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pipeline.domain.money import rounded, shown
 from pipeline.domain.tie_out.classes import READING_ORDER, DifferenceClass, Finding
+from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.facts import NotCarried
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import NumberGap
@@ -46,6 +47,7 @@ class TieOut:
 
     `not_known` are the reasons why something could not be compared: with one of them the month never ties out.
     `notes` say what was compared less closely. `metered_reads` counts the calls that Intuit charges for.
+    `closure` says that the month is closed.
     """
 
     company: str
@@ -62,6 +64,7 @@ class TieOut:
     not_known: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     metered_reads: int = 0
+    closure: Closure | None = None
 
     @property
     def verdict(self) -> Verdict:

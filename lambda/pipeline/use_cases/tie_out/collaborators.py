@@ -93,6 +93,9 @@ class KeyValues(Protocol):
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
 
+    def values_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the texts kept under some keys, by key."""
+
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
 
@@ -118,6 +121,15 @@ class Reports(Protocol):
     def drop_unfinished(self, company: str, month: Month) -> None:
         """Remove what was read until time ran out."""
 
+    def put_closed(self, company: str, month: Month, files: Mapping[str, bytes], at: datetime) -> str:
+        """Store the pack of a closed month, by the names of its files, and return its folder. Nothing is replaced."""
+
+    def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
+        """Store one more file in the pack of a closed month. Nothing is replaced."""
+
+    def closed_file(self, folder: str, name: str) -> bytes | None:
+        """Return a file of the pack of a closed month, or None."""
+
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key."""
 
@@ -132,7 +144,7 @@ class Collaborators:
 
     `open_ledger` opens the realm of a company while its lease is held. `render` returns the files of a report by their
     endings. `realm_of` returns an empty text for a company without a realm, `in_realm` the companies of a realm.
-    A month that does not tie out `overdue_after` its end is an alarm.
+    A month that does not tie out `overdue_after` its end is an alarm. `environment` is for commands in messages.
     """
 
     journal: Journal
@@ -149,3 +161,4 @@ class Collaborators:
     deadline: Deadline
     holder: str
     overdue_after: timedelta = timedelta(days=OVERDUE_DAYS)
+    environment: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict
+from pipeline.use_cases.tie_out import closures
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.run import Comparison
 
@@ -24,6 +26,7 @@ MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
+ANOTHER_RUNS = "another tie-out of this month is running."
 SENTENCE_MAX = 600
 
 
@@ -38,7 +41,7 @@ class Values(Protocol):
 class Results:
     """What came of an invocation. `remaining` is True if something is gone on with in the next run.
 
-    `waiting` says what must be filled before anything can be compared.
+    `waiting` says what must be filled before anything can be compared, `closing` what came of closing a month.
     """
 
     tie_outs: list[dict[str, Any]] = field(default_factory=list)
@@ -53,11 +56,14 @@ class Results:
     # The companies of which this run knows whether anything is wrong with them.
     checked: set[str] = field(default_factory=set)
     waiting: str = ""
+    closing: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the invocation answers."""
         waiting = {"waiting": self.waiting} if self.waiting else {}
-        return {"tie_outs": self.tie_outs, "remaining": self.remaining, "left_out": self.left_out} | waiting
+        return (
+            {"tie_outs": self.tie_outs, "remaining": self.remaining, "left_out": self.left_out} | waiting | self.closing
+        )
 
     def metrics(self) -> dict[str, float]:
         """Return the figures that alarms watch."""
@@ -70,13 +76,13 @@ class Results:
         }
 
 
-def open_months(index: dict[str, Any], today: date) -> tuple[list[Month], list[Month]]:
+def open_months(index: dict[str, Any], today: date, followed: Iterable[Month] = ()) -> tuple[list[Month], list[Month]]:
     """Return the months to compare, newest first, and those left out: this month, the last, and what is open.
 
-    `index` says what came of each month before.
+    `index` says what came of each month before, `followed` are closed months that are still compared.
     """
     current = Month.of(today)
-    found = {current, current.previous}
+    found = {current, current.previous, *followed}
     for text, kept in index.items():
         month = Month.parse(text, today)
         if kept.get("verdict") != Verdict.TIES_OUT:
@@ -95,10 +101,12 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Com
     wanted = list(_wanted(collaborators, companies, command, today, results))
     for company, month in wanted:
         if not collaborators.deadline.allows(MONTH_ALLOWANCE_S):
-            _mark(collaborators, company, month, {"verdict": UNFINISHED})
+            _mark(collaborators, company.name, month, {"verdict": UNFINISHED})
             results.remaining = True
             continue
         _one(collaborators, company, month, results)
+    for name in sorted({company.name for company, _ in wanted} & results.checked):
+        results.failures += closures.changed(collaborators, name, _kept(collaborators.key_values, name))
     return results
 
 
@@ -111,7 +119,7 @@ def _wanted(
 ) -> Iterable[tuple[Company, Month]]:
     month = Month.parse(command.month, today) if command.month else None
     for company in chosen(companies, command.company, collaborators):
-        index = _index(collaborators, company)
+        index = _kept(collaborators.key_values, company.name)
         if month is not None:
             yield company, month
             continue
@@ -119,7 +127,8 @@ def _wanted(
             months = [Month.parse(text, today) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
             yield from ((company, one) for one in sorted(months, reverse=True)[:MONTHS_MAX])
             continue
-        months, left_out = open_months(index, today)
+        followed = closures.followed(collaborators, company.name, index)
+        months, left_out = open_months(index, today, followed)
         if left_out:
             results.left_out.append(
                 f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
@@ -140,27 +149,47 @@ def chosen(companies: Sequence[Company], name: str, collaborators: Collaborators
 
 
 def _one(collaborators: Collaborators, company: Company, month: Month, results: Results) -> None:
-    lease = _take(collaborators, company, month)
-    if lease is None:
-        results.left_out.append(f"{company.name} {month}: another tie-out of this month is running.")
-        return
-    try:
-        tie_out = Comparison(collaborators, company, month).run()
-        if tie_out is None:
-            results.remaining = True
-            _mark(collaborators, company, month, {"verdict": UNFINISHED})
+    with holding(collaborators, company, month) as is_held:
+        if not is_held:
+            results.left_out.append(f"{company.name} {month}: {ANOTHER_RUNS}")
             return
-        keys = collaborators.reports.put(company.name, month, collaborators.render(tie_out), tie_out.at)
-        collaborators.reports.drop_unfinished(company.name, month)
-        kept = {
-            "verdict": tie_out.verdict.value,
-            "at": tie_out.at.isoformat(),
-            "sentence": tie_out.sentence[:SENTENCE_MAX],
-        }
-        _mark(collaborators, company, month, kept)
-        _count(tie_out, keys, collaborators, results)
+        tie_out = compared(collaborators, company, month, results)
+        if tie_out is not None:
+            keep_report(collaborators, tie_out, collaborators.render(tie_out), results)
+
+
+@contextmanager
+def holding(collaborators: Collaborators, company: Company, month: Month) -> Iterator[bool]:
+    """Hold the lease of a month; give False if another run holds it."""
+    lease = _take(collaborators, company, month)
+    try:
+        yield lease is not None
     finally:
-        collaborators.key_values.release_lease(lease, collaborators.clock.now())
+        if lease is not None:
+            collaborators.key_values.release_lease(lease, collaborators.clock.now())
+
+
+def compared(collaborators: Collaborators, company: Company, month: Month, results: Results) -> TieOut | None:
+    """Return the tie-out of a month whose lease is held, or None if the next run goes on with it."""
+    tie_out = Comparison(collaborators, company, month).run()
+    if tie_out is None:
+        results.remaining = True
+        _mark(collaborators, company.name, month, {"verdict": UNFINISHED})
+        return None
+    return closures.with_closure(collaborators, tie_out)
+
+
+def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, bytes], results: Results) -> None:
+    """Store a report as the newest, and its verdict; count it in the results."""
+    keys = collaborators.reports.put(tie_out.company, tie_out.month, files, tie_out.at)
+    collaborators.reports.drop_unfinished(tie_out.company, tie_out.month)
+    kept = {
+        "verdict": tie_out.verdict.value,
+        "at": tie_out.at.isoformat(),
+        "sentence": tie_out.sentence[:SENTENCE_MAX],
+    }
+    _mark(collaborators, tie_out.company, tie_out.month, kept)
+    _count(tie_out, keys, collaborators, results)
 
 
 def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, results: Results) -> None:
@@ -179,6 +208,8 @@ def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, 
     if unexplained or (has_ended and tie_out.not_known):
         message = f"{tie_out.sentence} The report is {keys.get('html', '')}."
         results.failures.append(Failure(tie_out.company, code, "", message, stops=False))
+    closure = tie_out.closure
+    closed = {"closed": closure.sentence, "changes": [one.sentence for one in closure.changes]} if closure else {}
     results.tie_outs.append(
         {
             "company": tie_out.company,
@@ -189,6 +220,7 @@ def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, 
             "metered_reads": tie_out.metered_reads,
             "report": keys,
         }
+        | closed
     )
 
 
@@ -207,14 +239,10 @@ def index_key(company: str) -> str:
     return f"tie-outs#{company}"
 
 
-def _index(collaborators: Collaborators, company: Company) -> dict[str, Any]:
-    return _kept(collaborators.key_values, company.name)
-
-
-def _mark(collaborators: Collaborators, company: Company, month: Month, what: dict[str, str]) -> None:
-    index = _index(collaborators, company)
+def _mark(collaborators: Collaborators, company: str, month: Month, what: dict[str, str]) -> None:
+    index = _kept(collaborators.key_values, company)
     index[str(month)] = what
-    collaborators.key_values.keep(index_key(company.name), json.dumps(index, sort_keys=True))
+    collaborators.key_values.keep(index_key(company), json.dumps(index, sort_keys=True))
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:
