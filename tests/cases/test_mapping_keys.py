@@ -33,7 +33,7 @@ JOURNAL = '["companyA".journals]\n"Factures clients" = { class = "Trade" }\n'
 def test_a_journal_as_a_french_screen_shows_it_is_reported_with_its_line_and_the_language_that_is_read(told):
     (text,) = told(JOURNAL)
 
-    assert "line 3: journal 'Factures clients' matches nothing in Odoo" in text
+    assert "\n  | line 3: journal 'Factures clients' matches nothing in Odoo" in text
     assert "Names are read in English (en_US)" in text
 
 

@@ -25,7 +25,7 @@ TITLE_LENGTH_MAX = 250
 MESSAGE_LENGTH_MAX = 1_000
 SUBJECT_LENGTH_MAX = 100
 # The lines of the mapping are ours and the deployer's, and each is made one line where it is built.
-SEVERAL_LINES = ("mapping",)
+SEVERAL_LINES = ("mapping", "mapping_unknown_in_odoo")
 POSTER = "qb-poster"
 _PATHS = {
     DocumentType.INVOICE: "invoice",
