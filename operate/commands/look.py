@@ -154,7 +154,7 @@ def _status(
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _COLUMNS = ("entry_id", "company", "status", "document_type", "number", "party", "document_date", "total", "currency",
-            "error_code", "error_message", "qb_id", "waits_since")  # fmt: skip
+            "error_code", "error_message", "qb_id", "qb_open", "waits_since")  # fmt: skip
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t")
 
@@ -258,7 +258,7 @@ def _show(call: Call, entries: list[Entry], now: datetime) -> None:
         ("status", "document", "total", "age", "entry"),
         [
             [entry.status, f"{entry.document_type.noun} {entry.number}\n{entry.party}",
-             shown(entry.total, entry.currency), span(now - _waits_since(entry)), entry.entry_id]
+             _amounts(entry), span(now - _waits_since(entry)), entry.entry_id]
             for entry in entries
         ],
         right=("total", "age"),
@@ -281,8 +281,17 @@ def _waits_since(entry: Entry) -> datetime:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     values = {name: getattr(entry, name, "") for name in _COLUMNS}
+    open_amount = "" if entry.qb_open is None else str(entry.qb_open)
     return values | {"waits_since": _waits_since(entry).isoformat(), "document_date": entry.document_date.isoformat(),
-                     "total": str(entry.total)}  # fmt: skip
+                     "total": str(entry.total), "qb_open": open_amount}  # fmt: skip
+
+
+def _amounts(entry: Entry) -> str:
+    """Return the total of a document, and whether it is paid, as far as a payment was noticed in QuickBooks."""
+    total = shown(entry.total, entry.currency)
+    if entry.qb_open is None:
+        return total
+    return f"{total}\n{shown(entry.qb_open, entry.currency)} open" if entry.qb_open else f"{total}\npaid"
 
 
 def _safe(text: str) -> str:

@@ -372,6 +372,24 @@ def test_the_list_is_narrowed_by_amount_month_and_cause(posted):
     assert len(posted.json("list", "--status", "posted", "--limit", "2")["entries"]) == 2
 
 
+def test_the_list_says_what_is_paid_and_what_is_open_where_a_payment_was_noticed(posted):
+    open_amounts = {"odoo_demo-account.move-10": "0", "odoo_demo-account.move-310": "10.50"}
+    for entry_id, amount in open_amounts.items():
+        posted.machine.deployment.aws.client("dynamodb").update_item(
+            TableName=posted.machine.deployment.table,
+            Key={"entry_id": {"S": entry_id}},
+            UpdateExpression="SET qb_open = :open",
+            ExpressionAttributeValues={":open": {"S": amount}},
+        )
+
+    listed = {row["entry_id"]: row["qb_open"] for row in posted.json("list", "--status", "posted")["entries"]}
+    text = posted("list", "--status", "posted").stdout
+
+    assert listed == {**open_amounts, "odoo_demo-account.move-218": ""}
+    assert "paid" in text
+    assert "10.50 USD open" in text
+
+
 def test_the_list_goes_into_a_spreadsheet_and_runs_nothing_there(posted):
     table = posted.machine.deployment.aws.client("dynamodb")
     entry_id = next(e["entry_id"] for e in posted.machine.deployment.entries() if e["status"] == "failed")
