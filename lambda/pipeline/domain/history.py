@@ -32,7 +32,7 @@ HASH_LENGTH = 32
 # A document whose posting takes more steps than this in one run is rare; further ones are counted, and not described.
 STEPS_MAX = 40
 TEXT_LENGTH_MAX = 300
-# What is told of an entry, in the order in which it is told.
+# What is recorded of an entry, in this order.
 TRACKED = (
     "status", "version", "content_hash", "number", "party", "total", "currency", "withdrawn", "pdf_sha256", "realm",
     "step", "request_id", "batch_id", "payload_hash", "qb_id", "qb_doc_number", "qb_sync_token", "qb_total",
