@@ -31,7 +31,7 @@ from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
 from pipeline.use_cases.extract.counts import Progress
 from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import company, paper, posting, record
+from pipeline.use_cases.post import company, paper, posting, record, troubles
 from pipeline.use_cases.post import run as run_module
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record
@@ -52,7 +52,7 @@ def _constant(module: Any, name: str, value: Any) -> Off:
 
 def _no_wait_before_the_look() -> AbstractContextManager[Any]:
     stack = ExitStack()
-    for module in (company, record):
+    for module in (record, troubles):
         stack.enter_context(patch.object(module, "OUTCOME_SETTLES_S", 0))
     return stack
 
@@ -195,7 +195,7 @@ MUTATIONS: dict[str, Off] = {
     "lease no longer than its holder lives": _endless_lease,
     "version checked on every write to an entry": _no_version_check,
     "document stored before its entry": _entry_before_its_document,
-    "unfinished entries taken up again": _without(Extraction, "_finish"),
+    "unfinished entries taken up again": _without(TrackingTable, "unfinished", list),
     "lookback": _constant(extract, "LOOKBACK", timedelta(0)),
     "cursor last": _cursor_first,
     "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),

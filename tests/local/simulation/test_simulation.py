@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.simulation.__main__ import tell
-from local.simulation.mutations import scenarios_until_found
+from local.simulation.mutations import MUTATIONS, scenarios_until_found
 from local.simulation.scenario import run
 from local.simulation.verdict import Verdict
 
@@ -58,6 +58,12 @@ def test_the_long_run_tells_its_figures_and_fails_on_any_complaint(capsys, compl
 def test_what_is_left_out_of_botocore_and_moto_makes_no_difference():
     for seed in (2004, 2005, 2006):
         assert run(seed, wire=True).as_text == run(seed).as_text
+
+
+@pytest.mark.parametrize("safeguard", MUTATIONS)
+def test_every_safeguard_is_still_where_its_mutation_switches_it_off(safeguard):
+    with MUTATIONS[safeguard]():
+        pass
 
 
 # Those that a few scenarios find; `python -m local.simulation.mutations` tries every safeguard.
