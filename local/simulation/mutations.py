@@ -228,6 +228,8 @@ def scenarios_until_found(safeguard: str, first_seed: int = 1, tries: int = TRIE
 def main() -> int:
     """Try every safeguard, on all cores; return 1 when one can be switched off unnoticed."""
     asked = sys.argv[1:] or list(MUTATIONS)
+    if unknown := [name for name in asked if name not in MUTATIONS]:
+        sys.exit(f"No safeguard is called {', '.join(unknown)}. There are:\n" + "\n".join(MUTATIONS))
     missed = 0
     with ProcessPoolExecutor() as pool:
         for safeguard, tried in zip(asked, pool.map(scenarios_until_found, asked), strict=True):
