@@ -160,7 +160,7 @@ def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(
 def test_what_was_filed_before_it_was_deleted_and_posted_again_says_nothing_of_the_new_one(world):
     entry = world.post(world.store_document(a_document()))
     key = next(iter(world.store.filed_as))
-    world.store.filed_as[key] = replace(world.store.filed_as[key], qb_id="9", fingerprint="another")
+    world.store.filed_as[key] = replace(world.store.filed_as[key], qb_id="9", sync_token="7", fingerprint="another")
     del world.store.objects[entry.document_key]
     world.store_document(a_document(lines=(line("120.00"),)), version=2,
                          document_key=f"documents/{entry.entry_id}/2.json")  # fmt: skip
