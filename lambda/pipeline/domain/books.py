@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -46,7 +46,8 @@ class Booked:
     """A document as it is in the books.
 
     `fingerprint` changes if anybody changes what we wrote. `line_amounts`, `item_accounts` (item id to the id of the
-    account its sales went to) and `home_total` are known only right after an answer of the books.
+    account its sales went to) and `home_total` are known only right after an answer of the books. `tid` is the id of
+    the answer to a write.
     """
 
     qb_id: str
@@ -61,11 +62,13 @@ class Booked:
     updated_at: str = ""
     fingerprint: str = ""
     party: str = ""
+    tid: str = field(default="", compare=False)
 
     @property
     def entry_fields(self) -> dict[str, Any]:
-        """The values that an entry stores of it, by the entry's field names."""
-        return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        """The values that an entry stores of it, by the entry's field names. Only an answer to a write has an id."""
+        fields = {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        return fields | ({"qb_tid": self.tid} if self.tid else {})
 
 
 # What an entry stores of a booked document: the entry's field names, and the names here.
