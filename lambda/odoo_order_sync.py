@@ -64,7 +64,7 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         try:
             key = _key(settings, runtime)
         except AwaitsFirstValue as error:
-            report.failures.append(Failure("", error.code, "", str(error)))
+            report.failures.append(Failure.of("", error))
             answer: dict[str, Any] = {"statusCode": 200, "records": [], "waiting": str(error)}
             failed = 0
         else:
