@@ -12,6 +12,7 @@ from pipeline.domain.document import Company
 from pipeline.domain.errors import Disconnected, Misconfigured, PipelineError
 from pipeline.domain.identity import known_as
 from pipeline.domain.mapping_file import MappingFile, broken
+from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
@@ -58,6 +59,9 @@ def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
             f"The Odoo user '{secret['username']}' may not read {', '.join(lacking)}: give it Accounting / Read-only. "
             "Then: `./oqb connect --odoo`."
         )
+    # A person waits, so that the login is worth its half second: only with a key there is an end to read.
+    if client.has_api_key:
+        yield from (failure.message for failure in ending_key(client, deployment.clock.now()))
     known = deployment.key_values.database()
     try:
         known_as(

@@ -257,6 +257,12 @@ def other_database(site: Site) -> None:
 
 
 # What is broken, and what the doctor says: the cause and the way out.
+def key_that_ends(site: Site) -> None:
+    user = site.odoo.users[0]
+    site.odoo.api_keys.add(user.shown, "a-key", ends=site.clock.now() + timedelta(days=13))
+    site.secret("odoo", password="a-key")
+
+
 BREAKAGES = {
     "a function is gone": (
         lambda s: s.client("lambda").delete_function(FunctionName="odoo-order-sync-demo"),
@@ -369,6 +375,8 @@ BREAKAGES = {
     "the user may read no accounting": (
         lambda s: s.odoo.users.__setitem__(0, replace(s.odoo.users[0], group="none")),
         "may not read account.move", "Accounting / Read-only"),
+    "the key of Odoo ends soon": (
+        key_that_ends, "The API key of the Odoo user 'sync_ro' ends on", "make rotate-odoo-key"),
     "Odoo is another database": (other_database, "former", "replaces"),
     "a company is called otherwise in Odoo": (
         hide_company, "a company 'company B' that Odoo does not show", "rename it in the secret"),
