@@ -22,7 +22,6 @@ from pipeline.domain import lifecycle
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.use_cases.extract import decide
-from pipeline.use_cases.extract.pull import Extraction
 from pipeline.use_cases.post import company, record
 from pipeline.use_cases.post.record import Record
 from tests import state_fakes
@@ -68,7 +67,7 @@ def _an_edit_does_not_reopen_a_posted_entry() -> AbstractContextManager[Any]:
 
 
 def _unfinished_is_not_taken_up() -> AbstractContextManager[Any]:
-    return patch.object(Extraction, "_finish", lambda *_: None)
+    return patch.object(Table, "unfinished", lambda *_: [])
 
 
 def _unreadable_is_not_looked_at_again() -> AbstractContextManager[Any]:
@@ -204,8 +203,8 @@ def main(guards: list[str]) -> int:
     for guard in guards or MUTATIONS:
         tried = sequences_until_found(guard)
         unnoticed += not tried
-        told = f"fails after {tried} sequences" if tried else "NOT NOTICED"
-        print(f"{guard:<48}{told}", flush=True)  # noqa: T201
+        result = f"fails after {tried} sequences" if tried else "NOT NOTICED"
+        print(f"{guard:<48}{result}", flush=True)  # noqa: T201
     return 1 if unnoticed else 0
 
 
