@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zipfile
 import zlib
 
 import pytest
@@ -77,6 +79,24 @@ def a_scan_as_pdf():
     )
 
 
+def zipped(megabytes, part="mimetype", kind=b"application/vnd.oasis.opendocument.text"):
+    """Return an archive in which one part unpacks to so many megabytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made, made.open(part, "w") as written:
+        written.write(kind)
+        for _ in range(megabytes):
+            written.write(bytes(2**20))
+    return target.getvalue()
+
+
+def crowded(parts):
+    """Return an archive whose table names so many parts of Word, in the same number of times fifty bytes."""
+    start = b"PK\x03\x04" + bytes(26)
+    row = (b"PK\x01\x02" + bytes(24) + b"\x06\0").ljust(46, b"\0") + b"word/a"
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, parts % 2**16, parts % 2**16, parts * len(row), len(start), 0)
+    return start + row * parts + end
+
+
 def references(count):
     return b" ".join(b"%d 0 R" % (4 + number) for number in range(count))
 
@@ -96,6 +116,8 @@ MADE = {
         lambda: [pdf_of(*[(b"/Subtype /Text", b"")] * 60_000, page=b"/Annots [%s]" % references(60_000))],
         "is_complete=False",
     ),
+    "an archive that says what it is in 600 MB": (lambda: [zipped(600)], "REFUSED is a text document (ODT)"),
+    "an archive of 500,000 parts": (lambda: [crowded(500_000)], "REFUSED is an archive (ZIP)"),
     "100,000 pages": (lambda: [pdf_of(page_count=100_000)], "more than 2000 pages"),
     "100,000 pages that claim to be one": (lambda: [pdf_of(page_count=100_000, claims=1)], "more than 2000 pages"),
 }  # fmt: skip
@@ -112,6 +134,27 @@ def test_a_paper_is_converted_or_refused_by_name_within_the_memory(tmp_path, nam
     ended = run_limited(AS_PAPER, *paths, memory_mb=EXTRACTOR_MB)
 
     assert outcome in ended.output
+    assert ended.peak_mb < PEAK_MAX_MB
+
+
+EMBEDDED = """
+import odoo_extractor
+from pipeline.embeddable import check_embeddable
+from pipeline.pdf import embedding, merged
+paper, beside = (open(path, "rb").read() for path in sys.argv[2:])
+check_embeddable("a.xml", beside)
+print("ADDED", len(embedding(paper, [("a.xml", beside)])) > len(paper))
+print("ANEW", len(merged([paper], [("a.xml", beside)])) > len(paper))
+"""
+
+
+def test_a_large_file_is_embedded_in_a_large_pdf_within_the_memory(tmp_path):
+    (tmp_path / "paper").write_bytes(a_scan_as_pdf())
+    (tmp_path / "beside").write_bytes(b"<Invoice>" + b"xmlns:a =" * (5 * 2**20 // 9) + b"</Invoice>")
+
+    ended = run_limited(EMBEDDED, str(tmp_path / "paper"), str(tmp_path / "beside"), memory_mb=EXTRACTOR_MB)
+
+    assert ended.output.split() == ["ADDED", "True", "ANEW", "True"]
     assert ended.peak_mb < PEAK_MAX_MB
 
 

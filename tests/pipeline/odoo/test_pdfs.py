@@ -297,13 +297,15 @@ def test_the_name_of_a_file_does_not_matter(world, name):
     assert (pdf.source, texts(pdf)) == (PdfSource.ATTACHED, ["sound"])
 
 
-def test_files_of_other_kinds_are_left_in_odoo_and_named(world):
+def test_files_that_are_no_pages_are_embedded_in_the_rendering_and_named(world):
     pdf = world().bill(("terms.docx", "application/msword", b"PK"), ("invoice.xml", "text/xml", b"<x/>"))
 
     assert pdf.source is PdfSource.RENDERED
-    assert pdf.left_out == (
-        "'terms.docx' is a plain text, of which no page can be made; it stays in Odoo.",
-        "'invoice.xml' is an XML file, perhaps an e-invoice, of which no page can be made; it stays in Odoo.",
+    assert PdfReader(io.BytesIO(pdf.content)).attachments == {"terms.docx.txt": [b"PK"], "invoice.xml": [b"<x/>"]}
+    assert (pdf.left_out, pdf.notes) == ((), pdf.embedded)
+    assert pdf.embedded == (
+        "'terms.docx' is a plain text, and is embedded in the PDF.",
+        "'invoice.xml' is an XML file, perhaps an e-invoice, and is embedded in the PDF.",
     )
 
 

@@ -62,7 +62,7 @@ SENT = {
 # Said in the note to the bookkeeper.
 IN_THE_NOTE = {
     "Document.url", "Document.odoo_id", "Document.database", "Document.installments", "Document.early_discount",
-    "Document.left_out", "Document.is_receipt", "Document.origin", "Document.salesperson",
+    "Document.left_out", "Document.embedded", "Document.is_receipt", "Document.origin", "Document.salesperson",
     "Party.contact", "Installment.due_on", "Installment.amount", "EarlyDiscount.percentage",
     "EarlyDiscount.until",
 }  # fmt: skip

@@ -304,7 +304,7 @@ class Posting:
     def filed(self) -> None:
         """Store that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
         now = self.record.clock.now()
-        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, self._document.left_out))
+        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, self._document.about_files))
 
     def _file(self, _document: Document) -> None:
         self.copy_posted()
