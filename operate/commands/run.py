@@ -311,8 +311,9 @@ def _add(total: dict[str, Any], answer: Mapping[str, Any]) -> None:
 
 
 _WORDS = (
-    ("posted", "posted"), ("voided", "taken out of QuickBooks"), ("failed", "need a person"), ("later", "put off"),
-    ("rebuilt", "rebuilt"), ("started_over", "set to be posted again"),
+    ("posted", "posted"), ("noted", "of them with a note, which `list` shows"), ("voided", "taken out of QuickBooks"),
+    ("failed", "need a person"), ("later", "put off"), ("rebuilt", "rebuilt"),
+    ("started_over", "set to be posted again"),
 )  # fmt: skip
 
 

@@ -16,6 +16,10 @@ ADDRESS_WORDS = (
     "countrysubdivisioncode",
 )
 
+ADDRESS_OMITTED = (
+    "QuickBooks refuses an address of it: its addresses are left out there, until that is corrected in Odoo."
+)
+
 
 def address(place: Address) -> Json:
     """Return the parts of an address that are not empty."""

@@ -15,6 +15,7 @@ from pipeline.domain.document import Account, Document, Product, Tax
 from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
 from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
 from pipeline.domain.money import plain
+from pipeline.domain.quoting import quoted
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 from pipeline.qbo.element_names import with_names
@@ -201,19 +202,23 @@ class References:
 
     def party(self, document: Document) -> str:
         """Return the id of the customer or vendor of a document, found by its Odoo partner, adopted or created."""
-        realm = self.realm
-        return self._names.party(
-            document,
-            document.currency if realm.multicurrency else "",
-            is_foreign=realm.multicurrency and document.currency != realm.home_currency,
-        )
+        currency = document.currency if self.realm.multicurrency else ""
+        return self._names.party(document, currency, is_foreign=self._is_foreign(document))
+
+    def omitted(self, document: Document) -> tuple[str, ...]:
+        """Return a sentence that names what QuickBooks does not take of the party of a document, or none."""
+        fields = self._names.omitted(document, is_foreign=self._is_foreign(document))
+        kind = "customer" if document.document_type.is_sale else "vendor"
+        named = f"{' and '.join(fields)} of the {kind} {quoted(document.party.name)}"
+        sentence = f"QuickBooks does not take what Odoo has as {named}: left out there, until it is corrected in Odoo."
+        return (sentence,) if fields else ()
+
+    def _is_foreign(self, document: Document) -> bool:
+        return self.realm.multicurrency and document.currency != self.realm.home_currency
 
     def remember_party(self, document: Document, qb_id: str) -> None:
         """Store the customer or vendor of a document that is in QuickBooks already."""
-        realm = self.realm
-        self._names.remember_party(
-            document, qb_id, is_foreign=realm.multicurrency and document.currency != realm.home_currency
-        )
+        self._names.remember_party(document, qb_id, is_foreign=self._is_foreign(document))
 
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
         """Return the id of the item of a sales line. The item must book to the line's account.
