@@ -66,9 +66,9 @@ def pdf_of(*streams, page_count=1, page=b"", claims=None):
     return bytes(made)
 
 
-def image(form, size=(8_944, 6_704), **options):
+def image(form, size=(8_944, 6_704), mode="RGB", color="white", **options):
     target = io.BytesIO()
-    Image.new("RGB", size, "white").save(target, form, **options)
+    Image.new(mode, size, color).save(target, form, **options)
     return target.getvalue()
 
 
@@ -104,10 +104,21 @@ def references(count):
 SMALL = pdf_page(["another"], title="another")
 MADE = {
     "a JPEG of 60 megapixels": (lambda: [image("JPEG")], "BYTES"),
-    "a progressive JPEG of 60 megapixels": (lambda: [image("JPEG", progressive=True)], "8944 by 6704 pixels of a kind"),
+    "a progressive JPEG of 60 megapixels": (lambda: [image("JPEG", progressive=True)], "BYTES"),
+    "a progressive JPEG of 60 megapixels in full colour": (
+        lambda: [image("JPEG", progressive=True, subsampling=0)], "8944 by 6704 pixels of a kind that takes 343 MB",
+    ),
     "a PNG of 60 megapixels": (lambda: [image("PNG")], "8944 by 6704 pixels of a kind that takes 229 MB"),
-    "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 572 MB"),
-    "the largest PNG that is converted": (lambda: [image("PNG", (5_400, 5_400))], "BYTES"),
+    "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 686 MB"),
+    "the largest PNG that is converted, beside a scan": (
+        lambda: [a_scan_as_pdf(), image("PNG", (6_400, 6_400))], "BYTES",
+    ),
+    "the largest PNG with transparency": (lambda: [image("PNG", (6_400, 6_400), mode="RGBA")], "BYTES"),
+    "the largest WebP that is converted": (lambda: [image("WEBP", (3_700, 3_700), quality=1)], "BYTES"),
+    "the largest TIFF that is converted": (
+        lambda: [image("TIFF", (4_800, 4_800), compression="tiff_adobe_deflate", tiffinfo={278: 4_800})], "BYTES",
+    ),
+    "the largest gray PNG of 16 bits": (lambda: [image("PNG", (5_200, 5_200), mode="I;16", color=9)], "BYTES"),
     "three scans of 20 MB, merged": (lambda: [a_scan_as_pdf() for _ in range(3)], "BYTES 6"),
     "a flate bomb of 256 MB": (
         lambda: [pdf_of((b"/Filter /FlateDecode", squeezed(256)), page=b"/Contents 4 0 R"), SMALL], "BYTES",
