@@ -255,7 +255,8 @@ class References:
         if product and target:
             item = self._list_cache.look(lambda lists: find_named(lists.items, target.name))
             if item is None:
-                raise _gone(target, "product or service", "item_unmapped")
+                like = self._list_cache.current().items_like
+                raise _gone(target, "product or service", "item_unmapped", like)
             name, where, theirs = item.name, f"line {target.line} of the mapping", item.account
             if books_to(item, account):
                 return item.qb_id
@@ -330,9 +331,11 @@ def _is_closed(realm: Realm, day: date) -> bool:
     return realm.closed_to is not None and day <= realm.closed_to
 
 
-def _gone(target: Target, kind: str, code: str) -> Unmapped:
+def _gone(target: Target, kind: str, code: str, like: Sequence[str] = ()) -> Unmapped:
+    near = difflib.get_close_matches(target.name, like, n=1)
     return Unmapped(
         f"the mapping (line {target.line}) points from '{target.source}' to '{target.name}', and QuickBooks has no "
-        f"{kind} of that name. Correct the mapping, or make it in QuickBooks.",
+        f"{kind} of that name{f"; nearest by name: '{near[0]}'" if near else ''}. Correct the mapping, or make it in "
+        "QuickBooks.",
         code=code,
     )
