@@ -57,7 +57,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A postal address. Every part may be empty."""
+    """A postal address. Every part may be empty. `state_code` is known where addresses are written with it."""
 
     street: str = ""
     street2: str = ""
@@ -65,6 +65,7 @@ class Address:
     state: str = ""
     postal_code: str = ""
     country: str = ""
+    state_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

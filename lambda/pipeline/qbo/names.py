@@ -84,7 +84,7 @@ class Names:
             known = self._named(entity, body, "DisplayName", names, key, currency=document.currency)
             if known.seen:
                 as_of = document.written_at.isoformat()
-                self._memory.remember(key, replace(known, said=said_of({**body, "DisplayName": names[0]}), as_of=as_of))
+                self._memory.remember(key, replace(known, said=said_of(document.party, entity, names[0]), as_of=as_of))
             return known.qb_id
 
     def _follow_changes(self, entity: str, key: str, body: Json, names: list[str], document: Document) -> None:
@@ -94,7 +94,7 @@ class Names:
         stops a document: what cannot be carried over stays as it is.
         """
         known = self._memory.remembered(key)
-        said, as_of = said_of({**body, "DisplayName": names[0]}), document.written_at.isoformat()
+        said, as_of = said_of(document.party, entity, names[0]), document.written_at.isoformat()
         # A document read earlier knows an earlier party.
         if self._dry_run or known is None or not known.said or known.said == said or as_of < known.as_of:
             return

@@ -55,7 +55,7 @@ def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
     return [first, *others] if len(first) <= NAME_LENGTH_MAX and name else others
 
 
-def party_body(party: Party, currency: str, entity: str) -> Json:
+def party_body(party: Party, currency: str, entity: str, *, codes: bool = True) -> Json:
     """Return the body of a customer or vendor without its name: its own data, not that of a document."""
     body: Json = {"CompanyName": clean_name(party.name)[:100]}
     if currency:
@@ -70,7 +70,7 @@ def party_body(party: Party, currency: str, entity: str) -> Json:
     tax_id = _tax_id(party)
     if tax_id and len(tax_id) <= length_max:
         body[tax_id_field] = tax_id
-    place = address(own.address)
+    place = address(own.address, codes=codes)
     if place:
         body["BillAddr"] = place
     if entity == "Customer":
@@ -103,10 +103,13 @@ def without_refused(body: Json, fault: Fault) -> Json:
     return {name: value for name, value in body.items() if name not in refused}
 
 
-def said_of(body: Json) -> str:
-    """Return a hash of a party's body, including its name."""
-    text = json.dumps({name: part for name, part in body.items() if name != "CurrencyRef"}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def said_of(party: Party, entity: str, name: str) -> str:
+    """Return a hash of what Odoo says of a party, and of its name.
+
+    It has the states' names, as it always had: with their codes in it every party would look changed after an upgrade.
+    """
+    body = party_body(party, "", entity, codes=False) | {"DisplayName": name}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def seen_of(row: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ SENT = {
     "Address.street2": "Line2",
     "Address.city": "City",
     "Address.state": "CountrySubDivisionCode",
+    "Address.state_code": "CountrySubDivisionCode, instead of the name",
     "Address.postal_code": "PostalCode",
     "Address.country": "Country",
     "Line.description": "Description",
