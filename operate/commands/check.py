@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from operate.output import counted
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company, Document
 from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import MappingFile, Parties, Rules
+from pipeline.domain.mapping import ClosedPeriod, MappingFile, Parties, Rules
 from pipeline.domain.money import shown
 from pipeline.domain.source import Selection, UnreadableDocument
 from pipeline.odoo.source import OdooSource
@@ -233,16 +234,14 @@ def _show(call: Call, in_odoo: Company, verdict: Verdict, books: Books, wrong: l
         out.say(f"{need.kind} {need.name}: {need.problem}")
     for text in in_the_way(books, verdict):
         out.say(text)
-    new = [
-        need
-        for need in verdict.needs
-        if need.kind in (Kind.CUSTOMER, Kind.VENDOR) and need.counterpart == "(is created)"
-    ]
-    if new:
-        near = [f"'{need.name}' (there is {need.nearest[0]})" for need in new if need.nearest][:5]
-        out.say(
-            f"{counted(len(new), 'customer and vendor')} would be created" + (f", {', '.join(near)}." if near else ".")
-        )
+    new = {
+        kind: [need for need in verdict.needs if need.kind is kind and need.counterpart == "(is created)"]
+        for kind in (Kind.CUSTOMER, Kind.VENDOR)
+    }
+    if any(new.values()):
+        which = " and ".join(counted(len(found), kind) for kind, found in new.items() if found)
+        near = [f"'{need.name}' (there is {need.nearest[0]})" for need in chain(*new.values()) if need.nearest][:5]
+        out.say(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
     for entity in books.cut:
         out.say(f"There are more than {PARTY_PAGES_MAX * PAGE_ROWS:,} {entity}s: not all names were compared.")
     skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
@@ -291,7 +290,10 @@ def starting_mapping(company: str, start: date, verdict: Verdict, lists: Lists) 
             note = f"{need.name}: {counted(need.documents, 'document')}, {need.money:,.2f}{near}"
             line = f"{_quoted(need.key)} = {_quoted(certain or (need.nearest[0] if need.nearest else ''))}"
             lines += [f"# {' '.join(note.split())}", line if certain else f"# {line}"]
-    if any(need.code == "party_unmapped" for need in verdict.problems):
+    codes = {need.code for need in verdict.problems}
+    if "period_closed" in codes:
+        lines[2:2] = [f'# closed_period = "{ClosedPeriod.FIRST_OPEN_DAY}"   # what is dated in a closed period']
+    if "party_unmapped" in codes:
         lines[2:2] = [f'# parties = "{Parties.CREATE}"   # customers and vendors that are not there']
     text = "\n".join(lines) + "\n"
     MappingFile.parse(text)

@@ -127,6 +127,16 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
     assert after["would_be_posted"] > before["would_be_posted"]
 
 
+def test_the_mapping_it_writes_offers_what_can_be_done_about_a_closed_period(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+
+    result = whole("check", "companyA", *FROM, "--mapping", str(path), "--write")
+
+    assert "would be created" in result.stdout
+    assert "customer and vendor" not in result.stdout
+    assert '# closed_period = "first_open_day"   # what is dated in a closed period' in path.read_text().splitlines()
+
+
 def test_a_mapping_that_is_there_is_not_written_over(new, tmp_path):
     path = tmp_path / "mapping.toml"
     path.write_text("# mine")

@@ -106,14 +106,20 @@ class StoredPdf:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The last stored copy of a document: its version, and the key of its PDF, if there is one."""
+    """The last stored copy of a document: its version, the key of its PDF, and of its last filed one, if there are."""
 
     entry_id: str
     version: int
     document_key: str
     pdf_key: str = ""
+    filed_key: str = ""
 
     @property
     def pdf_waits(self) -> bool:
         """Whether the PDF is not filed yet, which means that there is still work to do."""
         return self.pdf_key.startswith("pending/")
+
+    def last_keys(self, count: int) -> list[str]:
+        """Return the keys of the last copies, this one first. Not every one of them need exist."""
+        folder = self.document_key.rpartition("/")[0]
+        return [f"{folder}/{version}.json" for version in range(self.version, max(0, self.version - count), -1)]

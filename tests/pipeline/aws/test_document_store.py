@@ -123,9 +123,9 @@ def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_wa
 
     assert copies == {
         "odoo-account.move-17": Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json",
-                                     "pending/odoo-account.move-17.pdf"),
+                                     "pending/odoo-account.move-17.pdf", posted_key(replace(ENTRY, number="old"))),
         "my__db-account.move-18": Copy("my__db-account.move-18", 1, "documents/my__db-account.move-18/1.json",
-                                       posted_key(other)),
+                                       posted_key(other), posted_key(other)),
         "odoo-account.move-19": Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
     }  # fmt: skip
 
