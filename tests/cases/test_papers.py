@@ -238,6 +238,20 @@ def test_what_can_go_along_does_and_each_of_the_others_is_named(post):
     ]
 
 
+def test_the_answer_of_the_pull_names_each_file_that_stays_in_odoo_and_counts_those_embedded(open_world):
+    world = open_world(realms=[us()])
+    world.move(561, "in_invoice", [{"amount": 10.0}], ref="H-561", number="BILL/1", pdf=False)
+    for name in ("mail.eml", "bill.xml"):
+        media_type, content, _ = (LEFT | EMBEDDED)[name]
+        world.odoo.attach(561, name, media_type, content)
+
+    counts = world.extract()
+
+    assert (counts["left_out"], counts["embedded"]) == (1, 1)
+    (named,) = counts["left_out_files"]
+    assert named.startswith("bill BILL/1 of 'Acme Corp' (10.00 USD): 'mail[.]eml' is an e-mail (EML)")
+
+
 def test_a_vendor_credit_keeps_the_same_rule(post):
     entry, _, note, _ = post(("mail.eml", *LEFT["mail.eml"][:2]), move_type="in_refund")
 

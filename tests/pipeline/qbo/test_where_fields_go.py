@@ -133,6 +133,7 @@ NOTES = {
         "Early payment: 2% off when paid by 2026-11-01",
     ),
     "left_out": (("'a.zip' is an archive.",), "Not in the PDF: 'a.zip' is an archive."),
+    "embedded": (("'a.xml' is embedded in the PDF.",), "In the PDF: 'a.xml' is embedded in the PDF."),
     "is_receipt": (True, "A sales receipt in Odoo"),
     "url": ("https://odoo.example/1", "https://odoo.example/1"),
     "origin": ("S00012", "Source: S00012"),

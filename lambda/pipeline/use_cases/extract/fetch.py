@@ -112,8 +112,7 @@ class PdfFetching:
         if len(pdf.content) > LARGE_BYTES:
             # The libraries' objects refer to each other, and keep what was read of it until somebody looks for such.
             gc.collect()
-        self.counts.pdfs += 1
-        self.counts.left_out += len(pdf.left_out)
+        self.counts.count_files(entry.title, pdf)
         if pdf.notes:
             logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
 
