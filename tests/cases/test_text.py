@@ -154,6 +154,15 @@ def test_nothing_is_noted_of_a_customer_that_a_person_has_changed_in_quickbooks(
     assert noted(world, 544) == ""
 
 
+def test_nothing_is_noted_of_a_customer_that_a_person_has_made_in_quickbooks(world):
+    world.qb.books(REALM_A).create("Customer", {"DisplayName": "Odd Ltd"})
+    world.move(544, "out_invoice", [{"amount": 100.0}], partner=world.partner(906, "Odd Ltd", email="no address"))
+
+    world.run()
+
+    assert (world.entries()[544]["status"], world.entries()[544].get("error_message", "")) == ("posted", "")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [({"email": "a@b.example;c@d.example"}, "e-mail address"), ({"vat": "US" + "1" * 40}, "tax id")],
