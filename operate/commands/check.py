@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from operate.checks.companies import mapping_errors
 from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.companies import ReadOnlyKeyValues, StillClock, odoo_company, odoo_of, opened
@@ -20,16 +21,18 @@ from operate.onboarding import Kind, Need, NotedReferences, Verdict, assess, lik
 from operate.output import counted
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company, Document
-from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import ClosedPeriod, MappingFile, Parties, Rules
+from pipeline.domain.mapping import ClosedPeriod, Parties, Rules
+from pipeline.domain.mapping_file import MappingFile, in_order
 from pipeline.domain.money import shown
 from pipeline.domain.source import Selection, UnreadableDocument
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import PAGE_ROWS, Client
 from pipeline.qbo.lists import ClassTracking, Lists
+from pipeline.qbo.realms import companies
 from pipeline.qbo.references import References
 from pipeline.qbo.rule_check import problems
 from pipeline.runtime import SystemThreads
+from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_odoo
 
 PAGE_DOCUMENTS = 500
 # Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
@@ -70,7 +73,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     if target and target.exists():
         raise WrongUse(f"{target} exists already and is not written over: check it with --mapping {target}.")
     known_company(call.deployment, company)
-    rules, wrong = _rules(call, company, None if write else path)
+    mapping = _mapping(call, company, None if write else path)
+    rules = mapping.readable(company)
     start = begins.date() if begins else rules.go_live
     if start is None:
         raise WrongUse("Say from which date on documents are to be posted: --from 2026-01-01.")
@@ -79,14 +83,17 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
         in_odoo = odoo_company(source, company)
     with call.output.progress("Reading the lists of QuickBooks"):
         books = _read_books(call, company, rules)
-    wrong += [*problems(rules, books.lists, company=company, realm=books.realm)]
+    unknown = unknown_in_odoo(source, in_odoo, rules)
+    wrong = mapping_errors(mapping, companies(call.deployment.quickbooks_secret()))
+    wrong += mapping.unknown_companies([seen.name for seen in source.companies()], UNKNOWN_COMPANY)
+    wrong = in_order([*wrong, *problems(rules, books.lists, company=company, realm=books.realm)])
     noted = NotedReferences(books.references, books.lists, books.parties)
     unreadable: list[UnreadableDocument] = []
     verdict = assess(_documents(call, source, in_odoo, start, unreadable), noted)
     _add_unreadable(verdict, unreadable)
     if wrong:
         verdict.postable, verdict.held_up = 0, verdict.money
-    _show(call, in_odoo, verdict, books, wrong, shows_all=shows_all)
+    _show(call, in_odoo, verdict, books, in_order([*wrong, *unknown]), shows_all=shows_all)
     if target:
         text = starting_mapping(company, start, verdict, books.lists)
         target.write_text(text, encoding="utf-8")
@@ -96,7 +103,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
         {
             "company": company, "from": start, "documents": verdict.documents, "would_be_posted": verdict.postable,
             "skipped": verdict.skipped, "money": verdict.money, "held_up": verdict.held_up,
-            "mapping_errors": wrong, "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
+            "mapping_errors": wrong, "mapping_without_effect": unknown,
+            "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
             "needs": [asdict(need) for need in verdict.needs],
         }
     )  # fmt: skip
@@ -106,19 +114,13 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _rules(call: Call, company: str, path: Path | None) -> tuple[Rules, list[str]]:
-    """Return a company's rules and what is wrong with the mapping, of a file here or as it is deployed."""
+def _mapping(call: Call, company: str, path: Path | None) -> MappingFile:
+    """Return the mapping with what is wrong with it, of a file here or as it is deployed."""
     if path is None:
-        store = DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket)
-        read = store.mapping
-    else:
-        if not path.exists():
-            raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
-        read = lambda: MappingFile.parse(path.read_text(encoding="utf-8-sig"))  # noqa: E731
-    try:
-        return read().rules(company), []
-    except Misconfigured as error:
-        return Rules(), str(error).splitlines()
+        return DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket).mapping()
+    if not path.exists():
+        raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
+    return MappingFile.of_object(path.read_bytes(), "")
 
 
 def _read_books(call: Call, company: str, rules: Rules) -> Books:

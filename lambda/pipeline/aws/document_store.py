@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.aws.errors import Expected, error_of, errors_of
@@ -15,7 +13,8 @@ from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
-from pipeline.domain.mapping import FILE, MappingFile, broken
+from pipeline.domain.mapping import FILE
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
@@ -170,18 +169,9 @@ class DocumentStore:
         return [error_of(refused[key], f"The bucket {self._bucket}") if key in refused else None for key in keys]
 
     def mapping(self) -> MappingFile:
-        """Return the mapping, or an empty one if there is none. Raises Misconfigured if it cannot be read."""
+        """Return the mapping with all errors in it, or an empty one if there is none."""
         found = self._unless_missing(self._read_mapping)
-        if found is None:
-            return MappingFile()
-        content, version = found
-        try:
-            # Windows editors begin a file with a byte order mark.
-            parsed = MappingFile.parse(content.decode("utf-8-sig"))
-            return replace(parsed, sha256=hashlib.sha256(content).hexdigest(), object_version=version)
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error
+        return MappingFile.of_object(*found) if found else MappingFile()
 
     def _read_mapping(self) -> tuple[bytes, str]:
         answer = self._client.get_object(Bucket=self._bucket, Key=FILE)

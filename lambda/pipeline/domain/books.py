@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -49,7 +49,7 @@ class Booked:
 
     `fingerprint` changes if anybody changes what we wrote. `line_amounts`, `item_accounts` (item id to the id of the
     account its sales went to), `home_total` and `omitted` (a sentence: what was left out because the books refused it)
-    are known only right after an answer of the books.
+    are known only right after an answer of the books. `tid` is the id of the answer to a write.
     """
 
     qb_id: str
@@ -65,11 +65,13 @@ class Booked:
     fingerprint: str = ""
     party: str = ""
     omitted: str = ""
+    tid: str = field(default="", compare=False)
 
     @property
     def entry_fields(self) -> dict[str, Any]:
-        """The values that an entry stores of it, by the entry's field names."""
-        return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        """The values that an entry stores of it, by the entry's field names. Only an answer to a write has an id."""
+        fields = {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        return fields | ({"qb_tid": self.tid} if self.tid else {})
 
 
 # What an entry stores of a booked document: the entry's field names, and the names here.

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import NeedsAttention, Unavailable
+from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
 
 
 class NotRendered(Unavailable):
@@ -16,9 +16,16 @@ class NotRendered(Unavailable):
 
 
 class TooMany(Unavailable):
-    """The source answers, but not for so many documents at once: one among them may be the cause."""
+    """The source answers, but not for so many documents at once: one among them may be the cause.
+
+    `reason` is what went wrong, for when none of them is.
+    """
 
     code = "too_many_documents"
+
+    def __init__(self, message: str, reason: PipelineError) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, a_document, an_entry
 
@@ -188,4 +188,4 @@ def test_a_mapping_that_is_no_utf_8_is_reported_with_its_line(store, client):
     client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body='[A]\nrealm = "Ä"'.encode("latin-1"))
 
     with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):
-        store.mapping()
+        store.mapping().rules("A")
