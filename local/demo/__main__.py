@@ -116,8 +116,9 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     realms = {realm.company_name: realm.realm_id for realm in setting.realms}
     sheets = machine.sheets(realms)
     alerts = deployment.alerts()
-    print("\n6. Meanwhile people work in QuickBooks. The tie-out compares each company's fullest month.")
-    month_ends = month_end.tie_out(machine, realms, REPORT.parent, changes=setting.odoo is not None)
+    print("\n6. Meanwhile people work in both systems. The tie-out compares each company's fullest month.")
+    stand_in = setting.odoo.stand_in if setting.odoo else None
+    month_ends = month_end.tie_out(machine, realms, REPORT.parent, odoo=stand_in)
     for found in month_ends:
         print(f"  {found.company}: {found.sentence}")
     print("\n7. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")

@@ -228,6 +228,30 @@ def test_a_document_withdrawn_in_odoo_that_is_to_be_taken_back_waits():
     assert classified([a_document(state="cancel")], [], [an_entry(status="voided", qb_id="")]) == []
 
 
+JUST_NOW = BEGAN - timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("written_at", "updated_at", "waits"),
+    [
+        (JUST_NOW, LONG_AGO, True),
+        (JUST_NOW, JUST_NOW + timedelta(minutes=1), False),
+        (BEGAN - timedelta(hours=2), LONG_AGO, False),
+    ],
+)
+def test_what_odoo_wrote_within_the_hour_waits_until_its_entry_knows_of_it(written_at, updated_at, waits):
+    entry = an_entry(updated_at=updated_at)
+    other = a_transaction(("600000", 999))
+    next_month = a_transaction(dated_on=date(2026, 11, 3), due_on=date(2026, 12, 5))
+
+    changed = only([a_document(written_at=written_at)], [other], [entry])
+    cancelled = only([a_document(written_at=written_at, state="cancel")], [other], [entry])
+    moved = only([a_document(written_at=written_at)], [], [entry], elsewhere={entry.entry_id: next_month})
+
+    found = [finding.difference_class is DifferenceClass.WAITING for finding in (changed, cancelled, moved)]
+    assert found == [waits] * 3
+
+
 def test_the_id_of_an_entry_in_another_realm_is_somebody_elses_transaction():
     theirs = a_transaction(entry_id="", doc_number="X")
 

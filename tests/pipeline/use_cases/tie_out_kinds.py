@@ -177,9 +177,26 @@ def _new(written_at: str) -> Callable[[TieOutWorld], str]:
     return inject
 
 
-def _just_posted(world: TieOutWorld) -> str:
+def _just_now(world: TieOutWorld) -> str:
     now = world.poster._clock.now() - timedelta(minutes=5)
-    return _new(f"{now:%Y-%m-%d %H:%M:%S}")(world)
+    return f"{now:%Y-%m-%d %H:%M:%S}"
+
+
+def _just_posted(world: TieOutWorld) -> str:
+    return _new(_just_now(world))(world)
+
+
+def _just_changed(world: TieOutWorld) -> str:
+    number = world.number(INVOICE)
+    _changed_in_odoo(world, world.move(number))
+    world.move(number)["write_date"] = _just_now(world)
+    return number
+
+
+def _just_cancelled(world: TieOutWorld) -> str:
+    number = world.number(BILL)
+    world.move(number).update(state="cancel", write_date=_just_now(world))
+    return number
 
 
 def _foreign_marker(world: TieOutWorld) -> str:
@@ -264,6 +281,8 @@ KINDS = [
     Kind("a change in Odoo overlooked", _in_odoo(_changed_in_odoo), C.UNEXPLAINED, "total"),
     Kind("never pulled", _new("2026-10-20 10:00:00"), C.MISSING),
     Kind("just posted in Odoo", _just_posted, C.WAITING),
+    Kind("just changed in Odoo", _just_changed, C.WAITING, "total"),
+    Kind("just cancelled in Odoo", _just_cancelled, C.WAITING),
     Kind("of another company", _other_company, C.UNEXPLAINED),
     Kind("before the go-live date", _before_go_live, C.SKIPPED, is_open=False),
     Kind("a receipt, and they are skipped", _receipt, C.SKIPPED, is_open=False),

@@ -182,14 +182,26 @@ def _compared(
         if entry is not None or document.written_at > scope.began_at - PULLED_WITHIN:
             return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", entry.since if entry else None)
         return make(DifferenceClass.UNEXPLAINED, "It is there, and the pipeline has no entry of it.")
+    if _is_not_pulled_yet(document, entry, scope):
+        return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
     if {difference.field for difference in found} == {"date"} and _is_otherwise_dated(document, transaction, scope):
         return _dated_otherwise(make, transaction, document, scope)
+    return _changed(make, transaction, found)
+
+
+def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Difference]) -> Finding:
     if transaction.is_voided:
         return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
     only_pdf = {difference.field for difference in found} == {"PDF"}
     if transaction.was_never_changed and not only_pdf:
         return make(DifferenceClass.UNEXPLAINED, "It is in QuickBooks as it was created: nobody has changed it since.")
     return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
+
+
+def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
+    """Whether Odoo wrote a document so lately that its entry cannot know of it."""
+    is_new_to_it = entry is None or entry.updated_at < document.written_at
+    return is_new_to_it and document.written_at > scope.began_at - PULLED_WITHIN
 
 
 def _is_otherwise_dated(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> bool:
@@ -224,7 +236,7 @@ def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -
         return make(DifferenceClass.FORMER_REALM, reason, entry.updated_at)
     moved = scope.elsewhere.get(entry.entry_id)
     if moved is not None:
-        return _moved(document, moved, scope)
+        return _moved(document, moved, entry, scope)
     reason = "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
     return make(DifferenceClass.MISSING, reason, entry.updated_at)
 
@@ -240,11 +252,13 @@ def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Findi
     return make(DifferenceClass.MISSING, "It was never pulled from Odoo: pull it by its number.", document.written_at)
 
 
-def _moved(document: JournalDocument, moved: LedgerTransaction, scope: Scope) -> Finding:
+def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
     found = differences(document, moved, scope.names, home_currency=scope.home_currency)
     others = tuple(difference for difference in found if difference.field != "date")
     make = Maker(document, moved, found)
-    if others and not moved.is_voided and moved.was_never_changed:
+    if _is_not_pulled_yet(document, entry, scope):
+        finding = make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
+    elif others and not moved.is_voided and moved.was_never_changed:
         finding = make(DifferenceClass.UNEXPLAINED, f"It is dated {moved.dated_on} in QuickBooks, and differs.")
     elif others:
         finding = make(DifferenceClass.CHANGED, f"It was changed in QuickBooks, and is dated {moved.dated_on} there.")
@@ -261,6 +275,8 @@ def _withdrawn(
     reason = f"It was {words.get(document.state, document.state)} in Odoo."
     make = Maker(document, found[0])
     finding = _still_there(make, reason, entry, scope)
+    if finding.difference_class is DifferenceClass.DELETED_IN_ODOO and _is_not_pulled_yet(document, entry, scope):
+        finding = make(DifferenceClass.WAITING, f"{reason} It is to be taken back.", document.written_at)
     booked = sum((transaction.total for transaction in found), Decimal(0))
     finding = replace(finding, odoo_total=None, booked_total=sign_of(document.document_type) * booked)
     return Pair(finding, None, found[0], tuple(found[1:]))
