@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import axe_core_python
 import pytest
 
 ANSWERED_S = 60
@@ -20,7 +22,7 @@ def chromium() -> str:
     """Return where Chromium is. Skips the test where there is none, but fails it where CI is set."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        reason = "no Chromium on this machine, so the consent was not given in a real browser"
+        reason = "no Chromium on this machine, so no page was opened in a real browser"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -113,6 +115,33 @@ class Browser:
                 return found
             time.sleep(0.05)
         raise TimeoutError(found)
+
+    def show_on(self, *, width: int, scheme: str = "light") -> None:
+        """Make the screen so wide, in pixels, and its colours `light` or `dark`."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=850, deviceScaleFactor=1,
+                  mobile=width < 500)  # fmt: skip
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def press(self, key: str) -> None:
+        """Press a key, Tab or Enter."""
+        code, text = {"Tab": (9, ""), "Enter": (13, "\r")}[key]
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def printed(self) -> bytes:
+        """Return the page on paper, as PDF."""
+        return base64.b64decode(self._ask("Page.printToPDF", preferCSSPageSize=True)["data"])
+
+    def violations(self) -> list[str]:
+        """Return what axe finds, as the rule and the first element that breaks it."""
+        self.run((Path(axe_core_python.__file__).parent / "axe.min.js").read_text())
+        self.run("""
+            window.found = "";
+            const failed = (error) => ({ violations: [{ id: String(error), nodes: [{ target: [] }] }] });
+            axe.run(document).catch(failed).then((result) => { window.found = JSON.stringify(result); });
+        """)
+        found = json.loads(self._wait("window.found"))
+        return [f"{rule['id']}: {rule['nodes'][0]['target']}" for rule in found["violations"]]
 
     def close(self) -> None:
         """End the browser."""

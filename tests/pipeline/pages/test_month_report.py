@@ -174,7 +174,7 @@ def test_every_table_has_heads_and_every_control_a_name(tie_out):
     assert "<label>Search <input" in html
     assert "<label>Show <select" in html
     assert "@media print" in html
-    assert "@media (max-width" in html
+    assert "@media screen and (max-width" in html
 
 
 # -- the workbook ----------------------------------------------------------------------------------------------------
