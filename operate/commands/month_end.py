@@ -16,6 +16,7 @@ from operate.commands.look import known_company
 from operate.deployment import POSTER, TIE_OUT
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
 from operate.output import counted
+from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
 from pipeline.domain.alert import Place
 from pipeline.domain.audit import verified
@@ -66,15 +67,22 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
 @click.option("--by", metavar="NAME", help="Who closes it; your login on this machine if left out.")
 @click.option("--undo", is_flag=True, help="Open a closed month again.")
 @click.option("--because", default="", metavar="TEXT", help="Why it is opened again.")
-def close(call: Call, *, company: str, month: str, by: str | None, undo: bool, because: str) -> int:
+@click.option("--with-pdfs", is_flag=True, help="Fetch its pack and the PDFs of its documents, too.")
+@click.option("--to", "folder", metavar="FOLDER", help="Where to put them; a temporary folder if left out.")
+def close(
+    call: Call, *, company: str, month: str, by: str | None, undo: bool, because: str, with_pdfs: bool,
+    folder: str | None,
+) -> int:  # fmt: skip
     """Close MONTH of COMPANY: compare it now, and store its pack if it ties out.
 
     Ends with 1 and lists what is open when it cannot be closed. What changes in a closed month later is an alert.
     """
     known_company(call.deployment, company)
-    _month(call, month)
+    parsed = _month(call, month)
     if undo != bool(because.strip()):
         raise WrongUse('--undo needs a reason, --because "…", and --because belongs to --undo.')
+    if undo and with_pdfs:
+        raise WrongUse("A month that is opened again has no pack: --with-pdfs does not go with --undo.")
     payload: dict[str, Any] = {"close": month, "company": company, "by": by or getpass.getuser()}
     if undo:
         payload |= {"undo": True, "because": because}
@@ -89,8 +97,14 @@ def close(call: Call, *, company: str, month: str, by: str | None, undo: bool, b
         call.output.say(f"  {reason}")
     if answer.get("pack"):
         call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
+    is_done = bool(answer.get("reopened" if undo else "closed"))
+    is_whole = True
+    if with_pdfs and is_done:
+        pack = _fetched(call, company, parsed, folder)
+        answer |= {"folder": str(pack.folder), "wrong": pack.wrong}
+        is_whole = not pack.wrong
     call.output.result(answer)
-    return 0 if answer.get("reopened" if undo else "closed") else NEEDS_A_PERSON
+    return 0 if is_done and is_whole else NEEDS_A_PERSON
 
 
 @command("report", example="./oqb report companyA 2026-10 --as xlsx")
@@ -99,10 +113,22 @@ def close(call: Call, *, company: str, month: str, by: str | None, undo: bool, b
 @click.option("--as", "ending", type=click.Choice(ENDINGS), default="html", help="A page, a workbook, or JSON.")
 @click.option("--to", "folder", metavar="FOLDER", help="Where to put it; a temporary folder if left out.")
 @click.option("--no-browser", is_flag=True, help="Only fetch it.")
-def report(call: Call, *, company: str, month: str, ending: str, folder: str | None, no_browser: bool) -> int:
-    """Fetch the newest report of MONTH of COMPANY, and open it."""
+@click.option("--with-pdfs", is_flag=True, help="Fetch the pack of a closed month and the PDFs of its documents.")
+def report(
+    call: Call, *, company: str, month: str, ending: str, folder: str | None, no_browser: bool, with_pdfs: bool
+) -> int:
+    """Fetch the newest report of MONTH of COMPANY, and open it.
+
+    With --with-pdfs fetch the pack of the closed month instead, and hold every file against its manifest: ends with 1
+    and lists what is missing or different.
+    """
     known_company(call.deployment, company)
-    key = f"{folder_of(company, _month(call, month))}/tie-out.{ending}"
+    parsed = _month(call, month)
+    if with_pdfs:
+        pack = _fetched(call, company, parsed, folder)
+        call.output.result({"folder": str(pack.folder), "files": pack.files, "pdfs": pack.pdfs, "wrong": pack.wrong})
+        return NEEDS_A_PERSON if pack.wrong else 0
+    key = f"{folder_of(company, parsed)}/tie-out.{ending}"
     place = Path(folder or tempfile.mkdtemp(prefix="oqb-"))
     try:
         body = call.deployment.client("s3").get_object(Bucket=call.deployment.poster.bucket, Key=key)["Body"].read()
@@ -120,6 +146,19 @@ def report(call: Call, *, company: str, month: str, ending: str, folder: str | N
         call.output.note("No browser could be opened: open that file yourself.")
     call.output.result({"file": str(file)})
     return 0
+
+
+def _fetched(call: Call, company: str, month: Month, folder: str | None) -> Pack:
+    """Fetch a pack with its PDFs, and say what came of it."""
+    place = Path(folder or tempfile.mkdtemp(prefix="oqb-"))
+    with call.output.progress("Fetching the pack and its PDFs"):
+        pack = fetch_pack(call.deployment, company, month, place)
+    call.output.say(f"{counted(pack.files, 'file')} and {counted(pack.pdfs, 'PDF')} are as in the manifest: {place}")
+    if pack.without_pdf:
+        call.output.say(f"{counted(pack.without_pdf, 'document')} had no PDF when the month was closed.")
+    for sentence in pack.wrong:
+        call.output.say(f"  {sentence}")
+    return pack
 
 
 @command("explain", example="./oqb explain INV/2026/00012")
