@@ -52,6 +52,7 @@ class Script:
                 self._type_by_hand,
                 self._type_twin,
                 quickbooks.edit,
+                quickbooks.delete,
             ),
             *(quickbooks.pay, quickbooks.pay, self._mend, self._mend, self._redrive, odoo.delete, self._pdf_lost),
             *(identities.move_to_strangers, identities.rename_database, self._merge_contact, odoo.enter_twice),

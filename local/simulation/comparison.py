@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from local.simulation.actions import Script
-from local.simulation.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES
+from local.simulation.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES, entry_id_of
 from local.simulation.verdict import Verdict
 from local.simulation.world import World, sha256
+from pipeline.domain.codec import loads
+from pipeline.domain.drift import Drift
 
 
 def compare(world: World, script: Script, verdict: Verdict) -> None:
@@ -52,9 +54,47 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
             verdict.complain(f"the {entity} {row['DocNumber']} was changed by hand, and that is gone")
 
 
+def compare_drift(world: World, script: Script, verdict: Verdict) -> None:
+    """Complain of what people changed or deleted in QuickBooks if it is not on the entry, or in no message.
+
+    A run that came upon it has failed the entry, and that says it as well. What was withdrawn in Odoo and is gone from
+    QuickBooks differs no more, nor does what was posted again when a person retried it.
+    """
+    entries, texts = {entry["entry_id"]: entry for entry in world.entries()}, world.alerts()
+    quickbooks = script.in_quickbooks
+    done = [("changed", found) for found in quickbooks.edited] + [("deleted", found) for found in quickbooks.deleted]
+    for what, (entity, _realm, row) in done:
+        entry = entries.get(entry_id_of(row))
+        if entry is None or entry["entry_id"] in quickbooks.forgotten or entry.get("qb_id") != row["Id"]:
+            continue
+        verdict.injected[f"({what} by hand, and noticed)"] += 1
+        if entry["status"] == "failed" and entry.get("error_code") in (
+            "changed_in_quickbooks",
+            "deleted_in_quickbooks",
+        ):
+            continue
+        name = f"the {entity} {row['DocNumber']} ({entry['entry_id']}, {entry['status']})"
+        if f"it was {what} in QuickBooks" not in _noted(entry):
+            verdict.complain(f"{name} was {what} by hand, and its entry does not say so: {entry.get('drift')}")
+        elif entry["status"] != "failed" and not any(
+            f"{entry['number']} of " in text and f"it was {what} in QuickBooks" in text for text in texts
+        ):
+            verdict.complain(f"{name} was {what} by hand, and no message says so")
+
+
+def marker_of(move: dict[str, Any]) -> str:
+    """Return the mark that a document carries in QuickBooks."""
+    return f"{OUR_MARK}{move['id']}]"
+
+
+def _noted(entry: dict[str, Any]) -> str:
+    drift = loads(Drift, entry["drift"]) if entry.get("drift") else None
+    return drift.sentence if drift else ""
+
+
 def _standing(world: World, move: dict[str, Any]) -> list[dict[str, Any]]:
     books = world.quickbooks.books(world.realms[move["company_id"][1]])
-    marker = f"[odoo_demo-account.move-{move['id']}]"
+    marker = marker_of(move)
     return [
         row for entity in dict.fromkeys(ENTITIES.values()) for row in books.documents(entity)
         if marker in str(row.get("PrivateNote", ""))
@@ -79,7 +119,8 @@ def _compare_one(
         if standing and not reported:
             verdict.complain(f"{name} is withdrawn but still in QuickBooks ({entry and entry['status']})")
     elif not standing:
-        if not reported:
+        is_deleted = any(marker_of(move) in row["PrivateNote"] for _, _, row in script.in_quickbooks.deleted)
+        if not reported and not is_deleted:
             verdict.losses += 1
             verdict.complain(f"{name} is not in QuickBooks, and nothing says why ({entry and entry['status']})")
     elif not reported:

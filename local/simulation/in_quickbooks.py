@@ -29,7 +29,9 @@ class InQuickBooks:
     """People at work in QuickBooks.
 
     `typed` are documents that a person typed in, `twins` those among them that are one of Odoo's, `paid` those a
-    payment is applied to, and `edited` those a person has changed, each as (entity, realm, row).
+    payment is applied to, `edited` those a person has changed and `deleted` those a person has deleted, each as
+    (entity, realm, row). `forgotten` are entries that were lost with the table after a person had changed or deleted
+    their documents: what was posted is not known any more.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,6 +42,8 @@ class InQuickBooks:
         self.twins: list[tuple[str, str, dict[str, Any]]] = []
         self.paid: list[tuple[str, str, dict[str, Any]]] = []
         self.edited: list[tuple[str, str, dict[str, Any]]] = []
+        self.deleted: list[tuple[str, str, dict[str, Any]]] = []
+        self.forgotten: set[str] = set()
 
     def expire_tokens(self) -> None:
         """Let the access tokens be refused from now on, whatever was said of their lifetime."""
@@ -108,20 +112,37 @@ class InQuickBooks:
 
         One that QuickBooks has made without an answer, and nobody has looked for yet, is left alone.
         """
-        entries = self._world.entries()
-        settled = {(entry["realm"], entry["qb_id"]) for entry in entries if entry["status"] == "posted"}
-        posted = [
-            found
-            for found in self._posted_anywhere(tuple(dict.fromkeys(ENTITIES.values())))
-            if (found[1], found[2]["Id"]) in settled
-        ]
-        if posted and not self._world.quickbooks.tax_off_by:
-            entity, realm, row = self._world.random.choice(posted)
+        settled = self._settled()
+        if settled and not self._world.quickbooks.tax_off_by:
+            entity, realm, row = self._world.random.choice(settled)
             body = {"Id": row["Id"], "SyncToken": row["SyncToken"], "sparse": True, "TxnDate": EDITED_TO}
             with suppress(Refused):
                 self._world.quickbooks.books(realm).update(entity, body)
                 self.edited.append((entity, realm, row))
                 self._injected["edited in QuickBooks"] += 1
+
+    def delete(self) -> None:
+        """Let a person delete a document that is posted and that nobody has paid or changed."""
+        touched = {(realm, row["Id"]) for _, realm, row in (*self.edited, *self.paid)}
+        settled = [found for found in self._settled() if (found[1], found[2]["Id"]) not in touched]
+        if settled:
+            entity, realm, row = self._world.random.choice(settled)
+            with suppress(Refused):
+                body = {"Id": row["Id"], "SyncToken": row["SyncToken"]}
+                self._world.quickbooks.books(realm).delete(entity, body)
+                self.deleted.append((entity, realm, row))
+                self._injected["deleted in QuickBooks"] += 1
+
+    def forget(self) -> None:
+        """Let it be unknown what was posted of all that people have changed or deleted until now."""
+        self.forgotten |= {entry_id_of(row) for _, _, row in (*self.edited, *self.deleted)}
+
+    def _settled(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return what is posted and known to be, as (entity, realm, row)."""
+        entries = self._world.entries()
+        settled = {(entry["realm"], entry["qb_id"]) for entry in entries if entry["status"] == "posted"}
+        every = self._posted_anywhere(tuple(dict.fromkeys(ENTITIES.values())))
+        return [found for found in every if (found[1], found[2]["Id"]) in settled]
 
     def pay(self) -> None:
         """Apply a payment to a document that was posted."""
@@ -163,6 +184,8 @@ class InQuickBooks:
             codes |= {"payment_applied", "changed_in_quickbooks"}
         if _is_among(self.edited, entity, realm, move):
             codes.add("changed_in_quickbooks")
+        if _is_among(self.deleted, entity, realm, move):
+            codes |= {"deleted_in_quickbooks"}
         return codes
 
     def _reconnect(self) -> None:
@@ -194,6 +217,11 @@ class InQuickBooks:
 
 def _is_among(rows: list[tuple[str, str, dict[str, Any]]], entity: str, realm: str, move: Mapping[str, Any]) -> bool:
     return any((kind, there) == (entity, realm) and _mark(move) in row["PrivateNote"] for kind, there, row in rows)
+
+
+def entry_id_of(row: Mapping[str, Any]) -> str:
+    """Return the entry whose mark a row carries."""
+    return str(row["PrivateNote"]).partition("[")[2].partition("]")[0]
 
 
 def _mark(move: Mapping[str, Any]) -> str:

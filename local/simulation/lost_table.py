@@ -28,6 +28,7 @@ def lose_and_rebuild(world: World, script: Script, verdict: Verdict) -> None:
     world.clock.pass_by(NOTICED_AFTER_S)
     world.injector.settle()
     world.empty_table()
+    script.in_quickbooks.forget()
     world.injector.injected["table lost"] += 1
     for tried in range(TRIES_MAX):
         if tried == TRIES_BROKEN:

@@ -21,6 +21,7 @@ from local.simulation.scenario import run
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
+from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
@@ -30,10 +31,11 @@ from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
 from pipeline.use_cases.extract.counts import Progress
 from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import company, paper, posting, record, troubles
+from pipeline.use_cases.post import company, paper, posting, record, troubles, watch
 from pipeline.use_cases.post import run as run_module
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record
+from pipeline.use_cases.post.watch import Watch
 
 TRIES_MAX = 1000
 
@@ -165,6 +167,10 @@ def _answers_by_order() -> AbstractContextManager[Any]:
     return patch.object(client, "by_item", lambda creates, rows: [*rows, *[None] * len(creates)][: len(creates)])
 
 
+def _about_nothing(entry: Entry, drift: Drift) -> Notice:
+    return replace(notice_of(entry, drift), sentence="nothing")
+
+
 MUTATIONS: dict[str, Off] = {
     "a batch without an answer is thirty unknown outcomes": _lost_batch_is_a_refusal,
     "answers of a batch are known by their ids": _answers_by_order,
@@ -203,6 +209,8 @@ MUTATIONS: dict[str, Off] = {
     # That the secret is changed and never overwritten does not show here any more: tokens are kept in two places.
     "refused token replaced": _refused_token_used_again,
     "reported from the table": _without(TrackingTable, "failed", list),
+    "what people do in QuickBooks is watched": _without(Watch, "look"),
+    "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),
 }
 
 

@@ -30,6 +30,11 @@ TABLE_LOST = 0.15
 LONG = 0.2
 # How often it is checked that people know what the broken runs have failed; the day it takes heals other things.
 REPORTED = 0.3
+# How often the watch's own schedule comes between two things that happen.
+WATCHED = 0.2
+WATCH = {"watch": True}
+# How often a person changes or deletes one document more in QuickBooks before everything heals.
+TOUCHED = 0.5
 # What must stand still before the books are compared.
 _STILL = (
     *("entry_id", "status", "version", "content_hash", "attempts", "next_attempt_at", "step", "error_message"),
@@ -53,12 +58,17 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
         for number in range(actions):
             world.injector.rates = world.random.choice(RATES)
             script.act()
+            if of_its_own.random() < WATCHED:
+                world.post(WATCH)
             if number == lost_at:
                 lose_and_rebuild(world, script, verdict)
+        if of_its_own.random() < TOUCHED:
+            of_its_own.choice((script.in_quickbooks.edit, script.in_quickbooks.delete))()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
         _a_day_of_sweeps(world)
         _check_reports(world, verdict)
+        comparison.compare_drift(world, script, verdict)
         verdict.injected.update(world.injector.injected)
         verdict.complaints += world.faults_of_ours
     return verdict
@@ -113,6 +123,7 @@ def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min:
         before = _state(world)
         world.extract()
         world.post({"sweep": True})
+        world.post(WATCH)
         if round_ == rounds_min - 1 and any(entry["status"] == "failed" for entry in world.entries()):
             world.post({"retry_failed": True})
         world.clock.pass_by(TICK_S)

@@ -77,6 +77,8 @@ SOON_FOUND = (
     "compared by content",
     "tokens stored before they are used",
     "refused token replaced",
+    "what people do in QuickBooks is watched",
+    "what was noticed is reported",
 )
 # Which scenario finds it changes with every call that the functions make: so it is asked of a handful of them.
 SOON = 60
