@@ -373,6 +373,17 @@ def test_a_single_file_that_acts_by_itself_is_kept_byte_for_byte_and_noted(post)
     assert "active content" in log
 
 
+def test_the_stored_pdf_of_an_invoice_that_acts_by_itself_is_noted_too(open_world):
+    world = open_world()
+    world.move(562, "out_invoice", [{"amount": 10.0}], pdf=False)
+    world.odoo.attach(562, "a.pdf", "application/pdf", with_actions(), res_field=True)
+
+    world.run()
+
+    entry = world.entries()[562]
+    assert (entry["status"], entry["pdf_source"], entry["active_content"]) == ("posted", "legal", ACTIVE_ALONE)
+
+
 def test_a_merged_file_notes_what_was_left_out_and_names_the_programs_in_the_books(post):
     inside = with_embedded(with_actions(), "setup.exe", b"MZ")
     files = (("a.pdf", "application/pdf", inside), ("b.pdf", "application/pdf", with_embedded(SLIP)))
