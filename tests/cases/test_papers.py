@@ -127,9 +127,9 @@ def test_a_file_that_is_no_page_is_named_with_its_reason_in_entry_note_and_log(p
     entry, _, note, log = post((name, media_type, content))
 
     assert (entry["status"], entry["pdf_source"]) == ("posted", "rendered")
-    for told in (entry["error_message"], note, log):
-        assert f"'{name}'" in told
-        assert reason in told
+    for text in (entry["error_message"], note, log):
+        assert f"'{name}'" in text
+        assert reason in text
 
 
 EMBEDDED = {

@@ -79,7 +79,7 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
 
 
 @pytest.mark.parametrize(
-    ("previous", "status", "told"),
+    ("previous", "status", "logs"),
     [
         (Status.PENDING, Status.POSTING, False),
         (Status.POSTING, Status.POSTING, False),
@@ -87,7 +87,7 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
         (Status.VOIDED, Status.POSTED, True),
     ],
 )
-def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_the_same(table, previous, status, told):
+def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_the_same(table, previous, status, logs):
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
     table.save(replace(entry, status=previous))
@@ -98,7 +98,7 @@ def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_th
     forbidden = [
         (record.was, record.status) for record in records if record.message == "status changed as no rule says"
     ]
-    assert forbidden == ([(previous.value, status.value)] if told else [])
+    assert forbidden == ([(previous.value, status.value)] if logs else [])
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
 

@@ -94,13 +94,13 @@ def test_a_record_says_when_which_run_who_asked_and_what_changed(machine):
 
 
 def test_the_life_is_told_from_the_records(machine):
-    told = life(history_of(machine.values, ENTRY.entry_id, 10))
+    lines = life(history_of(machine.values, ENTRY.entry_id, 10))
 
-    assert "status pending" in told[0]
-    assert "request id request-1" in told[1]
-    assert "about to be sent: its creation" in told[1]
-    assert "in QuickBooks as Id 129" in told[2]
-    assert "status posted" in told[3]
+    assert "status pending" in lines[0]
+    assert "request id request-1" in lines[1]
+    assert "about to be sent: its creation" in lines[1]
+    assert "in QuickBooks as Id 129" in lines[2]
+    assert "status posted" in lines[3]
 
 
 def changed(machine, key):
