@@ -25,7 +25,7 @@ HANDLERS = {"odoo-extractor": odoo_extractor.lambda_handler, "qb-poster": qb_pos
 EVENTS: dict[str, dict[str, Any]] = {"odoo-extractor": {}, "qb-poster": {"sweep": True}}
 SECRETS = 2
 # The watched metrics that each function writes: one of the same name is charged once for each function.
-METRICS = {"odoo-extractor": 4, "qb-poster": 11, "odoo-qb-tie-out": 7, "odoo-order-sync": 2}
+METRICS = {"odoo-extractor": 2, "qb-poster": 6, "odoo-qb-tie-out": 4, "odoo-order-sync": 2}
 # What observability.tf has for each alarm resource, deployed with every schedule.
 ALARMS = {
     "errors": 4, "dead_letter": 4, "backlog_age": 1, "refresh_token": 1, "silence": 4, "alerts_undelivered": 4,

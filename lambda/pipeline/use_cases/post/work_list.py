@@ -16,6 +16,9 @@ from pipeline.use_cases.post.collaborators import Collaborators
 # what is read ahead is in memory until then. Of many with many lines only so many lines stay there; the others are read
 # again.
 READ_AT_ONCE = 30
+# The first are fewer, and so are the next ones where they took long: nothing is read for longer than this at once.
+READ_FIRST = 8
+READING_S = 8.0
 READ_AHEAD_BYTES_MAX = 64 * 2**10
 LINES_AHEAD_MAX = 5_000
 # So many entries are read with one call.
@@ -77,12 +80,16 @@ class WorkList:
         """
         new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
         found: list[Document] = []
-        began = self._with.clock.monotonic()
-        for some in batched(new, READ_AT_ONCE):
+        size, done = READ_FIRST, 0
+        while done < len(new):
             if not self._has_time():
                 return {}
+            began = self._with.clock.monotonic()
+            some = new[done : done + size]
             found += [document for document in pool.map(self._document, some) if document]
-        self.call_s = (self._with.clock.monotonic() - began) / max(1, len(new))
+            done += len(some)
+            self.call_s = (self._with.clock.monotonic() - began) / len(some)
+            size = max(1, min(READ_AT_ONCE, int(READING_S / max(self.call_s, 0.001))))
         by_type: dict[DocumentType, list[Document]] = {}
         for document in found:
             by_type.setdefault(document.document_type, []).append(document)

@@ -64,6 +64,16 @@ def test_thirty_documents_are_created_in_one_call_and_their_pdfs_attached_in_ano
     assert all(len(row.files) == 1 for row in books.rows.values())
 
 
+def test_no_call_has_more_files_than_are_sent_together(world, monkeypatch):
+    monkeypatch.setattr(group, "FILES_TOGETHER_MAX", 10)
+    for number in range(1, TOGETHER_MAX + 1):
+        world.add(number)
+
+    world.run()
+
+    assert world.books[COMPANY].uploads == [10, 10, 10]
+
+
 def test_no_batch_has_more_documents_or_lines_than_quickbooks_takes(world, monkeypatch):
     monkeypatch.setattr(group, "LINES_TOGETHER_MAX", 8)
     for number in range(1, 21):
@@ -160,6 +170,7 @@ def test_no_pdf_stays_in_memory_after_it_was_attached(world, monkeypatch):
 
     seen = []
     monkeypatch.setattr(group.Group, "_attach", watched)
+    monkeypatch.setattr(group, "FILES_TOGETHER_MAX", 10)
     for number in range(1, TOGETHER_MAX + 1):
         world.add(number)
 
