@@ -8,6 +8,7 @@ short way of the simulation, which a test compares with moto's. It has a process
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -132,8 +133,11 @@ class Cloud:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         self.url = self._process.stdout.readline().strip() if self._process.stdout else ""
+        if not self.url:
+            raise RuntimeError("the AWS of the measurements did not start")
         self.environ: Environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, name: str) -> Any:
