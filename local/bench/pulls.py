@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
 import time
 from collections import Counter
 from contextlib import redirect_stdout
-from pathlib import Path
 from unittest.mock import patch
 
 import odoo_extractor
-from local.bench.world import Bench, Row
+from local.bench.world import Bench, Row, peak_mb
 from local.stand_ins.aws import Context
 from pipeline.use_cases.extract import pull as extract
 
@@ -66,6 +64,4 @@ def pull_here() -> None:
             if not counts["remaining"]:
                 break
     seconds, cpu_s = time.monotonic() - began, time.process_time() - used
-    # Not by getrusage, which counts what the process was forked from: that one holds all the documents of the bench.
-    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    print(json.dumps({"found": found, "peak_mb": int(peak_kb) / 1024, "seconds": seconds, "cpu_s": cpu_s}))
+    print(json.dumps({"found": found, "peak_mb": peak_mb(), "seconds": seconds, "cpu_s": cpu_s}))

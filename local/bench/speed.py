@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import qb_poster
 from local.bench.share import share_of
-from local.bench.world import Bench, Row, counted_aws
+from local.bench.world import Bench, Row, counted_aws, peak_mb
 from local.stand_ins.aws import Context
 
 COMPANY = "companyA"
@@ -39,6 +39,7 @@ class Measured:
     metered: int
     throttled: int
     aws: Counter[str]
+    peak_mb: float = 0.0
 
     @property
     def a_minute(self) -> float:
@@ -95,6 +96,7 @@ def measured(bench: Bench, run: Callable[[], str]) -> Measured:
         bench.quickbooks.metered - metered,
         bench.quickbooks.refusals["3001"] - refused,
         Counter(done.get("aws", {})),
+        done.get("peak_mb", 0.0),
     )
 
 
@@ -128,6 +130,7 @@ def rows(found: Measured, what: str, aim: str, *, is_detailed: bool = False) -> 
         *first,
         (f"  QuickBooks calls a document ({_listed(found.quickbooks)})", calls, "<= 0.15"),
         ("  metered reads a document", f"{found.metered / per:.3f}", "<= 0.02"),
+        ("  peak memory of the poster", f"{found.peak_mb:.0f} MB", "<= 256 MB"),
         ("  AWS calls a document", f"{found.aws.total() / per:.2f}", "<= 3.5"),
         *aws,
     ]
@@ -155,4 +158,4 @@ def post_here() -> None:
             documents += posted
             seconds, cpu_s = time.monotonic() - began, time.process_time() - used
     counts = {f"{service} {operation}": count for (service, operation), count in aws.items()}
-    print(json.dumps({"documents": documents, "seconds": seconds, "cpu_s": cpu_s, "aws": counts}))
+    print(json.dumps({"documents": documents, "seconds": seconds, "cpu_s": cpu_s, "aws": counts, "peak_mb": peak_mb()}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -103,6 +105,15 @@ class Bench:
         self.odoo.close()
         self.quickbooks.close()
         self.aws.close()
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has taken.
+
+    Not by getrusage, which counts what the process was forked from: that one holds all the documents of the bench.
+    """
+    (peak_kb,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return int(peak_kb) / 1024
 
 
 @contextmanager
