@@ -20,7 +20,7 @@ from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import database_of
-from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.errors import AwaitsFirstValue, PipelineError
 from pipeline.domain.history import Origin
 from pipeline.domain.identity import known_as
 from pipeline.domain.mapping import Receipts
@@ -33,7 +33,7 @@ from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
 from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
 from pipeline.use_cases.extract.mapping_change import check_mapping_change
-from pipeline.use_cases.extract.mapping_keys import check_mapping_keys
+from pipeline.use_cases.extract.mapping_keys import check_mapping, check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
 from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.history import History, keeping
@@ -88,7 +88,7 @@ def _handled(command: ExtractorCommand, origin: Origin, context: Any, runtime: R
         try:
             secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
         except AwaitsFirstValue as error:
-            report.failures.append(Failure("", error.code, "", str(error)))
+            report.failures.append(Failure.of("", error))
             waiting = {"waiting": str(error)}
         else:
             counts = _pulled(
@@ -131,14 +131,20 @@ def _pulled(
     )
     mapping = store.mapping()
     source = _source(settings, secret, wired.kept, wired.deadline, runtime)
-    # Read before the database's name is checked: Odoo itself reports a mistyped one.
-    companies = source.companies()
     database = key_values.database()
-    known = database or database_of(table.any_entry_id())
-    source.database = known_as(
-        source.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-    )
-    mapping.check_companies([company.name for company in companies], "that the Odoo user may see")
+    try:
+        # Read before the database's name is checked: Odoo itself reports a mistyped one.
+        companies = source.companies()
+        source.database = known_as(
+            source.database,
+            database or database_of(table.any_entry_id()),
+            renamed_from=secret.get("renamed_from", ""),
+            replaces=secret.get("replaces", ""),
+        )
+    except PipelineError:
+        mapping.check()  # what is known without Odoo
+        raise
+    check_mapping(source, companies, mapping)
     wanted = chosen(companies, command.company)
     report.failures += check_mapping_keys(source, wanted, mapping)
     report.failures += source.ending_key(runtime.clock.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from pipeline.aws.alerts import Alerts
@@ -12,13 +13,14 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.errors import AwaitsFirstValue, PipelineError
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
 from pipeline.use_cases.remembered import Remembered
 from pipeline.use_cases.report import Reporter, reporting
+from pipeline.use_cases.sync_order_attempts import OrderAttempts
 from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 
@@ -64,7 +66,7 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
         try:
             key = _key(settings, runtime)
         except AwaitsFirstValue as error:
-            report.failures.append(Failure("", error.code, "", str(error)))
+            report.failures.append(Failure.of("", error))
             answer: dict[str, Any] = {"statusCode": 200, "records": [], "waiting": str(error)}
             failed = 0
         else:
@@ -95,17 +97,20 @@ def _copied(
         deadline=deadline,
     )
     orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
-    newest = NewestWithLines(orders, table, order, order_line)
-    sync = (
-        Sync(newest, newest, newest.read, deadline, runtime.clock)
-        if settings.copies_all
-        else Sync(orders, table, order, deadline, runtime.clock)
-    )
-    records = sync.run()
-    answer: dict[str, Any] = {"statusCode": 200, "records": records}
-    failures = list(sync.failures)
-    if settings.copies_all:
-        history = HistorySync(orders, table, order, order_line, settings.odoo_database, deadline, runtime.clock)
-        answer["history"] = history.run().as_dict()
-        failures += [failure for failure in history.failures if failure not in failures]
-    return answer, failures, len(sync.failures)
+    if not settings.copies_all:
+        sync = Sync(orders, table, order, deadline, runtime.clock, runtime.in_any_order)
+        return {"statusCode": 200, "records": sync.run()}, sync.failures, len(sync.failures)
+    attempts = OrderAttempts.begin(table, settings.odoo_database)
+    try:
+        newest = NewestWithLines(orders, table, order, order_line, attempts)
+        sync = Sync(newest, newest, newest.read, deadline, runtime.clock)
+        records = sync.run()
+        history = HistorySync(orders, table, order, order_line, attempts, deadline, runtime.clock)
+        counts = history.run()
+    except PipelineError:
+        with suppress(PipelineError):
+            attempts.end()
+        raise
+    attempts.end()
+    failures = [*sync.failures, *(failure for failure in history.failures if failure not in sync.failures)]
+    return {"statusCode": 200, "records": records, "history": counts.as_dict()}, failures, len(sync.failures)

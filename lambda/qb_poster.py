@@ -23,10 +23,12 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
-from pipeline.domain.mapping import Receipts, Rules
+from pipeline.domain.mapping import Receipts
+from pipeline.domain.mapping_file import CompanyMapping
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.connections import connection_days, consent_days, dates_by_realm, idle_companies
 from pipeline.qbo.issuer import IntuitIssuer
+from pipeline.qbo.realms import NO_REALM
 from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
@@ -131,7 +133,7 @@ class Poster:
         try:
             secret = self.secret()
         except AwaitsFirstValue as error:
-            report.failures.append(Failure("", error.code, "", str(error)))
+            report.failures.append(Failure.of("", error))
             return Results(waiting=str(error))
         report.checked.add("")
         realms = companies_by_realm(secret)
@@ -190,21 +192,21 @@ class Poster:
             api_url=self.settings.qb_api_url,
             tokens=tokens,
             key_values=self.key_values,
-            rules=self.rules,
+            mapping=self.mapping,
             host=self.runtime,
             dry_run=dry_run,
             deadline=self.deadline,
         )
 
-    def rules(self, company: str) -> Rules:
-        """Return a company's rules. Raises Misconfigured if the mapping is wrong."""
+    def mapping(self, company: str) -> CompanyMapping:
+        """Return what could be read of a company's rules, with all that is wrong with the mapping as a file."""
         mapping = self.store.mapping()
-        mapping.check_companies(companies(self.secret()), "in the QuickBooks secret under realm_ids")
-        return mapping.rules(company)
+        unknown = mapping.unknown_companies(companies(self.secret()), NO_REALM)
+        return CompanyMapping(mapping.readable(company), (*mapping.errors, *unknown))
 
     def rebuild(self, company: str, books: QuickBooksBooks) -> Rebuilt:
         """Rebuild a company's entries from the bucket and the books."""
-        rules = self.rules(company)
+        rules = self.store.mapping().rules(company)
         work = Rebuild(
             company,
             books,

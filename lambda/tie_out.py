@@ -117,6 +117,7 @@ class TieOutFunction:
         """Execute the command."""
         clock = self.runtime.clock
         mapping = DocumentStore(self.runtime.client("s3"), self.settings.bucket).mapping()
+        mapping.check()
         quickbooks = self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
         in_realm = companies_by_realm(quickbooks)
         realms = {company: realm for realm, names in in_realm.items() for company in names}

@@ -47,9 +47,11 @@ class Output:
         if self.as_json:
             return
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-        for column in columns:
+        for place, column in enumerate(columns):
             is_figure = column in right
-            table.add_column(column, justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure)
+            # The head of a figure may wrap where the terminal is narrow, and the figure never does.
+            width = max((len(str(row[place])) for row in rows), default=0) if is_figure else None
+            table.add_column(column, justify="right" if is_figure else "left", overflow="fold", min_width=width)
         for row in rows:
             table.add_row(*row)
         self._console.print(table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -37,7 +38,12 @@ def rotated(environment: str) -> str:
         raise Misconfigured("The Odoo secret holds a password, or this Odoo is older than 19: no key to rotate.")
 
     def store(new: str) -> None:
-        secrets.change(arn, lambda current: {**current, "password": new})
+        def changed(current: Mapping[str, Any]) -> dict[str, Any]:
+            if current.get("password") not in (key, new):
+                raise Misconfigured("Somebody has stored another key meanwhile, which is used from now on.")
+            return {**current, "password": new}
+
+        secrets.change(arn, changed)
 
     expires_at = rotate(odoo, key, clock.now(), store)
     return f"The new API key of '{secret['username']}' is stored and lasts until {expires_at:%Y-%m-%d}."

@@ -56,6 +56,10 @@ class FakeOdoo:
             max(taken, default=0),
         )
 
+    def next_id(self, company, selection, after_id):
+        ids = sorted(odoo_id for odoo_id in {**self.documents, **self.unreadable} if odoo_id > after_id)
+        return next((odoo_id for odoo_id in ids if self._selects(odoo_id, company, selection)), 0)
+
     def _selects(self, odoo_id, company, selection):
         if odoo_id in selection.without:
             return False

@@ -58,9 +58,9 @@ class Odoo(FakeOdoo):
         if odoo_id in self.unreadable:
             self.unreadable[odoo_id] = replace(self.unreadable[odoo_id], written_at=written_at)
 
-    def breaks(self, odoo_id: int, words: str) -> None:
+    def breaks(self, odoo_id: int, words: str, code: str = "") -> None:
         document = self.documents[odoo_id]
-        error = InvalidDocument(f"{document.number}: {words} Give it one in Odoo.")
+        error = InvalidDocument(f"{document.number}: {words} Give it one in Odoo.", code=code)
         self.unreadable[odoo_id] = UnreadableDocument(
             odoo_id, document.number, document.document_type, document.written_at, error
         )

@@ -18,12 +18,11 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from local.stand_ins import memory
-from pipeline.domain import lifecycle
+from pipeline.domain import transitions
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.use_cases.extract import decide
-from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import company, record
+from pipeline.use_cases.post import company, record, troubles
 from pipeline.use_cases.post.record import Record
 from tests import state_fakes
 from tests.state_fakes import Store, Table
@@ -68,7 +67,7 @@ def _an_edit_does_not_reopen_a_posted_entry() -> AbstractContextManager[Any]:
 
 
 def _unfinished_is_not_taken_up() -> AbstractContextManager[Any]:
-    return patch.object(Extraction, "_finish", lambda *_: None)
+    return patch.object(Table, "unfinished", lambda *_: [])
 
 
 def _unreadable_is_not_looked_at_again() -> AbstractContextManager[Any]:
@@ -91,7 +90,7 @@ def _no_intent_is_written() -> AbstractContextManager[Any]:
 
 def _nothing_settles() -> AbstractContextManager[Any]:
     both = ExitStack()
-    for module in (company, record):
+    for module in (troubles, record):
         both.enter_context(patch.object(module, "OUTCOME_SETTLES_S", 0))
     return both
 
@@ -102,7 +101,12 @@ def _an_edit_forgets_what_was_sent_meanwhile() -> AbstractContextManager[Any]:
 
 
 def _waiting_never_ends() -> AbstractContextManager[Any]:
-    return patch.object(company, "backoff_s", lambda attempts, _jitter: 60 * 2 ** min(attempts + 12, 30))
+    both = ExitStack()
+    for module in (company, troubles):
+        both.enter_context(
+            patch.object(module, "backoff_s", lambda attempts, _jitter: 60 * 2 ** min(attempts + 12, 30))
+        )
+    return both
 
 
 def _a_lost_pdf_keeps_its_hash() -> AbstractContextManager[Any]:
@@ -156,8 +160,8 @@ def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:
 
 
 def _a_row_of_the_table_is_missing() -> AbstractContextManager[Any]:
-    less = frozenset(change for change in lifecycle._ALLOWED if change[:2] != (Status.POSTED, Status.PENDING))
-    return patch.object(lifecycle, "_ALLOWED", less)
+    less = frozenset(change for change in transitions._ALLOWED if change[:2] != (Status.POSTED, Status.PENDING))
+    return patch.object(transitions, "_ALLOWED", less)
 
 
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
@@ -204,8 +208,8 @@ def main(guards: list[str]) -> int:
     for guard in guards or MUTATIONS:
         tried = sequences_until_found(guard)
         unnoticed += not tried
-        told = f"fails after {tried} sequences" if tried else "NOT NOTICED"
-        print(f"{guard:<48}{told}", flush=True)  # noqa: T201
+        result = f"fails after {tried} sequences" if tried else "NOT NOTICED"
+        print(f"{guard:<48}{result}", flush=True)  # noqa: T201
     return 1 if unnoticed else 0
 
 

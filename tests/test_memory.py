@@ -70,6 +70,13 @@ def image(form, size=(8_944, 6_704), **options):
     return target.getvalue()
 
 
+def frames(count):
+    """Return a scan of so many pages of A4 at 200 dpi, in colour, which decoded come to 11 MB each."""
+    page, target = Image.new("RGB", (1_654, 2_339), "white"), io.BytesIO()
+    page.save(target, "TIFF", save_all=True, append_images=[page] * (count - 1), compression="jpeg")
+    return target.getvalue()
+
+
 def a_scan_as_pdf():
     return pdf_of(
         (b"/Type /XObject /Subtype /Image /Width 1 /Height 1 /Filter /DCTDecode", os.urandom(20 * 2**20)),
@@ -88,6 +95,7 @@ MADE = {
     "a PNG of 60 megapixels": (lambda: [image("PNG")], "8944 by 6704 pixels of a kind that takes 229 MB"),
     "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 572 MB"),
     "the largest PNG that is converted": (lambda: [image("PNG", (5_400, 5_400))], "BYTES"),
+    "a TIFF of 100 frames": (lambda: [frames(100)], "BYTES"),
     "three scans of 20 MB, merged": (lambda: [a_scan_as_pdf() for _ in range(3)], "BYTES 6"),
     "a flate bomb of 256 MB": (
         lambda: [pdf_of((b"/Filter /FlateDecode", squeezed(256)), page=b"/Contents 4 0 R"), SMALL], "BYTES",

@@ -8,6 +8,8 @@ import pytest
 
 from local.demo.documents import load
 from local.stand_ins.http_server import Fault
+from pipeline.aws.order_table import OrderTable
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.errors import PipelineError
 from pipeline.runtime import SystemClock
 from pipeline.use_cases import sync_order_history
@@ -153,3 +155,91 @@ def test_an_empty_attribute_is_an_empty_text_in_the_item_as_in_the_record(start,
 
     assert items(machine)["S1000"]["customer_reference"] == {"S": ""}
     assert answer["records"][0]["customer_reference"] == ""
+
+
+# -- an order that ends the function ----------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The function was ended from outside."""
+
+
+@pytest.fixture
+def deadly(monkeypatch):
+    """Return the names of orders that end the function when they are written, and those that were written."""
+    names, written = set(), []
+    put = OrderTable._put
+
+    def killing(table, values, **condition):
+        if values["order_name"] in names:
+            raise Killed
+        written.append(values["order_name"])
+        return put(table, values, **condition)
+
+    monkeypatch.setattr(OrderTable, "_put", killing)
+    return names, written
+
+
+@pytest.mark.parametrize("bad", ["S1129", "S1100", "S1010"])
+def test_an_order_that_ends_the_function_stops_no_other_and_is_left_out_by_name_after_three_times(start, deadly, bad):
+    machine = start()
+    names, _ = deadly
+    names.add(bad)
+    # Noticed once without its name, then once by name for each attempt.
+    for _ in range(1 + KILLED_ATTEMPTS_MAX):
+        with pytest.raises(Killed):
+            machine.sync_orders()
+
+    answer = machine.sync_orders()
+
+    assert set(items(machine)) == {f"S{1000 + number}" for number in range(COUNT)} - {bad}
+    assert answer["history"]["failed"] == 1
+    alerts = "\n".join(alert["text"] for alert in machine.alerts())
+    assert f"order {bad} " in alerts
+    assert "ended the function 3 times" in alerts
+    # It stays left out without a further attempt, until it is saved once more.
+    machine.sync_orders()
+    names.clear()
+    machine.odoo.row("sale.order", int(bad[1:])).update(write_date=machine.odoo.stamp())
+    machine.sync_orders()
+    assert bad in items(machine)
+
+
+def test_an_order_that_ended_the_function_once_comes_last_and_is_forgiven_nothing_else(start, deadly):
+    machine = start(10)
+    names, written = deadly
+    names.add("S1005")
+    for _ in range(2):
+        with pytest.raises(Killed):
+            machine.sync_orders()
+    names.clear()
+    written.clear()
+
+    answer = machine.sync_orders()
+
+    assert [record["sync_status"] for record in answer["records"]] == ["success"] * 10
+    assert answer["records"][-1]["order_name"] == "S1005"
+    assert [name for name in written if "#" not in name][9] == "S1005"
+
+
+def test_a_run_that_ends_by_itself_costs_one_write_more_and_stores_no_order_by_name(start, deadly):
+    machine = start(3)
+    machine.sync_orders()
+    _, written = deadly
+    written.clear()
+
+    machine.sync_orders()
+
+    assert [name for name in written if "#" in name] == ["cursor#odoo_demo"] * 2
+    (cursor,) = [item for item in machine.items(machine.deployment.order_table) if "#" in item["order_name"]["S"]]
+    assert (cursor["at_work"], cursor["killed"]) == ({"S": ""}, {"S": "{}"})
+
+
+def test_a_run_that_fails_is_none_that_was_killed(start):
+    machine = start(3)
+    machine.odoo.server.fault = lambda request: Fault("dropped") if b"sale.order" in request.body else None
+    with pytest.raises(PipelineError):
+        machine.sync_orders()
+
+    (cursor,) = [item for item in machine.items(machine.deployment.order_table) if "#" in item["order_name"]["S"]]
+    assert cursor["at_work"] == {"S": ""}

@@ -14,6 +14,7 @@ from local.demo.documents import load
 from local.stand_ins.http_server import Fault, Response
 from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED
+from pipeline.aws.order_table import OrderTable
 from pipeline.domain.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.runtime import SystemClock
 from tests.conftest import API_KEY, PASSWORD
@@ -493,3 +494,25 @@ def test_an_odoo_without_json_rpc_is_read_by_json2(start_machine):
 
     assert {record["sync_status"] for record in answer["records"]} == {"success"}
     assert API_KEY not in machine.output
+
+
+def test_an_order_that_ends_the_function_when_it_is_written_does_not_keep_the_others_out(start, monkeypatch):
+    class Killed(BaseException):
+        """The function was ended from outside."""
+
+    put = OrderTable.put
+
+    def killing(table, order, synced_at):
+        if order.order_name == "S1003":
+            raise Killed
+        put(table, order, synced_at)
+
+    monkeypatch.setattr(OrderTable, "put", killing)
+    machine = start(4)
+
+    # It is the newest. Each of the others comes before it in every other run.
+    for _ in range(30):
+        with pytest.raises(Killed):
+            machine.sync_orders()
+
+    assert set(items(machine)) == {"S1000", "S1001", "S1002"}

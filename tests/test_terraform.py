@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from tests import terraform_tools
 from tests.terraform_tools import (
     HANDLERS,

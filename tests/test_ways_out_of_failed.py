@@ -13,7 +13,7 @@ from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.document import Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
-from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST
+from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST, UNANSWERED_BY_ODOO
 from pipeline.domain.unanswered import QUIET_TRIES_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from tests.state_world import World
@@ -182,6 +182,11 @@ def unreadable(world):
     world.extract()
 
 
+def unanswered_by_odoo(world):
+    world.odoo.breaks(1, "It gets no usable answer from Odoo.", UNANSWERED_BY_ODOO)
+    world.extract()
+
+
 def is_readable(world):
     world.passes(90_000)
     world.odoo.unreadable.clear()
@@ -207,13 +212,13 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "does_not_add_up": (does_not_add_up, is_corrected),
     DELETED_IN_ODOO: (deleted_in_odoo, nothing),
     "invalid_document": (unreadable, is_readable),
+    UNANSWERED_BY_ODOO: (unanswered_by_odoo, is_readable),
 }
 
 
 def test_every_code_of_our_own_is_tried_here():
-    assert _codes(*OURS) - OF_A_COMPANY | LOST | {DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, "invalid_document"} == set(
-        WAYS
-    )
+    by_name = {DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, "invalid_document", UNANSWERED_BY_ODOO}
+    assert _codes(*OURS) - OF_A_COMPANY | LOST | by_name == set(WAYS)
 
 
 @pytest.mark.parametrize("code", sorted(WAYS))

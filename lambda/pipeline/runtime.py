@@ -79,6 +79,10 @@ class Runtime:
         """Return a unique name."""
         return f"{self.random.getrandbits(128):032x}"
 
+    def in_any_order(self, count: int) -> list[int]:
+        """Return the numbers below `count` in an order by chance."""
+        return self.random.sample(range(count), count)
+
 
 def return_large_blocks() -> None:
     """Have the C library give every large block back to the system as soon as it is freed.

@@ -17,10 +17,9 @@ QUICKBOOKS_DISCOVERY = {
     "sandbox": "https://developer.api.intuit.com/.well-known/openid_sandbox_configuration",
 }
 # Where a person opens a transaction.
+QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
 # Longer than this a month is not waited for.
 DAYS_MAX = 90
-QUICKBOOKS_PAGES = {"production": "https://qbo.intuit.com", "sandbox": "https://sandbox.qbo.intuit.com"}
-
 
 # Terraform's names of what is empty until somebody sets it.
 _TERRAFORM = {"ODOO_DB": "odoo_database", "ODOO_EMAIL": "odoo_email"}
@@ -32,6 +31,52 @@ def _required(environ: Mapping[str, str], name: str) -> str:
         set_by = f": set {_TERRAFORM[name]} in terraform.tfvars, then `terraform apply`" if name in _TERRAFORM else ""
         raise Misconfigured(f"The environment variable {name} is missing{set_by}.")
     return value
+
+
+def _alerting(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what every function has: where it runs, and whom it writes to."""
+    return {
+        "environment": environ.get("ENVIRONMENT", ""),
+        "topic": environ.get("SNS_ALERT_TOPIC", ""),
+        "slack_webhook_url": environ.get("SLACK_WEBHOOK_URL", ""),
+        "slack_webhook_parameter": environ.get("SLACK_WEBHOOK_PARAMETER", ""),
+        "region": environ.get("AWS_REGION", ""),
+    }
+
+
+def _pipeline(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the functions of the pipeline share. Raises Misconfigured, naming the variable that is missing."""
+    return {
+        **_alerting(environ),
+        "environment": _required(environ, "ENVIRONMENT"),
+        "table": _required(environ, "DYNAMODB_TABLE"),
+        "bucket": _required(environ, "S3_BUCKET"),
+        "topic": _required(environ, "SNS_ALERT_TOPIC"),
+    }
+
+
+def _quickbooks(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return where QuickBooks is reached. Raises Misconfigured for an environment Intuit does not have."""
+    which = _quickbooks_environment(environ)
+    return {
+        "qb_secret_arn": _required(environ, "QB_SECRET_ARN"),
+        "qb_api_url": (environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
+        "qb_discovery_url": environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
+    }
+
+
+def _quickbooks_environment(environ: Mapping[str, str]) -> str:
+    which = environ.get("QB_ENVIRONMENT", "production")
+    if which not in QUICKBOOKS_APIS:
+        raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
+    return which
+
+
+def _days(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "") or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
+        raise Misconfigured(f"{name} is {text[:20]!r}: give whole days, 1 to {DAYS_MAX}.")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +103,10 @@ class ExtractorSettings:
         makes and removes a draft e-mail.
         """
         return cls(
-            environment=_required(environ, "ENVIRONMENT"),
+            **_pipeline(environ),
             odoo_api_url=_required(environ, "ODOO_API_URL"),
             odoo_secret_arn=_required(environ, "ODOO_SECRET_ARN"),
-            table=_required(environ, "DYNAMODB_TABLE"),
-            bucket=_required(environ, "S3_BUCKET"),
-            topic=_required(environ, "SNS_ALERT_TOPIC"),
-            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
-            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
-            region=environ.get("AWS_REGION", ""),
             # Lambda sets it; elsewhere there is no function to start.
             function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
@@ -93,36 +132,13 @@ class PosterSettings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings. Raises Misconfigured, naming the variable that is missing or wrong."""
-        which = _quickbooks(environ)
         return cls(
-            environment=_required(environ, "ENVIRONMENT"),
-            qb_secret_arn=_required(environ, "QB_SECRET_ARN"),
-            table=_required(environ, "DYNAMODB_TABLE"),
-            bucket=_required(environ, "S3_BUCKET"),
-            topic=_required(environ, "SNS_ALERT_TOPIC"),
-            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
-            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
-            qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
-            qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
-            qb_url=QUICKBOOKS_PAGES[which],
-            region=environ.get("AWS_REGION", ""),
+            **_pipeline(environ),
+            **_quickbooks(environ),
+            qb_url=QUICKBOOKS_PAGES[_quickbooks_environment(environ)],
             # Lambda sets it; elsewhere there is no function to start.
             function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         )
-
-
-def _days(environ: Mapping[str, str], name: str, default: int) -> int:
-    text = environ.get(name, "") or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
-        raise Misconfigured(f"{name} is {text[:20]!r}: give whole days, 1 to {DAYS_MAX}.")
-    return int(text)
-
-
-def _quickbooks(environ: Mapping[str, str]) -> str:
-    which = environ.get("QB_ENVIRONMENT", "production")
-    if which not in QUICKBOOKS_APIS:
-        raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
-    return which
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +163,12 @@ class TieOutSettings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings. Raises Misconfigured, naming the variable that is missing or wrong."""
-        which = _quickbooks(environ)
         return cls(
-            environment=_required(environ, "ENVIRONMENT"),
+            **_pipeline(environ),
+            **_quickbooks(environ),
             odoo_api_url=_required(environ, "ODOO_API_URL"),
             odoo_secret_arn=_required(environ, "ODOO_SECRET_ARN"),
-            qb_secret_arn=_required(environ, "QB_SECRET_ARN"),
-            table=_required(environ, "DYNAMODB_TABLE"),
-            bucket=_required(environ, "S3_BUCKET"),
-            topic=_required(environ, "SNS_ALERT_TOPIC"),
-            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
-            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
-            qb_api_url=(environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
-            qb_discovery_url=environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
-            is_sandbox=which == "sandbox",
-            region=environ.get("AWS_REGION", ""),
+            is_sandbox=_quickbooks_environment(environ) == "sandbox",
             overdue_days=_days(environ, "TIE_OUT_OVERDUE_DAYS", 10),
         )
 
@@ -191,7 +198,7 @@ class OrderSyncSettings:
         """
         secret_arn = environ.get("ODOO_SECRET_ARN", "")
         return cls(
-            environment=environ.get("ENVIRONMENT", ""),
+            **_alerting(environ),
             odoo_url=_required(environ, "ODOO_URL"),
             odoo_database=_required(environ, "ODOO_DB"),
             odoo_email=_required(environ, "ODOO_EMAIL"),
@@ -199,9 +206,5 @@ class OrderSyncSettings:
             odoo_secret_arn=secret_arn,
             # The seed's own spelling.
             table=_required(environ, "ODDO_RESPONSE_TABLE"),
-            topic=environ.get("SNS_ALERT_TOPIC", ""),
-            slack_webhook_url=environ.get("SLACK_WEBHOOK_URL", ""),
-            slack_webhook_parameter=environ.get("SLACK_WEBHOOK_PARAMETER", ""),
             copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
-            region=environ.get("AWS_REGION", ""),
         )

@@ -12,6 +12,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.mapping import FILE, Rules
+from pipeline.domain.mapping_file import in_order
 
 VARIABLE = "MAPPING"
 
@@ -32,25 +33,19 @@ def upload_mapping(
         raise SystemExit(f"{VARIABLE}={name}: {error.strerror}") from None
     s3 = deployment.aws.client("s3")
     s3.put_object(Bucket=deployment.bucket, Key=FILE, Body=content)
-    try:
-        mapping = DocumentStore(s3, deployment.bucket).mapping()
-        mapping.check_companies([realm.company_name for realm in realms], "in Odoo")
-        errors = [_errors_in_books(quickbooks, realm, mapping.rules(realm.company_name)) for realm in realms]
-    except Misconfigured as error:
-        errors = [_lines(error)]
-    if any(errors):
-        raise SystemExit(f"{name} cannot be used:\n" + "\n".join(filter(None, errors)))
+    mapping = DocumentStore(s3, deployment.bucket).mapping()
+    errors = [*mapping.errors, *mapping.unknown_companies([realm.company_name for realm in realms], "in Odoo")]
+    for realm in realms:
+        errors += _errors_in_books(quickbooks, realm, mapping.readable(realm.company_name))
+    if errors:
+        raise SystemExit(f"{name} cannot be used:\n" + "\n".join(in_order(errors)))
     return name
 
 
-def _errors_in_books(quickbooks: QuickBooksStandIn, realm: Realm, rules: Rules) -> str:
+def _errors_in_books(quickbooks: QuickBooksStandIn, realm: Realm, rules: Rules) -> list[str]:
+    """Return the lines that are wrong, without what to do about a deployed mapping."""
     try:
         open_books(quickbooks, realm, rules)
     except Misconfigured as error:
-        return _lines(error)
-    return ""
-
-
-def _lines(error: Misconfigured) -> str:
-    """Return the lines that are wrong, without what to do about a deployed mapping."""
-    return str(error).partition("\n")[2] or str(error)
+        return str(error).splitlines()[1:]
+    return []

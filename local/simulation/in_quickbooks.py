@@ -108,11 +108,12 @@ class InQuickBooks:
 
         One that QuickBooks has made without an answer, and nobody has looked for yet, is left alone.
         """
-        settled = {entry["qb_id"] for entry in self._world.entries() if entry["status"] == "posted"}
+        entries = self._world.entries()
+        settled = {(entry["realm"], entry["qb_id"]) for entry in entries if entry["status"] == "posted"}
         posted = [
             found
             for found in self._posted_anywhere(tuple(dict.fromkeys(ENTITIES.values())))
-            if found[2]["Id"] in settled
+            if (found[1], found[2]["Id"]) in settled
         ]
         if posted and not self._world.quickbooks.tax_off_by:
             entity, realm, row = self._world.random.choice(posted)

@@ -22,7 +22,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeKey, S3Backend, s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
@@ -101,36 +101,70 @@ def _at_home(handler: Any) -> None:
 
 
 def _s3(operation: str, parameters: Parameters) -> Any:
-    backend = s3_backends[ACCOUNT]["aws"]
-    bucket, key = parameters["Bucket"], parameters.get("Key", "")
-    if operation == "CreateBucket":
-        backend.create_bucket(bucket, REGION)
-    elif operation == "PutObject":
-        content = bytes(parameters["Body"])
-        backend.put_object(bucket, key, content)
-        return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
-    elif operation == "GetObject":
-        found = backend.get_object(bucket, key)
-        if found is None:
-            raise _client_error("NoSuchKey", operation)
-        return {"Body": io.BytesIO(found.value), "ContentLength": len(found.value), "VersionId": "1"}
-    elif operation == "CopyObject":
-        source = backend.get_object(parameters["CopySource"]["Bucket"], parameters["CopySource"]["Key"])
-        if source is None:
-            raise _client_error("NoSuchKey", operation)
-        backend.copy_object(source, bucket, key)
-        return {"CopyObjectResult": {}}
-    elif operation in ("DeleteObject", "DeleteObjects"):
-        for deleted in parameters.get("Delete", {"Objects": [parameters]})["Objects"]:
-            backend.delete_object(bucket, deleted["Key"])
-    elif operation == "ListObjectsV2":
-        kept = backend.get_bucket(bucket).keys
-        names = sorted(name for name in kept if name.startswith(parameters["Prefix"]))
-        contents = [{"Key": name, "LastModified": kept[name].last_modified} for name in names]
-        return {"Contents": contents, "IsTruncated": False}
-    else:
+    if operation not in _S3:
         raise LookupError(f"there is no short way for {operation}")
+    return _S3[operation](s3_backends[ACCOUNT]["aws"], parameters)
+
+
+def _create_bucket(backend: S3Backend, parameters: Parameters) -> Any:
+    backend.create_bucket(parameters["Bucket"], REGION)
     return {}
+
+
+def _put_object(backend: S3Backend, parameters: Parameters) -> Any:
+    content = bytes(parameters["Body"])
+    backend.put_object(parameters["Bucket"], parameters["Key"], content)
+    return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
+
+
+def _get_object(backend: S3Backend, parameters: Parameters) -> Any:
+    found = _found(backend, parameters, "GetObject", "NoSuchKey")
+    return {"Body": io.BytesIO(found.value), "ContentLength": len(found.value), "VersionId": "1"}
+
+
+def _head_object(backend: S3Backend, parameters: Parameters) -> Any:
+    metadata = _found(backend, parameters, "HeadObject", "404").metadata
+    return {"Metadata": {name: metadata[name] for name in metadata}}
+
+
+def _copy_object(backend: S3Backend, parameters: Parameters) -> Any:
+    source = _found(backend, parameters["CopySource"], "CopyObject", "NoSuchKey")
+    backend.copy_object(source, parameters["Bucket"], parameters["Key"])
+    copy = _found(backend, parameters, "CopyObject", "NoSuchKey")
+    copy.set_metadata(dict(parameters["Metadata"]), replace=True)
+    return {"CopyObjectResult": {}}
+
+
+def _delete_objects(backend: S3Backend, parameters: Parameters) -> Any:
+    for deleted in parameters.get("Delete", {"Objects": [parameters]})["Objects"]:
+        backend.delete_object(parameters["Bucket"], deleted["Key"])
+    return {}
+
+
+def _list_objects(backend: S3Backend, parameters: Parameters) -> Any:
+    kept = backend.get_bucket(parameters["Bucket"]).keys
+    names = sorted(name for name in kept if name.startswith(parameters["Prefix"]))
+    contents = [{"Key": name, "LastModified": kept[name].last_modified} for name in names]
+    return {"Contents": contents, "IsTruncated": False}
+
+
+def _found(backend: S3Backend, place: Parameters, operation: str, missing: str) -> FakeKey:
+    found = backend.get_object(place["Bucket"], place["Key"])
+    if found is None:
+        raise _client_error(missing, operation)
+    return found
+
+
+_S3: dict[str, Callable[[S3Backend, Parameters], Any]] = {
+    "CreateBucket": _create_bucket,
+    "PutObject": _put_object,
+    "GetObject": _get_object,
+    "HeadObject": _head_object,
+    "CopyObject": _copy_object,
+    "DeleteObject": _delete_objects,
+    "DeleteObjects": _delete_objects,
+    "ListObjectsV2": _list_objects,
+}
 
 
 def _sns(operation: str, parameters: Parameters) -> Any:

@@ -66,12 +66,16 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One broken answer: `response` None drops the connection; `takes_effect` lets the request do its work first."""
+    """One broken answer: `response` None drops the connection; `takes_effect` lets the request do its work first.
+
+    Of a response that is `cut` only the first half arrives, and then the connection ends.
+    """
 
     kind: str
     response: Response | None = None
     takes_effect: bool = False
     delay_s: float = 0.0
+    cut: bool = False
 
 
 def body_of(prepared: requests.PreparedRequest) -> bytes:
@@ -144,6 +148,10 @@ class StandInServer:
             connection.send_header(name, value)
         connection.send_header("Content-Length", str(len(response.body)))
         connection.end_headers()
+        if fault is not None and fault.cut:
+            connection.wfile.write(response.body[: len(response.body) // 2])
+            connection.close_connection = True
+            return
         connection.wfile.write(response.body)
 
     def close(self) -> None:

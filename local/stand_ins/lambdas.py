@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import requests
+
 from local.stand_ins.http_server import Request, Response, StandInServer
 
 # What Lambda takes for the answer of a function that was waited for.
 ANSWER_BYTES_MAX = 6 * 1024 * 1024
 _PATH = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/(?P<what>configuration|invocations)")
+
+ANSWERED_S = 30
 
 type Function = Callable[[Any], Any]
 
@@ -23,7 +27,8 @@ type Function = Callable[[Any], Any]
 class LambdaStandIn:
     """Serves functions by their full names at `url` until closed; `invoked` lists what was asked of which.
 
-    `environs` are the functions' environment variables, `timeouts_s` how long each may run.
+    `environs` are the functions' environment variables, `timeouts_s` how long each may run. `behind` is the address of
+    a Lambda that answers everything but invocations: where the functions were deployed to, and cannot run.
     """
 
     def __init__(
@@ -31,11 +36,13 @@ class LambdaStandIn:
         functions: Mapping[str, Function],
         environs: Mapping[str, Mapping[str, str]],
         timeouts_s: Mapping[str, int] | None = None,
+        behind: str = "",
     ) -> None:
         self.invoked: list[tuple[str, Any]] = []
         self._functions = dict(functions)
         self._environs = environs
         self._timeouts_s = timeouts_s or {}
+        self._behind = behind
         self.server = StandInServer(self._answer)
         self.url = self.server.url
 
@@ -48,9 +55,11 @@ class LambdaStandIn:
         self._functions[name] = function
 
     def _answer(self, request: Request) -> Response:
+        found = _PATH.fullmatch(unquote(request.path))
+        if self._behind and not (found and found["what"] == "invocations"):
+            return self._passed_on(request)
         if request.method == "GET" and request.path.rstrip("/") == "/2015-03-31/functions":
             return Response.json({"Functions": [self._configuration(name) for name in sorted(self._functions)]})
-        found = _PATH.fullmatch(unquote(request.path))
         if found is None or found["name"] not in self._functions:
             name = found["name"] if found else request.path
             said = {"Type": "User", "Message": f"Function not found: {name}"}
@@ -60,6 +69,14 @@ class LambdaStandIn:
         if found["what"] == "configuration":
             return Response.json(self._configuration(found["name"]))
         return self._invoke(found["name"], request)
+
+    def _passed_on(self, request: Request) -> Response:
+        answer = requests.request(
+            request.method, self._behind + request.path, params=request.query, data=request.body,
+            headers=request.headers, timeout=ANSWERED_S,
+        )  # fmt: skip
+        kind = answer.headers.get("x-amzn-ErrorType")
+        return Response(answer.status_code, answer.content, headers={"x-amzn-ErrorType": kind} if kind else {})
 
     def _configuration(self, name: str) -> dict[str, Any]:
         return {

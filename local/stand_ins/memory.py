@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
+from pipeline.domain.books import Filed
 from pipeline.domain.codec import dumps, encode
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
@@ -218,6 +219,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.objects: dict[str, Any] = {}
+        self.filed_as: dict[str, Filed] = {}
 
     def put(self, key: str, content: Document | bytes) -> None:
         """Have an object under a key."""
@@ -256,12 +258,14 @@ class MemoryStore:
             if found:
                 latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), key))
         return [
-            Copy(entry_id, version, key, self._pdf_key(entry_id)) for entry_id, (version, key) in sorted(latest.items())
+            Copy(entry_id, version, key, self._pdf_key(entry_id), self._filed_key(entry_id))
+            for entry_id, (version, key) in sorted(latest.items())
         ]
 
     def _pdf_key(self, entry_id: str) -> str:
-        if pending_key(entry_id) in self.objects:
-            return pending_key(entry_id)
+        return pending_key(entry_id) if pending_key(entry_id) in self.objects else self._filed_key(entry_id)
+
+    def _filed_key(self, entry_id: str) -> str:
         filed = [key for key in self.objects if key.startswith(POSTED) and key.endswith(f"__{entry_id}.pdf")]
         return filed[-1] if filed else ""
 
@@ -294,7 +298,17 @@ class MemoryStore:
         content = self.objects.get(pending_key(entry.entry_id))
         if content is not None:
             self.put(posted_key(entry), content)
+            self.filed_as[posted_key(entry)] = Filed(entry.qb_id, entry.qb_sync_token, entry.qb_fingerprint)
         return posted_key(entry)
+
+    def filed(self, entry: Entry) -> Filed | None:
+        """Return how the document was in the books when its PDF was filed, or None."""
+        return self.filed_at(posted_key(entry))
+
+    def filed_at(self, key: str) -> Filed | None:
+        """Return how a document was in the books when its PDF was filed under a key, or None."""
+        filed = self.filed_as.get(key)
+        return filed if filed and filed.qb_id and filed.fingerprint else None
 
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF that waits."""

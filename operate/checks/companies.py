@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from operate.companies import ODOO_KEYS, BookCompany, book_company, odoo_of, opened, rights_lacking
@@ -11,14 +11,16 @@ from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company
 from pipeline.domain.errors import Disconnected, Misconfigured, PipelineError
 from pipeline.domain.identity import known_as
-from pipeline.domain.mapping import MappingFile, Rules
+from pipeline.domain.mapping_file import MappingFile, broken
+from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
 from pipeline.qbo.connections import connection_days, consent_days
-from pipeline.qbo.realms import companies, realm_of
+from pipeline.qbo.realms import NO_REALM, companies, realm_of
 from pipeline.qbo.references import References
 from pipeline.runtime import SystemThreads
+from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_odoo, without_effect
 
 DAYS_LEFT_MIN = 14
 CONSENT_DAYS_MIN = 90
@@ -57,6 +59,9 @@ def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
             f"The Odoo user '{secret['username']}' may not read {', '.join(lacking)}: give it Accounting / Read-only. "
             "Then: `./oqb connect --odoo`."
         )
+    # A person waits, so that the login is worth its half second: only with a key there is an end to read.
+    if client.has_api_key:
+        yield from (failure.message for failure in ending_key(client, deployment.clock.now()))
     known = deployment.key_values.database()
     try:
         known_as(
@@ -125,32 +130,39 @@ def _differs(company: str, books: BookCompany, other: Company | None) -> Iterato
 
 
 def mapping(deployment: Deployment, side: OdooSide) -> Iterator[str]:
-    """Check that the mapping can be read, and names companies that exist on both sides."""
+    """Check that the mapping can be read, and that both sides have its companies and Odoo has its names.
+
+    Its names in QuickBooks are checked with the connection of each company.
+    """
     found = _mapping(deployment)
-    if isinstance(found, str):
-        yield found
-        return
-    for known, where in (
-        (companies(deployment.quickbooks_secret()), "in the QuickBooks secret under realm_ids"),
-        ([company.name for company in side.asked()[1]], "that the Odoo user may see"),
-    ):
-        try:
-            found.check_companies(known, where)
-        except Misconfigured as error:
-            yield str(error)
-
-
-def _mapping(deployment: Deployment) -> MappingFile | str:
+    errors = mapping_errors(found, companies(deployment.quickbooks_secret()))
     try:
-        return DocumentStore(deployment.client("s3"), deployment.poster.bucket).mapping()
-    except PipelineError as error:
-        return str(error)
+        client, seen = side.asked()
+    except PipelineError:
+        if errors:
+            yield str(broken(errors))
+        raise
+    errors += found.unknown_companies([company.name for company in seen], UNKNOWN_COMPANY)
+    source = OdooSource(client)
+    names = [line for company in seen for line in unknown_in_odoo(source, company, found.readable(company.name))]
+    if errors:
+        yield str(broken([*errors, *names]))
+    elif names:
+        yield without_effect(names)
+
+
+def mapping_errors(found: MappingFile, with_realm: Iterable[str]) -> list[str]:
+    """Return the errors of a mapping as a file, with its companies that have no realm in the QuickBooks secret."""
+    return [*found.errors, *found.unknown_companies(with_realm, NO_REALM)]
+
+
+def _mapping(deployment: Deployment) -> MappingFile:
+    return DocumentStore(deployment.client("s3"), deployment.poster.bucket).mapping()
 
 
 def _names_in_mapping(deployment: Deployment, client: Client, company: str) -> Iterator[str]:
     """Check what the mapping names against QuickBooks' lists: those stored, unless something is missing there."""
-    found = _mapping(deployment)
-    rules: Rules = Rules() if isinstance(found, str) else found.rules(company)
+    rules = _mapping(deployment).readable(company)
     references = References(
         client, deployment.key_values, rules, clock=deployment.clock, threads=SystemThreads(), dry_run=True
     )

@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 
+from operate.checks.companies import mapping_errors
 from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.companies import ReadOnlyKeyValues, StillClock, odoo_company, odoo_of, opened
@@ -19,16 +21,18 @@ from operate.onboarding import Kind, Need, NotedReferences, Verdict, assess, lik
 from operate.output import counted
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company, Document
-from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import MappingFile, Parties, Rules
+from pipeline.domain.mapping import ClosedPeriod, Parties, Rules
+from pipeline.domain.mapping_file import MappingFile, in_order
 from pipeline.domain.money import shown
 from pipeline.domain.source import Selection, UnreadableDocument
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import PAGE_ROWS, Client
 from pipeline.qbo.lists import ClassTracking, Lists
+from pipeline.qbo.realms import companies
 from pipeline.qbo.references import References
 from pipeline.qbo.rule_check import problems
 from pipeline.runtime import SystemThreads
+from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_odoo
 
 PAGE_DOCUMENTS = 500
 # Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
@@ -69,7 +73,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     if target and target.exists():
         raise WrongUse(f"{target} exists already and is not written over: check it with --mapping {target}.")
     known_company(call.deployment, company)
-    rules, wrong = _rules(call, company, None if write else path)
+    mapping = _mapping(call, company, None if write else path)
+    rules = mapping.readable(company)
     start = begins.date() if begins else rules.go_live
     if start is None:
         raise WrongUse("Say from which date on documents are to be posted: --from 2026-01-01.")
@@ -78,14 +83,17 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
         in_odoo = odoo_company(source, company)
     with call.output.progress("Reading the lists of QuickBooks"):
         books = _read_books(call, company, rules)
-    wrong += [*problems(rules, books.lists, company=company, realm=books.realm)]
+    unknown = unknown_in_odoo(source, in_odoo, rules)
+    wrong = mapping_errors(mapping, companies(call.deployment.quickbooks_secret()))
+    wrong += mapping.unknown_companies([seen.name for seen in source.companies()], UNKNOWN_COMPANY)
+    wrong = in_order([*wrong, *problems(rules, books.lists, company=company, realm=books.realm)])
     noted = NotedReferences(books.references, books.lists, books.parties)
     unreadable: list[UnreadableDocument] = []
     verdict = assess(_documents(call, source, in_odoo, start, unreadable), noted)
     _add_unreadable(verdict, unreadable)
     if wrong:
         verdict.postable, verdict.held_up = 0, verdict.money
-    _show(call, in_odoo, verdict, books, wrong, shows_all=shows_all)
+    _show(call, in_odoo, verdict, books, in_order([*wrong, *unknown]), shows_all=shows_all)
     if target:
         text = starting_mapping(company, start, verdict, books.lists)
         target.write_text(text, encoding="utf-8")
@@ -95,7 +103,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
         {
             "company": company, "from": start, "documents": verdict.documents, "would_be_posted": verdict.postable,
             "skipped": verdict.skipped, "money": verdict.money, "held_up": verdict.held_up,
-            "mapping_errors": wrong, "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
+            "mapping_errors": wrong, "mapping_without_effect": unknown,
+            "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
             "needs": [asdict(need) for need in verdict.needs],
         }
     )  # fmt: skip
@@ -105,19 +114,13 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _rules(call: Call, company: str, path: Path | None) -> tuple[Rules, list[str]]:
-    """Return a company's rules and what is wrong with the mapping, of a file here or as it is deployed."""
+def _mapping(call: Call, company: str, path: Path | None) -> MappingFile:
+    """Return the mapping with what is wrong with it, of a file here or as it is deployed."""
     if path is None:
-        store = DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket)
-        read = store.mapping
-    else:
-        if not path.exists():
-            raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
-        read = lambda: MappingFile.parse(path.read_text(encoding="utf-8-sig"))  # noqa: E731
-    try:
-        return read().rules(company), []
-    except Misconfigured as error:
-        return Rules(), str(error).splitlines()
+        return DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket).mapping()
+    if not path.exists():
+        raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
+    return MappingFile.of_object(path.read_bytes(), "")
 
 
 def _read_books(call: Call, company: str, rules: Rules) -> Books:
@@ -233,16 +236,14 @@ def _show(call: Call, in_odoo: Company, verdict: Verdict, books: Books, wrong: l
         out.say(f"{need.kind} {need.name}: {need.problem}")
     for text in in_the_way(books, verdict):
         out.say(text)
-    new = [
-        need
-        for need in verdict.needs
-        if need.kind in (Kind.CUSTOMER, Kind.VENDOR) and need.counterpart == "(is created)"
-    ]
-    if new:
-        near = [f"'{need.name}' (there is {need.nearest[0]})" for need in new if need.nearest][:5]
-        out.say(
-            f"{counted(len(new), 'customer and vendor')} would be created" + (f", {', '.join(near)}." if near else ".")
-        )
+    new = {
+        kind: [need for need in verdict.needs if need.kind is kind and need.counterpart == "(is created)"]
+        for kind in (Kind.CUSTOMER, Kind.VENDOR)
+    }
+    if any(new.values()):
+        which = " and ".join(counted(len(found), kind) for kind, found in new.items() if found)
+        near = [f"'{need.name}' (there is {need.nearest[0]})" for need in chain(*new.values()) if need.nearest][:5]
+        out.say(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
     for entity in books.cut:
         out.say(f"There are more than {PARTY_PAGES_MAX * PAGE_ROWS:,} {entity}s: not all names were compared.")
     skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
@@ -291,7 +292,10 @@ def starting_mapping(company: str, start: date, verdict: Verdict, lists: Lists) 
             note = f"{need.name}: {counted(need.documents, 'document')}, {need.money:,.2f}{near}"
             line = f"{_quoted(need.key)} = {_quoted(certain or (need.nearest[0] if need.nearest else ''))}"
             lines += [f"# {' '.join(note.split())}", line if certain else f"# {line}"]
-    if any(need.code == "party_unmapped" for need in verdict.problems):
+    codes = {need.code for need in verdict.problems}
+    if "period_closed" in codes:
+        lines[2:2] = [f'# closed_period = "{ClosedPeriod.FIRST_OPEN_DAY}"   # what is dated in a closed period']
+    if "party_unmapped" in codes:
         lines[2:2] = [f'# parties = "{Parties.CREATE}"   # customers and vendors that are not there']
     text = "\n".join(lines) + "\n"
     MappingFile.parse(text)

@@ -1,7 +1,12 @@
 """What a mapping names and Odoo does not have is told with its line and the nearest name, and stops nothing."""
 
+from datetime import timedelta
+
 import pytest
 
+from local.stand_ins.odoo.stand_in import POOL_EXHAUSTED
+from pipeline.domain import open_alerts
+from pipeline.domain.errors import Misconfigured
 from tests.cases.world import us
 
 HEAD = '["companyA"]\n'
@@ -74,7 +79,8 @@ def test_of_taxes_and_plans_that_are_named_together_the_one_that_is_wrong_is_rep
     assert "tax '5% GST'" not in alert["text"]
 
 
-def test_all_that_is_wrong_comes_in_one_alert_once_and_a_changed_mapping_is_reported(open_world):
+def test_all_that_is_wrong_comes_in_one_alert_once_and_again_when_it_was_right_in_between(open_world, monkeypatch):
+    monkeypatch.setattr(open_alerts, "END_AFTER", timedelta(0))
     world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "Trade"}, {"Name": "R&D"}])])
     both = HEAD + JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n'
     world.mapping(both)
@@ -86,11 +92,93 @@ def test_all_that_is_wrong_comes_in_one_alert_once_and_a_changed_mapping_is_repo
 
     world.mapping(HEAD)
     world.extract()
+
+    # A mapping that changes is reported, too.
+    changed, ended = sorted(world.alerts(), key=lambda alert: "ended" in alert["subject"])
+    assert "S3 version" in changed["text"]
+    assert ended["subject"] == "[demo] companyA: ended: the mapping names what Odoo does not have"
+
     world.mapping(both)
     world.extract()
 
-    # A mapping that changes is reported, too.
-    assert any("S3 version" in alert["text"] for alert in world.alerts())
+    changed_back, again = sorted(world.alerts(), key=lambda alert: "names what" in alert["subject"])
+    assert "S3 version" in changed_back["text"]
+    assert again["subject"] == "[demo] companyA: please correct: the mapping names what Odoo does not have"
+    assert again["text"] == alert["text"]
+
+
+WRONG = (
+    HEAD + 'partys = "create"\ngo_live = "soon"\n'
+    '["companyA".accounts]\n"400001" = "400000"\n"400000" = "nowhere"\n["companyX"]\n'
+)
+OF_THE_FILE = ("line 2: 'partys' is not known", "line 3: 'go_live' must be a date", "line 7: there is no company")
+IN_ODOO, IN_QUICKBOOKS = "line 5: account '400001' matches nothing in Odoo", "line 6: account 400000 → 'nowhere'"
+
+
+def lines_of(text):
+    return [line.removeprefix("  | ") for line in text.splitlines() if line.startswith("  | ")]
+
+
+def begins(lines, expected):
+    return len(lines) == len(expected) and all(
+        line.startswith(start) for line, start in zip(lines, expected, strict=True)
+    )
+
+
+def test_errors_of_the_file_and_names_that_odoo_lacks_come_in_one_alert_in_the_order_of_their_lines(open_world):
+    world = open_world(realms=[us()])
+    world.mapping(WRONG)
+
+    for _ in range(3):
+        with pytest.raises(Misconfigured):
+            world.extract()
+
+    (alert,) = world.alerts()
+    assert alert["subject"] == "[demo] All companies: nothing moves until a person acts: the mapping cannot be used"
+    assert begins(lines_of(alert["text"]), (*OF_THE_FILE[:2], IN_ODOO, OF_THE_FILE[2]))
+    assert world.entries() == {}
+
+
+def test_errors_of_the_file_and_names_that_quickbooks_lacks_come_in_one_alert_and_nothing_is_posted(open_world):
+    world = open_world(realms=[us()])
+    world.move(661, "out_invoice", [{"amount": 100.0}])
+    world.extract()
+    world.alerts()
+    world.mapping(WRONG)
+
+    for _ in range(3):
+        world.let_pause_pass()
+        world.post()
+
+    (alert,) = world.alerts()
+    assert begins(lines_of(alert["text"]), (*OF_THE_FILE[:2], IN_QUICKBOOKS, OF_THE_FILE[2]))
+    assert world.entries()[661]["status"] == "pending"
+    assert world.books() == []
+
+
+def test_a_list_that_has_changed_is_reported_again(open_world):
+    world = open_world(realms=[us()])
+    world.mapping(WRONG)
+    with pytest.raises(Misconfigured):
+        world.extract()
+    world.mapping(WRONG.replace('partys = "create"\n', "\n"))
+    with pytest.raises(Misconfigured):
+        world.extract()
+
+    first, second = world.alerts()
+    assert begins(lines_of(first["text"])[1:], lines_of(second["text"]))
+
+
+def test_an_odoo_that_does_not_answer_hides_no_error_of_the_file(open_world):
+    world = open_world(realms=[us()])
+    world.mapping(WRONG)
+    world.odoo.server.fault = lambda _request: POOL_EXHAUSTED
+
+    with pytest.raises(Misconfigured):
+        world.extract()
+
+    (alert,) = world.alerts()
+    assert begins(lines_of(alert["text"]), OF_THE_FILE[:2])
 
 
 @pytest.mark.parametrize("version", [16, 17, 18, 19])

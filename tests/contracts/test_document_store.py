@@ -9,6 +9,7 @@ import pytest
 
 from local.stand_ins.memory import MemoryStore
 from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.books import Filed
 from pipeline.domain.document import Company, Party
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.source import Copy, Pdf, PdfSource
@@ -172,6 +173,23 @@ def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
     assert store.pdf_at(FILED) == PDF
 
 
+def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
+    booked = replace(ENTRY, qb_id="129", qb_sync_token="3", qb_fingerprint="0f3a tax 8.25")
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    key = store.copy_posted(booked)
+
+    assert store.filed(ENTRY) == store.filed_at(key) == Filed("129", "3", "0f3a tax 8.25")
+    assert store.pdf_at(key) == PDF
+
+
+def test_a_pdf_that_was_never_posted_or_by_an_earlier_release_says_nothing_of_the_books(store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    before = store.filed(ENTRY)
+    filed(store)
+
+    assert before is store.filed(ENTRY) is None
+
+
 def test_moving_twice_is_moving_once(bucket, store):
     store.put_pdf(ENTRY.entry_id, a_pdf())
 
@@ -259,7 +277,7 @@ def test_the_last_copy_of_every_document_is_listed_with_its_pdf(bucket, store):
         bucket.have(key, b"%PDF")
 
     assert store.copies() == [
-        Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json", WAITING),
-        Copy("odoo-account.move-18", 1, "documents/odoo-account.move-18/1.json", newer),
+        Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json", WAITING, FILED),
+        Copy("odoo-account.move-18", 1, "documents/odoo-account.move-18/1.json", newer, newer),
         Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
     ]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.document import Account, Document
-from pipeline.domain.mapping import AND, MappingFile, Rules
+from pipeline.domain.mapping import AND, Rules
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.money import ZERO
 from pipeline.odoo import documents
 from pipeline.odoo import taxes as odoo_taxes

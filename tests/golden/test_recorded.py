@@ -19,7 +19,7 @@ import pytest
 from pipeline.domain.codec import encode
 from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import NeedsAttention
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo.payloads import ENTITIES
 from tests.golden.golden_case import assert_golden
 from tests.golden.recorded_case import (

@@ -257,6 +257,12 @@ def other_database(site: Site) -> None:
 
 
 # What is broken, and what the doctor says: the cause and the way out.
+def key_that_ends(site: Site) -> None:
+    user = site.odoo.users[0]
+    site.odoo.api_keys.add(user.shown, "a-key", ends=site.clock.now() + timedelta(days=13))
+    site.secret("odoo", password="a-key")
+
+
 BREAKAGES = {
     "a function is gone": (
         lambda s: s.client("lambda").delete_function(FunctionName="odoo-order-sync-demo"),
@@ -369,6 +375,8 @@ BREAKAGES = {
     "the user may read no accounting": (
         lambda s: s.odoo.users.__setitem__(0, replace(s.odoo.users[0], group="none")),
         "may not read account.move", "Accounting / Read-only"),
+    "the key of Odoo ends soon": (
+        key_that_ends, "The API key of the Odoo user 'sync_ro' ends on", "make rotate-odoo-key"),
     "Odoo is another database": (other_database, "former", "replaces"),
     "a company is called otherwise in Odoo": (
         hide_company, "a company 'company B' that Odoo does not show", "rename it in the secret"),
@@ -395,6 +403,9 @@ BREAKAGES = {
         lambda s: s.mapping('["companyC"]\ngo_live = 2026-01-01\n'), "there is no company 'companyC'", "line 1"),
     "the mapping names what QuickBooks lacks": (
         lambda s: s.mapping('["companyA".accounts]\n"400000" = "nowhere"\n'), "400000 → 'nowhere'", "line 2"),
+    "the mapping names what Odoo lacks": (
+        lambda s: s.mapping('["companyA".accounts]\n"400001" = "400000"\n'),
+        "line 2: account '400001' matches nothing in Odoo", "Correct the file"),
     "a document has failed": (fail_one, "1 failed with unmapped", "./oqb retry"),
 }  # fmt: skip
 
@@ -413,6 +424,22 @@ def test_each_breakage_is_named_with_what_to_do(site, name):
 
     assert [finding.text for finding in findings if says in finding.text and remedy in finding.text], findings
     assert time.monotonic() - began < FOUND_WITHIN_S
+
+
+def test_everything_that_is_wrong_with_a_mapping_is_named_at_once(site):
+    site.mapping(
+        '["companyA"]\npartys = "fail"\n["companyA".accounts]\n"400001" = "400000"\n"400000" = "nowhere"\n'
+        '["companyX"]\n'
+    )
+
+    findings = "\n".join(finding.text for finding in site.examine())
+
+    for line in (
+        "line 2: 'partys' is not known", "line 4: account '400001' matches nothing in Odoo",
+        "line 5: account 400000 → 'nowhere'", "line 6: there is no company 'companyX' in the QuickBooks secret",
+        "line 6: there is no company 'companyX' that the Odoo user may see",
+    ):  # fmt: skip
+        assert line in findings
 
 
 def test_there_are_at_least_twenty_five_of_them():

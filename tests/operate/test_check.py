@@ -127,6 +127,16 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
     assert after["would_be_posted"] > before["would_be_posted"]
 
 
+def test_the_mapping_it_writes_offers_what_can_be_done_about_a_closed_period(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+
+    result = whole("check", "companyA", *FROM, "--mapping", str(path), "--write")
+
+    assert "would be created" in result.stdout
+    assert "customer and vendor" not in result.stdout
+    assert '# closed_period = "first_open_day"   # what is dated in a closed period' in path.read_text().splitlines()
+
+
 def test_a_mapping_that_is_there_is_not_written_over(new, tmp_path):
     path = tmp_path / "mapping.toml"
     path.write_text("# mine")
@@ -145,6 +155,33 @@ def test_a_mapping_that_is_wrong_posts_nothing_and_is_shown_with_its_lines(whole
 
     assert verdict["would_be_posted"] == 0
     assert any(line.startswith("line 3: account 1 → 'nowhere'") for line in verdict["mapping_errors"])
+
+
+def test_everything_that_is_wrong_with_a_mapping_is_shown_at_once(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text(
+        '["companyB"]\npartys = "fail"\n["companyB".accounts]\n"1" = "nowhere"\n["companyX"]\nitems = = "x"\n'
+    )
+
+    verdict = checked(whole, "companyB", "--mapping", str(path))
+
+    assert verdict["would_be_posted"] == 0
+    assert [line.partition(":")[0] for line in verdict["mapping_errors"]] == [
+        "line 2", "line 4", "line 5", "line 5", "line 6"]  # fmt: skip
+    assert verdict["mapping_errors"][-1].endswith("errors after line 6 are not known yet")
+    assert verdict["mapping_without_effect"] == ["line 4: account '1' matches nothing in Odoo"]
+
+
+def test_a_name_that_odoo_lacks_is_shown_and_holds_nothing_up(whole, tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text('["companyA"]\n["companyA".accounts]\n"400001" = "400000"\n')
+
+    verdict = checked(whole, "companyA", "--mapping", str(path))
+
+    assert verdict["mapping_errors"] == []
+    (line,) = verdict["mapping_without_effect"]
+    assert line.startswith("line 3: account '400001' matches nothing in Odoo")
+    assert verdict["would_be_posted"] == checked(whole)["would_be_posted"]
 
 
 def test_the_go_live_of_the_mapping_is_the_date_to_begin_at(whole, tmp_path):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from operate import cli as frame
 from operate.cli import World, cli
+from operate.output import Output
 from tests.terraform_tools import ROOT, without_aws
 
 COMMANDS = sorted(cli.commands)
@@ -102,6 +103,18 @@ def test_in_a_pipe_it_is_plain_text_of_eighty_columns(oqb, extra):
     assert "INV/2026/00007" in result.stdout
     assert "\x1b" not in result.stdout + result.stderr
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_where_eighty_columns_are_too_few_heads_wrap_and_neither_names_nor_figures_do(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    figures = ("waiting", "needs a person", "today", "posted", "days left")
+    row = ["companyA", "60 min ago", "3 s ago", "1,234", "0", "3", "12,345", "101"]
+
+    Output().table(("company", "read up to", "last post", *figures), [row], right=figures)
+
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert {"companyA", "1,234", "12,345", "101"} <= set(printed.split())
 
 
 def test_a_question_without_a_terminal_is_answered_with_no():

@@ -17,7 +17,7 @@ import pytest
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.document import LineKind, check_adds_up
 from pipeline.domain.errors import NeedsAttention
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.odoo import documents
 from pipeline.qbo.payloads import sent_total
 from tests.in_process import Near

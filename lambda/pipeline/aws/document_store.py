@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.aws.errors import Expected, error_of, errors_of
+from pipeline.domain.books import Filed
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
-from pipeline.domain.mapping import FILE, MappingFile, broken
+from pipeline.domain.mapping import FILE
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
@@ -79,13 +79,13 @@ class DocumentStore:
             found = re.fullmatch(rf"{DOCUMENTS}(.+)/(\d+)\.json", stored["Key"])
             if found:
                 latest[found[1]] = max(latest.get(found[1], (0, "")), (int(found[2]), stored["Key"]))
-        pdfs: dict[str, str] = {}
+        filed: dict[str, str] = {}
         for stored in sorted(self._listed(POSTED), key=lambda item: item["LastModified"]):
-            pdfs |= dict.fromkeys(_entry_ids_of_posted(stored["Key"]) & latest.keys(), stored["Key"])
-        for stored in self._listed(PENDING):
-            pdfs[entry_id_of_pending(stored["Key"]) or ""] = stored["Key"]
+            filed |= dict.fromkeys(_entry_ids_of_posted(stored["Key"]) & latest.keys(), stored["Key"])
+        pdfs = filed | {entry_id_of_pending(stored["Key"]) or "": stored["Key"] for stored in self._listed(PENDING)}
         return [
-            Copy(entry_id, version, key, pdfs.get(entry_id, "")) for entry_id, (version, key) in sorted(latest.items())
+            Copy(entry_id, version, key, pdfs.get(entry_id, ""), filed.get(entry_id, ""))
+            for entry_id, (version, key) in sorted(latest.items())
         ]
 
     def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
@@ -112,15 +112,39 @@ class DocumentStore:
         )
 
     def copy_posted(self, entry: Entry) -> str:
-        """Copy the PDF from `pending/` to where a person looks for it, and return its key."""
-        source, target = pending_key(entry.entry_id), posted_key(entry)
+        """Copy the PDF from `pending/` to where a person looks for it, and return its key.
+
+        How the document is in the books goes along as metadata of the object: see `filed_at`.
+        """
+        target = posted_key(entry)
+        filed = {"qb-id": entry.qb_id, "qb-sync-token": entry.qb_sync_token, "qb-fingerprint": entry.qb_fingerprint}
 
         def copy() -> object:
-            place = {"Bucket": self._bucket, "Key": source}
-            return self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=place)  # type: ignore[arg-type]
+            return self._client.copy_object(
+                Bucket=self._bucket,
+                Key=target,
+                CopySource={"Bucket": self._bucket, "Key": pending_key(entry.entry_id)},
+                ContentType="application/pdf",
+                Metadata=filed,
+                MetadataDirective="REPLACE",
+            )
 
         self._unless_missing(copy)
         return target
+
+    def filed(self, entry: Entry) -> Filed | None:
+        """Return how a document was in the books when its PDF was filed where it is filed now, or None."""
+        return self.filed_at(posted_key(entry))
+
+    def filed_at(self, key: str) -> Filed | None:
+        """Return how a document was in the books when its PDF was filed under a key, or None if that is not known."""
+
+        def head() -> dict[str, str]:
+            return self._client.head_object(Bucket=self._bucket, Key=key)["Metadata"]
+
+        kept = self._unless_missing(head) or {}
+        filed = Filed(kept.get("qb-id", ""), kept.get("qb-sync-token", ""), kept.get("qb-fingerprint", ""))
+        return filed if filed.qb_id and filed.fingerprint else None
 
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF from `pending/`: an object there means work outstanding."""
@@ -145,18 +169,9 @@ class DocumentStore:
         return [error_of(refused[key], f"The bucket {self._bucket}") if key in refused else None for key in keys]
 
     def mapping(self) -> MappingFile:
-        """Return the mapping, or an empty one if there is none. Raises Misconfigured if it cannot be read."""
+        """Return the mapping with all errors in it, or an empty one if there is none."""
         found = self._unless_missing(self._read_mapping)
-        if found is None:
-            return MappingFile()
-        content, version = found
-        try:
-            # Windows editors begin a file with a byte order mark.
-            parsed = MappingFile.parse(content.decode("utf-8-sig"))
-            return replace(parsed, sha256=hashlib.sha256(content).hexdigest(), object_version=version)
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            raise broken([f"line {line}: it is not UTF-8. Save it as UTF-8."]) from error
+        return MappingFile.of_object(*found) if found else MappingFile()
 
     def _read_mapping(self) -> tuple[bytes, str]:
         answer = self._client.get_object(Bucket=self._bucket, Key=FILE)

@@ -53,11 +53,13 @@ class OrderTable:
         with errors_of(f"The table {self._name}"):
             found = self._client.get_item(TableName=self._name, Key=_cursor_key(database), ConsistentRead=True)
         kept = plain_values(found.get("Item", {}))
-        return OrderCursor(**{name: kept[name] for name in ("since", "walk_began", "after_id") if name in kept})
+        known = {name: kept[name] for name in ("since", "walk_began", "after_id", "at_work") if name in kept}
+        return OrderCursor(**known, killed=json.loads(kept.get("killed", "{}")))
 
     def move_cursor(self, database: str, cursor: OrderCursor) -> None:
-        """Store how far the orders of a database were read."""
-        self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor)})
+        """Store how far the orders of a database were read, and what is worked on."""
+        killed = json.dumps(dict(cursor.killed))
+        self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor), "killed": killed})
 
     def _put(self, values: dict[str, Any], **condition: Any) -> bool:
         stored = {name: _serializer.serialize(value) for name, value in values.items()}

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 from urllib.parse import quote
 
 from pipeline.domain.causes import words_for
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Entry
+from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
 from pipeline.domain.remedies import remedies
@@ -87,7 +89,8 @@ class Failure:
     """One document (or a whole company, if `title` is empty) that needs attention, and why.
 
     `remedy` is what to do once the cause is fixed, if that is not to invoke the poster. `entry_id` is the key of a
-    document's entry. `stops` is False for a failure of a company that no document waits for.
+    document's entry. `stops` is False for a failure of a company that no document waits for. `identity` tells failures
+    of one cause apart whose messages do not show all of what they are about.
     """
 
     company: str
@@ -97,6 +100,12 @@ class Failure:
     remedy: str = ""
     entry_id: str = ""
     stops: bool = True
+    identity: str = ""
+
+    @classmethod
+    def of(cls, company: str, error: PipelineError) -> Self:
+        """Return the failure of a whole company, or of all of them (""), for an error."""
+        return cls(company, error.code, "", str(error), identity=error.identity)
 
     @property
     def what_to_do(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -46,7 +46,8 @@ class Booked:
     """A document as it is in the books.
 
     `fingerprint` changes if anybody changes what we wrote. `line_amounts`, `item_accounts` (item id to the id of the
-    account its sales went to) and `home_total` are known only right after an answer of the books.
+    account its sales went to) and `home_total` are known only right after an answer of the books. `tid` is the id of
+    the answer to a write.
     """
 
     qb_id: str
@@ -61,11 +62,13 @@ class Booked:
     updated_at: str = ""
     fingerprint: str = ""
     party: str = ""
+    tid: str = field(default="", compare=False)
 
     @property
     def entry_fields(self) -> dict[str, Any]:
-        """The values that an entry stores of it, by the entry's field names."""
-        return {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        """The values that an entry stores of it, by the entry's field names. Only an answer to a write has an id."""
+        fields = {ours: getattr(self, theirs) for ours, theirs in _KEPT_BY_ENTRY}
+        return fields | ({"qb_tid": self.tid} if self.tid else {})
 
 
 # What an entry stores of a booked document: the entry's field names, and the names here.
@@ -90,6 +93,29 @@ def booked_of(entry: Entry, document: Document) -> Booked:
 def came_of(found: str, sent: str) -> bool:
     """Whether a fingerprint is that of what was sent, apart from the tax that the books computed."""
     return bool(sent) and found.partition(TAX_BEHIND)[0] == sent.partition(TAX_BEHIND)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """How we left a document in the books when its PDF was filed.
+
+    It is kept beside the PDF: when the tracking table is lost, it still tells an edit by a person from our own.
+    """
+
+    qb_id: str
+    sync_token: str
+    fingerprint: str
+
+
+def as_filed(found: Booked, filed: Filed | None, sent: Iterable[str]) -> Booked:
+    """Return what is found in the books as we left it, if a person has changed it since.
+
+    `sent` are the fingerprints of what may have been sent after the PDF was filed. Whatever is written by the token of
+    then, the books refuse as stale, which leads to a second thought.
+    """
+    if filed is None or filed.qb_id != found.qb_id or found.fingerprint in (filed.fingerprint, *sent):
+        return found
+    return replace(found, sync_token=filed.sync_token, fingerprint=filed.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ class BooksPart:
     `batch_id` is the batch that `request_id` was sent in, if it was: both together identify the write.
 
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
-    `qb_id` came from an answer about this very document. `former` is JSON: where the document was before its company
+    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last create or
+    update. `former` is JSON: where the document was before its company
     started over in another realm.
     """
 
@@ -129,6 +130,7 @@ class BooksPart:
     qb_total: Decimal | None = None
     qb_updated_at: str = ""
     qb_fingerprint: str = ""
+    qb_tid: str = ""
     payload_hash: str = ""
     pdf_attached: bool = False
     attachable_id: str = ""

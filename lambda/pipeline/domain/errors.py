@@ -26,12 +26,16 @@ from collections.abc import Callable
 
 
 class PipelineError(Exception):
-    """Anything the pipeline raises on purpose. `code` groups errors with the same cause in alerts."""
+    """Anything the pipeline raises on purpose. `code` groups errors with the same cause in alerts.
+
+    `identity` tells two errors of one code apart whose messages do not show all of what they are about.
+    """
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, identity: str = "") -> None:
         super().__init__(message)
+        self.identity = identity
         if code:
             self.code = code
 
@@ -41,8 +45,8 @@ class RetryLater(PipelineError):
 
     code = "retry_later"
 
-    def __init__(self, message: str, *, code: str | None = None, wait_s: int = 0) -> None:
-        super().__init__(message, code=code)
+    def __init__(self, message: str, *, code: str | None = None, identity: str = "", wait_s: int = 0) -> None:
+        super().__init__(message, code=code, identity=identity)
         self.wait_s = wait_s
 
 

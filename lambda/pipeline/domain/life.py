@@ -20,6 +20,7 @@ _WORDS = {
     "qb_id": "in QuickBooks as Id {}",
     "qb_doc_number": "numbered {} there",
     "qb_total": "QuickBooks' total {}",
+    "qb_tid": "Intuit's id of its answer {}",
     "attached_sha256": "PDF attached",
     "generation": "not in QuickBooks any more",
 }

@@ -170,7 +170,7 @@ def observed(
         text = failure.message[:KEPT_TEXT_LENGTH_MAX]
         found[key] = replace(
             alert,
-            now=_some((*alert.now, _hash(text))),
+            now=_some((*alert.now, _hash(failure.identity or failure.message))),
             texts=tuple(dict.fromkeys((*alert.texts, text)))[:KEPT_TEXTS_MAX],
             stops=alert.stops or failure.stops,
         )

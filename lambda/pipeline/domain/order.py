@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -34,11 +35,17 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderCursor:
-    """How far orders were read: everything written before `since`, and in the current walk the ids up to `after_id`."""
+    """How far orders were read: everything written before `since`, and in the current walk the ids up to `after_id`.
+
+    `at_work` is what a run works on that has not ended by itself, and `killed` how often that ended the function, by
+    order.
+    """
 
     since: str = ""
     walk_began: str = ""
     after_id: int = 0
+    at_work: str = ""
+    killed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

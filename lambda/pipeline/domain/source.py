@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import NeedsAttention, Unavailable
+from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
 
 
 class NotRendered(Unavailable):
@@ -16,9 +16,16 @@ class NotRendered(Unavailable):
 
 
 class TooMany(Unavailable):
-    """The source answers, but not for so many documents at once: one among them may be the cause."""
+    """The source answers, but not for so many documents at once: one among them may be the cause.
+
+    `reason` is what went wrong, for when none of them is.
+    """
 
     code = "too_many_documents"
+
+    def __init__(self, message: str, reason: PipelineError) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +111,20 @@ class StoredPdf:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The last stored copy of a document: its version, and the key of its PDF, if there is one."""
+    """The last stored copy of a document: its version, the key of its PDF, and of its last filed one, if there are."""
 
     entry_id: str
     version: int
     document_key: str
     pdf_key: str = ""
+    filed_key: str = ""
 
     @property
     def pdf_waits(self) -> bool:
         """Whether the PDF is not filed yet, which means that there is still work to do."""
         return self.pdf_key.startswith("pending/")
+
+    def last_keys(self, count: int) -> list[str]:
+        """Return the keys of the last copies, this one first. Not every one of them need exist."""
+        folder = self.document_key.rpartition("/")[0]
+        return [f"{folder}/{version}.json" for version in range(self.version, max(0, self.version - count), -1)]

@@ -15,6 +15,8 @@ from pipeline.http import Answer
 type Row = dict[str, Any]
 
 REDACTED = "(the secret)"
+ACCESS_ERROR = "access_error"
+ODOO_ERROR = "odoo_error"
 
 
 def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
@@ -115,10 +117,10 @@ def complaint(name: str, message: str, *, url: str, username: str, database: str
         return Unauthorized(
             f"The Odoo user '{username}' lacks a right: {text} Give it Accounting / Read-only and every "
             "company it is to read.",
-            code="access_error",
+            code=ACCESS_ERROR,
         )
     if name.startswith("psycopg2") and "InvalidDatetime" not in name and "InvalidText" not in name:
         return Unavailable(
             f"Odoo at {url} cannot open the database '{database}': it is down, or the name in the Odoo secret is wrong."
         )
-    return NeedsAttention(f"Odoo at {url} complains: {text} ({name})", code="odoo_error")
+    return NeedsAttention(f"Odoo at {url} complains: {text} ({name})", code=ODOO_ERROR)

@@ -6,6 +6,7 @@ Keys of users who are no administrators live three months at most (`res.users.ap
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from pipeline.domain.alert import Failure
@@ -61,8 +62,9 @@ def ending_key(odoo: Odoo, now: datetime) -> list[Failure]:
 def rotate(odoo: Odoo, key: str, now: datetime, store: Callable[[str], None]) -> datetime:
     """Have Odoo make another key for the user of `key`, store it, then revoke `key`. Return when the new one ends.
 
-    The former key goes only after the new one is stored, so a stop at any point leaves a stored key that works. Raises
-    NeedsAttention if Odoo does not allow it; a person must then make the key.
+    The former key goes only after the new one is stored, so a stop at any point leaves a stored key that works. A new
+    one that `store` refuses is revoked. Raises NeedsAttention if Odoo does not allow it; a person must then make the
+    key.
     """
     expires_at = now + LIFETIME
     try:
@@ -82,7 +84,13 @@ def rotate(odoo: Odoo, key: str, now: datetime, store: Callable[[str], None]) ->
         ) from None
     if not isinstance(new, str) or not new:
         raise Unavailable("Odoo answered the request for an API key without one")
-    store(new)
+    try:
+        store(new)
+    except NeedsAttention:
+        # It is not stored for certain, and a key that nobody knows would be valid for three months.
+        with suppress(PipelineError):
+            odoo.call(MODEL, "revoke", key=new)
+        raise
     odoo.call(MODEL, "revoke", key=key)
     return expires_at
 

@@ -16,7 +16,7 @@ from pipeline.domain.source import NotCarried, Page, Pdf, Selection, TooMany
 from pipeline.http import NOT_SENT, TooLarge
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo import taxes
-from pipeline.odoo.answers import Row
+from pipeline.odoo.answers import ACCESS_ERROR, ODOO_ERROR, Row
 from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
@@ -40,6 +40,13 @@ _POSTED_ONCE: Domain = [
 
 _NAME_FIELDS = ("id", "name", "move_type", "write_date")
 logger = logging.getLogger(__name__)
+
+
+def _may_be_of_a_document(error: PipelineError) -> bool:
+    """Whether one document may be the cause of an error: a server that fails on it, a rule that forbids it."""
+    if isinstance(error, Unavailable):
+        return error.code != NOT_SENT
+    return error.code in (ODOO_ERROR, ACCESS_ERROR)
 
 
 class OdooSource:
@@ -117,11 +124,9 @@ class OdooSource:
                 f"its texts and lines come to more than {ROWS_BYTES_MAX // 2**20} MB. Perhaps a picture is pasted into "
                 "its terms or notes: attach it as a file instead"
             )
-        except Unavailable as error:
-            if error.code != NOT_SENT and self._names_of_next(company, selection, after_id):
-                raise TooMany(f"{error}, for {limit} documents after id {after_id}") from error
-            raise
-        except PipelineError:
+        except PipelineError as error:
+            if _may_be_of_a_document(error) and self._names_of_next(company, selection, after_id):
+                raise TooMany(f"{error}, for {limit} documents after id {after_id}", error) from error
             raise
         except Exception as error:  # whatever it is, it is in one document: the page shrinks until that one is alone
             logger.exception("page not readable", extra={"company": company.name, "after_id": after_id})
@@ -137,10 +142,14 @@ class OdooSource:
         rows = self._names_of_next(company, selection, after_id)
         return unreadable_page(rows, f"cannot be read: {reason}", self._odoo.clock.now())
 
-    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int) -> Page:
+    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int, reason: PipelineError) -> Page:
         """Return the next document as one that Odoo gives no usable answer for, from nothing but its name."""
         rows = self._names_of_next(company, selection, after_id)
-        return unanswered_page(rows, self._odoo.clock.now())
+        return unanswered_page(rows, reason, self._odoo.clock.now())
+
+    def next_id(self, company: Company, selection: Selection, after_id: int) -> int:
+        """Return the id of the next document, or 0. It asks for nothing that a document could break."""
+        return max((int(row["id"]) for row in self._names_of_next(company, selection, after_id)), default=0)
 
     def _names_of_next(self, company: Company, selection: Selection, after_id: int) -> list[Row]:
         domain = [*_domain(company, selection), ["id", ">", after_id]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pipeline.domain.document import DocumentType
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, UnreadableDocument
 from pipeline.odoo import documents as rows_to
@@ -24,9 +24,12 @@ def unreadable_page(rows: Sequence[Row], what: str, now: datetime) -> Page:
     return _page(rows, what, "", now)
 
 
-def unanswered_page(rows: Sequence[Row], now: datetime) -> Page:
-    """Return rows as documents for which Odoo gives no usable answer."""
-    return _page(rows, _UNANSWERED, UNANSWERED_BY_ODOO, now)
+def unanswered_page(rows: Sequence[Row], reason: PipelineError, now: datetime) -> Page:
+    """Return rows as documents for which Odoo gives no usable answer: none at all, or a complaint of its own."""
+    what = _UNANSWERED
+    if isinstance(reason, NeedsAttention):
+        what = f"cannot be read, though others can, and is tried again every hour. {str(reason).rstrip('.')}"
+    return _page(rows, what, UNANSWERED_BY_ODOO, now)
 
 
 def _page(rows: Sequence[Row], what: str, code: str, now: datetime) -> Page:

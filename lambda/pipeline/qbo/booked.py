@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.domain.books import TAX_BEHIND, Attached, Booked
 from pipeline.domain.money import ZERO, decimal, plain, rounded
 from pipeline.qbo.taxes import NOT_TAXABLE
+from pipeline.qbo.together import TID
 
 # QuickBooks adds subtotal lines itself.
 _OWN_LINES = ("SubTotalLineDetail",)
@@ -35,6 +36,7 @@ def booked(row: Mapping[str, Any]) -> Booked:
         updated_at=str(row.get("MetaData", {}).get("LastUpdatedTime", "")),
         fingerprint=fingerprint(row),
         party=party_of(row),
+        tid=str(row.get(TID, "")),
     )
 
 

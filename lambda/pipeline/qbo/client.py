@@ -20,7 +20,7 @@ from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.multipart import Multipart
 from pipeline.qbo.text import cleaned
-from pipeline.qbo.together import Create, Upload, by_item, by_upload, item_id
+from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create, Upload, by_item, by_upload, item_id
 from pipeline.qbo.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Client:
             headers={"Content-Type": "application/json"},
         )
         try:
-            return _part(answer, entity)
+            return {**_part(answer, entity), TID: answer[TID]}
         except Unavailable as error:
             raise OutcomeUnknown(str(error)) from error
 
@@ -149,7 +149,8 @@ class Client:
         )
         rows = answer.get("BatchItemResponse")
         found = by_item(creates, [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [])
-        return [self._item(row, create.entity) for row, create in zip(found, creates, strict=True)]
+        made = [self._item(row, create.entity) for row, create in zip(found, creates, strict=True)]
+        return [item if isinstance(item, PipelineError) else {**item, TID: answer[TID]} for item in made]
 
     def _item(self, row: Json | None, name: str) -> Json | PipelineError:
         """Return one part of an answer to several writes, or its error."""
@@ -240,7 +241,8 @@ class Client:
             )
             body = self._read_out(kind, answer)
             if answer.status != 401 and all(fault.code != AUTHENTICATION_FAILED for fault in faults(body)):
-                return self._understood(body, answer.status, is_write=is_write)
+                understood = self._understood(body, answer.status, is_write=is_write)
+                return {**understood, TID: answer.headers.get("intuit_tid", "")[:TID_LENGTH_MAX]}
             refused = token
         raise Disconnected(
             f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Reconnect "

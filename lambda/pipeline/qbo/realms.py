@@ -7,6 +7,9 @@ from typing import Any
 
 from pipeline.domain.errors import Misconfigured
 
+# Where a company of the mapping is unknown.
+NO_REALM = "in the QuickBooks secret under realm_ids"
+
 
 def realm_of(secret: Mapping[str, Any], company: str) -> str:
     """Return the realm of a company. Raises Misconfigured if the secret names none."""

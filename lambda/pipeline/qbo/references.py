@@ -13,7 +13,8 @@ from typing import Any
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Account, Document, Product, Tax
 from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
-from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target, broken
+from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target
+from pipeline.domain.mapping_file import broken
 from pipeline.domain.money import plain
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
@@ -61,17 +62,20 @@ class References:
         self._account_of_item: dict[str, BookAccount] = {}
         self.sales_tax = SalesTaxWatch(key_values, client.realm, clock=clock, threads=threads)
 
-    def check_rules(self) -> None:
-        """Raise Misconfigured unless QuickBooks has everything the mapping points to. Names all that is missing."""
-        if self.rules == _NO_RULES:
-            return
-        lists = self._list_cache.current()
-        found = self._problems(lists)
-        if found:
-            # A person may just have added what is missing.
-            found = self._problems(self._list_cache.current(older_than=lists))
-        if found:
-            raise broken(found)
+    def check_rules(self, errors: Sequence[str] = ()) -> None:
+        """Raise Misconfigured unless QuickBooks has everything the mapping points to.
+
+        Names all that is missing, together with the `errors` that are known already and let nothing be posted.
+        """
+        found: list[str] = []
+        if self.rules != _NO_RULES:
+            lists = self._list_cache.current()
+            found = self._problems(lists)
+            if found:
+                # A person may just have added what is missing.
+                found = self._problems(self._list_cache.current(older_than=lists))
+        if found or errors:
+            raise broken([*errors, *found])
 
     def _problems(self, lists: Lists) -> list[str]:
         return problems(self.rules, lists, company=self._client.company, realm=self._client.realm)

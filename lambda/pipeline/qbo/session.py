@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.lease import Lease
-from pipeline.domain.mapping import ReplacedPdf, Rules, TypedByHand
+from pipeline.domain.mapping import ReplacedPdf, TypedByHand
+from pipeline.domain.mapping_file import CompanyMapping
 from pipeline.domain.runtime import Host
 from pipeline.qbo.allowance import Allowance
 from pipeline.qbo.books import QuickBooksBooks
@@ -32,7 +33,7 @@ class QuickBooksSession:
         api_url: str,
         tokens: Tokens,
         key_values: RealmKeyValues,
-        rules: Callable[[str], Rules],
+        mapping: Callable[[str], CompanyMapping],
         host: Host,
         dry_run: bool = False,
         deadline: Deadline | None = None,
@@ -53,7 +54,7 @@ class QuickBooksSession:
         self._realm = lease.realm
         self._tokens = tokens
         self._key_values = key_values
-        self._rules = rules
+        self._mapping = mapping
         self._host = host
         self._dry_run = dry_run
         self._opened: dict[str, QuickBooksBooks] = {}
@@ -81,11 +82,12 @@ class QuickBooksSession:
         )  # fmt: skip
 
     def _open(self, company: str) -> QuickBooksBooks:
-        rules = self._rules(company)
+        mapping = self._mapping(company)
+        rules = mapping.rules
         clock, threads = self._host.clock, self._host.threads
         client = self._client(company)
         references = References(client, self._key_values, rules, clock=clock, threads=threads, dry_run=self._dry_run)
-        references.check_rules()
+        references.check_rules(mapping.errors)
         return QuickBooksBooks(
             client,
             references,

@@ -9,6 +9,10 @@ from typing import Any
 
 type Json = dict[str, Any]
 
+# Under this name what a write returns has the id of Intuit's answer, which its support asks for.
+TID = "intuit_tid"
+TID_LENGTH_MAX = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Create:

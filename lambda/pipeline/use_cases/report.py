@@ -150,7 +150,7 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
         # Who typed something we do not understand is answered, and nobody is alarmed.
         is_news = isinstance(error, NeedsAttention) and not isinstance(error, InvalidRequest)
         if is_news and not any(not failure.title for failure in report.failures):
-            report.failures.append(Failure("", error.code, "", str(error)))
+            report.failures.append(Failure.of("", error))
         _finish(reporter, report)
         raise type(error)(str(error), code=error.code) from None
     else:

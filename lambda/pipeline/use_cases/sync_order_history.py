@@ -17,7 +17,8 @@ from pipeline.domain.alert import Failure
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.order import Order, OrderCursor, OrderLine, OrderStatus
+from pipeline.domain.order import Order, OrderLine, OrderStatus
+from pipeline.use_cases.sync_order_attempts import OrderAttempts
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +47,6 @@ class OrderHistoryTable(Protocol):
     def put_changed(self, order: Order, lines: Sequence[OrderLine], synced_at: datetime) -> bool:
         """Write one order unless the same content is stored. Return whether it was written."""
 
-    def cursor(self, database: str) -> OrderCursor:
-        """Return how far orders were read."""
-
-    def move_cursor(self, database: str, cursor: OrderCursor) -> None:
-        """Store how far orders were read."""
-
 
 @dataclass(slots=True)
 class NewestWithLines:
@@ -64,25 +59,45 @@ class NewestWithLines:
     table: OrderHistoryTable
     reads: Callable[[Mapping[str, Any]], Order]
     reads_line: Callable[[Mapping[str, Any]], OrderLine]
+    attempts: OrderAttempts
     _rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    _lines: dict[str, list[OrderLine]] = field(default_factory=dict)
+    _begun: dict[str, tuple[Mapping[str, Any], list[OrderLine]]] = field(default_factory=dict)
 
     def newest(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Return the newest orders, with their lines at hand."""
+        """Return the newest orders, with their lines at hand; those last that may have ended the function."""
         rows = self.orders.newest(limit)
-        ids = [row["id"] for row in rows if isinstance(row, Mapping) and type(row.get("id")) is int]
-        self._rows = self.orders.lines(ids) if ids else {}
-        return rows
+        shared = self.attempts.shared([row for row in rows if _has_id(row)])
+        self._rows = self.orders.lines([row["id"] for row in shared]) if shared else {}
+        return self.attempts.last_of_all(rows)
 
     def read(self, row: Mapping[str, Any]) -> Order:
         """Return the order of a row. Raises InvalidDocument if it or one of its lines is malformed."""
         order = self.reads(row)
-        self._lines[order.order_id] = [self.reads_line(line) for line in self._rows.get(int(order.order_id), ())]
+        lines = lines_of(self.orders, self._rows, row, self.attempts)
+        self._begun[order.order_id] = (row, [self.reads_line(line) for line in lines])
         return order
 
     def put(self, order: Order, synced_at: datetime) -> None:
         """Write one order with its lines unless the same content is stored."""
-        self.table.put_changed(order, self._lines[order.order_id], synced_at)
+        row, lines = self._begun.pop(order.order_id)
+        self.table.put_changed(order, lines, synced_at)
+        self.attempts.end_one(row)
+
+
+def lines_of(
+    orders: OrderHistorySource,
+    known: Mapping[int, Sequence[Mapping[str, Any]]],
+    row: Mapping[str, Any],
+    attempts: OrderAttempts,
+) -> Sequence[Mapping[str, Any]]:
+    """Return the lines of an order, which is worked on from here on. Raises InvalidDocument for one to leave out."""
+    attempts.begin_one(row)
+    odoo_id = int(row["id"])
+    return known[odoo_id] if odoo_id in known else orders.lines([odoo_id]).get(odoo_id, ())
+
+
+def _has_id(row: Any) -> bool:
+    return isinstance(row, Mapping) and type(row.get("id")) is int
 
 
 @dataclass(slots=True)
@@ -108,7 +123,7 @@ class HistorySync:
     table: OrderHistoryTable
     read: Callable[[Mapping[str, Any]], Order]
     read_line: Callable[[Mapping[str, Any]], OrderLine]
-    database: str
+    attempts: OrderAttempts
     deadline: Deadline
     clock: Clock
     counts: HistoryCounts = field(default_factory=HistoryCounts)
@@ -116,7 +131,7 @@ class HistorySync:
 
     def run(self) -> HistoryCounts:
         """Copy what was written since. Raises PipelineError if a write fails; the cursor is then at the last page."""
-        cursor = self.table.cursor(self.database)
+        cursor = self.attempts.cursor
         if not cursor.walk_began:
             began = (self.clock.now() - LOOKBACK).strftime("%Y-%m-%d %H:%M:%S")
             cursor = replace(cursor, walk_began=began, after_id=0)
@@ -124,24 +139,26 @@ class HistorySync:
             rows = self.orders.written_since(cursor.since, after_id=cursor.after_id, limit=PAGE_ORDERS)
             self._page(rows)
             if len(rows) < PAGE_ORDERS:
-                self.table.move_cursor(self.database, OrderCursor(since=cursor.walk_began))
+                self.attempts.finish(cursor.walk_began)
                 return self.counts
             cursor = replace(cursor, after_id=max(int(row["id"]) for row in rows))
-            self.table.move_cursor(self.database, cursor)
+            self.attempts.move(cursor)
         self.counts.remaining = True
         return self.counts
 
     def _page(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        lines = self.orders.lines([int(row["id"]) for row in rows]) if rows else {}
-        for row in rows:
+        shared = self.attempts.shared(rows)
+        known = self.orders.lines([int(row["id"]) for row in shared]) if shared else {}
+        for row in self.attempts.last_of_all(rows):
             self.counts.found += 1
             try:
                 order = self.read(row)
-                own = [self.read_line(line) for line in lines[int(row["id"])]]
+                own = [self.read_line(line) for line in lines_of(self.orders, known, row, self.attempts)]
             except InvalidDocument as error:
                 self._failed(row, str(error))
                 continue
             written = self.table.put_changed(order, own, self.clock.now())
+            self.attempts.end_one(row)
             self.counts.written += written
             self.counts.unchanged += not written
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +45,8 @@ class Sync:
     read: Callable[[Mapping[str, Any]], Order]
     deadline: Deadline
     clock: Clock
+    # In which of so many places to begin. By chance: then no order is always behind one that ends the function.
+    sequence: Callable[[int], Iterable[int]] = range
     failures: list[Failure] = field(default_factory=list)
 
     def run(self) -> list[dict[str, Any]]:
@@ -53,7 +55,9 @@ class Sync:
         If nothing can be read at all, raise PipelineError with a message that begins with `odoo_error`: there is no
         record that could report it.
         """
-        return [self._one(row) for row in self._newest()]
+        rows = self._newest()
+        records = {place: self._one(rows[place]) for place in self.sequence(len(rows))}
+        return [records[place] for place in sorted(records)]
 
     def _newest(self) -> Sequence[Mapping[str, Any]]:
         try:

@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.demo.small_files import pdf_page
+from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
+from local.stand_ins.odoo.api_keys import ApiKeys
+from local.stand_ins.odoo.api_keys import fields as key_fields
 from local.stand_ins.odoo.domain import MICROSECONDS_DEFAULT, FieldInfo, Row
 from local.stand_ins.odoo.errors import DESCRIPTIONS, OdooError
 from local.stand_ins.odoo.versions import DEFAULT_ORDERS, adapted, field_tables, own_rows
@@ -54,6 +57,9 @@ class OdooDatabase:
         self.rows.setdefault("ir.attachment", [])
         # Not recorded: where nobody has put any, nothing is known of how a tax is booked.
         self.rows.setdefault("account.tax.repartition.line", [])
+        # The clock may be another one later.
+        now = lambda: self.clock()  # noqa: E731, PLW0108
+        self.api_keys = ApiKeys(self.rows.setdefault(API_KEYS, []), now)
         latest = max((str(move["write_date"]) for move in moves), default="2000-01-01 00:00:00")
         self._latest = datetime.strptime(latest, _INSTANT).replace(tzinfo=UTC) + timedelta(seconds=1)
 
@@ -65,7 +71,7 @@ class OdooDatabase:
 
     def fields(self, model: str) -> dict[str, FieldInfo]:
         """Return the fields of a model; a model nobody recorded has a name only."""
-        known = self._fields.get(model)
+        known = key_fields(self.version) if model == API_KEYS else self._fields.get(model)
         return known if known is not None else {"id": {"type": "integer"}, "name": {"type": "char"}}
 
     def table(self, model: str) -> list[Row]:

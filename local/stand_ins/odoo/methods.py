@@ -8,9 +8,11 @@ import json
 import uuid
 from typing import Any
 
+from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
 from local.stand_ins.odoo.domain import Row, Test, names_in, sort_rows, test_of
 from local.stand_ins.odoo.errors import (
     OdooError,
+    access_denied,
     access_error,
     invalid_field,
     no_right,
@@ -30,7 +32,9 @@ _OF_MODEL = {
     "account.move.send.batch.wizard": ("action_send_and_print",),
     "res.users": ("context_get",),
 }
-_MODEL_LEVEL = frozenset({*_ANYWHERE, "context_get"})
+# Since 19.
+_OF_API_KEYS = ("generate", "revoke")
+_MODEL_LEVEL = frozenset({*_ANYWHERE, "context_get", *_OF_API_KEYS})
 
 
 class Methods(Rights):
@@ -59,7 +63,8 @@ class Methods(Rights):
         if method.startswith("_") or (newer and method in _PRIVATE_IN_19):
             named = f"'{model}.{method}'" if newer else method
             raise access_error(f"Private methods (such as {named}) cannot be called remotely.")
-        if method not in (*_ANYWHERE, *_ON_RECORDS, *_OF_MODEL.get(model, ())):
+        own = _OF_API_KEYS if newer and model == API_KEYS else _OF_MODEL.get(model, ())
+        if method not in (*_ANYWHERE, *_ON_RECORDS, *own):
             message = (
                 f"The method '{model}.{method}' does not exist"
                 if newer
@@ -164,6 +169,21 @@ class Methods(Rights):
         if raise_exception and not allowed:
             raise no_right(self.database.version, model)
         return allowed
+
+    def generate(self, _model: str, key: str, scope: str, name: str, expiration_date: str) -> str:
+        """Return the value of another API key for the owner of `key`."""
+        self._check_own(key)
+        del scope
+        return self.database.api_keys.generate(self.user.shown, name, expiration_date)
+
+    def revoke(self, _model: str, key: str) -> None:
+        """Take an API key away."""
+        self._check_own(key)
+        self.database.api_keys.revoke(key)
+
+    def _check_own(self, key: str) -> None:
+        if not self.database.api_keys.is_valid(self.user.uid, key, self.user.api_key):
+            raise access_denied()
 
     def context_get(self, _model: str) -> dict[str, Any]:
         """Return the user's own context."""

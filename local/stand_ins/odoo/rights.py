@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
 from local.stand_ins.odoo.documents import OdooDocuments
 from local.stand_ins.odoo.domain import Row, Test
 from local.stand_ins.odoo.errors import OdooError, access_error, no_right, other_company
@@ -80,6 +81,8 @@ class Rights:
             return lambda row: row["id"] in companies
         if model == "ir.attachment":
             return self._attachment_visible()
+        if model == API_KEYS:
+            return lambda row: bool(row["user_id"][0] == self.user.uid)
         names = [name for name in _COMPANY_FIELDS if name in self.database.fields(model)]
         if not names:
             return lambda _row: True

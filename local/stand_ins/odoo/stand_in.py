@@ -175,7 +175,7 @@ class OdooStandIn(OdooDocuments):
             raise type_error(f"exp_{method}() missing required positional arguments")
         database, login, secret = arguments[:3]
         self._check_database(database)
-        found = [user.uid for user in self.users if user.login == login and secret in (user.password, user.api_key)]
+        found = [user.uid for user in self.users if user.login == login and self._lets_in(user, secret)]
         return found[0] if found else False
 
     def _version(self) -> dict[str, Any]:
@@ -193,10 +193,22 @@ class OdooStandIn(OdooDocuments):
         if database != self.database:
             raise database_missing(str(database))
 
+    def _lets_in(self, user: User, secret: Any) -> bool:
+        return secret == user.password or self.api_keys.is_valid(user.uid, secret, user.api_key)
+
+    def table(self, model: str) -> list[Row]:
+        """Return all rows of a model; the users who log in are known by more than their names."""
+        found = super().table(model)
+        if model != "res.users":
+            return found
+        own = [{"id": user.uid, "name": user.name, "login": user.login} for user in self.users]
+        ids = {row["id"] for row in own}
+        return [*own, *(row for row in found if row["id"] not in ids)]
+
     def _user(self, database: Any, uid: Any, secret: Any) -> User:
         self._check_database(database)
         for user in self.users:
-            if user.uid == uid and secret in (user.password, user.api_key):
+            if user.uid == uid and self._lets_in(user, secret):
                 return user
         raise access_denied()
 
@@ -259,7 +271,7 @@ class OdooStandIn(OdooDocuments):
                 "User not authenticated, use an API Key with a Bearer Authorization header.",
             )
         for user in self.users:
-            if key == user.api_key:
+            if self.api_keys.is_valid(user.uid, key, user.api_key):
                 return user
         raise OdooError("werkzeug.exceptions.Unauthorized", "Invalid apikey")
 

@@ -16,7 +16,7 @@ from local.stand_ins.quickbooks import documents, names, seed
 from local.stand_ins.quickbooks.checks import conform
 from local.stand_ins.quickbooks.faults import business, refusal
 from local.stand_ins.quickbooks.realm import Realm, Row, Switches
-from local.stand_ins.quickbooks.schema import DOCUMENTS, ENTITIES, LISTS, PEOPLE
+from local.stand_ins.quickbooks.schema import DOCUMENTS, ENTITIES, LISTS, PEOPLE, SALES_FORMS
 from local.stand_ins.quickbooks.tables import Tables, not_found
 
 _ATTACHED_TO = {*DOCUMENTS, *PEOPLE, "Item", "Account"}
@@ -103,11 +103,11 @@ class Books:
             return copy.deepcopy(row)
 
     def pay(self, entity: str, row_id: str, amount: Decimal) -> None:
-        """Record that a person paid part of an invoice or bill."""
+        """Record that a person applied a payment to part of a document."""
         with self.lock:
             row = self._tables.table(entity)[row_id]
             row["Balance"] -= amount
-            kind = "Payment" if entity == "Invoice" else "BillPaymentCheck"
+            kind = "Payment" if entity in SALES_FORMS else "BillPaymentCheck"
             row["LinkedTxn"] = [*row.get("LinkedTxn", []), {"TxnId": f"9{row_id}", "TxnType": kind}]
             self._touch(row)
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -325,3 +326,41 @@ def _check_cut_json(name, recorded, answer):
     for key, value in re.findall(r'"(name|mimetype|res_model|res_id)": ("[^"]*"|\d+)', recorded[:400]):
         assert json.dumps(answered[key]) == value
     assert list(answered) == re.findall(r'"(\w+)": ', recorded.partition('"result"')[2])
+
+
+# -- API keys: not recorded, from Odoo's documentation and source ------------------------------------------------------
+
+
+def key_rows(odoo, key):
+    """Return what a user is shown of API keys, over JSON-RPC."""
+    domain = [["user_id.login", "=", odoo.users[0].login]]
+    called = ["res.users.apikeys", "search_read", [domain], {"fields": ["expiration_date"]}]
+    arguments = [odoo.database, odoo.users[0].uid, key, *called]
+    body = {"jsonrpc": "2.0", "id": 1, "params": {"service": "object", "method": "execute_kw", "args": arguments}}
+    return requests.post(f"{odoo.url}/jsonrpc", json=body, timeout=10).json()
+
+
+@pytest.mark.parametrize("version", [18, 19])
+def test_a_user_is_shown_the_ends_of_own_keys_and_a_key_works_until_its_end(version):
+    odoo = OdooStandIn({}, {}, version=version)
+    now = datetime.now(UTC)
+    odoo.clock = lambda: now
+    odoo.api_keys.add(odoo.users[0].shown, "mine", ends=now + timedelta(hours=1))
+    odoo.api_keys.add([99, "Somebody"], "theirs")
+
+    (row,) = key_rows(odoo, "mine")["result"]
+    now += timedelta(hours=2)
+    late = key_rows(odoo, "mine")["error"]["data"]["name"]
+    odoo.close()
+
+    assert row == {"id": 1, "expiration_date": f"{now - timedelta(hours=1):%Y-%m-%d %H:%M:%S}"}
+    assert late == "odoo.exceptions.AccessDenied"
+    assert "__key" not in row
+
+
+def test_a_key_has_no_end_to_be_shown_before_18():
+    odoo = OdooStandIn({}, {}, version=17)
+    error = key_rows(odoo, "demo-api-key")["error"]["data"]
+    odoo.close()
+
+    assert error["name"] == "builtins.ValueError"

@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, a_document, an_entry
 
@@ -123,9 +123,9 @@ def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_wa
 
     assert copies == {
         "odoo-account.move-17": Copy("odoo-account.move-17", 10, "documents/odoo-account.move-17/10.json",
-                                     "pending/odoo-account.move-17.pdf"),
+                                     "pending/odoo-account.move-17.pdf", posted_key(replace(ENTRY, number="old"))),
         "my__db-account.move-18": Copy("my__db-account.move-18", 1, "documents/my__db-account.move-18/1.json",
-                                       posted_key(other)),
+                                       posted_key(other), posted_key(other)),
         "odoo-account.move-19": Copy("odoo-account.move-19", 1, "documents/odoo-account.move-19/1.json"),
     }  # fmt: skip
 
@@ -188,4 +188,4 @@ def test_a_mapping_that_is_no_utf_8_is_reported_with_its_line(store, client):
     client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body='[A]\nrealm = "Ä"'.encode("latin-1"))
 
     with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):
-        store.mapping()
+        store.mapping().rules("A")

@@ -6,17 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import (
-    ClosedPeriod,
-    Items,
-    JournalRule,
-    MappingFile,
-    Parties,
-    ReplacedPdf,
-    Rules,
-    Target,
-    TypedByHand,
-)
+from pipeline.domain.mapping import ClosedPeriod, Items, JournalRule, Parties, ReplacedPdf, Rules, Target, TypedByHand
+from pipeline.domain.mapping_file import ERRORS_SHOWN_MAX, MappingFile, broken
 
 ROOT = Path(__file__).parents[3]
 
@@ -103,7 +94,9 @@ def test_it_lists_every_class_and_department_it_points_to():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[A]\nx = = 1", "it is not TOML: Invalid value (at line 2, column 5)"),
+        ("[A]\nx = = 1",
+         "line 2: it is not TOML: Invalid value (at line 2, column 5); errors after line 2 are not known yet"),
+        ("[A]\nx = [1", "it is not TOML: Unclosed array (at end of document); what else is wrong is not known yet"),
         ("x = 1", "line 1: 'x' is outside of a company: put it under [\"name of the company\"]"),
         ("[A]\ngo_liv = 2026-01-01", "line 2: 'go_liv' is not known; did you mean 'go_live'?"),
         ("[A]\n\nxyz = 1", "line 3: 'xyz' is not known"),
@@ -167,16 +160,61 @@ def test_keys_in_braces_stand_on_the_line_of_the_braces():
 def test_a_company_nobody_knows_is_reported_with_its_line():
     mapping = MappingFile.parse('[companyA]\n\n["compnayB"]\n')
 
-    with pytest.raises(Misconfigured) as told:
-        mapping.check_companies(["companyA", "companyB"], "in Odoo")
-
-    assert str(told.value).split("\n")[1:] == [
+    assert mapping.unknown_companies(["companyA", "companyB"], "in Odoo") == [
         "line 3: there is no company 'compnayB' in Odoo; did you mean 'companyB'?"
     ]
 
 
 def test_companies_that_are_known_pass():
-    MappingFile.parse("[companyA]").check_companies(["companyA", "companyB"], "in Odoo")
+    assert MappingFile.parse("[companyA]").unknown_companies(["companyA", "companyB"], "in Odoo") == []
+
+
+# -- a file with errors ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_with_errors_is_read_as_far_as_it_can_be_and_never_posted_with():
+    mapping = MappingFile.read('[A]\nparties = 7\n[A.accounts]\n"1" = "2"\n"3" = 4\n[B]\n')
+
+    assert [error.partition(":")[0] for error in mapping.errors] == ["line 2", "line 5"]
+    assert mapping.readable("A").accounts == {"1": Target("1", "2", 4)}
+    assert mapping.unknown_companies(["A"], "in Odoo") == ["line 6: there is no company 'B' in Odoo"]
+    for company in "ABC":
+        with pytest.raises(Misconfigured, match="line 2: 'parties'"):
+            mapping.rules(company)
+
+
+def test_what_comes_before_an_error_of_syntax_is_read_and_what_comes_after_is_said_not_to_be_known():
+    mapping = MappingFile.read('[A]\nparties = 7\n[A.accounts]\n"1" = "2"\n"3" = = "4"\n[C]\nparties = 8\n')
+
+    assert mapping.errors[0].startswith("line 2: 'parties'")
+    assert mapping.errors[1].startswith("line 5: it is not TOML")
+    assert mapping.errors[1].endswith("errors after line 5 are not known yet")
+    assert mapping.readable("A").accounts == {"1": Target("1", "2", 4)}
+
+
+def test_what_comes_before_a_byte_that_is_no_utf_8_is_read():
+    content = b'\xef\xbb\xbf[A]\nparties = 7\nrealm = "\xc4"\nitems = 5\n'
+
+    mapping = MappingFile.of_object(content, "v1")
+
+    assert [error.partition(":")[0] for error in mapping.errors] == ["line 2", "line 3"]
+    assert "it is not UTF-8: save it as UTF-8; errors after line 3 are not known yet" in mapping.errors[1]
+    assert (mapping.object_version, len(mapping.sha256)) == ("v1", 64)
+
+
+def test_errors_of_all_kinds_are_listed_by_line_and_each_once():
+    error = broken(["line 12: b", "line 3: a", "it is nested", "line 12: b", "line 12: c\nc"])
+
+    assert str(error).split("\n")[1:] == ["it is nested", "line 3: a", "line 12: b", "line 12: c c"]
+
+
+def test_lists_that_differ_only_in_what_is_not_shown_are_two():
+    many = [f"line {number}: x" for number in range(1, ERRORS_SHOWN_MAX + 10)]
+    changed = [*many[:-1], f"line {len(many)}: y"]
+
+    assert str(broken(many)) == str(broken(changed))
+    assert broken(many).identity != broken(changed).identity
+    assert broken(many).identity == broken(reversed(many)).identity
 
 
 @pytest.mark.parametrize(("value", "in_lines"), [('"override"', False), ('"line"', True)])

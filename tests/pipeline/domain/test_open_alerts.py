@@ -15,6 +15,7 @@ from pipeline.domain.open_alerts import (
     END_AFTER,
     ERRORS_REPORTED_MAX,
     KEPT_NOTICES_MAX,
+    KEPT_TEXT_LENGTH_MAX,
     AlertState,
     Occasion,
     after,
@@ -187,6 +188,18 @@ def test_a_second_different_error_of_a_companys_trouble_is_reported(people):
     occasions = [people.look((), [Failure("", "misconfigured", "", text)]) for text in (*texts, texts[-1])]
 
     assert occasions == [[BEGINS], [BEGINS], [BEGINS], []]
+
+
+def test_a_list_of_errors_is_reported_again_only_when_it_has_changed_also_where_the_text_does_not_show_it(people):
+    def wrong(identity, text="The mapping cannot be used."):
+        return [Failure(COMPANY, "mapping", "", text, identity=identity)]
+
+    occasions = [people.look((), wrong(identity)) for identity in ("one", "one", "two", "one")]
+
+    assert occasions == [[BEGINS], [], [BEGINS], []]
+    long = "x" * KEPT_TEXT_LENGTH_MAX
+    assert people.look((), [Failure("", "mapping", "", long + "1")]) == [BEGINS]
+    assert people.look((), [Failure("", "mapping", "", long + "2")]) == [BEGINS]
 
 
 def test_a_secret_that_waits_for_its_first_value_is_said_once(people):

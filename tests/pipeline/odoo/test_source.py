@@ -562,7 +562,8 @@ def test_a_page_that_a_document_breaks_is_too_many_and_that_document_is_known_by
     assert source.page(company, Selection(), after_id=0, limit=1).documents == (first,)
     with pytest.raises(TooMany):
         source.page(company, Selection(), after_id=first.odoo_id, limit=1)
-    page = source.unanswered_page(company, Selection(), after_id=first.odoo_id)
+    reason = Unavailable("Odoo answered HTTP 502")
+    page = source.unanswered_page(company, Selection(), after_id=first.odoo_id, reason=reason)
 
     (row,) = page.unreadable
     assert (row.odoo_id, row.number, page.last_id) == (second.odoo_id, second.number, second.odoo_id)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.document import DocumentType, Share
 from pipeline.domain.errors import Unmapped
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo.classes import Classes, Part, split
 from pipeline.qbo.lists import ClassTracking, Realm
 from pipeline.qbo.payloads import payload, sent_total

@@ -26,6 +26,7 @@ from pipeline.qbo import client as module
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create
 from pipeline.runtime import SystemClock, SystemThreads
 from tests.books_world import COMPANY, PDF, answered, dropped, is_write_to, log_of, served
 
@@ -58,8 +59,21 @@ def test_a_repeated_write_with_its_request_id_is_answered_as_before(world):
     first = create(world)
     again = create(world)
 
+    assert again.pop(TID) != first.pop(TID)
     assert again == first
     assert world.book.creates["Customer"] == 1
+
+
+def test_what_is_written_comes_back_with_the_id_of_intuits_answer(world):
+    alone = create(world)
+    together = world.client.create_together([Create("Customer", {"DisplayName": "Deco"}, "r-2")], "batch-1")
+    world.stand_in.server.fault = lambda _request: answered(
+        Response.json({"Customer": {"Id": "7"}}, intuit_tid="1-" + "x" * 10_000)
+    )
+
+    assert alone[TID].endswith("-stand-in")
+    assert together[0][TID].endswith("-stand-in")
+    assert len(create(world)[TID]) == TID_LENGTH_MAX
 
 
 def test_calls_are_counted_by_kind(world):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.domain.document import Account, DocumentType, LineKind, Product, Tax, private_tax
 from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
-from pipeline.domain.mapping import AND, MappingFile, Rules
+from pipeline.domain.mapping import AND, Rules
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.money import AMOUNT_MAX, rounded
 from pipeline.qbo.lines import _multiplies_back
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import Account, Address, DocumentType, Party, Product, Tax
 from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo import list_cache, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained

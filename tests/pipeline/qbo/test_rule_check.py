@@ -6,7 +6,7 @@ import pytest
 
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.errors import Misconfigured
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from tests.books_world import REALM_ID, VAT, Clock, served
 
 CLASSES = {"class_tracking": "line", "classes": [{"Name": "Trade"}, {"Name": "Services"}]}

@@ -10,7 +10,7 @@ import pytest
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import DocumentType, Tax, TaxPlace
 from pipeline.domain.errors import Unmapped
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo.payloads import payload, sent_total
 from tests.books_world import (
     BELGIAN,

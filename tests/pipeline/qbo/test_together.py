@@ -7,7 +7,7 @@ import pytest
 from local.stand_ins.http_server import Response
 from pipeline.domain.errors import OutcomeUnknown, Throttled
 from pipeline.qbo.faults import Refused
-from pipeline.qbo.together import Create, Upload, by_upload, item_id
+from pipeline.qbo.together import TID, Create, Upload, by_upload, item_id
 from tests.books_world import PDF, answered, served
 
 NAMES = ("Azure", "Deco", "Ready")
@@ -44,7 +44,7 @@ def test_an_item_without_an_answer_has_an_unknown_outcome(world):
 
     first, second, third = world.client.create_together(CREATES, "batch-1")
 
-    assert second == {"Id": "7"}
+    assert second == {"Id": "7", TID: ""}
     assert isinstance(first, OutcomeUnknown)
     assert isinstance(third, OutcomeUnknown)
 

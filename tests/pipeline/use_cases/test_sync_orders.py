@@ -3,12 +3,14 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.domain.order import Order
+from pipeline.runtime import Runtime
 from pipeline.use_cases.sync_orders import ORDERS_MAX, WRITE_ALLOWANCE_S, Sync
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -174,3 +176,34 @@ def test_orders_for_which_no_time_is_left_say_so():
     assert table.kept == {}
     assert {record["sync_status"] for record in records} == {"dynamo_error"}
     assert records[0]["error"] == "Time ran out before it could be written."
+
+
+class Killed(BaseException):
+    """The function was ended from outside."""
+
+
+def test_an_order_that_ends_the_function_at_every_run_is_not_always_in_front_of_the_others():
+    class DeadlyTable(FakeTable):
+        def put(self, order, synced_at):
+            if order.order_name == "S00100":
+                raise Killed
+            super().put(order, synced_at)
+
+    table, runtime = DeadlyTable(), Runtime(random=Random(7))  # noqa: S311 - a seed
+    for _ in range(20):
+        sync = sync_of(rows(100), table)
+        sync.sequence = runtime.in_any_order
+        with pytest.raises(Killed):
+            sync.run()
+
+    assert len(table.kept) == 99
+
+
+def test_the_answer_is_in_the_order_of_the_orders_in_whichever_they_were_worked_on():
+    sync = sync_of(rows(30), FakeTable())
+    sync.sequence = Runtime(random=Random(7)).in_any_order  # noqa: S311 - a seed
+
+    records = sync.run()
+
+    assert [record["order_name"] for record in records] == [row["name"] for row in rows(30)]
+    assert list(sync.table.kept) != [row["name"] for row in rows(30)]

@@ -9,6 +9,7 @@ from typing import Protocol
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry
+from pipeline.domain.errors import PipelineError
 from pipeline.domain.source import Page, Pdf, Selection, StoredPdf
 
 
@@ -23,8 +24,11 @@ class ExtractorSource(Protocol):
         Raises TooMany if there is no usable answer for so many, though the source answers.
         """
 
-    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int) -> Page:
+    def unanswered_page(self, company: Company, selection: Selection, *, after_id: int, reason: PipelineError) -> Page:
         """Return a page of only the next document, as one that the source gives no usable answer for."""
+
+    def next_id(self, company: Company, selection: Selection, after_id: int) -> int:
+        """Return the id of the next document, or 0. It asks for nothing that a document could break."""
 
     def with_new_attachments(self, company: Company, since: datetime) -> list[int]:
         """Return the documents that got a file since then."""

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.domain.alert import Failure
-from pipeline.domain.mapping import FILE, MappingFile
+from pipeline.domain.mapping import FILE
+from pipeline.domain.mapping_file import MappingFile
 
 MAPPING_CHANGED = "mapping_changed"
 # How long a change is reported. One that a killed run has noticed is reported by a later one.

@@ -1,4 +1,7 @@
-"""Report names in a mapping that Odoo does not have, once per company: they would be silently ignored."""
+"""Report names in a mapping that Odoo does not have: they would be silently ignored.
+
+When the mapping has errors that let nothing be posted with it, they come in one message with these names.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from typing import Protocol
 from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company
 from pipeline.domain.errors import PipelineError
-from pipeline.domain.mapping import FILE, MappingFile
+from pipeline.domain.mapping import FILE, Rules
+from pipeline.domain.mapping_file import MappingFile, broken, identity_of, in_order, shown
 from pipeline.domain.mapping_keys import mapped, unknown_keys
 
 logger = logging.getLogger(__name__)
 
 UNKNOWN_IN_ODOO = "mapping_unknown_in_odoo"
-ERRORS_SHOWN_MAX = 30
+UNKNOWN_COMPANY = "that the Odoo user may see"
 _REMEDY = "Correct the file, then run terraform apply; documents that were posted meanwhile follow when they change."
 
 
@@ -24,6 +28,19 @@ class MappedNamesSource(Protocol):
 
     def names(self, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
         """Return the existing names for each table of the mapping that is not empty."""
+
+
+def check_mapping(source: MappedNamesSource, companies: Sequence[Company], mapping: MappingFile) -> None:
+    """Raise Misconfigured for a mapping that is wrong as a file, or has companies that are not among `companies`.
+
+    The error lists that, and every name of Odoo that can be read in the file and that Odoo does not have.
+    """
+    unknown = mapping.unknown_companies([company.name for company in companies], UNKNOWN_COMPANY)
+    if mapping.errors or unknown:
+        names = [
+            line for company in companies for line in unknown_in_odoo(source, company, mapping.readable(company.name))
+        ]
+        raise broken([*mapping.errors, *unknown, *names])
 
 
 def check_mapping_keys(source: MappedNamesSource, companies: Sequence[Company], mapping: MappingFile) -> list[Failure]:
@@ -35,24 +52,30 @@ def check_mapping_keys(source: MappedNamesSource, companies: Sequence[Company], 
     """
     failures = []
     for company in companies:
-        rules = mapping.rules(company.name)
-        wanted = {table: [target.source for target in targets] for table, targets in mapped(rules).items() if targets}
-        if not wanted:
-            continue
-        try:
-            found = unknown_keys(rules, source.names(company, wanted))
-        except PipelineError as error:
-            logger.warning("mapping not compared", extra={"company": company.name, "reason": str(error)})
-            continue
+        found = unknown_in_odoo(source, company, mapping.rules(company.name))
         if found:
-            failures.append(Failure(company.name, UNKNOWN_IN_ODOO, "", _message(found), stops=False))
+            failure = Failure(
+                company.name, UNKNOWN_IN_ODOO, "", without_effect(found), stops=False, identity=identity_of(found)
+            )
+            failures.append(failure)
     return failures
 
 
-def _message(found: Sequence[str]) -> str:
-    shown = [*found[:ERRORS_SHOWN_MAX], *([f"... and {len(found) - ERRORS_SHOWN_MAX} more"]
-             if len(found) > ERRORS_SHOWN_MAX else [])]  # fmt: skip
+def unknown_in_odoo(source: MappedNamesSource, company: Company, rules: Rules) -> list[str]:
+    """Return a line for each name in a company's rules that Odoo does not have; none if Odoo cannot say."""
+    wanted = {table: [target.source for target in targets] for table, targets in mapped(rules).items() if targets}
+    if not wanted:
+        return []
+    try:
+        return in_order(unknown_keys(rules, source.names(company, wanted)))
+    except PipelineError as error:
+        logger.warning("mapping not compared", extra={"company": company.name, "reason": str(error)})
+        return []
+
+
+def without_effect(found: Sequence[str]) -> str:
+    """Return the message about names that Odoo does not have."""
     return (
         f"The mapping ({FILE}) names what Odoo does not have, so these lines have no effect. Names are read in English "
-        "(en_US), whatever language a screen shows. " + _REMEDY + "\n" + "\n".join(shown)
+        "(en_US), whatever language a screen shows. " + _REMEDY + "\n" + shown(found)
     )

@@ -281,7 +281,7 @@ def run(
             extraction.counts.remaining = True
             if isinstance(error, NeedsAttention):
                 extraction.checked.add(company.name)
-                extraction.failures.append(Failure(company.name, error.code, "", str(error)))
+                extraction.failures.append(Failure.of(company.name, error))
     try:
         extraction.pdfs.fetch_suspects()
     except PipelineError as error:

@@ -2,12 +2,15 @@
 
 A server may fail on one document every time: a module raises an error on it, or reading its lines takes too long. Such
 a page is read again in smaller parts, down to that document alone. It is then noted by its name, and the others go on.
+
+A server that fails on every document is not such a case. So before a document is noted, another one must be readable.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pipeline.domain.deadline import Deadline
@@ -23,6 +26,8 @@ logger = logging.getLogger(__name__)
 PAGE_ALLOWANCE_S = 45.0
 # How many times smaller a page is read again.
 FEWER = 8
+# How many of the following documents are tried to see whether the source answers for others.
+OTHERS_TRIED_MAX = 3
 # A document without an answer may cost minutes of a run, so it is tried again after this, and last.
 TRIED_AGAIN_AFTER = timedelta(hours=1)
 
@@ -33,19 +38,53 @@ def read_page(
     """Return a page of at most `limit` documents. Raises TooMany if a smaller one should be asked for.
 
     A document that is alone is tried twice, and then returned as unreadable. Without time for that it raises TooMany.
+    If no other document can be read either, it raises what the source said: nothing is wrong with this one.
     """
     try:
         return source.page(company, selection, after_id=after_id, limit=limit)
     except TooMany as error:
+        too_many = error
         logger.warning("page not answered", extra={"company": company.name, "after_id": after_id, "limit": limit,
                                                    "reason": str(error)})  # fmt: skip
         # What is left of the time may itself be the reason.
         if limit > 1 or not deadline.allows(PAGE_ALLOWANCE_S):
             raise
+    answers = _answers_for_others(source, company, selection, after_id, deadline)
+    if not answers:
+        raise too_many if answers is None else too_many.reason
     try:
         return source.page(company, selection, after_id=after_id, limit=1)
-    except TooMany:
-        return source.unanswered_page(company, selection, after_id=after_id)
+    except TooMany as error:
+        return source.unanswered_page(company, selection, after_id=after_id, reason=error.reason)
+
+
+def _answers_for_others(
+    source: ExtractorSource, company: Company, selection: Selection, after_id: int, deadline: Deadline
+) -> bool | None:
+    """Whether a document can be read that is not the next one, or there is no other. None without time to try."""
+    found: bool | None = True
+    for where, other in _others(source, company, selection, after_id):
+        if not deadline.allows(PAGE_ALLOWANCE_S):
+            return None if found else False
+        found = False
+        with suppress(TooMany):
+            if source.page(company, where, after_id=other - 1, limit=1).last_id:
+                return True
+    return found
+
+
+def _others(
+    source: ExtractorSource, company: Company, selection: Selection, after_id: int
+) -> Iterator[tuple[Selection, int]]:
+    """Yield a few documents that come after the next one, and then the first of the company."""
+    suspect = last = source.next_id(company, selection, after_id)
+    for _ in range(OTHERS_TRIED_MAX):
+        last = source.next_id(company, selection, last) if last else 0
+        if last:
+            yield selection, last
+    first = source.next_id(company, Selection(), 0)
+    if first not in (0, suspect):
+        yield Selection(), first
 
 
 def unanswered(entries: Iterable[Entry]) -> list[Entry]:

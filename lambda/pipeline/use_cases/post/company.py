@@ -98,7 +98,7 @@ class RealmRun:
             self._troubles.pause = error
         except Misconfigured as error:
             # A secret or a right is missing for this realm: the others go on, and it is reported once.
-            self._troubles.pause = Disconnected(str(error), code=error.code)
+            self._troubles.pause = Disconnected(str(error), code=error.code, identity=error.identity)
         finally:
             self._release(session)
 
@@ -120,7 +120,7 @@ class RealmRun:
             if len(self._companies) == 1:
                 raise
             # The mapping of this company is wrong, which is nothing to the others of the realm.
-            self._outcomes.failures.append(Failure(company, error.code, "", str(error)))
+            self._outcomes.failures.append(Failure.of(company, error))
 
     # -- which realm -----------------------------------------------------------------------------------------------
 
@@ -290,7 +290,7 @@ class RealmRun:
             return
         if isinstance(pause, Disconnected):
             # The documents wait, and the next run after the person's repair goes on by itself.
-            self._outcomes.failures.append(Failure(names, pause.code, "", str(pause)))
+            self._outcomes.failures.append(Failure.of(names, pause))
         paused_for_s = max(pause.wait_s, backoff_s(lease.pauses, self._with.random.random()))
         paused = replace(lease, pauses=lease.pauses + 1, pause_code=pause.code)
         self._with.leases.release_lease(paused, now, paused_for_s=paused_for_s)

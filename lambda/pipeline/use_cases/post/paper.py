@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pipeline.domain import lifecycle
-from pipeline.domain.books import Attached, Books, File
+from pipeline.domain.books import Attached, Booked, Books, File, Filed, as_filed
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
@@ -25,7 +25,10 @@ class PaperStore(Protocol):
         """Return the PDF of an entry."""
 
     def copy_posted(self, entry: Entry) -> str:
-        """Copy the PDF to the posted ones and return its key."""
+        """Copy the PDF to the posted ones and return its key. How the document is in the books goes along."""
+
+    def filed(self, entry: Entry) -> Filed | None:
+        """Return how the document was in the books when its PDF was filed, or None if that is not known."""
 
     def drop_pending_together(self, entries: Sequence[Entry]) -> Sequence[PipelineError | None]:
         """Remove PDFs from the pending ones in one call; return the error of each, or None."""
@@ -38,6 +41,12 @@ class Paper:
         self._record = record
         self._books = books
         self._store = store
+
+    def as_filed(self, found: Booked, sent: str) -> Booked:
+        """Return what is found in the books as it was when the PDF was filed, if a person has changed it since."""
+        if found.fingerprint == sent:
+            return found
+        return as_filed(found, self._store.filed(self._record.entry), ())
 
     def find_left(self, document_type: DocumentType) -> None:
         """Note a file that an upload without an answer has left, perhaps of an earlier version.

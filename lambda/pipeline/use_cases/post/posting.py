@@ -148,7 +148,7 @@ class Posting:
         self.found = replace(self.found, existing_was_looked_for=True)
         existing = self.books.find_existing(document, self._draft)
         if existing is not None:
-            self._note_booked(existing, UNKNOWN_HASH)
+            self._note_booked(self._paper.as_filed(existing, self._draft.fingerprint), UNKNOWN_HASH)
             self.found = replace(self.found, is_adopted=True)
 
     def _find_files(self, document: Document) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -16,7 +16,7 @@ from itertools import batched
 from typing import Protocol
 
 from pipeline.domain import lifecycle
-from pipeline.domain.books import Attached, Draft, Existing
+from pipeline.domain.books import Attached, Draft, Existing, Filed, as_filed
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 THREADS = 8
 BATCH_DOCUMENTS = 100
+# How many copies of a document are compared with what is in the books, where that is not what was filed.
+COPIES_READ_MAX = 5
 # The time for a batch: read a hundred copies and PDFs, draft as many bodies, create a name or two.
 BATCH_ALLOWANCE_S = 30.0
 
@@ -62,6 +64,9 @@ class RebuildStore(Protocol):
 
     def pdf_at(self, key: str) -> bytes | None:
         """Return the PDF under a key, or None."""
+
+    def filed_at(self, key: str) -> Filed | None:
+        """Return how a document was in the books when its PDF was filed under a key, or None if that is not known."""
 
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF that waits for an entry."""
@@ -156,13 +161,14 @@ class Rebuild:
         if previous is not None:
             if found is None or previous.company != self.company:
                 return False
-            return self.table.save(self._completed(previous, found, is_new=False))
+            return self.table.save(self._completed(previous, self._as_left(found, copy), is_new=False))
         document = self._read(self.store.document_at, copy.document_key)
         if document.company.name != self.company:
             return False
         entry = lifecycle.extracted(document, None, self.clock.now(), by=Actor.REBUILD)
         entry = replace(entry, version=copy.version, document_key=copy.document_key)
         if found is not None:
+            found = self._as_left(found, copy)
             self.books.remember_party(document, found.party)
         entry = self._entry(entry, document, copy, found)
         self.table.save_extracted(entry, previous=None)
@@ -186,7 +192,7 @@ class Rebuild:
         if found is None:
             return entry
         entry = self._completed(entry, found, is_new=True)
-        draft = None if document.withdrawn else self._draft(document)
+        draft = self._draft(document)
         if draft is None or not (draft.is_dated_by_close or draft.fingerprint == found.booked.fingerprint):
             return entry
         entry = replace(entry, payload_hash=draft.hash)
@@ -218,8 +224,32 @@ class Rebuild:
             **found.booked.entry_fields,
         )
 
+    def _as_left(self, found: Existing, copy: Copy) -> Existing:
+        """Return what is in the books as we left it, if a person has changed it since.
+
+        What was filed beside the PDF says how that was. A later version may have been posted without a new PDF: what
+        one of the last copies says was not changed by a person.
+        """
+        filed = self._read(self.store.filed_at, copy.filed_key) if copy.filed_key else None
+        if filed is None or filed.fingerprint == found.booked.fingerprint:
+            return found
+        booked = as_filed(found.booked, filed, self._fingerprints(copy))
+        return found if booked is found.booked else replace(found, booked=booked)
+
+    def _fingerprints(self, copy: Copy) -> Iterator[str]:
+        """Yield what the last copies of a document would be in the books, the newest first."""
+        for key in copy.last_keys(COPIES_READ_MAX):
+            try:
+                draft = self._draft(self.store.document_at(key))
+            except PipelineError:
+                continue
+            if draft is not None:
+                yield draft.fingerprint
+
     def _draft(self, document: Document) -> Draft | None:
-        """Return what would be sent, or None if it cannot be drafted: the next posting says why."""
+        """Return what would be sent, or None if nothing is, or it cannot be drafted: the next posting says why."""
+        if document.withdrawn:
+            return None
         try:
             return self.books.draft(document, is_booked=True)
         except NeedsAttention:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from local.stand_ins.memory import MemoryKeyValues
-from pipeline.domain.mapping import MappingFile
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.use_cases.extract.mapping_change import REPORTED_FOR, check_mapping_change
 from tests.odoo_world import NOW
 

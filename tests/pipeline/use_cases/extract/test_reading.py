@@ -7,10 +7,10 @@ import pytest
 from pipeline.domain.cursor import PAGE_DOCUMENTS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
-from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, Unavailable
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
-from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, TRIED_AGAIN_AFTER
+from pipeline.use_cases.extract.reading import FEWER, OTHERS_TRIED_MAX, PAGE_ALLOWANCE_S, TRIED_AGAIN_AFTER
 from tests.builders import WRITTEN_AT, a_document
 from tests.odoo_world import NOW, Aws, Clock, FakeOdoo, pull
 
@@ -24,6 +24,7 @@ class PoisonedOdoo(FakeOdoo):
         super().__init__(*documents)
         self.poison, self.clock, self.seconds = set(poison), clock, seconds
         self.limits = []
+        self.reason = Unavailable("Odoo answered HTTP 502")
 
     def page(self, company, selection, *, after_id, limit):
         self.limits.append(limit)
@@ -31,10 +32,11 @@ class PoisonedOdoo(FakeOdoo):
         if self.poison & {document.odoo_id for document in page.documents}:
             if self.clock:
                 self.clock.passes(self.seconds)
-            raise TooMany(f"for {limit} documents")
+            raise TooMany(f"for {limit} documents", self.reason)
         return page
 
-    def unanswered_page(self, company, selection, *, after_id):
+    def unanswered_page(self, company, selection, *, after_id, reason):
+        assert reason is self.reason
         (document,) = super().page(company, selection, after_id=after_id, limit=1).documents
         error = InvalidDocument(MESSAGE, code=UNANSWERED_BY_ODOO)
         row = UnreadableDocument(document.odoo_id, "INV/9", DocumentType.INVOICE, WRITTEN_AT, error)
@@ -118,6 +120,50 @@ def test_one_that_was_asked_for_by_its_id_is_found_out_too():
     assert [failure.code for failure in extraction.failures] == [UNANSWERED_BY_ODOO]
     assert aws.entry(4).is_ready
     assert aws.entry(6).is_ready
+
+
+def test_an_odoo_that_answers_for_no_document_fails_none_of_them_and_is_asked_a_bounded_number_of_times():
+    aws = Aws()
+    odoo = PoisonedOdoo(*documents(20), poison=range(1, 21))
+
+    for _ in range(5):
+        with pytest.raises(Unavailable, match="HTTP 502"):
+            pull(odoo, aws)
+
+    assert not aws.stored
+    # The page and two smaller ones in the first run; in each the one document, three after it.
+    assert len(odoo.limits) <= 3 + 5 * (1 + OTHERS_TRIED_MAX + 1)
+    odoo.poison = {7}
+    pull(odoo, aws)
+    assert [aws.entry(odoo_id).status is Status.FAILED for odoo_id in (6, 7, 8)] == [False, True, False]
+
+
+def test_what_odoo_complains_about_every_document_is_the_companys_trouble():
+    aws = Aws()
+    odoo = PoisonedOdoo(*documents(5), poison=range(1, 6))
+    odoo.reason = NeedsAttention("Odoo complains: no such field", code="odoo_error")
+
+    with pytest.raises(NeedsAttention):
+        pull(odoo, aws)
+
+    assert not aws.stored
+
+
+def test_the_only_document_of_a_company_is_noted_too():
+    aws = Aws()
+
+    extraction = pull(PoisonedOdoo(*documents(1), poison={1}), aws)
+
+    assert [failure.code for failure in extraction.failures] == [UNANSWERED_BY_ODOO]
+
+
+def test_a_row_of_them_is_found_out_when_the_first_document_of_the_company_is_readable():
+    aws = Aws()
+    poison = set(range(2, 2 + 2 * OTHERS_TRIED_MAX))
+
+    pull(PoisonedOdoo(*documents(12), poison=poison), aws)
+
+    assert {n for n in range(1, 13) if aws.entry(n).status is Status.FAILED} == poison
 
 
 def test_an_odoo_that_answers_nothing_is_no_fault_of_a_document():

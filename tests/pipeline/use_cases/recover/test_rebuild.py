@@ -11,7 +11,7 @@ from pipeline.aws.document_store import pending_key, posted_key
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step
-from pipeline.domain.errors import NeedsAttention, Unavailable
+from pipeline.domain.errors import NeedsAttention, Rejected, Unavailable
 from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
@@ -71,7 +71,8 @@ def test_what_was_posted_is_posted_again_without_a_write(world):
 
     work = world.rebuild()
 
-    kept = {"created_at", "updated_at", "pending_since", "posted_at", "pdf_key", "request_id", "stored_sha256"}
+    kept = {"created_at", "updated_at", "pending_since", "posted_at", "pdf_key", "request_id", "stored_sha256",
+            "qb_tid"}  # fmt: skip
     rebuilt = world.entry()
     differing = {name for name in Entry.__dataclass_fields__ if getattr(rebuilt, name) != getattr(posted, name)}
     assert work.count == 1
@@ -105,6 +106,71 @@ def test_a_newer_copy_than_what_is_in_the_books_follows_as_an_update(world):
 
     assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(120)]
     assert len(world.company.book.attachables()) == 1
+
+
+@pytest.mark.parametrize("rebuilds", [True, False], ids=["rebuilt", "pulled again"])
+def test_what_a_person_changed_before_the_loss_is_not_written_over(world, rebuilds):
+    booked = world.post(world.store_document(a_document()))
+    world.company.edit_by_hand("Invoice", booked.qb_id, TxnDate="2026-03-09")
+    newer = a_document(lines=(line("120.00"),))
+    entry = world.store_document(newer, version=2, document_key=f"documents/{booked.entry_id}/2.json")
+    world.lose()
+    if rebuilds:
+        world.rebuild()
+    else:
+        world.table.put(entry)
+
+    with pytest.raises(Rejected, match="changed in QuickBooks") as raised:
+        world.post(world.entry())
+
+    assert raised.value.code == "changed_in_quickbooks"
+    assert [row["TxnDate"] for row in world.company.book.documents()] == ["2026-03-09"]
+
+
+def test_what_a_person_changed_before_the_loss_is_not_taken_out_when_it_is_withdrawn(world):
+    booked = world.post(world.store_document(a_document()))
+    world.company.edit_by_hand("Invoice", booked.qb_id, TxnDate="2026-03-09")
+    withdrawn = replace(a_document(), withdrawn=True)
+    world.store_document(withdrawn, version=2, document_key=f"documents/{booked.entry_id}/2.json")
+    world.lose()
+    world.rebuild()
+
+    with pytest.raises(Rejected, match="changed it in QuickBooks"):
+        world.post(world.entry())
+
+    assert [row["TxnDate"] for row in world.company.book.documents()] == ["2026-03-09"]
+
+
+def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(world):
+    entry = world.post(world.store_document(a_document()))
+    second = a_document(lines=(line("120.00"),))
+    key = f"documents/{entry.entry_id}/2.json"
+    world.store.put_document(second, 2)
+    updated = replace(entry, status=Status.PENDING, version=2, document_key=key, content_hash=second.content_hash)
+    world.table.put(updated)
+    world.post(updated)
+    world.store.put_document(a_document(lines=(line("130.00"),)), 3)
+    world.lose()
+    world.rebuild()
+
+    world.post(world.entry())
+
+    assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(130)]
+
+
+def test_what_was_filed_before_it_was_deleted_and_posted_again_says_nothing_of_the_new_one(world):
+    entry = world.post(world.store_document(a_document()))
+    key = next(iter(world.store.filed_as))
+    world.store.filed_as[key] = replace(world.store.filed_as[key], qb_id="9", sync_token="7", fingerprint="another")
+    del world.store.objects[entry.document_key]
+    world.store_document(a_document(lines=(line("120.00"),)), version=2,
+                         document_key=f"documents/{entry.entry_id}/2.json")  # fmt: skip
+    world.lose()
+    world.rebuild()
+
+    world.post(world.entry())
+
+    assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(120)]
 
 
 def test_a_pdf_that_is_not_the_one_that_hangs_there_is_attached_in_its_place(world):
