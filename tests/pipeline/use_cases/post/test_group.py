@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import OutcomeUnknown, Rejected
-from pipeline.use_cases.post import group
+from pipeline.use_cases.post import group, work_list
 from pipeline.use_cases.post.group import TOGETHER_MAX
 from tests.pipeline.use_cases.post.test_run import COMPANY, NOW, Books, World
 
@@ -72,6 +74,24 @@ def test_no_call_has_more_files_than_are_sent_together(world, monkeypatch):
     world.run()
 
     assert world.books[COMPANY].uploads == [10, 10, 10]
+
+
+def test_documents_that_would_fill_the_memory_until_their_turn_are_read_again_then(world, monkeypatch):
+    for number in range(1, 6):
+        world.add(number)
+    lines = len(world.store.document(world.entry(1)).lines)
+    monkeypatch.setattr(work_list, "LINES_AHEAD_MAX", 3 * lines)
+    reads = []
+    real = world.store.document
+
+    def read(entry, **options):
+        reads.append(entry.entry_id)
+        return real(entry, **options)
+
+    monkeypatch.setattr(world.store, "document", read)
+
+    assert world.run().posted == 5
+    assert Counter(Counter(reads).values()) == {1: 3, 2: 2}
 
 
 def test_no_batch_has_more_documents_or_lines_than_quickbooks_takes(world, monkeypatch):
