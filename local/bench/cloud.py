@@ -34,6 +34,7 @@ TAKES_S = {"dynamodb": 0.005, "s3": 0.02}
 _TARGET = re.compile(r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|Scan)")
 _KEY = re.compile(r"<Key>(.*?)</Key>")
 _OBJECT = {"GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+_METADATA = "x-amz-meta-"
 _MODIFIED = formatdate(0, usegmt=True)
 
 
@@ -85,6 +86,11 @@ class CloudServer:
             operation = "CopyObject"
             source, _, source_key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
             asked["CopySource"] = {"Bucket": source, "Key": source_key}
+            asked["Metadata"] = {
+                name.removeprefix(_METADATA): value
+                for name, value in request.headers.items()
+                if name.startswith(_METADATA)
+            }
         elif operation == "PutObject":
             asked["Body"] = request.body
         if not operation or set(request.query) - {"delete", "x-id"}:
