@@ -55,11 +55,13 @@ def test_a_mistyped_journal_is_reported_with_the_nearest(told):
         ('["companyA".accounts]\n"400001" = "400000"\n', "line 3: account '400001' matches nothing in Odoo; nearest: '4000"),  # noqa: E501
         ('["companyA".accounts]\n"Product sales" = "400000"\n', "line 3: account 'Product sales' matches nothing in Odoo; nearest: 'Product Sales'"),  # noqa: E501
         ('["companyA".products]\n"CONS-X" = "Hours"\n', "line 3: product 'CONS-X' matches nothing"),
+        ('["companyA".products]\n"CONS 01" = "Hours"\n', "'CONS 01' matches nothing in Odoo; nearest: 'CONS-01'"),
     ],
 )  # fmt: skip
 def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_reported(open_world, mapping, line):
     world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "R&D"}])])
     world.odoo.rows["account.analytic.account"][0].update(name="Research")
+    world.odoo.rows["product.product"][0].update(default_code="CONS-01")
     world.mapping(HEAD + mapping)
 
     world.extract()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.audit import verified
 from pipeline.domain.commands import CloseMonth, CompareMonths, ReopenMonth
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
@@ -185,6 +186,24 @@ def test_the_manifest_names_the_head_of_the_history(world):
 
     head = json.loads(world.reports.store.objects[f"{pack}/manifest.json"])["history"]
     assert head == {"link": f"history-day#{today}#000002", "hash": hashlib.sha256(b"second").hexdigest()[:32]}
+
+
+def test_closing_a_month_and_opening_it_again_is_in_the_chain_of_the_history(world):
+    closed = close_it(world).closing
+    reopen(world)
+    world.history.flush()
+
+    texts = {key: text for key, text in world.values.values.items() if key.startswith(("history#", "history-day#"))}
+    (record,) = [json.loads(text) for key, text in texts.items() if key.startswith("history#")]
+    assert record["entry_id"] == f"month#{world.company.name}#2026-10"
+    first, second = ({name: step[name] for name in step if name != "at"} for step in record["steps"])
+    assert first == {"closed_by": "Ann", "pack": closed["pack"], "manifest_sha256": closed["manifest_sha256"]}
+    assert second == {"reopened_by": "Bob", "because": "a late bill", "pack": closed["pack"]}
+    assert verified(texts, {}).findings == ()
+    forged = {key: text.replace("a late bill", "an audit") for key, text in texts.items()}
+    assert [finding.sentence for finding in verified(forged, {}).findings] == [
+        f"history#month#{world.company.name}#2026-10#000001 was changed after it was written."
+    ]
 
 
 def test_closing_twice_changes_nothing(world):

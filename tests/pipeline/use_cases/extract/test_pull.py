@@ -712,7 +712,7 @@ def test_the_counts_are_json_values(aws):
 
     assert set(counts) == {
         *("found", "new", "changed", "unchanged", "withdrawn", "pdfs", "skipped", "failed", "cursor", "remaining"),
-        *("left_out", "not_carried"),
+        *("left_out", "left_out_files", "embedded", "not_carried"),
     }
     assert datetime.fromisoformat(counts["cursor"]["companyA"]).tzinfo == UTC
 
