@@ -211,7 +211,7 @@ def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
     assert min(result["refresh_days_left"].values()) > 99
     (metrics,) = machine.metrics
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "demo")
-    assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == ([4], [0])
+    assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == (4, [0])
     assert metrics["RefreshTokenDaysLeft"][0] > 99
     answers = [line for line in machine.log if line.get("message") == "QuickBooks answered"]
     assert len(answers) == sum(machine.quickbooks.calls.values()) - machine.quickbooks.calls["token"]

@@ -220,6 +220,17 @@ def test_what_is_settled_is_kept_before_the_run_ends():
     assert len(machine.keys(RECORDS)) == TOGETHER_MAX
 
 
+def test_what_is_in_work_is_no_record_of_its_own():
+    machine = Machine()
+    history = machine.run()
+
+    for number in range(TOGETHER_MAX + 1):
+        entry = replace(ENTRY, entry_id=f"odoo-account.move-{number}", status=Status.PENDING, pdf_sha256="ab")
+        history.wrote(replace(entry, killed_attempts=1), ("killed_attempts",), {})
+
+    assert machine.keys(RECORDS) == []
+
+
 def test_a_write_that_changes_nothing_told_makes_no_step(machine):
     with keeping(machine.run()):
         entry = machine.table.stored[ENTRY.entry_id]
