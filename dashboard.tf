@@ -79,6 +79,22 @@ locals {
   dashboard_width   = 12
   dashboard_height  = 6
 
+  # What a figure over time does not say: `message` is the line that the function writes, `shows` what is asked of it.
+  dashboard_of_lines = [
+    {
+      title    = "Tie-out of each company and month, as compared last"
+      function = "odoo-qb-tie-out"
+      message  = "month compared"
+      shows    = "stats latest(verdict) as result, latest(sentence) as says by company, month | sort month desc, company asc"
+    },
+    {
+      title    = "Documents that failed, by cause"
+      function = "qb-poster"
+      message  = "document failed"
+      shows    = "stats count(*) as times, count_distinct(entry_id) as documents by company, code | sort times desc"
+    },
+  ]
+
   dashboard_metrics = [
     for widget in local.dashboard : {
       title  = widget.title
@@ -107,6 +123,19 @@ locals {
       ])
     }
   ]
+
+  dashboard_tables = [
+    for widget in local.dashboard_of_lines : {
+      title  = widget.title
+      region = var.aws_region
+      view   = "table"
+      query = join(" | ", [
+        "SOURCE '${aws_cloudwatch_log_group.function[widget.function].name}'",
+        "filter message = '${widget.message}'",
+        widget.shows,
+      ])
+    }
+  ]
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -116,7 +145,7 @@ resource "aws_cloudwatch_dashboard" "this" {
     start          = "-PT336H"
     periodOverride = "inherit"
     widgets = [
-      for position, properties in concat(local.dashboard_metrics, local.dashboard_queries) : {
+      for position, properties in concat(local.dashboard_metrics, local.dashboard_queries, local.dashboard_tables) : {
         type       = contains(keys(properties), "query") ? "log" : "metric"
         x          = position % local.dashboard_columns * local.dashboard_width
         y          = floor(position / local.dashboard_columns) * local.dashboard_height

@@ -46,5 +46,17 @@ def test_what_the_dashboard_asks_the_log_for_is_a_field_there_and_no_metric():
     assert queried() & WATCHED == set()
 
 
+def test_every_line_that_the_dashboard_asks_the_log_for_is_written_with_the_fields_that_it_shows():
+    lines = re.findall(
+        r'function = "([\w-]+)"\n\s+message  = "([\w ]+)"\n\s+shows    = "(.+)"', (ROOT / "dashboard.tf").read_text()
+    )
+    assert [message for _, message, _ in lines] == ["month compared", "document failed"]
+    for _, message, shows in lines:
+        (written,) = re.findall(rf'"{message}",\s*extra=(.+)', SOURCES)
+        assert written
+        fields = set(re.findall(r"\((\w+)\)", shows)) | set(re.findall(r"by ([\w, ]+?) \|", shows)[0].split(", "))
+        assert {field for field in fields if f'"{field}"' not in SOURCES} == set()
+
+
 def test_a_metric_is_paid_for_only_if_the_dashboard_or_an_alarm_watches_it():
     assert watched() == WATCHED
