@@ -127,9 +127,9 @@ def test_a_file_that_is_no_page_is_named_with_its_reason_in_entry_note_and_log(p
     entry, _, note, log = post((name, media_type, content))
 
     assert (entry["status"], entry["pdf_source"]) == ("posted", "rendered")
-    for told in (entry["error_message"], note, log):
-        assert f"'{name}'" in told
-        assert reason in told
+    for text in (entry["error_message"], note, log):
+        assert f"'{name}'" in text
+        assert reason in text
 
 
 EMBEDDED = {
@@ -371,6 +371,17 @@ def test_a_single_file_that_acts_by_itself_is_kept_byte_for_byte_and_noted(post)
     assert entry["active_content"] == ACTIVE_ALONE
     assert "active content" not in note
     assert "active content" in log
+
+
+def test_the_stored_pdf_of_an_invoice_that_acts_by_itself_is_noted_too(open_world):
+    world = open_world()
+    world.move(562, "out_invoice", [{"amount": 10.0}], pdf=False)
+    world.odoo.attach(562, "a.pdf", "application/pdf", with_actions(), res_field=True)
+
+    world.run()
+
+    entry = world.entries()[562]
+    assert (entry["status"], entry["pdf_source"], entry["active_content"]) == ("posted", "legal", ACTIVE_ALONE)
 
 
 def test_a_merged_file_notes_what_was_left_out_and_names_the_programs_in_the_books(post):

@@ -72,7 +72,8 @@ class Collected:
 
     def add(self, entry: Entry, names: Collection[str], before: Mapping[str, Any], at: datetime) -> None:
         """Add one write: the fields that were written, and the stored values that it replaced (empty if it is new)."""
-        self.is_settled = not entry.is_open or (entry.step is None and entry.is_ready)
+        # An attempt that was counted has begun, and more will follow it.
+        self.is_settled = not entry.is_open or (entry.step is None and entry.is_ready and not entry.killed_attempts)
         if "updated_at" in names:
             began = str(before.get("updated_at", ""))
             if began and began not in (*self.begins, *self.moments):

@@ -22,10 +22,10 @@ def checked(world, text, **arguments):
 
 
 def errors_of(text, **changes):
-    with served(**changes) as world, pytest.raises(Misconfigured) as told:
+    with served(**changes) as world, pytest.raises(Misconfigured) as raised:
         checked(world, text)
-    assert told.value.code == "mapping"
-    return str(told.value).split("\n")[1:]
+    assert raised.value.code == "mapping"
+    return str(raised.value).split("\n")[1:]
 
 
 def test_a_mapping_to_what_is_there_passes():

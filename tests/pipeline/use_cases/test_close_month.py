@@ -17,6 +17,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.close import FOLLOWED_FOR
 from pipeline.pages.report import files_of
 from pipeline.use_cases.tie_out import close, closures
+from tests.books_world import log_of
 from tests.tie_out_world import OCTOBER, TieOutWorld
 
 INVOICE, BILL = DocumentType.INVOICE, DocumentType.BILL
@@ -359,6 +360,15 @@ def test_what_was_found_stays_while_the_month_is_not_known(world):
 
     assert changes(results) == found
     assert len(alerts(results)) == 1
+
+
+def test_what_a_comparison_found_is_one_line_of_the_log_which_the_dashboard_asks_for(world):
+    with log_of() as records:
+        compare(world)
+
+    (record,) = [record for record in records if record.message == "month compared"]
+    assert (record.company, record.month, record.verdict) == (world.company.name, "2026-10", "ties out")
+    assert record.sentence.startswith("October 2026 ties out")
 
 
 def test_a_comparison_of_another_month_still_says_what_has_changed_in_the_closed_one(world):
