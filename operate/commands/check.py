@@ -263,10 +263,16 @@ def show(out: Output, found: Checked, *, shows_all: bool = False) -> None:
     if len(needs) > SHOWN_MAX:
         out.say(f"... and {len(needs) - SHOWN_MAX} more: --json has them all.")
     for need in verdict.problems[:SHOWN_MAX]:
-        out.say(f"{need.kind} {need.name}: {need.problem}")
+        out.say(sentence(need))
     for text in [*in_the_way(books, verdict), *notes(found)]:
         out.say(text)
     out.say(f"{verdict_of(found)} ({books.reads} metered reads)", style="bold")
+
+
+def sentence(need: Need) -> str:
+    """Return what is wrong with a need and what to do, beginning with its name."""
+    name = f"{need.kind} {need.name}"
+    return need.problem if need.problem.startswith(name) else f"{name}: {need.problem}"
 
 
 def notes(found: Checked) -> list[str]:
