@@ -122,13 +122,13 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     deployment = machine.deployment
     checks = _check(machine, setting)
     print("\n1. The extractor pulls what is posted in Odoo.")
-    with progress("pulled", lambda: f"{len(deployment.entries())} documents"):
+    with progress("pulled", lambda: f"{deployment.statuses().total()} documents"):
         counts = machine.extract(setting.event)
     print(f"  {counts['found']} documents found: {found_as(counts)}; {counts['pdfs']} PDFs stored.")
     print("\n2. Their PDFs in S3 wake the poster; some events come twice, all out of order.")
-    with progress("posted", lambda: _posted(deployment.entries())):
+    with progress("posted", lambda: _posted(deployment.statuses())):
         machine.post()
-    print(f"  {_posted(deployment.entries())}.")
+    print(f"  {_posted(deployment.statuses())}.")
     print("\n3. A quarter of an hour later, everything runs again.")
     if setting.odoo is not None:
         print("  In Odoo, one invoice was cancelled, and one bill got another reference.")
@@ -218,9 +218,8 @@ def found_as(counts: Mapping[str, Any]) -> str:
     return ", ".join([*parts, *([f"{rest} not to be carried or read"] if rest > 0 else [])]) or "none"
 
 
-def _posted(entries: Sequence[dict[str, Any]]) -> str:
-    done = Counter(str(entry["status"]) for entry in entries)
-    belonging = len(entries) - done["skipped"] - done["voided"]
+def _posted(done: Counter[str]) -> str:
+    belonging = done.total() - done["skipped"] - done["voided"]
     return f"{done['posted']} of {belonging} posted, {done['failed']} need a person"
 
 

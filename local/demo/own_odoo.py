@@ -22,6 +22,8 @@ _WORDS = (
     ("the Odoo secret has none that it knows", "ODOO_PASSWORD is none that it knows"),
     ("store it as the password", "set ODOO_PASSWORD to it"),
     ("the name in the Odoo secret", "ODOO_DATABASE"),
+    # Odoo 19 answers for a database it does not have as a web server does for a page.
+    ("odoo_api_url names something else", "ODOO_API_URL or ODOO_DATABASE names something else"),
     ("odoo_api_url", "ODOO_API_URL"),
 )
 

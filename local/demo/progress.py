@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LOOKED_EVERY_S = 1.0
+# Looking takes time from what is looked at.
+LOOKING_SHARE_MAX = 0.1
 # A line that says nothing new comes as seldom as a person begins to wonder.
 SAID_AGAIN_S = 10.0
 
 
 @contextmanager
 def progress(what: str, count: Callable[[], str] | None = None) -> Iterator[None]:
-    """Print `what` and its count each second in which the count has changed, and at least every ten seconds.
+    """Print `what` and its count each second in which the count has changed, and otherwise every ten seconds.
 
     Without a count the seconds are printed, every ten of them.
     """
@@ -24,8 +26,11 @@ def progress(what: str, count: Callable[[], str] | None = None) -> Iterator[None
 
     def watch() -> None:
         last, said_at = "", began
-        while not done.wait(LOOKED_EVERY_S):
+        wait_s = LOOKED_EVERY_S
+        while not done.wait(wait_s):
+            looked_at = time.monotonic()
             now = count() if count else ""
+            wait_s = max(LOOKED_EVERY_S, (time.monotonic() - looked_at) / LOOKING_SHARE_MAX)
             waited = time.monotonic() - said_at >= SAID_AGAIN_S
             if now != last or waited:
                 seconds = f"{time.monotonic() - began:.0f} s"
