@@ -30,7 +30,8 @@ def progress(what: str, count: Callable[[], str] | None = None) -> Iterator[None
         while not done.wait(wait_s):
             looked_at = time.monotonic()
             now = count() if count else ""
-            wait_s = max(LOOKED_EVERY_S, (time.monotonic() - looked_at) / LOOKING_SHARE_MAX)
+            looking_s = time.monotonic() - looked_at
+            wait_s = min(max(LOOKED_EVERY_S, looking_s / LOOKING_SHARE_MAX), SAID_AGAIN_S)
             waited = time.monotonic() - said_at >= SAID_AGAIN_S
             if now != last or waited:
                 seconds = f"{time.monotonic() - began:.0f} s"

@@ -192,6 +192,7 @@ def write(
     )
     environment.filters["amount"] = _amount
     environment.filters["sentence"] = _sentence
+    environment.filters["problem"] = _problem
     page = environment.get_template("report.html.j2").render(
         summary=summary(sheets),
         totals=totals(sheets),
@@ -281,6 +282,11 @@ def _embedded(sheets: Sequence[Sheet]) -> dict[str, str]:
 
 def _amount(value: Decimal | None) -> str:
     return "" if value is None else f"{value:,.2f}"
+
+
+def _problem(need: Need) -> str:
+    """Return what is wrong with a need, without its own name in front, which the report shows already."""
+    return _sentence(need.problem.removeprefix(f"{need.kind} {need.name} "))
 
 
 def _sentence(text: str) -> str:
