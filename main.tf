@@ -225,7 +225,7 @@ locals {
           condition = {
             test     = "ForAllValues:StringLike"
             variable = "dynamodb:LeadingKeys"
-            values   = ["alerts#", "connection#*", "lease#*", "tie-outs#*", "token-dates#*"]
+            values   = concat(local.history_of_months, ["alerts#", "connection#*", "lease#*", "tie-outs#*", "token-dates#*"])
           }
         },
         {

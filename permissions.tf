@@ -1,6 +1,9 @@
 # What a function may do: one role and one inline policy per function. What is its own stands in its row in main.tf.
 
 locals {
+  # What the tie-out adds to the history: that a month was closed, or opened again, and the links of its chain.
+  history_of_months = ["history#month#*", "history-day#*", "history-head#*"]
+
   # Entries are read and written, never deleted: they guard against posting twice.
   keep_entries = [
     "dynamodb:BatchGetItem",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.document_store import DocumentStore
-from pipeline.aws.events import tie_out_command
+from pipeline.aws.events import origin_of, tie_out_command
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.report_store import ReportStore
 from pipeline.aws.secrets import Secrets
@@ -20,6 +20,7 @@ from pipeline.domain.commands import CompareMonths, TieOutCommand
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, database_of
 from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.history import Origin
 from pipeline.domain.identity import known_as
 from pipeline.domain.lease import Lease
 from pipeline.odoo.client import Odoo
@@ -33,6 +34,7 @@ from pipeline.qbo.realms import companies_by_realm
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
+from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.report import Reporter, answering, reporting
 from pipeline.use_cases.tie_out.close import run
 from pipeline.use_cases.tie_out.collaborators import Collaborators
@@ -55,14 +57,14 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """
     log_as_json(SERVICE)
     with answering() as answer:
-        answer.value = _handled(tie_out_command(event), context, runtime)
+        answer.value = _handled(tie_out_command(event), origin_of(SERVICE, event, context), context, runtime)
     return answer.value
 
 
-def _handled(command: TieOutCommand, context: Any, runtime: Runtime) -> dict[str, Any]:
+def _handled(command: TieOutCommand, origin: Origin, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = TieOutSettings.from_env(os.environ)
-    tie_out = TieOutFunction(settings, Deadline(context.get_remaining_time_in_millis), runtime)
-    with reporting(tie_out.reporter()) as report:
+    tie_out = TieOutFunction(settings, Deadline(context.get_remaining_time_in_millis), runtime, origin)
+    with reporting(tie_out.reporter()) as report, keeping(tie_out.history):
         try:
             results = tie_out.run(command)
         except AwaitsFirstValue as error:
@@ -74,7 +76,9 @@ def _handled(command: TieOutCommand, context: Any, runtime: Runtime) -> dict[str
     # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if command == CompareMonths() else {}
     put_metrics(
-        SERVICE, settings.environment, results.metrics() | {"AlertsUndelivered": report.undelivered} | completed
+        SERVICE,
+        settings.environment,
+        results.metrics() | {"AlertsUndelivered": report.undelivered, "HistoryLost": tie_out.history.lost} | completed,
     )
     return results.as_dict()
 
@@ -82,7 +86,7 @@ def _handled(command: TieOutCommand, context: Any, runtime: Runtime) -> dict[str
 class TieOutFunction:
     """The wired collaborators of one invocation."""
 
-    def __init__(self, settings: TieOutSettings, deadline: Deadline, runtime: Runtime) -> None:
+    def __init__(self, settings: TieOutSettings, deadline: Deadline, runtime: Runtime, origin: Origin) -> None:
         self.settings = settings
         self.deadline = deadline
         self.runtime = runtime
@@ -91,6 +95,7 @@ class TieOutFunction:
         self.with_realm: frozenset[str] = frozenset()
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
+        self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
@@ -177,6 +182,7 @@ class TieOutFunction:
             entries=self.table,
             key_values=self.key_values,
             reports=ReportStore(self.runtime.client("s3"), self.settings.bucket),
+            history=self.history,
             open_ledger=open_ledger,
             realm_of=lambda company: realms.get(company, "") if realms.get(company) != company else "",
             in_realm=lambda realm: in_realm.get(realm, []),

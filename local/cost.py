@@ -9,17 +9,13 @@ from __future__ import annotations
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
-
-import botocore.client
 
 import odoo_extractor
 import qb_poster
-from local.bench import Bench
+from local.bench.world import Bench, counted_aws
 
 PRICES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "prices.toml").read_text(encoding="utf-8"))
 FEW, MANY = 40, 160
@@ -29,7 +25,7 @@ HANDLERS = {"odoo-extractor": odoo_extractor.lambda_handler, "qb-poster": qb_pos
 EVENTS: dict[str, dict[str, Any]] = {"odoo-extractor": {}, "qb-poster": {"sweep": True}}
 SECRETS = 2
 # The watched metrics that each function writes: one of the same name is charged once for each function.
-METRICS = {"odoo-extractor": 4, "qb-poster": 11, "odoo-qb-tie-out": 7, "odoo-order-sync": 2}
+METRICS = {"odoo-extractor": 2, "qb-poster": 6, "odoo-qb-tie-out": 4, "odoo-order-sync": 2}
 # What observability.tf has for each alarm resource, deployed with every schedule.
 ALARMS = {
     "errors": 4, "dead_letter": 4, "backlog_age": 1, "refresh_token": 1, "silence": 4, "alerts_undelivered": 4,
@@ -62,26 +58,14 @@ def usd(counts: Mapping[str, float]) -> float:
     return total
 
 
-@contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """Count the calls to AWS of this process by what they are charged as."""
-    counts: Counter[str] = Counter()
-    make = getattr(botocore.client.BaseClient, "_make_api_call")  # noqa: B009 - there every call of every client is seen
-
-    def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        counts[priced(client.meta.service_model.service_name, operation)] += 1
-        return make(client, operation, parameters)
-
-    with patch.object(botocore.client.BaseClient, "_make_api_call", call):
-        yield counts
-
-
 def run(bench: Bench, function: str) -> tuple[Any, Counter[str]]:
     """Run a function once; return its answer and what it is charged for."""
     began = time.monotonic()
-    with counted() as counts:
+    with counted_aws() as counts:
         answer = bench.run(function, HANDLERS[function], EVENTS[function], 900)
-    used = Counter(counts)
+    used: Counter[str] = Counter()
+    for (service, operation), count in counts.items():
+        used[priced(service, operation)] += count
     used["lambda request"] = 1
     return answer, used + Counter({"lambda GB-second": (time.monotonic() - began) * MEMORY_GB[function]})
 

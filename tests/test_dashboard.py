@@ -15,19 +15,47 @@ CALLS = {"query", "read", "cdc", "create", "update", "delete", "upload"}
 OF_AWS = {"Errors", "ApproximateNumberOfMessagesVisible", "NumberOfNotificationsFailed"}
 
 
+def listed(text: str) -> set[str]:
+    """Return the names of figures in the lists of a text."""
+    lists = re.findall(r"\[((?:\"[A-Z]\w+\"(?:, )?)+)\]", text)
+    return {name for names in lists for name in re.findall(r"\w+", names)}
+
+
+def queried() -> set[str]:
+    """Return the figures that the dashboard asks the log for."""
+    lines = (ROOT / "dashboard.tf").read_text().splitlines()
+    return listed("\n".join(line for line in lines if line.strip().startswith("figures ")))
+
+
 def watched() -> set[str]:
     """Return the metrics of ours that the dashboard or an alarm watches."""
     text = (ROOT / "dashboard.tf").read_text() + (ROOT / "observability.tf").read_text()
-    shown = {
-        name for names in re.findall(r"\[((?:\"[A-Z]\w+\"(?:, )?)+)\]", text) for name in re.findall(r"\w+", names)
-    }
+    shown = {name for name in listed(text) if name not in queried()}
     shown |= set(re.findall(r"^\s+([A-Z]\w+)\s+= \"A ", text, re.MULTILINE))
     return (shown | set(re.findall(r'metric_name\s+=\s+"(\w+)"', text))) - OF_AWS
 
 
 def test_every_figure_of_the_dashboard_and_of_an_alarm_is_written_by_a_function():
-    assert {"DocumentsPosted", "MonthsOverdue", "TieOutUnexplained", "MeteredReads"} <= watched()
-    assert {name for name in watched() if f'"{name}"' not in SOURCES} == set()
+    assert {"BacklogAgeSeconds", "MonthsOverdue", "TieOutUnexplained"} <= watched()
+    assert {"DocumentsPosted", "Backlog", "MeteredReads", "MonthsOpen"} <= queried()
+    assert {name for name in watched() | queried() if f'"{name}"' not in SOURCES} == set()
+
+
+def test_what_the_dashboard_asks_the_log_for_is_a_field_there_and_no_metric():
+    # The log has a metric's values as a list, which a query would have to name otherwise.
+    assert queried() & WATCHED == set()
+
+
+def test_every_line_that_the_dashboard_asks_the_log_for_is_written_with_the_fields_that_it_shows():
+    lines = re.findall(
+        r'function = "([\w-]+)"\n\s+message  = "([\w ]+)"\n\s+shows    = "(.+)"', (ROOT / "dashboard.tf").read_text()
+    )
+    assert [message for _, message, _ in lines] == ["month compared", "document failed"]
+    for _, message, shows in lines:
+        (written,) = re.findall(rf'"{message}",\s*extra=(.+)', SOURCES)
+        assert written
+        fields = set(re.findall(r"\((\w+)\)", shows)) | set(re.findall(r"by ([\w, ]+?) \|", shows)[0].split(", "))
+        assert {field for field in fields if f'"{field}"' not in SOURCES} == set()
 
 
 def test_a_metric_is_paid_for_only_if_the_dashboard_or_an_alarm_watches_it():

@@ -336,6 +336,9 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
                 "", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/closed/20261105T080000.000000Z/manifest.json"
             ),
             Call("", "s3:DeleteObject", f"{bucket}/reports/companyA/2026-10/tie-out.html"),
+            # What it adds to the history is about months.
+            Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "history#db-account.move-1#000001"),)),
+            Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "history#month#A#2026-10#000001"),)),
             # It looks at entries and changes none.
             Call("", "dynamodb:PutItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "dynamodb:UpdateItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zipfile
 import zlib
 
 import pytest
@@ -64,9 +66,9 @@ def pdf_of(*streams, page_count=1, page=b"", claims=None):
     return bytes(made)
 
 
-def image(form, size=(8_944, 6_704), **options):
+def image(form, size=(8_944, 6_704), mode="RGB", color="white", **options):
     target = io.BytesIO()
-    Image.new("RGB", size, "white").save(target, form, **options)
+    Image.new(mode, size, color).save(target, form, **options)
     return target.getvalue()
 
 
@@ -84,6 +86,24 @@ def a_scan_as_pdf():
     )
 
 
+def zipped(megabytes, part="mimetype", kind=b"application/vnd.oasis.opendocument.text"):
+    """Return an archive in which one part unpacks to so many megabytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made, made.open(part, "w") as written:
+        written.write(kind)
+        for _ in range(megabytes):
+            written.write(bytes(2**20))
+    return target.getvalue()
+
+
+def crowded(parts):
+    """Return an archive whose table names so many parts of Word, in the same number of times fifty bytes."""
+    start = b"PK\x03\x04" + bytes(26)
+    row = (b"PK\x01\x02" + bytes(24) + b"\x06\0").ljust(46, b"\0") + b"word/a"
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, parts % 2**16, parts % 2**16, parts * len(row), len(start), 0)
+    return start + row * parts + end
+
+
 def references(count):
     return b" ".join(b"%d 0 R" % (4 + number) for number in range(count))
 
@@ -91,10 +111,21 @@ def references(count):
 SMALL = pdf_page(["another"], title="another")
 MADE = {
     "a JPEG of 60 megapixels": (lambda: [image("JPEG")], "BYTES"),
-    "a progressive JPEG of 60 megapixels": (lambda: [image("JPEG", progressive=True)], "8944 by 6704 pixels of a kind"),
+    "a progressive JPEG of 60 megapixels": (lambda: [image("JPEG", progressive=True)], "BYTES"),
+    "a progressive JPEG of 60 megapixels in full colour": (
+        lambda: [image("JPEG", progressive=True, subsampling=0)], "8944 by 6704 pixels of a kind that takes 343 MB",
+    ),
     "a PNG of 60 megapixels": (lambda: [image("PNG")], "8944 by 6704 pixels of a kind that takes 229 MB"),
-    "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 572 MB"),
-    "the largest PNG that is converted": (lambda: [image("PNG", (5_400, 5_400))], "BYTES"),
+    "a WebP of 60 megapixels": (lambda: [image("WEBP", quality=1)], "8944 by 6704 pixels of a kind that takes 686 MB"),
+    "the largest PNG that is converted, beside a scan": (
+        lambda: [a_scan_as_pdf(), image("PNG", (6_400, 6_400))], "BYTES",
+    ),
+    "the largest PNG with transparency": (lambda: [image("PNG", (6_400, 6_400), mode="RGBA")], "BYTES"),
+    "the largest WebP that is converted": (lambda: [image("WEBP", (3_700, 3_700), quality=1)], "BYTES"),
+    "the largest TIFF that is converted": (
+        lambda: [image("TIFF", (4_800, 4_800), compression="tiff_adobe_deflate", tiffinfo={278: 4_800})], "BYTES",
+    ),
+    "the largest gray PNG of 16 bits": (lambda: [image("PNG", (5_200, 5_200), mode="I;16", color=9)], "BYTES"),
     "a TIFF of 100 frames": (lambda: [frames(100)], "BYTES"),
     "three scans of 20 MB, merged": (lambda: [a_scan_as_pdf() for _ in range(3)], "BYTES 6"),
     "a flate bomb of 256 MB": (
@@ -104,6 +135,8 @@ MADE = {
         lambda: [pdf_of(*[(b"/Subtype /Text", b"")] * 60_000, page=b"/Annots [%s]" % references(60_000))],
         "is_complete=False",
     ),
+    "an archive that says what it is in 600 MB": (lambda: [zipped(600)], "REFUSED is a text document (ODT)"),
+    "an archive of 500,000 parts": (lambda: [crowded(500_000)], "REFUSED is an archive (ZIP)"),
     "100,000 pages": (lambda: [pdf_of(page_count=100_000)], "more than 2000 pages"),
     "100,000 pages that claim to be one": (lambda: [pdf_of(page_count=100_000, claims=1)], "more than 2000 pages"),
 }  # fmt: skip
@@ -120,6 +153,27 @@ def test_a_paper_is_converted_or_refused_by_name_within_the_memory(tmp_path, nam
     ended = run_limited(AS_PAPER, *paths, memory_mb=EXTRACTOR_MB)
 
     assert outcome in ended.output
+    assert ended.peak_mb < PEAK_MAX_MB
+
+
+EMBEDDED = """
+import odoo_extractor
+from pipeline.embeddable import check_embeddable
+from pipeline.pdf import embedding, merged
+paper, beside = (open(path, "rb").read() for path in sys.argv[2:])
+check_embeddable("a.xml", beside)
+print("ADDED", len(embedding(paper, [("a.xml", beside)])) > len(paper))
+print("ANEW", len(merged([paper], [("a.xml", beside)])) > len(paper))
+"""
+
+
+def test_a_large_file_is_embedded_in_a_large_pdf_within_the_memory(tmp_path):
+    (tmp_path / "paper").write_bytes(a_scan_as_pdf())
+    (tmp_path / "beside").write_bytes(b"<Invoice>" + b"xmlns:a =" * (5 * 2**20 // 9) + b"</Invoice>")
+
+    ended = run_limited(EMBEDDED, str(tmp_path / "paper"), str(tmp_path / "beside"), memory_mb=EXTRACTOR_MB)
+
+    assert ended.output.split() == ["ADDED", "True", "ANEW", "True"]
     assert ended.peak_mb < PEAK_MAX_MB
 
 

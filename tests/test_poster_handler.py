@@ -211,7 +211,7 @@ def test_a_run_says_what_it_did_in_its_result_its_metrics_and_its_log(machine):
     assert min(result["refresh_days_left"].values()) > 99
     (metrics,) = machine.metrics
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "demo")
-    assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == ([4], [0])
+    assert (metrics["DocumentsPosted"], metrics["BacklogAgeSeconds"]) == (4, [0])
     assert metrics["RefreshTokenDaysLeft"][0] > 99
     answers = [line for line in machine.log if line.get("message") == "QuickBooks answered"]
     assert len(answers) == sum(machine.quickbooks.calls.values()) - machine.quickbooks.calls["token"]
@@ -485,13 +485,13 @@ def test_a_company_without_a_realm_fails_with_what_to_do_and_follows_when_it_has
     secret = good_secret(machine)
     machine.set_secret("quickbooks", {**secret, "realm_ids": {"companyB": REALM_B}})
     machine.post()
-    told = machine.alerts()
+    alerts = machine.alerts()
 
     assert statuses(machine) == {"failed": 4}
-    assert [alert["subject"] for alert in told] == [
+    assert [alert["subject"] for alert in alerts] == [
         "[demo] companyA: 4 documents for a person: the company has no QuickBooks company"
     ]
-    assert "Add it there under realm_ids" in told[0]["text"]
+    assert "Add it there under realm_ids" in alerts[0]["text"]
 
     machine.set_secret("quickbooks", secret)
     assert machine.post({"company": "companyA", "retry_failed": True})["posted"] == 4

@@ -128,7 +128,7 @@ def test_metrics_say_what_alarms_watch(machine):
     assert line["service"] == "odoo-qb-tie-out"
     assert line["TieOutUnexplained"] == [1.0]
     assert line["MonthsOverdue"] == [1.0]
-    assert line["MeteredReads"] == [6.0]
+    assert line["MeteredReads"] == 6
 
 
 def test_a_lost_connection_is_not_known_and_says_what_to_do(machine):

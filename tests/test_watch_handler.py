@@ -362,12 +362,12 @@ def test_a_document_is_explained_by_its_number_its_entry_and_its_id_in_quickbook
     answers = [machine.post({"explain": name}) for name in (entry["number"], entry["entry_id"], row["Id"])]
 
     for answer in answers:
-        (told,) = [one for one in answer["documents"] if one["entry_id"] == entry["entry_id"]]
-        text = " ".join(told["explained"])
+        (document,) = [one for one in answer["documents"] if one["entry_id"] == entry["entry_id"]]
+        text = " ".join(document["explained"])
         assert entry["number"] in text
         assert f"(Id {row['Id']})" in text
         assert "with its PDF" in text
-        assert told["explained"][-1] == "Nothing is to be done. A change in Odoo follows by itself."
+        assert document["explained"][-1] == "Nothing is to be done. A change in Odoo follows by itself."
     assert (machine.quickbooks.calls, len(machine.odoo.calls)) == (calls, requests)
 
 

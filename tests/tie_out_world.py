@@ -18,6 +18,7 @@ from local.stand_ins.reports import MemoryReports
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, DocumentType, make_entry_id
 from pipeline.domain.entry import Entry
+from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.source import Selection
@@ -28,7 +29,8 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.journal import Journal
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.ledger import ENTITIES, Ledger
-from pipeline.runtime import SystemClock
+from pipeline.runtime import SystemClock, SystemThreads
+from pipeline.use_cases.history import History
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.run import Comparison
 
@@ -94,6 +96,7 @@ class TieOutWorld:
         self.values = MemoryKeyValues()
         self.values.values = self.poster._key_values.values
         self.reports = MemoryReports(self.poster._store)
+        self.history = self.new_history()
         self.time_left_s = 900.0
         self.ledgers: list[Ledger] = []
         self._clean: Any = None
@@ -126,8 +129,14 @@ class TieOutWorld:
         self.rules = NO_RULES
         self.neighbours = []
         self.reports.kept.clear()
+        self.history = self.new_history()
         self.time_left_s = 900.0
         return self
+
+    def new_history(self) -> History:
+        """Return the history of one run."""
+        origin = Origin("odoo-qb-tie-out", "run-1", "person: Ann")
+        return History(self.values, self.poster._clock, SystemThreads(), origin)
 
     def collaborators(self) -> Collaborators:
         """Return what the use case is given."""
@@ -145,6 +154,7 @@ class TieOutWorld:
             entries=self.poster._table,
             key_values=self.values,
             reports=self.reports,
+            history=self.history,
             open_ledger=open_ledger,
             realm_of=lambda name: self.realm if name == self.company.name else "",
             in_realm=lambda _realm: [self.company.name, *self.neighbours],

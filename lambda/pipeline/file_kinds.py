@@ -10,6 +10,14 @@ from enum import Enum
 # Viewers look for a PDF's header in the first kilobyte.
 HEADER_WITHIN = 1024
 _TEXT_WITHIN = 4096
+# No document of Office has nearly as many.
+ARCHIVE_PARTS_MAX = 10_000
+# Files that Windows, macOS or an office program runs when somebody opens them.
+_PROGRAM = re.compile(
+    r"\.(?:exe|com|scr|pif|msi|msp|bat|cmd|ps1|psm1|vbs?|vbe|jse?|wsf|wsh|hta|cpl|dll|sys|jar|jnlp|lnk|url|reg|inf|scf|"
+    r"app|command|dmg|pkg|sh|py|pl|rb|swf|docm|dotm|xlsm|xltm|xlam|pptm|ppam|application|gadget|chm|iso|img|vhdx?)\W*$",
+    re.IGNORECASE,
+)
 
 
 class FileKind(Enum):
@@ -50,6 +58,11 @@ def kind_of(content: bytes) -> FileKind:
     if not content:
         return FileKind.EMPTY
     return _by_its_beginning(content) or _by_its_text(content)
+
+
+def is_program_name(name: str) -> bool:
+    """Return whether somebody who opens a file of this name runs it."""
+    return _PROGRAM.search(name) is not None
 
 
 def _by_its_beginning(content: bytes) -> FileKind | None:
@@ -118,9 +131,11 @@ def _boxed(content: bytes) -> FileKind:
 def _zipped(content: bytes) -> FileKind:
     """Return which of the many archive formats it is."""
     try:
+        if is_large_archive(content):
+            return FileKind.ZIP
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = archive.namelist()
-            kept = archive.read("mimetype")[:100] if "mimetype" in names else b""
+            kept = read_within(archive, "mimetype", 100) if "mimetype" in names else b""
     except Exception:  # noqa: BLE001 - zipfile raises many kinds of errors for a broken archive
         names, kept = [], b""
     if b"opendocument" in kept:
@@ -130,6 +145,17 @@ def _zipped(content: bytes) -> FileKind:
         if any(name.startswith(folder) for name in names):
             return kind
     return FileKind.ZIP
+
+
+def is_large_archive(content: bytes) -> bool:
+    """Return whether an archive has too many parts to list them: each takes far more memory than it has bytes."""
+    return content.count(b"PK\x01\x02") > ARCHIVE_PARTS_MAX
+
+
+def read_within(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
+    """Return the first bytes of a part, and unpack no more: a small part may hold gigabytes."""
+    with archive.open(name) as part:
+        return part.read(size)
 
 
 def _text(start: bytes) -> str | None:

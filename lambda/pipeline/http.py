@@ -79,11 +79,11 @@ def _refuse(text: str) -> Decimal:
 
 
 def new_session() -> requests.Session:
-    """Return a session that keeps connections open for eight threads and ignores the environment's settings."""
+    """Return a session that keeps connections open for sixteen threads and ignores the environment's settings."""
     session = requests.Session()
     session.trust_env = False
     session.verify = True
-    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=8)
+    adapter = BoundedAdapter(pool_connections=4, pool_maxsize=16)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -14,8 +14,11 @@ from typing import Any
 from pipeline.domain.errors import InvalidDocument
 
 IMAGE_PIXELS_MAX = 60_000_000
-# The memory that one page may take while it is decoded.
-DECODED_BYTES_MAX = 112 * 2**20
+# The memory that one page may take while it is decoded: what a function of 512 MB has left beside itself, the other
+# files of the bill and the page that is made, and still takes less than seven tenths of it.
+DECODED_BYTES_MAX = 160 * 2**20
+# The same for the steps of a progressive JPEG, of which a fraction is decoded and no other copy made.
+STEPS_BYTES_MAX = 200 * 2**20
 # A till receipt and a screenshot are long and narrow: do not make them too narrow to read.
 IMAGE_SIDE_MIN = 750
 IMAGE_SIDE_LONGEST = 28_000
@@ -33,11 +36,12 @@ FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")
 # Bytes per pixel in memory. Pillow keeps every image with several bands in four.
 _ONE_BYTE = ("1", "L", "P")
 _DEEP_GRAY = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-_GRAY = ("1", "L", "LA", "La", *_DEEP_GRAY)
+# Of a picture in the colours of the eye its brightness is kept, which is one of its three bands.
+_GRAY = ("1", "L", "LA", "La", "LAB", *_DEEP_GRAY)
 # White in grays of one, 8, 12 and 16 bits: the file does not say how many of its bits are used.
 _WHITES = (1, 255, 4_095, 65_535)
 _SEE_THROUGH = ("LA", "La", "PA", "RGBA", "RGBa")
-_WEBP_PIXEL_BYTES = 10
+_WEBP_PIXEL_BYTES = 12
 _ORIENTATION = 0x0112
 # How to turn an image upright, by its EXIF orientation.
 _TURNS = {
@@ -111,16 +115,18 @@ def _check_size(opened: Any) -> None:
     if opened.format in ("JPEG", "MPO"):
         # Decoded at a fraction of its size, but a progressive one is held whole until its last step.
         needed = _steps_bytes(opened) if opened.info.get("progressive") else 0
-    else:
-        needed = pixels * _bytes_of_a_pixel(opened)
-    _check_bytes(opened.width, opened.height, needed)
+        _check_bytes(opened.width, opened.height, needed, STEPS_BYTES_MAX)
+        return
+    # The picture before it and what is drawn over it are kept beside a picture of an animation.
+    copies = 2 if opened.format in ("PNG", "GIF") and getattr(opened, "is_animated", False) else 1
+    _check_bytes(opened.width, opened.height, pixels * _bytes_of_a_pixel(opened) * copies)
 
 
-def _check_bytes(width: int, height: int, needed: int) -> None:
+def _check_bytes(width: int, height: int, needed: int, needed_max: int | None = None) -> None:
     shown = f"is an image of {width} by {height} pixels"
     if width * height > IMAGE_PIXELS_MAX:
         raise InvalidDocument(f"{shown}, too large to convert")
-    if needed > DECODED_BYTES_MAX:
+    if needed > (DECODED_BYTES_MAX if needed_max is None else needed_max):
         raise InvalidDocument(f"{shown} of a kind that takes {needed / 2**20:.0f} MB to unpack, too large to convert")
 
 
@@ -210,6 +216,8 @@ def _flat(strip: Any, mode: str, brightness: tuple[float, float]) -> Any:
         factor, offset = brightness
         deep = strip if strip.mode == "F" else strip.convert("I").convert("F")
         return deep.point(lambda value: value * factor + offset).convert(mode)
+    if strip.mode == "LAB":
+        return strip.getchannel("L").convert(mode)
     if strip.mode in _SEE_THROUGH or "transparency" in strip.info:
         plain = {"La": "LA", "RGBa": "RGBA"}.get(strip.mode)
         see_through = (strip.convert(plain) if plain else strip).convert("RGBA")

@@ -17,8 +17,9 @@ from pipeline.domain.money import plain, shown
 from pipeline.file_kinds import HEADER_WITHIN
 from pipeline.images import image_page
 from pipeline.pdf_active import ActiveContent, active_content, is_program, remove_from
+from pipeline.pdf_embedding import with_appended
 
-__all__ = ["acting", "check", "image_page", "merged", "plain_page"]
+__all__ = ["acting", "check", "embedding", "image_page", "merged", "plain_page"]
 
 PAGES_MAX = 2_000
 # How many entries the tree of pages may have in all. Its branches come to few beside its leaves.
@@ -42,25 +43,62 @@ def acting(content: bytes) -> ActiveContent:
     return found
 
 
-def merged(contents: Sequence[bytes]) -> bytes:
-    """Return one PDF with all pages and all embedded files. A single PDF is returned byte for byte.
+def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -> bytes:
+    """Return one PDF with all pages, all embedded files, and `files` (name, bytes) embedded, too.
+
+    A single PDF is returned byte for byte, if there are no `files`.
 
     An e-invoice (Factur-X, ZUGFeRD) is such a file. Active content, such as scripts, launch actions and embedded
     programs, is removed: nobody has checked it, and people open the file from the books.
     """
-    if len(contents) == 1:
+    if len(contents) == 1 and not files:
         check(contents[0])
         return contents[0]
     # The result is written to a file while pypdf still holds what it has read: both are as large as all files together.
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES_MAX) as target:
-        _write_merged(contents, target)
+        _write_merged(contents, files, target)
         # What pypdf has read refers to itself, and is freed only so.
         gc.collect()
         target.seek(0)
         return target.read()
 
 
-def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
+def embedding(content: bytes, files: Sequence[tuple[str, bytes]]) -> bytes | None:
+    """Return one PDF with files (name, bytes) embedded: its own bytes first, so that a signature in it still holds.
+
+    Returns None if nothing can be added to this one; `merged` can write it anew. Raises InvalidDocument if it does not
+    open.
+    """
+    reader = _reader(content)
+    try:
+        known = set(reader.attachments)
+        made = with_appended(content, reader, list(_unique(files, known)))
+        if made is not None and not _has(made, len(known), len(reader.pages)):
+            made = None
+    except Exception:  # noqa: BLE001 - pypdf raises many kinds of errors for a broken file
+        made = None
+    if len(content) > IN_MEMORY_BYTES_MAX:
+        gc.collect()
+    return made
+
+
+def _unique(files: Sequence[tuple[str, bytes]], known: set[str]) -> Iterator[tuple[str, bytes]]:
+    for name, content in files:
+        own = next(candidate for candidate in _names(name) if candidate not in known)
+        known.add(own)
+        yield own, content
+
+
+def _has(content: bytes, files: int, page_count: int) -> bool:
+    """Return whether a PDF opens with so many names of embedded files, and pages."""
+    try:
+        reader = _reader(content)
+        return len(set(reader.attachments)) == files and len(reader.pages) == page_count
+    except Exception:  # noqa: BLE001 - pypdf raises many kinds of errors for a broken file
+        return False
+
+
+def _write_merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]], target: IO[bytes]) -> None:
     from pypdf import PdfWriter
 
     readers = [_reader(content) for content in contents]
@@ -71,7 +109,7 @@ def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
                 writer.add_page(page)
         for copied in writer._objects:  # noqa: SLF001 - pypdf has no public way to all of a file's objects
             remove_from(copied)
-        for name, embedded in _embedded(readers):
+        for name, embedded in _embedded(readers, files):
             writer.add_attachment(name, embedded)
         writer.write(target)
     except InvalidDocument:
@@ -80,8 +118,11 @@ def _write_merged(contents: Sequence[bytes], target: IO[bytes]) -> None:
         raise InvalidDocument("do not merge: one of them is damaged inside") from error
 
 
-def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files embedded in PDFs under unique names, without programs, and identical files only once."""
+def _embedded(readers: Sequence[Any], files: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files embedded in PDFs under unique names, without programs, and identical files only once.
+
+    After them yield `files`.
+    """
     known: dict[str, bytes] = {}
     size = 0
     for reader in readers:
@@ -98,6 +139,7 @@ def _embedded(readers: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
                 own = next(candidate for candidate in _names(name) if candidate not in known)
                 known[own] = content
                 yield own, content
+    yield from _unique(files, set(known))
 
 
 def _names(name: str) -> Iterator[str]:

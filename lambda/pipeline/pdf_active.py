@@ -6,7 +6,6 @@ same kinds. Links and embedded files that are no programs, such as the XML of an
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.quoting import quoted
-from pipeline.file_kinds import FileKind, kind_of
+from pipeline.file_kinds import FileKind, is_program_name, kind_of
 
 # How many objects of one file are looked at. A bill of a hundred pages has some thousands that could be active.
 OBJECTS_MAX = 20_000
@@ -57,12 +56,6 @@ _ACTIONS = {
     **dict.fromkeys(("/ResetForm", "/Hide", "/Named", "/SetOCGState", "/Trans"), ""),
 }
 _PLAYERS = frozenset(("/RichMedia", "/Screen", "/Movie", "/Sound", "/3D"))
-# Files that Windows, macOS or an office program runs when somebody opens them.
-_PROGRAM = re.compile(
-    r"\.(?:exe|com|scr|pif|msi|msp|bat|cmd|ps1|psm1|vbs?|vbe|jse?|wsf|wsh|hta|cpl|dll|sys|jar|jnlp|lnk|url|reg|inf|scf|"
-    r"app|command|dmg|pkg|sh|py|pl|rb|swf|docm|dotm|xlsm|xltm|xlam|pptm|ppam|application|gadget|chm|iso|img|vhdx?)\W*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +156,7 @@ def is_program(entries: Any) -> bool:
     if "/EF" not in entries:
         return False
     names = [_said(entries, key) for key in ("/UF", "/F", "/DOS", "/Mac", "/Unix")]
-    return any(map(_PROGRAM.search, names)) or any(map(_starts_a_program, map(_head, _streams(entries))))
+    return any(map(is_program_name, names)) or any(map(_starts_a_program, map(_head, _streams(entries))))
 
 
 def _starts_a_program(head: bytes) -> bool:

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
@@ -22,6 +23,8 @@ from pipeline.domain.threads import Threads
 # A parameter of glibc's `mallopt`.
 _M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 2**20
+# As many calls of one service as threads work side by side: a connection more would be made again for every call.
+CONNECTIONS_MAX = 16
 
 
 class SystemClock:
@@ -60,7 +63,7 @@ class SystemThreads:
 @cache
 def aws_client(name: str) -> Any:
     """Return the client of an AWS service. It is created once, because creating one takes longer than using it."""
-    return boto3.client(name)  # type: ignore[call-overload]
+    return boto3.client(name, config=Config(max_pool_connections=CONNECTIONS_MAX))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)

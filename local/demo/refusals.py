@@ -35,6 +35,7 @@ class Consequence(StrEnum):
 
     FIX = "The document waits until a person has fixed it; all others go on."
     RECONNECT = "The whole company waits, and one e-mail says so. Once it is fixed, its documents follow by themselves."
+    OMIT = "The document is posted without what QuickBooks refuses; its entry says so until it is corrected in Odoo."
     WAIT = "Nobody has to do anything: the pipeline waits a little and goes on by itself."
     REPORT = "Nothing you did: the document waits, all others go on, and whoever runs the pipeline must look."
 
@@ -45,7 +46,8 @@ class Case:
 
     `at` is what is refused: a name to be created, the upload, or (empty) the document itself. `times` is how often the
     refusal must repeat before the pipeline gives up. With `update` the document is in the books already and changes in
-    Odoo. `begin` and `end` create and remove the cause, as a person in QuickBooks would.
+    Odoo. `begin` and `end` create and remove the cause, as a person in QuickBooks would; `correct` returns the document
+    as a person has corrected it in Odoo.
     """
 
     code: str
@@ -56,6 +58,7 @@ class Case:
     update: bool = False
     begin: Callable[[SmallWorld, Document], None] | None = None
     end: Callable[[SmallWorld, Document], None] | None = None
+    correct: Callable[[Document], Document] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,17 @@ def _renew_subscription(world: SmallWorld, _document: Document) -> None:
     world.books.realm.subscription_ended = False
 
 
+def _with_another_phone(document: Document) -> Document:
+    return replace(document, party=replace(document.party, phone="+1 555 0100", own=None))
+
+
 # Those that do not come about by refusing any document once.
 _SPECIAL = (
     Case("610", 312, update=True, begin=_deactivate, end=_activate),
     # Of a customer's own texts none stops a document: what QuickBooks refuses of them is left out.
     Case("2040", 304),
+    Case("2050", 304),
+    Case("2050", 310, "Max length exceeded for FreeFormNumber", at="Customer", correct=_with_another_phone),
     Case("2210", _INVOICE),
     Case("2220", _EURO_INVOICE, "Currency type is invalid. Supplied value:EUR"),
     Case("2500", _BILL, "Invalid Reference Id : Accounts element id {account} not found"),
@@ -157,6 +166,9 @@ def _provoked(case: Case, document: Document) -> Refusal:
         reported = entry.error_message or next((failure.message for failure in refused.failures), "")
         if case.end:
             case.end(world, document)
+        if case.correct:
+            document = case.correct(document)
+            world.arrive(document)
         world.wait(AN_HOUR_S)
         world.post(retry_failed=is_failed)
         now = world.entry(document)
@@ -167,7 +179,7 @@ def _provoked(case: Case, document: Document) -> Refusal:
             words=_words(fault, reported),
             document=entry.title,
             reported=reported.removeprefix(f"{entry.title}: "),
-            consequence=_consequence(refused, reported, is_failed=is_failed),
+            consequence=_consequence(refused, reported, entry.status),
             fixed=is_provoked and bool(reported) and is_gone and world.times_booked(document) == 1,
         )
     finally:
@@ -201,7 +213,9 @@ def _words(fault: Fault, reported: str) -> str:
     return fault.message if is_quoted else f"{fault.message}: {detail}"
 
 
-def _consequence(refused: Run, reported: str, *, is_failed: bool) -> Consequence:
-    if is_failed:
+def _consequence(refused: Run, reported: str, status: Status) -> Consequence:
+    if status is Status.FAILED:
         return Consequence.REPORT if _REPORT in reported else Consequence.FIX
+    if status is Status.POSTED:
+        return Consequence.OMIT
     return Consequence.RECONNECT if refused.failures else Consequence.WAIT

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import boto3
@@ -77,6 +77,15 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until the function would be stopped."""
         return int(1000 * (self.timeout_s - (time.monotonic() - self._began_at)))
+
+
+class AnyAws(Protocol):
+    """An AWS of this machine: what a function's environment says of it, and clients of its services."""
+
+    environ: Environ
+
+    def client(self, name: str) -> Any:
+        """Return a client of one service."""
 
 
 class EmbeddedAws:
@@ -147,7 +156,7 @@ def forbidden_transitions() -> Iterator[list[str]]:
 class Deployment:
     """The pipeline's resources, and the environment of each function by its name."""
 
-    aws: EmbeddedAws | InProcessAws
+    aws: AnyAws
     bucket: str
     table: str
     order_table: str
@@ -234,7 +243,7 @@ class Deployment:
 
 
 def deploy(
-    aws: EmbeddedAws | InProcessAws,
+    aws: AnyAws,
     *,
     odoo_url: str,
     odoo_secret: Mapping[str, Any],
@@ -283,7 +292,7 @@ def deploy(
     return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
 
 
-def _subscribed(aws: EmbeddedAws | InProcessAws, topic: str) -> str:
+def _subscribed(aws: AnyAws, topic: str) -> str:
     """Return the queue to which a topic's messages are copied."""
     sqs = aws.client("sqs")
     queue: str = sqs.create_queue(QueueName="alerts-read-by-the-demo")["QueueUrl"]

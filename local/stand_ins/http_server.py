@@ -105,6 +105,12 @@ class StandInServer:
 
             do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 
+            def handle_expect_100(self) -> bool:
+                """Ask for the body at once: what is written is sent when the buffer is flushed."""
+                done = super().handle_expect_100()
+                self.wfile.flush()
+                return done
+
             def log_message(self, *_arguments: object) -> None:
                 """Stay silent: the log of requests is kept by the server."""
 

@@ -32,7 +32,7 @@ _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help=
 
 # -- pulling ---------------------------------------------------------------------------------------------------------
 
-_PULLED = ("new", "changed", "withdrawn", "unchanged", "pdfs", "skipped", "failed", "left_out")
+_PULLED = ("new", "changed", "withdrawn", "unchanged", "pdfs", "skipped", "failed", "left_out", "embedded")
 
 
 @command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012")
@@ -56,10 +56,12 @@ def pull(
     payload = _given(company=company, since=since, until=until, numbers=list(numbers), ids=list(ids), dry_run=dry_run)
     total: Counter[str] = Counter()
     last: dict[str, Any] = {}
+    files: list[str] = []
     is_stuck = False
     for number in range(1, ROUNDS_MAX + 1):
         last = _invoke(call, EXTRACTOR, payload, number)
         total += Counter({name: int(last.get(name, 0)) for name in ("found", *_PULLED)})
+        files += last.get("left_out_files", [])
         is_stuck = not any(last.get(name) for name in ("new", "changed", "withdrawn", "pdfs"))
         if not last.get("remaining") or is_stuck or dry_run:
             break
@@ -69,6 +71,8 @@ def pull(
         + ", ".join(f"{total[name]} {name.replace('_', ' ')}" for name in _PULLED if total[name] or name == "new")
         + f" ({what})."
     )
+    for sentence in files:
+        call.output.say(f"  {sentence}")
     for name, kinds in last.get("not_carried", {}).items():
         if any(kinds.values()):
             call.output.say(f"{name}: {kinds} are not carried (see docs/what-is-carried.md).")
@@ -81,7 +85,7 @@ def pull(
             "More is left than one run can show." if dry_run
             else "Pulling waits: too much waits to be posted, or Odoo gives no PDFs. Look at `./oqb status`."
         )  # fmt: skip
-    call.output.result({**last, **total})
+    call.output.result({**last, **total, "left_out_files": files})
     is_unfinished = bool(last.get("remaining")) and is_stuck and not dry_run
     return NEEDS_A_PERSON if total["failed"] or is_missing or is_unfinished else 0
 
@@ -311,8 +315,9 @@ def _add(total: dict[str, Any], answer: Mapping[str, Any]) -> None:
 
 
 _WORDS = (
-    ("posted", "posted"), ("voided", "taken out of QuickBooks"), ("failed", "need a person"), ("later", "put off"),
-    ("rebuilt", "rebuilt"), ("started_over", "set to be posted again"),
+    ("posted", "posted"), ("noted", "of them with a note, which `list` shows"), ("voided", "taken out of QuickBooks"),
+    ("failed", "need a person"), ("later", "put off"), ("rebuilt", "rebuilt"),
+    ("started_over", "set to be posted again"),
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ HEAD = '["companyA"]\n'
 
 
 @pytest.fixture
-def told(open_world):
+def reported(open_world):
     """Return what the alerts say of a mapping, after one invoice was pulled and posted."""
 
     def tell(mapping, *, runs=1, version=18):
@@ -35,15 +35,15 @@ def told(open_world):
 JOURNAL = '["companyA".journals]\n"Factures clients" = { class = "Trade" }\n'
 
 
-def test_a_journal_as_a_french_screen_shows_it_is_reported_with_its_line_and_the_language_that_is_read(told):
-    (text,) = told(JOURNAL)
+def test_a_journal_as_a_french_screen_shows_it_is_reported_with_its_line_and_the_language_that_is_read(reported):
+    (text,) = reported(JOURNAL)
 
     assert "\n  | line 3: journal 'Factures clients' matches nothing in Odoo" in text
     assert "Names are read in English (en_US)" in text
 
 
-def test_a_mistyped_journal_is_reported_with_the_nearest(told):
-    (text,) = told('["companyA".journals]\n"Custommer invoices" = { class = "Trade" }\n')
+def test_a_mistyped_journal_is_reported_with_the_nearest(reported):
+    (text,) = reported('["companyA".journals]\n"Custommer invoices" = { class = "Trade" }\n')
 
     assert "line 3: journal 'Custommer invoices' matches nothing in Odoo; nearest: 'Customer Invoices'" in text
 
@@ -55,11 +55,13 @@ def test_a_mistyped_journal_is_reported_with_the_nearest(told):
         ('["companyA".accounts]\n"400001" = "400000"\n', "line 3: account '400001' matches nothing in Odoo; nearest: '4000"),  # noqa: E501
         ('["companyA".accounts]\n"Product sales" = "400000"\n', "line 3: account 'Product sales' matches nothing in Odoo; nearest: 'Product Sales'"),  # noqa: E501
         ('["companyA".products]\n"CONS-X" = "Hours"\n', "line 3: product 'CONS-X' matches nothing"),
+        ('["companyA".products]\n"CONS 01" = "Hours"\n', "'CONS 01' matches nothing in Odoo; nearest: 'CONS-01'"),
     ],
 )  # fmt: skip
 def test_whatever_table_it_is_in_a_left_side_that_matches_nothing_is_reported(open_world, mapping, line):
     world = open_world(realms=[us(class_tracking="line", classes=[{"Name": "R&D"}])])
     world.odoo.rows["account.analytic.account"][0].update(name="Research")
+    world.odoo.rows["product.product"][0].update(default_code="CONS-01")
     world.mapping(HEAD + mapping)
 
     world.extract()
@@ -182,8 +184,8 @@ def test_an_odoo_that_does_not_answer_hides_no_error_of_the_file(open_world):
 
 
 @pytest.mark.parametrize("version", [16, 17, 18, 19])
-def test_a_mapping_that_names_what_there_is_also_archived_says_nothing(told, version):
-    assert told(
+def test_a_mapping_that_names_what_there_is_also_archived_says_nothing(reported, version):
+    assert reported(
         '["companyA".journals]\n"Customer Invoices" = { class = "Trade" }\n'
         '["companyA".accounts]\n"400000" = "400000"\n"Account Payable" = "211000"\n'
         '["companyA".analytics]\n"Research" = "R&D"\n',
@@ -191,13 +193,13 @@ def test_a_mapping_that_names_what_there_is_also_archived_says_nothing(told, ver
     ) == []  # fmt: skip
 
 
-def test_what_a_right_that_is_missing_hides_is_not_called_wrong(told, monkeypatch):
+def test_what_a_right_that_is_missing_hides_is_not_called_wrong(reported, monkeypatch):
     from local.stand_ins.odoo.rights import Rights
 
     readable = Rights._readable
     monkeypatch.setattr(Rights, "_readable", lambda self, model: model != "account.journal" and readable(self, model))
 
-    assert told(JOURNAL) == []
-    (text,) = told(JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n')
+    assert reported(JOURNAL) == []
+    (text,) = reported(JOURNAL + '["companyA".analytics]\n"Recherche" = "R&D"\n')
     assert "'Recherche'" in text
     assert "Factures" not in text

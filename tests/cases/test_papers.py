@@ -11,7 +11,9 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from local.demo.small_files import pdf_page
 from pipeline import pdf_active
+from pipeline.odoo import papers
 from tests.cases.world import REALM_A, us
+from tests.office_files import office_file
 
 PAPER = pdf_page(["the vendor's own paper"], title="paper")
 SLIP = pdf_page(["delivery slip"], title="slip")
@@ -100,17 +102,16 @@ LEFT = {
     "IMG_0413.jpg": ("image/jpeg", b"\x00\x00\x00\x18ftypmif1" + b"\x00" * 400, "Apple's format (HEIC)"),
     "bill.docx": ("application/msword", archive("word/document.xml"), "a Word document (DOCX)"),
     "bill.xlsx": ("application/pdf", archive("xl/workbook.xml"), "an Excel sheet (XLSX)"),
+    "macros.docx": ("", office_file(parts={"word/vbaProject.bin": b"x"}), "with macros or another program's objects"),
+    "page.xml": ("text/xml", b"<a xmlns='http://www.w3.org/1999/xhtml'/>", "with something in it that could act"),
+    "setup.bat": ("text/plain", b"echo hello", "is named like a program"),
     "bill.ods": ("", archive(kept="application/vnd.oasis.opendocument.spreadsheet"), "a spreadsheet (ODS)"),
     "broken.docx": ("application/msword", b"PK\x03\x04" + b"x" * 400, "an archive (ZIP)"),
     "mail.eml": ("message/rfc822", b"From: a@b.example\r\nSubject: bill\r\n\r\nsee below", "an e-mail (EML)"),
     "mail.txt": ("text/plain", b"Received: by x\n with y\nContent: %PDF-1.4\n\n%PDF-1.4", "an e-mail (EML)"),
     "papers.zip": ("application/zip", archive("bill.pdf"), "an archive (ZIP)"),
-    "bill.xml": ("application/xml", b"<Invoice/>", "an XML file"),
-    "bill.rtf": ("application/rtf", b"{\\rtf1 bill}", "a text document (RTF)"),
     "old.xls": ("application/vnd.ms-excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "an old Office"),
     "bill.p7m": ("application/pkcs7-mime", b"\x30\x82\x0b\x0d\x06\x09" + b"\0" * 99, "a signed envelope (P7M)"),
-    "terms.txt": ("text/plain", "Zahlbar in 30 Tagen, ä".encode(), "a plain text"),
-    "terms.csv": ("text/csv", "a;b\r\n1;2\r\n".encode("utf-16"), "a plain text"),
     "web.pdf": ("application/pdf", b"<!DOCTYPE html><html>%PDF-1.4 sign in</html>", "not a PDF but a web page (HTML)"),
     "empty.pdf": ("application/pdf", b"", "is empty"),
     "cut.pdf": ("application/pdf", PAPER[:200], "is damaged and does not open"),
@@ -126,9 +127,91 @@ def test_a_file_that_is_no_page_is_named_with_its_reason_in_entry_note_and_log(p
     entry, _, note, log = post((name, media_type, content))
 
     assert (entry["status"], entry["pdf_source"]) == ("posted", "rendered")
-    for told in (entry["error_message"], note, log):
-        assert f"'{name}'" in told
-        assert reason in told
+    for text in (entry["error_message"], note, log):
+        assert f"'{name}'" in text
+        assert reason in text
+
+
+EMBEDDED = {
+    "bill.docx": ("application/msword", office_file(), "a Word document (DOCX)"),
+    "bill.xlsx": ("application/pdf", office_file("xl/workbook.xml"), "an Excel sheet (XLSX)"),
+    "bill.xml": ("application/xml", b"<Invoice/>", "an XML file"),
+    "bill.rtf": ("application/rtf", b"{\\rtf1 bill}", "a text document (RTF)"),
+    "terms.txt": ("text/plain", "Zahlbar in 30 Tagen, ä".encode(), "a plain text"),
+    "terms.csv": ("text/csv", "a;b\r\n1;2\r\n".encode("utf-16"), "a plain text"),
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_file_that_is_no_page_is_embedded_in_odoos_rendering_and_named(post, name):
+    media_type, content, kind = EMBEDDED[name]
+
+    entry, pdf, note, log = post((name, media_type, content))
+
+    assert (entry["status"], entry["pdf_source"], embedded(pdf)) == ("posted", "rendered", {name: content})
+    assert f"'{name}' is {kind}" in entry["error_message"]
+    for said in (entry["error_message"], note, log):
+        assert f"'{name}'" in said
+        assert "is embedded in the PDF." in said
+    assert "Not in the PDF" not in note
+
+
+def test_such_a_file_is_added_to_the_end_of_the_vendors_own_pdf(post):
+    files = [(name, media_type, content) for name, (media_type, content, _) in EMBEDDED.items()]
+
+    entry, pdf, _, _ = post(("paper.pdf", "application/pdf", PAPER), *files)
+
+    assert (entry["pdf_source"], pdf[: len(PAPER)]) == ("attached", PAPER)
+    assert embedded(pdf) == {name: content for name, (_, content, _) in EMBEDDED.items()}
+
+
+def test_of_several_pdfs_and_such_files_one_is_made_with_all_in_it(post):
+    name = "bill.docx"
+    first = with_embedded(PAPER)
+
+    _, pdf, _, _ = post(("a.pdf", "", first), ("b.pdf", "", SLIP), (name, *EMBEDDED[name][:2]))
+
+    assert embedded(pdf) == {"factur-x.xml": XML, name: EMBEDDED[name][1]}
+    assert len(PdfReader(io.BytesIO(pdf)).pages) == 2
+
+
+def test_a_pdf_that_nothing_can_be_added_to_is_written_anew_and_says_so(post):
+    protected = PdfWriter(clone_from=PdfReader(io.BytesIO(with_actions())))
+    protected.encrypt("", "owner", algorithm="RC4-128")
+    target = io.BytesIO()
+    protected.write(target)
+
+    entry, pdf, _, _ = post(("a.pdf", "", target.getvalue()), ("bill.xml", "", XML))
+
+    assert embedded(pdf) == {"bill.xml": XML}
+    assert "a signature in it no longer holds" in entry["error_message"]
+    assert entry["active_content"] == ACTIVE_MERGED
+    assert [word for word in ACTING if word in pdf] == []
+
+
+def test_more_such_files_than_one_pdf_may_have_are_named(post, monkeypatch):
+    monkeypatch.setattr(papers, "FILES_MAX", 1)
+
+    entry, pdf, _, _ = post(("a.txt", "", b"first"), ("b.txt", "", b"second"))
+
+    assert embedded(pdf) == {"a.txt": b"first"}
+    assert "'b.txt' is one of more than 1 files that are no pages; it stays in Odoo." in entry["error_message"]
+
+
+def test_a_corrected_bill_has_the_file_of_now_once(open_world):
+    world = open_world(realms=[us()])
+    world.move(561, "in_invoice", [{"amount": 10.0}], ref="H-561", pdf=False)
+    world.odoo.attach(561, "a.txt", "text/plain", b"first")
+    world.run()
+    world.odoo.attach(561, "b.txt", "text/plain", b"second")
+    world.odoo.edit(561, narration="<p>changed</p>")
+
+    world.run()
+
+    books = world.qb.books(REALM_A)
+    (bill,) = books.documents("Bill")
+    (file,) = books.attachables("Bill", bill["Id"])
+    assert embedded(file.content) == {"a.txt": b"first", "b.txt": b"second"}
 
 
 def test_a_link_in_the_place_of_a_file_is_named(open_world):
@@ -153,6 +236,20 @@ def test_what_can_go_along_does_and_each_of_the_others_is_named(post):
     assert [name for name, _, _ in others if f"'{name}'" in note and f"'{name}'" in entry["error_message"]] == [
         name for name, _, _ in others
     ]
+
+
+def test_the_answer_of_the_pull_names_each_file_that_stays_in_odoo_and_counts_those_embedded(open_world):
+    world = open_world(realms=[us()])
+    world.move(561, "in_invoice", [{"amount": 10.0}], ref="H-561", number="BILL/1", pdf=False)
+    for name in ("mail.eml", "bill.xml"):
+        media_type, content, _ = (LEFT | EMBEDDED)[name]
+        world.odoo.attach(561, name, media_type, content)
+
+    counts = world.extract()
+
+    assert (counts["left_out"], counts["embedded"]) == (1, 1)
+    (named,) = counts["left_out_files"]
+    assert named.startswith("bill BILL/1 of 'Acme Corp' (10.00 USD): 'mail[.]eml' is an e-mail (EML)")
 
 
 def test_a_vendor_credit_keeps_the_same_rule(post):
@@ -274,6 +371,17 @@ def test_a_single_file_that_acts_by_itself_is_kept_byte_for_byte_and_noted(post)
     assert entry["active_content"] == ACTIVE_ALONE
     assert "active content" not in note
     assert "active content" in log
+
+
+def test_the_stored_pdf_of_an_invoice_that_acts_by_itself_is_noted_too(open_world):
+    world = open_world()
+    world.move(562, "out_invoice", [{"amount": 10.0}], pdf=False)
+    world.odoo.attach(562, "a.pdf", "application/pdf", with_actions(), res_field=True)
+
+    world.run()
+
+    entry = world.entries()[562]
+    assert (entry["status"], entry["pdf_source"], entry["active_content"]) == ("posted", "legal", ACTIVE_ALONE)
 
 
 def test_a_merged_file_notes_what_was_left_out_and_names_the_programs_in_the_books(post):

@@ -377,8 +377,10 @@ def test_when_it_happens_to_several_it_is_reported_once_for_the_company_and_noth
         world.post()
         world.due()
 
-    told = [alert["text"] for alert in world.alerts() if "further sales with tax of this company wait" in alert["text"]]
-    assert len(told) == 1
+    texts = [
+        alert["text"] for alert in world.alerts() if "further sales with tax of this company wait" in alert["text"]
+    ]
+    assert len(texts) == 1
     assert world.qb.books(REALM_A).creates["Invoice"] == created
     entries = world.entries()
     assert {(entries[number]["status"], entries[number]["error_code"]) for number in range(651, 661)} == {

@@ -70,7 +70,10 @@ def test_whatever_invisible_is_in_every_text_of_a_document_it_is_posted_without(
     world.run()
 
     entries = world.entries()
-    assert {(entry["status"], entry.get("error_message", "")) for entry in entries.values()} == {("posted", "")}
+    assert {entry["status"] for entry in entries.values()} == {"posted"}
+    # With a space in it, it is no e-mail address.
+    noted = {entry.get("error_message", "").partition(" of the ")[0] for entry in entries.values()}
+    assert noted <= {"", "QuickBooks does not take what Odoo has as e-mail address"}
     books = world.qb.books(REALM_A)
     for text in texts_of(books.documents() + books.parties()):
         assert character not in text
@@ -89,7 +92,7 @@ def test_an_emoji_a_tab_and_a_line_break_stay_as_they_are(world):
 
 @pytest.mark.parametrize("field", ["PrimaryPhone", "PrimaryEmailAddr", "BillAddr", "PrimaryTaxIdentifier"])
 @pytest.mark.parametrize("code", ["2040", "2050"])
-def test_a_part_of_a_customer_that_quickbooks_refuses_is_left_out_and_logged(world, field, code):
+def test_a_part_of_a_customer_that_quickbooks_refuses_is_left_out_and_noted(world, field, code):
     words = {"PrimaryPhone": "FreeFormNumber", "PrimaryEmailAddr": "PrimaryEmailAddr", "BillAddr": "PostalCode",
              "PrimaryTaxIdentifier": "PrimaryTaxIdentifier"}  # fmt: skip
     party = world.partner(906, "Optional Ltd", phone="+1 555", email="a@b.example", vat="US12", street="1 Main St")
@@ -105,6 +108,71 @@ def test_a_part_of_a_customer_that_quickbooks_refuses_is_left_out_and_logged(wor
     assert len([name for name in ("PrimaryPhone", "PrimaryEmailAddr", "BillAddr", "PrimaryTaxIdentifier")
                 if name in customer]) == 3  # fmt: skip
     assert any(field in json.dumps(line) for line in world.machine.log if "left out" in json.dumps(line))
+    assert world.entries()[544]["error_message"] == (
+        f"QuickBooks does not take what Odoo has as {NAMED[field]} of the customer 'Optional Ltd': left out there, "
+        "until it is corrected in Odoo."
+    )
+
+
+NAMED = {
+    "PrimaryPhone": "phone number", "PrimaryEmailAddr": "e-mail address", "BillAddr": "address",
+    "PrimaryTaxIdentifier": "tax id",
+}  # fmt: skip
+
+
+def noted(world, move_id):
+    world.odoo.edit(move_id, narration=f"<p>{world.odoo.stamp()}</p>")
+    world.run()
+    return world.entries()[move_id].get("error_message", "")
+
+
+def test_each_document_of_a_customer_notes_a_refused_part_until_it_is_accepted(world):
+    party = world.partner(906, "Optional Ltd", phone="+1 555", street="1 Main St")
+    world.move(544, "out_invoice", [{"amount": 100.0}], partner=party)
+    world.qb.refuse("2050", entity="Customer", detail="FreeFormNumber is too long", times=1)
+    world.run()
+    world.move(545, "out_invoice", [{"amount": 50.0}], partner=party)
+
+    _, results = world.run()
+
+    assert results["noted"] == 1
+    assert "phone number of the customer 'Optional Ltd'" in world.entries()[545]["error_message"]
+    world.odoo.row("res.partner", 906).update(phone="+1 555 1234")
+    assert noted(world, 544) == noted(world, 545) == ""
+    assert world.people()[0]["PrimaryPhone"] == {"FreeFormNumber": "+1 555 1234"}
+
+
+def test_nothing_is_noted_of_a_customer_that_a_person_has_changed_in_quickbooks(world):
+    party = world.partner(906, "Optional Ltd", phone="+1 555")
+    world.move(544, "out_invoice", [{"amount": 100.0}], partner=party)
+    world.qb.refuse("2050", entity="Customer", detail="FreeFormNumber is too long", times=1)
+    world.run()
+    (customer,) = world.people()
+    world.qb.books(REALM_A).update("Customer", {**customer, "PrimaryPhone": {"FreeFormNumber": "1"}, "sparse": True})
+    world.odoo.row("res.partner", 906).update(phone="+1 555 1234")
+
+    assert noted(world, 544) == ""
+
+
+def test_nothing_is_noted_of_a_customer_that_a_person_has_made_in_quickbooks(world):
+    world.qb.books(REALM_A).create("Customer", {"DisplayName": "Odd Ltd"})
+    world.move(544, "out_invoice", [{"amount": 100.0}], partner=world.partner(906, "Odd Ltd", email="no address"))
+
+    world.run()
+
+    assert (world.entries()[544]["status"], world.entries()[544].get("error_message", "")) == ("posted", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"email": "a@b.example;c@d.example"}, "e-mail address"), ({"vat": "US" + "1" * 40}, "tax id")],
+)
+def test_what_is_not_even_sent_because_quickbooks_takes_no_such_thing_is_noted(world, changes, field):
+    world.move(544, "out_invoice", [{"amount": 100.0}], partner=world.partner(906, "Odd Ltd", **changes))
+
+    world.run()
+
+    assert f"as {field} of the customer 'Odd Ltd'" in world.entries()[544]["error_message"]
 
 
 def test_a_refusal_that_names_no_part_leaves_out_all_that_a_customer_can_do_without(world):
@@ -128,6 +196,9 @@ def test_an_address_on_an_invoice_that_quickbooks_refuses_is_left_out(world):
     (invoice,) = world.books(entity="Invoice")
     assert world.entries()[546]["status"] == "posted"
     assert not {"BillAddr", "ShipAddr"} & invoice.keys()
+    assert world.entries()[546]["error_message"].startswith("QuickBooks refuses an address of it")
+    assert noted(world, 546) == ""
+    assert "BillAddr" in world.books(entity="Invoice")[0]
 
 
 @pytest.mark.parametrize(

@@ -561,10 +561,10 @@ def test_what_agrees_to_the_cent_has_no_difference(world, books):
 def test_a_difference_names_both_figures(world, books):
     booked = replace(created(world), total=money("100.01"))
 
-    told = books.difference(world.document(), drafted(world), booked)
+    difference = books.difference(world.document(), drafted(world), booked)
 
-    assert "100.01" in told
-    assert "100" in told.replace("100.01", "")
+    assert "100.01" in difference
+    assert "100" in difference.replace("100.01", "")
 
 
 @pytest.mark.parametrize("error", [Rejected("no", code="quickbooks_6000"), KeyError("Id")])

@@ -131,18 +131,18 @@ def test_the_versions_of_a_document_stand_side_by_side(store):
 
 @pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
 def test_a_document_that_is_gone_is_for_a_person(store, key):
-    with pytest.raises(InvalidDocument) as told:
+    with pytest.raises(InvalidDocument) as raised:
         store.document(replace(ENTRY, document_key=key))
 
-    assert told.value.code == "copy_missing"
-    assert ENTRY.title in str(told.value)
+    assert raised.value.code == "copy_missing"
+    assert ENTRY.title in str(raised.value)
 
 
 def test_a_copy_that_is_gone_is_for_a_person(store):
-    with pytest.raises(InvalidDocument, match=r"The copy documents/none\.json is missing") as told:
+    with pytest.raises(InvalidDocument, match=r"The copy documents/none\.json is missing") as raised:
         store.document_at("documents/none.json")
 
-    assert told.value.code == "copy_missing"
+    assert raised.value.code == "copy_missing"
 
 
 # -- PDFs ------------------------------------------------------------------------------------------------------------
@@ -229,11 +229,11 @@ def test_the_waiting_pdf_comes_before_the_one_by_key_and_that_before_the_filed_o
 
 
 def test_a_pdf_that_is_gone_is_for_a_person(store):
-    with pytest.raises(InvalidDocument) as told:
+    with pytest.raises(InvalidDocument) as raised:
         store.pdf(ENTRY)
 
-    assert told.value.code == "pdf_missing"
-    assert ENTRY.title in str(told.value)
+    assert raised.value.code == "pdf_missing"
+    assert ENTRY.title in str(raised.value)
 
 
 def test_no_pdf_under_a_key_is_none(store):

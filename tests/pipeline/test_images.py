@@ -50,10 +50,15 @@ MODES = {
     "CMYK": ((0, 0, 0, 255), (0, 0, 0, 0), "JPEG"),
     "CMYK of a scan": ((0, 0, 0, 255), (0, 0, 0, 0), "TIFF"),
     "YCbCr": ((0, 128, 128), (255, 128, 128), "TIFF"),
+    "LAB": ((0, 128, 128), (255, 128, 128), "TIFF"),
+    "RGBX": ((0, 0, 0, 0), (255, 255, 255, 0), "TIFF"),
     "I;16": (0, 65_535, "PNG"),
     "I;16B": (0, 65_535, "TIFF"),
     "I": (0, 65_535, "TIFF"),
+    "I;16 of a scan": (0, 65_535, "TIFF"),
     "F": (0.0, 1.0, "TIFF"),
+    "P of the web": (0, 255, "GIF"),
+    "RGB of a scan": ((0, 0, 0), (255, 255, 255), "TIFF", {"compression": "jpeg"}),
     "LA": ((0, 255), (0, 0), "PNG"),
     "RGBA": ((0, 0, 0, 255), (0, 0, 0, 0), "PNG"),
     "RGBA of the web": ((0, 0, 0, 255), (255, 0, 0, 0), "WEBP", {"lossless": True}),
@@ -201,9 +206,18 @@ def test_what_would_not_fit_into_the_memory_is_refused_before_it_is_unpacked(mon
         image_page(content)
 
 
+def test_an_animation_counts_twice_for_the_picture_that_is_kept_beside_it(monkeypatch):
+    first, second = halves("RGB", (0, 0, 0), (255, 255, 255)), Image.new("RGB", (80, 60), "white")
+    monkeypatch.setattr(images, "DECODED_BYTES_MAX", 80 * 60 * 4)
+
+    assert pictures(file(first, "PNG"))
+    with pytest.raises(InvalidDocument, match="too large to convert"):
+        image_page(file(first, "PNG", save_all=True, append_images=[second]))
+
+
 def test_a_photograph_that_appears_step_by_step_is_refused_where_its_steps_would_not_fit(monkeypatch):
     image = halves("RGB", (0, 0, 0), (255, 255, 255))
-    monkeypatch.setattr(images, "DECODED_BYTES_MAX", 80 * 60 * 3 - 1)
+    monkeypatch.setattr(images, "STEPS_BYTES_MAX", 80 * 60 * 3 - 1)
 
     assert pictures(file(image, "JPEG"))
     with pytest.raises(InvalidDocument, match="too large to convert"):

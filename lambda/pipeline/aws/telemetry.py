@@ -11,21 +11,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 NAMESPACE = "OdooToQuickBooks"
-# What observability.tf and dashboard.tf watch.
+# What an alarm of observability.tf watches.
 WATCHED = frozenset(
     {
         "AlertsUndelivered",
-        "Backlog",
         "BacklogAgeSeconds",
         "ConsentDaysLeft",
-        "DocumentsFailed",
-        "DocumentsFound",
-        "DocumentsPosted",
-        "DocumentsVoided",
         "DriftOpen",
-        "MeteredReads",
-        "MonthsNotKnown",
-        "MonthsOpen",
         "MonthsOverdue",
         "RefreshTokenDaysLeft",
         "RunsCompleted",
@@ -60,7 +52,8 @@ def log_as_json(service: str) -> None:
 def put_metrics(service: str, environment: str, values: Mapping[str, float]) -> None:
     """Write the figures of one run as one line, with the function and the environment as dimensions.
 
-    What an alarm or the dashboard watches is a metric, which costs money every month. The rest are fields of the line.
+    What an alarm watches is a metric, which costs money every month. The rest are fields of the line, which the
+    dashboard asks the log for.
     """
     metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
     metrics.add_dimension(name="service", value=service)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.aws.batch_read import read_items
 from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
+from pipeline.domain.codec import encode
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.history import Wrote
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 STATUS_INDEX = "status-index"
 COMPANY_STATUS_INDEX = "company-status-index"
 
+_NOT_THERE = "attribute_not_exists(entry_id)"
 _FIELDS = names_of(Entry)
 # What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
 # the work, and only if the version is still the one they read.
@@ -58,6 +60,8 @@ class TrackingTable:
         self._client = client
         self._name = name
         self._wrote = wrote
+        # The entries in work as this run has left them. Nobody else writes their books' part meanwhile.
+        self._left: dict[str, Entry] = {}
 
     # -- for both --------------------------------------------------------------------------------------------------
 
@@ -111,9 +115,7 @@ class TrackingTable:
         if previous is None:
             values = item(from_dataclass(entry))
             done = self._conditional(
-                lambda: self._client.put_item(
-                    TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
-                )
+                lambda: self._client.put_item(TableName=self._name, Item=values, ConditionExpression=_NOT_THERE)
             )
             if done is not None:
                 self._wrote(entry, _FIELDS, {})
@@ -212,6 +214,7 @@ class TrackingTable:
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF must be fetched again. Until then it waits without one."""
+        self._left.pop(entry.entry_id, None)
         self._update(entry, (*_BOOKED, *_WORKED, *names_of(PdfPart)), version=entry.version, by=_POSTERS)
 
     def save(self, entry: Entry) -> bool:
@@ -219,7 +222,12 @@ class TrackingTable:
 
         What QuickBooks answered is stored in either case: the document is there, whatever Odoo says now.
         """
-        if self._update(entry, (*_BOOKED, *_WORKED), version=entry.version, by=_POSTERS) is not None:
+        left = self._left.pop(entry.entry_id, None)
+        # A write takes as long as it has attributes. After one without an answer all are written again.
+        booked = [name for name in _BOOKED if left is None or getattr(left, name) != getattr(entry, name)]
+        if self._update(entry, (*booked, *_WORKED), version=entry.version, by=_POSTERS) is not None:
+            if entry.is_open:
+                self._left[entry.entry_id] = entry
             return True
         self._update(entry, _BOOKED, version=None)
         logger.info("the document changed in Odoo meanwhile", extra={"entry_id": entry.entry_id})
@@ -235,8 +243,7 @@ class TrackingTable:
 
         The entry must still have `version` and `status`. With `is_settled`, no outcome of a write may be open.
         """
-        values = from_dataclass(entry)
-        kept = item({name: values[name] for name in names})
+        kept = item({name: encode(getattr(entry, name)) for name in names})
         attributes = {f"#{name}": name for name in names}
         expression = ""
         if kept:
@@ -300,8 +307,7 @@ class TrackingTable:
                 answer = write()
         except Expected:
             return None
-        attributes: Item = answer.get("Attributes", {})
-        return attributes
+        return dict(answer.get("Attributes", {}))
 
     def _try[T](self, call: Callable[[], T]) -> T:
         with errors_of(f"The table {self._name}"):

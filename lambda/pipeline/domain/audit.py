@@ -141,14 +141,14 @@ def _unrecorded(records: Mapping[str, str], updated: Mapping[str, str]) -> Itera
             chains[entry_id].append((number, record))
     for entry_id, chain in chains.items():
         chain.sort(key=lambda one: one[0])
-        told = {moment for _number, record in chain for moment in record["moments"]} | set(chain[0][1]["begins"])
+        known = {moment for _number, record in chain for moment in record["moments"]} | set(chain[0][1]["begins"])
         for number, record in chain[1:]:
             key = record_key(entry_id, number)
             for moment in record["begins"]:
-                if moment not in told:
+                if moment not in known:
                     yield Finding(key, moment[:10], f"{key}: what was written at {moment} is in no record.")
         moment = updated.get(entry_id, "")
-        if moment and any(record["moments"] for _number, record in chain) and moment not in told:
+        if moment and any(record["moments"] for _number, record in chain) and moment not in known:
             yield Finding(
                 record_key(entry_id, chain[-1][0]), moment[:10],
                 f"{entry_id} was written at {moment}, which is in no record.",

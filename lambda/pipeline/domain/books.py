@@ -20,7 +20,8 @@ class Draft:
     `doc_number` is the number to find it by. `fingerprint` is the one it has in the books until somebody changes it.
     `party` is the id of its customer or vendor. `is_dated_by_close` is True if its own date is in a period that
     is closed now and the rules date it on the first open day: its fingerprint then depends on when it was sent.
-    `as_of` is when the books' settings were read that it rests on, in seconds since 1970.
+    `as_of` is when the books' settings were read that it rests on, in seconds since 1970. `omitted` are sentences that
+    name what the books do not take of its customer or vendor.
     """
 
     entity: str
@@ -31,6 +32,7 @@ class Draft:
     is_dated_by_close: bool = False
     party: str = ""
     as_of: int = 0
+    omitted: tuple[str, ...] = ()
 
 
 # The sync token of every document until somebody changes it.
@@ -46,8 +48,8 @@ class Booked:
     """A document as it is in the books.
 
     `fingerprint` changes if anybody changes what we wrote. `line_amounts`, `item_accounts` (item id to the id of the
-    account its sales went to) and `home_total` are known only right after an answer of the books. `tid` is the id of
-    the answer to a write.
+    account its sales went to), `home_total` and `omitted` (a sentence: what was left out because the books refused it)
+    are known only right after an answer of the books. `tid` is the id of the answer to a write.
     """
 
     qb_id: str
@@ -62,6 +64,7 @@ class Booked:
     updated_at: str = ""
     fingerprint: str = ""
     party: str = ""
+    omitted: str = ""
     tid: str = field(default="", compare=False)
 
     @property
@@ -80,6 +83,7 @@ _KEPT_BY_ENTRY = (
     ("qb_updated_at", "updated_at"),
     ("qb_fingerprint", "fingerprint"),
     ("qb_party", "party"),
+    ("qb_omitted", "omitted"),
 )
 
 

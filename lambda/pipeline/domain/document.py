@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.domain.codec import dumps
+from pipeline.domain.codec import encode
+from pipeline.domain.content import content_hash
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.domain.quoting import document_title
@@ -57,7 +57,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A postal address. Every part may be empty."""
+    """A postal address. Every part may be empty. `state_code` is known where addresses are written with it."""
 
     street: str = ""
     street2: str = ""
@@ -65,6 +65,7 @@ class Address:
     state: str = ""
     postal_code: str = ""
     country: str = ""
+    state_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,8 @@ class Document:
     `exchange_rate` is home currency per unit of document currency (1 if they are the same, 0 if unknown). `ship_to` is
     where a sale goes, None on purchases. `withdrawn` is True if the document was posted and is now cancelled or back
     in draft. `left_out` names the files that are not in its PDF, one sentence with the reason per file. It is known
-    once the PDF is fetched, and is not part of what Odoo says. `owed_on` is the receivable or payable account on which
+    once the PDF is fetched, and is not part of what Odoo says; so is `embedded`, which names those that are no pages
+    and are embedded in the PDF. `owed_on` is the receivable or payable account on which
     the amount owed is booked. A receipt is an invoice or a bill with `is_receipt`.
     """
 
@@ -269,11 +271,17 @@ class Document:
     is_receipt: bool = False
     early_discount: EarlyDiscount | None = None
     owed_on: Account | None = None
+    embedded: tuple[str, ...] = ()
 
     @property
     def entry_id(self) -> str:
         """The key of its entry. Numbers change and repeat across companies; Odoo's id does neither."""
         return make_entry_id(self.database, self.odoo_id)
+
+    @property
+    def about_files(self) -> tuple[str, ...]:
+        """What is to be said of its files: those that are not in the PDF, then those embedded in it."""
+        return (*self.left_out, *self.embedded)
 
     @property
     def booked_on(self) -> date:
@@ -291,14 +299,8 @@ class Document:
 
     @property
     def content_hash(self) -> str:
-        """A hash of everything that matters to the books.
-
-        `written_at` is left out: Odoo 19 bumps it when it renders a PDF, so the document would always look changed.
-        So is `left_out`, which is known only when the PDF is made.
-        """
-        still = replace(self, written_at=datetime.min.replace(tzinfo=UTC), left_out=())
-        # A lone surrogate is not valid UTF-8, but it is no reason to lose a document.
-        return hashlib.sha256(dumps(still).encode("utf-8", "surrogatepass")).hexdigest()
+        """A hash of everything that matters to the books; `content.py` says what does not count."""
+        return content_hash(encode(self))
 
 
 def make_entry_id(database: str, odoo_id: int) -> str:

@@ -108,6 +108,8 @@ class BooksPart:
 
     `batch_id` is the batch that `request_id` was sent in, if it was: both together identify the write.
 
+    `qb_omitted` says what of it QuickBooks refused and was left out.
+
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
     `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last create or
     update. `former` is JSON: where the document was before its company
@@ -130,6 +132,7 @@ class BooksPart:
     qb_total: Decimal | None = None
     qb_updated_at: str = ""
     qb_fingerprint: str = ""
+    qb_omitted: str = ""
     qb_tid: str = ""
     payload_hash: str = ""
     pdf_attached: bool = False

@@ -32,10 +32,10 @@ def _history(entry: Entry) -> Iterator[str]:
         yield "Odoo has cancelled, reset or deleted it since."
     if entry.pdf_source:
         yield f"Its PDF is {one_line(entry.pdf_source, 80)} ({entry.pdf_bytes or 0:,} bytes)."
-    # What a posted entry has for a message is about its files, and has the note on active content.
-    files = entry.error_message if entry.status is Status.POSTED else entry.active_content
-    if files:
-        yield f"About its files: {one_line(files, MESSAGE_LENGTH_MAX)}"
+    # What a posted entry has for a message is about its files and fields, and has the note on active content.
+    said = entry.error_message if entry.status is Status.POSTED else entry.active_content
+    if said:
+        yield f"Noted: {one_line(said, MESSAGE_LENGTH_MAX)}"
     for place in json.loads(entry.former or "[]"):
         yield (
             f"It was in the QuickBooks company {one_line(str(place.get('realm', '')), 40)} before, as Id "

@@ -23,6 +23,8 @@ from pipeline.domain.entry import Entry
 RECORDS = "history#"
 LINKS = "history-day#"
 HEADS = "history-head#"
+# Records about a month of a company are kept as those of an entry of this name.
+MONTHS = "month#"
 # Who is given each write of an entry: the entry, the names of the written fields, and the stored values before.
 type Wrote = Callable[[Entry, Collection[str], Mapping[str, Any]], None]
 
@@ -70,7 +72,8 @@ class Collected:
 
     def add(self, entry: Entry, names: Collection[str], before: Mapping[str, Any], at: datetime) -> None:
         """Add one write: the fields that were written, and the stored values that it replaced (empty if it is new)."""
-        self.is_settled = not entry.is_open or (entry.step is None and entry.is_ready)
+        # An attempt that was counted has begun, and more will follow it.
+        self.is_settled = not entry.is_open or (entry.step is None and entry.is_ready and not entry.killed_attempts)
         if "updated_at" in names:
             began = str(before.get("updated_at", ""))
             if began and began not in (*self.begins, *self.moments):
@@ -144,6 +147,11 @@ def canonical(value: Mapping[str, Any]) -> str:
 def hash_of(text: str) -> str:
     """Return the hash of a record or link."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_LENGTH]
+
+
+def month_name(company: str, month: str) -> str:
+    """Return the name under which a month of a company (like 2026-10) has its records."""
+    return f"{MONTHS}{company}#{month}"
 
 
 def record_key(entry_id: str, number: int) -> str:

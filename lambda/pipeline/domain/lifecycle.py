@@ -220,12 +220,12 @@ def intended(entry: Entry, intent: Intent, realm: str, *, settles_at: datetime, 
     )
 
 
-def posted(entry: Entry, pdf_key: str, now: datetime, left_out: Sequence[str] = ()) -> Entry:
+def posted(entry: Entry, pdf_key: str, now: datetime, noted: Sequence[str] = ()) -> Entry:
     """Return the entry of a document that is in the books with its PDF.
 
-    It says which files are not in the PDF, and which have active content.
+    It says what was `noted`, such as the files that are not in the PDF, and which files have active content.
     """
-    notes = [*left_out, entry.active_content] if entry.active_content else left_out
+    notes = [*noted, entry.active_content] if entry.active_content else noted
     return _moved(
         entry, POSTED, POSTER, now, pdf_key=pdf_key, step=None, attempts=0, pdf_losses=0, next_attempt_at=None,
         error_code="", error_message=" ".join(notes), posted_at=now,

@@ -85,14 +85,16 @@ class PdfSource(StrEnum):
 class Pdf:
     """A PDF that is known to open. `notes` say which better sources were passed over, and why.
 
-    `left_out` are the notes that name a file of the document which is not in the PDF, one sentence per file. `active`
-    are those that name a file with active content, and say whether the PDF has it.
+    `left_out` are the notes that name a file of the document which is not in the PDF, one sentence per file. `embedded`
+    are those that name a file which is no page and is embedded in the PDF, `active` those that name a file with active
+    content, and say whether the PDF has it.
     """
 
     content: bytes
     source: PdfSource
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    embedded: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
 
     @property

@@ -6,18 +6,16 @@ place with other rights, says which copy it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from datetime import UTC, datetime
 
-from pipeline.domain.codec import encode, loads
+from pipeline.domain.codec import loads
+from pipeline.domain.content import content_hash
 from pipeline.domain.document import Document
 from pipeline.domain.entry import COPY_CHANGED, Entry
 from pipeline.domain.errors import InvalidDocument
 
 # The largest document has ten thousand lines of some seven hundred bytes.
 COPY_BYTES_MAX = 12 * 2**20
-_BEGINNING = encode(datetime.min.replace(tzinfo=UTC))
 
 
 def stored_document(content: bytes, entry: Entry) -> Document:
@@ -49,7 +47,4 @@ def changed(entry: Entry, why: str) -> InvalidDocument:
 
 def _hash_as_written(content: bytes) -> str:
     """Return the content hash by the names in the copy: a release that knows more fields must not miss them there."""
-    values = json.loads(content)
-    values |= {"written_at": _BEGINNING, "left_out": []}
-    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return content_hash(json.loads(content))

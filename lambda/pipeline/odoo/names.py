@@ -1,12 +1,17 @@
-"""Odoo's names for everything a mapping may name, in bulk: one call per mapped table."""
+"""Odoo's names for everything a mapping may name, in bulk: one call per mapped table.
+
+For a name that is missing among the many, another call finds those that are like it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from pipeline.domain.document import Company
 from pipeline.domain.errors import NeedsAttention
+from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Domain, Odoo
 
 # The tables of the mapping: the model, and the fields by which a row may be named.
@@ -18,8 +23,10 @@ _MODELS = {
     "terms": ("account.payment.term", ("name", "display_name")),
     "products": ("product.product", ("default_code", "name")),
 }
-# There may be too many of these to read all of them: only the wanted ones are read.
+# There may be too many of these to read all of them: only the wanted ones are read, and those like one that is missing.
 _MANY = ("products",)
+MISSING_LOOKED_FOR_MAX = 10
+LIKE_MAX = 200
 
 
 def names(odoo: Odoo, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
@@ -29,11 +36,33 @@ def names(odoo: Odoo, company: Company, wanted: Mapping[str, Collection[str]]) -
         if not keys:
             continue
         model, fields = _MODELS[table]
-        domain: Domain = []
-        if table in _MANY:
-            alternatives = [[field, "in", sorted(keys)] for field in fields]
-            domain = [*["|"] * (len(alternatives) - 1), *alternatives]
+        domain = _any_of(fields, "in", sorted(keys)) if table in _MANY else []
         with suppress(NeedsAttention):
             rows = odoo.search_all(model, domain, ["id", *fields], companies=[company.odoo_id])
-            found[table] = frozenset(str(row[field]).strip() for row in rows for field in fields if row[field])
+            found[table] = _named(rows, fields)
+            if table in _MANY:
+                found[table] |= _like(odoo, company, table, sorted(set(keys) - found[table]))
     return found
+
+
+def _like(odoo: Odoo, company: Company, table: str, missing: Sequence[str]) -> frozenset[str]:
+    """Return names that begin as missing ones do, so that the nearest can be said of each."""
+    model, fields = _MODELS[table]
+    found: frozenset[str] = frozenset()
+    for key in missing[:MISSING_LOOKED_FOR_MAX]:
+        beginning = re.match(r"\w+", key.strip())
+        if beginning:
+            rows = odoo.search_read(
+                model, _any_of(fields, "ilike", beginning[0]), ["id", *fields], companies=[company.odoo_id],
+                limit=LIKE_MAX, order="id",
+            )  # fmt: skip
+            found |= _named(rows, fields)
+    return found
+
+
+def _any_of(fields: Sequence[str], operator: str, value: object) -> Domain:
+    return [*["|"] * (len(fields) - 1), *([field, operator, value] for field in fields)]
+
+
+def _named(rows: Iterable[Row], fields: Sequence[str]) -> frozenset[str]:
+    return frozenset(str(row[field]).strip() for row in rows for field in fields if row[field])

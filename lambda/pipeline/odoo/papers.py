@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pipeline import pdf as pages
 from pipeline.domain.document import Attachment, Document
 from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
 from pipeline.file_kinds import FileKind, kind_of
 from pipeline.images import image_page
 from pipeline.odoo.stored_files import StoredFiles
@@ -30,25 +31,33 @@ _PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".b
 class Papers:
     """The files of one document, to be merged into one PDF. `left_out` names every file that is not in it, and why.
 
-    `active` names the files that have active content: a PDF that is alone keeps it, a merged one does not have it.
-    With `plain`, wait for nothing: a file that Odoo cannot give now is left out, too.
+    `embedded` names those that are no pages and are embedded in the PDF. `active` names the files that have active
+    content: a PDF that is alone keeps it, a merged one does not have it. With `plain`, wait for nothing: a file that
+    Odoo cannot give now is left out, too.
     """
 
     stored: StoredFiles
     document: Document
     plain: bool = False
     left_out: list[str] = field(default_factory=list)
+    embedded: list[str] = field(default_factory=list)
     active: list[str] = field(default_factory=list)
+    _beside: list[tuple[Attachment, bytes]] = field(default_factory=list)
 
     def merged(self) -> bytes | None:
         """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
 
-        Raises Unavailable if a file cannot be fetched intact, unless `plain`.
+        Files that are no pages are embedded in it, or in the next PDF that `whole` is asked for. Raises Unavailable if
+        a file cannot be fetched intact, unless `plain`.
         """
         found: list[tuple[Attachment, bytes]] = []
         size = 0
+        self._beside = []
         for file, content in self.contents(_in_order(self.document.attachments)):
             try:
+                if is_embeddable(kind_of(content)):
+                    self._keep_beside(file, content)
+                    continue
                 pages_of_file = _as_pdf(file, content)
             except InvalidDocument as error:
                 self._leave(file, str(error))
@@ -98,6 +107,54 @@ class Papers:
         if some:
             yield some
 
+    def whole(self, one: bytes, parts: Sequence[tuple[str, bytes]]) -> bytes:
+        """Return a PDF with the files that are no pages embedded in it, and note the active content of its parts.
+
+        `parts` are the name and the bytes of each PDF that it was made of. One that is alone keeps all its bytes, and
+        the files are added at its end, so that a signature in it still holds.
+        """
+        self.active.clear()
+        one, is_rewritten = self._with_beside(one)
+        self._note_active(parts, is_kept=len(parts) == 1 and not is_rewritten)
+        return one
+
+    def leave_all(self, reason: str) -> None:
+        """Name every file of a bill as left out for the same reason."""
+        self._beside = []
+        self.left_out += names_of_papers(self.document, reason)
+
+    def _keep_beside(self, file: Attachment, content: bytes) -> None:
+        """Keep a file to embed it. Raises InvalidDocument with the reason why not."""
+        try:
+            check_embeddable(file.name, content)
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{error}; {STAYS}") from error
+        if len(self._beside) == FILES_MAX:
+            raise InvalidDocument(f"is one of more than {FILES_MAX} files that are no pages; {STAYS}")
+        self._beside.append((file, content))
+
+    def _with_beside(self, one: bytes) -> tuple[bytes, bool]:
+        """Return the PDF with the other files embedded, and whether it was written anew for them."""
+        self.embedded = []
+        if not self._beside:
+            return one, False
+        files = [(embedded_name(file.name, content), content) for file, content in self._beside]
+        try:
+            made = pages.embedding(one, files)
+            is_rewritten = made is None
+            if made is None:
+                made = pages.merged([one], files)
+        except InvalidDocument:
+            for file, _ in self._beside:
+                self._leave(file, f"cannot be embedded, as the PDF is damaged inside; {STAYS}")
+            return one, False
+        self.embedded = [
+            f"'{file.name}' is {kind_of(content).value}, and is embedded in the PDF." for file, content in self._beside
+        ]
+        if is_rewritten:
+            self.embedded.append("The PDF had to be written anew for that: a signature in it no longer holds.")
+        return made, is_rewritten
+
     def _one(self, found: Sequence[tuple[Attachment, bytes]]) -> bytes:
         """Return the files as one PDF. If they do not merge, leave out those that are damaged inside.
 
@@ -110,8 +167,7 @@ class Papers:
                 raise
             reason = str(error)
         else:
-            self._note_active(found)
-            return one
+            return self.whole(one, [(file.name, content) for file, content in found])
         sound = [(file, content) for file, content in found if _merges(content)]
         if found[0] not in sound or len(sound) == len(found):
             sound = [found[0]]
@@ -119,25 +175,23 @@ class Papers:
             if file not in [kept for kept, _ in sound]:
                 self._leave(file, f"is left out, as the attached files {reason}; {STAYS}")
         one = pages.merged([content for _, content in sound])
-        self._note_active(sound)
-        return one
+        return self.whole(one, [(file.name, content) for file, content in sound])
 
-    def _note_active(self, found: Sequence[tuple[Attachment, bytes]]) -> None:
+    def _note_active(self, parts: Sequence[tuple[str, bytes]], *, is_kept: bool) -> None:
         """Note the active content of the files in a PDF, and name the programs that a merged one leaves out."""
-        is_merged = len(found) > 1
-        for file, content in found:
+        for name, content in parts:
             acting = pages.acting(content)
             kinds = list(acting.kinds)
-            if is_merged:
-                self.left_out += [f"{name} inside '{file.name}' is a program; {STAYS}." for name in acting.programs]
+            if is_kept:
+                kinds += [f"the embedded program {program}" for program in acting.programs]
             else:
-                kinds += [f"the embedded program {name}" for name in acting.programs]
+                self.left_out += [f"{program} inside '{name}' is a program; {STAYS}." for program in acting.programs]
             if kinds:
-                outcome = f"it is left out of the merged PDF, and {STAYS}" if is_merged else "the PDF is kept as it is"
-                self.active.append(f"'{file.name}' has active content ({', '.join(kinds)}); {outcome}.")
+                outcome = "the PDF is kept as it is" if is_kept else f"it is left out of the merged PDF, and {STAYS}"
+                self.active.append(f"'{name}' has active content ({', '.join(kinds)}); {outcome}.")
             if not acting.is_complete:
-                rest = "what there is of it is left out of the merged PDF" if is_merged else "open it with care"
-                self.active.append(f"'{file.name}' has too many objects to look for active content in all; {rest}.")
+                rest = "open it with care" if is_kept else "what there is of it is left out of the merged PDF"
+                self.active.append(f"'{name}' has too many objects to look for active content in all; {rest}.")
 
     def _leave(self, file: Attachment, reason: str) -> None:
         self.left_out.append(f"'{file.name}' {reason}.")
@@ -150,7 +204,8 @@ def names_of_papers(document: Document, reason: str) -> tuple[str, ...]:
 
 def _in_order(attachments: Sequence[Attachment]) -> list[Attachment]:
     """Return the papers: the main one first, then those named like pages, so that no archive takes their room."""
-    papers = [file for file in attachments if not file.is_legal]
+    legal = [file for file in attachments if file.is_legal]
+    papers = [*(file for file in attachments if not file.is_legal), *legal[-1:]]
     return sorted(papers, key=lambda file: (not file.is_main, not _is_called_a_page(file), file.odoo_id))
 
 

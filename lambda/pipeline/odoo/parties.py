@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pipeline.domain.document import Address, Contact, Party
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo.rows import Row, id_of, name_of, required, text
+from pipeline.odoo.states import CODE
 
 # Odoo shows a state with the code of its country, "California (US)", which no address has.
 _OF_COUNTRY = re.compile(r" \([A-Z]{2}\)$")
@@ -46,6 +47,7 @@ def _address(partner: Row) -> Address:
         state=_OF_COUNTRY.sub("", name_of(partner["state_id"])),
         postal_code=text(partner["zip"]),
         country=name_of(partner["country_id"]),
+        state_code=text(partner.get(CODE) or ""),
     )
 
 

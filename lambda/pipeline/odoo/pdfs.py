@@ -44,19 +44,17 @@ class Pdfs:
         papers = Papers(self.files, document, plain=plain)
         notes: list[str] = []
         sources: list[tuple[PdfSource, Callable[[], bytes | None]]] = [
-            (PdfSource.LEGAL, partial(self._legal, document, notes, plain=plain)),
+            (PdfSource.LEGAL, partial(self._legal, papers, notes)),
             (PdfSource.ATTACHED, partial(self._attached, papers)),
         ]
         if self._renders and not plain:
-            sources.append((PdfSource.RENDERED, partial(self._rendered, document)))
+            sources.append((PdfSource.RENDERED, partial(self._whole_rendering, papers)))
         for source, get in sources:
             try:
                 content = get()
                 if content is not None:
                     pages.check(content)
-                    active = tuple(papers.active) if source is PdfSource.ATTACHED else ()
-                    named = (*papers.left_out, *active, *notes)
-                    return Pdf(content, source, named, tuple(papers.left_out), active)
+                    return _pdf(content, source, papers, notes)
             except NeedsAttention as error:
                 notes.append(f"{source.value} PDF: {error}")
             except Unavailable as error:
@@ -64,8 +62,9 @@ class Pdfs:
                     raise
                 notes.append(f"{source.value} PDF: {error}")
                 if source is PdfSource.ATTACHED:
-                    papers.left_out += names_of_papers(document, "could not be fetched")
-        return _plain(document, notes, papers.left_out)
+                    papers.leave_all("could not be fetched")
+        page = pages.plain_page(document, (*papers.left_out, *notes))
+        return _pdf(papers.whole(page, [("plain page", page)]), PdfSource.PLAIN, papers, notes)
 
     def untouched(self, document: Document, reason: str) -> Pdf:
         """Return a plain page without opening a file or asking Odoo. Every file is named with the reason.
@@ -73,18 +72,24 @@ class Pdfs:
         It is for a document on which a function was killed: the cause must not be touched again.
         """
         left_out = () if document.document_type.is_sale else names_of_papers(document, reason)
-        return _plain(document, [] if left_out else [f"Its PDF {reason}."], left_out)
+        papers = Papers(self.files, document, left_out=list(left_out))
+        notes = [] if left_out else [f"Its PDF {reason}."]
+        return _pdf(pages.plain_page(document, (*left_out, *notes)), PdfSource.PLAIN, papers, notes)
 
-    def _legal(self, document: Document, notes: list[str], *, plain: bool) -> bytes | None:
+    def _legal(self, papers: Papers, notes: list[str]) -> bytes | None:
+        """Return the PDF that Odoo made of a sale. That of a bill is one of its papers, and goes along with them."""
+        document = papers.document
+        if not document.document_type.is_sale:
+            return None
         legal = [file for file in document.attachments if file.is_legal and file.media_type == "application/pdf"]
-        stored = Papers(self.files, document, plain=plain)
+        stored = Papers(self.files, document, plain=papers.plain)
         for _, content in stored.contents(legal[-1:]):
             try:
                 pages.check(content)
             except InvalidDocument as error:
                 notes.append(f"'{legal[-1].name}' {error}.")
                 return None
-            return content
+            return papers.whole(content, [(legal[-1].name, content)])
         notes += stored.left_out
         return None
 
@@ -92,9 +97,13 @@ class Pdfs:
         """Return the vendor's own papers: every file of a bill that can be a page, in one PDF."""
         return None if papers.document.document_type.is_sale else papers.merged()
 
+    def _whole_rendering(self, papers: Papers) -> bytes:
+        content = self._rendered(papers.document)
+        return papers.whole(content, [(f"{papers.document.number}.pdf", content)])
+
     # -- rendering -------------------------------------------------------------------------------------------------
 
-    def _rendered(self, document: Document) -> bytes | None:
+    def _rendered(self, document: Document) -> bytes:
         if self._odoo.has_api_key:
             return self._composed(document)
         answer = self._odoo.page(f"/report/pdf/{REPORT}/{document.odoo_id}")
@@ -178,6 +187,6 @@ class Pdfs:
         return self._odoo.create("mail.template", values, companies=[])
 
 
-def _plain(document: Document, notes: Sequence[str], left_out: Sequence[str]) -> Pdf:
-    named = (*left_out, *notes)
-    return Pdf(pages.plain_page(document, named), PdfSource.PLAIN, named, tuple(left_out))
+def _pdf(content: bytes, source: PdfSource, papers: Papers, notes: Sequence[str]) -> Pdf:
+    left_out, embedded, active = tuple(papers.left_out), tuple(papers.embedded), tuple(papers.active)
+    return Pdf(content, source, (*left_out, *embedded, *active, *notes), left_out, embedded, active)

@@ -1,4 +1,4 @@
-"""Where documents come from: a page of Odoo's moves with all related rows, in at most nine calls."""
+"""Where documents come from: a page of Odoo's moves with all related rows, in at most ten calls."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.rows import text
+from pipeline.odoo.states import States
 from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
@@ -66,6 +67,7 @@ class OdooSource:
         # The name under which its documents are stored: the database may have been renamed.
         self.database = odoo.database
         self._tells_closing = True
+        self._states = States(odoo)
         # How many documents make a page at most, once a larger page could not be read.
         self._page_max: int | None = None
 
@@ -198,10 +200,7 @@ class OdooSource:
 
     def existing_contacts(self, ids: set[int]) -> set[int]:
         """Return which of these contacts exist, archived ones too."""
-        rows = self._odoo.search_all(
-            "res.partner", [["id", "in", sorted(ids)]], ["id"], companies=list(self._companies)
-        )
-        return {int(row["id"]) for row in rows}
+        return set(self._contacts(["id", "in", sorted(ids)]))
 
     def namesakes(self, name: str) -> int:
         """Return how many contacts have a name."""
@@ -263,6 +262,7 @@ class OdooSource:
         self._add("res.partner", known.partners,
                   _ids(moves, "partner_id", "commercial_partner_id", "partner_shipping_id"),
                   rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
+        self._states.add_codes(known.partners, company)
         self._add("account.account", known.accounts, _ids(lines, "account_id"),
                   rows_to.ACCOUNT_FIELDS, company, known.account)  # fmt: skip
         booked = _ids(lines, "tax_line_id")

@@ -16,14 +16,18 @@ ADDRESS_WORDS = (
     "countrysubdivisioncode",
 )
 
+ADDRESS_OMITTED = (
+    "QuickBooks refuses an address of it: its addresses are left out there, until that is corrected in Odoo."
+)
 
-def address(place: Address) -> Json:
-    """Return the parts of an address that are not empty."""
+
+def address(place: Address, *, codes: bool = True) -> Json:
+    """Return the parts of an address that are not empty, with the code of its state if it has one and `codes`."""
     parts = {
         "Line1": place.street,
         "Line2": place.street2,
         "City": place.city,
-        "CountrySubDivisionCode": place.state,
+        "CountrySubDivisionCode": (codes and place.state_code) or place.state,
         "PostalCode": place.postal_code,
         "Country": place.country,
     }

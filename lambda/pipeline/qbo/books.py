@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
@@ -13,7 +13,7 @@ from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineErro
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.qbo import files
-from pipeline.qbo.addresses import without_refused_address
+from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.difference import difference, is_worked_out
@@ -82,6 +82,7 @@ class QuickBooksBooks:
             fingerprint(body),
             party=party_of(body),
             as_of=as_of,
+            omitted=self.references.omitted(document),
             is_dated_by_close=(
                 self.references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY
                 and self.references.closed_to(document.booked_on) is not None
@@ -286,7 +287,7 @@ class QuickBooksBooks:
         if fewer != body:
             # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
             logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
-            return self._written(draft, fewer, f"{request_id[:48]}-a")
+            return replace(self._written(draft, fewer, f"{request_id[:48]}-a"), omitted=ADDRESS_OMITTED)
         raise self.references.after_refusal(error, body, draft.as_of) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:

@@ -7,14 +7,14 @@ the last refusal asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
-from pipeline.qbo.client import Client
+from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.lists import (
     PAYABLE,
     RECEIVABLE,
@@ -27,6 +27,7 @@ from pipeline.qbo.lists import (
     TaxCode,
     book_account,
     book_item,
+    find_named,
     realm_of_rows,
 )
 
@@ -34,6 +35,10 @@ from pipeline.qbo.lists import (
 KEPT_S = 6 * 3600
 # What was read within the last minute is not read again for every refusal of QuickBooks.
 FRESH_S = 60
+# Of so many missing items the nearest is looked for, among so many that begin alike.
+MISSING_LOOKED_FOR_MAX = 10
+LIKE_MAX = 200
+BEGINNING_LENGTH_MAX = 20
 # A DynamoDB item holds 400 KB. Longer lists are read again under every lease.
 KEPT_BYTES_MAX = 350_000
 
@@ -118,6 +123,7 @@ class ListCache:
             receivables=tuple(account for kind, account in by_type if kind == RECEIVABLE),
             payables=tuple(account for kind, account in by_type if kind == PAYABLE),
         )
+        items = tuple(self._read_items())
         return Lists(
             read_at=int(self._clock.now().timestamp()),
             realm=realm,
@@ -126,8 +132,9 @@ class ListCache:
             terms=self._named("Term"),
             classes=self._named("Class") if realm.class_tracking is not ClassTracking.OFF else (),
             departments=self._named("Department") if realm.departments_tracked else (),
-            items=tuple(self._read_items()),
+            items=items,
             items_asked=self._items,
+            items_like=self._items_like(items),
         )
 
     def _named(self, entity: str) -> tuple[Named, ...]:
@@ -140,6 +147,16 @@ class ListCache:
         # There may be thousands of items: read only those the mapping names, by the last part of their names.
         names = sorted({name.rpartition(":")[2] for name in self._items})
         return map(book_item, self._client.query_any("Item", "Name", names))
+
+    def _items_like(self, items: Sequence[BookItem]) -> tuple[str, ...]:
+        """Return the names of items that begin as a missing one does, so that the nearest can be said of each."""
+        missing = [name for name in self._items if find_named(items, name) is None]
+        beginnings = {name.rpartition(":")[2].split(" ")[0][:BEGINNING_LENGTH_MAX] for name in missing}
+        found: set[str] = set()
+        for beginning in sorted(beginnings)[:MISSING_LOOKED_FOR_MAX]:
+            rows = self._client.page("Item", f"Name like {quoted(beginning + '%')}") if beginning else []
+            found |= {str(row.get("FullyQualifiedName", row["Name"])) for row in rows[:LIKE_MAX]}
+        return tuple(sorted(found))
 
     def _tax_codes(self) -> tuple[TaxCode, ...]:
         rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}

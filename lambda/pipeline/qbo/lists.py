@@ -123,7 +123,10 @@ class TaxCode:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """All lists of a company, read at `read_at`. `items` are those named in `items_asked`."""
+    """All lists of a company, read at `read_at`. `items` are those named in `items_asked`.
+
+    `items_like` are names that begin as one of those does that QuickBooks does not have.
+    """
 
     read_at: int
     realm: Realm
@@ -134,6 +137,7 @@ class Lists:
     departments: tuple[Named, ...]
     items: tuple[BookItem, ...]
     items_asked: tuple[str, ...]
+    items_like: tuple[str, ...] = ()
 
 
 def realm_of_rows(preferences: dict[str, Any], country: str) -> Realm:

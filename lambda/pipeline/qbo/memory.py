@@ -13,7 +13,8 @@ class Known:
     """A remembered name: its id, its name when it was bound, and for an item the id of its income account.
 
     Of a party that we have written: a hash of what was `said`, one of what QuickBooks made of it (`seen`), its token
-    then, and when the document was written that said so. Empty where a person made it, or has changed it since.
+    then, when the document was written that said so, and the fields that QuickBooks refused (`omitted`). Empty where a
+    person made it, or has changed it since.
     """
 
     qb_id: str
@@ -23,6 +24,7 @@ class Known:
     seen: str = ""
     token: str = ""
     as_of: str = ""
+    omitted: str = ""
 
 
 class Memory:
@@ -54,7 +56,7 @@ class Memory:
             if not kept:
                 return None
             values = json.loads(kept)
-            parts = ("name", "account", "said", "seen", "token", "as_of")
+            parts = ("name", "account", "said", "seen", "token", "as_of", "omitted")
             self._known[key] = Known(str(values["id"]), *(str(values.get(part, "")) for part in parts))
         return self._known[key]
 

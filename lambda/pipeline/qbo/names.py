@@ -7,29 +7,26 @@ exists. Whoever is bound to one Odoo partner is never given to another.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Product
-from pipeline.domain.errors import Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.errors import Rejected, RetryLater, Unmapped
 from pipeline.domain.mapping import Parties
-from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, Json, quoted
-from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused, is_name_being_edited
+from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, RealmKeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
-from pipeline.qbo.parties import party_body, party_names, said_of, seen_of, without_refused
+from pipeline.qbo.name_writes import write_name
+from pipeline.qbo.parties import FIELD_NAMES, not_sendable, party_body, party_names, said_of, seen_of
 from pipeline.qbo.text import clean_name
 
 ITEM_NAME_LENGTH_MAX = 100
-NAME_TRIES = 4
 # What QuickBooks puts behind the name of what was made inactive.
 _DELETED = re.compile(r" \(deleted(?: \d+)?\)$")
 
@@ -87,7 +84,7 @@ class Names:
             known = self._named(entity, body, "DisplayName", names, key, currency=document.currency)
             if known.seen:
                 as_of = document.written_at.isoformat()
-                self._memory.remember(key, replace(known, said=said_of({**body, "DisplayName": names[0]}), as_of=as_of))
+                self._memory.remember(key, replace(known, said=said_of(document.party, entity, names[0]), as_of=as_of))
             return known.qb_id
 
     def _follow_changes(self, entity: str, key: str, body: Json, names: list[str], document: Document) -> None:
@@ -97,7 +94,7 @@ class Names:
         stops a document: what cannot be carried over stays as it is.
         """
         known = self._memory.remembered(key)
-        said, as_of = said_of({**body, "DisplayName": names[0]}), document.written_at.isoformat()
+        said, as_of = said_of(document.party, entity, names[0]), document.written_at.isoformat()
         # A document read earlier knows an earlier party.
         if self._dry_run or known is None or not known.said or known.said == said or as_of < known.as_of:
             return
@@ -105,22 +102,28 @@ class Names:
             known = self._memory.remembered(key) or known
             if not known.said or known.said == said:
                 return
-            row = self._changed_party(entity, known, body, names)
-            if row is None:
+            changed = self._changed_party(entity, known, body, names)
+            if changed is None:
                 logger.info("party left as it is in QuickBooks", extra={"kind": entity, "qb_id": known.qb_id})
-                self._memory.remember(key, replace(known, said="", seen="", token=""))
+                self._memory.remember(key, replace(known, said="", seen="", token="", omitted=""))
                 return
+            row, omitted = changed
             name = str(row.get("DisplayName", known.name))
-            self._memory.remember(key, replace(_written(row, known), name=name, said=said, as_of=as_of))
+            self._memory.remember(key, replace(_written(row, known, omitted), name=name, said=said, as_of=as_of))
 
-    def _changed_party(self, entity: str, known: Known, body: Json, names: list[str]) -> Json | None:
-        """Return a party as it is after the change, or None where a person has changed it or QuickBooks refuses it."""
+    def _changed_party(
+        self, entity: str, known: Known, body: Json, names: list[str]
+    ) -> tuple[Json, tuple[str, ...]] | None:
+        """Return a party as it is after the change, and the fields that QuickBooks refuses of it.
+
+        Returns None where a person has changed it or QuickBooks refuses the change as a whole.
+        """
         changes = {name: part for name, part in body.items() if name != "CurrencyRef"}
         token = known.token
         for name in dict.fromkeys((*names, known.name)):
             own: Json = {**changes, "DisplayName": name, "Id": known.qb_id, "SyncToken": token, "sparse": True}
             try:
-                return self._write_party(entity, own, f"{known.qb_id}#{token}")
+                return self._write_name(entity, own, f"{known.qb_id}#{token}")
             except Refused as error:
                 if error.fault.code == STALE_SYNC_TOKEN:
                     rows = self._client.query(entity, f"Id = {quoted(known.qb_id)}")
@@ -130,6 +133,16 @@ class Names:
                 if error.fault.code != DUPLICATE_NAME:
                     return None
         return None
+
+    def omitted(self, document: Document, *, is_foreign: bool) -> list[str]:
+        """Return in words which fields of the party of a document QuickBooks does not take. Asks nobody."""
+        entity, key = self._party_key(document, is_foreign=is_foreign)
+        known = self._memory.remembered(key)
+        # One that a person made, or has changed, is not written: nothing of it was left out.
+        if known is None or not known.said:
+            return []
+        refused = (FIELD_NAMES.get(field, field) for field in known.omitted.split())
+        return list(dict.fromkeys([*not_sendable(document.party, entity), *refused]))
 
     def remember_party(self, document: Document, qb_id: str, *, is_foreign: bool) -> None:
         """Bind a party to the id that its document has in QuickBooks."""
@@ -241,7 +254,7 @@ class Names:
         refusal: Refused | None = None
         for name in names:
             try:
-                created = self._write_party(entity, {**body, name_field: name}, f"{key}#{name}")
+                created, omitted = self._write_name(entity, {**body, name_field: name}, f"{key}#{name}")
             except Refused as error:
                 if error.fault.code != DUPLICATE_NAME:
                     raise
@@ -257,38 +270,15 @@ class Names:
                 qb_id = str(created["Id"])
                 self._memory.claim(entity, qb_id, key)
                 known = Known(qb_id, name, account)
-                return self._memory.remember(key, known if entity == "Item" else _written(created, known))
+                return self._memory.remember(key, known if entity == "Item" else _written(created, known, omitted))
         raise Rejected(
             f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
             code="name_taken",
         ) from refusal
 
-    def _write_party(self, entity: str, body: Json, seed: str) -> Json:
-        """Write a name; a part that QuickBooks refuses and that it can do without is left out, and the log says so."""
-        while True:
-            try:
-                return self._create(entity, body, seed)
-            except Refused as error:
-                fewer = without_refused(body, error.fault) if error.fault.code != DUPLICATE_NAME else body
-                if fewer == body:
-                    raise
-                left_out = sorted(body.keys() - fewer.keys())
-                logger.warning(
-                    "left out what QuickBooks refuses",
-                    extra={"kind": entity, "fields": left_out, "reason": str(error)},
-                )
-                body = fewer
-
-    def _create(self, entity: str, body: Json, seed: str) -> Json:
-        write = partial(self._client.write, entity, body, request_id=_request_id(seed, body))
-        try:
-            return repeated(write, tries=NAME_TRIES, wait_s=growing(0.5), clock=self._clock, on=is_name_being_edited)
-        except Refused as error:
-            if not is_name_being_edited(error):
-                raise
-            # A person is working in the books: nothing is wrong with the document.
-            raise Unavailable(f"Somebody is editing names in the QuickBooks books of {self._client.company}") from error
+    def _write_name(self, entity: str, body: Json, seed: str) -> tuple[Json, tuple[str, ...]]:
+        return write_name(self._client, self._clock, entity, body, seed)
 
     def name_of(self, entity: str, qb_id: str) -> str:
         """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
@@ -324,8 +314,9 @@ class Names:
         return None
 
 
-def _written(row: Json, known: Known) -> Known:
-    return replace(known, seen=seen_of(row), token=str(row.get("SyncToken", "")))
+def _written(row: Json, known: Known, omitted: Iterable[str]) -> Known:
+    token = str(row.get("SyncToken", ""))
+    return replace(known, seen=seen_of(row), token=token, omitted=" ".join(omitted))
 
 
 def books_to(item: BookItem | Known, account: BookAccount) -> bool:
@@ -340,8 +331,3 @@ def _is_usable(row: Json, currency: str) -> bool:
 
 def _to_be_created(entity: str, name: str) -> str:
     return f"({entity} '{clean_name(name)}', to be found or created)"
-
-
-def _request_id(seed: str, body: Json) -> str:
-    text = f"{seed}|{json.dumps(body, sort_keys=True, default=str)}"
-    return f"odoo-name-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

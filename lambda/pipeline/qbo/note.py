@@ -29,6 +29,8 @@ def without_a_field(document: Document) -> Iterator[str]:
     yield from _payment(document)
     if document.left_out:
         yield _cut(f"Not in the PDF: {' '.join(document.left_out)}", FILES_LENGTH_MAX)
+    if document.embedded:
+        yield _cut(f"In the PDF: {' '.join(document.embedded)}", FILES_LENGTH_MAX)
     if document.memo:
         yield document.memo
 

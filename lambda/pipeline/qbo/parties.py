@@ -28,6 +28,16 @@ _OPTIONAL = {
     "CompanyName": ("companyname",),
     "Notes": ("notes",),
 }
+# What a person calls them.
+FIELD_NAMES = {
+    "PrimaryEmailAddr": "e-mail address",
+    "PrimaryPhone": "phone number",
+    "PrimaryTaxIdentifier": "tax id",
+    "TaxIdentifier": "tax id",
+    "BillAddr": "address",
+    "CompanyName": "company name",
+    "Notes": "note",
+}
 # A refused text: if the refusal does not say which one, all optional parts are left out.
 _TEXT_FAULTS = ("2040", "2050", "2210")
 _READ_BACK = ("Line1", "Line2", "City", "CountrySubDivisionCode", "PostalCode")
@@ -45,27 +55,42 @@ def party_names(party: Party, entity: str, suffix: str = "") -> list[str]:
     return [first, *others] if len(first) <= NAME_LENGTH_MAX and name else others
 
 
-def party_body(party: Party, currency: str, entity: str) -> Json:
+def party_body(party: Party, currency: str, entity: str, *, codes: bool = True) -> Json:
     """Return the body of a customer or vendor without its name: its own data, not that of a document."""
     body: Json = {"CompanyName": clean_name(party.name)[:100]}
     if currency:
         body["CurrencyRef"] = {"value": currency}
     own = party.own or party
     email, phone = clean(own.email), " ".join(clean(own.phone).split())
-    if re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", email) and len(email) <= 100:
+    if _is_email(email):
         body["PrimaryEmailAddr"] = {"Address": email}
     if phone:
         body["PrimaryPhone"] = {"FreeFormNumber": phone[:30]}
     tax_id_field, length_max = TAX_ID_FIELDS[entity]
-    tax_id = " ".join(clean(party.tax_id).split())
+    tax_id = _tax_id(party)
     if tax_id and len(tax_id) <= length_max:
         body[tax_id_field] = tax_id
-    place = address(own.address)
+    place = address(own.address, codes=codes)
     if place:
         body["BillAddr"] = place
     if entity == "Customer":
         body["Notes"] = f"Odoo contact {party.odoo_id}"
     return body
+
+
+def not_sendable(party: Party, entity: str) -> list[str]:
+    """Return in words which fields of a party are not sent, because QuickBooks takes none of that form or length."""
+    email = clean((party.own or party).email)
+    found = ["e-mail address"] if email.strip() and not _is_email(email) else []
+    return [*found, "tax id"] if len(_tax_id(party)) > TAX_ID_FIELDS[entity][1] else found
+
+
+def _is_email(text: str) -> bool:
+    return len(text) <= 100 and re.fullmatch(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+", text) is not None
+
+
+def _tax_id(party: Party) -> str:
+    return " ".join(clean(party.tax_id).split())
 
 
 def without_refused(body: Json, fault: Fault) -> Json:
@@ -78,10 +103,13 @@ def without_refused(body: Json, fault: Fault) -> Json:
     return {name: value for name, value in body.items() if name not in refused}
 
 
-def said_of(body: Json) -> str:
-    """Return a hash of a party's body, including its name."""
-    text = json.dumps({name: part for name, part in body.items() if name != "CurrencyRef"}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def said_of(party: Party, entity: str, name: str) -> str:
+    """Return a hash of what Odoo says of a party, and of its name.
+
+    It has the states' names, as it always had: with their codes in it every party would look changed after an upgrade.
+    """
+    body = party_body(party, "", entity, codes=False) | {"DisplayName": name}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def seen_of(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
 from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target
 from pipeline.domain.mapping_file import broken
 from pipeline.domain.money import plain
+from pipeline.domain.quoting import quoted
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 from pipeline.qbo.element_names import with_names
@@ -205,19 +206,23 @@ class References:
 
     def party(self, document: Document) -> str:
         """Return the id of the customer or vendor of a document, found by its Odoo partner, adopted or created."""
-        realm = self.realm
-        return self._names.party(
-            document,
-            document.currency if realm.multicurrency else "",
-            is_foreign=realm.multicurrency and document.currency != realm.home_currency,
-        )
+        currency = document.currency if self.realm.multicurrency else ""
+        return self._names.party(document, currency, is_foreign=self._is_foreign(document))
+
+    def omitted(self, document: Document) -> tuple[str, ...]:
+        """Return a sentence that names what QuickBooks does not take of the party of a document, or none."""
+        fields = self._names.omitted(document, is_foreign=self._is_foreign(document))
+        kind = "customer" if document.document_type.is_sale else "vendor"
+        named = f"{' and '.join(fields)} of the {kind} {quoted(document.party.name)}"
+        sentence = f"QuickBooks does not take what Odoo has as {named}: left out there, until it is corrected in Odoo."
+        return (sentence,) if fields else ()
+
+    def _is_foreign(self, document: Document) -> bool:
+        return self.realm.multicurrency and document.currency != self.realm.home_currency
 
     def remember_party(self, document: Document, qb_id: str) -> None:
         """Store the customer or vendor of a document that is in QuickBooks already."""
-        realm = self.realm
-        self._names.remember_party(
-            document, qb_id, is_foreign=realm.multicurrency and document.currency != realm.home_currency
-        )
+        self._names.remember_party(document, qb_id, is_foreign=self._is_foreign(document))
 
     def item(self, account: BookAccount, product: Product | None, database: str) -> str:
         """Return the id of the item of a sales line. The item must book to the line's account.
@@ -254,7 +259,8 @@ class References:
         if product and target:
             item = self._list_cache.look(lambda lists: find_named(lists.items, target.name))
             if item is None:
-                raise _gone(target, "product or service", "item_unmapped")
+                like = self._list_cache.current().items_like
+                raise _gone(target, "product or service", "item_unmapped", like)
             name, where, theirs = item.name, f"line {target.line} of the mapping", item.account
             if books_to(item, account):
                 return item.qb_id
@@ -329,9 +335,11 @@ def _is_closed(realm: Realm, day: date) -> bool:
     return realm.closed_to is not None and day <= realm.closed_to
 
 
-def _gone(target: Target, kind: str, code: str) -> Unmapped:
+def _gone(target: Target, kind: str, code: str, like: Sequence[str] = ()) -> Unmapped:
+    near = difflib.get_close_matches(target.name, like, n=1)
     return Unmapped(
         f"the mapping (line {target.line}) points from '{target.source}' to '{target.name}', and QuickBooks has no "
-        f"{kind} of that name. Correct the mapping, or make it in QuickBooks.",
+        f"{kind} of that name{f"; nearest by name: '{near[0]}'" if near else ''}. Correct the mapping, or make it in "
+        "QuickBooks.",
         code=code,
     )

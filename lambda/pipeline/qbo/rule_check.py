@@ -121,7 +121,7 @@ def _items(rules: Rules, lists: Lists) -> Iterator[str]:
         "product",
         lambda name: find_named(lists.items, name) is not None,
         "product or service of that name",
-        {},
+        {name: f"'{name}'" for name in lists.items_like},
     )
     for target in rules.products.values():
         item = find_named(lists.items, target.name)

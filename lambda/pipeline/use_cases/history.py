@@ -14,10 +14,12 @@ from itertools import batched, count
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
+from pipeline.domain.codec import encode
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.history import (
     DAYS_BRIDGED,
+    TEXT_LENGTH_MAX,
     Collected,
     Origin,
     hash_of,
@@ -85,6 +87,12 @@ class History:
             taken = self._taken() if self._settled >= TOGETHER_MAX else []
         self._keep(taken)
 
+    def decided(self, name: str, **what: str) -> None:
+        """Note a decision of a person that is about no entry, such as the closing of a month, under its name."""
+        with self._lock:
+            step = {"at": encode(self._clock.now()), **{key: text[:TEXT_LENGTH_MAX] for key, text in what.items()}}
+            self._collected.setdefault(name, Collected(name)).steps.append(step)
+
     def flush(self) -> None:
         """Keep what is collected. Raises nothing: what cannot be kept is logged and counted."""
         with self._lock:
@@ -99,8 +107,8 @@ class History:
         return done
 
     def _keep(self, taken: Sequence[Collected]) -> None:
-        told = [one for one in taken if one.steps or one.moments]
-        for some in batched(told, TOGETHER_MAX):
+        changed = [one for one in taken if one.steps or one.moments]
+        for some in batched(changed, TOGETHER_MAX):
             kept: dict[str, str] = {}
             lost = 0
             try:

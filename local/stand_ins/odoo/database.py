@@ -31,6 +31,8 @@ _EMPTY: dict[str, Any] = {
 # Fields of a line that repeat its document's.
 _OF_THE_MOVE = {"move_type": "move_type", "parent_state": "state"}
 _LEGAL_PDF = "invoice_pdf_report_file"
+# The codes of the states that contacts of the recordings and the tests name.
+_STATE_CODES = {"California": "CA", "Nevada": "NV", "New York": "NY", "Texas": "TX", "Ontario": "ON"}
 
 
 class OdooDatabase:
@@ -57,6 +59,7 @@ class OdooDatabase:
         self.rows.setdefault("ir.attachment", [])
         # Not recorded: where nobody has put any, nothing is known of how a tax is booked.
         self.rows.setdefault("account.tax.repartition.line", [])
+        self.rows.setdefault("res.country.state", _states(self.rows.get("res.partner", [])))
         # The clock may be another one later.
         now = lambda: self.clock()  # noqa: E731, PLW0108
         self.api_keys = ApiKeys(self.rows.setdefault(API_KEYS, []), now)
@@ -230,6 +233,20 @@ class OdooDatabase:
         now = now.astimezone(UTC)
         move["write_date"] = now.strftime(_INSTANT)
         move["__write_date_us"] = now.microsecond
+
+
+def _states(partners: list[Row]) -> list[Row]:
+    """Return the states that contacts name. RPC shows a state with its country's code behind its name."""
+    states = {}
+    for row in partners:
+        if row.get("state_id"):
+            state_id, shown = row["state_id"]
+            name, _, country = shown.partition(" (")
+            states[state_id] = {
+                "id": state_id, "name": name, "code": _STATE_CODES.get(name, name[:3].upper()), "display_name": shown,
+                "country_id": [233 if country == "US)" else 1, country.rstrip(")")],
+            }  # fmt: skip
+    return list(states.values())
 
 
 def _copied(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:

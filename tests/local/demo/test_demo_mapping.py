@@ -39,7 +39,7 @@ def test_a_mapping_is_posted_with(upload):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ('["companyB"\n', "line 1"),
         ('["companyC"]\nitems = "account"\n', "line 1: there is no company 'companyC'"),
@@ -49,12 +49,12 @@ def test_a_mapping_is_posted_with(upload):
         ('["companyA".accounts]\n"400000" = "4000"\n["companyB".accounts]\n"1" = "Nowhere"\n', "line 4: "),
     ],
 )
-def test_everything_that_is_wrong_is_reported_with_its_line(upload, text, told):
+def test_everything_that_is_wrong_is_reported_with_its_line(upload, text, expected):
     with pytest.raises(SystemExit) as error:
         upload(text)
 
     assert str(error.value).partition("\n")[0].endswith("mapping.toml cannot be used:")
-    assert told in str(error.value)
+    assert expected in str(error.value)
     assert "terraform" not in str(error.value)
 
 

@@ -37,7 +37,8 @@ def test_each_is_explained_in_words_of_its_own_catalogue_entry(provoked):
     for refusal in provoked:
         assert refusal.reported, refusal
         assert refusal.words, refusal
-        if refusal.code in CATALOGUE and refusal.code not in ("610", "6000", "6240"):
+        is_omission = refusal.consequence is Consequence.OMIT
+        if refusal.code in CATALOGUE and refusal.code not in ("610", "6000", "6240") and not is_omission:
             beginning = CATALOGUE[refusal.code].partition("{detail}")[0].rstrip("( ")
             assert refusal.reported.startswith(beginning), refusal
 
@@ -62,6 +63,13 @@ def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherw
     for refusal in provoked:
         if refusal.consequence is Consequence.RECONNECT:
             assert "companyA" in refusal.reported, refusal
+
+
+def test_a_field_that_a_customer_can_do_without_is_left_out_and_the_document_is_posted(provoked):
+    (omission,) = (refusal for refusal in provoked if refusal.consequence is Consequence.OMIT)
+
+    assert "as phone number of the customer" in omission.reported
+    assert omission.fixed
 
 
 def test_each_message_goes_away_when_its_cause_does(provoked):

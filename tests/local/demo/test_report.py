@@ -121,6 +121,15 @@ def test_what_needs_a_person_says_why_without_repeating_the_document(page):
     assert "<p>Account X has no counterpart.</p>" in page
 
 
+def test_what_is_noted_of_a_posted_document_stands_beside_its_number(tmp_path):
+    posted = sheet("posted", booked="100.00", qb_id="7", qb_doc_number="INV/1", error_message="'a.eml' stays in Odoo.")
+
+    write(tmp_path / "report.html", [posted], alerts=[], refusals=[], source="Odoo", at=AT)
+
+    (cell,) = re.findall('<td class="booked".*?</td>', (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert "stays in Odoo." in cell
+
+
 def a_refusal(**changes: object) -> Refusal:
     values = {
         "code": "6540",

@@ -226,8 +226,8 @@ def test_a_document_without_a_date_is_of_today_and_terms_give_its_due_date(compa
     assert (row["TxnDate"], row["DueDate"]) == ("2027-01-15", "2027-02-14")
     assert company.create("Invoice", company.invoice())["DueDate"] == "2027-01-15"
 
-    told = company.bill(SalesTermRef=company.reference("Term", "Net 30"), DueDate="2027-03-01")
-    assert company.create("Bill", told)["DueDate"] == "2027-03-01"
+    bill = company.bill(SalesTermRef=company.reference("Term", "Net 30"), DueDate="2027-03-01")
+    assert company.create("Bill", bill)["DueDate"] == "2027-03-01"
 
 
 @pytest.mark.parametrize("code", ["6200", "6210"])

@@ -38,11 +38,11 @@ def a_pdf(content=PDF):
 
 @pytest.mark.parametrize("key", ["documents/odoo-account.move-17/9.json", ""])
 def test_a_document_that_is_gone_says_how_it_comes_back(store, key):
-    with pytest.raises(InvalidDocument, match="Save the document in Odoo again") as told:
+    with pytest.raises(InvalidDocument, match="Save the document in Odoo again") as raised:
         store.document(replace(ENTRY, document_key=key))
 
-    assert told.value.code == "copy_missing"
-    assert ENTRY.title in str(told.value)
+    assert raised.value.code == "copy_missing"
+    assert ENTRY.title in str(raised.value)
 
 
 def test_a_pdf_waits_under_pending_and_is_read_from_there(store, client):
@@ -63,10 +63,10 @@ def test_a_pdf_that_s3_has_received_otherwise_is_sent_again_later(store, client,
 
 
 def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
-    with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Retry it") as told:
+    with pytest.raises(InvalidDocument, match=r"its PDF pending/.* is missing. Retry it") as raised:
         store.pdf(ENTRY)
 
-    assert told.value.code == "pdf_missing"
+    assert raised.value.code == "pdf_missing"
 
 
 @pytest.mark.parametrize(

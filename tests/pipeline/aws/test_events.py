@@ -117,15 +117,15 @@ FOREIGN = {
 
 @pytest.mark.parametrize("case", sorted(FOREIGN))
 def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
-    with pytest.raises(InvalidRequest) as told:
+    with pytest.raises(InvalidRequest) as raised:
         poster_command(FOREIGN[case])
 
     known = (
         "accept, because, by, company, dry_run, entry_ids, explain, realm, rebuild, redrive, retry_failed, start_over, "
         "sweep"
     )
-    assert f"which this function does not know; it knows {known}" in str(told.value)
-    assert str(next(iter(FOREIGN[case]))) in str(told.value)
+    assert f"which this function does not know; it knows {known}" in str(raised.value)
+    assert str(next(iter(FOREIGN[case]))) in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ def test_a_secret_that_is_not_there_is_named(secrets):
 
 @pytest.mark.parametrize("text", ["not json, very-secret", '"very-secret"', "[1]", "12", "{"])
 def test_a_secret_that_is_no_json_object_is_named_and_not_shown(client, secrets, text):
-    with pytest.raises(Misconfigured, match=r"quickbooks-credentials-.* is not a JSON object") as told:
+    with pytest.raises(Misconfigured, match=r"quickbooks-credentials-.* is not a JSON object") as raised:
         secrets.read(a_secret(client, text), REQUIRED_KEYS)
 
-    assert "very-secret" not in str(told.value)
+    assert "very-secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("key", REQUIRED_KEYS)
@@ -69,10 +69,10 @@ def test_a_missing_or_empty_key_is_named_and_no_value_is_shown(client, secrets, 
         value[key] = empty
     arn = a_secret(client, json.dumps(value))
 
-    with pytest.raises(Misconfigured, match=f"lacks {key}\\.$") as told:
+    with pytest.raises(Misconfigured, match=f"lacks {key}\\.$") as raised:
         secrets.read(arn, REQUIRED_KEYS)
 
-    assert "very-secret" not in str(told.value)
+    assert "very-secret" not in str(raised.value)
 
 
 def test_a_change_becomes_the_current_value(client, secrets):

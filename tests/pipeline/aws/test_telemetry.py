@@ -51,7 +51,7 @@ def test_other_libraries_stay_silent(output):
 
 
 def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys):
-    put_metrics("qb-poster", "prod", {"DocumentsPosted": 3, "BacklogAgeSeconds": 90})
+    put_metrics("qb-poster", "prod", {"DriftOpen": 3, "BacklogAgeSeconds": 90})
 
     (line,) = capsys.readouterr().out.splitlines()
     metrics = json.loads(line)
@@ -59,27 +59,27 @@ def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys)
     assert described["Namespace"] == NAMESPACE
     assert described["Dimensions"] == [["service", "environment"]]
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "prod")
-    assert metrics["DocumentsPosted"] == [3.0]
+    assert metrics["DriftOpen"] == [3.0]
     assert {metric["Name"]: metric["Unit"] for metric in described["Metrics"]} == {
-        "DocumentsPosted": "Count",
+        "DriftOpen": "Count",
         "BacklogAgeSeconds": "Seconds",
     }
 
 
 def test_what_nobody_watches_is_a_field_of_the_line_and_no_metric(capsys):
-    put_metrics("odoo-extractor", "prod", {"DocumentsFound": 3, "Pdfs": 2})
+    put_metrics("odoo-extractor", "prod", {"RunsCompleted": 1, "Pdfs": 2})
 
     line = json.loads(capsys.readouterr().out)
     (described,) = line["_aws"]["CloudWatchMetrics"]
-    assert [metric["Name"] for metric in described["Metrics"]] == ["DocumentsFound"]
+    assert [metric["Name"] for metric in described["Metrics"]] == ["RunsCompleted"]
     assert line["Pdfs"] == 2
 
 
 def test_two_runs_do_not_add_up(capsys):
-    put_metrics("qb-poster", "prod", {"DocumentsPosted": 3})
-    put_metrics("qb-poster", "prod", {"DocumentsPosted": 4})
+    put_metrics("qb-poster", "prod", {"DriftOpen": 3})
+    put_metrics("qb-poster", "prod", {"DriftOpen": 4})
 
-    assert [json.loads(line)["DocumentsPosted"] for line in capsys.readouterr().out.splitlines()] == [[3.0], [4.0]]
+    assert [json.loads(line)["DriftOpen"] for line in capsys.readouterr().out.splitlines()] == [[3.0], [4.0]]
 
 
 def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():

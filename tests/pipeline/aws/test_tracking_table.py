@@ -79,7 +79,7 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
 
 
 @pytest.mark.parametrize(
-    ("previous", "status", "told"),
+    ("previous", "status", "logs"),
     [
         (Status.PENDING, Status.POSTING, False),
         (Status.POSTING, Status.POSTING, False),
@@ -87,7 +87,7 @@ def test_of_two_extractors_the_slower_one_changes_nothing(table):
         (Status.VOIDED, Status.POSTED, True),
     ],
 )
-def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_the_same(table, previous, status, told):
+def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_the_same(table, previous, status, logs):
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
     table.save(replace(entry, status=previous))
@@ -98,7 +98,7 @@ def test_a_change_of_status_that_no_rule_foresees_is_reported_and_written_all_th
     forbidden = [
         (record.was, record.status) for record in records if record.message == "status changed as no rule says"
     ]
-    assert forbidden == ([(previous.value, status.value)] if told else [])
+    assert forbidden == ([(previous.value, status.value)] if logs else [])
     assert (table.entry(entry.entry_id).status, table.entry(entry.entry_id).qb_id) == (status, "55")
 
 
@@ -119,6 +119,75 @@ def test_values_that_became_empty_are_removed(table, client):
     table.save(replace(entry, error_message="", error_code="", next_attempt_at=None))
 
     assert {"error_message", "error_code", "next_attempt_at"} & set(stored(client)) == set()
+
+
+class Writes:
+    """The client of the table, which notes what each update sets or removes and may leave one without an answer."""
+
+    def __init__(self, client):
+        self._client = client
+        self.names = []
+        self.is_lost = False
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def update_item(self, **arguments):
+        self.names.append(set(arguments["ExpressionAttributeNames"].values()))
+        if self.is_lost:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+        return self._client.update_item(**arguments)
+
+
+def test_only_what_has_changed_of_the_books_is_written_again(client):
+    writes = Writes(client)
+    table = TrackingTable(writes, NAME)
+    entry = entry_of(status=Status.PENDING)
+    table.save_extracted(entry, previous=None)
+
+    table.save(entry)
+    sent = replace(entry, status=Status.POSTING, step=Step.CREATE, request_id="r-1")
+    table.save(sent)
+    table.save(replace(sent, step=None, qb_id="5"))
+
+    first, second, third = writes.names
+    assert set(names_of(BooksPart)) | set(names_of(WorkPart)) <= first
+    assert second & set(names_of(BooksPart)) == {"step", "request_id"}
+    assert third & set(names_of(BooksPart)) == {"step", "qb_id"}
+    assert set(names_of(WorkPart)) <= second & third
+    kept = table.entry(entry.entry_id)
+    assert (kept.step, kept.request_id, kept.qb_id) == (None, "r-1", "5")
+
+
+def test_after_a_write_without_an_answer_everything_is_written_again(client):
+    writes = Writes(client)
+    table = TrackingTable(writes, NAME)
+    entry = entry_of(status=Status.PENDING)
+    table.save_extracted(entry, previous=None)
+    table.save(entry)
+    writes.is_lost = True
+    with pytest.raises(Unavailable):
+        table.save(replace(entry, request_id="r-1"))
+    writes.is_lost = False
+
+    table.save(replace(entry, request_id="r-2"))
+
+    assert set(names_of(BooksPart)) <= writes.names[-1]
+
+
+def test_after_another_run_was_faster_everything_is_written_again(client):
+    writes = Writes(client)
+    table = TrackingTable(writes, NAME)
+    entry = entry_of(status=Status.PENDING)
+    table.save_extracted(entry, previous=None)
+    table.save(entry)
+    table.save_extracted(replace(entry, version=2), previous=entry)
+
+    assert not table.save(replace(entry, request_id="r-1"))
+    assert set(names_of(BooksPart)) <= writes.names[-1]
+    assert table.entry(entry.entry_id).request_id == "r-1"
+    assert table.save(replace(entry, version=2, request_id="r-2"))
+    assert set(names_of(BooksPart)) <= writes.names[-1]
 
 
 def test_pages_are_followed_to_the_end(table, client, monkeypatch):

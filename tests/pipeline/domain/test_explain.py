@@ -53,8 +53,8 @@ def test_every_status_and_every_step_has_a_next_step():
         ({"former": json.dumps([{"realm": "77", "qb_id": "5", "doc_number": ""}])}, "company 77 before, as Id 5"),
         ({"qb_id": ""}, "It is not in QuickBooks, as far as the pipeline knows."),
         ({"pdf_attached": False}, "without its PDF yet"),
-        ({"error_message": "'a.zip' is an archive."}, "About its files: 'a[.]zip' is an archive."),
-        ({"status": Status.PENDING, "active_content": "'a.pdf' has x."}, "About its files: 'a.pdf' has x."),
+        ({"error_message": "'a.zip' is an archive."}, "Noted: 'a[.]zip' is an archive."),
+        ({"status": Status.PENDING, "active_content": "'a.pdf' has x."}, "Noted: 'a.pdf' has x."),
     ],
 )
 def test_what_happened_to_it_is_said(changes, words):

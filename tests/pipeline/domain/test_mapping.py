@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def errors_of(text):
-    with pytest.raises(Misconfigured) as told:
+    with pytest.raises(Misconfigured) as raised:
         MappingFile.parse(text)
-    assert told.value.code == "mapping"
-    head, *errors = str(told.value).split("\n")
+    assert raised.value.code == "mapping"
+    head, *errors = str(raised.value).split("\n")
     assert "config/mapping.toml" in head
     assert "nothing is posted with it" in head
     return errors

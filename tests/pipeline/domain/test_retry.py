@@ -48,10 +48,10 @@ def test_what_fails_is_repeated_after_growing_waits():
 def test_after_the_last_try_its_error_is_raised_without_another_wait():
     attempts = Attempts(DOWN, DOWN, last := Unavailable("the last"), "never")
 
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         attempts.run()
 
-    assert told.value is last
+    assert raised.value is last
     assert (attempts.waits, attempts.left) == ([1.0, 10.0], ["never"])
 
 

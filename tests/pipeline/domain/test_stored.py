@@ -25,6 +25,8 @@ def test_the_copy_of_the_entry_is_the_document():
 def test_a_copy_that_a_former_release_has_written_is_known_by_what_it_wrote():
     written = json.loads(dumps(DOCUMENT))
     del written["is_receipt"]  # a field of a later release, with a default
+    # Of later ones, which do not count.
+    del written["embedded"], written["party"]["address"]["state_code"]
     text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     still = {**written, "written_at": encode(datetime.min.replace(tzinfo=UTC))}
     hashed = json.dumps(still, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

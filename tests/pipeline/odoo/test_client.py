@@ -448,10 +448,10 @@ def test_a_secret_that_odoo_quotes_back_is_not_repeated(answering, secret, quoti
     message = f"bad arguments: ['odoo_demo', 7, {quoting(secret)}, 'account.move'] of sync_ro"
     odoo, _ = answering(error_of({"name": "builtins.TypeError", "message": message}), secret=secret)
 
-    with pytest.raises(NeedsAttention, match=r"bad arguments: .*\(the secret\).* of sync_ro") as told:
+    with pytest.raises(NeedsAttention, match=r"bad arguments: .*\(the secret\).* of sync_ro") as raised:
         companies_of(odoo)
 
-    assert quoting(secret).strip("'\"") not in str(told.value)
+    assert quoting(secret).strip("'\"") not in str(raised.value)
 
 
 @pytest.mark.parametrize(("name", "message", "expected"), COMPLAINTS.values(), ids=COMPLAINTS)

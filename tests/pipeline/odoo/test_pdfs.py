@@ -16,6 +16,7 @@ from pipeline.domain.document import Attachment, DocumentType
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.source import NotRendered, PdfSource, Selection
 from pipeline.odoo.client import Odoo
+from pipeline.odoo.papers import Papers
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import SystemClock
@@ -297,13 +298,15 @@ def test_the_name_of_a_file_does_not_matter(world, name):
     assert (pdf.source, texts(pdf)) == (PdfSource.ATTACHED, ["sound"])
 
 
-def test_files_of_other_kinds_are_left_in_odoo_and_named(world):
+def test_files_that_are_no_pages_are_embedded_in_the_rendering_and_named(world):
     pdf = world().bill(("terms.docx", "application/msword", b"PK"), ("invoice.xml", "text/xml", b"<x/>"))
 
     assert pdf.source is PdfSource.RENDERED
-    assert pdf.left_out == (
-        "'terms.docx' is a plain text, of which no page can be made; it stays in Odoo.",
-        "'invoice.xml' is an XML file, perhaps an e-invoice, of which no page can be made; it stays in Odoo.",
+    assert PdfReader(io.BytesIO(pdf.content)).attachments == {"terms.docx.txt": [b"PK"], "invoice.xml": [b"<x/>"]}
+    assert (pdf.left_out, pdf.notes) == ((), pdf.embedded)
+    assert pdf.embedded == (
+        "'terms.docx' is a plain text, and is embedded in the PDF.",
+        "'invoice.xml' is an XML file, perhaps an e-invoice, and is embedded in the PDF.",
     )
 
 
@@ -534,6 +537,29 @@ def test_of_several_legal_pdfs_the_latest_counts(world):
     there.odoo.attach(SENT, "again.pdf", PDF, pdf_page(["again"]), res_field=True)
 
     assert texts(there.pdf(SENT)) == ["again"]
+
+
+def test_the_legal_pdf_of_a_bill_is_one_of_its_papers_and_the_others_go_along(world):
+    there = world()
+    there.odoo.attach(BILL_NONE, "self-billed.pdf", PDF, pdf_page(["legal"]), res_field=True)
+
+    pdf = there.bill(("slip.pdf", PDF, pdf_page(["slip"])))
+
+    texts = [page.extract_text().strip() for page in PdfReader(io.BytesIO(pdf.content)).pages]
+    assert (pdf.source, sorted(texts)) == (PdfSource.ATTACHED, ["legal", "slip"])
+
+
+def test_what_is_named_as_left_out_is_not_embedded_as_well(world):
+    there = world()
+    there.odoo.attach(BILL_NONE, "terms.txt", "text/plain", b"30 days")
+    papers = Papers(there.source._pdfs.files, there.document(BILL_NONE))
+    papers.merged()
+
+    papers.leave_all("could not be fetched")
+
+    page = pdf_page(["x"])
+    assert papers.whole(page, [("x", page)]) == page
+    assert papers.left_out == ["'terms.txt' could not be fetched."]
 
 
 def test_a_legal_pdf_that_does_not_open_is_rendered_again(world):

@@ -18,12 +18,12 @@ FEE = Tax(7, "Fee", Decimal(5), is_percentage=False)
 TAXED, OTHER, OF_ASSET = TaxPlace.TAX, TaxPlace.OTHER, TaxPlace.ASSET
 
 
-def places(*accounts, is_sale=False, own=VAT, told=None, kinds=KINDS):
+def places(*accounts, is_sale=False, own=VAT, in_closing=None, kinds=KINDS):
     known = Lookups(
         accounts={account_id: Account(account_id, "", f"account {account_id}") for account_id in KINDS},
         account_kinds=dict(kinds),
         taxes={7: own},
-        closing={} if told is None else {7: told},
+        closing={} if in_closing is None else {7: in_closing},
     )
     line = Line(LineKind.ITEM, "", Decimal(100), account=known.accounts[LINES_OWN], taxes=(own,))
     rows = [
@@ -58,17 +58,17 @@ def places(*accounts, is_sale=False, own=VAT, told=None, kinds=KINDS):
         ([ASSET, LINES_OWN], [TAXED, OTHER], {"kinds": {**KINDS, LINES_OWN: "asset_current"}}),
         # A company that gave its sales taxes no account.
         ([LINES_OWN], [TAXED], {"is_sale": True}),
-        ([LINES_OWN], [TAXED], {"is_sale": True, "told": {}}),
+        ([LINES_OWN], [TAXED], {"is_sale": True, "in_closing": {}}),
         ([LINES_OWN, LIABILITY], [OTHER, TAXED], {"is_sale": True}),
         ([LINES_OWN], [OTHER], {"is_sale": True, "own": FEE}),
-        ([LINES_OWN], [OTHER], {"is_sale": True, "told": {LIABILITY: True}}),
+        ([LINES_OWN], [OTHER], {"is_sale": True, "in_closing": {LIABILITY: True}}),
         # What Odoo tells of its tax closing has the last word.
-        ([LIABILITY], [OTHER], {"told": {LIABILITY: False}}),
-        ([EXPENSE], [TAXED], {"told": {EXPENSE: True}}),
-        ([LINES_OWN], [TAXED], {"told": {LINES_OWN: True}}),
+        ([LIABILITY], [OTHER], {"in_closing": {LIABILITY: False}}),
+        ([EXPENSE], [TAXED], {"in_closing": {EXPENSE: True}}),
+        ([LINES_OWN], [TAXED], {"in_closing": {LINES_OWN: True}}),
         # Where a tax waits for its payment, or a person has put it, the account's type tells.
-        ([LIABILITY], [TAXED], {"told": {ASSET: True}}),
-        ([EXPENSE], [OTHER], {"told": {ASSET: True}}),
+        ([LIABILITY], [TAXED], {"in_closing": {ASSET: True}}),
+        ([EXPENSE], [OTHER], {"in_closing": {ASSET: True}}),
     ],
 )
 def test_an_account_is_one_for_taxes_as_odoo_says(accounts, expected, others):

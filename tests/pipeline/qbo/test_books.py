@@ -54,10 +54,10 @@ def attach(world, document_type, qb_id, name, content, request_id):
 def test_a_body_that_does_not_add_up_to_odoos_total_is_never_sent(world):
     document = replace(a_document(), total=money("99.99"))
 
-    with pytest.raises(InvalidDocument, match=r"adds up to 100\.?0* USD, but Odoo's total is 99.99 USD") as told:
+    with pytest.raises(InvalidDocument, match=r"adds up to 100\.?0* USD, but Odoo's total is 99.99 USD") as raised:
         world.books.draft(document)
 
-    assert told.value.code == "does_not_add_up"
+    assert raised.value.code == "does_not_add_up"
     assert world.book.documents() == []
 
 
@@ -167,10 +167,10 @@ def test_an_update_of_what_was_touched_in_quickbooks_is_stale(world):
     booked = posted(world)
     world.book.pay("Invoice", booked.qb_id, money(1))
 
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         world.books.update(world.books.draft(a_document(lines=(line("120.00"),))), booked, "r-2")
 
-    assert world.books.is_stale(told.value)
+    assert world.books.is_stale(raised.value)
     assert not world.books.is_stale(ValueError())
     assert world.book.documents("Invoice")[0]["TotalAmt"] == money(100)
 
@@ -286,19 +286,19 @@ TAXED = a_document(lines=(line("100.00", taxes=(US_TAX,)),), taxes=(tax_amount(U
     ],
 )
 def test_a_difference_is_reported_to_the_cent_with_both_figures(world, booked, words):
-    told = world.books.difference(TAXED, NO_LINES, booked)
+    difference = world.books.difference(TAXED, NO_LINES, booked)
 
-    assert told.removesuffix(WAY_OUT) == words
-    assert told.endswith(WAY_OUT) == ("tax" in words)
+    assert difference.removesuffix(WAY_OUT) == words
+    assert difference.endswith(WAY_OUT) == ("tax" in words)
 
 
 def test_a_difference_names_the_lines_that_came_out_otherwise(world):
     draft = world.books.draft(a_document(lines=(line("60.00"), line("40.00", description="Travel"))))
     booked = replace(booked_as("99.99"), line_amounts=(money("60.00"), money("39.99")))
 
-    told = world.books.difference(a_document(), draft, booked)
+    difference = world.books.difference(a_document(), draft, booked)
 
-    assert "; line 2 'Travel' was sent with 40.00 and is there with 39.99. Look" in told
+    assert "; line 2 'Travel' was sent with 40.00 and is there with 39.99. Look" in difference
 
 
 @pytest.mark.parametrize(("home_total", "words"), [("107.53", ""), ("107.54", ""), ("108.00", "108.00 USD in its own")])
@@ -330,9 +330,9 @@ def test_an_item_that_a_person_gave_another_income_account_is_a_difference(world
     document = a_document(number="INV/2026/00002", odoo_id=2)
     draft = world.books.draft(document)
 
-    told = world.books.difference(document, draft, world.books.create(draft, "r-2"))
+    difference = world.books.difference(document, draft, world.books.create(draft, "r-2"))
 
-    assert told == (
+    assert difference == (
         "its item '400000 Product Sales' books to 'Consulting' in QuickBooks, but Odoo booked the line to 400000 "
         "'Product Sales'. Give the item its income account 400000 'Product Sales' back in QuickBooks, then retry"
     )
@@ -362,10 +362,10 @@ def test_a_document_that_is_paid_even_in_part_is_left_alone(world, document_type
     booked = posted(world, a_document(document_type))
     world.book.pay(document_type.value.capitalize(), booked.qb_id, money(amount))
 
-    with pytest.raises(Rejected, match="payment or credit is applied") as told:
+    with pytest.raises(Rejected, match="payment or credit is applied") as raised:
         world.books.remove(a_document(document_type), booked, "r-2")
 
-    assert told.value.code == "payment_applied"
+    assert raised.value.code == "payment_applied"
     assert len(world.book.documents()) == 1
 
 
@@ -406,10 +406,10 @@ def test_a_pdf_that_arrives_shorter_is_reported(world):
     )
     world.break_next(is_write_to("upload"), answered(short))
 
-    with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as told:
+    with pytest.raises(Rejected, match=rf"arrived in QuickBooks with 3 of {len(PDF)} bytes") as raised:
         attach(world, INVOICE, booked.qb_id, "a_0123abcd.pdf", PDF, "r-2")
 
-    assert told.value.code == "pdf_damaged"
+    assert raised.value.code == "pdf_damaged"
 
 
 def test_an_answer_without_a_size_is_taken(world):

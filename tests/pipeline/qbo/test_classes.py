@@ -113,10 +113,10 @@ def test_a_part_of_no_cents_is_left_out():
     ],
 )
 def test_classes_that_overlap_are_for_a_person(shares, words):
-    with pytest.raises(Unmapped, match=words) as told:
+    with pytest.raises(Unmapped, match=words) as raised:
         parts_of(shared(*shares))
 
-    assert told.value.code == "class_unmapped"
+    assert raised.value.code == "class_unmapped"
 
 
 # -- to the cent -----------------------------------------------------------------------------------------------------

@@ -262,10 +262,10 @@ def test_many_threads_with_one_expired_token_renew_it_once(world, issuing):
 def test_a_403_is_not_tried_again(world):
     world.break_next(ANY, answered(unauthorized()), times=9)
 
-    with pytest.raises(Disconnected, match="realm in the QuickBooks secret") as told:
+    with pytest.raises(Disconnected, match="realm in the QuickBooks secret") as raised:
         create(world)
 
-    assert told.value.code == "not_authorized"
+    assert raised.value.code == "not_authorized"
     assert len(world.requests()) == 1
 
 
@@ -276,10 +276,10 @@ def test_a_403_is_not_tried_again(world):
 def test_a_429_is_throttled_and_known_not_to_count(world, is_write):
     world.break_next(ANY, answered(throttled()), times=9)
 
-    with pytest.raises(Throttled) as told:
+    with pytest.raises(Throttled) as raised:
         create(world) if is_write else world.client.query("Account")
 
-    assert told.value.wait_s == 60
+    assert raised.value.wait_s == 60
     assert len(world.stand_in.server.requests) == 1
 
 
@@ -360,11 +360,11 @@ def test_an_upload_without_a_clear_answer_has_an_unknown_outcome(world):
 def test_a_refused_connection_never_carried_the_write(world):
     world.stand_in.close()
 
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         create(world)
 
-    assert not isinstance(told.value, OutcomeUnknown)
-    assert "connection refused" in str(told.value)
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert "connection refused" in str(raised.value)
 
 
 def test_a_fault_in_a_200_is_a_refusal(world):
@@ -412,11 +412,11 @@ def test_every_answer_is_logged_with_intuits_id_and_no_token_ever(world, issuing
 def test_nothing_of_a_broken_answer_reaches_the_message(world):
     world.break_next(ANY, answered(Response.html("<html>Traceback of Intuit: secret-word</html>", 500)), times=2)
 
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         world.client.query("Account")
 
-    assert "secret-word" not in str(told.value)
-    assert "HTTP 500" in str(told.value)
+    assert "secret-word" not in str(raised.value)
+    assert "HTTP 500" in str(raised.value)
 
 
 def test_only_the_write_that_matches_is_broken(world):

@@ -305,15 +305,15 @@ REFUSALS = {
 @pytest.mark.parametrize("case", sorted(REFUSALS))
 def test_each_refusal_of_quickbooks_is_reported_with_its_own_words_and_what_to_do(case):
     realm, code, act = REFUSALS[case]
-    with served(**realm) as world, pytest.raises(Refused) as told:
+    with served(**realm) as world, pytest.raises(Refused) as raised:
         act(world)
 
-    assert told.value.fault.code == code
-    said = " ".join(told.value.fault.detail.split())
+    assert raised.value.fault.code == code
+    said = " ".join(raised.value.fault.detail.split())
     # Of a number that is taken only one thing says something: what has it.
-    said = f"Invoice A-1 (Id {told.value.fault.named_id}) has it." if code == "6140" else said
-    assert (said[:60] in str(told.value)) == (code not in NEEDS_NO_DETAIL)
-    assert any(words in str(told.value) for words in TELLS_WHAT_TO_DO), str(told.value)
+    said = f"Invoice A-1 (Id {raised.value.fault.named_id}) has it." if code == "6140" else said
+    assert (said[:60] in str(raised.value)) == (code not in NEEDS_NO_DETAIL)
+    assert any(words in str(raised.value) for words in TELLS_WHAT_TO_DO), str(raised.value)
 
 
 # Every code of Intuit's own list of errors, as the facts give it.
@@ -357,11 +357,11 @@ def test_every_code_is_reported_with_its_family_and_what_to_do(code):
         )
         world.stand_in.refuse(code, times=2)
 
-        with pytest.raises(PipelineError) as told:
+        with pytest.raises(PipelineError) as raised:
             world.client.write("Invoice", _invoice(world), request_id="r-1")
 
         assert world.book.creates["Invoice"] == 0
-    error = told.value
+    error = raised.value
     assert type(error) is families.get(code, Refused)
     if isinstance(error, Refused):
         assert error.code == f"quickbooks_{code}"
@@ -399,10 +399,10 @@ def test_a_429_in_either_spelling_is_throttling(capitalised):
         world.stand_in.throttle_per_second = 0
         world.stand_in.throttle_capitalised = capitalised
 
-        with pytest.raises(Throttled) as told:
+        with pytest.raises(Throttled) as raised:
             world.client.query("Account")
 
-    assert told.value.wait_s == 60
+    assert raised.value.wait_s == 60
 
 
 def test_an_ended_subscription_stops_the_company():

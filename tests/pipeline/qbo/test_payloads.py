@@ -505,12 +505,12 @@ FIRST_OPEN_DAY = '[companyA]\nclosed_period = "first_open_day"'
 @pytest.mark.parametrize(("document_type", "day"), [(DocumentType.INVOICE, 2), (CREDIT_NOTE, 2), (BILL, 5)])
 def test_a_document_dated_in_a_closed_period_is_held_and_says_what_to_do(document_type, day):
     names = Names(CLOSED)
-    with pytest.raises(Rejected) as told:
+    with pytest.raises(Rejected) as raised:
         payload(a_document(document_type), names)
 
-    assert told.value.code == "period_closed"
+    assert raised.value.code == "period_closed"
     assert names.created == []
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"it is dated 2026-03-0{day}, and the books of companyA are closed to 2026-03-05 in QuickBooks. Open the "
         "period there and retry, change the date in Odoo, or let the mapping say closed_period = "
         '"first_open_day", which would '
@@ -600,10 +600,10 @@ def test_what_quickbooks_has_no_form_for_is_refused_before_a_name_is_created(cod
     realm, changes, words = REFUSED[code]
     names = Names(realm)
 
-    with pytest.raises((Unmapped, InvalidDocument), match=words) as told:
+    with pytest.raises((Unmapped, InvalidDocument), match=words) as raised:
         payload(a_document(**changes), names)
 
-    assert told.value.code == code
+    assert raised.value.code == code
     assert names.created == []
 
 
@@ -684,10 +684,10 @@ def test_a_currency_without_decimals_passes():
 def test_an_account_of_another_foreign_currency_is_refused_before_anything_is_created():
     accounts = [*ACCOUNTS[:2], {"Name": "Product Sales", "AccountType": "Income", "CurrencyRef": {"value": "GBP"}}]
     with served(multicurrency=True, accounts=accounts) as world:
-        with pytest.raises(Unmapped, match="'Product Sales' is kept in GBP in QuickBooks") as told:
+        with pytest.raises(Unmapped, match="'Product Sales' is kept in GBP in QuickBooks") as raised:
             world.books.draft(a_document(currency="EUR", exchange_rate=Decimal("1.1")))
 
-        assert told.value.code == "currency_unmapped"
+        assert raised.value.code == "currency_unmapped"
         assert world.writes == {}
 
 

@@ -106,13 +106,13 @@ def test_the_number_wins_over_the_name(world):
 
 @pytest.mark.parametrize("name", ["Export Sale", "Product  Sales", "Sales", "Product Sales US"])
 def test_a_similar_name_is_never_taken_but_suggested(world, name):
-    with pytest.raises(Unmapped) as told:
+    with pytest.raises(Unmapped) as raised:
         world.references.account(Account(9, "400199", name))
 
-    assert told.value.code == "account_unmapped"
-    assert "400199" in str(told.value)
-    assert name in str(told.value)
-    assert "Give an account of companyA in QuickBooks this number or name" in str(told.value)
+    assert raised.value.code == "account_unmapped"
+    assert "400199" in str(raised.value)
+    assert name in str(raised.value)
+    assert "Give an account of companyA in QuickBooks this number or name" in str(raised.value)
 
 
 def test_the_nearest_name_is_suggested(world):
@@ -366,10 +366,10 @@ def test_two_partners_of_one_name_may_both_be_customer_and_vendor(world):
 def test_when_all_names_are_taken_a_person_is_asked():
     taken = [{"DisplayName": f"Azure Interior{mark}"} for mark in ("", " [7]", " [7 customer]")]
     words = r"'Azure Interior' and 'Azure Interior \[7\]' and 'Azure Interior \[7 customer\]' are taken"
-    with served(employees=taken) as world, pytest.raises(Rejected, match=words) as told:
+    with served(employees=taken) as world, pytest.raises(Rejected, match=words) as raised:
         world.references.party(a_document())
 
-    assert told.value.code == "name_taken"
+    assert raised.value.code == "name_taken"
 
 
 @pytest.mark.parametrize(
@@ -609,15 +609,15 @@ def test_a_line_never_lands_on_the_account_of_its_product_when_odoo_booked_it_to
     item_of(references, product=DESK)
     export = references.account(Account(9, "400100", ""))
 
-    with pytest.raises(Unmapped) as told:
+    with pytest.raises(Unmapped) as raised:
         item_of(ruled(world, BY_PRODUCT), export, DESK)
 
-    assert told.value.code == "item_books_elsewhere"
+    assert raised.value.code == "item_books_elsewhere"
     assert (
         "'Desk' has the item 'DESK-01 Desk' in QuickBooks (its product), which books to 400000 'Product Sales'"
-        in str(told.value)
+        in str(raised.value)
     )
-    assert "Odoo booked the line to 400100 'Export Sales'" in str(told.value)
+    assert "Odoo booked the line to 400100 'Export Sales'" in str(raised.value)
 
 
 def test_the_item_the_mapping_names_is_taken_where_it_books_to_the_lines_account():
@@ -643,12 +643,12 @@ def test_a_company_may_want_no_parties_created_and_is_given_the_nearest(dry_run)
         assert references.realm.is_us
         before = world.stand_in.metered
         for _ in range(3):
-            with pytest.raises(Unmapped) as told:
+            with pytest.raises(Unmapped) as raised:
                 references.party(a_document())
 
-        assert told.value.code == "party_unmapped"
+        assert raised.value.code == "party_unmapped"
         assert "customer 'Azure Interior' is not in QuickBooks; nearest by name: 'Azure Interiors Ltd'" in str(
-            told.value
+            raised.value
         )
         assert world.stand_in.metered - before == 1
         assert world.writes == {}
@@ -765,10 +765,10 @@ def test_a_party_that_was_merged_is_followed_to_the_active_one_of_its_name(world
         "Customer", {"Id": other, "SyncToken": row["SyncToken"], "sparse": True, "DisplayName": "Azure Interior"}
     )
 
-    told = refused(world, a_document(odoo_id=18, number="INV/18"))
+    refusal = refused(world, a_document(odoo_id=18, number="INV/18"))
 
-    assert isinstance(told, RetryLater)
-    assert told.code == "party_followed"
+    assert isinstance(refusal, RetryLater)
+    assert refusal.code == "party_followed"
     assert refused(world, a_document(odoo_id=18, number="INV/18")) == other
     assert world.new_references().party(a_document()) == other
 
@@ -816,9 +816,9 @@ def test_an_id_in_quickbooks_words_is_named(detail, expected):
         fault = Fault("2500", "Invalid Reference Id", detail)
 
         draft = world.books.draft(a_document())
-        told = world.references.after_refusal(Refused(explained(fault), fault), draft.body, draft.as_of)
+        refusal = world.references.after_refusal(Refused(explained(fault), fault), draft.body, draft.as_of)
 
-    assert expected in str(told)
+    assert expected in str(refusal)
 
 
 # -- closed books ------------------------------------------------------------------------------------------------------

@@ -22,10 +22,10 @@ def checked(world, text, **arguments):
 
 
 def errors_of(text, **changes):
-    with served(**changes) as world, pytest.raises(Misconfigured) as told:
+    with served(**changes) as world, pytest.raises(Misconfigured) as raised:
         checked(world, text)
-    assert told.value.code == "mapping"
-    return str(told.value).split("\n")[1:]
+    assert raised.value.code == "mapping"
+    return str(raised.value).split("\n")[1:]
 
 
 def test_a_mapping_to_what_is_there_passes():
@@ -66,6 +66,8 @@ def test_a_mapping_to_what_is_there_passes():
          "line 2: tax 8% → 'TAX': companyA is in the US, where QuickBooks has no tax codes. Remove the line"),
         ('[companyA.products]\n"DESK" = "Chairs"',
          "line 2: product DESK → 'Chairs': QuickBooks has no product or service of that name"),
+        ('[companyA.products]\n"DESK" = "Desk"',
+         "line 2: product DESK → 'Desk': QuickBooks has no product or service of that name; nearest: 'Desks'"),
         ('[companyA.products]\n"DESK" = "Kinds"',
          ("line 2: product DESK → 'Kinds': in QuickBooks that is a category without an income account, which no line "
          "can name")),

@@ -38,9 +38,9 @@ def test_several_documents_in_a_row_are_the_companys_trouble_for_every_later_ses
     came_out_otherwise(world, DOCUMENTS_MAX)
 
     for references in (world.references, world.new_references()):
-        with pytest.raises(Deferred, match=r'Say sales_tax = "line" under \["companyA"\]') as told:
+        with pytest.raises(Deferred, match=r'Say sales_tax = "line" under \["companyA"\]') as raised:
             replace(world.books, references=references).draft(taxed())
-        assert told.value.code == "sales_tax_differs"
+        assert raised.value.code == "sales_tax_differs"
 
 
 def test_the_same_document_again_is_one(world):

@@ -119,19 +119,19 @@ def test_one_amount_over_two_rates_of_quickbooks_is_for_a_person():
     taxes = [tax_amount(GST, "160.00", "8.00"), tax_amount(QST, "100.00", "9.98")]
     mapping = '[companyA.taxes]\n"5% GST + 9.975% QST" = "GST/QST own"\n'
 
-    with pytest.raises(Unmapped, match="'GST' and 'GST/QST own', which have rates of their own") as told:
+    with pytest.raises(Unmapped, match="'GST' and 'GST/QST own', which have rates of their own") as raised:
         posted(document_of(lines, taxes), mapping)
 
-    assert told.value.code == "several_taxes"
+    assert raised.value.code == "several_taxes"
 
 
 def test_a_combination_nobody_mapped_is_for_a_person():
     lines, taxes = [line(taxes=(GST, QST))], [tax_amount(GST, 100, "5.00"), tax_amount(QST, 100, "9.98")]
 
-    with pytest.raises(Unmapped, match=r'\("5% GST \+ 9.975% QST" = "…"\)') as told:
+    with pytest.raises(Unmapped, match=r'\("5% GST \+ 9.975% QST" = "…"\)') as raised:
         posted(document_of(lines, taxes))
 
-    assert told.value.code == "several_taxes"
+    assert raised.value.code == "several_taxes"
 
 
 def test_a_tax_that_came_to_nothing_is_not_worked_out_by_quickbooks():
@@ -211,10 +211,10 @@ def test_a_company_elsewhere_without_sales_tax_refuses_what_carries_some(documen
     taxes = [tax_amount(VAT_SALE, 100, amount, account) for amount, account in zip(amounts, accounts, strict=False)]
     document = document_of([line(taxes=(VAT_SALE,))], taxes, document_type)
 
-    with pytest.raises(Unmapped, match=f"{words}, but sales tax is turned off for companyA") as told:
+    with pytest.raises(Unmapped, match=f"{words}, but sales tax is turned off for companyA") as raised:
         posted(document, realm=OFF)
 
-    assert told.value.code == "sales_tax_off"
+    assert raised.value.code == "sales_tax_off"
 
 
 def test_nothing_is_written_for_a_document_that_is_refused():

@@ -337,13 +337,13 @@ def test_a_connection_that_is_gone_says_how_to_reconnect(events, clock):
     box = Box(events)
     before = json.dumps(box.secret)
 
-    with pytest.raises(Disconnected) as told:
+    with pytest.raises(Disconnected) as raised:
         tokens_of(box, Issuer(events, TokenRefused("invalid_grant")), clock).access_token()
 
-    assert told.value.code == "connection_gone"
-    assert "companyA" in str(told.value)
-    assert "Connect the company again" in str(told.value)
-    assert "the documents wait and follow by themselves" in str(told.value)
+    assert raised.value.code == "connection_gone"
+    assert "companyA" in str(raised.value)
+    assert "Connect the company again" in str(raised.value)
+    assert "the documents wait and follow by themselves" in str(raised.value)
     assert json.dumps(box.secret) == before
 
 
@@ -366,10 +366,10 @@ def test_the_second_refusal_in_a_row_is_final(events, clock):
 def test_invalid_client_is_a_matter_of_the_apps_keys_and_not_asked_again(events, clock):
     issuer = Issuer(events, TokenRefused("invalid_client"))
 
-    with pytest.raises(Disconnected, match=r"client_id and client_secret.*reconnecting does not help") as told:
+    with pytest.raises(Disconnected, match=r"client_id and client_secret.*reconnecting does not help") as raised:
         tokens_of(Box(events), issuer, clock).access_token()
 
-    assert told.value.code == "invalid_client"
+    assert raised.value.code == "invalid_client"
     assert len(issuer.asked) == 1
 
 
@@ -744,10 +744,10 @@ def test_it_refreshes_at_the_address_the_discovery_document_names(intuit):
 def test_a_refusal_is_recognised_by_its_body(intuit, client_secret, token, reason, invalid_client_status):
     intuit.invalid_client_status = invalid_client_status
 
-    with pytest.raises(TokenRefused) as told:
+    with pytest.raises(TokenRefused) as raised:
         IntuitIssuer(intuit.discovery_url, SystemClock()).issue("client-id", client_secret, token)
 
-    assert told.value.reason == reason
+    assert raised.value.reason == reason
 
 
 TROUBLE = {
@@ -769,11 +769,11 @@ def test_trouble_at_intuit_is_no_lost_connection(intuit, monkeypatch, path, case
     monkeypatch.setattr(issuing, "TIMEOUT_S", 0.2)
     breaking(intuit, path, TROUBLE[case])
 
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         IntuitIssuer(intuit.discovery_url, SystemClock()).issue("client-id", "client-secret", "r-1")
 
-    assert "r-1" not in str(told.value)
-    assert "client-secret" not in str(told.value)
+    assert "r-1" not in str(raised.value)
+    assert "client-secret" not in str(raised.value)
 
 
 def test_a_token_endpoint_nobody_listens_at_is_unavailable(intuit):

@@ -42,6 +42,7 @@ SENT = {
     "Address.street2": "Line2",
     "Address.city": "City",
     "Address.state": "CountrySubDivisionCode",
+    "Address.state_code": "CountrySubDivisionCode, instead of the name",
     "Address.postal_code": "PostalCode",
     "Address.country": "Country",
     "Line.description": "Description",
@@ -62,7 +63,7 @@ SENT = {
 # Said in the note to the bookkeeper.
 IN_THE_NOTE = {
     "Document.url", "Document.odoo_id", "Document.database", "Document.installments", "Document.early_discount",
-    "Document.left_out", "Document.is_receipt", "Document.origin", "Document.salesperson",
+    "Document.left_out", "Document.embedded", "Document.is_receipt", "Document.origin", "Document.salesperson",
     "Party.contact", "Installment.due_on", "Installment.amount", "EarlyDiscount.percentage",
     "EarlyDiscount.until",
 }  # fmt: skip
@@ -132,6 +133,7 @@ NOTES = {
         "Early payment: 2% off when paid by 2026-11-01",
     ),
     "left_out": (("'a.zip' is an archive.",), "Not in the PDF: 'a.zip' is an archive."),
+    "embedded": (("'a.xml' is embedded in the PDF.",), "In the PDF: 'a.xml' is embedded in the PDF."),
     "is_receipt": (True, "A sales receipt in Odoo"),
     "url": ("https://odoo.example/1", "https://odoo.example/1"),
     "origin": ("S00012", "Source: S00012"),

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.audit import verified
 from pipeline.domain.commands import CloseMonth, CompareMonths, ReopenMonth
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
@@ -16,6 +17,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.close import FOLLOWED_FOR
 from pipeline.pages.report import files_of
 from pipeline.use_cases.tie_out import close, closures
+from tests.books_world import log_of
 from tests.tie_out_world import OCTOBER, TieOutWorld
 
 INVOICE, BILL = DocumentType.INVOICE, DocumentType.BILL
@@ -187,6 +189,24 @@ def test_the_manifest_names_the_head_of_the_history(world):
     assert head == {"link": f"history-day#{today}#000002", "hash": hashlib.sha256(b"second").hexdigest()[:32]}
 
 
+def test_closing_a_month_and_opening_it_again_is_in_the_chain_of_the_history(world):
+    closed = close_it(world).closing
+    reopen(world)
+    world.history.flush()
+
+    texts = {key: text for key, text in world.values.values.items() if key.startswith(("history#", "history-day#"))}
+    (record,) = [json.loads(text) for key, text in texts.items() if key.startswith("history#")]
+    assert record["entry_id"] == f"month#{world.company.name}#2026-10"
+    first, second = ({name: step[name] for name in step if name != "at"} for step in record["steps"])
+    assert first == {"closed_by": "Ann", "pack": closed["pack"], "manifest_sha256": closed["manifest_sha256"]}
+    assert second == {"reopened_by": "Bob", "because": "a late bill", "pack": closed["pack"]}
+    assert verified(texts, {}).findings == ()
+    forged = {key: text.replace("a late bill", "an audit") for key, text in texts.items()}
+    assert [finding.sentence for finding in verified(forged, {}).findings] == [
+        f"history#month#{world.company.name}#2026-10#000001 was changed after it was written."
+    ]
+
+
 def test_closing_twice_changes_nothing(world):
     first = close_it(world).closing
     before = dict(world.reports.store.objects), dict(world.values.values)
@@ -340,6 +360,15 @@ def test_what_was_found_stays_while_the_month_is_not_known(world):
 
     assert changes(results) == found
     assert len(alerts(results)) == 1
+
+
+def test_what_a_comparison_found_is_one_line_of_the_log_which_the_dashboard_asks_for(world):
+    with log_of() as records:
+        compare(world)
+
+    (record,) = [record for record in records if record.message == "month compared"]
+    assert (record.company, record.month, record.verdict) == (world.company.name, "2026-10", "ties out")
+    assert record.sentence.startswith("October 2026 ties out")
 
 
 def test_a_comparison_of_another_month_still_says_what_has_changed_in_the_closed_one(world):

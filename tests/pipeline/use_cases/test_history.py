@@ -94,13 +94,13 @@ def test_a_record_says_when_which_run_who_asked_and_what_changed(machine):
 
 
 def test_the_life_is_told_from_the_records(machine):
-    told = life(history_of(machine.values, ENTRY.entry_id, 10))
+    lines = life(history_of(machine.values, ENTRY.entry_id, 10))
 
-    assert "status pending" in told[0]
-    assert "request id request-1" in told[1]
-    assert "about to be sent: its creation" in told[1]
-    assert "in QuickBooks as Id 129" in told[2]
-    assert "status posted" in told[3]
+    assert "status pending" in lines[0]
+    assert "request id request-1" in lines[1]
+    assert "about to be sent: its creation" in lines[1]
+    assert "in QuickBooks as Id 129" in lines[2]
+    assert "status posted" in lines[3]
 
 
 def changed(machine, key):
@@ -218,6 +218,17 @@ def test_what_is_settled_is_kept_before_the_run_ends():
         history.wrote(entry, ("status",), {})
 
     assert len(machine.keys(RECORDS)) == TOGETHER_MAX
+
+
+def test_what_is_in_work_is_no_record_of_its_own():
+    machine = Machine()
+    history = machine.run()
+
+    for number in range(TOGETHER_MAX + 1):
+        entry = replace(ENTRY, entry_id=f"odoo-account.move-{number}", status=Status.PENDING, pdf_sha256="ab")
+        history.wrote(replace(entry, killed_attempts=1), ("killed_attempts",), {})
+
+    assert machine.keys(RECORDS) == []
 
 
 def test_a_write_that_changes_nothing_told_makes_no_step(machine):

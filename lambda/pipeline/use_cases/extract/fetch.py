@@ -90,9 +90,10 @@ class PdfFetching:
             self._store(document, entry, pdf)
 
     def _store(self, document: Document, entry: Entry, pdf: Pdf) -> None:
-        if pdf.left_out or entry.pdf_losses:
-            # Do this before storing the PDF, which wakes the poster: files that stay in Odoo are named in the books.
-            self.store.put_document(replace(document, left_out=pdf.left_out), entry.version)
+        if pdf.left_out or pdf.embedded or entry.pdf_losses:
+            # Do this before storing the PDF, which wakes the poster: such files are named in the books.
+            named = replace(document, left_out=pdf.left_out, embedded=pdf.embedded)
+            self.store.put_document(named, entry.version)
         stored = self.store.put_pdf(entry.entry_id, pdf)
         self.table.attach_pdf(
             replace(
@@ -111,8 +112,7 @@ class PdfFetching:
         if len(pdf.content) > LARGE_BYTES:
             # The libraries' objects refer to each other, and keep what was read of it until somebody looks for such.
             gc.collect()
-        self.counts.pdfs += 1
-        self.counts.left_out += len(pdf.left_out)
+        self.counts.count_files(entry.title, pdf)
         if pdf.notes:
             logger.warning("PDF with notes", extra={"entry_id": entry.entry_id, "notes": list(pdf.notes)})
 

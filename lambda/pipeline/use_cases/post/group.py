@@ -26,7 +26,7 @@ from pipeline.use_cases.post.troubles import Troubles
 TOGETHER_MAX = 30
 LINES_TOGETHER_MAX = 900
 # So many files are read and sent together, if their bytes have room.
-FILES_TOGETHER_MAX = 10
+FILES_TOGETHER_MAX = 30
 # How long to wait where the PDFs of others take all the room there is.
 ROOM_WAIT_S = 0.2
 

@@ -69,6 +69,7 @@ class Outcomes:
                 self.results.voided += 1
             else:
                 self.results.posted += 1
+                self.results.noted += bool(finished.error_message)
 
     def reopen(self, entry_ids: Sequence[str], *, has_letter: bool = True) -> None:
         """Set failed entries to pending again; others are left as they are.

@@ -304,7 +304,8 @@ class Posting:
     def filed(self) -> None:
         """Store that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
         now = self.record.clock.now()
-        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, self._document.left_out))
+        fields = [*self._draft.omitted, self.entry.qb_omitted] if self.entry.qb_omitted else self._draft.omitted
+        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, [*self._document.about_files, *fields]))
 
     def _file(self, _document: Document) -> None:
         self.copy_posted()

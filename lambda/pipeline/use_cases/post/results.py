@@ -19,6 +19,7 @@ class Results:
 
     `started` are runs for other realms, which report for themselves.
 
+    `noted` are those of the posted whose entry says what of it is not in QuickBooks, or what to know about its PDF.
     `recovered` are those of the posted and voided that had failed or been put off before. `rebuilt` are entries of a
     lost table; `not_rebuilt` are the companies of which some may be missing yet, for want of time, of QuickBooks, or of
     a copy that can be read, and `unreadable` has the reason for each of those by entry id. `started_over` are documents
@@ -32,6 +33,7 @@ class Results:
     voided: int = 0
     failed: int = 0
     later: int = 0
+    noted: int = 0
     recovered: int = 0
     redriven: int = 0
     rebuilt: int = 0

@@ -13,9 +13,14 @@ from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators
 
 # So many documents are read at once, and a document larger than this, of some hundred lines, only when its turn comes:
-# what is read ahead is in memory until then.
-READ_AT_ONCE = 8
+# what is read ahead is in memory until then. Of many with many lines only so many lines stay there; the others are read
+# again.
+READ_AT_ONCE = 30
+# The first are fewer, and so are the next ones where they took long: nothing is read for longer than this at once.
+READ_FIRST = 8
+READING_S = 8.0
 READ_AHEAD_BYTES_MAX = 64 * 2**10
+LINES_AHEAD_MAX = 5_000
 # So many entries are read with one call.
 ENTRIES_AT_ONCE = 100
 # An entry that is looked at costs a read. None is begun with less time than this.
@@ -30,6 +35,8 @@ class WorkList:
         self._command = command
         self._company = company
         self.is_cut_short = False
+        # How long it takes to read a document, with as many side by side as there are threads.
+        self.call_s = 0.0
 
     def entries(self) -> Iterator[Entry]:
         """Yield each entry once, while there is time. The index may be behind, so the entry itself has the last word.
@@ -67,21 +74,39 @@ class WorkList:
             yield from (current[entry_id] for entry_id in ids if entry_id in current and current[entry_id].is_due(now))
 
     def look_for(self, entries: Sequence[Entry], books: Books, pool: Pool) -> dict[str, Document]:
-        """Read the documents that are new to the books and look for them there, all at once; return them by entry."""
+        """Read the documents that are new to the books and look for them there, all at once.
+
+        Return those by entry that are small enough to wait in memory.
+        """
         new = [entry for entry in entries if not entry.qb_id and entry.step is None and not entry.withdrawn]
         found: list[Document] = []
-        for some in batched(new, READ_AT_ONCE):
+        size, done = READ_FIRST, 0
+        while done < len(new):
             if not self._has_time():
                 return {}
+            began = self._with.clock.monotonic()
+            some = new[done : done + size]
             found += [document for document in pool.map(self._document, some) if document]
+            done += len(some)
+            self.call_s = (self._with.clock.monotonic() - began) / len(some)
+            size = max(1, min(READ_AT_ONCE, int(READING_S / max(self.call_s, 0.001))))
         by_type: dict[DocumentType, list[Document]] = {}
         for document in found:
             by_type.setdefault(document.document_type, []).append(document)
         list(pool.map(books.look_for, by_type.values()))
-        return {document.entry_id: document for document in found}
+        return dict(_kept(found))
 
     def _document(self, entry: Entry) -> Document | None:
         try:
             return self._with.store.document(entry, bytes_max=READ_AHEAD_BYTES_MAX)
         except Exception:  # noqa: BLE001 - whatever it is, it is reported where the entry itself is processed
             return None
+
+
+def _kept(documents: Sequence[Document]) -> Iterator[tuple[str, Document]]:
+    lines = 0
+    for document in documents:
+        lines += len(document.lines)
+        if lines > LINES_AHEAD_MAX:
+            return
+        yield document.entry_id, document

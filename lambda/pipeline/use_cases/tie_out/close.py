@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.domain.codec import encode
 from pipeline.domain.commands import CloseMonth, CompareMonths, ReopenMonth, TieOutCommand
 from pipeline.domain.document import Company, make_entry_id
+from pipeline.domain.history import month_name
 from pipeline.domain.tie_out.close import listed, manifest, not_ended, what_is_open
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month
@@ -67,6 +68,10 @@ def _close(collaborators: Collaborators, company: Company, month: Month, command
     closed, files = _pack(collaborators, tie_out, command.by)
     if closed.closure is not None:
         keep_closure(collaborators.key_values, company.name, month, closed.closure)
+        collaborators.history.decided(
+            month_name(company.name, str(month)),
+            closed_by=command.by, pack=closed.closure.folder, manifest_sha256=closed.closure.manifest_sha256,
+        )  # fmt: skip
     months.keep_report(collaborators, closed, files, results)
     said = f"{month.name} of {company.name} is closed. {tie_out.sentence}"
     results.closing = _answer(company, month, said, closure=closed.closure)
@@ -108,6 +113,9 @@ def _reopened(collaborators: Collaborators, company: Company, month: Month, comm
     # The next closing replaces what is kept of this one; the pack keeps it.
     collaborators.reports.add_to_closed(before.folder, f"{now:%Y%m%dT%H%M%S.%fZ}-{REOPENED}", text)
     keep_closure(collaborators.key_values, company.name, month, after)
+    collaborators.history.decided(
+        month_name(company.name, str(month)), reopened_by=command.by, because=command.because, pack=before.folder
+    )
     return _answer(company, month, f"{month.name} of {company.name} is open again.") | {"reopened": True}
 
 

@@ -138,6 +138,13 @@ class Reports(Protocol):
 OVERDUE_DAYS = 10
 
 
+class Decisions(Protocol):
+    """The history, as a tie-out adds to it."""
+
+    def decided(self, name: str, **what: str) -> None:
+        """Note a decision of a person under a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collaborators:
     """Everything a tie-out uses.
@@ -151,6 +158,7 @@ class Collaborators:
     entries: Entries
     key_values: KeyValues
     reports: Reports
+    history: Decisions
     open_ledger: Callable[[Lease, Company], Ledger]
     realm_of: Callable[[str], str]
     in_realm: Callable[[str], Sequence[str]]

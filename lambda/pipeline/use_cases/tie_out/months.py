@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from pipeline.domain.tie_out.tie_out import TieOut, Verdict
 from pipeline.use_cases.tie_out import closures
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.run import Comparison
+
+logger = logging.getLogger(__name__)
 
 # A year of open months. More are named and left out: whoever is so far behind closes them one by one.
 MONTHS_MAX = 12
@@ -189,6 +192,9 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
         "sentence": tie_out.sentence[:SENTENCE_MAX],
     }
     _mark(collaborators, tie_out.company, tie_out.month, kept)
+    # The dashboard asks the log for it.
+    said = {"company": tie_out.company, "month": str(tie_out.month), **kept}
+    logger.info("month compared", extra=said)
     _count(tie_out, keys, collaborators, results)
 
 

@@ -686,15 +686,15 @@ def test_one_company_that_fails_does_not_keep_the_others(aws, error):
 
 def test_only_what_a_person_must_fix_is_reported_to_a_person(aws):
     odoo = FakeOdoo()
-    told = []
+    failures = []
     for error in (Unavailable("down"), Unauthorized("no right", code="access_error")):
         extraction = extraction_of(odoo, aws)
         odoo.before_page = lambda _company, error=error: (_ for _ in ()).throw(error)
         with pytest.raises(type(error)):
             run(extraction, [COMPANY], None)
-        told.append([(failure.company, failure.code, failure.message) for failure in extraction.failures])
+        failures.append([(failure.company, failure.code, failure.message) for failure in extraction.failures])
 
-    assert told == [[], [("companyA", "access_error", "no right")]]
+    assert failures == [[], [("companyA", "access_error", "no right")]]
 
 
 def test_a_company_is_chosen_by_its_name():
@@ -712,7 +712,7 @@ def test_the_counts_are_json_values(aws):
 
     assert set(counts) == {
         *("found", "new", "changed", "unchanged", "withdrawn", "pdfs", "skipped", "failed", "cursor", "remaining"),
-        *("left_out", "not_carried"),
+        *("left_out", "left_out_files", "embedded", "not_carried"),
     }
     assert datetime.fromisoformat(counts["cursor"]["companyA"]).tzinfo == UTC
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import OutcomeUnknown, Rejected
-from pipeline.use_cases.post import group
+from pipeline.use_cases.post import group, work_list
 from pipeline.use_cases.post.group import TOGETHER_MAX
 from tests.pipeline.use_cases.post.test_run import COMPANY, NOW, Books, World
 
@@ -51,7 +53,7 @@ def ids(*numbers):
     return [f"odoo-account.move-{number}" for number in numbers]
 
 
-def test_thirty_documents_are_created_in_one_call_and_their_pdfs_attached_in_three(world):
+def test_thirty_documents_are_created_in_one_call_and_their_pdfs_attached_in_another(world):
     for number in range(1, TOGETHER_MAX + 1):
         world.add(number)
 
@@ -60,8 +62,36 @@ def test_thirty_documents_are_created_in_one_call_and_their_pdfs_attached_in_thr
     books = world.books[COMPANY]
     assert results.posted == TOGETHER_MAX
     assert [len(markers) for _, markers in books.batches] == [TOGETHER_MAX]
-    assert books.uploads == [10, 10, 10]
+    assert books.uploads == [TOGETHER_MAX]
     assert all(len(row.files) == 1 for row in books.rows.values())
+
+
+def test_no_call_has_more_files_than_are_sent_together(world, monkeypatch):
+    monkeypatch.setattr(group, "FILES_TOGETHER_MAX", 10)
+    for number in range(1, TOGETHER_MAX + 1):
+        world.add(number)
+
+    world.run()
+
+    assert world.books[COMPANY].uploads == [10, 10, 10]
+
+
+def test_documents_that_would_fill_the_memory_until_their_turn_are_read_again_then(world, monkeypatch):
+    for number in range(1, 6):
+        world.add(number)
+    lines = len(world.store.document(world.entry(1)).lines)
+    monkeypatch.setattr(work_list, "LINES_AHEAD_MAX", 3 * lines)
+    reads = []
+    real = world.store.document
+
+    def read(entry, **options):
+        reads.append(entry.entry_id)
+        return real(entry, **options)
+
+    monkeypatch.setattr(world.store, "document", read)
+
+    assert world.run().posted == 5
+    assert Counter(Counter(reads).values()) == {1: 3, 2: 2}
 
 
 def test_no_batch_has_more_documents_or_lines_than_quickbooks_takes(world, monkeypatch):
@@ -160,6 +190,7 @@ def test_no_pdf_stays_in_memory_after_it_was_attached(world, monkeypatch):
 
     seen = []
     monkeypatch.setattr(group.Group, "_attach", watched)
+    monkeypatch.setattr(group, "FILES_TOGETHER_MAX", 10)
     for number in range(1, TOGETHER_MAX + 1):
         world.add(number)
 

@@ -339,10 +339,10 @@ def test_a_pdf_that_is_lost_again_and_again_is_for_a_person(session):
         session.fetch_pdf()
     session.store.lose(session.entry_id, b"%PDF- something else")
 
-    with pytest.raises(InvalidDocument, match="its PDF in S3 is not the one that was stored") as told:
+    with pytest.raises(InvalidDocument, match="its PDF in S3 is not the one that was stored") as raised:
         session.post()
 
-    assert told.value.code == "pdf_changed"
+    assert raised.value.code == "pdf_changed"
 
 
 def test_what_is_deleted_in_odoo_is_taken_out_though_its_copy_is_one_of_before(session):
@@ -755,10 +755,10 @@ def test_a_document_whose_total_differs_is_taken_back_and_reported_with_both_fig
     world.stand_in.tax_off_by = money("0.01")
     session = at(world, a_document(**TAXED))
 
-    with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back") as told:
+    with pytest.raises(Rejected, match=r"108.26 USD \(tax 8.26 USD\), Odoo 108.25 USD.*taken back") as raised:
         session.post()
 
-    assert told.value.code == "booked_otherwise"
+    assert raised.value.code == "booked_otherwise"
     assert world.book.documents() == []
     assert (session.entry.generation, session.entry.qb_id, session.entry.step) == (1, "", None)
 
@@ -770,10 +770,10 @@ def test_an_edit_that_comes_out_different_on_a_paid_document_says_both_and_is_se
     session.edit(reference="PO-9")
     world.stand_in.tax_off_by = money("0.01")
 
-    with pytest.raises(Rejected, match=r"108.26 USD.*should be taken back.*, but a payment or credit is app") as told:
+    with pytest.raises(Rejected, match=r"108.26 USD.*should be taken back.*, but a payment or credit is app") as raised:
         session.post()
 
-    assert told.value.code == "payment_applied"
+    assert raised.value.code == "payment_applied"
     world.stand_in.tax_off_by = money(0)
     assert session.post().status is Status.POSTED
     assert [row["TotalAmt"] for row in world.book.documents("Invoice")] == [money("108.25")]
@@ -896,10 +896,10 @@ def test_what_a_person_changed_in_quickbooks_is_not_overwritten(world):
     world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
     session.edit(**EDITED)
 
-    with pytest.raises(Rejected, match="changed in QuickBooks") as told:
+    with pytest.raises(Rejected, match="changed in QuickBooks") as raised:
         session.post()
 
-    assert told.value.code == "changed_in_quickbooks"
+    assert raised.value.code == "changed_in_quickbooks"
     assert in_books(world)[0] == [money(100)]
     assert session.entry.step is None
 
@@ -956,10 +956,10 @@ def test_what_a_person_changed_in_quickbooks_is_not_deleted(world):
     world.edit_by_hand("Invoice", entry.qb_id, TxnDate="2026-03-03")
     session.withdraw()
 
-    with pytest.raises(Rejected, match="somebody has changed it in QuickBooks") as told:
+    with pytest.raises(Rejected, match="somebody has changed it in QuickBooks") as raised:
         session.post()
 
-    assert told.value.code == "changed_in_quickbooks"
+    assert raised.value.code == "changed_in_quickbooks"
     assert len(world.book.documents("Invoice")) == 1
 
 
@@ -1019,10 +1019,10 @@ def test_a_document_that_a_person_has_typed_in_is_reported_and_not_doubled(world
     qb_id = typed_by_hand(world)
     session = at(world)
 
-    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {qb_id}\)") as told:
+    with pytest.raises(Rejected, match=rf"typed in by hand: Invoice INV/2026/00001 \(Id {qb_id}\)") as raised:
         session.post()
 
-    assert told.value.code == "already_there"
+    assert raised.value.code == "already_there"
     assert len(world.book.documents("Invoice")) == 1
 
 
@@ -1033,10 +1033,10 @@ def test_a_document_that_a_person_types_in_between_two_tries_is_reported_and_not
         session.post()
     typed_by_hand(world)
 
-    with pytest.raises(Rejected) as told:
+    with pytest.raises(Rejected) as raised:
         session.post()
 
-    assert told.value.code == "already_there"
+    assert raised.value.code == "already_there"
     assert len(world.book.documents("Invoice")) == 1
 
 

@@ -586,14 +586,14 @@ def test_a_lost_connection_is_noticed_at_every_lease_until_it_is_back(world, err
     world.add(2, OTHER)
     world.session_errors[COMPANY] = error
 
-    told, checked = [], set()
+    reported, checked = [], set()
     for _ in range(3):
         world.run()
         world.leases.paused_until.clear()
-        told += [(failure.company, failure.code, failure.title) for failure in world.failures]
+        reported += [(failure.company, failure.code, failure.title) for failure in world.failures]
         checked |= world.checked
 
-    assert told == [(COMPANY, error.code, "")] * 3
+    assert reported == [(COMPANY, error.code, "")] * 3
     assert checked == {OTHER}
     assert world.status(1) is Status.PENDING
     assert world.status(2) is Status.POSTED
@@ -601,14 +601,14 @@ def test_a_lost_connection_is_noticed_at_every_lease_until_it_is_back(world, err
 
 def test_another_cause_is_noticed_as_another(world):
     world.add(1)
-    told = []
+    reported = []
     for code in ("connection_gone", "not_authorized", "connection_gone"):
         world.session_errors[COMPANY] = Disconnected("gone", code=code)
         world.run()
         world.leases.paused_until.clear()
-        told += [failure.code for failure in world.failures]
+        reported += [failure.code for failure in world.failures]
 
-    assert told == ["connection_gone", "not_authorized", "connection_gone"]
+    assert reported == ["connection_gone", "not_authorized", "connection_gone"]
 
 
 def test_the_lease_is_released_whatever_happens(world):
@@ -850,9 +850,9 @@ def test_the_log_names_entry_company_and_reason(world):
     with log_of() as records:
         world.run()
 
-    told = {record.message: record for record in records}
-    assert (told["document done"].entry_id, told["document done"].company) == ("odoo-account.move-1", COMPANY)
-    assert told["document failed"].reason == "account 1 has no counterpart"
+    reported = {record.message: record for record in records}
+    assert (reported["document done"].entry_id, reported["document done"].company) == ("odoo-account.move-1", COMPANY)
+    assert reported["document failed"].reason == "account 1 has no counterpart"
 
 
 # -- the real handlers, several at once ------------------------------------------------------------------------------

@@ -179,10 +179,10 @@ def test_many_at_once_are_a_right_that_was_lost_and_nothing_is_touched():
     world = World(*(a_document(number) for number in range(1, DELETED_MAX + 3)))
     world.odoo.hidden = set(range(1, DELETED_MAX + 2))
 
-    with pytest.raises(NeedsAttention, match=rf"no longer shows {DELETED_MAX + 1} of the {DELETED_MAX + 2}") as told:
+    with pytest.raises(NeedsAttention, match=rf"no longer shows {DELETED_MAX + 1} of the {DELETED_MAX + 2}") as raised:
         world.compare()
 
-    assert told.value.code == "documents_gone"
+    assert raised.value.code == "documents_gone"
     assert {entry.status for entry in world.aws.stored.values()} == {Status.PENDING}
 
 

@@ -1,0 +1,56 @@
+"""Writes of customers, vendors and items: one at a time, and without the parts that QuickBooks refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from functools import partial
+
+from pipeline.domain.clock import Clock
+from pipeline.domain.errors import Unavailable
+from pipeline.domain.retry import growing, repeated
+from pipeline.qbo.client import Client, Json
+from pipeline.qbo.faults import DUPLICATE_NAME, Refused, is_name_being_edited
+from pipeline.qbo.parties import without_refused
+
+NAME_TRIES = 4
+
+logger = logging.getLogger(__name__)
+
+
+def write_name(client: Client, clock: Clock, entity: str, body: Json, seed: str) -> tuple[Json, tuple[str, ...]]:
+    """Write a name. Return QuickBooks' row, and the fields that it refuses and that were left out.
+
+    Raises Refused if it refuses what a name cannot do without, and Unavailable while a person is editing names.
+    """
+    left_out: tuple[str, ...] = ()
+    while True:
+        try:
+            return _write(client, clock, entity, body, seed), left_out
+        except Refused as error:
+            fewer = without_refused(body, error.fault) if error.fault.code != DUPLICATE_NAME else body
+            if fewer == body:
+                raise
+            refused = sorted(body.keys() - fewer.keys())
+            logger.warning(
+                "left out what QuickBooks refuses", extra={"kind": entity, "fields": refused, "reason": str(error)}
+            )
+            left_out = (*left_out, *refused)
+            body = fewer
+
+
+def _write(client: Client, clock: Clock, entity: str, body: Json, seed: str) -> Json:
+    write = partial(client.write, entity, body, request_id=_request_id(seed, body))
+    try:
+        return repeated(write, tries=NAME_TRIES, wait_s=growing(0.5), clock=clock, on=is_name_being_edited)
+    except Refused as error:
+        if not is_name_being_edited(error):
+            raise
+        # A person is working in the books: nothing is wrong with the document.
+        raise Unavailable(f"Somebody is editing names in the QuickBooks books of {client.company}") from error
+
+
+def _request_id(seed: str, body: Json) -> str:
+    text = f"{seed}|{json.dumps(body, sort_keys=True, default=str)}"
+    return f"odoo-name-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

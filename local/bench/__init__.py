@@ -1,0 +1,1 @@
+"""What the pipeline costs and how fast it is, measured on the stand-ins. `make bench` prints the table."""

@@ -1,0 +1,5 @@
+"""Run the measurements: `python -m local.bench`."""
+
+from local.bench.main import main
+
+main()
