@@ -11,7 +11,7 @@ WORKERS ?= 2
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: $(VENV)/demo  ## run the whole pipeline on this machine and write build/report.html
+demo: $(VENV)/demo  ## run the whole pipeline on this machine, or try it with your own Odoo (ODOO_…, BOOKS, MAPPING)
 	@$(RUN) -m local.demo
 
 test: $(VENV)/test lint unit  ## everything that must hold: style, types, tests, Terraform

@@ -31,6 +31,12 @@ LEASE_S = 120.0
 LEASE_WAITED_S = 150.0
 LEASE_TRIED_EVERY_S = 5.0
 ODOO_KEYS = ("database", "username", "password")
+# QuickBooks names a country by its code, Odoo by its name in English.
+COUNTRIES = {
+    "US": "United States", "CA": "Canada", "GB": "United Kingdom", "AU": "Australia", "IN": "India", "FR": "France",
+    "BE": "Belgium", "NL": "Netherlands", "DE": "Germany", "ES": "Spain", "IT": "Italy", "IE": "Ireland",
+    "SG": "Singapore", "ZA": "South Africa", "MX": "Mexico", "NZ": "New Zealand", "CH": "Switzerland",
+}  # fmt: skip
 # What the extractor reads, and what a person loses without it. Without the last three a document has no such part.
 _READ_BY_EXTRACTOR = (
     *("account.move", "account.move.line", "account.account", "account.tax", "account.journal", "res.partner"),

@@ -289,6 +289,10 @@ def _assess(document: Document, noted: NotedReferences, verdict: Verdict) -> Non
         kind = Kind.CURRENCY if cause.code in ("currency_unmapped", "realm_differs") else Kind.DOCUMENT
         text = f"{document.title}: {cause}"
         noted.note(kind, f"! {name}", lambda: Need(kind, name, problem=text, code=cause.code))
+    if failed:
+        # What stopped the translation came before some line: their accounts are lacking or found all the same.
+        for account in {line.account for line in document.lines if line.account}:
+            noted.account(account)
     asked = noted.asked
     for need in asked:
         need.documents += 1

@@ -1,7 +1,8 @@
 """`make demo`: the whole pipeline on this machine, with the real handlers, and a report to open.
 
 With ODOO_API_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD set, the documents come from that Odoo, which is only
-read. QuickBooks and AWS are stand-ins either way. MAPPING names a mapping file to try.
+read. QuickBooks and AWS are stand-ins either way. Those of a person's own Odoo are
+fresh QuickBooks companies; BOOKS=mirror gives them the accounts of its charts. MAPPING names a mapping file to try.
 """
 
 from __future__ import annotations
@@ -9,60 +10,90 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.demo import month_end, refusals, report
+import click
+
+from local.demo import first_check, month_end, refusals, report
 from local.demo.books import demo_realms
 from local.demo.machine import Machine, quiet
 from local.demo.mapping_file import upload_mapping
-from local.demo.source import DemoOdoo, OdooAddress, demo_odoo, real_odoo, realms_like
-from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
+from local.demo.own_odoo import entered, sentence
+from local.demo.progress import progress
+from local.demo.source import DemoOdoo, OdooAddress, books_from_env, demo_odoo
+from local.stand_ins.aws import EmbeddedAws, deploy
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from operate.commands.check import Checked
+from pipeline.domain.errors import NeedsAttention, PipelineError
 
 REPORT = Path("build/report.html")
 REAL_SINCE_DAYS = 31
+# One reason may hold up every document. A person reads it once.
+CAUSES_SHOWN_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where the documents come from and where they go; `odoo` is None for a person's own, which is only read."""
+    """Where the documents come from and where they go.
+
+    `odoo` is None for a person's own, of which the documents written since an instant are read; `books` says in words
+    what QuickBooks is then.
+    """
 
     odoo: DemoOdoo | None
     address: OdooAddress
     realms: list[Realm]
-    event: dict[str, Any]
+    since: datetime | None = None
+    books: str = ""
 
     @classmethod
     def chosen(cls) -> Setting:
-        """Return the source that the environment asks for: a person's own Odoo, or the recorded documents."""
+        """Return the source that the environment asks for: a person's own Odoo, or the recorded documents.
+
+        Raises SystemExit with a sentence for variables that make no sense, and an Odoo that cannot be read.
+        """
         address = OdooAddress.from_env(os.environ)
+        books = books_from_env(os.environ, is_own=address is not None)
         if address is None:
             odoo = demo_odoo()
             print("Odoo to QuickBooks, on this machine: Odoo and QuickBooks are stand-ins, AWS is moto.")
-            return cls(odoo, odoo.address, demo_realms(), {})
-        realms = realms_like(real_odoo(address))
+            return cls(odoo, odoo.address, demo_realms())
         print(f"Odoo to QuickBooks, from {address.url} (only read, the last {REAL_SINCE_DAYS} days); QuickBooks is a "
               "stand-in, AWS is moto.")  # fmt: skip
+        with progress("logging in to Odoo, and reading its companies"):
+            client, companies = entered(address)
+            realms = books.realms(client, companies)
+        print(books.words)
         since = datetime.now(UTC) - timedelta(days=REAL_SINCE_DAYS)
-        return cls(None, address, realms, {"since": since.isoformat()})
+        return cls(None, address, realms, since, books.words)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event of a pull."""
+        return {"since": self.since.isoformat()} if self.since else {}
 
 
 def main() -> int:
-    """Run the demo. Return 0 if every document ended where it should."""
+    """Run the demo. Return 0 if every document ended where it should, and 1 after a sentence if it could not run."""
     # In a pipe the headings would otherwise come after all progress.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
-    began = time.monotonic()
-    setting = Setting.chosen()
+    try:
+        return _run(Setting.chosen(), time.monotonic())
+    except click.ClickException as error:
+        raise SystemExit(error.format_message()) from None
+    except PipelineError as error:
+        raise SystemExit(sentence(error)) from None
+
+
+def _run(setting: Setting, began: float) -> int:
     aws = EmbeddedAws()
     quickbooks = QuickBooksStandIn(setting.realms)
     try:
@@ -74,8 +105,8 @@ def main() -> int:
             discovery_url=quickbooks.discovery_url,
             quickbooks_secret=secret_of(setting.realms),
         )
-        if setting.odoo is None:
-            deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = "false"
+        # Rendering takes a person's Odoo a second each, and Odoo 19 marks what it renders as changed.
+        deployment.environs["odoo-extractor"]["ODOO_RENDER_PDFS"] = "false"
         mapping = upload_mapping(os.environ, deployment, quickbooks, setting.realms)
         if mapping:
             print(f"Mapping: {mapping}, checked.")
@@ -89,51 +120,54 @@ def main() -> int:
 
 def _tell(machine: Machine, setting: Setting, began: float) -> int:
     deployment = machine.deployment
+    checks = _check(machine, setting)
     print("\n1. The extractor pulls what is posted in Odoo.")
-    with _progress(deployment, "pulled", lambda entries: f"{len(entries)} documents"):
+    with progress("pulled", lambda: f"{deployment.statuses().total()} documents"):
         counts = machine.extract(setting.event)
     print(f"  {counts['found']} documents found: {found_as(counts)}; {counts['pdfs']} PDFs stored.")
     print("\n2. Their PDFs in S3 wake the poster; some events come twice, all out of order.")
-    with _progress(deployment, "posted", _posted):
+    with progress("posted", lambda: _posted(deployment.statuses())):
         machine.post()
-    print(f"  {_posted(deployment.entries())}.")
+    print(f"  {_posted(deployment.statuses())}.")
     print("\n3. A quarter of an hour later, everything runs again.")
     if setting.odoo is not None:
         print("  In Odoo, one invoice was cancelled, and one bill got another reference.")
         setting.odoo.change_something()
-    # What the poster asked of Odoo is answered by the next pull: whether the namesake of a contact still exists.
-    machine.wait(timedelta(minutes=15))
-    counts = machine.extract(setting.event)
-    machine.post()
+    with progress("the second run"):
+        # What the poster asked of Odoo is answered by the next pull: whether the namesake of a contact still exists.
+        machine.wait(timedelta(minutes=15))
+        counts = machine.extract(setting.event)
+        machine.post()
     print(f"  {counts['withdrawn']} withdrawn and taken back, {counts['changed']} changed and updated.")
     print("\n4. Everything runs once more.")
-    again = machine.run_again(setting.event)
+    with progress("the third run"):
+        again = machine.run_again(setting.event)
     print(f"  {again}")
     print("\n5. The newest sale orders go to their table.")
-    records = machine.sync_orders()
-    statuses = Counter(record["sync_status"] for record in records)
-    print("  " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) + ".")
+    print(f"  {_orders(machine, is_own=setting.odoo is None)}")
     realms = {realm.company_name: realm.realm_id for realm in setting.realms}
     sheets = machine.sheets(realms)
     alerts = deployment.alerts()
     print("\n6. Meanwhile people work in both systems. The tie-out compares each company's fullest month.")
     stand_in = setting.odoo.stand_in if setting.odoo else None
-    month_ends = month_end.tie_out(machine, realms, REPORT.parent, odoo=stand_in)
+    with progress("the tie-out"):
+        month_ends = month_end.tie_out(machine, realms, REPORT.parent, odoo=stand_in)
     for found in month_ends:
         print(f"  {found.company}: {found.sentence}")
     print("\n7. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")
-    with quiet():
+    with progress("refusals"), quiet():
         refused = refusals.provoke()
     stuck = [refusal for refusal in refused if not refusal.fixed]
     gone = len(refused) - len(stuck)
     print(f"  {len(refused)} refusals, explained in the report; {gone} of their documents were posted afterwards.")
     for refusal in stuck:
         print(f"  ! {refusal.code} {refusal.document}: {refusal.reported}")
-    report.write(REPORT, sheets, alerts=alerts, refusals=refused, source=setting.address.shown, at=datetime.now(UTC))
+    report.write(
+        REPORT, sheets, alerts=alerts, refusals=refused, source=setting.address.shown, at=datetime.now(UTC),
+        checks=checks, books=setting.books,
+    )  # fmt: skip
     print(f"\n{report.text_table(report.totals(sheets))}\n")
-    for sheet in sheets:
-        if sheet.status == "failed":
-            print(f"! {sheet.entry['error_message']}\n")
+    _print_causes(report.causes(sheets))
     print(f"{len(alerts)} e-mails sent. Open the report: {REPORT}   ({time.monotonic() - began:.0f} s)")
     for found in month_ends:
         print(f"The tie-out of {found.company}, {found.month}: {found.page}")
@@ -144,6 +178,39 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     return 1 if wrote_twice or is_open or stuck else 0
 
 
+def _check(machine: Machine, setting: Setting) -> list[Checked]:
+    """Show, for a person's own Odoo, what is between each company and its first posted document."""
+    if setting.since is None:
+        return []
+    print("\nFirst, what is between each company and its first posted document, as `./oqb check` says it.")
+    found = first_check.check(machine, [realm.company_name for realm in setting.realms], setting.since)
+    if any(checked.verdict.problems for checked in found):
+        print("\nWrite what has no counterpart into a mapping (docs/mapping.md), and run this again with MAPPING=FILE.")
+    return found
+
+
+def _orders(machine: Machine, *, is_own: bool) -> str:
+    """Copy the sale orders, and say what became of them. A person's own Odoo need not have any, nor the right."""
+    try:
+        with progress("sale orders"):
+            records = machine.sync_orders()
+    except NeedsAttention as error:
+        if not is_own:
+            raise
+        return f"Not here, and nothing else needs them: {sentence(error)}"
+    statuses = Counter(record["sync_status"] for record in records)
+    return (", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "There are none") + "."
+
+
+def _print_causes(causes: Sequence[report.Cause]) -> None:
+    for cause in causes[:CAUSES_SHOWN_MAX]:
+        more = len(cause.sheets) - 1
+        also = f" ({more} more for the same reason)" if more else ""
+        print(f"! {cause.sheets[0].entry['error_message']}{also}\n")
+    if len(causes) > CAUSES_SHOWN_MAX:
+        print(f"! ... and {len(causes) - CAUSES_SHOWN_MAX} more reasons: the report has them all.\n")
+
+
 def found_as(counts: Mapping[str, Any]) -> str:
     """Return what became of the documents that a pull found, in words whose numbers add up to those found."""
     words = {"new": "new", "changed": "changed", "unchanged": "unchanged", "withdrawn": "withdrawn"}
@@ -152,32 +219,8 @@ def found_as(counts: Mapping[str, Any]) -> str:
     return ", ".join([*parts, *([f"{rest} not to be carried or read"] if rest > 0 else [])]) or "none"
 
 
-@contextmanager
-def _progress(deployment: Deployment, what: str, count: Callable[[Sequence[dict[str, Any]]], str]) -> Iterator[None]:
-    """Print the progress every second."""
-    done = threading.Event()
-    out = sys.stderr
-
-    def watch() -> None:
-        last = ""
-        while not done.wait(1.0):
-            now = f"  {what}: {count(deployment.entries())}"
-            if now != last:
-                print(now, file=out, flush=True)
-            last = now
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _posted(entries: Sequence[dict[str, Any]]) -> str:
-    done = Counter(str(entry["status"]) for entry in entries)
-    belonging = len(entries) - done["skipped"] - done["voided"]
+def _posted(done: Counter[str]) -> str:
+    belonging = done.total() - done["skipped"] - done["voided"]
     return f"{done['posted']} of {belonging} posted, {done['failed']} need a person"
 
 

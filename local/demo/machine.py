@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -20,14 +20,20 @@ import tie_out
 from local.demo import report
 from local.demo.clock import AdvancedClock
 from local.stand_ins.aws import Context, Deployment, EmbeddedAws
-from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.document import DocumentType
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.runtime import Runtime
 
 EXTRACTOR_TIMEOUT_S, POSTER_TIMEOUT_S, TIE_OUT_TIMEOUT_S = 300, 120, 900
+FUNCTIONS = {
+    "odoo-extractor": (odoo_extractor.handle, EXTRACTOR_TIMEOUT_S),
+    "qb-poster": (qb_poster.handle, POSTER_TIMEOUT_S),
+    "odoo-order-sync": (odoo_order_sync.handle, POSTER_TIMEOUT_S),
+    "odoo-qb-tie-out": (tie_out.handle, TIE_OUT_TIMEOUT_S),
+}
 TICKS_MAX = 40
+EVENTS_MAX = 60
 QUICKBOOKS_WRITES = ("create", "update", "delete", "void", "upload")
 S3_WRITES = ("s3 PUT", "s3 POST", "s3 DELETE")
 
@@ -64,23 +70,30 @@ class Machine:
     def extract(self, event: dict[str, Any]) -> dict[str, Any]:
         """Run the extractor, tick after tick, until nothing is left; return the counts of all ticks."""
         counts: Counter[str] = Counter()
+        extract = self.function("odoo-extractor")
         for _ in range(TICKS_MAX):
-            result = self._run("odoo-extractor", odoo_extractor.handle, event, EXTRACTOR_TIMEOUT_S)
+            result = extract(event)
             counts.update({name: value for name, value in result.items() if type(value) is int})
             if not result["remaining"]:
                 break
         return dict(counts)
 
     def post(self) -> None:
-        """Deliver S3's events as S3 does, some twice and in no order, then sweep until nothing is due."""
+        """Deliver S3's events as S3 does, some twice and in no order, then sweep until nothing is due.
+
+        At most 60 events are delivered: the others are lost, which changes nothing.
+        """
         events = self.deployment.pending_events()
         events += events[::10]
         random.Random(7).shuffle(events)  # noqa: S311 - the same disorder every time
+        # Each of them works off whatever is due. The others would find nothing, which takes a while to find out.
+        del events[EVENTS_MAX:]
         with self.deployment.environ_of("qb-poster"), quiet(), ThreadPoolExecutor(4) as pool:
             for _ in pool.map(self._deliver, events):
                 pass
+        sweep = self.function("qb-poster")
         for _ in range(TICKS_MAX):
-            result = self._run("qb-poster", qb_poster.handle, {"sweep": True}, POSTER_TIMEOUT_S)
+            result = sweep({"sweep": True})
             if not result["posted"] + result["voided"]:
                 break
 
@@ -101,49 +114,52 @@ class Machine:
 
     def sync_orders(self) -> list[dict[str, Any]]:
         """Run the order sync and return its records."""
-        result = self._run("odoo-order-sync", odoo_order_sync.handle, {}, POSTER_TIMEOUT_S)
+        result = self.function("odoo-order-sync")({})
         records: list[dict[str, Any]] = result["records"]
         return records
 
     def tie_out(self, event: dict[str, Any]) -> dict[str, Any]:
         """Run the tie-out and return the verdicts."""
-        result: dict[str, Any] = self._run("odoo-qb-tie-out", tie_out.handle, event, TIE_OUT_TIMEOUT_S)
+        result: dict[str, Any] = self.function("odoo-qb-tie-out")(event)
         return result
 
     def sheets(self, realms: dict[str, str]) -> list[report.Sheet]:
         """Return every document for the report, with what the books themselves say it comes to."""
         s3 = self.deployment.aws.client("s3")
+        booked = self._booked(realms)
         found = []
         for entry in self.deployment.entries():
             pdf = None
             if entry.get("pdf_key"):
                 pdf = s3.get_object(Bucket=self.deployment.bucket, Key=entry["pdf_key"])["Body"].read()
-            found.append(report.Sheet(entry, self._booked(entry, realms), pdf))
+            key = (entry["company"], DocumentType(entry["document_type"]), entry.get("qb_id", ""))
+            found.append(report.Sheet(entry, booked.get(key), pdf))
         return found
 
-    def _booked(self, entry: dict[str, Any], realms: dict[str, str]) -> Decimal | None:
-        if not entry.get("qb_id") or entry["company"] not in realms:
-            return None
-        books = self.quickbooks.books(realms[entry["company"]])
-        return booked_total(books, entry)
+    def _booked(self, realms: dict[str, str]) -> dict[tuple[str, DocumentType, str], Decimal]:
+        """Return the totals in the books by company, type and id."""
+        return {
+            (company, kind, row["Id"]): Decimal(str(row["TotalAmt"]))
+            for company, realm in realms.items()
+            for kind, entity in ENTITIES.items()
+            for row in self.quickbooks.books(realm).documents(entity)
+        }
 
-    def _deliver(self, event: dict[str, Any]) -> None:
-        qb_poster.handle(event, Context(POSTER_TIMEOUT_S, "qb-poster"), Runtime(self.clock))
+    def function(self, name: str) -> Callable[[dict[str, Any]], Any]:
+        """Return a function by its name: called with an event, it runs the handler and answers as Lambda would."""
+        handle, timeout_s = FUNCTIONS[name]
 
-    def _run(self, function: str, handle: Any, event: dict[str, Any], timeout_s: float) -> Any:
         def handler(event: Any, context: Any) -> Any:
             return handle(event, context, Runtime(self.clock))
 
-        with quiet():
-            return self.deployment.invoke(function, handler, event, timeout_s=timeout_s)
+        def run(event: dict[str, Any]) -> Any:
+            with quiet():
+                return self.deployment.invoke(name, handler, event, timeout_s=timeout_s)
 
+        return run
 
-def booked_total(books: Books, entry: dict[str, Any]) -> Decimal | None:
-    """Return the total of a document in the books, or None if it is not there."""
-    for row in books.documents(ENTITIES[DocumentType(entry["document_type"])]):
-        if row["Id"] == entry["qb_id"]:
-            return Decimal(str(row["TotalAmt"]))
-    return None
+    def _deliver(self, event: dict[str, Any]) -> None:
+        qb_poster.handle(event, Context(POSTER_TIMEOUT_S, "qb-poster"), Runtime(self.clock))
 
 
 @contextmanager

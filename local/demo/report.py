@@ -16,10 +16,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from local.demo.refusals import Consequence, Refusal
+from operate.commands.check import SHOWN_MAX, Checked, in_the_way, notes, verdict_of
+from operate.onboarding import Need
 
 PDF_EMBEDDED_BYTES_MAX = 2 * 1024 * 1024
 PDFS_EMBEDDED_BYTES_MAX = 40 * 1024 * 1024
 DOCUMENTS_SHOWN_MAX = 5_000
+
+_MONEY = re.compile(r"-?\d[\d,]*(\.\d+)? [A-Z]{3}\b")
 
 STATUS_WORDS = {
     "posted": "posted",
@@ -90,6 +94,33 @@ class Total:
         return self.odoo - self.books
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why documents of a company need a person: one reason, in the words for the first of the documents it holds up."""
+
+    company: str
+    reason: str
+    sheets: list[Sheet]
+
+    @property
+    def money(self) -> str:
+        """Their totals by currency, in words."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for sheet in self.sheets:
+            sums[str(sheet.entry["currency"])] += sheet.total
+        return ", ".join(f"{_amount(total)} {currency}" for currency, total in sorted(sums.items()))
+
+
+def causes(sheets: Sequence[Sheet]) -> list[Cause]:
+    """Return why documents need a person, most documents first; reasons that differ in amounts alone are one."""
+    groups: dict[tuple[str, str], list[Sheet]] = defaultdict(list)
+    for sheet in sorted(sheets, key=_reading_order):
+        if sheet.status == "failed":
+            groups[str(sheet.entry["company"]), _MONEY.sub("", sheet.reason)].append(sheet)
+    found = [Cause(company, group[0].reason, group) for (company, _), group in groups.items()]
+    return sorted(found, key=lambda cause: -len(cause.sheets))
+
+
 def totals(sheets: Sequence[Sheet]) -> list[Total]:
     """Return the totals by company, type and currency, of what belongs into the books."""
     groups: dict[tuple[str, str, str], list[Sheet]] = defaultdict(list)
@@ -149,18 +180,26 @@ def write(
     source: str,
     at: datetime,
     refusals: Sequence[Refusal] = (),
+    checks: Sequence[Checked] = (),
+    books: str = "",
 ) -> None:
-    """Write one HTML file that needs nothing beside it."""
+    """Write one HTML file that needs nothing beside it.
+
+    `checks` are what `check` found for each company, with which the report begins; `books` says what QuickBooks is.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True), trim_blocks=True
     )
     environment.filters["amount"] = _amount
     environment.filters["sentence"] = _sentence
+    environment.filters["problem"] = _problem
     page = environment.get_template("report.html.j2").render(
         summary=summary(sheets),
         totals=totals(sheets),
         sheets=sorted(sheets, key=_reading_order)[:DOCUMENTS_SHOWN_MAX],
-        failed=[sheet for sheet in sheets if sheet.status == "failed"],
+        causes=causes(sheets),
+        checks=[CheckShown.of(found) for found in checks],
+        books=books,
         counts={status: sum(sheet.status == status for sheet in sheets) for status in STATUS_WORDS},
         words=STATUS_WORDS,
         pdfs=_embedded(sheets),
@@ -172,6 +211,35 @@ def write(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.replace("POLICY", _policy(page), 1), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckShown:
+    """What `check` found for one company, as the report shows it: `left_out` of its problems are not in `needs`."""
+
+    company: str
+    currency: str
+    verdict: str
+    is_clear: bool
+    in_the_way: list[str]
+    notes: list[str]
+    needs: list[Need]
+    left_out: int
+
+    @classmethod
+    def of(cls, found: Checked) -> CheckShown:
+        """Return it for a company."""
+        verdict = found.verdict
+        return cls(
+            found.company.name,
+            found.company.currency,
+            verdict_of(found),
+            is_clear=not verdict.problems and not found.wrong,
+            in_the_way=[*found.wrong, *found.without_effect, *in_the_way(found.books, verdict)],
+            notes=notes(found),
+            needs=verdict.problems[:SHOWN_MAX],
+            left_out=max(0, len(verdict.problems) - SHOWN_MAX),
+        )
 
 
 def _policy(page: str) -> str:
@@ -214,6 +282,11 @@ def _embedded(sheets: Sequence[Sheet]) -> dict[str, str]:
 
 def _amount(value: Decimal | None) -> str:
     return "" if value is None else f"{value:,.2f}"
+
+
+def _problem(need: Need) -> str:
+    """Return what is wrong with a need, without its own name in front, which the report shows already."""
+    return _sentence(need.problem.removeprefix(f"{need.kind} {need.name} "))
 
 
 def _sentence(text: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from local.demo import documents as demo_documents
+from local.demo.fresh_company import UNITED_STATES, fresh_company
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
-from pipeline.domain.document import Document
+from operate.companies import COUNTRIES
+from pipeline.domain.document import Company, Document
 from pipeline.domain.source import Selection
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
@@ -17,6 +19,7 @@ from pipeline.odoo.source import OdooSource
 from pipeline.runtime import SystemClock
 
 VARIABLES = ("ODOO_API_URL", "ODOO_DATABASE", "ODOO_USERNAME", "ODOO_PASSWORD")
+BOOKS, FRESH, MIRROR = "BOOKS", "fresh", "mirror"
 PASSWORD = "demo-password"
 # Documents that are in the demo to show what happens when something changes later.
 CANCELLED_LATER, CHANGED_LATER = 346, 330
@@ -55,6 +58,24 @@ class OdooAddress:
     def secret(self) -> dict[str, str]:
         """The Odoo secret as the extractor reads it."""
         return {"database": self.database, "username": self.username, "password": self.password}
+
+
+@dataclass(frozen=True, slots=True)
+class BooksChoice:
+    """What the QuickBooks companies of a trial are: `realms` makes them from those of Odoo, `words` say it."""
+
+    realms: Callable[[Odoo, Sequence[Company]], list[Realm]]
+    words: str
+
+
+def books_from_env(environ: Mapping[str, str], *, is_own: bool) -> BooksChoice:
+    """Return what BOOKS asks for. Raises SystemExit for a value that it cannot have, or without a person's own Odoo."""
+    name = environ.get(BOOKS, "")
+    if name and not is_own:
+        raise SystemExit(f"{BOOKS} is for a trial with your own Odoo: set {', '.join(VARIABLES)}, too.")
+    if name and name not in CHOICES:
+        raise SystemExit(f"{BOOKS} is '{name}': say {' or '.join(CHOICES)}, or leave it out for {FRESH}.")
+    return CHOICES[name or FRESH]
 
 
 @dataclass(slots=True)
@@ -97,28 +118,40 @@ def real_odoo(address: OdooAddress) -> Odoo:
     )
 
 
-def realms_like(odoo: Odoo) -> list[Realm]:
+def realms_like(odoo: Odoo, companies: Sequence[Company]) -> list[Realm]:
     """Return QuickBooks companies that have the accounts and taxes of each Odoo company.
 
     So the trial shows how the documents would come out where numbers and names agree; what does not fit into
     QuickBooks for other reasons is still refused.
     """
-    companies = odoo.search_read(
-        "res.company", [], ["name", "currency_id", "country_id"], companies=[], limit=20, order="id asc"
-    )
     return [_realm(odoo, number, company) for number, company in enumerate(companies, start=1)]
 
 
-def _realm(odoo: Odoo, number: int, company: Row) -> Realm:
-    own = [company["id"]]
+def fresh_realms(_odoo: Odoo, companies: Sequence[Company]) -> list[Realm]:
+    """Return a QuickBooks company for each Odoo company, as new as QuickBooks makes it, of its country and currency."""
+    return [
+        fresh_company(company.name, country=country_of(company), currency=company.currency, number=number)
+        for number, company in enumerate(companies, start=1)
+    ]
+
+
+def country_of(company: Company) -> str:
+    """Return the country's code, or its name if the code is not known; without a country, US dollars are of the US."""
+    if not company.country:
+        return UNITED_STATES if company.currency == "USD" else "XX"
+    return next((code for code, name in COUNTRIES.items() if name == company.country), company.country)
+
+
+def _realm(odoo: Odoo, number: int, company: Company) -> Realm:
+    own = [company.odoo_id]
     accounts = odoo.search_all("account.account", [], ["code", "name", "account_type"], companies=own)
     taxes = odoo.search_all("account.tax", [], ["name", "amount", "type_tax_use", "amount_type"], companies=own)
-    is_us = bool(company["country_id"]) and company["country_id"][1] == "United States"
+    is_us = country_of(company) == UNITED_STATES
     return Realm(
         realm_id=f"90000000000000{number:02}",
-        company_name=str(company["name"]),
-        country="US" if is_us else "XX",
-        home_currency=str(company["currency_id"][1]),
+        company_name=company.name,
+        country=country_of(company),
+        home_currency=company.currency,
         multicurrency=True,
         sales_tax="automated" if is_us else "global",
         refresh_token=f"trial-refresh-token-{number}",
@@ -166,3 +199,18 @@ def recorded_documents(*odoo_ids: int) -> dict[int, Document]:
     finally:
         odoo.close()
     return {document.odoo_id: document for page in pages for document in page.documents}
+
+
+CHOICES = {
+    FRESH: BooksChoice(
+        fresh_realms,
+        "QuickBooks is a fresh company for each of Odoo's, in its country and currency: the default accounts and "
+        "terms, account numbers, multicurrency and custom transaction numbers off, Automated Sales Tax on in the US, "
+        "and elsewhere no sales tax until a person sets it up.",
+    ),
+    MIRROR: BooksChoice(
+        realms_like,
+        "QuickBooks has the accounts and taxes of each Odoo company, under the same numbers and names, and "
+        "multicurrency is on.",
+    ),
+}

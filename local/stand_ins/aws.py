@@ -202,6 +202,19 @@ class Deployment:
         # Notes have a # in their key and are none.
         return [item for item in items if "#" not in item["entry_id"]]
 
+    def statuses(self) -> Counter[str]:
+        """Return how many entries have each status, without reading the entries."""
+        names = {"#key": "entry_id", "#status": "status"}
+        pages = (
+            self.aws.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.table, ProjectionExpression="#key, #status", ExpressionAttributeNames=names)
+        )
+        # Notes have a # in their key and are none.
+        return Counter(
+            item["status"]["S"] for page in pages for item in page["Items"] if "#" not in item["entry_id"]["S"]
+        )
+
     def dead_letters(self, function: str) -> list[Any]:
         """Return the messages in a function's dead-letter queue, and leave them there."""
         sqs = self.aws.client("sqs")

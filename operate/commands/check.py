@@ -17,8 +17,8 @@ from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.companies import ReadOnlyKeyValues, StillClock, odoo_company, odoo_of, opened
 from operate.errors import NEEDS_A_PERSON, WrongUse
-from operate.onboarding import Kind, Need, NotedReferences, Verdict, assess, likely_account
-from operate.output import counted
+from operate.onboarding import CREATED, Kind, Need, NotedReferences, Verdict, assess, likely_account
+from operate.output import Output, counted
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company, Document
 from pipeline.domain.mapping import ClosedPeriod, Parties, Rules
@@ -54,6 +54,21 @@ class Books:
     reads: int
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` found for one company.
+
+    `wrong` are the errors of the mapping, which keep everything from being posted, `without_effect` its names that Odoo
+    lacks.
+    """
+
+    company: Company
+    verdict: Verdict
+    books: Books
+    wrong: list[str]
+    without_effect: list[str]
+
+
 @command("check", example="./oqb check companyA --from 2026-01-01 --write")
 @click.argument("company")
 @click.option("--from", "begins", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
@@ -74,10 +89,38 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
         raise WrongUse(f"{target} exists already and is not written over: check it with --mapping {target}.")
     known_company(call.deployment, company)
     mapping = _mapping(call, company, None if write else path)
-    rules = mapping.readable(company)
-    start = begins.date() if begins else rules.go_live
+    start = begins.date() if begins else mapping.readable(company).go_live
     if start is None:
         raise WrongUse("Say from which date on documents are to be posted: --from 2026-01-01.")
+    found = checked(call, company, Selection(dated_from=start), mapping, begins=start)
+    show(call.output, found, shows_all=shows_all)
+    verdict = found.verdict
+    if target:
+        text = starting_mapping(company, start, verdict, found.books.lists)
+        target.write_text(text, encoding="utf-8")
+        again = f'./oqb check "{company}" --from {start} --mapping {target}'
+        call.output.say(f"{target} is written. Fill in what is commented, then: `{again}`.")
+    call.output.result(
+        {
+            "company": company, "from": start, "documents": verdict.documents, "would_be_posted": verdict.postable,
+            "skipped": verdict.skipped, "money": verdict.money, "held_up": verdict.held_up,
+            "mapping_errors": found.wrong, "mapping_without_effect": found.without_effect,
+            "preferences": in_the_way(found.books, verdict), "metered_reads": found.books.reads,
+            "needs": [asdict(need) for need in verdict.needs],
+        }
+    )  # fmt: skip
+    return NEEDS_A_PERSON if verdict.postable < verdict.documents or found.wrong else 0
+
+
+def checked(
+    call: Call, company: str, selection: Selection, mapping: MappingFile, *, begins: date | None = None
+) -> Checked:
+    """Return what is between a company and its posted documents, for those that a selection names.
+
+    With `begins` only documents that are booked from that day on count. Shows its progress on the output of the call.
+    Raises WrongUse for a company that Odoo does not show, and PipelineError when either side cannot be read.
+    """
+    rules = mapping.readable(company)
     source = OdooSource(odoo_of(call.deployment))
     with call.output.progress("Reading the company in Odoo"):
         in_odoo = odoo_company(source, company)
@@ -89,26 +132,11 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     wrong = in_order([*wrong, *problems(rules, books.lists, company=company, realm=books.realm)])
     noted = NotedReferences(books.references, books.lists, books.parties)
     unreadable: list[UnreadableDocument] = []
-    verdict = assess(_documents(call, source, in_odoo, start, unreadable), noted)
+    verdict = assess(_documents(call, source, in_odoo, selection, begins, unreadable), noted)
     _add_unreadable(verdict, unreadable)
     if wrong:
         verdict.postable, verdict.held_up = 0, verdict.money
-    _show(call, in_odoo, verdict, books, in_order([*wrong, *unknown]), shows_all=shows_all)
-    if target:
-        text = starting_mapping(company, start, verdict, books.lists)
-        target.write_text(text, encoding="utf-8")
-        again = f'./oqb check "{company}" --from {start} --mapping {target}'
-        call.output.say(f"{target} is written. Fill in what is commented, then: `{again}`.")
-    call.output.result(
-        {
-            "company": company, "from": start, "documents": verdict.documents, "would_be_posted": verdict.postable,
-            "skipped": verdict.skipped, "money": verdict.money, "held_up": verdict.held_up,
-            "mapping_errors": wrong, "mapping_without_effect": unknown,
-            "preferences": in_the_way(books, verdict), "metered_reads": books.reads,
-            "needs": [asdict(need) for need in verdict.needs],
-        }
-    )  # fmt: skip
-    return NEEDS_A_PERSON if verdict.postable < verdict.documents or wrong else 0
+    return Checked(in_odoo, verdict, books, wrong, unknown)
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -152,15 +180,16 @@ def _names(client: Client, entity: str) -> tuple[list[str], bool]:
 
 
 def _documents(
-    call: Call, source: OdooSource, company: Company, start: date, unreadable: list[UnreadableDocument]
-) -> Iterator[Document]:
-    """Yield the company's documents from a date on, page by page; what cannot be read is put aside."""
-    selection, after, count = Selection(dated_from=start), 0, 0
+    call: Call, source: OdooSource, company: Company, selection: Selection, begins: date | None,
+    unreadable: list[UnreadableDocument],
+) -> Iterator[Document]:  # fmt: skip
+    """Yield the company's documents of a selection, page by page; what cannot be read is put aside."""
+    after, count = 0, 0
     while True:
         with call.output.progress(f"Reading documents in Odoo ({count:,} so far)"):
             page = source.page(company, selection, after_id=after, limit=PAGE_DOCUMENTS)
         unreadable += page.unreadable
-        yield from (document for document in page.documents if document.booked_on >= start)
+        yield from (document for document in page.documents if begins is None or document.booked_on >= begins)
         count += len(page.documents)
         if not page.last_id:
             return
@@ -216,46 +245,64 @@ def in_the_way(books: Books, verdict: Verdict) -> list[str]:
 # -- showing ---------------------------------------------------------------------------------------------------------
 
 
-def _show(call: Call, in_odoo: Company, verdict: Verdict, books: Books, wrong: list[str], *, shows_all: bool) -> None:
-    out = call.output
-    for line in wrong:
+def show(out: Output, found: Checked, *, shows_all: bool = False) -> None:
+    """Write what was found as a table and sentences; the verdict comes last."""
+    verdict, books, currency = found.verdict, found.books, found.company.currency
+    for line in in_order([*found.wrong, *found.without_effect]):
         out.say(f"The mapping: {line}" if line.startswith("line") else line)
     needs = sorted(verdict.needs, key=lambda need: -need.money) if shows_all else verdict.problems
     if needs:
         out.table(
-            ("", "in Odoo", "in QuickBooks", "documents", in_odoo.currency),
+            ("", "in Odoo", "in QuickBooks", "documents", currency),
             [
-                [need.kind, need.name, _counterpart(need), f"{need.documents:,}", f"{need.money:,.2f}"]
+                [need.kind, need.name, counterpart(need), f"{need.documents:,}", f"{need.money:,.2f}"]
                 for need in needs[:SHOWN_MAX]
             ],
-            right=("documents", in_odoo.currency),
+            right=("documents", currency),
         )
     if len(needs) > SHOWN_MAX:
         out.say(f"... and {len(needs) - SHOWN_MAX} more: --json has them all.")
     for need in verdict.problems[:SHOWN_MAX]:
-        out.say(f"{need.kind} {need.name}: {need.problem}")
-    for text in in_the_way(books, verdict):
+        out.say(sentence(need))
+    for text in [*in_the_way(books, verdict), *notes(found)]:
         out.say(text)
+    out.say(f"{verdict_of(found)} ({books.reads} metered reads)", style="bold")
+
+
+def sentence(need: Need) -> str:
+    """Return what is wrong with a need and what to do, beginning with its name."""
+    name = f"{need.kind} {need.name}"
+    return need.problem if need.problem.startswith(name) else f"{name}: {need.problem}"
+
+
+def notes(found: Checked) -> list[str]:
+    """Return what a person should know, and what holds nothing up: parties that would be created, names not read."""
+    lines = []
     new = {
-        kind: [need for need in verdict.needs if need.kind is kind and need.counterpart == "(is created)"]
+        kind: [need for need in found.verdict.needs if need.kind is kind and need.counterpart == CREATED]
         for kind in (Kind.CUSTOMER, Kind.VENDOR)
     }
     if any(new.values()):
-        which = " and ".join(counted(len(found), kind) for kind, found in new.items() if found)
+        which = " and ".join(counted(len(needs), kind) for kind, needs in new.items() if needs)
         near = [f"'{need.name}' (there is {need.nearest[0]})" for need in chain(*new.values()) if need.nearest][:5]
-        out.say(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
-    for entity in books.cut:
-        out.say(f"There are more than {PARTY_PAGES_MAX * PAGE_ROWS:,} {entity}s: not all names were compared.")
+        lines.append(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
+    most = PARTY_PAGES_MAX * PAGE_ROWS
+    lines += [f"There are more than {most:,} {entity}s: not all names were compared." for entity in found.books.cut]
+    return lines
+
+
+def verdict_of(found: Checked) -> str:
+    """Return the verdict in a sentence: how many documents would be posted, and how much money is held up."""
+    verdict, currency = found.verdict, found.company.currency
     skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
-    out.say(
+    return (
         f"{verdict.postable:,} of {counted(verdict.documents, 'document')} would be posted; "
-        f"{shown(verdict.held_up, in_odoo.currency)} of {shown(verdict.money, in_odoo.currency)} held up.{skipped} "
-        f"({books.reads} metered reads)",
-        style="bold",
+        f"{shown(verdict.held_up, currency)} of {shown(verdict.money, currency)} held up.{skipped}"
     )
 
 
-def _counterpart(need: Need) -> str:
+def counterpart(need: Need) -> str:
+    """Return a need's counterpart in QuickBooks, or that there is none, with the nearest names."""
     if need.problem:
         return f"none; nearest: {', '.join(need.nearest)}" if need.nearest else "none"
     return need.counterpart

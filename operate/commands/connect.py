@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 import click
 
 from operate.cli import Call, command
-from operate.companies import BookCompany, book_company, client_of, odoo_company, odoo_of, rights_lacking
+from operate.companies import (
+    COUNTRIES,
+    BookCompany,
+    book_company,
+    client_of,
+    odoo_company,
+    odoo_of,
+    rights_lacking,
+)
 from operate.consent import LOCAL_PORT, PLAYGROUND, SCOPE, Answer, Catcher, Consent, answer_in
 from operate.deployment import ORDER_SYNC, POSTER
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
@@ -24,12 +32,6 @@ from pipeline.odoo.source import OdooSource
 from pipeline.settings import OrderSyncSettings
 
 APP_KEYS = ("client_id", "client_secret")
-# QuickBooks names a country by its code, Odoo by its name in English.
-_COUNTRIES = {
-    "US": "United States", "CA": "Canada", "GB": "United Kingdom", "AU": "Australia", "IN": "India", "FR": "France",
-    "BE": "Belgium", "NL": "Netherlands", "DE": "Germany", "ES": "Spain", "IT": "Italy", "IE": "Ireland",
-    "SG": "Singapore", "ZA": "South Africa", "MX": "Mexico", "NZ": "New Zealand", "CH": "Switzerland",
-}  # fmt: skip
 
 
 @command("connect", example="./oqb connect companyA\n  ./oqb connect --odoo")
@@ -203,7 +205,7 @@ def _check_realm(secret: Mapping[str, Any], company: str, answer: Answer, *, sha
 
 
 def _show(call: Call, in_odoo: Company, in_books: BookCompany) -> list[str]:
-    country = _COUNTRIES.get(in_books.country, in_books.country)
+    country = COUNTRIES.get(in_books.country, in_books.country)
     rows = (
         ("name", in_odoo.name, in_books.name),
         ("country", in_odoo.country or "?", country or "?"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import axe_core_python
+import pypdf
 import pytest
 
 ANSWERED_S = 60
@@ -22,7 +23,7 @@ def chromium() -> str:
     """Return where Chromium is. Skips the test where there is none, but fails it where CI is set."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        reason = "no Chromium on this machine, so no page was opened in a real browser"
+        reason = "no Chromium on this machine, so nothing was tried in a real browser"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -149,3 +150,12 @@ class Browser:
         self._process.wait(timeout=30)
         os.close(self._asked)
         os.close(self._said)
+
+
+def pages_printed(page: Path, pdf: Path) -> int:
+    """Return how many pages a file has that Chromium prints to `pdf`."""
+    command = [chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+               f"--user-data-dir={pdf.parent / 'profile'}", "--no-pdf-header-footer", f"--print-to-pdf={pdf}",
+               page.as_uri()]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=ANSWERED_S)
+    return len(pypdf.PdfReader(pdf).pages)

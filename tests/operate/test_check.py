@@ -11,7 +11,7 @@ import pytest
 
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
-from local.stand_ins.quickbooks.realm import Realm
+from local.demo.fresh_company import fresh_company
 from operate.cli import World
 from pipeline.runtime import SystemClock
 
@@ -19,21 +19,8 @@ FROM = ("--from", "2020-01-01")
 WRITES = ("create", "update", "delete", "void", "upload")
 
 
-def fresh(country: str = "US", currency: str = "USD") -> Realm:
-    """A company as QuickBooks makes it: its default accounts, no numbers, no multicurrency."""
-    default = [
-        ("Checking", "Bank", "Checking"),
-        ("Accounts Receivable (A/R)", "Accounts Receivable", "AccountsReceivable"),
-        ("Accounts Payable (A/P)", "Accounts Payable", "AccountsPayable"),
-        ("Services", "Income", "ServiceFeeIncome"),
-        ("Product - Sales", "Income", "SalesOfProductIncome"),
-        ("Office expenses", "Expense", "OfficeGeneralAdministrativeExpenses"),
-    ]
-    return Realm(
-        realm_id="9130357766900001", company_name="companyA", country=country, home_currency=currency,
-        refresh_token="fresh-token", terms=[{"Name": "Net 30", "DueDays": 30}],
-        accounts=[{"Name": name, "AccountType": kind, "AccountSubType": sub} for name, kind, sub in default],
-    )  # fmt: skip
+# What a person has made in a company that is otherwise as new.
+SALES = {"Name": "Product - Sales", "AccountType": "Income", "AccountSubType": "SalesOfProductIncome"}
 
 
 @pytest.fixture
@@ -44,8 +31,8 @@ def whole(start_shell):
 
 @pytest.fixture
 def new(start_shell):
-    """All the demo's documents, and a QuickBooks company that is as new."""
-    return start_shell(load(), realms=[fresh()])
+    """All the demo's documents, and a QuickBooks company that is nearly as new."""
+    return start_shell(load(), realms=[fresh_company("companyA", more_accounts=[SALES])])
 
 
 def checked(shell, company="companyA", *options):
@@ -95,6 +82,7 @@ def test_a_new_company_posts_nothing_and_all_that_is_lacking_is_named_at_once(ne
     assert Decimal(sales["money"]) > 1000
     assert any(need["code"] == "currency_unmapped" for need in verdict["needs"])
     assert any("Multicurrency is off" in text for text in verdict["preferences"])
+    assert any("Custom transaction numbers are off" in text for text in verdict["preferences"])
     assert any("Account numbers are off" in text for text in verdict["preferences"])
 
 

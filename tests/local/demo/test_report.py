@@ -6,13 +6,21 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from local.demo.refusals import Consequence, Refusal
-from local.demo.report import Sheet, summary, text_table, totals, write
+from local.demo.report import Sheet, causes, summary, text_table, totals, write
+from operate.commands.check import Books, Checked
+from operate.onboarding import Kind, Need, Verdict
+from pipeline.domain.document import Company
+from pipeline.domain.mapping import Rules
+from pipeline.qbo.lists import Lists
+from pipeline.qbo.lists import Realm as RealmPreferences
+from tests.operate.browser import pages_printed
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -165,3 +173,88 @@ def test_each_refusal_shows_code_words_document_message_and_what_became_of_it(re
 
 def test_without_refusals_nothing_is_said_of_them(page):
     assert "may refuse" not in page
+
+
+def lacking(number: int, amount: str, **entry: object) -> Sheet:
+    message = f"invoice INV/{number} of Acme (1.00 USD): it carries sales tax of {amount} USD, but sales tax is off."
+    return sheet("failed", "10.00", odoo_id=number, number=f"INV/{number}", error_message=message, **entry)
+
+
+def test_reasons_that_differ_in_amounts_alone_are_one():
+    found = causes([lacking(1, "1.00"), lacking(2, "1,234.50"), lacking(3, "7"), lacking(4, "8", company="companyB")])
+
+    assert [(cause.company, len(cause.sheets), cause.money) for cause in found] == [
+        ("companyA", 3, "30.00 USD"),
+        ("companyB", 1, "10.00 USD"),
+    ]
+    assert found[0].reason == "It carries sales tax of 1.00 USD, but sales tax is off."
+
+
+def test_reasons_that_differ_in_a_name_or_a_number_of_an_account_stay_apart():
+    message = "invoice INV/1 of Acme (1.00 USD): account {} has no counterpart."
+    found = causes([sheet("failed", error_message=message.format(account)) for account in ("400000 'A'", "400001 'A'")])
+
+    assert len(found) == 2
+
+
+def test_documents_with_one_reason_are_one_card_that_names_each(tmp_path):
+    path = tmp_path / "report.html"
+    write(path, [lacking(number, "1.00") for number in range(1, 4)], alerts=[], source="Odoo", at=AT)
+
+    (card,) = re.findall(r'<div class="card">(.*?)</div>', path.read_text(), re.DOTALL)
+    assert "<strong>3 documents</strong>" in card
+    assert "INV/1, INV/2, INV/3" in card
+
+
+class NoRules:
+    rules = Rules()
+
+
+def a_check(*needs: Need) -> Checked:
+    realm = RealmPreferences(country="US", home_currency="USD", multicurrency=False, sales_tax=True)
+    lists = Lists(0, realm, (), (), (), (), (), (), ())
+    books = Books("1", lists, NoRules(), {}, {}, (), 7)
+    verdict = Verdict(list(needs), documents=5, postable=2, money=Decimal("50.00"), held_up=Decimal("30.00"))
+    return Checked(Company(1, "companyA", "USD"), verdict, books, [], [])
+
+
+SALES = Need(
+    Kind.ACCOUNT, "400000 'Sales'", key="400000", problem="account 400000 'Sales' has no account there.",
+    code="account_unmapped", nearest=("Sales of <b>Product</b>",), documents=3, money=Decimal("1234.5"),
+)  # fmt: skip
+
+
+def test_the_report_of_a_trial_begins_with_what_check_found(tmp_path):
+    path = tmp_path / "report.html"
+    write(path, [lacking(1, "1.00")], alerts=[], source="Odoo", at=AT, checks=[a_check(SALES)], books="As new.")
+
+    text = path.read_text()
+    beginning = text.partition("<main>")[2].partition("Totals side by side")[0]
+    assert "As new." in beginning
+    assert "2 of 5 documents would be posted; 30.00 USD of 50.00 USD held up." in beginning
+    assert "<strong>account 400000 &#39;Sales&#39;</strong>" in beginning
+    assert ">Has no account there.</span>" in beginning  # without its name a second time
+    assert "Sales of &lt;b&gt;Product&lt;/b&gt;" in beginning
+    assert "1,234.50" in beginning
+    assert "Account numbers are off" in beginning
+
+
+def test_without_a_trial_the_report_begins_with_the_totals(page):
+    assert "first posted document" not in page
+
+
+def test_five_hundred_documents_fit_on_eight_pages_of_paper(tmp_path):
+    """With as many reasons as a trial of two companies has, long names, and e-mails."""
+    long = "A very long customer name of an international holding that goes on and on"
+    sheets = [lacking(number, f"{number}.00", party=long, qb_doc_number="") for number in range(250)]
+    sheets += [
+        sheet("posted", booked="100.00", odoo_id=1000 + number, number=f"BILL/2026/09/{10_000 + number}", party=long,
+              qb_id=str(number), qb_doc_number=f"BILL/2026/09/{10_000 + number}", company="companyB")
+        for number in range(250)
+    ]  # fmt: skip
+    needs = [replace(SALES, name=f"40{number:04} 'Sales'") for number in range(15)]
+    path = tmp_path / "report.html"
+    write(path, sheets, alerts=[{"subject": "[demo] a mail", "text": "word " * 400}], source="Odoo", at=AT,
+          checks=[a_check(*needs)] * 2, refusals=[a_refusal()] * 50, books="As new.")  # fmt: skip
+
+    assert pages_printed(path, tmp_path / "report.pdf") <= 8
