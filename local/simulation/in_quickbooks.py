@@ -185,7 +185,8 @@ class InQuickBooks:
         if _is_among(self.edited, entity, realm, move):
             codes.add("changed_in_quickbooks")
         if _is_among(self.deleted, entity, realm, move):
-            codes |= {"deleted_in_quickbooks"}
+            # A run that writes to it without a look before is refused by its id.
+            codes |= {"deleted_in_quickbooks", "quickbooks_610"}
         return codes
 
     def _reconnect(self) -> None:
