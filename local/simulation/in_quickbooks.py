@@ -185,8 +185,7 @@ class InQuickBooks:
         if _is_among(self.edited, entity, realm, move):
             codes.add("changed_in_quickbooks")
         if _is_among(self.deleted, entity, realm, move):
-            # A run that writes to it without a look before is refused by its id.
-            codes |= {"deleted_in_quickbooks", "quickbooks_610"}
+            codes.add("deleted_in_quickbooks")
         return codes
 
     def _reconnect(self) -> None:

@@ -516,6 +516,16 @@ def test_a_file_hangs_on_its_document_and_on_no_other(world, books):
     assert books.attachments(world.type, other.qb_id) == []
 
 
+def test_a_file_for_what_is_gone_says_so(world, books):
+    booked = created(world)
+    world.delete(booked.qb_id)
+
+    with pytest.raises(NeedsAttention) as raised:
+        attach(world, booked)
+
+    assert books.is_gone(raised.value, world.document(), booked.qb_id)
+
+
 def test_two_files_hang_side_by_side_until_one_is_removed(world, books):
     booked = created(world)
     first, second = attach(world, booked), attach(world, booked, SECOND, b"%PDF-22", "attach 2")

@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.entry import COPY_CHANGED, BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
+from pipeline.domain.errors import Rejected
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 from pipeline.domain.transitions import (
@@ -39,12 +40,22 @@ LOST = frozenset(("copy_missing", COPY_CHANGED, "pdf_missing", "pdf_changed"))
 DELETED_IN_ODOO = "deleted_in_odoo"
 # A document that a person deleted in QuickBooks: only a retry posts it again.
 DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
+
 BEFORE_GO_LIVE = "before_go_live"
 # A document for which Odoo gives no usable answer, though it answers for others.
 UNANSWERED_BY_ODOO = "unanswered_by_odoo"
 RECEIPT_SKIPPED = "receipt_skipped"
 # How many former realms of a document are kept as history.
 FORMER_MAX = 10
+
+
+def deleted_by_a_person() -> Rejected:
+    """Return the error of a document that a person deleted in QuickBooks. A retry posts it again."""
+    return Rejected(
+        "a person deleted it in QuickBooks, so the change made in Odoo was not carried over. Retry it to have it "
+        "posted there again, or leave it deleted and leave this as it is.",
+        code=DELETED_IN_QUICKBOOKS,
+    )
 
 
 def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool = False, **changes: Any) -> Entry:

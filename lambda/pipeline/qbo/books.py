@@ -313,7 +313,7 @@ class QuickBooksBooks:
         return bool(rows) and is_paid(rows[0])
 
     def is_gone(self, error: Exception, document: Document, qb_id: str) -> bool:
-        """Whether a refusal of an update says that the document is no longer in QuickBooks.
+        """Whether a refusal of an update or a file says that the document is no longer in QuickBooks.
 
         The same code may be about a reference of its that is inactive, so it is looked for: a metered read.
         """

@@ -18,7 +18,6 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
 from pipeline.domain.errors import NeedsAttention, Rejected, outcome
-from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.realm import realm_changed
@@ -196,11 +195,7 @@ class Posting:
             self._send_update(booked)
         except NeedsAttention as error:
             if self.books.is_gone(error, document, booked.qb_id):
-                raise Rejected(
-                    "a person deleted it in QuickBooks, so the change made in Odoo was not carried over. Retry it to "
-                    "have it posted there again, or leave it deleted and leave this as it is.",
-                    code=DELETED_IN_QUICKBOOKS,
-                ) from error
+                raise lifecycle.deleted_by_a_person() from error
             if not self.books.is_stale(error):
                 raise
         else:
@@ -283,6 +278,8 @@ class Posting:
 
     def attached(self, answer: Attached | Exception) -> None:
         """Note what became of the PDF; raises what it says."""
+        if isinstance(answer, Exception) and self.books.is_gone(answer, self._document, self.entry.qb_id):
+            answer = lifecycle.deleted_by_a_person()
         self._paper.attached(answer)
         # Its bytes are not needed to file it, and there is little room for others.
         self.found, self.pdf = replace(self.found, pdf=b""), None

@@ -879,6 +879,19 @@ def test_a_new_pdf_alone_leaves_the_document_as_it_is(world):
     assert world.book.updates["Invoice"] == 0
 
 
+def test_a_new_pdf_for_what_a_person_has_deleted_says_so(world):
+    session = at(world)
+    entry = session.post()
+    (row,) = world.book.documents("Invoice")
+    world.book.delete("Invoice", {"Id": entry.qb_id, "SyncToken": row["SyncToken"]})
+    session.edit(pdf=NEW_PDF)
+
+    with pytest.raises(Rejected, match="a person deleted it in QuickBooks") as raised:
+        session.post()
+
+    assert raised.value.code == "deleted_in_quickbooks"
+
+
 def test_the_same_version_twice_writes_nothing(world):
     session = at(world)
     session.post()
