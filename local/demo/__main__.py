@@ -1,8 +1,8 @@
 """`make demo`: the whole pipeline on this machine, with the real handlers, and a report to open.
 
 With ODOO_API_URL, ODOO_DATABASE, ODOO_USERNAME and ODOO_PASSWORD set, the documents come from that Odoo, which is only
-read. QuickBooks and AWS are stand-ins either way. Those of a person's own Odoo are
-fresh QuickBooks companies; BOOKS=mirror gives them the accounts of its charts. MAPPING names a mapping file to try.
+read. QuickBooks and AWS are stand-ins either way. With a person's own Odoo the QuickBooks companies are fresh ones;
+BOOKS=mirror gives them the accounts of its charts. MAPPING names a mapping file to try.
 """
 
 from __future__ import annotations
