@@ -12,6 +12,7 @@ from pipeline.qbo import books
 from tests.tie_out_world import TieOutWorld
 
 US, BELGIUM = "companyA", "companyB"
+SOMEBODY_ELSE = "Somebody Else"
 
 
 def _lines(body):
@@ -44,9 +45,7 @@ def line_dropped(document, body, references):
 
 def party_swapped(document, body, references):
     rows = references._client.query("Vendor")
-    other = next(row for row in rows if row["Id"] != body["VendorRef"]["value"]
-                 and row["CurrencyRef"]["value"] == document.currency)  # fmt: skip
-    body["VendorRef"] = {"value": other["Id"]}
+    body["VendorRef"] = {"value": next(row["Id"] for row in rows if row["DisplayName"] == SOMEBODY_ELSE)}
 
 
 def number_of(world, fault):
@@ -57,7 +56,6 @@ def number_of(world, fault):
         if document.document_type is DocumentType.BILL and document.currency == world.company.currency
         and document.taxes and len(document.lines) > (fault is line_dropped)
     ]  # fmt: skip
-    # The last: by then other vendors are there to be swapped with.
     return candidates[-1].number
 
 
@@ -91,6 +89,8 @@ def posted_with(fault, world, monkeypatch):
     monkeypatch.setattr(books, "payload", faulty)
     monkeypatch.setattr(books, "sent_total", lambda body: expected[id(body)])
     monkeypatch.setattr(books, "difference", lambda *_: "")
+    currency = {"value": world.company.currency}
+    world.books._tables.insert("Vendor", {"DisplayName": SOMEBODY_ELSE, "CurrencyRef": currency, "Active": True})
     world.post()
     world.poster._table.stored.clear()
     return number
