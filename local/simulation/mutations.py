@@ -18,7 +18,10 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.simulation.scenario import run
+from pipeline.aws import poster_table, tracking_table
+from pipeline.aws.entry_update import entry_update
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.poster_table import PosterTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
 from pipeline.domain.drift import Drift, Notice, notice_of
@@ -70,12 +73,13 @@ def _endless_lease() -> AbstractContextManager[Any]:
 
 
 def _no_version_check() -> AbstractContextManager[Any]:
-    real = TrackingTable._update  # noqa: SLF001
+    def unconditional(entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
+        return entry_update(entry, names, version=None, **others)
 
-    def unconditional(table: TrackingTable, entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
-        return real(table, entry, names, version=None, **others)
-
-    return patch.object(TrackingTable, "_update", unconditional)
+    stack = ExitStack()
+    for module in (poster_table, tracking_table):
+        stack.enter_context(patch.object(module, "entry_update", unconditional))
+    return stack
 
 
 def _cursor_first() -> AbstractContextManager[Any]:
@@ -181,7 +185,7 @@ MUTATIONS: dict[str, Off] = {
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
-    "intent before act": _without(Record, "intend"),
+    "intent before act": _without(Record, "prepare"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
@@ -197,7 +201,7 @@ MUTATIONS: dict[str, Off] = {
     "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),
     "compared by content": _compared_by_write_date,
     "PDF compared by hash": _any_pdf,
-    "lost PDF fetched again": _without(TrackingTable, "ask_for_pdf"),
+    "lost PDF fetched again": _without(PosterTable, "ask_for_pdf"),
     "new request id after a delete": _same_id_after(generation=0),
     "new request id after a refusal": _same_id_after(refusals=0),
     "totals compared after posting": _without(QuickBooksBooks, "difference", str),

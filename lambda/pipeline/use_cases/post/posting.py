@@ -156,11 +156,11 @@ class Posting:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def intend_create(self, batch_id: str = "") -> tuple[Draft, str]:
-        """Store that the document is about to be created; return what is sent, and its request id."""
+    def prepare_create(self, batch_id: str = "") -> tuple[Draft, str]:
+        """Note that the document is about to be created; return what is sent once that is stored, and its id."""
         draft, request_id = self._draft, self._create_id(self._draft.hash)
         sent = (draft.hash, draft.doc_number, draft.fingerprint)
-        self.record.intend(Intent(Step.CREATE, request_id, *sent, batch_id=batch_id))
+        self.record.prepare(Intent(Step.CREATE, request_id, *sent, batch_id=batch_id))
         return draft, request_id
 
     @property
@@ -186,7 +186,9 @@ class Posting:
         self._note_booked(found, UNKNOWN_HASH)
 
     def _create(self, _document: Document) -> None:
-        self.created(outcome(self.books.create, *self.intend_create()))
+        sent = self.prepare_create()
+        self.record.save(self.entry)
+        self.created(outcome(self.books.create, *sent))
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
@@ -271,10 +273,10 @@ class Posting:
     def _read_pdf(self, _document: Document) -> None:
         self.found = replace(self.found, pdf=self._paper.read())
 
-    def intend_attach(self) -> File | None:
-        """Store that the PDF is about to be attached, and return it; None if it is attached already."""
+    def prepare_attach(self) -> File | None:
+        """Note that the PDF is about to be attached, and return it; None if it is attached already."""
         may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
-        return self._paper.intend(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
+        return self._paper.prepare(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
 
     def attached(self, answer: Attached | Exception) -> None:
         """Note what became of the PDF; raises what it says."""
@@ -289,8 +291,9 @@ class Posting:
         self.found, self.pdf = replace(self.found, pdf=None), None
 
     def _attach(self, _document: Document) -> None:
-        pdf = self.intend_attach()
+        pdf = self.prepare_attach()
         if pdf is not None:
+            self.record.save(self.entry)
             (answer,) = self.books.attach([pdf])
             self.attached(answer)
 
@@ -299,15 +302,16 @@ class Posting:
         self.posted_key = self.store.copy_posted(self.entry)
 
     def filed(self) -> None:
-        """Store that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
+        """Note that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
         now = self.record.clock.now()
         fields = [*self._draft.omitted, self.entry.qb_omitted] if self.entry.qb_omitted else self._draft.omitted
-        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, [*self._document.about_files, *fields]))
+        self.record.entry = lifecycle.posted(self.entry, self.posted_key, now, [*self._document.about_files, *fields])
 
     def _file(self, _document: Document) -> None:
         self.copy_posted()
         self.store.drop_pending(self.entry)
         self.filed()
+        self.record.save(self.entry)
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
