@@ -390,6 +390,10 @@ class MemoryKeyValues:
         with self._lock:
             return self.values.setdefault(key, value)
 
+    def claim_together(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Keep texts under keys that have none; return what is kept under each."""
+        return {key: self.claim(key, value) for key, value in values.items()}
+
     def cursor(self, database: str, company: str) -> Cursor:
         """Return how far a company was read; a new Cursor when it never was."""
         return self.cursors.get((database, company), Cursor())

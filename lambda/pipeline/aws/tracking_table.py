@@ -17,8 +17,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.batch_read import read_items
+from pipeline.aws.conditional import conditional
 from pipeline.aws.entry_update import entry_update
-from pipeline.aws.errors import CONDITION_FAILED, CONFLICT, Expected, errors_of
+from pipeline.aws.errors import errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
 from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import Entry, OdooPart, PdfPart, Status, WorkPart, names_of
@@ -43,8 +44,6 @@ _PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_mes
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _WAITING_INSTANTS = ("next_attempt_at", "pending_since", "created_at")
 _WAITING = ("entry_id", "company", "withdrawn", "pdf_sha256", *_WAITING_INSTANTS)
-# How often a write is tried that meets a transaction of another run.
-CONFLICT_TRIES = 5
 # Statuses after which nothing follows: a decision that holds only while the entry still has the status it was read at.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
 
@@ -248,19 +247,9 @@ class TrackingTable:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _conditional(self, write: Callable[[], Any]) -> Item | None:
-        """Return the attributes that a write answers with, or None if its condition does not hold.
-
-        While a transaction of another run writes the item, it is tried again: that takes milliseconds.
-        """
-        for tries_left in reversed(range(CONFLICT_TRIES)):
-            expected = (CONDITION_FAILED, CONFLICT) if tries_left else (CONDITION_FAILED,)
-            try:
-                with errors_of(f"The table {self._name}", expected=expected):
-                    return dict(write().get("Attributes", {}))
-            except Expected as refused:
-                if str(refused) == CONDITION_FAILED:
-                    break
-        return None
+        """Return the attributes that a write answers with, or None if its condition does not hold."""
+        answer = conditional(f"The table {self._name}", write)
+        return None if answer is None else dict(answer.get("Attributes", {}))
 
     def _try[T](self, call: Callable[[], T]) -> T:
         with errors_of(f"The table {self._name}"):

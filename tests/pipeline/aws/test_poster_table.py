@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from local.stand_ins.aws import make_tracking_table
-from pipeline.aws import tracking_table
+from pipeline.aws.conditional import CONFLICT_TRIES
 from pipeline.aws.poster_table import PosterTable
 from pipeline.domain.entry import BooksPart, Status, Step, names_of
 from pipeline.domain.errors import Misconfigured, Unavailable
@@ -157,14 +157,14 @@ def test_a_right_that_is_missing_is_named(table, client):
 
 def test_an_item_that_a_transaction_is_writing_is_tried_again(table, client):
     (entry,) = known(table, 1)
-    client.errors["update_item"] = [refused("TransactionConflictException")] * (tracking_table.CONFLICT_TRIES - 1)
+    client.errors["update_item"] = [refused("TransactionConflictException")] * (CONFLICT_TRIES - 1)
 
     assert table.save(replace(entry, request_id="r-1"))
 
 
 def test_an_item_that_is_always_being_written_is_no_answer(table, client):
     (entry,) = known(table, 1)
-    client.errors["update_item"] = [refused("TransactionConflictException")] * tracking_table.CONFLICT_TRIES
+    client.errors["update_item"] = [refused("TransactionConflictException")] * CONFLICT_TRIES
 
     with pytest.raises(Unavailable, match="TransactionConflict"):
         table.save(replace(entry, request_id="r-1"))
