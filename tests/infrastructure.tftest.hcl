@@ -533,9 +533,9 @@ run "connections" {
 
   assert {
     condition = alltrue([
-      aws_cloudwatch_metric_alarm.drift.metric_name == "DriftOpen",
-      aws_cloudwatch_metric_alarm.drift.statistic == "Minimum",
-      aws_cloudwatch_metric_alarm.drift.evaluation_periods == 3,
+      aws_cloudwatch_metric_alarm.drift.metric_name == "DriftAgeSeconds",
+      aws_cloudwatch_metric_alarm.drift.statistic == "Maximum",
+      aws_cloudwatch_metric_alarm.drift.threshold == 3 * 86400,
       aws_cloudwatch_metric_alarm.drift.period == 86400,
       aws_cloudwatch_metric_alarm.drift.alarm_name == "qb-poster-drift-prod",
       length(aws_cloudwatch_metric_alarm.drift.alarm_actions) == 1,

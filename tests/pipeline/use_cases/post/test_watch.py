@@ -176,3 +176,20 @@ def test_it_is_noted_as_of_the_look(world):
     world.look()
 
     assert noted(world.entry).noticed_at == world.clock.now() == NOW
+
+
+def test_an_open_difference_is_as_old_as_it_was_noticed_however_often_it_is_looked_at(world):
+    world.answer = (GONE,)
+    assert world.look().age_s == 0
+    world.clock.sleep(900)
+    world.answer = ()
+    world.look()
+    world.clock.sleep(900)
+
+    assert world.look().age_s == 1800
+
+
+def test_without_an_open_difference_the_age_is_zero_and_without_a_look_it_is_not_known(world):
+    assert world.look().age_s == 0
+
+    assert world.look(is_asked=False).age_s is None
