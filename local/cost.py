@@ -65,11 +65,11 @@ def priced(service: str, operation: str) -> str:
 
 def usd(counts: Mapping[str, float]) -> float:
     """Return the price of calls and of other units, by the names of the table."""
-    million, each = PRICES["per_million"], PRICES["each"]
+    million, units = PRICES["per_million"], PRICES["each"]
     total: float = sum(
         count
         * (WRITES_COUNTED if name == "dynamodb write" else 1)
-        * (million[name] / 1e6 if name in million else each[name])
+        * (million[name] / 1e6 if name in million else units[name])
         for name, count in counts.items()
         if name
     )
