@@ -180,7 +180,7 @@ class Watch:
             still_open[entry.entry_id] = drift.noticed_at
             # Noticed since the last complete look: a run that was killed has noted it and told nobody.
             if drift.noticed_at > begins and not entry.is_failed:
-                self.notices.append(notice_of(entry, drift))
+                self.notices.append(notice_of(after, drift))
         if state.looked_at is not None and found.deletions_since > state.looked_at:
             logger.warning(
                 "deletions may have been overlooked",
