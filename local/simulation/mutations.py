@@ -62,10 +62,12 @@ def _no_wait_before_the_look() -> AbstractContextManager[Any]:
 
 
 def _no_lease() -> AbstractContextManager[Any]:
+    """Let every run have the lease, and save over whatever another one has saved: either alone keeps runs apart."""
+
     def always(_key_values: Any, realm: str, holder: str, _now: Any, until: Any, **_how: Any) -> Lease:
         return Lease(realm, holder, until)
 
-    return patch.object(KeyValueTable, "take_lease", always)
+    return _all_of(patch.object(KeyValueTable, "take_lease", always), *_updates_without(save_id=""))
 
 
 def _endless_lease() -> AbstractContextManager[Any]:
@@ -73,12 +75,22 @@ def _endless_lease() -> AbstractContextManager[Any]:
 
 
 def _no_version_check() -> AbstractContextManager[Any]:
-    def unconditional(entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
-        return entry_update(entry, names, version=None, **others)
+    return _all_of(*_updates_without(version=None))
 
+
+def _updates_without(**conditions: Any) -> list[AbstractContextManager[Any]]:
+    """Return what leaves some conditions out of every update of an entry."""
+
+    def careless(entry: Any, names: Any, **others: Any) -> Any:
+        return entry_update(entry, names, **(others | conditions))
+
+    return [patch.object(module, "entry_update", careless) for module in (poster_table, tracking_table)]
+
+
+def _all_of(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
     stack = ExitStack()
-    for module in (poster_table, tracking_table):
-        stack.enter_context(patch.object(module, "entry_update", unconditional))
+    for one in patches:
+        stack.enter_context(one)
     return stack
 
 
@@ -191,7 +203,7 @@ MUTATIONS: dict[str, Off] = {
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
     "wait until an outcome has settled": _no_wait_before_the_look,
     "marker, not only number": lambda: patch.object(books, "_is_ours", lambda *_row: True),
-    "one lease per realm": _no_lease,
+    "one run at a time for a realm": _no_lease,
     "lease no longer than its holder lives": _endless_lease,
     "version checked on every write to an entry": _no_version_check,
     "document stored before its entry": _entry_before_its_document,
