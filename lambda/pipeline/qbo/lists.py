@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
 from pipeline.domain.money import ZERO
+from pipeline.qbo.text import clean_line
 
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
@@ -235,7 +236,7 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 
 def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+    return clean_line(one).casefold() == clean_line(other).casefold()
 
 
 def _only[T](found: Sequence[T]) -> T | None:
