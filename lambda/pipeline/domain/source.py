@@ -12,7 +12,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
 
 
 class NotRendered(Unavailable):
-    """The source answers, but cannot make the PDF of one document just now."""
+    """The source answers, but cannot make the PDF of one document, or give a file of it, just now."""
 
 
 class TooMany(Unavailable):
