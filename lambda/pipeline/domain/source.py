@@ -54,13 +54,14 @@ class NotCarried:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableDocument:
-    """A row that is not a readable document, and why."""
+    """A row that is not a readable document, and why. `withdrawn` if the row itself says that it is not posted."""
 
     odoo_id: int
     number: str
     document_type: DocumentType
     written_at: datetime
     error: NeedsAttention
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
