@@ -256,6 +256,17 @@ def test_a_sale_with_its_own_date_in_quickbooks_is_explained_on_both_months():
     assert here.reason == there.reason.partition("Odoo. ")[2]
 
 
+@pytest.mark.parametrize("policies", [Policies(), Policies(dates_on_first_open_day=True)])
+def test_a_copy_that_a_person_made_in_another_month_is_there_twice_and_never_explained(policies):
+    state = OdooState("posted", date(2026, 9, 30), "companyA", "BILL/7", date(2026, 9, 30))
+    copy = a_transaction(qb_id="777")
+
+    found = only([], [copy], [an_entry(qb_id="145")], in_odoo={7: state}, policies=policies)
+
+    assert (found.difference_class, found.is_explained) == (DifferenceClass.TWICE, False)
+    assert "Id 145" in found.reason
+
+
 def test_what_the_pipeline_changed_since_reading_began_waits_for_the_next_comparison():
     changed = an_entry(updated_at=BEGAN + timedelta(seconds=1))
     other = a_transaction(("600000", 999))

@@ -327,6 +327,9 @@ def _of_another_month(
         return make(DifferenceClass.WAITING, "It was changed while this was read.", entry.since if entry else None)
     if entry is not None and (entry.is_open or entry.updated_at >= scope.began_at):
         return make(DifferenceClass.WAITING, f"Its date in Odoo is now {state.dated_on}.", entry.since)
+    if entry is not None and entry.qb_id not in ("", transaction.qb_id) and entry.realm in ("", scope.realm):
+        # A copy that a person makes in QuickBooks has the note, too.
+        return make(DifferenceClass.TWICE, f"It carries the mark of Id {entry.qb_id}, dated {state.dated_on} in Odoo.")
     difference = Difference("date", state.dated_on.isoformat(), transaction.dated_on.isoformat())
     why = why_dated_otherwise(transaction, state.dated_on, state.issued_on, scope.policies)
     finding = make(DifferenceClass.DATED_OTHERWISE, f"It is dated {state.dated_on} in Odoo. {why}".strip())
