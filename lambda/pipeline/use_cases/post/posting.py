@@ -22,6 +22,7 @@ from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.record import Record, RecordTable
+from pipeline.use_cases.post.retyped import as_posted
 from pipeline.use_cases.post.steps import Action, Found, next_step
 
 
@@ -72,7 +73,7 @@ class Posting:
     def begin(self, document: Document | None = None) -> None:
         """Find out what is to be sent. Raises as `run` does."""
         self._check_realm()
-        self.document = document or self.store.document(self.entry)
+        self.document = as_posted(document or self.store.document(self.entry), self.entry)
         if not self._is_withdrawn:
             check_adds_up(self.document)
             is_booked = bool(self.entry.qb_id or self.entry.step)
