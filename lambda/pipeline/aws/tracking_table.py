@@ -39,7 +39,7 @@ _NOT_THERE = "attribute_not_exists(entry_id)"
 _FIELDS = names_of(Entry)
 # What each writer writes. The extractor writes Odoo's part and the PDF; the poster writes the books' part. Both write
 # the work, and only if the version is still the one they read.
-_EXTRACTED = ("document_type", *names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
+_EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
 _PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message")
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _WAITING_INSTANTS = ("next_attempt_at", "pending_since", "created_at")
