@@ -28,6 +28,7 @@ from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
+from pipeline.odoo.papers import Papers
 from pipeline.qbo import books, client, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
@@ -226,6 +227,7 @@ MUTATIONS: dict[str, Off] = {
     "refused token replaced": _refused_token_used_again,
     "reported from the table": _without(TrackingTable, "failed", list),
     "what people do in QuickBooks is watched": _without(Watch, "look"),
+    "papers without pages go along": lambda: patch.object(Papers, "_with_beside", lambda _papers, one: (one, False)),
     "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),
 }
 

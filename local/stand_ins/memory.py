@@ -164,13 +164,17 @@ class MemoryTable:
                 return
             if entry.status in DECIDED and stored.status is not previous.status:
                 return
-            names = self._extracted_fields(stored)
+            names = self._extracted_fields(stored, is_as_read=stored.status is previous.status)
             self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
-    def _extracted_fields(self, stored: Entry) -> list[str]:
-        """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
-        names = names_of(OdooPart, PdfPart, WorkPart)
-        return [name for name in names if name != "next_attempt_at" or stored.step is None]
+    def _extracted_fields(self, stored: Entry, *, is_as_read: bool) -> list[str]:
+        """Return what the extractor may write: not when a write of unknown outcome can be looked for, nor its type."""
+        kept = {
+            *(("next_attempt_at",) if stored.step else ()),
+            *(() if is_as_read and stored.step is None else ("document_type",)),
+        }
+        names = ("document_type", *names_of(OdooPart, PdfPart, WorkPart))
+        return [name for name in names if name not in kept]
 
     def attach_pdf(self, entry: Entry) -> None:
         """Store the key of this version's PDF, or how attempts to get it went, while the entry waits for it."""

@@ -13,6 +13,7 @@ from local.stand_ins.aws import make_tracking_table
 from local.stand_ins.memory import MemoryTable
 from pipeline.aws.drift_table import DriftTable
 from pipeline.domain import lifecycle
+from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.domain.waiting import Waiting
@@ -212,6 +213,22 @@ def test_the_extractor_leaves_alone_what_the_books_have(table):
     table.save_extracted(replace(first, version=2, number="new"), previous=first)
 
     assert now_in(table, first) == replace(booked, version=2, number="new")
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"step": Step.CREATE, "request_id": "r"}, {"qb_id": "5", "status": Status.POSTING}]
+)
+def test_the_type_of_a_document_follows_odoo_unless_something_was_sent_since_it_was_read(table, meanwhile):
+    first = kept(table)
+    credit_note = replace(first, version=2, document_type=DocumentType.CREDIT_NOTE)
+    table.save_extracted(credit_note, previous=first)
+    before = now_in(table, first).document_type
+
+    table.save(replace(credit_note, **meanwhile))
+    table.save_extracted(replace(credit_note, version=3, document_type=DocumentType.INVOICE), previous=credit_note)
+
+    after = now_in(table, first)
+    assert (before, after.document_type, after.version) == (DocumentType.CREDIT_NOTE, DocumentType.CREDIT_NOTE, 3)
 
 
 def test_the_extractor_leaves_alone_which_document_it_is(table):

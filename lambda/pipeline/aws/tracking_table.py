@@ -91,8 +91,7 @@ class TrackingTable:
         """Store that a failure was reported and that its letter was sent, unless the entry changed since."""
         values = from_dataclass(replace(entry, reported_at=reported_at, letter_at=letter_at))
         marks = item({name: values[name] for name in ("reported_at", "letter_at")})
-        placeholders = {f":{name}": value for name, value in marks.items()}
-        placeholders |= item({":failed": Status.FAILED.value, ":read": values["updated_at"]})
+        read = item({":failed": Status.FAILED.value, ":read": values["updated_at"]})
         self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
@@ -100,7 +99,7 @@ class TrackingTable:
                 UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in marks),
                 ConditionExpression="#status = :failed AND updated_at = :read",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=placeholders,
+                ExpressionAttributeValues={**{f":{name}": value for name, value in marks.items()}, **read},
             )
         )
 
@@ -123,10 +122,11 @@ class TrackingTable:
 
     def _save_extracted_again(self, entry: Entry, previous: Entry) -> Item | None:
         status = previous.status if entry.status in DECIDED else None
-        done = self._update(entry, _EXTRACTED, version=previous.version, status=status, is_settled=True, by=_EXTRACTORS)
+        first = status if entry.document_type is previous.document_type else previous.status
+        done = self._update(entry, _EXTRACTED, version=previous.version, status=first, is_settled=True, by=_EXTRACTORS)
         if done is None:
-            # The poster has sent something since the entry was read, and has stored when to look for its outcome.
-            names = [name for name in _EXTRACTED if name != "next_attempt_at"]
+            # The poster has sent something since, as the type it was then, and has stored when to look for its outcome.
+            names = [name for name in _EXTRACTED if name not in ("next_attempt_at", "document_type")]
             done = self._update(entry, names, version=previous.version, status=status, by=_EXTRACTORS)
         return done
 

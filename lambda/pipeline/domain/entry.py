@@ -61,7 +61,6 @@ class KeyPart:
     """Which document it is. Written once, when the entry is created."""
 
     entry_id: str
-    document_type: DocumentType
     odoo_id: int
     created_at: datetime
     expires_at: int | None = None
@@ -69,8 +68,12 @@ class KeyPart:
 
 @dataclass(frozen=True, kw_only=True)
 class OdooPart:
-    """What Odoo says about the document. Only the extractor writes it, and every change raises `version`."""
+    """What Odoo says about the document. Only the extractor writes it, and every change raises `version`.
 
+    A draft may have become another type before it is posted again.
+    """
+
+    document_type: DocumentType
     company: str
     number: str = ""
     party: str = ""

@@ -31,7 +31,7 @@ from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting
-from pipeline.use_cases.post.realm import realm_changed
+from pipeline.use_cases.post.refusals import realm_changed
 from pipeline.use_cases.post.troubles import Troubles
 from pipeline.use_cases.post.work_list import WorkList
 

@@ -20,8 +20,9 @@ from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_reques
 from pipeline.domain.errors import NeedsAttention, Rejected, outcome
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
-from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.record import Record, RecordTable
+from pipeline.use_cases.post.refusals import changed_in_quickbooks, party_changed, realm_changed
+from pipeline.use_cases.post.retyped import as_posted
 from pipeline.use_cases.post.steps import Action, Found, next_step
 
 
@@ -72,7 +73,7 @@ class Posting:
     def begin(self, document: Document | None = None) -> None:
         """Find out what is to be sent. Raises as `run` does."""
         self._check_realm()
-        self.document = document or self.store.document(self.entry)
+        self.document = as_posted(document or self.store.document(self.entry), self.entry)
         if not self._is_withdrawn:
             check_adds_up(self.document)
             is_booked = bool(self.entry.qb_id or self.entry.step)
@@ -205,24 +206,14 @@ class Posting:
         # Somebody, or a payment, touched it in the books. Only what nobody has changed is written over.
         existing = self.books.find(document, qb_id=booked.qb_id)
         if existing is None or existing.fingerprint != booked.fingerprint:
-            raise Rejected(
-                "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
-                "Make the two agree by hand, or undo the change in QuickBooks and retry.",
-                code="changed_in_quickbooks",
-            )
+            raise changed_in_quickbooks()
         self._send_update(existing)
 
     def _check_party(self, document: Document, booked: Booked) -> None:
         """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
         was, now = self.entry.qb_party, self._draft.party
         if was and now and was != now and self.books.is_paid(document, booked.qb_id):
-            kind = "customer" if document.document_type.is_sale else "vendor"
-            raise Rejected(
-                f"it is now of {document.party.name} in Odoo, but in QuickBooks a payment of another {kind} is applied "
-                "to it, which would come loose. Take the payment off in QuickBooks and retry, or give the document its "
-                "former contact in Odoo.",
-                code="party_changed",
-            )
+            raise party_changed(document)
 
     def _send_update(self, booked: Booked) -> None:
         draft = self._draft
