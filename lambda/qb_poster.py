@@ -109,7 +109,7 @@ class Poster:
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
-        self.table = DriftTable(runtime.client("dynamodb"), settings.table, self.history.wrote)
+        self.table = DriftTable(runtime.client("dynamodb"), settings.table, runtime.new_name, self.history.wrote)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")

@@ -51,7 +51,18 @@ ALARMS = {
 }  # fmt: skip
 # A write to the table is charged once more for each index.
 WRITES_COUNTED = 3
+# In a transaction a write is charged twice for the table, and once more for each index.
+WRITES_IN_TRANSACTION_COUNTED = 4
 _READS = ("GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject")
+
+
+def weight(operation: str, parameters: Mapping[str, Any]) -> int:
+    """Return how many writes or reads a call is charged as."""
+    if operation == "TransactWriteItems":
+        return len(parameters["TransactItems"])
+    if operation == "BatchGetItem":
+        return sum(len(asked["Keys"]) for asked in parameters["RequestItems"].values())
+    return 1
 
 
 def priced(service: str, operation: str) -> str:
@@ -59,17 +70,20 @@ def priced(service: str, operation: str) -> str:
     if service in ("dynamodb", "s3"):
         if operation.startswith("Delete") and service == "s3":
             return ""
+        if operation == "TransactWriteItems":
+            return "dynamodb transaction"
         return f"{service} {'read' if operation in _READS else 'write'}"
     return service if f"{service}" in PRICES["per_million"] else ""
+
+
+_UNITS = {"dynamodb write": WRITES_COUNTED, "dynamodb transaction": WRITES_IN_TRANSACTION_COUNTED}
 
 
 def usd(counts: Mapping[str, float]) -> float:
     """Return the price of calls and of other units, by the names of the table."""
     million, units = PRICES["per_million"], PRICES["each"]
     total: float = sum(
-        count
-        * (WRITES_COUNTED if name == "dynamodb write" else 1)
-        * (million[name] / 1e6 if name in million else units[name])
+        count * _UNITS.get(name, 1) * (million[name] / 1e6 if name in million else units[name])
         for name, count in counts.items()
         if name
     )
@@ -79,7 +93,7 @@ def usd(counts: Mapping[str, float]) -> float:
 def run(bench: Bench, function: str, event: str) -> tuple[Any, Counter[str]]:
     """Run a function once for an event in JSON; return its answer and what it is charged for."""
     began = time.monotonic()
-    with counted_aws() as counts:
+    with counted_aws(weight) as counts:
         answer = bench.run(function, HANDLERS[function], json.loads(event), 900)
     used: Counter[str] = Counter()
     for (service, operation), count in counts.items():

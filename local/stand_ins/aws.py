@@ -17,9 +17,11 @@ from unittest.mock import patch
 import boto3
 import requests
 from boto3.dynamodb.types import TypeDeserializer
+from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.stand_ins.transactions import write_together
 from pipeline.aws import tracking_table
 from pipeline.domain.entry import Entry, Status
 
@@ -95,6 +97,7 @@ class EmbeddedAws:
     """
 
     def __init__(self) -> None:
+        DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.calls = application.calls
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)

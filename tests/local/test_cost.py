@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("dynamodb", "Query", "dynamodb read"),
         ("dynamodb", "UpdateItem", "dynamodb write"),
+        ("dynamodb", "TransactWriteItems", "dynamodb transaction"),
         ("s3", "GetObject", "s3 read"),
         ("s3", "PutObject", "s3 write"),
         ("s3", "DeleteObject", ""),
@@ -34,6 +35,13 @@ def test_a_call_has_the_price_of_what_it_does(service, operation, name):
 def test_a_write_is_paid_for_in_the_table_and_in_each_index():
     assert cost.usd({"dynamodb write": 1_000_000}) == pytest.approx(3 * 0.625)
     assert cost.usd({"dynamodb read": 1_000_000, "": 5}) == pytest.approx(0.125)
+
+
+def test_a_call_for_many_items_is_charged_for_each():
+    assert cost.weight("TransactWriteItems", {"TransactItems": [{}, {}, {}]}) == 3
+    assert cost.weight("BatchGetItem", {"RequestItems": {"t": {"Keys": [{}, {}]}}}) == 2
+    assert cost.weight("UpdateItem", {}) == 1
+    assert cost.usd({"dynamodb transaction": 1_000_000}) == pytest.approx(4 * 0.625)
 
 
 def test_a_function_with_nothing_wrong_is_charged_for_one_metric():
