@@ -35,6 +35,9 @@ _UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds, "DriftAgeSeconds": MetricUnit
 
 # At DEBUG these write down what they send and receive: botocore the answer of Secrets Manager, oauthlib the tokens.
 _LIBRARIES = ("boto3", "botocore", "intuitlib", "oauthlib", "requests", "requests_oauthlib", "s3transfer", "urllib3")
+# These write down pieces of the files they read, a line for every fault in one: a hostile file has a hundred thousand.
+# What came of a file is in its entry.
+_READERS = ("PIL", "pypdf")
 
 
 @cache
@@ -42,13 +45,15 @@ def log_as_json(service: str) -> None:
     """Configure JSON logging, with the fields of each log call, once per container.
 
     The log level that was asked for is that of our own code. Everybody else's is INFO or higher, because no library
-    keeps credentials out of what it writes at DEBUG.
+    keeps credentials out of what it writes at DEBUG; what reads foreign files writes nothing.
     """
     root = logging.getLogger()
     for logger in (root, *map(logging.getLogger, _LIBRARIES)):
         # NOTSET (0) of a library means the root's level.
         if logger is root or logger.level:
             logger.setLevel(max(logger.level, logging.INFO))
+    for name in _READERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     powertools = Logger(service=service, logger_formatter=None, log_uncaught_exceptions=False)
     package = logging.getLogger("pipeline")
     package.handlers = powertools.handlers

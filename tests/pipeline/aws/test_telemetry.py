@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 
 import pytest
 
+from local.demo.small_files import pdf_page
+from pipeline import pdf
 from pipeline.aws import telemetry
 from pipeline.aws.telemetry import NAMESPACE, WATCHED, put_metrics
+from pipeline.domain.errors import InvalidDocument
 from pipeline.use_cases.post.results import Results
 from tests.terraform_tools import configuration_text
 
@@ -26,6 +29,8 @@ def output():
         yield text
     package.handlers, package.propagate = before[:2]
     package.setLevel(before[2])
+    for reader in ("PIL", "pypdf"):
+        logging.getLogger(reader).setLevel(logging.NOTSET)
     telemetry.log_as_json.cache_clear()
 
 
@@ -35,6 +40,17 @@ def test_a_log_line_is_json_with_the_fields_it_was_given(output):
     (line,) = map(json.loads, output.getvalue().splitlines())
     assert (line["message"], line["level"], line["service"]) == ("QuickBooks answered", "INFO", "telemetry-test")
     assert (line["company"], line["intuit_tid"]) == ("A", "1-x")
+
+
+def test_what_reads_foreign_files_writes_nothing_of_them(output, caplog):
+    """A PDF with a fault at each of a hundred thousand places would write as many lines, with pieces of it."""
+    broken = pdf_page(["paper"], title="paper").replace(b"/Type /Catalog", b"/Type /Catalog /A 1 /A 2 /A ]")
+
+    with suppress(InvalidDocument):
+        pdf.check(broken)
+    logging.getLogger("PIL.TiffImagePlugin").warning("a piece of the file")
+
+    assert [record.name for record in caplog.records if record.name.startswith(("pypdf", "PIL"))] == []
 
 
 def test_a_line_is_written_once_however_often_the_container_is_used(output):
