@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
-import requests
 
 import odoo_extractor
 import odoo_order_sync
@@ -24,6 +23,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
+from tests.aws_without_sockets import without_sockets
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -54,10 +54,14 @@ class Machine:
         """Invoke a function as a fresh container would and return its result as JSON, once there and back."""
         output = io.StringIO()
         try:
-            with _fresh_container(), redirect_stdout(output), redirect_stderr(output):
+            with fresh_container(self.environ(function)), redirect_stdout(output), redirect_stderr(output):
                 return self.deployment.invoke(function, HANDLERS[function], event, timeout_s=self.time_left_s)
         finally:
             self.output += output.getvalue()
+
+    def environ(self, function: str) -> dict[str, str]:
+        """Return the environment a function is invoked with."""
+        return self.deployment.aws.environ | self.deployment.environs[function]
 
     def extract(self, event: Any = None) -> dict[str, Any]:
         """Invoke the extractor; nothing stands for the schedule's own event."""
@@ -134,10 +138,20 @@ class Machine:
         return [line for line in self.log if "_aws" in line]
 
 
+# What the clients that a container left behind were made for, and how many were made.
+_left: tuple[dict[str, str], int] | None = None
+
+
 @contextmanager
-def _fresh_container() -> Iterator[None]:
-    """Forget clients and log handlers, which a container keeps: they are bound to an address and to an output."""
-    aws_client.cache_clear()
+def fresh_container(environ: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Forget what a container keeps and another cannot use: log handlers, which are bound to an output, and clients.
+
+    Clients of the very AWS that `environ` names are kept: making them costs more than most tests do.
+    """
+    global _left  # noqa: PLW0603 - as the cache itself is
+    of = {name: value for name, value in (environ or {}).items() if name.startswith("AWS_")}
+    if environ is None or (of, aws_client.cache_info().misses) != _left:
+        aws_client.cache_clear()
     telemetry.log_as_json.cache_clear()
     before = logging.getLogger("pipeline")
     handlers, propagate = before.handlers, before.propagate
@@ -147,20 +161,22 @@ def _fresh_container() -> Iterator[None]:
         yield
     finally:
         before.handlers, before.propagate = handlers, propagate
+        _left = (of, aws_client.cache_info().misses)
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[EmbeddedAws]:
     """Embedded AWS, one for all tests; `machine` empties it."""
     aws = EmbeddedAws()
-    yield aws
+    with without_sockets(aws):
+        yield aws
     aws.close()
 
 
 @pytest.fixture
 def empty_aws(aws: EmbeddedAws) -> EmbeddedAws:
     """Embedded AWS with nothing in it."""
-    requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+    aws.empty()
     return aws
 
 
@@ -176,7 +192,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     def start(
         documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD, realms: Any = None,
     ) -> Machine:  # fmt: skip
-        requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+        aws.empty()
         odoo_order_sync._reported = Remembered()
         rows, files = documents or load()
         odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
 from pipeline.qbo import limiter
 from tests.cases.world import World
@@ -20,7 +19,7 @@ def open_world(aws):
     opened = []
 
     def open_one(**changes):
-        requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+        aws.empty()
         opened.append(World(aws=aws, **changes))
         return opened[-1]
 
