@@ -7,8 +7,10 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
 
 import odoo_extractor
@@ -31,6 +33,9 @@ HANDLERS = {
     "odoo-order-sync": odoo_order_sync.lambda_handler,
     "odoo-qb-tie-out": tie_out.lambda_handler,
 }
+# Each boto3 session reads the descriptions of the services anew, which takes longer than most tests; here they are read
+# once. Nobody changes them: the clients of one session share them, too.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 # Texts that no log line, alert or error may ever hold.
 PASSWORD = "the-odoo-password"
 API_KEY = "the-odoo-api-key"

@@ -376,10 +376,10 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 def _compared(operator: str, attribute: DynamoType | None, parameters: Parameters, placeholder: str) -> bool:
     """Compare texts with texts and numbers with numbers; what compares otherwise is left to moto."""
     value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
-    if attribute is None and operator != "<>":
-        # What is not there is neither equal nor less nor more.
+    if attribute is None:
+        # What is not there is neither equal nor less nor more. That it differs, moto says.
         return False
-    if attribute is None or list(value) != [attribute.type] or attribute.type not in ("S", "N"):
+    if list(value) != [attribute.type] or attribute.type not in ("S", "N"):
         _leave()
     read = Decimal if attribute.type == "N" else str
     return bool(_COMPARISONS[operator](read(attribute.value), read(value[attribute.type])))

@@ -180,6 +180,56 @@ def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here
     assert all(answered_here.count(operation) > 20 for operation in set(answered_here))
 
 
+def _put(name, **values):
+    return "PutItem", {"Item": {"entry_id": {"S": name}, "company": {"S": "A"}, **values}}
+
+
+def _status(text, condition, **values):
+    parameters = {
+        "Key": {"entry_id": {"S": "a"}}, "UpdateExpression": "SET #status = :first, calls = :second",
+        "ConditionExpression": condition, "ReturnValues": "UPDATED_OLD",
+    }  # fmt: skip
+    given = {"first": {"S": text}, "second": {"N": "1"}, "now": {"S": "2026-11"}, **values}
+    return "UpdateItem", _asked(parameters, parameters["UpdateExpression"], condition, **given)
+
+
+def _query(condition):
+    parameters = {"IndexName": "company-status-index", "KeyConditionExpression": condition}
+    return "Query", _asked(parameters, condition, status={"S": "posted"}, company={"S": "A"})
+
+
+EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
+POSTED = {"status": {"S": "posted"}}
+
+
+@pytest.mark.parametrize(
+    ("requests", "done_here"),
+    [
+        ([_put("a"), _status("posted", EXISTS), _status("", EXISTS)], 0),
+        ([_put("a"), _status("posted", EXISTS), _status("pending", EXISTS, second={"N": "9" * 40})], 0),
+        ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _status("posted", LATER)], 1),
+        ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _put("a"), _status("pending", LATER)], 0),
+        ([_put("a", holder={"S": "x"}), _status("posted", OTHER), _put("a"), _status("pending", OTHER)], 0),
+        ([_put("b", **POSTED), _query(BOTH := "company = :company AND #status = :status"), _put("a", **POSTED),
+          _query(BOTH)], 1),
+        ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
+          _query(ONE)], 0),
+    ],
+)  # fmt: skip
+def test_once_a_shape_is_accepted_the_next_of_it_is_answered_as_by_moto(
+    tables, answered_here, monkeypatch, requests, done_here
+):
+    monkeypatch.setattr(short_table, "_accepted", set())
+    before = [done(lambda *what: short_way.call("dynamodb", *what), SHORT, *request) for request in requests[:-1]]
+    del answered_here[:]
+
+    last = done(lambda *what: short_way.call("dynamodb", *what), SHORT, *requests[-1])
+
+    assert [*before, last] == [done(done_by_moto, MOTO, *request) for request in requests]
+    assert repr(tables[0].items) == repr(tables[1].items)
+    assert len(answered_here) == done_here
+
+
 def test_of_a_new_shape_moto_is_asked_first(tables, answered_here, monkeypatch):
     monkeypatch.setattr(short_table, "_accepted", set())
     request = {"TableName": SHORT, "Item": {"entry_id": {"S": "a"}, "calls": {"N": str(Decimal(1))}}}
