@@ -13,6 +13,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from hypothesis import settings
 
 import odoo_extractor
 import odoo_order_sync
@@ -43,6 +44,10 @@ API_KEY = "the-odoo-api-key"
 CLIENT_SECRET = "the-quickbooks-client-secret"
 
 
+# The same examples in every run, however busy the machine; `--hypothesis-profile default` looks for others.
+settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+settings.load_profile("suite")
+
 # The longest files come first, so that at the end no worker waits for another; Terraform before all, as it also waits.
 LONGEST_FIRST = (
     "tests/test_deployed_to_moto.py",
@@ -51,6 +56,8 @@ LONGEST_FIRST = (
     "tests/test_build.py",
     "tests/test_memory.py",
     "tests/test_at_scale.py",
+    "tests/test_state_machine.py",
+    "tests/properties/",
     "tests/local/simulation/",
     "tests/operate/",
     "tests/cases/",

@@ -163,7 +163,7 @@ def answered_here(monkeypatch):
 
 
 def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here):
-    @settings(max_examples=250, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=250)
     @given(some.lists(some.one_of(puts(), updates(), queries(), READS, ONES_OF_THE_INDEX), min_size=1, max_size=25))
     def check(requests):
         for table in tables:
@@ -177,7 +177,7 @@ def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here
     check()
 
     assert set(answered_here) == {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"}
-    assert all(answered_here.count(operation) > 20 for operation in set(answered_here))
+    assert len(answered_here) > 500
 
 
 def _put(name, **values):
