@@ -1,36 +1,29 @@
 # What a person looks at before asking: one page of figures over the last weeks.
 
 locals {
-  # Each widget: its title, statistic, period, and the metrics of which function it shows.
-  dashboard = [
+  # Each figure is a field of each run's line in the log. A metric is sent only while an alarm may need it.
+  dashboard_of_logs = [
     {
       title    = "Age of the oldest that waits, in seconds"
-      stat     = "Maximum"
-      period_s = 300
-      metrics  = { qb-poster = ["BacklogAgeSeconds"] }
-    },
-    {
-      title    = "Days left of the connection that ends first"
-      stat     = "Minimum"
-      period_s = local.day_s
-      metrics  = { qb-poster = ["RefreshTokenDaysLeft"] }
+      stat     = "max"
+      period   = "5m"
+      function = "qb-poster"
+      figures  = ["BacklogAgeSeconds"]
     },
     {
       title    = "Changes made in QuickBooks that nobody has accepted"
-      stat     = "Maximum"
-      period_s = 3600
-      metrics  = { qb-poster = ["DriftOpen"] }
+      stat     = "max"
+      period   = "1h"
+      function = "qb-poster"
+      figures  = ["DriftOpen"]
     },
     {
       title    = "Months that are overdue, and differences that nothing explains"
-      stat     = "Maximum"
-      period_s = local.day_s
-      metrics  = { odoo-qb-tie-out = ["MonthsOverdue", "TieOutUnexplained"] }
+      stat     = "max"
+      period   = "1d"
+      function = "odoo-qb-tie-out"
+      figures  = ["MonthsOverdue", "TieOutUnexplained"]
     },
-  ]
-
-  # What no alarm watches is no metric, which costs every month, but a field of each run's line in the log.
-  dashboard_of_logs = [
     {
       title    = "Documents per hour"
       stat     = "sum"
@@ -88,6 +81,12 @@ locals {
       shows    = "stats latest(verdict) as result, latest(sentence) as says by company, month | sort month desc, company asc"
     },
     {
+      title    = "Days left of each connection: without being used, and however it is used"
+      function = "qb-poster"
+      message  = "connection"
+      shows    = "stats latest(days_left) as unused, latest(consent_days_left) as consent by company | sort unused asc"
+    },
+    {
       title    = "Documents that failed, by cause"
       function = "qb-poster"
       message  = "document failed"
@@ -95,22 +94,7 @@ locals {
     },
   ]
 
-  dashboard_metrics = [
-    for widget in local.dashboard : {
-      title  = widget.title
-      region = var.aws_region
-      stat   = widget.stat
-      period = widget.period_s
-      view   = "timeSeries"
-      yAxis  = { left = { min = 0 } }
-      metrics = concat([
-        for function, names in widget.metrics : [
-          for name in names : [local.metrics_namespace, name, "service", function, "environment", var.environment]
-        ]
-      ]...)
-    }
-  ]
-
+  # A metric's values are a list in the log: its first is the figure, or the field is the figure itself.
   dashboard_queries = [
     for widget in local.dashboard_of_logs : {
       title  = widget.title
@@ -118,8 +102,8 @@ locals {
       view   = "timeSeries"
       query = join(" | ", [
         "SOURCE '${aws_cloudwatch_log_group.function[widget.function].name}'",
-        "filter ispresent(${widget.figures[0]})",
-        "stats ${join(", ", [for name in widget.figures : "${widget.stat}(${name}) as ${name}_"])} by bin(${widget.period})",
+        "filter ispresent(${widget.figures[0]}.0) or ispresent(${widget.figures[0]})",
+        "stats ${join(", ", [for name in widget.figures : "${widget.stat}(coalesce(${name}.0, ${name})) as ${name}_"])} by bin(${widget.period})",
       ])
     }
   ]
@@ -145,8 +129,8 @@ resource "aws_cloudwatch_dashboard" "this" {
     start          = "-PT336H"
     periodOverride = "inherit"
     widgets = [
-      for position, properties in concat(local.dashboard_metrics, local.dashboard_queries, local.dashboard_tables) : {
-        type       = contains(keys(properties), "query") ? "log" : "metric"
+      for position, properties in concat(local.dashboard_queries, local.dashboard_tables) : {
+        type       = "log"
         x          = position % local.dashboard_columns * local.dashboard_width
         y          = floor(position / local.dashboard_columns) * local.dashboard_height
         width      = local.dashboard_width

@@ -119,7 +119,7 @@ locals {
       schedules = {
         # An S3 event may be late, doubled or lost; the sweep asks every minute which entries are due.
         qb-poster-sweep = {
-          description = "Works off whatever is due, whether or not an S3 event arrived"
+          description = "Processes whatever is due, whether or not an S3 event arrived"
           expression  = "rate(1 minute)"
           enabled     = true
           input       = { sweep = true }

@@ -81,7 +81,9 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Alarms: each means that a person is needed, has a page under docs/runbooks/, and says when it is over.
+# Alarms: each means that a person is needed, has a page under docs/runbooks/, and says when it is over. Missing data is
+# no breach: the functions send a metric only while something is not as it should be, because CloudWatch charges for
+# every hour in which one is sent. Completed runs are sent always, and there missing data is the breach.
 # ---------------------------------------------------------------------------------------------------------------------
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
@@ -276,12 +278,12 @@ resource "aws_cloudwatch_metric_alarm" "drift" {
   alarm_name          = "qb-poster-drift-${var.environment}"
   alarm_description   = "For three days a document differs in QuickBooks from what was posted, because a person changed or deleted it there, and nobody has accepted it. Runbook: docs/runbooks/qb-poster-drift.md"
   namespace           = local.metrics_namespace
-  metric_name         = "DriftOpen"
-  statistic           = "Minimum"
-  period              = local.day_s
-  evaluation_periods  = 3
+  metric_name         = "DriftAgeSeconds"
+  statistic           = "Maximum"
+  period              = local.day_s # one message a day, not one per look
+  evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
+  threshold           = 3 * local.day_s
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alerts.arn]
   ok_actions          = [aws_sns_topic.alerts.arn]

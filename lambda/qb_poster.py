@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
-from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive
+from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive, WatchBooks
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.history import Origin
@@ -45,6 +46,7 @@ from pipeline.use_cases.recover.redrive import SETTLE_ALLOWANCE_S, Taking, reope
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
 
 SERVICE = "qb-poster"
+logger = logging.getLogger("pipeline.qb_poster")
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -90,6 +92,10 @@ def _handled(
         results.metrics() | {"AlertsUndelivered": report.undelivered, "HistoryLost": poster.history.lost} | completed
     )
     put_metrics(SERVICE, settings.environment, metrics)
+    if isinstance(command, WatchBooks):
+        for company, days in results.refresh_days_left.items():
+            logger.info("connection", extra={"company": company, "days_left": round(days),
+                                             "consent_days_left": results.consent_days_left.get(company)})  # fmt: skip
     return results.as_dict()
 
 
@@ -103,7 +109,7 @@ class Poster:
         self.secrets = Secrets(runtime.client("secretsmanager"))
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
-        self.table = DriftTable(runtime.client("dynamodb"), settings.table, self.history.wrote)
+        self.table = DriftTable(runtime.client("dynamodb"), settings.table, runtime.new_name, self.history.wrote)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
         self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
@@ -165,7 +171,8 @@ class Poster:
         if results.recovered and not isinstance(command, Redrive):
             recovered = list(Taking(self.letters, self.deadline, allowance_s=SETTLE_ALLOWANCE_S))
             settle(self.letters, self.table, recovered, self.deadline)
-        results.drift_noticed, results.drift_open = len(self.watch.notices), self.watch.open
+        results.drift_noticed = len(self.watch.notices)
+        results.drift_open, results.drift_age_s = self.watch.open, self.watch.age_s
         return results
 
     def secret(self) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`make cost`: what AWS charges a month for one company, and for a thousand documents, from calls counted here.
 
-Two idle runs and two amounts of documents are played on the stand-ins, and every call to AWS is counted where it is
-made. The prices and their date are in `prices.toml`.
+Idle runs of all four functions and two amounts of documents are played on the stand-ins, and every call to AWS is
+counted where it is made. The prices and their date are in `prices.toml`.
 """
 
 from __future__ import annotations
 
+import json
 import time
 import tomllib
 from collections import Counter
@@ -14,18 +15,35 @@ from pathlib import Path
 from typing import Any
 
 import odoo_extractor
+import odoo_order_sync
 import qb_poster
+import tie_out
 from local.bench.world import Bench, counted_aws
 
 PRICES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "prices.toml").read_text(encoding="utf-8"))
 FEW, MANY = 40, 160
-MEMORY_GB = {"odoo-extractor": 0.5, "qb-poster": 0.25}
-RUNS_A_MONTH = {"odoo-extractor": 96 * 30, "qb-poster": 1440 * 30}
-HANDLERS = {"odoo-extractor": odoo_extractor.lambda_handler, "qb-poster": qb_poster.lambda_handler}
-EVENTS: dict[str, dict[str, Any]] = {"odoo-extractor": {}, "qb-poster": {"sweep": True}}
+HANDLERS: dict[str, Any] = {
+    "odoo-extractor": odoo_extractor.lambda_handler,
+    "qb-poster": qb_poster.lambda_handler,
+    "odoo-qb-tie-out": tie_out.lambda_handler,
+    "odoo-order-sync": odoo_order_sync.lambda_handler,
+}
+MEMORY_GB = {"odoo-extractor": 0.5, "qb-poster": 0.25, "odoo-qb-tie-out": 1.0, "odoo-order-sync": 0.25}
+PULL = ("odoo-extractor", "{}")
+SWEEP = ("qb-poster", '{"sweep": true}')
+# How often each event comes by the schedules of main.tf, as they are unless somebody changes them.
+RUNS_A_MONTH = {
+    PULL: 96 * 30,
+    SWEEP: 1440 * 30,
+    ("qb-poster", '{"watch": true}'): 96 * 30,
+    ("odoo-qb-tie-out", "{}"): 30,
+    ("odoo-qb-tie-out", '{"continue": true}'): 96 * 30,
+    ("odoo-order-sync", "{}"): 96 * 30,
+}
 SECRETS = 2
-# The watched metrics that each function writes: one of the same name is charged once for each function.
-METRICS = {"odoo-extractor": 2, "qb-poster": 6, "odoo-qb-tie-out": 4, "odoo-order-sync": 2}
+# The part of all hours in which each function sends a metric while nothing is wrong, which is RunsCompleted alone:
+# CloudWatch charges a metric by the hour.
+METRICS = {"odoo-extractor": 1.0, "qb-poster": 1.0, "odoo-qb-tie-out": 1 / 24, "odoo-order-sync": 1.0}
 # What observability.tf has for each alarm resource, deployed with every schedule.
 ALARMS = {
     "errors": 4, "dead_letter": 4, "backlog_age": 1, "refresh_token": 1, "silence": 4, "alerts_undelivered": 4,
@@ -33,7 +51,18 @@ ALARMS = {
 }  # fmt: skip
 # A write to the table is charged once more for each index.
 WRITES_COUNTED = 3
+# In a transaction a write is charged twice for the table, and once more for each index.
+WRITES_IN_TRANSACTION_COUNTED = 4
 _READS = ("GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject")
+
+
+def weight(operation: str, parameters: Mapping[str, Any]) -> int:
+    """Return how many writes or reads a call is charged as."""
+    if operation == "TransactWriteItems":
+        return len(parameters["TransactItems"])
+    if operation == "BatchGetItem":
+        return sum(len(asked["Keys"]) for asked in parameters["RequestItems"].values())
+    return 1
 
 
 def priced(service: str, operation: str) -> str:
@@ -41,28 +70,31 @@ def priced(service: str, operation: str) -> str:
     if service in ("dynamodb", "s3"):
         if operation.startswith("Delete") and service == "s3":
             return ""
+        if operation == "TransactWriteItems":
+            return "dynamodb transaction"
         return f"{service} {'read' if operation in _READS else 'write'}"
     return service if f"{service}" in PRICES["per_million"] else ""
 
 
+_UNITS = {"dynamodb write": WRITES_COUNTED, "dynamodb transaction": WRITES_IN_TRANSACTION_COUNTED}
+
+
 def usd(counts: Mapping[str, float]) -> float:
     """Return the price of calls and of other units, by the names of the table."""
-    million, each = PRICES["per_million"], PRICES["each"]
+    million, units = PRICES["per_million"], PRICES["each"]
     total: float = sum(
-        count
-        * (WRITES_COUNTED if name == "dynamodb write" else 1)
-        * (million[name] / 1e6 if name in million else each[name])
+        count * _UNITS.get(name, 1) * (million[name] / 1e6 if name in million else units[name])
         for name, count in counts.items()
         if name
     )
     return total
 
 
-def run(bench: Bench, function: str) -> tuple[Any, Counter[str]]:
-    """Run a function once; return its answer and what it is charged for."""
+def run(bench: Bench, function: str, event: str) -> tuple[Any, Counter[str]]:
+    """Run a function once for an event in JSON; return its answer and what it is charged for."""
     began = time.monotonic()
-    with counted_aws() as counts:
-        answer = bench.run(function, HANDLERS[function], EVENTS[function], 900)
+    with counted_aws(weight) as counts:
+        answer = bench.run(function, HANDLERS[function], json.loads(event), 900)
     used: Counter[str] = Counter()
     for (service, operation), count in counts.items():
         used[priced(service, operation)] += count
@@ -70,18 +102,21 @@ def run(bench: Bench, function: str) -> tuple[Any, Counter[str]]:
     return answer, used + Counter({"lambda GB-second": (time.monotonic() - began) * MEMORY_GB[function]})
 
 
-def carried(count: int) -> tuple[Counter[str], dict[str, Counter[str]]]:
-    """Return what it costs to carry so many documents, and what an idle run of each function costs afterwards."""
+def carried(count: int) -> tuple[Counter[str], dict[tuple[str, str], Counter[str]]]:
+    """Return what it costs to carry so many documents, and what an idle run for each event costs afterwards."""
     bench = Bench.with_documents(count)
     used: Counter[str] = Counter()
     try:
-        for function in HANDLERS:
+        for function, event in (PULL, SWEEP):
             while True:
-                answer, some = run(bench, function)
+                answer, some = run(bench, function, event)
                 used += some
                 if not (answer["remaining"] if function == "odoo-extractor" else answer["posted"]):
                     break
-        return used, {function: run(bench, function)[1] for function in HANDLERS}
+        # The second run of each is idle: the first compares what was carried, or writes the orders.
+        for function, event in RUNS_A_MONTH:
+            run(bench, function, event)
+        return used, {(function, event): run(bench, function, event)[1] for function, event in RUNS_A_MONTH}
     finally:
         bench.close()
 
@@ -92,8 +127,8 @@ def main() -> None:
     many, _ = carried(MANY)
     per_thousand = {name: max(0.0, (many[name] - few[name]) * 1000 / (MANY - FEW)) for name in many}
     runs: Counter[str] = Counter()
-    for function, used in idle.items():
-        runs.update({name: count * RUNS_A_MONTH[function] for name, count in used.items()})
+    for event, used in idle.items():
+        runs.update({name: count * RUNS_A_MONTH[event] for name, count in used.items()})
     standing = {
         "metric a month": sum(METRICS.values()),
         "alarm a month": sum(ALARMS.values()),
@@ -105,6 +140,9 @@ def main() -> None:
     for name, amount in sorted(per_thousand.items()):
         print(f"  1,000 documents   {name:<20}{amount:>14,.0f}{usd({name: amount}):>10.4f}")
     print(f"a month, idle: {usd({**runs, **standing}):.2f}; 1,000 documents: {usd(per_thousand):.3f}")
+    print(
+        f"The dashboard is one of three that an account has for nothing; a fourth is {PRICES['dashboard']:.2f} a month."
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ _TYPES = {
 }
 
 
-def office_file(main="word/document.xml", parts=None, types=""):
+def office_file(main="word/document.xml", parts=None, types="", body="<document/>"):
     """Return a DOCX, or an XLSX if its main part is `xl/workbook.xml`, with further parts (name: content)."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
@@ -20,7 +20,7 @@ def office_file(main="word/document.xml", parts=None, types=""):
             f"<Types><Override PartName='/{main}' ContentType='{_TYPES[main]}'/>{types}</Types>",
         )
         made.writestr("_rels/.rels", "<Relationships/>")
-        made.writestr(main, "<document/>")
+        made.writestr(main, body)
         for name, content in (parts or {}).items():
             made.writestr(name, content)
     return target.getvalue()

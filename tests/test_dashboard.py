@@ -28,11 +28,10 @@ def queried() -> set[str]:
 
 
 def watched() -> set[str]:
-    """Return the metrics of ours that the dashboard or an alarm watches."""
-    text = (ROOT / "dashboard.tf").read_text() + (ROOT / "observability.tf").read_text()
-    shown = {name for name in listed(text) if name not in queried()}
-    shown |= set(re.findall(r"^\s+([A-Z]\w+)\s+= \"A ", text, re.MULTILINE))
-    return (shown | set(re.findall(r'metric_name\s+=\s+"(\w+)"', text))) - OF_AWS
+    """Return the metrics of ours that an alarm watches."""
+    text = (ROOT / "observability.tf").read_text()
+    of_the_tie_out = set(re.findall(r"^\s+([A-Z]\w+)\s+= { name", text, re.MULTILINE))
+    return (of_the_tie_out | set(re.findall(r'metric_name\s+=\s+"(\w+)"', text))) - OF_AWS
 
 
 def test_every_figure_of_the_dashboard_and_of_an_alarm_is_written_by_a_function():
@@ -41,16 +40,19 @@ def test_every_figure_of_the_dashboard_and_of_an_alarm_is_written_by_a_function(
     assert {name for name in watched() | queried() if f'"{name}"' not in SOURCES} == set()
 
 
-def test_what_the_dashboard_asks_the_log_for_is_a_field_there_and_no_metric():
-    # The log has a metric's values as a list, which a query would have to name otherwise.
-    assert queried() & WATCHED == set()
+def test_the_dashboard_asks_for_a_figure_in_both_ways_the_log_may_have_it():
+    # A metric's values are a list in the log: its first is named `<figure>.0`.
+    text = (ROOT / "dashboard.tf").read_text()
+
+    assert "coalesce(${name}.0, ${name})" in text
+    assert "ispresent(${widget.figures[0]}.0) or ispresent(${widget.figures[0]})" in text
 
 
 def test_every_line_that_the_dashboard_asks_the_log_for_is_written_with_the_fields_that_it_shows():
     lines = re.findall(
         r'function = "([\w-]+)"\n\s+message  = "([\w ]+)"\n\s+shows    = "(.+)"', (ROOT / "dashboard.tf").read_text()
     )
-    assert [message for _, message, _ in lines] == ["month compared", "document failed"]
+    assert [message for _, message, _ in lines] == ["month compared", "connection", "document failed"]
     for _, message, shows in lines:
         (written,) = re.findall(rf'"{message}",\s*extra=(.+)', SOURCES)
         assert written
@@ -58,5 +60,5 @@ def test_every_line_that_the_dashboard_asks_the_log_for_is_written_with_the_fiel
         assert {field for field in fields if f'"{field}"' not in SOURCES} == set()
 
 
-def test_a_metric_is_paid_for_only_if_the_dashboard_or_an_alarm_watches_it():
-    assert watched() == WATCHED
+def test_a_metric_is_paid_for_only_if_an_alarm_watches_it():
+    assert watched() == set(WATCHED)

@@ -147,6 +147,20 @@ def test_an_order_with_a_line_that_is_no_record_is_reported_and_the_others_are_c
     assert len(machine.alerts()) == 1
 
 
+def test_an_order_that_no_item_can_hold_with_its_lines_stops_no_other(start):
+    machine = start(120)
+    machine.odoo.row("sale.order.line", 9001).update(name="x" * 500_000)
+
+    first, second = machine.sync_orders()["history"], machine.sync_orders()["history"]
+
+    assert (first["written"] + first["unchanged"], first["failed"], first["remaining"]) == (119, 1, False)
+    assert second["failed"] == 0
+    assert "S1001" not in items(machine)
+    assert len(items(machine)) == 119
+    (alert,) = machine.alerts()
+    assert "its lines alone has 4" in alert["text"]
+
+
 @pytest.mark.parametrize("every", ["true", ""])
 def test_an_empty_attribute_is_an_empty_text_in_the_item_as_in_the_record(start, every):
     machine = start(2, ORDER_SYNC_ALL=every)

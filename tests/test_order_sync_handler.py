@@ -415,6 +415,34 @@ def test_any_event_means_now(start, event):
     assert len(start(1).invoke("odoo-order-sync", event)["records"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"client_order_ref": "x" * 450_000}, "its customer_reference alone has 439 kB"),
+        ({"name": "N" * 3_000}, "its order_name has 3,002 bytes, and a key takes 2,048"),
+    ],
+)
+def test_an_order_that_no_item_can_hold_says_what_is_too_long(start, changes, says):
+    machine = start(3)
+    row(machine, 1001).update(changes)
+
+    records = machine.sync_orders()["records"]
+
+    assert [record["sync_status"] for record in records] == ["success", "dynamo_error", "success"]
+    assert says in records[1]["error"]
+
+
+def test_half_a_character_is_left_out_of_every_text(start):
+    machine = start(1)
+    row(machine, 1000).update(name="S\ud8001", partner_id=[5, "An\udfffna"], client_order_ref="\ud83d")
+
+    (record,) = machine.sync_orders()["records"]
+
+    kept = [record[name] for name in ("order_name", "partner_name", "customer_reference", "sync_status")]
+    assert kept == ["S1", "Anna", "", "success"]
+    assert list(items(machine)) == ["S1"]
+
+
 def test_a_bad_order_is_reported_to_a_person_and_the_metrics_count_it(start):
     machine = start(3)
     row(machine, 1001)["amount_total"] = False

@@ -2,6 +2,7 @@
 
 The commands run in a shell, the consent is given in a real browser, Terraform applies to moto, and QuickBooks and Odoo
 are stand-ins. What README says in words (edit this line, confirm, choose the company) is done here as a person does it.
+Then every command of the runbooks is run there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 import stat
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -47,6 +49,8 @@ REALM = "9130357766900001"
 COMMAND_TIMEOUT_S = 300
 COLUMNS = 80
 REDIRECT = "http://localhost:8137/callback"
+# A document of the runbooks' examples, and the one that is there in its place.
+IN_PAGES = {"INV/2026/00012": "INV/2026/00010", "odoo-account.move-17": "odoo_demo-account.move-10"}
 # What only this test has: where the stand-ins are, and what lets it be taken down.
 STAND_INS = "stand-ins.auto.tfvars.json"
 
@@ -149,25 +153,24 @@ def quickbooks() -> Iterator[QuickBooksStandIn]:
 def lambdas(aws) -> Iterator[LambdaStandIn]:
     """Lambda: moto keeps the functions, and this process runs them."""
 
-    def environ(name: str) -> dict[str, str]:
-        client = aws.client("lambda")
-        return dict(client.get_function_configuration(FunctionName=name)["Environment"]["Variables"])
+    def deployed(name: str) -> dict[str, Any]:
+        return dict(aws.client("lambda").get_function_configuration(FunctionName=f"{name}-{ENVIRONMENT}"))
 
     def runs(name: str) -> Callable[[Any], Any]:
-        return lambda event: _in_its_environment(FUNCTIONS[name], aws, environ(f"{name}-{ENVIRONMENT}"), event)
+        return lambda event: _as_deployed(FUNCTIONS[name], aws, deployed(name), event)
 
     lambdas = LambdaStandIn({f"{name}-{ENVIRONMENT}": runs(name) for name in function_names()}, {}, behind=aws.url)
     yield lambdas
     lambdas.close()
 
 
-def _in_its_environment(function: Callable[..., Any], aws: EmbeddedAws, environ: dict[str, str], event: Any) -> Any:
+def _as_deployed(function: Callable[..., Any], aws: EmbeddedAws, deployed: dict[str, Any], event: Any) -> Any:
     before = dict(os.environ)
-    os.environ.update(aws.environ | environ)
+    os.environ.update(aws.environ | deployed["Environment"]["Variables"])
     aws_client.cache_clear()
     boto3.setup_default_session()
     try:
-        return function(event, Context(120.0))
+        return function(event, Context(float(deployed["Timeout"])))
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -195,6 +198,7 @@ def person(tmp_path, aws, odoo, quickbooks, lambdas, browser) -> Person:
     environment = without_aws(os.environ) | aws.environ
     environment |= {
         "AWS_ENDPOINT_URL_LAMBDA": lambdas.url,
+        "PATH": f"{program_named('aws', ROOT / 'tests/aws_command.py', tmp_path / 'bin')}:{os.environ['PATH']}",
         "BROWSER": str(program_that_tells(opened, tmp_path / "browser")),
         "NO_COLOR": "1",
     }
@@ -256,7 +260,40 @@ def give_consent(browser: Browser, opened: Path) -> None:
     browser.click("#connect")
 
 
-def test_readme_leads_from_a_fresh_copy_to_a_posted_document(person, aws, odoo, quickbooks):
+def edit_in_quickbooks(quickbooks: QuickBooksStandIn) -> None:
+    """Change the first document as a person does."""
+    books = quickbooks.books(REALM)
+    row = next(row for row in books._tables.table("Invoice").values() if "account.move-10]" in row["PrivateNote"])
+    row["DueDate"] = "2031-01-01"
+    books._touch(row)
+
+
+def program_named(name: str, script: Path, folder: Path) -> Path:
+    """Return a folder to search for programs, which has this one."""
+    folder.mkdir()
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+def commands_of(page: str) -> str:
+    """Return the commands of a runbook, in its order, as a script for the documents that are there.
+
+    Left out is `connect`, for which a person gives a consent. A command of ours may say by its status 1 that something
+    needs a person.
+    """
+    for shown, there in IN_PAGES.items():
+        page = page.replace(shown, there)
+    found = re.findall(r"^```bash\n(.*?)^```|`((?:aws|\./oqb) [^`]+)`", page, re.MULTILINE | re.DOTALL)
+    lines = "".join(f"{block or inline}\n" for block, inline in found).replace("\\\n", " ").splitlines()
+    kept = [line for line in lines if not line.startswith("./oqb connect")]
+    return "\n".join(f"{line} || test $? -eq 1" if line.startswith("./oqb") else line for line in kept)
+
+
+def test_readme_leads_from_a_fresh_copy_to_a_posted_document_and_the_runbooks_can_be_followed_there(
+    person, aws, odoo, quickbooks
+):
     steps = commands()
     assert steps[0] == "cp terraform.tfvars.example terraform.tfvars"
     in_words: dict[str, Callable[[], None]] = {
@@ -288,3 +325,9 @@ def test_readme_leads_from_a_fresh_copy_to_a_posted_document(person, aws, odoo, 
     assert "3 posted" in person.outputs["./oqb post"]
     assert re.search(r"companyA .* 3 ", person.outputs["./oqb status"])
     assert person.outputs["./oqb doctor"].rstrip().endswith("nothing wrong")
+
+    edit_in_quickbooks(quickbooks)
+    pages = {page.name: commands_of(page.read_text()) for page in sorted((ROOT / "docs/runbooks").glob("*.md"))}
+    assert [name for name, script in pages.items() if not script] == ["README.md"]
+    for script in filter(None, pages.values()):
+        person.run(script)

@@ -243,7 +243,7 @@ def test_the_schedule_mails_the_verdicts_of_the_last_month_once_and_a_person_get
     assert not [alert for alert in machine.alerts() if "of 2" in alert["subject"]]
 
 
-@pytest.mark.parametrize(("days", "overdue"), [("1", 2), ("90", 0)])
+@pytest.mark.parametrize(("days", "overdue"), [("1", [2.0]), ("90", 0)])
 def test_a_month_is_overdue_so_many_days_after_its_end(machine, days, overdue):
     machine.set_environ("odoo-qb-tie-out", TIE_OUT_OVERDUE_DAYS=days)
     for row in machine.quickbooks.books(REALM_A)._tables.table("Invoice").values():
@@ -252,7 +252,7 @@ def test_a_month_is_overdue_so_many_days_after_its_end(machine, days, overdue):
     machine.tie_out({"month": "2026-10"})
 
     line = next(json.loads(line) for line in reversed(machine.output.splitlines()) if "MonthsOverdue" in line)
-    assert line["MonthsOverdue"] == [overdue]
+    assert line["MonthsOverdue"] == overdue
 
 
 def test_days_that_are_no_days_are_refused_by_name(machine):

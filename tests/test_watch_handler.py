@@ -286,7 +286,18 @@ def test_metrics_say_how_many_nobody_has_accepted(machine):
     machine.post(WATCH)
 
     (line,) = machine.metrics
-    assert (line["DriftOpen"], line["DriftNoticed"], line["QuickBooksCdcCalls"]) == ([1.0], 1, 2)
+    assert (line["DriftOpen"], line["DriftNoticed"], line["QuickBooksCdcCalls"]) == (1, 1, 2)
+
+
+def test_each_look_writes_the_days_left_of_each_connection_for_the_dashboard(machine):
+    machine.post()
+    machine.output = ""
+
+    machine.post(WATCH)
+
+    lines = [line for line in machine.log if line.get("message") == "connection"]
+    assert [line["company"] for line in lines] == ["companyA", "companyB"]
+    assert all(99 < line["days_left"] <= 101 and line["consent_days_left"] > 1800 for line in lines)
 
 
 def test_a_refused_look_pauses_the_realm_and_the_next_one_begins_where_it_began(machine):

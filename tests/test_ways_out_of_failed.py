@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
-from pipeline.domain.document import Party
+from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
 from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST, UNANSWERED_BY_ODOO
@@ -108,6 +108,20 @@ def payment_is_taken_off(world):
     world.books.paid.clear()
 
 
+def type_changed(world):
+    posted(world)
+    world.edit(1, document_type=DocumentType.CREDIT_NOTE)
+    world.extract()
+
+
+def is_reset_and_posted_again(world):
+    world.edit(1, withdrawn=True)
+    world.extract()
+    world.post()
+    assert world.entry().status is Status.VOIDED
+    world.edit(1, withdrawn=False)
+
+
 def deleted_in_quickbooks(world):
     posted(world)
     world.books.rows.clear()
@@ -203,6 +217,7 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "booked_otherwise": (booked_otherwise, World.fix),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
     "party_changed": (party_changed, payment_is_taken_off),
+    "type_changed": (type_changed, is_reset_and_posted_again),
     DELETED_IN_QUICKBOOKS: (deleted_in_quickbooks, nothing),
     "pdf_missing": (pdf_missing, nothing),
     "pdf_changed": (pdf_changed, nothing),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zlib
 from typing import Any
 
@@ -24,6 +25,9 @@ IMAGE_SIDE_MIN = 750
 IMAGE_SIDE_LONGEST = 28_000
 PAGE_PIXELS_MAX = 9_000_000
 SCAN_PAGES_MAX = 100
+# A progressive JPEG has about ten steps, each over the whole picture. More only take time.
+STEPS_MAX = 100
+SEGMENTS_MAX = 10_000
 # The largest PDF of one scan: no file above this is carried along.
 PDF_BYTES_MAX = 25 * 2**20
 STRIP_PIXELS = 1_000_000
@@ -65,11 +69,10 @@ def image_page(content: bytes) -> bytes:
     from PIL import Image
 
     _check_webp(content)
+    _check_steps(content)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-            count = int(getattr(opened, "n_frames", 1)) if opened.format == "TIFF" else 1
-            if count > SCAN_PAGES_MAX:
-                raise InvalidDocument(f"is a scan of {count} pages, too many to convert")
+            count = _pages_of_scan(opened) if opened.format == "TIFF" else 1
             for side, quality in SIZES:
                 pages = _Pages(quality)
                 for number in range(count):
@@ -107,6 +110,38 @@ def _check_webp(content: bytes) -> None:
         bits = int.from_bytes(head[5:9], "little")
         width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     _check_bytes(width, height, width * height * _WEBP_PIXEL_BYTES)
+
+
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_BEGIN, _END, _STEP = b"\xd8", b"\xd9", b"\xda"
+
+
+def _check_steps(content: bytes) -> None:
+    """Raise InvalidDocument for a JPEG of very many steps: few bytes of them take minutes to decode."""
+    if not content.startswith(b"\xff\xd8"):
+        return
+    steps = segments = 0
+    at = 2
+    while (found := _MARKER.search(content, at)) and found[1] != _END:
+        steps, segments = steps + (found[1] == _STEP), segments + 1
+        if steps > STEPS_MAX or segments > SEGMENTS_MAX:
+            raise InvalidDocument("is an image that appears in too many steps to convert")
+        length = 0 if found[1] == _BEGIN else int.from_bytes(content[found.end() : found.end() + 2])
+        at = found.end() + length
+
+
+def _pages_of_scan(opened: Any) -> int:
+    """Return how many pages a scan has. Raises InvalidDocument for too many, without looking for the last one."""
+    count = 1
+    try:
+        # One after the other: Pillow counts wrongly when it is sent beyond the last one.
+        while count <= SCAN_PAGES_MAX:
+            opened.seek(count)
+            count += 1
+    except EOFError:
+        opened.seek(0)
+        return count
+    raise InvalidDocument(f"is a scan of more than {SCAN_PAGES_MAX} pages, too many to convert")
 
 
 def _check_size(opened: Any) -> None:

@@ -25,6 +25,8 @@ PAGES_MAX = 2_000
 # How many entries the tree of pages may have in all. Its branches come to few beside its leaves.
 PAGE_TREE_MAX = 2 * PAGES_MAX
 IN_MEMORY_BYTES_MAX = 8 * 2**20
+# What is left of smaller files Python frees by itself in time. To look for it costs more than to merge them.
+COLLECTED_BYTES_MIN = 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
 _PLAIN_LINES_MAX = 300
 
@@ -57,8 +59,9 @@ def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -
     # The result is written to a file while pypdf still holds what it has read: both are as large as all files together.
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES_MAX) as target:
         _write_merged(contents, files, target)
-        # What pypdf has read refers to itself, and is freed only so.
-        gc.collect()
+        if sum(map(len, contents)) + sum(len(file) for _, file in files) > COLLECTED_BYTES_MIN:
+            # What pypdf has read refers to itself, and is freed only so.
+            gc.collect()
         target.seek(0)
         return target.read()
 

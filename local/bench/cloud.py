@@ -31,7 +31,9 @@ from local.stand_ins.http_server import Request, Response, StandInServer
 
 # What a call takes from a function to the service and back, in the same region.
 TAKES_S = {"dynamodb": 0.005, "s3": 0.02}
-_TARGET = re.compile(r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|Scan)")
+_TARGET = re.compile(
+    r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|TransactWriteItems|Query|Scan)"
+)
 _KEY = re.compile(r"<Key>(.*?)</Key>")
 _OBJECT = {"GET": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 _METADATA = "x-amz-meta-"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.bench import cloud, pulls, rivals, speed, starts
+from local.bench import cloud, nothing, pulls, rivals, speed, starts
 from local.bench.world import Row
 
 # What a process of its own does for a measurement.
@@ -17,6 +17,8 @@ APART: Mapping[str, Callable[..., None]] = {
     "cloud": cloud.serve_cloud,
     "post": speed.post_here,
     "pull": pulls.pull_here,
+    "pull-on": nothing.pull_on,
+    "post-all": nothing.post_all,
     "plain": lambda path: rivals.rival_here("plain", path),
     "bare": lambda path: rivals.rival_here("bare", path),
 }
@@ -50,6 +52,7 @@ def _starts() -> list[Row]:
 
 PARTS: Mapping[str, Callable[..., list[Row]]] = {
     "speed": _speed,
+    "nothing": lambda documents=str(nothing.DOCUMENTS): nothing.from_nothing(int(documents)),
     "starts": _starts,
     "calls": lambda: [pulls.odoo_calls()],
     "memory": lambda documents=str(pulls.PULLED_DOCUMENTS): pulls.peak_memory(int(documents)),

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +117,15 @@ def peak_mb() -> float:
 
 
 @contextmanager
-def counted_aws() -> Iterator[Counter[tuple[str, str]]]:
-    """Count the calls to AWS of this process by service and operation."""
+def counted_aws(
+    weigh: Callable[[str, Mapping[str, Any]], int] = lambda _operation, _parameters: 1,
+) -> Iterator[Counter[tuple[str, str]]]:
+    """Count the calls to AWS of this process by service and operation, each once, or by what it weighs."""
     counts: Counter[tuple[str, str]] = Counter()
     make = getattr(botocore.client.BaseClient, "_make_api_call")  # noqa: B009 - there every call of every client is seen
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        counts[client.meta.service_model.service_name, operation] += 1
+        counts[client.meta.service_model.service_name, operation] += weigh(operation, parameters)
         return make(client, operation, parameters)
 
     with patch.object(botocore.client.BaseClient, "_make_api_call", call):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
+
+from pypdf import PdfReader
 
 from local.simulation.actions import Script
 from local.simulation.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES, entry_id_of
@@ -124,11 +127,12 @@ def _compare_one(
             verdict.losses += 1
             verdict.complain(f"{name} is not in QuickBooks, and nothing says why ({entry and entry['status']})")
     elif not reported:
-        _compare_booked(world, verdict, name, move, standing[0], entry)
+        _compare_booked(world, script, verdict, name, move, standing[0], entry)
 
 
 def _compare_booked(
     world: World,
+    script: Script,
     verdict: Verdict,
     name: str,
     move: dict[str, Any],
@@ -153,6 +157,19 @@ def _compare_booked(
         verdict.complain(f"{name} has {len(files)} PDFs in QuickBooks")
     elif not sha256(files[0].content) == entry.get("pdf_sha256") == world.object_hash(entry.get("pdf_key", "")):
         verdict.complain(f"{name} has another PDF in QuickBooks than the one that was made, or another in S3")
+    elif move["move_type"].startswith("in_") and (papers := script.in_odoo.papers.get(move["id"])):
+        _compare_papers(verdict, name, papers, files[0].content, entry)
+
+
+def _compare_papers(verdict: Verdict, name: str, papers: dict[str, bytes], pdf: bytes, entry: dict[str, Any]) -> None:
+    """Complain of each paper of a bill that is neither inside its PDF nor named on its entry."""
+    embedded = PdfReader(BytesIO(pdf)).attachments
+    for paper, content in papers.items():
+        if content in embedded.get(paper, []):
+            verdict.injected["(embedded in the PDF)"] += 1
+        elif paper not in str(entry):
+            verdict.losses += 1
+            verdict.complain(f"{name} has {paper} neither in its PDF nor named on its entry")
 
 
 def _compare_deleted(

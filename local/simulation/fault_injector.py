@@ -104,6 +104,9 @@ AWS_FAULTS = (
     "aws time-out after",
 )
 BATCH_FAULTS = (*AWS_FAULTS, "keys left unprocessed")
+# A transaction may be refused as a whole, and an item refuses a write while it is written in a transaction.
+TRANSACTION_FAULTS = (*AWS_FAULTS, "transaction cancelled", "transaction cancelled")
+ENTRY_FAULTS = (*AWS_FAULTS, "item in a transaction")
 INDEX_FAULTS = (*AWS_FAULTS, "index behind", "index behind")
 THROTTLED = {"dynamodb": "ProvisionedThroughputExceededException", "s3": "SlowDown"}
 # How far behind an index may be.
@@ -177,8 +180,7 @@ class FaultInjector:
         self, service: str, operation: str, parameters: dict[str, Any], call: Callable[[dict[str, Any]], Any]
     ) -> Any:
         on_index = "IndexName" in parameters
-        kinds = INDEX_FAULTS if on_index else BATCH_FAULTS if operation == "BatchGetItem" else AWS_FAULTS
-        kind = self._kind(kinds, AWS_S, self.rates.aws)
+        kind = self._kind(_faults_of(operation, parameters), AWS_S, self.rates.aws)
         self._inject_before(kind)
         if kind == "aws throttled":
             raise _aws_error(THROTTLED.get(service, "ThrottlingException"), 400, operation)
@@ -186,6 +188,10 @@ class FaultInjector:
             raise _aws_error("InternalServerError", 500, operation)
         if kind == "aws time-out before":
             raise ConnectTimeoutError(endpoint_url="aws")
+        if kind == "transaction cancelled":
+            raise _aws_error("TransactionCanceledException", 400, operation)
+        if kind == "item in a transaction":
+            raise _aws_error("TransactionConflictException", 400, operation)
         if kind == "keys left unprocessed":
             return _half_a_batch(parameters, call)
         answer = self._indexed(parameters, call, behind=kind == "index behind") if on_index else call(parameters)
@@ -329,6 +335,15 @@ def _half_of(request: requests.PreparedRequest) -> requests.PreparedRequest:
     items = json.loads(request.body or b"")["BatchItemRequest"]
     half.body = json.dumps({"BatchItemRequest": items[: max(1, len(items) // 2)]}).encode()
     return half
+
+
+def _faults_of(operation: str, parameters: dict[str, Any]) -> tuple[str, ...]:
+    """Return the faults that may befall a call to AWS."""
+    if "IndexName" in parameters:
+        return INDEX_FAULTS
+    if operation == "UpdateItem" and "#" not in parameters["Key"]["entry_id"]["S"]:
+        return ENTRY_FAULTS
+    return {"BatchGetItem": BATCH_FAULTS, "TransactWriteItems": TRANSACTION_FAULTS}.get(operation, AWS_FAULTS)
 
 
 def _half_a_batch(parameters: dict[str, Any], call: Callable[[dict[str, Any]], Any]) -> Any:

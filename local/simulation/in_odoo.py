@@ -9,6 +9,9 @@ from typing import Any
 from local.simulation.world import FILES, World
 
 TWIN_IDS = 9_000
+# Of ten files that are attached, the first are papers without pages, and those up to here are called PDF and are none.
+PAPERS_OF_TEN = 3
+NO_PDFS_OF_TEN = 6
 
 
 class InOdoo:
@@ -19,6 +22,8 @@ class InOdoo:
         self._injected = world.injector.injected
         self._moves = [row["id"] for row in world.odoo.rows["account.move"]]
         self.deleted: list[dict[str, Any]] = []
+        # By the id of the document, what of its papers belongs inside its PDF.
+        self.papers: dict[int, dict[str, bytes]] = {}
         self._twins = 0
 
     def any_move(self) -> int:
@@ -60,9 +65,21 @@ class InOdoo:
             self._injected["posted again in Odoo"] += 1
 
     def _attach(self, move: int, number: int) -> None:
-        content = b"no PDF at all" if number % 10 < 3 else FILES[457]
+        if number % 10 < PAPERS_OF_TEN:
+            self._attach_a_paper_without_pages(move, number)
+            return
+        content = b"no PDF at all" if number % 10 < NO_PDFS_OF_TEN else FILES[457]
         self._world.odoo.attach(move, "late.pdf", "application/pdf", content)
         self._injected["attached in Odoo"] += 1
+
+    def _attach_a_paper_without_pages(self, move: int, number: int) -> None:
+        """Attach what belongs inside the PDF of a bill."""
+        name, content = f"order-{number}.xml", f"<?xml version='1.0'?><order>{move} {number}</order>".encode()
+        self._world.odoo.attach(move, name, "application/xml", content)
+        # Only the first file of a document writes it; a person who adds another one saves it, too.
+        self._world.odoo.touch(move)
+        self.papers.setdefault(move, {})[name] = content
+        self._injected["paper without pages attached in Odoo"] += 1
 
     def delete(self) -> None:
         """Reset a document to draft and delete it: no write date, no row."""

@@ -18,13 +18,17 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.simulation.scenario import run
+from pipeline.aws import poster_table, tracking_table
+from pipeline.aws.entry_update import entry_update
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.aws.poster_table import PosterTable
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.document import Document
 from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
+from pipeline.odoo.papers import Papers
 from pipeline.qbo import books, client, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
@@ -70,12 +74,13 @@ def _endless_lease() -> AbstractContextManager[Any]:
 
 
 def _no_version_check() -> AbstractContextManager[Any]:
-    real = TrackingTable._update  # noqa: SLF001
+    def unconditional(entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
+        return entry_update(entry, names, version=None, **others)
 
-    def unconditional(table: TrackingTable, entry: Any, names: Any, *, version: int | None, **others: Any) -> Any:  # noqa: ARG001
-        return real(table, entry, names, version=None, **others)
-
-    return patch.object(TrackingTable, "_update", unconditional)
+    stack = ExitStack()
+    for module in (poster_table, tracking_table):
+        stack.enter_context(patch.object(module, "entry_update", unconditional))
+    return stack
 
 
 def _cursor_first() -> AbstractContextManager[Any]:
@@ -181,7 +186,7 @@ MUTATIONS: dict[str, Off] = {
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
-    "intent before act": _without(Record, "intend"),
+    "intent before act": _without(Record, "prepare"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
@@ -197,7 +202,7 @@ MUTATIONS: dict[str, Off] = {
     "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),
     "compared by content": _compared_by_write_date,
     "PDF compared by hash": _any_pdf,
-    "lost PDF fetched again": _without(TrackingTable, "ask_for_pdf"),
+    "lost PDF fetched again": _without(PosterTable, "ask_for_pdf"),
     "new request id after a delete": _same_id_after(generation=0),
     "new request id after a refusal": _same_id_after(refusals=0),
     "totals compared after posting": _without(QuickBooksBooks, "difference", str),
@@ -210,6 +215,7 @@ MUTATIONS: dict[str, Off] = {
     "refused token replaced": _refused_token_used_again,
     "reported from the table": _without(TrackingTable, "failed", list),
     "what people do in QuickBooks is watched": _without(Watch, "look"),
+    "papers without pages go along": lambda: patch.object(Papers, "_with_beside", lambda _papers, one: (one, False)),
     "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),
 }
 

@@ -19,6 +19,7 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.utils import camelcase_to_underscores
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
@@ -30,6 +31,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local.simulation import short_table
 from local.stand_ins.aws import ACCOUNT, REGION
+from local.stand_ins.transactions import write_together
 
 type Parameters = dict[str, Any]
 
@@ -208,6 +210,7 @@ def in_a_hurry() -> Iterator[None]:
         stack.enter_context(patch.object(_Parser, "make", _read))
         stack.enter_context(patch.object(validators, "deepcopy", _copied_tree))
         stack.enter_context(patch.object(_Traverser, "traverse_node_recursively", _traverse))
+        stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", write_together))
         # An item is far from DynamoDB's limit of 400 KB.
         stack.enter_context(patch.object(LimitedSizeDict, "__setitem__", dict.__setitem__))
         yield

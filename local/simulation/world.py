@@ -223,8 +223,8 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         logging.disable(logging.CRITICAL)
         stack.callback(logging.disable, logging.NOTSET)
         stack.enter_context(mock_aws() if wire else short_way.in_a_hurry())
-        for each in _stand_ins_in_virtual_time(clock):
-            stack.enter_context(each)
+        for stand_in in _stand_ins_in_virtual_time(clock):
+            stack.enter_context(stand_in)
         stack.enter_context(injector.in_place())
         odoo = _odoo(chance, clock)
         quickbooks = _quickbooks(chance, clock)

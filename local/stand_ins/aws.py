@@ -18,9 +18,11 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.stand_ins.transactions import write_together
 from pipeline.aws import tracking_table
 from pipeline.domain.entry import Entry, Status
 
@@ -108,6 +110,7 @@ class EmbeddedAws:
     """
 
     def __init__(self) -> None:
+        DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.calls, self.asked = application.calls, application.asked
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)

@@ -10,10 +10,11 @@ import json
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from pipeline.aws.document_store import DOCUMENTS, PENDING, POSTED, pending_key, posted_key
@@ -48,6 +49,14 @@ class MemoryTable:
         self.stored: dict[str, Entry] = {}
         self.wrote: Wrote = lambda _entry, _names, _before: None
         self._lock = threading.RLock()
+        self.run = "1"
+        self._saves = count(1)
+
+    def beside(self) -> MemoryTable:
+        """Return the same table as another run of the poster sees it, which believes to hold the lease as well."""
+        other = copy(self)
+        other.run = f"{self.run}1"
+        return other
 
     def put(self, entry: Entry) -> Entry:
         """Store an entry unconditionally."""
@@ -155,13 +164,17 @@ class MemoryTable:
                 return
             if entry.status in DECIDED and stored.status is not previous.status:
                 return
-            names = self._extracted_fields(stored)
+            names = self._extracted_fields(stored, is_as_read=stored.status is previous.status)
             self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
-    def _extracted_fields(self, stored: Entry) -> list[str]:
-        """Return what the extractor may write: not when a write of unknown outcome can be looked for."""
-        names = names_of(OdooPart, PdfPart, WorkPart)
-        return [name for name in names if name != "next_attempt_at" or stored.step is None]
+    def _extracted_fields(self, stored: Entry, *, is_as_read: bool) -> list[str]:
+        """Return what the extractor may write: not when a write of unknown outcome can be looked for, nor its type."""
+        kept = {
+            *(("next_attempt_at",) if stored.step else ()),
+            *(() if is_as_read and stored.step is None else ("document_type",)),
+        }
+        names = ("document_type", *names_of(OdooPart, PdfPart, WorkPart))
+        return [name for name in names if name not in kept]
 
     def attach_pdf(self, entry: Entry) -> None:
         """Store the key of this version's PDF, or how attempts to get it went, while the entry waits for it."""
@@ -175,20 +188,32 @@ class MemoryTable:
         """Store an entry whose PDF is to be fetched again, while it has this version."""
         with self._lock:
             stored = self.stored.get(entry.entry_id)
-            if stored and stored.version == entry.version:
-                names = names_of(BooksPart, WorkPart, PdfPart)
-                self._write(stored, _with(stored, entry, names), self.posted_by, names)
+            if stored and stored.version == entry.version and self._may_save(entry, stored):
+                self._save(stored, entry, names_of(BooksPart, WorkPart, PdfPart))
 
     def save(self, entry: Entry) -> bool:
-        """Store what the poster did; of an older version only what the books have, and then return False."""
+        """Store what the poster did; of an older version only what the books have, and then return False.
+
+        Over the save of another run than the one that the entry was read after nothing is stored.
+        """
         with self._lock:
             stored = self.stored.get(entry.entry_id)
-            if stored is None:
+            if stored is None or not self._may_save(entry, stored):
                 return False
             is_same_version = stored.version == entry.version
-            names = names_of(BooksPart, WorkPart) if is_same_version else names_of(BooksPart)
-            self._write(stored, _with(stored, entry, names), self.posted_by, names)
+            self._save(stored, entry, names_of(BooksPart, WorkPart) if is_same_version else names_of(BooksPart))
             return is_same_version
+
+    def save_together(self, entries: Sequence[Entry]) -> list[bool | PipelineError]:
+        """Store some entries; return for each what `save` returns or raises."""
+        return [outcome(self.save, entry) for entry in entries]
+
+    def _may_save(self, entry: Entry, stored: Entry) -> bool:
+        return stored.save_id == entry.save_id or stored.save_id.startswith(f"{self.run}-")
+
+    def _save(self, stored: Entry, entry: Entry, names: Collection[str]) -> None:
+        after = replace(_with(stored, entry, names), save_id=f"{self.run}-{next(self._saves)}")
+        self._write(stored, after, self.posted_by, names)
 
     def _write(self, before: Entry | None, after: Entry, by: tuple[Actor, ...], names: Collection[str]) -> None:
         self.stored[after.entry_id] = after
@@ -368,6 +393,10 @@ class MemoryKeyValues:
         """Keep a text under a key unless another is kept there already; return the one that is."""
         with self._lock:
             return self.values.setdefault(key, value)
+
+    def claim_together(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Keep texts under keys that have none; return what is kept under each."""
+        return {key: self.claim(key, value) for key, value in values.items()}
 
     def cursor(self, database: str, company: str) -> Cursor:
         """Return how far a company was read; a new Cursor when it never was."""

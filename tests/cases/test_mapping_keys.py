@@ -1,4 +1,4 @@
-"""What a mapping names and Odoo does not have is told with its line and the nearest name, and stops nothing."""
+"""What a mapping names and Odoo does not have is reported with its line and the nearest name, and stops nothing."""
 
 from datetime import timedelta
 

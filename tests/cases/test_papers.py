@@ -227,6 +227,76 @@ def test_a_link_in_the_place_of_a_file_is_named(open_world):
     assert "in the cloud.pdf" in world.entries()[561]["error_message"]
 
 
+@pytest.fixture
+def store_away(open_world):
+    """Five bills with a paper each whose bytes Odoo has lost, and one with a paper that is there."""
+    world = open_world(realms=[us()])
+    for move_id in range(561, 567):
+        world.move(move_id, "in_invoice", [{"amount": 10.0}], ref=f"H-{move_id}", pdf=False)
+        world.odoo.attach(move_id, "paper.pdf", "application/pdf", PAPER)
+    kept = dict(world.odoo.files)
+    for row in world.odoo.rows["ir.attachment"]:
+        if row["res_id"] in range(561, 566):
+            world.odoo.files[row["id"]] = b""
+    return world, kept
+
+
+def test_a_file_that_odoo_has_and_does_not_give_is_waited_for_and_holds_nothing_else_up(store_away):
+    world, kept = store_away
+
+    world.run()
+    before = {number: entry["status"] for number, entry in world.entries().items()}
+    world.odoo.files.update(kept)
+    world.run()
+
+    assert before == {**dict.fromkeys(range(561, 566), "pending"), 566: "posted"}
+    assert {entry["status"] for entry in world.entries().values()} == {"posted"}
+    assert {entry["pdf_source"] for entry in world.entries().values()} == {"attached"}
+
+
+def test_a_file_that_odoo_never_gives_is_named_with_where_to_look(store_away):
+    world, _ = store_away
+
+    for _ in range(3):
+        world.run()
+
+    bills = {row["DocNumber"]: row["PrivateNote"] for row in world.books(entity="Bill")}
+    assert len(bills) == 6
+    assert "'paper.pdf' is in Odoo's list of files, and Odoo gives nothing of it" in bills["H-561"]
+    assert "paper.pdf" not in bills["H-566"]
+
+
+def test_a_file_that_is_empty_in_odoo_is_waited_for_by_nobody(post):
+    entry, *_ = post(("paper.pdf", "application/pdf", b""))
+
+    assert (entry["status"], entry["error_message"]) == ("posted", "'paper.pdf' is empty.")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nReference: X\r\n\x00b.exe", "'a Reference: X b.exe'"),
+        ("bill\u202efdp.exe", "'billfdp.exe'"),
+        ("x' is a page. 'y.exe", "'x\u2019 is a page. \u2019y.exe'"),
+        ("m" * 300 + ".exe", f"'{'m' * 119}\u2026'"),
+        ("../../etc/passwd", "'../../etc/passwd'"),
+    ],
+)
+def test_the_name_of_a_file_is_one_line_that_nothing_hides_in(post, name, shown):
+    entry, _, note, _ = post((name, "application/octet-stream", b"MZ"))
+
+    for text in (entry["error_message"], note):
+        assert f"{shown} is a program" in text
+
+
+def test_a_bill_of_very_many_files_is_posted_with_as_many_names_as_there_is_room_for(post):
+    entry, _, note, _ = post(*((f"{number:0250}.exe", "application/octet-stream", b"MZ") for number in range(2_000)))
+
+    assert entry["status"] == "posted"
+    assert len(entry["error_message"]) <= 40_000
+    assert len(note) < 4_000
+
+
 def test_what_can_go_along_does_and_each_of_the_others_is_named(post):
     others = [(name, LEFT[name][0], LEFT[name][1]) for name in ("mail.eml", "bill.xlsx", "cut.pdf")]
 

@@ -77,6 +77,18 @@ def test_a_value_that_was_kept_is_claimed_already(key_values):
     assert key_values.claim("owner#1", "party 8") == "party 7"
 
 
+def test_several_are_claimed_together_and_what_is_stored_is_returned(key_values):
+    wanted = {f"owner#{number}": f"party {number}" for number in range(120)}
+
+    assert key_values.claim_together(wanted) == wanted
+    assert key_values.claim_together({"owner#7": "late", "owner#new": "first"}) == {
+        "owner#7": "party 7",
+        "owner#new": "first",
+    }
+    assert key_values.value("owner#new") == "first"
+    assert key_values.claim_together({}) == {}
+
+
 def test_of_many_who_claim_at_once_one_wins(key_values):
     with ThreadPoolExecutor(4) as pool:
         winners = set(pool.map(lambda number: key_values.claim("owner#1", f"party {number}"), range(8)))

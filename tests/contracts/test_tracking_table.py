@@ -13,6 +13,7 @@ from local.stand_ins.aws import make_tracking_table
 from local.stand_ins.memory import MemoryTable
 from pipeline.aws.drift_table import DriftTable
 from pipeline.domain import lifecycle
+from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.domain.waiting import Waiting
@@ -27,7 +28,7 @@ def table(request):
         return MemoryTable()
     client = request.getfixturevalue(request.param).client("dynamodb")
     make_tracking_table(client, "tracking")
-    return DriftTable(client, "tracking")
+    return DriftTable(client, "tracking", lambda: "run1")
 
 
 def entry_of(number=17, **changes):
@@ -212,6 +213,22 @@ def test_the_extractor_leaves_alone_what_the_books_have(table):
     table.save_extracted(replace(first, version=2, number="new"), previous=first)
 
     assert now_in(table, first) == replace(booked, version=2, number="new")
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"step": Step.CREATE, "request_id": "r"}, {"qb_id": "5", "status": Status.POSTING}]
+)
+def test_the_type_of_a_document_follows_odoo_unless_something_was_sent_since_it_was_read(table, meanwhile):
+    first = kept(table)
+    credit_note = replace(first, version=2, document_type=DocumentType.CREDIT_NOTE)
+    table.save_extracted(credit_note, previous=first)
+    before = now_in(table, first).document_type
+
+    table.save(replace(credit_note, **meanwhile))
+    table.save_extracted(replace(credit_note, version=3, document_type=DocumentType.INVOICE), previous=credit_note)
+
+    after = now_in(table, first)
+    assert (before, after.document_type, after.version) == (DocumentType.CREDIT_NOTE, DocumentType.CREDIT_NOTE, 3)
 
 
 def test_the_extractor_leaves_alone_which_document_it_is(table):
@@ -517,3 +534,103 @@ def test_of_an_outdated_save_only_the_part_of_the_books_is_said(table):
     ((_entry_id, names, _before),) = writes
     assert "qb_id" in names
     assert "status" not in names
+
+
+# -- several in one call, and several runs --------------------------------------------------------------------------
+
+
+def beside(table):
+    """Return the table as another run of the poster sees it, which believes to hold the lease as well."""
+    return table.beside() if isinstance(table, MemoryTable) else DriftTable(table._client, "tracking", lambda: "run2")
+
+
+def test_entries_are_saved_together_as_they_are_one_by_one(table):
+    entries = list(table.entries([kept(table, number).entry_id for number in range(1, 8)]).values())
+    sent = [replace(entry, status=Status.POSTING, step=Step.CREATE, request_id="r", qb_id="5") for entry in entries]
+
+    assert table.save_together(sent) == [True] * 7
+    assert list(table.entries([entry.entry_id for entry in entries]).values()) == sent
+    assert table.save_together([]) == []
+
+
+def test_of_entries_that_are_saved_together_each_has_its_own_answer(table):
+    entries = list(table.entries([kept(table, number).entry_id for number in range(1, 4)]).values())
+    newer = replace(entries[1], version=2, number="newer")
+    table.save_extracted(newer, previous=entries[1])
+    writes = recorded(table)
+
+    answers = table.save_together([replace(entry, qb_id="5", error_message="x") for entry in entries])
+
+    assert answers == [True, False, True]
+    assert now_in(table, newer) == replace(newer, qb_id="5")
+    assert [now_in(table, entry).error_message for entry in entries] == ["x", "", "x"]
+    assert len(writes) == 3
+
+
+def test_every_write_of_several_is_said_with_what_it_replaced(table):
+    entries = list(table.entries([kept(table, number, qb_total=None).entry_id for number in (1, 2)]).values())
+    writes = recorded(table)
+
+    table.save_together([replace(entry, status=Status.POSTING, qb_id="129", updated_at=LATER) for entry in entries])
+
+    assert [entry_id for entry_id, _names, _before in writes] == [entry.entry_id for entry in entries]
+    for _entry_id, names, before in writes:
+        assert {"status", "qb_id", "updated_at"} <= names
+        assert (before["status"], before["updated_at"]) == ("pending", entries[0].updated_at.isoformat())
+        assert "qb_id" not in before
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "together"])
+def test_of_two_runs_that_both_believe_to_hold_the_lease_the_second_changes_nothing(table, together):
+    ids = [kept(table, number).entry_id for number in (1, 2)]
+    other = beside(table)
+    mine, theirs = table.entries(ids), other.entries(ids)
+
+    def save(on, entries, **changes):
+        changed = [replace(entry, updated_at=LATER, **changes) for entry in entries.values()]
+        return on.save_together(changed) if together else [on.save(entry) for entry in changed]
+
+    first = save(table, mine, status=Status.POSTING, step=Step.CREATE, request_id="r-1", batch_id="b-1")
+    second = save(other, theirs, status=Status.POSTING, step=Step.CREATE, request_id="r-1", batch_id="b-2", attempts=4)
+    third = save(table, mine, status=Status.POSTING, step=Step.CREATE, request_id="r-1", batch_id="b-1", qb_id="5")
+    late = save(other, theirs, status=Status.FAILED, error_message="refused")
+
+    assert (first, second, third, late) == ([True] * 2, [False] * 2, [True] * 2, [False] * 2)
+    for entry in table.entries(ids).values():
+        assert (entry.status, entry.batch_id, entry.qb_id, entry.attempts) == (Status.POSTING, "b-1", "5", 0)
+        assert entry.error_message == ""
+
+
+def test_a_run_that_has_lost_the_lease_changes_nothing_after_the_next_one_has_begun(table):
+    entry_id = kept(table).entry_id
+    (mine,) = table.entries([entry_id]).values()
+    intended = replace(mine, status=Status.POSTING, step=Step.CREATE, request_id="r-1")
+    assert table.save(intended)
+    other = beside(table)
+    (theirs,) = other.entries([entry_id]).values()
+
+    assert other.save(replace(theirs, killed_attempts=1))
+    assert not table.save(replace(intended, step=None, qb_id="5"))
+    assert now_in(table, mine) == replace(intended, killed_attempts=1)
+
+
+def test_not_even_what_the_books_said_is_stored_over_another_run_when_odoo_has_changed_it_as_well(table):
+    entry = kept(table)
+    other = beside(table)
+    (mine,), (theirs,) = (one.entries([entry.entry_id]).values() for one in (table, other))
+    assert other.save(replace(theirs, qb_id="7"))
+    table.save_extracted(replace(theirs, version=2), previous=theirs)
+
+    assert not table.save(replace(mine, qb_id="5"))
+    assert now_in(table, entry).qb_id == "7"
+
+
+def test_a_pdf_is_not_asked_for_over_the_save_of_another_run(table):
+    entry = kept(table)
+    other = beside(table)
+    (mine,), (theirs,) = (one.entries([entry.entry_id]).values() for one in (table, other))
+    assert other.save(replace(theirs, qb_id="7"))
+
+    table.ask_for_pdf(lifecycle.pdf_lost(mine, LATER))
+
+    assert (now_in(table, entry).pdf_sha256, now_in(table, entry).qb_id) == (entry.pdf_sha256, "7")

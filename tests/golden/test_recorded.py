@@ -154,7 +154,7 @@ def _recorded(case, *names):
 
 
 @pytest.mark.parametrize("taxed", TAXED_SALES, ids=str)
-@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is told", "works it out by itself"])
+@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is given", "works it out by itself"])
 def test_a_recorded_us_sale_with_its_taxes_as_lines_is_right_whatever_quickbooks_does_about_sales_tax(taxed, works_out):
     document = replace(taxed.document(), withdrawn=False)
     realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
@@ -175,7 +175,7 @@ def test_a_recorded_us_sale_with_its_taxes_as_lines_is_right_whatever_quickbooks
 
 
 @pytest.mark.parametrize("taxed", TAXED_SALES, ids=str)
-@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is told", "works it out by itself"])
+@pytest.mark.parametrize("works_out", [False, True], ids=["honours what it is given", "works it out by itself"])
 def test_a_recorded_us_sale_is_right_as_it_is_sent_or_its_difference_is_seen(taxed, works_out):
     document = replace(taxed.document(), withdrawn=False)
     realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("dynamodb", "Query", "dynamodb read"),
         ("dynamodb", "UpdateItem", "dynamodb write"),
+        ("dynamodb", "TransactWriteItems", "dynamodb transaction"),
         ("s3", "GetObject", "s3 read"),
         ("s3", "PutObject", "s3 write"),
         ("s3", "DeleteObject", ""),
@@ -36,20 +37,36 @@ def test_a_write_is_paid_for_in_the_table_and_in_each_index():
     assert cost.usd({"dynamodb read": 1_000_000, "": 5}) == pytest.approx(0.125)
 
 
-def test_the_metrics_of_the_poster_are_those_it_writes():
-    everything = Results(
-        backlog=0,
+def test_a_call_for_many_items_is_charged_for_each():
+    assert cost.weight("TransactWriteItems", {"TransactItems": [{}, {}, {}]}) == 3
+    assert cost.weight("BatchGetItem", {"RequestItems": {"t": {"Keys": [{}, {}]}}}) == 2
+    assert cost.weight("UpdateItem", {}) == 1
+    assert cost.usd({"dynamodb transaction": 1_000_000}) == pytest.approx(4 * 0.625)
+
+
+def test_a_function_with_nothing_wrong_is_charged_for_one_metric():
+    healthy = Results(
+        backlog=3,
         backlog_age_s=0,
-        refresh_days_left={"A": 1.0},
-        consent_days_left={"A": 1.0},
+        refresh_days_left={"A": 99.9},
+        consent_days_left={"A": 1825.0},
         calls=Counter(query=1),
         drift_open=0,
+        drift_age_s=0,
     )
+    figures = healthy.metrics() | {"AlertsUndelivered": 0, "RunsCompleted": 1}
 
-    assert (
-        len(WATCHED & everything.metrics().keys()) + len({"AlertsUndelivered", "RunsCompleted"})
-        == (cost.METRICS["qb-poster"])
-    )
+    assert {name for name, is_sent in WATCHED.items() if name in figures and is_sent(figures[name])} == {
+        "RunsCompleted"
+    }
+    assert cost.METRICS["qb-poster"] == 1.0
+
+
+def test_the_schedules_that_are_priced_are_those_of_the_deployment():
+    text = (ROOT / "main.tf").read_text(encoding="utf-8")
+    schedules = re.findall(r"^ +expression +=", text, re.MULTILINE)
+
+    assert len(cost.RUNS_A_MONTH) == len(schedules)
 
 
 def test_every_alarm_of_the_deployment_is_counted():

@@ -424,6 +424,20 @@ def test_nothing_is_named_while_nothing_is_broken(site):
     assert site.examine() == []
 
 
+def test_an_odoo_without_json_rpc_is_examined_by_json2(site):
+    site.odoo.version, site.odoo.has_jsonrpc = 19, False
+    site.odoo.api_keys.add(site.odoo.users[0].shown, "a-key", ends=site.clock.now() + timedelta(days=300))
+    site.secret("odoo", password="a-key")
+
+    findings = site.examine()
+
+    assert findings == []
+    assert {request.path.partition("/")[2].partition("/")[0] for request in site.odoo.server.requests} == {
+        "json",
+        "web",
+    }
+
+
 @pytest.mark.parametrize("name", BREAKAGES)
 def test_each_breakage_is_named_with_what_to_do(site, name):
     breaks, says, remedy = BREAKAGES[name]

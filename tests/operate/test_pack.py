@@ -69,10 +69,10 @@ def test_a_report_in_the_pack_that_was_changed_is_named(closed, tmp_path):
     (key,) = [key for key in oqb.machine.keys("reports/companyA/") if "/closed/" in key and key.endswith(".xlsx")]
     oqb.machine.client("s3").put_object(Bucket=oqb.machine.deployment.bucket, Key=key, Body=b"another")
 
-    told = oqb.json("report", "companyA", month, "--with-pdfs", "--to", str(tmp_path))
+    answer = oqb.json("report", "companyA", month, "--with-pdfs", "--to", str(tmp_path))
 
-    assert told["files"] == 2
-    assert told["wrong"] == [f"tie-out.xlsx is another than when the month was closed: {key}."]
+    assert answer["files"] == 2
+    assert answer["wrong"] == [f"tie-out.xlsx is another than when the month was closed: {key}."]
 
 
 def test_a_manifest_that_was_changed_or_is_gone_proves_nothing(closed, tmp_path):
@@ -108,9 +108,9 @@ def test_a_month_that_is_not_closed_has_no_pack(oqb, tmp_path):
 def test_a_month_is_closed_and_its_pack_fetched_in_one_command(closed, tmp_path):
     oqb, month, entries = closed
 
-    told = oqb.json("close", "companyA", month, "--by", "Ann", "--with-pdfs", "--to", str(tmp_path))
+    answer = oqb.json("close", "companyA", month, "--by", "Ann", "--with-pdfs", "--to", str(tmp_path))
 
-    assert (told["closed"], told["wrong"], told["folder"]) == (True, [], str(tmp_path))
+    assert (answer["closed"], answer["wrong"], answer["folder"]) == (True, [], str(tmp_path))
     assert len(list((tmp_path / "pdfs").iterdir())) == len(entries)
 
 

@@ -2,12 +2,14 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+from PIL.TiffImagePlugin import TiffImageFile
 from pypdf import PdfReader
 
 from pipeline import images
@@ -124,6 +126,61 @@ def test_a_scan_keeps_all_its_pages_also_where_their_kinds_differ():
     found = pictures(file(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
 
     assert [picture.size for picture in found] == [(40, 30), (60, 30), (20, 90)]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, 1), (2, 2), (100, 100)])
+def test_a_scan_may_have_a_hundred_pages(count, kept):
+    pages = [Image.new("1", (10, 10), place % 2) for place in range(count)]
+
+    content = image_page(file(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+
+    assert len(PdfReader(io.BytesIO(content)).pages) == kept
+
+
+def bare_scan(count):
+    """Return a TIFF of so many pages of one pixel each, the last of which refers to nothing."""
+    tags = ((256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 0), (277, 1), (278, 1), (279, 1))
+    size = 2 + 12 * len(tags) + 4
+    pages = [
+        struct.pack("<H", len(tags))
+        + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+        + struct.pack("<I", 8 + (place + 1) * size if place < count - 1 else 0)
+        for place in range(count)
+    ]
+    return b"II*\0" + struct.pack("<I", 8) + b"".join(pages)
+
+
+def test_the_pages_of_a_scan_of_very_many_are_not_counted(monkeypatch):
+    sought = []
+    seek = TiffImageFile.seek
+    monkeypatch.setattr(TiffImageFile, "seek", lambda opened, page: (sought.append(page), seek(opened, page)))
+
+    with pytest.raises(InvalidDocument, match="more than 100 pages"):
+        image_page(bare_scan(20_000))
+
+    assert max(sought) == images.SCAN_PAGES_MAX
+
+
+def in_steps(count):
+    """Return a progressive JPEG with so many more steps than it needs: a repeated last one changes nothing."""
+    content = file(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
+    return content[:-2] + content[content.rfind(b"\xff\xda") : -2] * count + content[-2:]
+
+
+def test_an_image_that_appears_in_very_many_steps_is_refused_without_decoding_them():
+    for steps in (0, 50):
+        assert len(pictures(in_steps(steps))) == 1
+    with pytest.raises(InvalidDocument, match="too many steps"):
+        image_page(in_steps(images.STEPS_MAX))
+
+
+def test_what_looks_like_steps_behind_an_image_or_in_its_notes_counts_for_nothing():
+    """A phone puts a film behind a photograph, and a preview into it."""
+    content = file(Image.new("L", (64, 64), 128), "JPEG")
+    notes = b"\xff\xe1" + (2_002).to_bytes(2) + b"\xff\xda" * 1_000
+
+    assert len(pictures(content + b"\xff\xda" * 1_000)) == 1
+    assert len(pictures(content[:2] + notes + content[2:])) == 1
 
 
 @pytest.mark.parametrize("turn", range(1, 9))

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.aws.items import from_dataclass, item, plain_values
-from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX, TrackingTable
+from pipeline.aws.poster_table import PosterTable
+from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX
 from pipeline.domain.entry import DriftPart, Entry, Status, names_of
 
 # DynamoDB compares with at most a hundred values.
@@ -18,7 +19,7 @@ IDS_AT_ONCE = 100
 _NAMES = names_of(DriftPart)
 
 
-class DriftTable(TrackingTable):
+class DriftTable(PosterTable):
     """Entries by their id in the books, and the notes about what people did there."""
 
     def with_qb_ids(self, company: str, qb_ids: Collection[str]) -> Iterator[Entry]:

@@ -10,6 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.domain.errors import Misconfigured, NeedsAttention, PipelineError, Unavailable
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
+# A transaction of somebody else is writing the item; and the answer to a transaction of which nothing was written.
+CONFLICT = "TransactionConflictException"
+CANCELLED = "TransactionCanceledException"
 _FINAL = {
     "ResourceNotFoundException": "does not exist: is the environment variable that names it right?",
     "NoSuchBucket": "does not exist: is the environment variable that names it right?",

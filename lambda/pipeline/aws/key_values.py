@@ -6,14 +6,15 @@ They are cursors, connections to Odoo, references to names in QuickBooks, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.batch_read import read_items
-from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
+from pipeline.aws.conditional import conditional
+from pipeline.aws.errors import CANCELLED, CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import Item, item, plain_values
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 # A lost connection costs one probe. Of these values only the parties prevent a double posting; they never expire.
 CONNECTION_KEPT_S = 30 * 24 * 3600
+# DynamoDB takes a hundred writes of 4 MB in a transaction. A character has up to four bytes.
+CLAIMED_TOGETHER_MAX = 100
+CLAIMED_CHARACTERS_MAX = 800_000
+_UNCLAIMED: Any = {"ConditionExpression": "attribute_not_exists(entry_id)"}
 
 
 class KeyValueTable:
@@ -127,14 +132,27 @@ class KeyValueTable:
     def claim(self, key: str, value: str) -> str:
         """Store a text under a key unless one is stored there already. Return the stored one."""
         values = item({"entry_id": key, "value": value})
-        try:
-            with self._errors(expected=(CONDITION_FAILED,)):
-                self._client.put_item(
-                    TableName=self._name, Item=values, ConditionExpression="attribute_not_exists(entry_id)"
-                )
-        except Expected:
-            return self.value(key) or value
-        return value
+        done = conditional(
+            f"The table {self._name}",
+            lambda: self._client.put_item(TableName=self._name, Item=values, **_UNCLAIMED),
+        )
+        return value if done is not None else self.value(key) or value
+
+    def claim_together(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Store texts under keys that have none, a hundred to a call. Return what is stored under each."""
+        return {key: text for part in _parts(values) for key, text in self._claim_in_one_call(part).items()}
+
+    def _claim_in_one_call(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        if len(values) > 1:
+            puts: list[Any] = [
+                {"Put": {"TableName": self._name, "Item": item({"entry_id": key, "value": text}), **_UNCLAIMED}}
+                for key, text in values.items()
+            ]
+            with suppress(Expected), self._errors(expected=(CANCELLED,)):
+                self._client.transact_write_items(TransactItems=puts)
+                return values
+        # One of them is claimed already, and nothing was stored.
+        return {key: self.claim(key, text) for key, text in values.items()}
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
@@ -221,6 +239,20 @@ class KeyValueTable:
 
     def _errors(self, *, expected: tuple[str, ...] = ()) -> AbstractContextManager[None]:
         return errors_of(f"The table {self._name}", expected=expected)
+
+
+def _parts(values: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """Yield texts by key, as many together as a transaction takes."""
+    part: dict[str, str] = {}
+    characters = 0
+    for key, text in values.items():
+        if part and (len(part) == CLAIMED_TOGETHER_MAX or characters + len(text) > CLAIMED_CHARACTERS_MAX):
+            yield part
+            part, characters = {}, 0
+        part[key] = text
+        characters += len(text)
+    if part:
+        yield part
 
 
 def _lease_key(realm: str) -> str:

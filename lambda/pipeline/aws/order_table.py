@@ -18,10 +18,15 @@ from boto3.dynamodb.types import TypeSerializer
 
 from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import plain_values
+from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.order import Order, OrderCursor, OrderLine, OrderStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# DynamoDB's limits for a partition key and, with some room for what it adds to each value, for an item.
+KEY_BYTES_MAX = 2_048
+ITEM_BYTES_MAX = 390 * 1024
 
 _serializer = TypeSerializer()
 
@@ -62,6 +67,7 @@ class OrderTable:
         self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor), "killed": killed})
 
     def _put(self, values: dict[str, Any], **condition: Any) -> bool:
+        _check_size(values)
         stored = {name: _serializer.serialize(value) for name, value in values.items()}
         try:
             with errors_of(f"The table {self._name}", expected=(CONDITION_FAILED,)):
@@ -69,6 +75,19 @@ class OrderTable:
         except Expected:
             return False
         return True
+
+
+def _check_size(values: dict[str, Any]) -> None:
+    """Raise InvalidDocument for an order that no item can hold, with the attribute that takes most of the room."""
+    sizes = {name: len(json.dumps(value, default=str, ensure_ascii=False).encode()) for name, value in values.items()}
+    if sizes["order_name"] > KEY_BYTES_MAX:
+        raise InvalidDocument(f"its order_name has {sizes['order_name']:,} bytes, and a key takes {KEY_BYTES_MAX:,}")
+    if sum(sizes.values()) > ITEM_BYTES_MAX:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise InvalidDocument(
+            f"it has {sum(sizes.values()) / 1024:,.0f} kB, and an item takes {ITEM_BYTES_MAX // 1024} kB: its "
+            f"{largest} alone has {sizes[largest] / 1024:,.0f} kB. Shorten that in Odoo"
+        )
 
 
 def _status(synced_at: datetime) -> dict[str, str]:

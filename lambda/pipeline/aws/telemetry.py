@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from aws_lambda_powertools import Logger
@@ -11,20 +12,26 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 NAMESPACE = "OdooToQuickBooks"
-# What an alarm of observability.tf watches.
-WATCHED = frozenset(
-    {
-        "AlertsUndelivered",
-        "BacklogAgeSeconds",
-        "ConsentDaysLeft",
-        "DriftOpen",
-        "MonthsOverdue",
-        "RefreshTokenDaysLeft",
-        "RunsCompleted",
-        "TieOutUnexplained",
-    }
-)
-_UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds}
+
+
+def _is_positive(value: float) -> bool:
+    return value > 0
+
+
+# What an alarm of observability.tf watches, and which of its values are sent as a metric. CloudWatch charges a metric
+# for every hour in which it is sent. What is as it should be is therefore not sent, and the alarm takes missing data
+# for that. Only of completed runs the absence is the alarm.
+WATCHED: Mapping[str, Callable[[float], bool]] = {
+    "AlertsUndelivered": _is_positive,
+    "BacklogAgeSeconds": _is_positive,
+    "ConsentDaysLeft": lambda days: days < 100,
+    "DriftAgeSeconds": _is_positive,
+    "MonthsOverdue": _is_positive,
+    "RefreshTokenDaysLeft": lambda days: days < 20,
+    "RunsCompleted": _is_positive,
+    "TieOutUnexplained": _is_positive,
+}
+_UNITS = {"BacklogAgeSeconds": MetricUnit.Seconds, "DriftAgeSeconds": MetricUnit.Seconds}
 
 # At DEBUG these write down what they send and receive: botocore the answer of Secrets Manager, oauthlib the tokens.
 _LIBRARIES = ("boto3", "botocore", "intuitlib", "oauthlib", "requests", "requests_oauthlib", "s3transfer", "urllib3")
@@ -52,15 +59,20 @@ def log_as_json(service: str) -> None:
 def put_metrics(service: str, environment: str, values: Mapping[str, float]) -> None:
     """Write the figures of one run as one line, with the function and the environment as dimensions.
 
-    What an alarm watches is a metric, which costs money every month. The rest are fields of the line, which the
+    A value that an alarm waits for is a metric, which costs money. The rest are fields of the line, which the
     dashboard asks the log for.
     """
+    dimensions = {"service": service, "environment": environment}
+    sent = {name for name, value in values.items() if name in WATCHED and WATCHED[name](value)}
+    if not sent:
+        print(json.dumps({**dimensions, **values}))  # noqa: T201 - standard output is the log; EMF is never empty
+        return
     metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
-    metrics.add_dimension(name="service", value=service)
-    metrics.add_dimension(name="environment", value=environment)
-    for name, value in values.items():
-        if name in WATCHED:
-            metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
+    for name, value in dimensions.items():
+        metrics.add_dimension(name=name, value=value)
+    for name, figure in values.items():
+        if name in sent:
+            metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=figure)
         else:
-            metrics.add_metadata(key=name, value=value)
+            metrics.add_metadata(key=name, value=figure)
     metrics.flush_metrics()

@@ -17,11 +17,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.batch_read import read_items
-from pipeline.aws.errors import CONDITION_FAILED, Expected, errors_of
+from pipeline.aws.conditional import conditional
+from pipeline.aws.entry_update import entry_update
+from pipeline.aws.errors import errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
-from pipeline.domain.codec import encode
 from pipeline.domain.document import make_entry_id, odoo_id_of
-from pipeline.domain.entry import BooksPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.entry import Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.history import Wrote
 from pipeline.domain.transitions import Actor, is_allowed
 from pipeline.domain.waiting import Waiting
@@ -40,10 +41,7 @@ _FIELDS = names_of(Entry)
 # the work, and only if the version is still the one they read.
 _EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
 _PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message")
-_BOOKED = names_of(BooksPart)
-_WORKED = names_of(WorkPart)
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
-_POSTERS = (Actor.POSTER, Actor.PERSON, Actor.REBUILD)
 _WAITING_INSTANTS = ("next_attempt_at", "pending_since", "created_at")
 _WAITING = ("entry_id", "company", "withdrawn", "pdf_sha256", *_WAITING_INSTANTS)
 # Statuses after which nothing follows: a decision that holds only while the entry still has the status it was read at.
@@ -60,8 +58,6 @@ class TrackingTable:
         self._client = client
         self._name = name
         self._wrote = wrote
-        # The entries in work as this run has left them. Nobody else writes their books' part meanwhile.
-        self._left: dict[str, Entry] = {}
 
     # -- for both --------------------------------------------------------------------------------------------------
 
@@ -95,8 +91,7 @@ class TrackingTable:
         """Store that a failure was reported and that its letter was sent, unless the entry changed since."""
         values = from_dataclass(replace(entry, reported_at=reported_at, letter_at=letter_at))
         marks = item({name: values[name] for name in ("reported_at", "letter_at")})
-        placeholders = {f":{name}": value for name, value in marks.items()}
-        placeholders |= item({":failed": Status.FAILED.value, ":read": values["updated_at"]})
+        read = item({":failed": Status.FAILED.value, ":read": values["updated_at"]})
         self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
@@ -104,7 +99,7 @@ class TrackingTable:
                 UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in marks),
                 ConditionExpression="#status = :failed AND updated_at = :read",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=placeholders,
+                ExpressionAttributeValues={**{f":{name}": value for name, value in marks.items()}, **read},
             )
         )
 
@@ -127,10 +122,11 @@ class TrackingTable:
 
     def _save_extracted_again(self, entry: Entry, previous: Entry) -> Item | None:
         status = previous.status if entry.status in DECIDED else None
-        done = self._update(entry, _EXTRACTED, version=previous.version, status=status, is_settled=True, by=_EXTRACTORS)
+        first = status if entry.document_type is previous.document_type else previous.status
+        done = self._update(entry, _EXTRACTED, version=previous.version, status=first, is_settled=True, by=_EXTRACTORS)
         if done is None:
-            # The poster has sent something since the entry was read, and has stored when to look for its outcome.
-            names = [name for name in _EXTRACTED if name != "next_attempt_at"]
+            # The poster has sent something since, as the type it was then, and has stored when to look for its outcome.
+            names = [name for name in _EXTRACTED if name not in ("next_attempt_at", "document_type")]
             done = self._update(entry, names, version=previous.version, status=status, by=_EXTRACTORS)
         return done
 
@@ -212,79 +208,29 @@ class TrackingTable:
             ):
                 yield _waiting(stored, status)
 
-    def ask_for_pdf(self, entry: Entry) -> None:
-        """Store an entry whose PDF must be fetched again. Until then it waits without one."""
-        self._left.pop(entry.entry_id, None)
-        self._update(entry, (*_BOOKED, *_WORKED, *names_of(PdfPart)), version=entry.version, by=_POSTERS)
-
-    def save(self, entry: Entry) -> bool:
-        """Store what the poster did to an entry. Return False if the document changed in Odoo meanwhile.
-
-        What QuickBooks answered is stored in either case: the document is there, whatever Odoo says now.
-        """
-        left = self._left.pop(entry.entry_id, None)
-        # A write takes as long as it has attributes. After one without an answer all are written again.
-        booked = [name for name in _BOOKED if left is None or getattr(left, name) != getattr(entry, name)]
-        if self._update(entry, (*booked, *_WORKED), version=entry.version, by=_POSTERS) is not None:
-            if entry.is_open:
-                self._left[entry.entry_id] = entry
-            return True
-        self._update(entry, _BOOKED, version=None)
-        logger.info("the document changed in Odoo meanwhile", extra={"entry_id": entry.entry_id})
-        return False
-
     # -- the wire --------------------------------------------------------------------------------------------------
 
     def _update(
         self, entry: Entry, names: Sequence[str], *, version: int | None, status: Status | None = None,
-        is_settled: bool = False, by: Sequence[Actor] = (),
+        is_settled: bool = False, save_id: str = "", by: Sequence[Actor] = (),
     ) -> Item | None:  # fmt: skip
         """Write some attributes of an entry and return their previous values, or None if a condition does not hold.
 
-        The entry must still have `version` and `status`. With `is_settled`, no outcome of a write may be open.
+        `entry_update` says what the conditions are.
         """
-        kept = item({name: encode(getattr(entry, name)) for name in names})
-        attributes = {f"#{name}": name for name in names}
-        expression = ""
-        if kept:
-            expression += "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
-        empty = [f"#{name}" for name in names if name not in kept]
-        if empty:
-            expression += " REMOVE " + ", ".join(empty)
-        placeholders: dict[str, Any] = {f":{name}": value for name, value in kept.items()}
-        the_entry_exists = "attribute_exists(entry_id)"
-        the_version_is_unchanged = "#read_version = :read_version"
-        the_status_is_unchanged = "#read_status = :read_status"
-        no_outcome_is_open = "attribute_not_exists(#step)"
-        conditions = [the_entry_exists]
-        # DynamoDB rejects a name or a value that no clause uses.
-        if version is not None:
-            conditions.append(the_version_is_unchanged)
-            attributes["#read_version"] = "version"
-            placeholders[":read_version"] = {"N": str(version)}
-        if status is not None:
-            conditions.append(the_status_is_unchanged)
-            attributes["#read_status"] = "status"
-            placeholders[":read_status"] = {"S": status.value}
-        if is_settled:
-            conditions.append(no_outcome_is_open)
-            attributes["#step"] = "step"
+        update = entry_update(entry, names, version=version, status=status, is_settled=is_settled, save_id=save_id)
         before = self._conditional(
-            lambda: self._client.update_item(
-                TableName=self._name,
-                Key={"entry_id": {"S": entry.entry_id}},
-                UpdateExpression=expression,
-                ConditionExpression=" AND ".join(conditions),
-                ExpressionAttributeNames=attributes,
-                ExpressionAttributeValues=placeholders,
-                ReturnValues="UPDATED_OLD",
-            )
+            lambda: self._client.update_item(TableName=self._name, ReturnValues="UPDATED_OLD", **update)
         )
         if before is not None:
-            self._wrote(entry, names, plain_values(before))
-        if before is not None and "status" in before:
-            _check(entry, Status(before["status"]["S"]), by)
+            self._note(entry, names, plain_values(before), by)
         return before
+
+    def _note(self, entry: Entry, names: Sequence[str], before: Mapping[str, Any], by: Sequence[Actor]) -> None:
+        """Say that an entry was written over some stored values, and log a change of status that is not allowed."""
+        self._wrote(entry, names, before)
+        if "status" in before:
+            _check(entry, Status(before["status"]), by)
 
     def _query(self, **arguments: Any) -> Iterator[Entry]:
         return (to_dataclass(Entry, stored, _FIELDS) for stored in self._items(**arguments))
@@ -302,12 +248,8 @@ class TrackingTable:
 
     def _conditional(self, write: Callable[[], Any]) -> Item | None:
         """Return the attributes that a write answers with, or None if its condition does not hold."""
-        try:
-            with errors_of(f"The table {self._name}", expected=(CONDITION_FAILED,)):
-                answer = write()
-        except Expected:
-            return None
-        return dict(answer.get("Attributes", {}))
+        answer = conditional(f"The table {self._name}", write)
+        return None if answer is None else dict(answer.get("Attributes", {}))
 
     def _try[T](self, call: Callable[[], T]) -> T:
         with errors_of(f"The table {self._name}"):

@@ -76,6 +76,7 @@ WORDS: dict[str, str] = {
     "token_refused": "QuickBooks refuses a new token",
     "too_many_decimals": "an amount has too many decimals",
     "too_many_lines": "it has more lines than QuickBooks takes",
+    "type_changed": "it is another type in Odoo now than in QuickBooks",
     "unanswered": "QuickBooks cannot handle it",
     "unanswered_by_odoo": "Odoo gives no usable answer for it",
     "unauthorized": "a login or a right is missing",

@@ -6,7 +6,7 @@ It also writes the JSON that is sent to the books, in which amounts are numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,8 +34,12 @@ def loads[T](kind: type[T], text: str | bytes) -> T:
 
 def encode(value: Any) -> Any:
     """Return plain JSON values for dataclasses, Decimals, dates, instants, enums and tuples of them."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _field_names(kind)  # type: ignore[arg-type]
+    if names is not None:
+        return {name: encode(getattr(value, name)) for name in names}
     if isinstance(value, tuple | list):
         return [encode(item) for item in value]
     if isinstance(value, Enum):
@@ -49,29 +53,51 @@ def encode(value: Any) -> Any:
 
 def decode(kind: Any, value: Any) -> Any:
     """Return `value` as `kind`: the reverse of `encode`."""
-    origin = get_origin(kind)
-    if origin in (Union, UnionType):
-        if value is None:
-            return None
-        (kind,) = (option for option in get_args(kind) if option is not NoneType)
-        return decode(kind, value)
-    if origin is tuple:
-        return tuple(decode(get_args(kind)[0], item) for item in value)
-    if is_dataclass(kind):
-        hints = _hints(kind)  # type: ignore[arg-type]
-        return kind(**{name: decode(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
-    if kind is Decimal:
-        return Decimal(value)
-    if kind in (date, datetime):
-        return kind.fromisoformat(value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
-    return value
+    return _decoder(kind)(value)
+
+
+# Most values are one of these, which need no look at what else they could be.
+_PLAIN = frozenset((str, int, bool, float, NoneType))
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the names of the fields of a dataclass, or None for any other class."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+
+
+@cache
+def _decoder(kind: Any) -> Callable[[Any], Any]:
+    """Return what makes a `kind` of a plain value. What a kind is made of is found out once."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        (option,) = (option for option in get_args(kind) if option is not NoneType)
+        of_option = _decoder(option)
+        return lambda value: None if value is None else of_option(value)
+    if origin is tuple:
+        of_item = _decoder(get_args(kind)[0])
+        return lambda value: tuple(map(of_item, value))
+    if is_dataclass(kind):
+        # Found when it is first used, because a class may hold another of its own.
+        return lambda value: _made(kind, value)
+    if kind is Decimal:
+        return Decimal
+    if kind in (date, datetime):
+        of_text: Callable[[Any], Any] = kind.fromisoformat
+        return of_text
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return lambda value: value
+
+
+def _made(kind: Any, value: Any) -> Any:
+    decoders = _decoders(kind)
+    return kind(**{name: decoders[name](item) for name, item in value.items()})
+
+
+@cache
+def _decoders(kind: Any) -> dict[str, Callable[[Any], Any]]:
+    return {name: _decoder(hint) for name, hint in get_type_hints(kind).items()}
 
 
 def exact_json(body: Mapping[str, Any]) -> str:

@@ -217,10 +217,18 @@ def accepted(entry: Entry, *, by: str, because: str, now: datetime) -> Drift:
     return replace(drift, accepted=Acceptance(who, why, now))
 
 
+def paid_sentence(entry: Entry) -> str:
+    """Say whether a document is paid, as noted last; nothing of one on which nothing is paid."""
+    if entry.qb_open is None:
+        return ""
+    return f"it is paid in part: {shown(entry.qb_open, entry.currency)} is open" if entry.qb_open else "it is paid"
+
+
 def notice_of(entry: Entry, drift: Drift) -> Notice:
-    """Return what the next digest says about a difference."""
+    """Return what the next digest says about a difference, and whether the document is paid."""
+    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry))))
     return Notice(
-        entry.company, entry.entry_id, entry.title, drift.sentence, drift.noticed_at, entry.odoo_id,
+        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, entry.odoo_id,
         entry.document_type, entry.qb_id if drift.kind is not DriftKind.DELETED else "",
     )  # fmt: skip
 

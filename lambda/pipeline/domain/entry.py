@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -61,7 +61,6 @@ class KeyPart:
     """Which document it is. Written once, when the entry is created."""
 
     entry_id: str
-    document_type: DocumentType
     odoo_id: int
     created_at: datetime
     expires_at: int | None = None
@@ -69,8 +68,12 @@ class KeyPart:
 
 @dataclass(frozen=True, kw_only=True)
 class OdooPart:
-    """What Odoo says about the document. Only the extractor writes it, and every change raises `version`."""
+    """What Odoo says about the document. Only the extractor writes it, and every change raises `version`.
 
+    A draft may have become another type before it is posted again.
+    """
+
+    document_type: DocumentType
     company: str
     number: str = ""
     party: str = ""
@@ -179,7 +182,18 @@ class DriftPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart):
+class SavePart:
+    """Which save of a poster the entry was read after. Only the table writes it, with every save of a poster.
+
+    A save is done only over the one that was read, so of two runs that both believe to hold the lease the second
+    changes nothing. It says nothing about the document, so it is left out when entries are compared.
+    """
+
+    save_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart):
     """Our item for one document in the tracking table: all parts together, flat like the item.
 
     Each field belongs to exactly one part, and each part says who writes it. Instants are UTC. What could not be read
@@ -248,7 +262,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart):
 
 def names_of(*parts: type) -> tuple[str, ...]:
     """Return the names of the fields of some parts."""
-    return tuple(field.name for part in parts for field in fields(part))
+    return tuple(one.name for part in parts for one in fields(part))
 
 
 def proof_of(realm: str, entry_id: str, qb_id: str) -> str:

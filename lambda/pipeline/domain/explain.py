@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from pipeline.domain.drift import noted
+from pipeline.domain.drift import noted, paid_sentence
 from pipeline.domain.entry import Entry, Status, Step
-from pipeline.domain.money import ZERO, shown
+from pipeline.domain.money import shown
 from pipeline.domain.quoting import one_line
 
 MESSAGE_LENGTH_MAX = 1_000
@@ -56,10 +56,8 @@ def _in_books(entry: Entry) -> Iterator[str]:
     total = shown(entry.total if entry.qb_total is None else entry.qb_total, entry.currency)
     pdf = "with its PDF" if entry.pdf_attached else "without its PDF yet"
     yield f"QuickBooks company {entry.realm or 'not noted'} has it as {number} (Id {entry.qb_id}), {total}, {pdf}."
-    if entry.qb_open == ZERO:
-        yield "It is paid."
-    elif entry.qb_open is not None:
-        yield f"It is paid in part: {shown(entry.qb_open, entry.currency)} is open."
+    if paid := paid_sentence(entry):
+        yield f"{paid[0].upper()}{paid[1:]}."
     drift = noted(entry)
     if drift is not None:
         yield f"On {_at(drift.noticed_at)} it was noticed that {drift.sentence}. It was not written over."

@@ -89,6 +89,8 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         by,
         now,
         is_new=previous is None,
+        # What it is in the books as stays until it is taken back.
+        document_type=base.document_type if base.qb_id or base.step else document.document_type,
         company=document.company.name,
         number=document.number,
         party=document.party.name,

@@ -7,6 +7,7 @@ mapping, or for a company that is not in it, conventions apply.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import abc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,11 +118,15 @@ class Rules:
 
     def term(self, name: str) -> Target | None:
         """Return the target of Odoo payment terms."""
-        return self.terms.get(name)
+        return _first(self.terms, name)
 
     def journal(self, name: str) -> JournalRule:
         """Return the class and department of a journal. A journal without a rule has neither."""
-        return self.journals.get(name, JournalRule())
+        return self.journals.get(spelled(name), JournalRule())
+
+    def analytic(self, name: str) -> Target | None:
+        """Return the class of an analytic account, or of several that are joined by ` / `."""
+        return _first(self.analytics, name)
 
     def product(self, code: str, name: str) -> Target | None:
         """Return the item of a product: by its code, otherwise by its name."""
@@ -144,10 +149,18 @@ class Rules:
         return [rule.department for rule in self.journals.values() if rule.department]
 
 
+def spelled(name: str) -> str:
+    """Return a name of Odoo as both sides are compared: composed letters, and no more than single spaces.
+
+    Odoo keeps outer, double and no-break spaces, which nobody sees. Upper and lower case stay different.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
 def combination(names: str) -> tuple[str, ...]:
     """Return the taxes that a left side names, in an order that does not depend on how they are written."""
-    return tuple(sorted(part.strip() for part in names.split(AND)))
+    return tuple(sorted(spelled(part) for part in names.split(AND)))
 
 
-def _first(table: abc.Mapping[str, Target], *keys: str) -> Target | None:
-    return next((table[key] for key in keys if key and key in table), None)
+def _first[T](table: abc.Mapping[str, T], *keys: str) -> T | None:
+    return next((table[key] for key in map(spelled, keys) if key and key in table), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from pipeline.domain.mapping import AND, BETWEEN_PLANS, Rules, Target
+from pipeline.domain.mapping import AND, BETWEEN_PLANS, Rules, Target, spelled
 
 _NOUNS = {
     "accounts": "account",
@@ -35,21 +35,36 @@ def unknown_keys(rules: Rules, known: Mapping[str, frozenset[str]]) -> list[str]
 
     `known` holds Odoo's names by table. A table that is not in it could not be read and is not checked.
     """
-    found = [
-        (target.line, _sentence(table, target, part, names))
-        for table, targets in mapped(rules).items()
-        if (names := known.get(table)) is not None
-        for target in targets
-        for part in _parts(table, target.source)
-        if part not in names
-    ]
+    found = []
+    for table, targets in mapped(rules).items():
+        if table in known:
+            names = frozenset(map(spelled, known[table]))
+            found += [
+                (target.line, _sentence(table, target, part, names))
+                for target in targets
+                for part in _unknown_parts(table, target.source, names)
+            ]
     return [text for _, text in sorted(dict.fromkeys(found))]
 
 
-def _parts(table: str, source: str) -> list[str]:
-    """Return the names that make up a left side: taxes of one line, or analytic accounts of several plans."""
+def _unknown_parts(table: str, source: str, names: frozenset[str]) -> list[str]:
+    """Return which names of a left side are unknown: it may join taxes of one line, or analytic accounts.
+
+    A name may itself have what joins them in it, as `21% + 5.2% RE` has.
+    """
     between = {"taxes": AND, "analytics": BETWEEN_PLANS}.get(table)
-    return [part.strip() for part in source.split(between)] if between else [source.strip()]
+    parts = [spelled(part) for part in source.split(between)] if between else [spelled(source)]
+    unknown: list[str] = []
+    start = 0
+    while start < len(parts):
+        joined = (
+            end for end in range(len(parts), start, -1) if spelled((between or "").join(parts[start:end])) in names
+        )
+        end = next(joined, 0)
+        if not end:
+            unknown.append(parts[start])
+        start = end or start + 1
+    return unknown
 
 
 def _sentence(table: str, target: Target, part: str, names: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from pipeline.domain.mapping import (
     Target,
     TypedByHand,
     combination,
+    spelled,
 )
 
 
@@ -98,7 +99,7 @@ class _Reader:
         if not self._is_table(path, value):
             return None
         found = {source: self.target((*path, source), name) for source, name in value.items()}
-        return {source: target for source, target in found.items() if target}
+        return self._by_name(path, {source: target for source, target in found.items() if target})
 
     def taxes(self, path: tuple[str, ...], value: Any) -> dict[str, Target] | None:
         found = self.names(path, value)
@@ -112,7 +113,7 @@ class _Reader:
     def journals(self, path: tuple[str, ...], value: Any) -> dict[str, JournalRule] | None:
         if not self._is_table(path, value):
             return None
-        found = {}
+        found: dict[str, JournalRule] = {}
         for journal, rule in value.items():
             own = (*path, journal)
             if not self._is_table(own, rule):
@@ -123,7 +124,20 @@ class _Reader:
             parts = {key: self.target((*own, key), rule[key], journal) for key in ("class", "department")
                      if key in rule}  # fmt: skip
             found[journal] = JournalRule(parts.get("class"), parts.get("department"))
-        return found
+        return self._by_name(path, found)
+
+    def _by_name[T](self, path: tuple[str, ...], found: dict[str, T]) -> dict[str, T]:
+        """Return rows by the name they are about. Two that differ in spaces only are about one."""
+        rows: dict[str, T] = {}
+        for source, row in found.items():
+            name = spelled(source)
+            if not name:
+                self._error((*path, source), "a name of Odoo is missing before the =")
+            elif name in rows:
+                self._error((*path, source), f"'{source}' is there twice, with other spaces or accents")
+            else:
+                rows[name] = row
+        return rows
 
     def target(self, path: tuple[str, ...], value: Any, source: str = "") -> Target | None:
         name = self.text(path, value)

@@ -11,6 +11,7 @@ import unicodedata
 
 NAME_LENGTH_MAX = 80
 NUMBER_LENGTH_MAX = 60
+FILE_NAME_LENGTH_MAX = 120
 TEXT_LENGTH_MAX = 1_000
 CUT = "\u2026"
 # What is looked at of a text at most: a name of 60 kB costs no time.
@@ -33,18 +34,34 @@ _WRITTEN = str.maketrans({
 })  # fmt: skip
 
 
+def plain_line(text: str, limit: int = TEXT_LENGTH_MAX) -> str:
+    """Return a text as one line of at most `limit` characters, without control characters and marks that hide it."""
+    return _cut(_visible(text[: limit * _LOOKED_AT]), limit)
+
+
 def one_line(text: str, limit: int = TEXT_LENGTH_MAX) -> str:
     """Return a text as one line of at most `limit` characters, without control characters and live links."""
+    shown = _visible(text[: limit * _LOOKED_AT]).replace("://", "[:]//").replace("@", "[at]")
+    return _cut(_DOT.sub(lambda found: f"[{found[0]}]", shown), limit)
+
+
+def named(name: str, limit: int = FILE_NAME_LENGTH_MAX) -> str:
+    """Return the name of a file in quotes that it cannot end itself. Its dots stay: no mail shows it as it is."""
+    return f"'{plain_line(name, limit).replace(chr(39), chr(0x2019))}'"
+
+
+def _visible(text: str) -> str:
     # Separators and control characters become spaces; marks that turn or hide a text vanish.
     kept = (
         " " if category in ("Cc", "Zl", "Zp", "Zs") else "" if category[0] == "C" else character
-        for character in text[: limit * _LOOKED_AT]
+        for character in text
         for category in (unicodedata.category(character),)
     )
-    shown = " ".join("".join(kept).split())
-    shown = shown.replace("://", "[:]//").replace("@", "[at]")
-    shown = _DOT.sub(lambda found: f"[{found[0]}]", shown)
-    return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + CUT
+    return " ".join("".join(kept).split())
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + CUT
 
 
 def quoted(text: str, limit: int = NAME_LENGTH_MAX) -> str:

@@ -12,7 +12,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
 
 
 class NotRendered(Unavailable):
-    """The source answers, but cannot make the PDF of one document just now."""
+    """The source answers, but cannot make the PDF of one document, or give a file of it, just now."""
 
 
 class TooMany(Unavailable):
@@ -54,13 +54,14 @@ class NotCarried:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableDocument:
-    """A row that is not a readable document, and why."""
+    """A row that is not a readable document, and why. `withdrawn` if the row itself says that it is not posted."""
 
     odoo_id: int
     number: str
     document_type: DocumentType
     written_at: datetime
     error: NeedsAttention
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

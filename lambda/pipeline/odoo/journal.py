@@ -39,6 +39,8 @@ _MOVE_FIELDS = (
 )
 _ITEM_FIELDS = ("id", "move_id", "display_type", "account_id", "tax_line_id", "name", "amount_currency", "balance")
 _GAP_FIELD = "made_sequence_gap"
+# Less than the smallest amount of any currency: what reading an amount as a binary fraction may add to it.
+_NOISE = Decimal("1e-6")
 _TEXT_ITEMS = ("line_section", "line_subsection", "line_note")
 
 
@@ -120,11 +122,17 @@ class Journal:
         rows = self._odoo.search_all(
             "account.move",
             [["id", "in", wanted]],
-            ("id", "name", "state", "date", "company_id"),
+            ("id", "name", "state", "date", "invoice_date", "company_id"),
             companies=[company.odoo_id for company in self._companies],
         ) if wanted else []  # fmt: skip
         return {
-            row["id"]: OdooState(row["state"], _required_day(row), name_of(row["company_id"]), text(row["name"]))
+            row["id"]: OdooState(
+                row["state"],
+                _required_day(row),
+                name_of(row["company_id"]),
+                text(row["name"]),
+                day(row["invoice_date"]),
+            )
             for row in rows
         }
 
@@ -169,7 +177,7 @@ class Journal:
     def _document(self, move: Row, rows: Sequence[Row], company: Company) -> JournalDocument:
         kind = _TYPES[move["move_type"]]
         dated_on = _required_day(move)
-        if sum((decimal(row["balance"]) for row in rows), ZERO):
+        if abs(sum((decimal(row["balance"]) for row in rows), ZERO)) > _NOISE:
             raise Unavailable(
                 f"The journal items of {text(move['name'])} in Odoo do not balance, so not all of them were read"
             )

@@ -11,6 +11,7 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import decimal
 from pipeline.domain.order import Order, OrderLine
 from pipeline.odoo.client import Domain, Odoo
+from pipeline.odoo.rows import text
 
 ORDER_FIELDS = (
     *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),
@@ -129,7 +130,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise InvalidDocument(f"{name} is missing or no text")
-    return value
+    return text(value)
 
 
 def _pair(row: Mapping[str, Any], name: str) -> tuple[str, str]:
@@ -139,7 +140,7 @@ def _pair(row: Mapping[str, Any], name: str) -> tuple[str, str]:
         return "", ""
     if not isinstance(value, list) or len(value) != 2 or type(value[0]) is not int:
         raise InvalidDocument(f"{name} is missing or no [id, name]")
-    return str(value[0]), str(value[1] or "")
+    return str(value[0]), text(str(value[1] or ""))
 
 
 def _amount(row: Mapping[str, Any], name: str) -> Decimal:
@@ -154,8 +155,8 @@ def _amount(row: Mapping[str, Any], name: str) -> Decimal:
 
 
 def _instant(row: Mapping[str, Any], name: str) -> str:
-    text = _text(row, name)
+    said = _text(row, name)
     try:
-        return f"{datetime.fromisoformat(text).isoformat()}Z" if text else ""
+        return f"{datetime.fromisoformat(said).isoformat()}Z" if said else ""
     except ValueError as error:
         raise InvalidDocument(f"{name} is no date") from error

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pipeline import pdf as pages
 from pipeline.domain.document import Attachment, Document
 from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.domain.quoting import named
+from pipeline.domain.source import NotRendered
 from pipeline.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
 from pipeline.file_kinds import FileKind, kind_of
 from pipeline.images import image_page
@@ -23,6 +25,8 @@ CALL_BYTES_MAX = 8 * 1024 * 1024
 # The limit for all files of one document as pages. A photograph may become larger than it was.
 MERGED_BYTES_MAX = 60 * 1024 * 1024
 DAMAGED = "arrived damaged: it is not the file Odoo has"
+LOST = "is in Odoo's list of files, and Odoo gives nothing of it: look whether its file store is there"
+_SHA1_OF_NOTHING = hashlib.sha1(b"", usedforsecurity=False).hexdigest()
 STAYS = "it stays in Odoo"
 _PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".webp", ".bmp")
 
@@ -81,7 +85,7 @@ class Papers:
                     content = received(data.pop(file.odoo_id, None), file.sha1)
                 except Unavailable as error:
                     if not self.plain:
-                        raise Unavailable(f"'{file.name}' of {self.document.title} {error}") from error
+                        raise type(error)(f"{named(file.name)} of {self.document.title} {error}") from error
                     self._leave(file, str(error))
                 else:
                     yield file, content
@@ -95,7 +99,7 @@ class Papers:
                 continue
             if size + file.size_bytes > PDF_BYTES_MAX:
                 self.left_out.append(
-                    f"'{file.name}' ({file.size_bytes / 2**20:.0f} MB) is too large to carry along; {STAYS}."
+                    f"{named(file.name)} ({file.size_bytes / 2**20:.0f} MB) is too large to carry along; {STAYS}."
                 )
                 continue
             size += file.size_bytes
@@ -149,7 +153,8 @@ class Papers:
                 self._leave(file, f"cannot be embedded, as the PDF is damaged inside; {STAYS}")
             return one, False
         self.embedded = [
-            f"'{file.name}' is {kind_of(content).value}, and is embedded in the PDF." for file, content in self._beside
+            f"{named(file.name)} is {kind_of(content).value}, and is embedded in the PDF."
+            for file, content in self._beside
         ]
         if is_rewritten:
             self.embedded.append("The PDF had to be written anew for that: a signature in it no longer holds.")
@@ -185,21 +190,23 @@ class Papers:
             if is_kept:
                 kinds += [f"the embedded program {program}" for program in acting.programs]
             else:
-                self.left_out += [f"{program} inside '{name}' is a program; {STAYS}." for program in acting.programs]
+                self.left_out += [
+                    f"{program} inside {named(name)} is a program; {STAYS}." for program in acting.programs
+                ]
             if kinds:
                 outcome = "the PDF is kept as it is" if is_kept else f"it is left out of the merged PDF, and {STAYS}"
-                self.active.append(f"'{name}' has active content ({', '.join(kinds)}); {outcome}.")
+                self.active.append(f"{named(name)} has active content ({', '.join(kinds)}); {outcome}.")
             if not acting.is_complete:
                 rest = "open it with care" if is_kept else "what there is of it is left out of the merged PDF"
-                self.active.append(f"'{name}' has too many objects to look for active content in all; {rest}.")
+                self.active.append(f"{named(name)} has too many objects to look for active content in all; {rest}.")
 
     def _leave(self, file: Attachment, reason: str) -> None:
-        self.left_out.append(f"'{file.name}' {reason}.")
+        self.left_out.append(f"{named(file.name)} {reason}.")
 
 
 def names_of_papers(document: Document, reason: str) -> tuple[str, ...]:
     """Return every file of a bill as left out for the same reason, without opening any."""
-    return tuple(f"'{file.name}' {reason}." for file in _in_order(document.attachments))
+    return tuple(f"{named(file.name)} {reason}." for file in _in_order(document.attachments))
 
 
 def _in_order(attachments: Sequence[Attachment]) -> list[Attachment]:
@@ -239,8 +246,16 @@ def _as_pdf(file: Attachment, content: bytes) -> bytes:
 
 
 def received(data: object, sha1: object) -> bytes:
-    """Return the bytes of a file, empty if it is gone. Raises Unavailable if Odoo's checksum differs."""
+    """Return the bytes of a file, empty if it is empty or its record is gone (None).
+
+    Raises Unavailable if Odoo's checksum differs, and NotRendered if Odoo gives nothing of a file that is not empty: it
+    answers so while its file store is away.
+    """
+    if data is None:
+        return b""
     if not isinstance(data, str) or not data:
+        if sha1 and sha1 != _SHA1_OF_NOTHING:
+            raise NotRendered(LOST)
         return b""
     try:
         content = base64.b64decode(data, validate=False)

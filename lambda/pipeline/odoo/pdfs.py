@@ -9,6 +9,7 @@ from functools import partial
 from pipeline import pdf as pages
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
@@ -87,7 +88,7 @@ class Pdfs:
             try:
                 pages.check(content)
             except InvalidDocument as error:
-                notes.append(f"'{legal[-1].name}' {error}.")
+                notes.append(f"{named(legal[-1].name)} {error}.")
                 return None
             return papers.whole(content, [(legal[-1].name, content)])
         notes += stored.left_out

@@ -44,4 +44,5 @@ def as_unreadable(move: Row, error: InvalidDocument, now: datetime) -> Unreadabl
     except (TypeError, ValueError):
         moment = now
     kind = rows_to.TYPES.get(str(move.get("move_type")), DocumentType.INVOICE)
-    return UnreadableDocument(int(move["id"]), text(move.get("name"))[: rows_to.NAME_LENGTH_MAX], kind, moment, error)
+    name, withdrawn = text(move.get("name"))[: rows_to.NAME_LENGTH_MAX], move.get("state") in ("cancel", "draft")
+    return UnreadableDocument(int(move["id"]), name, kind, moment, error, withdrawn)

@@ -116,10 +116,11 @@ class Classes:
 
     def _target(self, line: Line, share: Share) -> Target | None:
         """Return the class of a share. Of its analytic accounts in several plans only one may have a class."""
-        analytics = self.rules.analytics
-        if share.analytic in analytics:
-            return analytics[share.analytic]
-        found = [analytics[name] for name in share.analytic.split(BETWEEN_PLANS) if name in analytics]
+        whole = self.rules.analytic(share.analytic)
+        if whole:
+            return whole
+        parts = share.analytic.split(BETWEEN_PLANS)
+        found = [target for name in parts if (target := self.rules.analytic(name))]
         if len({target.name for target in found}) > 1:
             raise Unmapped(
                 f"its line '{line.description.strip()[:60]}' is on '{share.analytic}', of which "

@@ -21,6 +21,7 @@ DESCRIPTION_LENGTH_MAX = 4_000
 TAXABLE_SALES_LINES_MAX = 750
 # How many decimals QuickBooks keeps of a price or a quantity is not documented. Five are known to pass.
 FACTOR_DECIMALS_MAX = 5
+UNIT_PRICE_MAX = Decimal(99_999_999_999)
 
 
 class LineResolver(Protocol):
@@ -166,7 +167,8 @@ def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
         for places in range(2, FACTOR_DECIMALS_MAX + 1)
     ]
     for price in candidates:
-        if _decimals(price) <= FACTOR_DECIMALS_MAX and rounded(price * line.quantity) == rounded(line.amount):
+        is_sendable = _decimals(price) <= FACTOR_DECIMALS_MAX and abs(price) <= UNIT_PRICE_MAX
+        if is_sendable and rounded(price * line.quantity) == rounded(line.amount):
             return line.quantity, price
     return None
 

@@ -151,7 +151,9 @@ class ListCache:
     def _items_like(self, items: Sequence[BookItem]) -> tuple[str, ...]:
         """Return the names of items that begin as a missing one does, so that the nearest can be said of each."""
         missing = [name for name in self._items if find_named(items, name) is None]
-        beginnings = {name.rpartition(":")[2].split(" ")[0][:BEGINNING_LENGTH_MAX] for name in missing}
+        words = {name.rpartition(":")[2].split(" ")[0] for name in missing}
+        # Most often the end of a word is another one: a plural, a letter too many.
+        beginnings = {word[: min(max(3, len(word) * 2 // 3), BEGINNING_LENGTH_MAX)] for word in words}
         found: set[str] = set()
         for beginning in sorted(beginnings)[:MISSING_LOOKED_FOR_MAX]:
             rows = self._client.page("Item", f"Name like {quoted(beginning + '%')}") if beginning else []

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
 from pipeline.domain.money import ZERO
+from pipeline.qbo.text import clean_line
 
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
@@ -213,7 +214,7 @@ def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> T
 
 
 def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
-    """Return the single-rate code with the tax's name and rate, otherwise the only one with its rate.
+    """Return the code with the tax's name and rate, otherwise the only one with its rate alone.
 
     A tax that is not a plain percentage has none, even if a name matches: a fee of 5.00 is not a tax of 5 %. Outside
     the US a line without tax needs a code, too: the only one with a rate of zero, or among several the one whose name
@@ -226,7 +227,11 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
         code for code in codes if code.is_sale == is_sale and [code_rate.percent for code_rate in code.rates] == [rate]
     ]
     if tax:
-        by_name = [code for code in same_rate if _same(code.name, tax.name)]
+        # A code for a reverse charge has the rate twice, due and deducted, and is found by its name only.
+        reverse = [
+            code for code in codes if code.is_sale == is_sale and {own.percent for own in code.rates} == {rate, -rate}
+        ]
+        by_name = [code for code in (*same_rate, *reverse) if _same(code.name, tax.name)]
         if by_name:
             return by_name[0]
     elif len(same_rate) > 1:
@@ -235,7 +240,7 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 
 def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+    return clean_line(one).casefold() == clean_line(other).casefold()
 
 
 def _only[T](found: Sequence[T]) -> T | None:

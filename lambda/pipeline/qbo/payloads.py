@@ -19,7 +19,7 @@ from pipeline.qbo.marker import marker, without_markers
 from pipeline.qbo.note import without_a_field
 from pipeline.qbo.owed import owed_on
 from pipeline.qbo.taxes import Taxes
-from pipeline.qbo.text import clean, cleaned
+from pipeline.qbo.text import clean, clean_line, cleaned
 
 ENTITIES = {
     DocumentType.INVOICE: "Invoice",
@@ -101,8 +101,8 @@ def doc_number(document: Document) -> str:
 
     A longer one is cut and gets a hash of the whole, so that two long numbers stay different.
     """
-    number = document.number if document.document_type.is_sale else document.reference or document.number
-    number = " ".join(clean(number).split())
+    own = "" if document.document_type.is_sale else clean_line(document.reference)
+    number = own or clean_line(document.number)
     if len(number) <= DOC_NUMBER_LENGTH_MAX:
         return number
     mark = "~" + hashlib.sha256(number.encode()).hexdigest()[:8]
@@ -114,7 +114,7 @@ def private_note(document: Document, closed: str = "") -> str:
 
     `closed` says why the date differs from Odoo's. The marker comes first, where no other text can interfere with it.
     """
-    number = " ".join(clean(document.number).split())[:NUMBER_SHOWN_MAX]
+    number = clean_line(document.number)[:NUMBER_SHOWN_MAX]
     parts = [f"Odoo {number}", document.url]
     if closed:
         parts.append(closed)

@@ -217,6 +217,13 @@ class Taxes:
                 code="several_taxes",
             )
         (rate,) = found
+        if rate is None and self._is_deducted(amount):
+            raise Unmapped(
+                f"its tax '{tax.name}' is a reverse charge: Odoo books it once as due and once as deducted, and the "
+                f"QuickBooks tax code '{named[0].name}' has no rate of {plain(-tax.rate)}% for that. Name a code in "
+                f"the mapping that has {plain(tax.rate)}% and {plain(-tax.rate)}%, or one of 0%.",
+                code="tax_unmapped",
+            )
         if rate is None:
             percents = AND.join(f"{plain(code_rate.percent)}%" for code_rate in named[0].rates)
             figure = f"{plain(tax.rate)}%" if tax.has_rate else "no plain percentage"
@@ -227,6 +234,11 @@ class Taxes:
             )
         return rate
 
+    def _is_deducted(self, amount: TaxAmount) -> bool:
+        """Whether it is the deducted half of a reverse charge: the same tax is due beside it."""
+        beside = (other.amount for other in self.counted if other.tax == amount.tax)
+        return _is_turned(amount) and any(other * amount.amount < 0 for other in beside)
+
     def _rate_of(self, code: TaxCode, amount: TaxAmount, beside: Sequence[Tax]) -> Rate | None:
         """Return the rate of a code that an amount belongs to: for a reverse charge's deducted half, the negative one.
 
@@ -234,8 +246,9 @@ class Taxes:
         """
         percent = amount.tax.rate
         if amount.tax.is_percentage:
-            is_deducted = amount.base * amount.amount * percent < 0
-            for wanted in (-percent, percent) if is_deducted else (percent,):
+            # Rounding may turn the sign of a small tax, too.
+            turned = (-percent,) if self._is_deducted(amount) else (-percent, percent)
+            for wanted in turned if _is_turned(amount) else (percent,):
                 for rate in code.rates:
                     if rate.percent == wanted:
                         return rate
@@ -249,9 +262,16 @@ class Taxes:
             left = [rate for rate in code.rates if rate.percent not in taken]
             if len(left) == 1 and left[0].percent:
                 return left[0]
-        # A tax of zero may go to a code with one rate.
-        comes_to = sum((other.amount for other in self.counted if other.tax == amount.tax), ZERO)
-        return code.rates[0] if len(code.rates) == 1 and not comes_to else None
+        # A tax of zero may go to a code with one rate. But under a rate of more than zero a reverse charge would be a
+        # purchase at home, on which no tax was paid.
+        parts = [other.amount for other in self.counted if other.tax == amount.tax]
+        is_free = len(code.rates) == 1 and not (any(parts) and code.rates[0].percent)
+        return code.rates[0] if is_free and not sum(parts, ZERO) else None
+
+
+def _is_turned(amount: TaxAmount) -> bool:
+    """Whether an amount has the other sign than its base and its rate."""
+    return amount.base * amount.amount * amount.tax.rate < 0
 
 
 def _has_sales_tax(document: Document, references: TaxResolver) -> bool:

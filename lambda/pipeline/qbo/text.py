@@ -6,6 +6,7 @@ Everything written to QuickBooks goes through `cleaned`, so that an invisible ch
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,10 @@ _NOTHING = re.compile(
     + "]"
 )
 _NOT_IN_NAMES = re.compile(r"[:\t\n]")
+# What a name or number shows nothing of. The two joiners (U+200C, U+200D) stay: some scripts and emoji need them.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2060-\u2064\u206a-\u206f\u3164\uffa0]"
+)
 
 # The length of each field, at any depth of a body.
 LENGTHS = {
@@ -46,9 +51,17 @@ def clean(text: str) -> str:
     return _NOTHING.sub("", _CONTROLS.sub(" ", text.replace("\r\n", "\n")))
 
 
+def clean_line(text: str) -> str:
+    """Return a name or number as it is read: one line of composed letters, single spaces, nothing invisible.
+
+    Two texts that look the same to a person are the same then, also in a search in QuickBooks.
+    """
+    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", clean(text))).split())
+
+
 def clean_name(text: str) -> str:
-    """Return a name without what QuickBooks refuses in names: colons, tabs, line breaks, outer and double spaces."""
-    return " ".join(_NOT_IN_NAMES.sub(" ", clean(text)).split())
+    """Return a name as it is read, without what QuickBooks refuses in names: colons, tabs and line breaks."""
+    return clean_line(_NOT_IN_NAMES.sub(" ", text))
 
 
 def cleaned(body: Mapping[str, Any]) -> Json:

@@ -1,7 +1,7 @@
 """Keep the history of what a run writes to entries. A history that cannot be kept never stops the work.
 
-It costs one small write for each document and run, one for each run, and a read for every 25 documents. Nothing is
-replaced: a record is written only where none is, and a second writer goes on after the first.
+It costs one small write for each document and run, up to a hundred in one call, one for each run, and a read for every
+25 documents. Nothing is replaced: a record is written only where none is, and a second writer goes on after the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import encode
 from pipeline.domain.entry import Entry
-from pipeline.domain.errors import PipelineError
+from pipeline.domain.errors import PipelineError, outcome
 from pipeline.domain.history import (
     DAYS_BRIDGED,
     TEXT_LENGTH_MAX,
@@ -59,6 +59,9 @@ class HistoryValues(HistoryReader, Protocol):
 
     def claim(self, key: str, value: str) -> str:
         """Store a text under a key unless one is stored there already; return the stored one."""
+
+    def claim_together(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Do so for several keys in as few calls as possible; return what is stored under each."""
 
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
@@ -128,15 +131,26 @@ class History:
     def _records(self, some: Sequence[Collected]) -> Iterator[tuple[str, str]]:
         """Keep the record of each entry; yield its key and hash as soon as it is kept."""
         heads = self._heads([one.entry_id for one in some])
+        claimed = self._claimed_together(some, heads)
         for one in some:
             last, before = heads.get(one.entry_id, (0, ""))
             for number in range(last + 1, last + 1 + TRIES_MAX):
-                text = one.text(self._origin, number, before)
-                stored = self._values.claim(record_key(one.entry_id, number), text)
+                key, text = record_key(one.entry_id, number), one.text(self._origin, number, before)
+                stored = claimed.get(key) or self._values.claim(key, text)
                 before = hash_of(stored)
                 if stored == text:
-                    yield record_key(one.entry_id, number), before
+                    yield key, before
                     break
+
+    def _claimed_together(self, some: Sequence[Collected], heads: Mapping[str, tuple[int, str]]) -> Mapping[str, str]:
+        """Write the records in one call and return what is stored under their keys; without an answer, nothing."""
+        texts = {}
+        for one in some:
+            last, before = heads.get(one.entry_id, (0, ""))
+            texts[record_key(one.entry_id, last + 1)] = one.text(self._origin, last + 1, before)
+        found = outcome(self._values.claim_together, texts)
+        # Each is written by itself then: what was stored without an answer is found to be there.
+        return {} if isinstance(found, PipelineError) else found
 
     def _heads(self, entry_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Return the number and the hash of the last record of each entry that has one."""

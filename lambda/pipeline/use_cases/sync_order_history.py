@@ -130,7 +130,10 @@ class HistorySync:
     failures: list[Failure] = field(default_factory=list)
 
     def run(self) -> HistoryCounts:
-        """Copy what was written since. Raises PipelineError if a write fails; the cursor is then at the last page."""
+        """Copy what was written since. Raises PipelineError if a write fails; the cursor is then at the last page.
+
+        An order that is malformed, or too large for an item, fails alone.
+        """
         cursor = self.attempts.cursor
         if not cursor.walk_began:
             began = (self.clock.now() - LOOKBACK).strftime("%Y-%m-%d %H:%M:%S")
@@ -154,10 +157,10 @@ class HistorySync:
             try:
                 order = self.read(row)
                 own = [self.read_line(line) for line in lines_of(self.orders, known, row, self.attempts)]
+                written = self.table.put_changed(order, own, self.clock.now())
             except InvalidDocument as error:
                 self._failed(row, str(error))
                 continue
-            written = self.table.put_changed(order, own, self.clock.now())
             self.attempts.end_one(row)
             self.counts.written += written
             self.counts.unchanged += not written

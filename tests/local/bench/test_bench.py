@@ -15,7 +15,7 @@ from local.bench.share import Share, cpu_seconds, share_of
 from local.bench.speed import Measured
 from local.stand_ins.aws import REGION, make_tracking_table
 from pipeline.aws.document_store import DocumentStore, posted_key
-from pipeline.aws.tracking_table import TrackingTable
+from pipeline.aws.drift_table import DriftTable
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.source import Pdf
 from tests.books_world import a_document, an_entry
@@ -55,7 +55,7 @@ def test_a_process_that_ends_by_itself_ends_its_share():
 def test_the_table_keeps_its_conditions(cloud):
     client = cloud.client("dynamodb")
     make_tracking_table(client, "tracking")
-    table = TrackingTable(client, "tracking")
+    table = DriftTable(client, "tracking", lambda: "run")
     entry = an_entry(a_document(odoo_id=17))
     table.save_extracted(entry, previous=None)
 

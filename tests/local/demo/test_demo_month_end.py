@@ -50,8 +50,8 @@ def demo(aws, start_machine):
 
 
 def findings(folder, company, month):
-    told = json.loads((folder / f"tie-out-{company}-{month}.json").read_text())["findings"]
-    return {(C(one["difference_class"]), one["number"]) for one in told}
+    found = json.loads((folder / f"tie-out-{company}-{month}.json").read_text())["findings"]
+    return {(C(one["difference_class"]), one["number"]) for one in found}
 
 
 def test_every_class_of_the_tie_out_occurs_over_the_two_companies(demo, tmp_path):

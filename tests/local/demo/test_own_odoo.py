@@ -73,6 +73,15 @@ def test_a_wrong_password_names_the_variables_to_correct(serve, version):
     assert "ODOO_USERNAME and ODOO_PASSWORD" in text
 
 
+def test_an_odoo_without_json_rpc_is_tried_by_json2(serve):
+    odoo = serve(19)
+    odoo.has_jsonrpc = False
+
+    _, companies = entered(address(odoo.url, password="a-key"))
+
+    assert {company.name for company in companies} == {"companyA", "companyB"}
+
+
 def test_an_odoo_that_takes_keys_only_says_so(serve):
     odoo = serve(19)
     odoo.has_jsonrpc = False

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 
 from pipeline.aws import telemetry
-from pipeline.aws.telemetry import NAMESPACE, put_metrics
+from pipeline.aws.telemetry import NAMESPACE, WATCHED, put_metrics
 from pipeline.use_cases.post.results import Results
 from tests.terraform_tools import configuration_text
 
@@ -51,7 +51,7 @@ def test_other_libraries_stay_silent(output):
 
 
 def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys):
-    put_metrics("qb-poster", "prod", {"DriftOpen": 3, "BacklogAgeSeconds": 90})
+    put_metrics("qb-poster", "prod", {"MonthsOverdue": 3, "BacklogAgeSeconds": 90})
 
     (line,) = capsys.readouterr().out.splitlines()
     metrics = json.loads(line)
@@ -59,9 +59,9 @@ def test_metrics_are_one_line_with_service_and_environment_as_dimensions(capsys)
     assert described["Namespace"] == NAMESPACE
     assert described["Dimensions"] == [["service", "environment"]]
     assert (metrics["service"], metrics["environment"]) == ("qb-poster", "prod")
-    assert metrics["DriftOpen"] == [3.0]
+    assert metrics["MonthsOverdue"] == [3.0]
     assert {metric["Name"]: metric["Unit"] for metric in described["Metrics"]} == {
-        "DriftOpen": "Count",
+        "MonthsOverdue": "Count",
         "BacklogAgeSeconds": "Seconds",
     }
 
@@ -76,10 +76,48 @@ def test_what_nobody_watches_is_a_field_of_the_line_and_no_metric(capsys):
 
 
 def test_two_runs_do_not_add_up(capsys):
-    put_metrics("qb-poster", "prod", {"DriftOpen": 3})
-    put_metrics("qb-poster", "prod", {"DriftOpen": 4})
+    put_metrics("qb-poster", "prod", {"MonthsOverdue": 3})
+    put_metrics("qb-poster", "prod", {"MonthsOverdue": 4})
 
-    assert [json.loads(line)["DriftOpen"] for line in capsys.readouterr().out.splitlines()] == [[3.0], [4.0]]
+    assert [json.loads(line)["MonthsOverdue"] for line in capsys.readouterr().out.splitlines()] == [[3.0], [4.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AlertsUndelivered", 0), ("BacklogAgeSeconds", 0), ("DriftAgeSeconds", 0), ("MonthsOverdue", 0),
+        ("TieOutUnexplained", 0), ("RefreshTokenDaysLeft", 99.9), ("ConsentDaysLeft", 1825.0),
+    ],
+)  # fmt: skip
+def test_what_is_as_it_should_be_is_a_field_and_is_not_paid_for_as_a_metric(capsys, name, value):
+    put_metrics("qb-poster", "prod", {name: value})
+
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line == {"service": "qb-poster", "environment": "prod", name: value}
+
+
+def test_a_value_that_an_alarm_waits_for_is_always_sent():
+    alarms = re.findall(
+        r'metric_name\s+=\s+"(\w+)".*?comparison_operator = "(\w+)"\s+threshold\s+= (.+?)\s',
+        configuration_text(),
+        re.DOTALL,
+    )
+    of_ours = [(name, operator, bound) for name, operator, bound in alarms if name in WATCHED]
+
+    assert {name for name, _, _ in of_ours} == WATCHED.keys() - {"MonthsOverdue", "TieOutUnexplained"}
+    for name, operator, bound in of_ours:
+        number = int(re.match(r"\d+", bound.replace("var.", "1"))[0])
+        breaching = number + 1 if operator == "GreaterThanThreshold" else number - 0.1
+        # Of completed runs the missing value is the breach.
+        assert WATCHED[name](breaching) or name == "RunsCompleted"
+
+
+def test_only_completed_runs_are_an_alarm_by_being_missing():
+    alarms = re.findall(
+        r'metric_name\s+=\s+"?([\w.]+)"?.*?treat_missing_data  = "(\w+)"', configuration_text(), re.DOTALL
+    )
+
+    assert {name for name, missing in alarms if missing == "breaching"} == {"RunsCompleted"}
 
 
 def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():
@@ -91,6 +129,7 @@ def test_the_alarms_of_the_deployment_watch_metrics_that_are_written():
             refresh_days_left={"companyA": 1.0},
             consent_days_left={"companyA": 1.0},
             drift_open=0,
+            drift_age_s=0,
         ).metrics()
     )
 

@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from local.stand_ins.aws import make_tracking_table
 from pipeline.aws import batch_read
 from pipeline.aws.drift_table import DriftTable
-from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.entry import (
     BooksPart,
     DriftPart,
@@ -17,6 +16,7 @@ from pipeline.domain.entry import (
     KeyPart,
     OdooPart,
     PdfPart,
+    SavePart,
     Status,
     Step,
     WorkPart,
@@ -26,7 +26,7 @@ from pipeline.domain.errors import Misconfigured, Unavailable
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
-ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart)
+ALL_PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def client(empty_aws):
 
 @pytest.fixture
 def table(client):
-    return TrackingTable(client, NAME)
+    return DriftTable(client, NAME, lambda: "run")
 
 
 def entry_of(number=17, **changes):
@@ -139,9 +139,9 @@ class Writes:
         return self._client.update_item(**arguments)
 
 
-def test_only_what_has_changed_of_the_books_is_written_again(client):
+def test_only_what_has_changed_is_written_again(client):
     writes = Writes(client)
-    table = TrackingTable(writes, NAME)
+    table = DriftTable(writes, NAME, lambda: "run")
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
 
@@ -154,14 +154,15 @@ def test_only_what_has_changed_of_the_books_is_written_again(client):
     assert set(names_of(BooksPart)) | set(names_of(WorkPart)) <= first
     assert second & set(names_of(BooksPart)) == {"step", "request_id"}
     assert third & set(names_of(BooksPart)) == {"step", "qb_id"}
-    assert set(names_of(WorkPart)) <= second & third
+    assert second & set(names_of(WorkPart)) == {"status", "updated_at"}
+    assert third & set(names_of(WorkPart)) == {"updated_at"}
     kept = table.entry(entry.entry_id)
     assert (kept.step, kept.request_id, kept.qb_id) == (None, "r-1", "5")
 
 
 def test_after_a_write_without_an_answer_everything_is_written_again(client):
     writes = Writes(client)
-    table = TrackingTable(writes, NAME)
+    table = DriftTable(writes, NAME, lambda: "run")
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
     table.save(entry)
@@ -177,7 +178,7 @@ def test_after_a_write_without_an_answer_everything_is_written_again(client):
 
 def test_after_another_run_was_faster_everything_is_written_again(client):
     writes = Writes(client)
-    table = TrackingTable(writes, NAME)
+    table = DriftTable(writes, NAME, lambda: "run")
     entry = entry_of(status=Status.PENDING)
     table.save_extracted(entry, previous=None)
     table.save(entry)
@@ -266,8 +267,8 @@ WRITERS = {
         lambda table, entry: table.save_extracted(replace(entry, version=2), previous=entry),
         (OdooPart, PdfPart, WorkPart),
     ),
-    "the poster": (lambda table, entry: table.save(entry), (BooksPart, WorkPart)),
-    "a lost PDF": (lambda table, entry: table.ask_for_pdf(entry), (BooksPart, WorkPart, PdfPart)),
+    "the poster": (lambda table, entry: table.save(entry), (BooksPart, WorkPart, SavePart)),
+    "a lost PDF": (lambda table, entry: table.ask_for_pdf(entry), (BooksPart, WorkPart, PdfPart, SavePart)),
     "the watch": (
         lambda table, entry: table.note_drift(entry, drift="{}", qb_open=entry.total),
         (DriftPart,),
@@ -288,7 +289,7 @@ def test_each_writer_writes_its_parts_and_nothing_else(writer):
     client = Written()
     write, parts = WRITERS[writer]
 
-    write(DriftTable(client, NAME), full_entry())
+    write(DriftTable(client, NAME, lambda: "run"), full_entry())
 
     assert client.names == set(names_of(*parts))
 
@@ -339,7 +340,7 @@ CALLS = {
 )
 def test_trouble_with_dynamodb_is_reported_as_ours(call, error, kind, words):
     with pytest.raises(kind, match=f"The table {NAME} .*{words}"):
-        CALLS[call](TrackingTable(BrokenClient(error), NAME))
+        CALLS[call](DriftTable(BrokenClient(error), NAME, lambda: "run"))
 
 
 def test_the_batch_is_what_dynamodb_takes():

@@ -13,6 +13,7 @@ from pipeline.domain.entry import (
     KeyPart,
     OdooPart,
     PdfPart,
+    SavePart,
     Status,
     Step,
     WorkPart,
@@ -23,7 +24,7 @@ from pipeline.domain.lease import backoff_s, lease_until
 from pipeline.domain.transitions import TRANSITIONS, Actor, is_allowed
 from tests.builders import an_entry
 
-PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart)
+PARTS = (KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 IDS = st.integers(min_value=1, max_value=10**9)
 

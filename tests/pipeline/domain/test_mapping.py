@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.mapping import ClosedPeriod, Items, JournalRule, Parties, ReplacedPdf, Rules, Target, TypedByHand
 from pipeline.domain.mapping_file import ERRORS_SHOWN_MAX, MappingFile, broken
+from pipeline.domain.mapping_keys import unknown_keys
 
 ROOT = Path(__file__).parents[3]
 
@@ -263,3 +265,63 @@ def test_a_key_or_table_that_is_there_twice_is_named_with_its_line(text, says):
         MappingFile.parse(text)
 
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["VAT 21%", " VAT  21% ", "VAT\u00a021%"])
+def test_spaces_that_nobody_sees_make_no_other_name(name):
+    rules = MappingFile.parse(
+        '[a.taxes]\n"  VAT 21%" = "21 G"\n[a.terms]\n"VAT 21%  " = "Net"\n[a.journals]\n"VAT  21%" = { class = "C" }\n'
+    ).rules("a")
+
+    assert rules.tax([name]).name == "21 G"
+    assert rules.term(name).name == "Net"
+    assert rules.journal(name).book_class.name == "C"
+
+
+def test_letters_with_accents_are_the_same_however_they_are_composed():
+    rules = MappingFile.parse('[a.terms]\n"30 jours fin de mois échu" = "Net 30"\n').rules("a")
+
+    assert rules.term(unicodedata.normalize("NFD", "30 jours fin de mois échu")).name == "Net 30"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[a.accounts]\n"600000" = "X"\n"600000 " = "Y"',
+            "line 3: '600000 ' is there twice, with other spaces or accents",
+        ),
+        (
+            '[a.journals]\n"A  B" = { class = "X" }\n"A B" = { class = "Y" }',
+            "line 3: 'A B' is there twice, with other spaces or accents",
+        ),
+        ('[a.terms]\n"  " = "X"', "line 2: a name of Odoo is missing before the ="),
+    ],
+)
+def test_two_names_that_look_the_same_are_an_error(text, expected):
+    assert expected in "\n".join(errors_of(text))
+
+
+def test_upper_and_lower_case_stay_different():
+    rules = MappingFile.parse('[a.taxes]\n"VAT" = "V"\n"vat" = "W"\n').rules("a")
+
+    assert [rules.tax([name]).name for name in ("VAT", "vat")] == ["V", "W"]
+    assert rules.tax(["Vat"]) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "unknown"),
+    [
+        ("21% + 5.2% RE", []),
+        ("21% + 5.2% RE + Eco", []),
+        ("Eco + 21% + 5.2% RE", []),
+        ("Eco + 21% + 5.2% XX", ["21%", "5.2% XX"]),
+        ("Eco  +  Eco", []),
+    ],
+)
+def test_a_tax_may_have_a_plus_in_its_own_name(key, unknown):
+    rules = MappingFile.parse(f'[a.taxes]\n"{key}" = "X"\n').rules("a")
+
+    found = unknown_keys(rules, {"taxes": frozenset({"21% + 5.2% RE ", "Eco"})})
+
+    assert [line.split("'")[1] for line in found] == unknown

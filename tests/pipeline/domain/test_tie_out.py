@@ -182,6 +182,15 @@ def test_rounding_in_home_currency_is_no_difference_but_another_rate_is():
         ("Acme Corp", "Acme", False),
         ("Acme Corp", "", False),
         ("Żółw", "?ó?w", True),
+        ("中国公司", "????", True),
+        ("中国公司", "日本公司", False),
+        ("Żółw", "Ćółw", False),
+        ("Żółw", "?ó?a", False),
+        ("Straße", "STRASSE", True),
+        ("Mu\u0308ller\u00a0\u200bGmbH", "Müller GmbH", True),
+        ("Acme", "Acm", False),
+        ("公" * 500, "公" * 480 + " [5]", True),
+        ("公" * 500, "司" * 480 + " [5]", False),
         ("X" * 500, "X" * 480 + " [5]", True),
     ],
 )
@@ -200,6 +209,62 @@ def test_a_party_renamed_in_quickbooks_is_the_same_unless_it_has_the_name_of_ano
 
 
 # -- while it is read ------------------------------------------------------------------------------------------------
+
+
+def test_a_party_bound_to_another_contact_of_its_name_is_another():
+    document, transaction = a_document(), a_transaction()
+    namesakes = replace(NAMES, partners={"acme corp": frozenset({5, 9})})
+
+    assert fields(document, transaction, replace(namesakes, owner_of=lambda _kind, _qb_id: 9)) == ["vendor"]
+    assert fields(document, transaction, replace(namesakes, owner_of=lambda _kind, _qb_id: 5)) == []
+    # A contact that is in no document any more was merged into this one.
+    assert fields(document, transaction, replace(namesakes, owner_of=lambda _kind, _qb_id: 7)) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "quickbooks", "same"),
+    [
+        ("Счёт 12", "Счёт 12", True),
+        ("Счёт 12", "Счёт 13", False),
+        ("Счёт 12", "Чек  12", False),
+        ("Счёт 12", "???? 12", True),
+        ("\u202e\u200b", "BILL/2026/10/0007", True),
+        ("\u202e\u200b", "", False),
+        ("R" * 30, "R" * 12 + "~0b530f59", True),
+        ("R" * 30, "S" * 12 + "~0b530f59", False),
+        ("R" * 30, "R", False),
+    ],
+)
+def test_a_number_is_the_same_but_for_what_is_cut_or_cannot_be_kept(reference, quickbooks, same):
+    differing = fields(a_document(reference=reference), a_transaction(doc_number=quickbooks))
+
+    assert differing == ([] if same else ["number"])
+
+
+def test_a_sale_with_its_own_date_in_quickbooks_is_explained_on_both_months():
+    own, booked = date(2026, 9, 30), date(2026, 10, 1)
+    sale = a_document(document_type=DocumentType.INVOICE, number="R-7", issued_on=own, dated_on=booked)
+    transaction = a_transaction(document_type=DocumentType.INVOICE, dated_on=own)
+    state = OdooState("posted", booked, "companyA", "R-7", own)
+
+    here = only([sale], entries=[an_entry()], elsewhere={"db-account.move-7": transaction})
+    there = only([], [transaction], [an_entry()], in_odoo={7: state}, month=Month(2026, 9))
+
+    assert [(one.difference_class, one.is_explained) for one in (here, there)] == [
+        (DifferenceClass.DATED_OTHERWISE, True)
+    ] * 2
+    assert here.reason == there.reason.partition("Odoo. ")[2]
+
+
+@pytest.mark.parametrize("policies", [Policies(), Policies(dates_on_first_open_day=True)])
+def test_a_copy_that_a_person_made_in_another_month_is_there_twice_and_never_explained(policies):
+    state = OdooState("posted", date(2026, 9, 30), "companyA", "BILL/7", date(2026, 9, 30))
+    copy = a_transaction(qb_id="777")
+
+    found = only([], [copy], [an_entry(qb_id="145")], in_odoo={7: state}, policies=policies)
+
+    assert (found.difference_class, found.is_explained) == (DifferenceClass.TWICE, False)
+    assert "Id 145" in found.reason
 
 
 def test_what_the_pipeline_changed_since_reading_began_waits_for_the_next_comparison():

@@ -104,7 +104,7 @@ def test_the_number_wins_over_the_name(world):
     assert found.name == "Product Sales"
 
 
-@pytest.mark.parametrize("name", ["Export Sale", "Product  Sales", "Sales", "Product Sales US"])
+@pytest.mark.parametrize("name", ["Export Sale", "Product-Sales", "Sales", "Product Sales US"])
 def test_a_similar_name_is_never_taken_but_suggested(world, name):
     with pytest.raises(Unmapped) as raised:
         world.references.account(Account(9, "400199", name))
@@ -629,6 +629,23 @@ def test_the_item_the_mapping_names_is_taken_where_it_books_to_the_lines_account
         assert world.writes == {}
         with pytest.raises(Unmapped, match=r"the item 'Desks' in QuickBooks \(line 2 of the mapping\)"):
             item_of(references, references.account(Account(9, "400100", "")), DESK)
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        ({**DESKS, "Name": "Desk"}, "; nearest by name: 'Desk'."),
+        ({**DESKS, "Name": "Desks, old"}, "; nearest by name: 'Desks, old'."),
+        ({**DESKS, "Name": "Chairs"}, "has no product or service of that name. Correct"),
+    ],
+)
+def test_an_item_that_is_gone_is_reported_with_its_line_and_the_nearest_name(there, says):
+    with served(items=[there]) as world, pytest.raises(Unmapped) as raised:
+        item_of(ruled(world, TO_DESKS), product=DESK)
+
+    assert raised.value.code == "item_unmapped"
+    assert "the mapping (line 2) points from 'DESK-01' to 'Desks'" in str(raised.value)
+    assert says in str(raised.value)
 
 
 # -- parties that must be there already --------------------------------------------------------------------------------

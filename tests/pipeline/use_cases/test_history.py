@@ -180,6 +180,71 @@ def test_a_history_that_cannot_be_kept_stops_nothing_is_counted_and_shows(machin
     assert machine.findings()
 
 
+class Counting(MemoryKeyValues):
+    """Values that count the calls by which they are claimed, and may do so without an answer, or refuse some keys."""
+
+    def __init__(self, of: MemoryKeyValues) -> None:
+        super().__init__()
+        self.values = of.values
+        self.together: list[int] = []
+        self.alone: list[str] = []
+        self.has_no_answer = False
+        self.broken = ""
+
+    def claim(self, key: str, value: str) -> str:
+        self.alone.append(key)
+        if self.broken and self.broken in key:
+            raise Unavailable("The table does not answer")
+        return super().claim(key, value)
+
+    def claim_together(self, values):
+        self.together.append(len(values))
+        found = {key: super(Counting, self).claim(key, value) for key, value in values.items()}
+        if self.has_no_answer:
+            raise Unavailable("The table does not answer")
+        return found
+
+
+def noted(machine, values, count=30):
+    """Let a run write so many entries and keep its history in some values; return the run's history."""
+    history = machine.run(values)
+    with keeping(history):
+        for number in range(count):
+            machine.table.save_extracted(replace(ENTRY, entry_id=f"odoo-account.move-{900 + number}"), previous=None)
+    return history
+
+
+def test_the_records_of_a_run_are_written_in_one_call(machine):
+    values = Counting(machine.values)
+
+    history = noted(machine, values)
+
+    assert values.together == [30]
+    assert [key for key in values.alone if not key.startswith(LINKS)] == []
+    assert history.lost == 0
+    assert machine.findings() == []
+
+
+def test_records_that_were_written_without_an_answer_are_found_and_listed(machine):
+    values = Counting(machine.values)
+    values.has_no_answer = True
+
+    history = noted(machine, values)
+
+    assert history.lost == 0
+    assert machine.findings() == []
+
+
+def test_records_that_were_kept_before_the_table_was_gone_are_listed(machine):
+    values = Counting(machine.values)
+    values.has_no_answer, values.broken = True, "move-905#"
+
+    history = noted(machine, values)
+
+    assert history.lost == 25
+    assert any("could not keep 25 records" in found for found in machine.findings())
+
+
 def test_two_runs_that_end_at_once_write_one_after_the_other(machine):
     others = machine.run()
     others.wrote(replace(ENTRY, status=Status.FAILED), ("status",), {"status": "posted"})

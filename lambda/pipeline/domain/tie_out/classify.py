@@ -20,7 +20,7 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
     Policies,
 )
-from pipeline.domain.tie_out.findings import Maker, finding_of
+from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
 from pipeline.domain.tie_out.month import Month
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
@@ -210,11 +210,9 @@ def _is_otherwise_dated(document: JournalDocument, transaction: LedgerTransactio
 
 
 def _dated_otherwise(make: Maker, transaction: LedgerTransaction, document: JournalDocument, scope: Scope) -> Finding:
-    later = transaction.dated_on > max(expected_dates(document))
-    if scope.policies.dates_on_first_open_day and later:
-        reason = 'Its period was closed, and the mapping says closed_period = "first_open_day".'
-        return replace(make(DifferenceClass.DATED_OTHERWISE, reason), is_explained=True)
-    return make(DifferenceClass.DATED_OTHERWISE, f"It is dated {transaction.dated_on} in QuickBooks.")
+    why = why_dated_otherwise(transaction, document.dated_on, document.issued_on, scope.policies)
+    reason = why or f"It is dated {transaction.dated_on} in QuickBooks."
+    return replace(make(DifferenceClass.DATED_OTHERWISE, reason), is_explained=bool(why))
 
 
 def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -> Finding:
@@ -329,14 +327,13 @@ def _of_another_month(
         return make(DifferenceClass.WAITING, "It was changed while this was read.", entry.since if entry else None)
     if entry is not None and (entry.is_open or entry.updated_at >= scope.began_at):
         return make(DifferenceClass.WAITING, f"Its date in Odoo is now {state.dated_on}.", entry.since)
+    if entry is not None and entry.qb_id not in ("", transaction.qb_id) and entry.realm in ("", scope.realm):
+        # A copy that a person makes in QuickBooks has the note, too.
+        return make(DifferenceClass.TWICE, f"It carries the mark of Id {entry.qb_id}, dated {state.dated_on} in Odoo.")
     difference = Difference("date", state.dated_on.isoformat(), transaction.dated_on.isoformat())
-    later = transaction.dated_on > state.dated_on
-    policy = scope.policies.dates_on_first_open_day and later
-    reason = f"It is dated {state.dated_on} in Odoo."
-    if policy:
-        reason += ' Its period was closed, and the mapping says closed_period = "first_open_day".'
-    finding = make(DifferenceClass.DATED_OTHERWISE, reason)
-    return replace(finding, differences=(difference,), is_explained=policy)
+    why = why_dated_otherwise(transaction, state.dated_on, state.issued_on, scope.policies)
+    finding = make(DifferenceClass.DATED_OTHERWISE, f"It is dated {state.dated_on} in Odoo. {why}".strip())
+    return replace(finding, differences=(difference,), is_explained=bool(why))
 
 
 def _sizes(transaction: LedgerTransaction, scope: Scope) -> PdfSizes | None:

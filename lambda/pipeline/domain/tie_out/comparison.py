@@ -23,18 +23,19 @@ from pipeline.domain.tie_out.facts import (
     Names,
     PdfSizes,
 )
+from pipeline.domain.tie_out.texts import begins_alike, same_text, shown
 
 # Above so many tax items on one account, only all of them or none may be short. Fewer are tried in all combinations.
 TAX_ITEMS_TRIED_MAX = 10
 # QuickBooks cuts a longer number; what was sent of it begins with the number's own beginning.
 DOC_NUMBER_LENGTH_MAX = 21
 _CUT_AT = 12
+# Of a party's name so much is kept in any case.
+_NAME_KEPT = 450
 # A cent for each line is what rounding in another currency may come to.
 ROUNDING_PER_LINE = Decimal("0.01")
 # What the pipeline or QuickBooks itself puts behind a party's name: currency, Odoo's id, "(deleted)".
 _SUFFIX = re.compile(r"( \[(?P<id>\d+)(?: customer| vendor)?\]| \([A-Z]{3}\)| \(deleted(?: \d+)?\))$")
-_SPACES = re.compile(r"[\s:]+")
-_NOT_SENT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def _kind(document: JournalDocument, transaction: LedgerTransaction) -> list[Dif
 
 
 def _party(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> list[Difference]:
-    if same_party(document, transaction):
+    if same_party(document, transaction) and not _is_namesake(document, transaction, names):
         return []
     # A person may call a customer otherwise in QuickBooks. Then it is still bound to the same contact of Odoo, and its
     # name is not that of another contact.
@@ -183,6 +184,12 @@ def _party(document: JournalDocument, transaction: LedgerTransaction, names: Nam
         return []
     word = "customer" if document.document_type.is_sale else "vendor"
     return [Difference(word, document.party, transaction.party or f"Id {transaction.party_id}")]
+
+
+def _is_namesake(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> bool:
+    """Whether the party in QuickBooks is bound to another contact of the same name with documents of its own."""
+    others = names.partners.get(document.party.strip().casefold(), frozenset()) - {document.party_id}
+    return bool(others) and names.owner_of(transaction.document_type, transaction.party_id) in others
 
 
 def same_party(document: JournalDocument, transaction: LedgerTransaction) -> bool:
@@ -198,23 +205,17 @@ def same_party(document: JournalDocument, transaction: LedgerTransaction) -> boo
 
 
 def _same_name(odoo: str, quickbooks: str) -> bool:
-    wanted, found = _comparable(odoo), _comparable(quickbooks)
     # QuickBooks takes 500 characters, and the end gives way to a suffix.
-    return wanted == found or (len(wanted) > 450 and wanted.startswith(found[:450]))
-
-
-def _comparable(text: str) -> str:
-    # A US company may keep letters of ISO-8859-1 only.
-    folded = _SPACES.sub(" ", _NOT_SENT.sub(" ", text)).strip().casefold()
-    return folded.encode("latin-1", "replace").decode("latin-1")
+    return same_text(odoo, quickbooks) or begins_alike(odoo, quickbooks, _NAME_KEPT)
 
 
 def _number(document: JournalDocument, transaction: LedgerTransaction) -> list[Difference]:
-    sales = document.document_type.is_sale
-    wanted = document.number if sales else document.reference or document.number
-    expected, found = _comparable(wanted), _comparable(transaction.doc_number)
-    is_cut = len(expected) > DOC_NUMBER_LENGTH_MAX
-    is_same = found.startswith(expected[:_CUT_AT]) if is_cut else expected == found
+    own = "" if document.document_type.is_sale else document.reference
+    # A reference of which nothing can be seen is none.
+    wanted = own if shown(own) else document.number
+    is_same = same_text(wanted, transaction.doc_number) or (
+        len(shown(wanted)) > DOC_NUMBER_LENGTH_MAX and begins_alike(wanted, transaction.doc_number, _CUT_AT)
+    )
     return [] if is_same else [Difference("number", wanted, transaction.doc_number)]
 
 

@@ -162,12 +162,13 @@ class EntryState:
 
 @dataclass(frozen=True, slots=True)
 class OdooState:
-    """Where a document is that was looked up by its id: its state, its accounting date and its company."""
+    """Where a document is that was looked up by its id: its state, its company, and its accounting and own date."""
 
     state: str
     dated_on: date
     company: str
     number: str
+    issued_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

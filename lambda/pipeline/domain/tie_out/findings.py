@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.closed import booked_fingerprint, odoo_fingerprint
 from pipeline.domain.tie_out.comparison import Difference, expected_dates
-from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
+from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,19 @@ def finding_of(
         odoo_fingerprint=odoo_fingerprint(document) if document else "",
         booked_fingerprint=booked_fingerprint(transaction) if transaction else "",
     )
+
+
+def why_dated_otherwise(
+    transaction: LedgerTransaction, dated_on: date, issued_on: date | None, policies: Policies
+) -> str:
+    """Return why a transaction may have another date than Odoo's accounting date, or an empty text.
+
+    `issued_on` is the document's own date. Odoo books a sale later than that if a lock date is in between.
+    """
+    is_sale = transaction.document_type.is_sale
+    if is_sale and transaction.dated_on == issued_on != dated_on:
+        return f"A sale has its own date in QuickBooks, as on the customer's copy. Odoo booked it on {dated_on}."
+    expected = issued_on if is_sale and issued_on else dated_on
+    if policies.dates_on_first_open_day and transaction.dated_on > expected:
+        return 'Its period was closed, and the mapping says closed_period = "first_open_day".'
+    return ""

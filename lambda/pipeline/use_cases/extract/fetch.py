@@ -15,6 +15,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError, Unavailable
+from pipeline.domain.quoting import plain_line
 from pipeline.domain.source import NotRendered, Pdf
 from pipeline.use_cases.extract.collaborators import ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
@@ -30,6 +31,7 @@ SUSPECTS_MAX = 50
 LARGE_BYTES = 4 * 2**20
 # An entry is one item, which has room for 400 kB.
 ACTIVE_LENGTH_MAX = 4_000
+NOTES_LENGTH_MAX = 40_000
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class PdfFetching:
                 attempts=0,
                 killed_attempts=0,
                 active_content=" ".join(pdf.active)[:ACTIVE_LENGTH_MAX],
-                error_message=" ".join(pdf.notes),
+                error_message=plain_line(" ".join(pdf.notes), NOTES_LENGTH_MAX),
             )
         )
         if len(pdf.content) > LARGE_BYTES:

@@ -147,7 +147,9 @@ class Extraction:
         unreadable_ids = {row.odoo_id: make_entry_id(self.source.database, row.odoo_id) for row in page.unreadable}
         known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
         for row in page.unreadable:
-            self._refuse(company, row, known.get(unreadable_ids[row.odoo_id]))
+            previous = known.get(unreadable_ids[row.odoo_id])
+            if not (row.withdrawn and previous and self._take_back(row, previous)):
+                self._refuse(company, row, previous)
         if not self.dry_run:
             self.source.will_ask_for_pdfs([document for document in page.documents if self._needs_pdf(document, known)])
         for document in page.documents:
@@ -201,6 +203,19 @@ class Extraction:
         return entry
 
     # -- unreadable rows -------------------------------------------------------------------------------------------
+
+    def _take_back(self, row: UnreadableDocument, previous: Entry) -> bool:
+        """Withdraw a document that Odoo has reset or cancelled, as it was when it was read last.
+
+        Odoo lets a draft lose its customer, its dates and its lines, and none of that may keep it in the books. Returns
+        False if there is no copy of it.
+        """
+        try:
+            document = self.store.document(previous)
+        except InvalidDocument:
+            return False
+        self._take_one(replace(document, withdrawn=True, written_at=row.written_at), previous)
+        return True
 
     def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
         """Store an unreadable document as a failed entry, and report it once."""

@@ -31,7 +31,7 @@ from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting
-from pipeline.use_cases.post.realm import realm_changed
+from pipeline.use_cases.post.refusals import realm_changed
 from pipeline.use_cases.post.troubles import Troubles
 from pipeline.use_cases.post.work_list import WorkList
 
@@ -154,7 +154,10 @@ class RealmRun:
                     return
                 if entry.realm != self._lease.realm and (entry.qb_id or entry.step or entry.realm):
                     again = lifecycle.started_over(entry, self._with.clock.now())
-                    self._with.table.save(again)
+                    if not self._with.table.save(again):
+                        # It has changed since, or the index is behind.
+                        self._outcomes.results.remaining = True
+                        return
                     self._outcomes.results.started_over += again.status is Status.PENDING
         self._with.leases.keep_realm(company, self._lease.realm)
 
@@ -229,7 +232,10 @@ class RealmRun:
 
     def _group(self, books: Books, pool: Pool) -> Group:
         in_flight = self._outcomes.in_flight
-        return Group(books, self._with.store, pool, self._troubles, in_flight, self._with.clock, self._new_batch_id)
+        with_ = self._with
+        return Group(
+            books, with_.table, with_.store, pool, self._troubles, in_flight, with_.clock, self._new_batch_id
+        )  # fmt: skip
 
     def _task(self, entry: Entry, books: Books, document: Document | None) -> Task:
         posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)

@@ -2,7 +2,8 @@
 
 Each document takes the steps of its own `Posting`, up to where others can join it: before it is created, and before
 its PDF is read and attached. There they wait for each other. An intent is stored for each before the call, and each
-has its own answer after it; an answer that never comes is an unknown outcome of every one of them.
+has its own answer after it; an answer that never comes is an unknown outcome of every one of them. What they store is
+stored in one call as well: that their attempts begin, their intents, and that they are posted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.domain import attempts
 from pipeline.domain.books import Books, Draft
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document
@@ -19,6 +21,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.posting import Posting, PostingStore
+from pipeline.use_cases.post.record import RecordTable
 from pipeline.use_cases.post.steps import Action
 from pipeline.use_cases.post.troubles import Troubles
 
@@ -56,6 +59,7 @@ class Group:
     def __init__(
         self,
         books: Books,
+        table: RecordTable,
         store: PostingStore,
         pool: Pool,
         troubles: Troubles,
@@ -64,6 +68,7 @@ class Group:
         new_batch_id: Callable[[], str],
     ) -> None:
         self._books = books
+        self._table = table
         self._store = store
         self._pool = pool
         self._troubles = troubles
@@ -73,7 +78,7 @@ class Group:
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Bring the books to what Odoo says of each document, and settle what became of each."""
-        waiting = self._each(tasks, self._begin)
+        waiting = self._each(self._begun(tasks), self._begin)
         while creating := [task for task in waiting if task.next is Action.CREATE]:
             others = [task for task in waiting if task.next is not Action.CREATE]
             for batch_id, members in self._batches(creating):
@@ -89,12 +94,35 @@ class Group:
 
     # -- the stages ------------------------------------------------------------------------------------------------
 
+    def _begun(self, tasks: Sequence[Task]) -> list[Task]:
+        """Store that attempts begin, before anything of the documents is read."""
+        if self._troubles.is_stopped:
+            return []
+        for task in tasks:
+            task.posting.record.count_attempt()
+        return self._stored(tasks)
+
     def _begin(self, task: Task) -> Task | None:
         if self._troubles.is_stopped:
+            self._table.save(attempts.ended(task.posting.entry))
             return None
-        task.posting.record.count_attempt()
         task.posting.begin(task.document)
         return self._go_on(task)
+
+    def _stored(self, tasks: Sequence[Task]) -> list[Task]:
+        """Store the entries of documents in one call, and return those that go on: each has its own answer."""
+        if tasks:
+            _ask(tasks, lambda: self._table.save_together([task.posting.entry for task in tasks]))
+
+        def settle(task: Task) -> Task:
+            task.posting.record.stored(task.answer)
+            return task
+
+        # What was not stored is stored otherwise, which takes its time.
+        settled = self._each(tasks, settle, is_quick=all(task.answer is True for task in tasks))
+        for task in settled:
+            task.is_spoken_for = False
+        return settled
 
     def _with_room(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
         """Yield documents whose PDFs have room in memory together, and wait where other groups take all of it."""
@@ -136,11 +164,11 @@ class Group:
     def _create(self, batch_id: str, tasks: Sequence[Task]) -> list[Task]:
         """Create documents in one call, and take each to where it waits next."""
 
-        def intend(task: Task) -> Task:
-            task.draft = task.posting.intend_create(batch_id)
+        def prepare(task: Task) -> Task:
+            task.draft = task.posting.prepare_create(batch_id)
             return task
 
-        members = self._each(tasks, intend)
+        members = self._stored(self._each(tasks, prepare, is_quick=True))
         drafts = [task.draft for task in members if task.draft is not None]
         if not drafts:
             return []
@@ -158,14 +186,15 @@ class Group:
     def _attach(self, tasks: Sequence[Task]) -> None:
         """Read the PDFs of documents, attach them in one call, and file them."""
 
-        def intend(task: Task) -> Task | None:
+        def prepare(task: Task) -> Task | None:
             if self._go_on(task, stops=(Action.ATTACH, Action.FILE)) is None:
                 return None
-            task.posting.pdf = task.posting.intend_attach() if task.next is Action.ATTACH else None
+            task.posting.pdf = task.posting.prepare_attach() if task.next is Action.ATTACH else None
             return task if task.posting.pdf is not None else self._go_on(task, stops=(Action.FILE,))
 
-        members = self._each(tasks, intend)
-        sent = [task for task in members if task.posting.pdf is not None]
+        members = self._each(tasks, prepare)
+        attached_before = [task for task in members if task.posting.pdf is None]
+        sent = self._stored([task for task in members if task.posting.pdf is not None])
         pdfs = [task.posting.pdf for task in sent if task.posting.pdf is not None]
         if pdfs:
             _ask(sent, lambda: self._books.attach(pdfs))
@@ -175,7 +204,7 @@ class Group:
             return self._go_on(task, stops=(Action.FILE,))
 
         attached_now = self._each(sent, attached) if sent else []
-        self._file([task for task in members if task not in sent] + attached_now)
+        self._file(attached_before + attached_now)
 
     def _file(self, tasks: Sequence[Task]) -> None:
         """Move the PDFs of documents to the posted ones, and finish the documents."""
@@ -193,21 +222,27 @@ class Group:
             task.answer = error
             task.is_spoken_for = False
 
-        def filed(task: Task) -> Task | None:
+        def filed(task: Task) -> Task:
             if task.answer is not None:
                 raise task.answer
             task.posting.filed()
-            return self._go_on(task, stops=())
+            return task
 
-        self._each(copied, filed)
+        posted = self._stored(self._each(copied, filed, is_quick=True))
+        self._each(posted, lambda task: self._go_on(task, stops=()), is_quick=True)
 
-    def _each(self, tasks: Sequence[Task], work: Callable[[Task], Task | None]) -> list[Task]:
-        """Do a stage for each of some documents side by side, and return those that go on."""
+    def _each(
+        self, tasks: Sequence[Task], work: Callable[[Task], Task | None], *, is_quick: bool = False
+    ) -> list[Task]:
+        """Do a stage for each of some documents, and return those that go on.
+
+        It is done side by side, unless it is too quick for that because it asks nobody.
+        """
 
         def guarded(task: Task) -> Task | None:
             return self._troubles.guard(task.posting, task.before, lambda: work(task), is_spoken_for=task.is_spoken_for)
 
-        done = map(guarded, tasks) if len(tasks) == 1 else self._pool.map(guarded, tasks)
+        done = map(guarded, tasks) if is_quick or len(tasks) == 1 else self._pool.map(guarded, tasks)
         return [task for task in done if task is not None]
 
 
@@ -219,7 +254,7 @@ def _ask(tasks: Sequence[Task], call: Callable[[], Sequence[object]]) -> None:
         answers = [error] * len(tasks)
     for place, (task, answer) in enumerate(zip(tasks, answers, strict=True)):
         task.answer = answer
-        task.is_spoken_for = place > 0 and answer is answers[0]
+        task.is_spoken_for = place > 0 and isinstance(answer, Exception) and answer is answers[0]
 
 
 def _parts(tasks: Sequence[Task]) -> Iterator[list[Task]]:

@@ -90,10 +90,11 @@ class Paper:
         self._record.table.ask_for_pdf(lifecycle.pdf_lost(self._record.entry, now))
         raise Superseded("its PDF was lost and is fetched from Odoo again") from None
 
-    def intend(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> File | None:
-        """Store that the PDF is about to be attached, and return it; `may_be_there` looks for it first.
+    def prepare(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> File | None:
+        """Note that the PDF is about to be attached, and return it; `may_be_there` looks for it first.
 
-        Returns None if it was found there. What it replaces is removed then, too.
+        Returns None if it was found there. What it replaces is removed then, too. Nothing may be sent before the note
+        is stored.
         """
         record = self._record
         name = file_name(record.entry)
@@ -103,7 +104,7 @@ class Paper:
                 self.attached(found)
                 return None
         request_id = make_request_id(self._books.realm, record.entry, Step.ATTACH, record.entry.pdf_sha256)
-        record.intend(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
+        record.prepare(Intent(Step.ATTACH, request_id, record.entry.payload_hash))
         return File(document_type, record.entry.qb_id, name, content, request_id)
 
     def attached(self, answer: Attached | Exception) -> None:

@@ -20,8 +20,9 @@ from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_reques
 from pipeline.domain.errors import NeedsAttention, Rejected, outcome
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
-from pipeline.use_cases.post.realm import realm_changed
 from pipeline.use_cases.post.record import Record, RecordTable
+from pipeline.use_cases.post.refusals import changed_in_quickbooks, party_changed, realm_changed
+from pipeline.use_cases.post.retyped import as_posted
 from pipeline.use_cases.post.steps import Action, Found, next_step
 
 
@@ -72,7 +73,7 @@ class Posting:
     def begin(self, document: Document | None = None) -> None:
         """Find out what is to be sent. Raises as `run` does."""
         self._check_realm()
-        self.document = document or self.store.document(self.entry)
+        self.document = as_posted(document or self.store.document(self.entry), self.entry)
         if not self._is_withdrawn:
             check_adds_up(self.document)
             is_booked = bool(self.entry.qb_id or self.entry.step)
@@ -156,11 +157,11 @@ class Posting:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def intend_create(self, batch_id: str = "") -> tuple[Draft, str]:
-        """Store that the document is about to be created; return what is sent, and its request id."""
+    def prepare_create(self, batch_id: str = "") -> tuple[Draft, str]:
+        """Note that the document is about to be created; return what is sent once that is stored, and its id."""
         draft, request_id = self._draft, self._create_id(self._draft.hash)
         sent = (draft.hash, draft.doc_number, draft.fingerprint)
-        self.record.intend(Intent(Step.CREATE, request_id, *sent, batch_id=batch_id))
+        self.record.prepare(Intent(Step.CREATE, request_id, *sent, batch_id=batch_id))
         return draft, request_id
 
     @property
@@ -186,7 +187,9 @@ class Posting:
         self._note_booked(found, UNKNOWN_HASH)
 
     def _create(self, _document: Document) -> None:
-        self.created(outcome(self.books.create, *self.intend_create()))
+        sent = self.prepare_create()
+        self.record.save(self.entry)
+        self.created(outcome(self.books.create, *sent))
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
@@ -203,24 +206,14 @@ class Posting:
         # Somebody, or a payment, touched it in the books. Only what nobody has changed is written over.
         existing = self.books.find(document, qb_id=booked.qb_id)
         if existing is None or existing.fingerprint != booked.fingerprint:
-            raise Rejected(
-                "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
-                "Make the two agree by hand, or undo the change in QuickBooks and retry.",
-                code="changed_in_quickbooks",
-            )
+            raise changed_in_quickbooks()
         self._send_update(existing)
 
     def _check_party(self, document: Document, booked: Booked) -> None:
         """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
         was, now = self.entry.qb_party, self._draft.party
         if was and now and was != now and self.books.is_paid(document, booked.qb_id):
-            kind = "customer" if document.document_type.is_sale else "vendor"
-            raise Rejected(
-                f"it is now of {document.party.name} in Odoo, but in QuickBooks a payment of another {kind} is applied "
-                "to it, which would come loose. Take the payment off in QuickBooks and retry, or give the document its "
-                "former contact in Odoo.",
-                code="party_changed",
-            )
+            raise party_changed(document)
 
     def _send_update(self, booked: Booked) -> None:
         draft = self._draft
@@ -271,10 +264,10 @@ class Posting:
     def _read_pdf(self, _document: Document) -> None:
         self.found = replace(self.found, pdf=self._paper.read())
 
-    def intend_attach(self) -> File | None:
-        """Store that the PDF is about to be attached, and return it; None if it is attached already."""
+    def prepare_attach(self) -> File | None:
+        """Note that the PDF is about to be attached, and return it; None if it is attached already."""
         may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
-        return self._paper.intend(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
+        return self._paper.prepare(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
 
     def attached(self, answer: Attached | Exception) -> None:
         """Note what became of the PDF; raises what it says."""
@@ -289,8 +282,9 @@ class Posting:
         self.found, self.pdf = replace(self.found, pdf=None), None
 
     def _attach(self, _document: Document) -> None:
-        pdf = self.intend_attach()
+        pdf = self.prepare_attach()
         if pdf is not None:
+            self.record.save(self.entry)
             (answer,) = self.books.attach([pdf])
             self.attached(answer)
 
@@ -299,15 +293,16 @@ class Posting:
         self.posted_key = self.store.copy_posted(self.entry)
 
     def filed(self) -> None:
-        """Store that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
+        """Note that the document is posted: an object in pending/ always means work outstanding, never the reverse."""
         now = self.record.clock.now()
         fields = [*self._draft.omitted, self.entry.qb_omitted] if self.entry.qb_omitted else self._draft.omitted
-        self.record.save(lifecycle.posted(self.entry, self.posted_key, now, [*self._document.about_files, *fields]))
+        self.record.entry = lifecycle.posted(self.entry, self.posted_key, now, [*self._document.about_files, *fields])
 
     def _file(self, _document: Document) -> None:
         self.copy_posted()
         self.store.drop_pending(self.entry)
         self.filed()
+        self.record.save(self.entry)
 
     # -- what is known ---------------------------------------------------------------------------------------------
 

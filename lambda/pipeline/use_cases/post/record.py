@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from pipeline.domain import attempts, lifecycle
 from pipeline.domain.books import Booked
 from pipeline.domain.clock import Clock
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Intent, proof_of
-from pipeline.domain.errors import OutOfTime
+from pipeline.domain.errors import OutOfTime, PipelineError
 
 # A step is a call to QuickBooks, which is cut off in time, and one to AWS.
 STEP_ALLOWANCE_S = 8.0
@@ -20,7 +21,10 @@ class RecordTable(Protocol):
     """The tracking table, as the posting of one document needs it."""
 
     def save(self, entry: Entry) -> bool:
-        """Store what was done to an entry; returns False when Odoo has changed the document meanwhile."""
+        """Store what was done to an entry; returns False when Odoo or another run has changed it meanwhile."""
+
+    def save_together(self, entries: Sequence[Entry]) -> Sequence[bool | PipelineError]:
+        """Store what was done to some entries in one call; return for each what `save` returns or raises."""
 
     def ask_for_pdf(self, entry: Entry) -> None:
         """Store an entry whose PDF is to be fetched again."""
@@ -39,10 +43,12 @@ class Record:
     clock: Clock
     sends_until: datetime
     realm: str
+    # The entry as it was before the intent that is not stored yet.
+    _before: Entry | None = None
 
     def count_attempt(self) -> None:
-        """Store that an attempt begins, before anything of the document is read: it may end the function."""
-        self.save(attempts.begun(self.entry))
+        """Note that an attempt begins. Store it before anything of the document is read: it may end the function."""
+        self.entry = attempts.begun(self.entry)
 
     def check_time(self) -> None:
         """Raise OutOfTime if the next step could go on after the lease has ended."""
@@ -50,19 +56,32 @@ class Record:
             raise OutOfTime("No time is left in this run for another step")
 
     def intend(self, intent: Intent) -> None:
-        """Store what is about to be sent; raises Superseded when the document has changed in Odoo meanwhile.
+        """Store what is about to be sent; raises Superseded when the entry has changed meanwhile."""
+        self.prepare(intent)
+        self.stored(self.table.save(self.entry))
+
+    def prepare(self, intent: Intent) -> None:
+        """Note what is about to be sent. Nothing may be sent before it is stored, and `stored` says that it was.
 
         Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
         that comes too early to see what QuickBooks is still working on. And the request may be sent much later than
         this is stored: the budget of calls may be used up, tokens may have to be renewed.
         """
-        before = self.entry
+        self._before = self.entry
         settles_at = self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S)
-        self.entry = lifecycle.intended(before, intent, self.realm, settles_at=settles_at, now=self.clock.now())
-        if not self.table.save(self.entry):
-            self.entry = before
-            self.table.save(before)
-            raise Superseded("it changed in Odoo meanwhile")
+        self.entry = lifecycle.intended(self.entry, intent, self.realm, settles_at=settles_at, now=self.clock.now())
+
+    def stored(self, answer: bool | Exception) -> None:
+        """Go on when the entry was stored; else raise the error, or Superseded when it has changed meanwhile."""
+        before, self._before = self._before, None
+        if isinstance(answer, Exception):
+            raise answer
+        if not answer:
+            if before is not None:
+                # The books' part was stored, and with it an intent that is not acted on.
+                self.entry = before
+                self.table.save(before)
+            raise Superseded("it was changed meanwhile")
 
     def forget_intent(self) -> None:
         """Store that what was intended was refused: whoever tries again does so with a new request id."""
@@ -94,7 +113,6 @@ class Record:
         self.entry = replace(self.entry, updated_at=self.clock.now(), **changes)
 
     def save(self, entry: Entry) -> None:
-        """Store the entry; raises Superseded when the document has changed in Odoo meanwhile."""
+        """Store the entry; raises Superseded when it has changed meanwhile."""
         self.entry = entry
-        if not self.table.save(entry):
-            raise Superseded("it changed in Odoo meanwhile")
+        self.stored(self.table.save(entry))

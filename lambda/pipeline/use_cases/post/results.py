@@ -26,7 +26,8 @@ class Results:
     that go to another realm once more. `remaining` says that time ran out, or that not all were rebuilt or started
     over. `waiting` says what must be filled before anything can be done. `refresh_days_left` says of each company how
     long its connection lives on without being used, and `consent_days_left` how long with use. `drift_open` are the
-    documents that people changed in the books and nobody has accepted, None if the run did not look.
+    documents that people changed in the books and nobody has accepted, `drift_age_s` for how long the oldest of them,
+    None if the run did not look.
     """
 
     posted: int = 0
@@ -53,6 +54,7 @@ class Results:
     waiting: str = ""
     drift_noticed: int = 0
     drift_open: int | None = None
+    drift_age_s: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""
@@ -69,8 +71,9 @@ class Results:
         # A run that did not measure must not say zero.
         if self.backlog is not None and self.backlog_age_s is not None:
             watched |= {"Backlog": self.backlog, "BacklogAgeSeconds": self.backlog_age_s}
-        if self.drift_open is not None:
-            watched |= {"DriftOpen": self.drift_open, "DriftNoticed": self.drift_noticed}
+        if self.drift_open is not None and self.drift_age_s is not None:
+            watched |= {"DriftOpen": self.drift_open, "DriftAgeSeconds": self.drift_age_s}
+            watched["DriftNoticed"] = self.drift_noticed
         if self.calls:
             watched["MeteredReads"] = sum(self.calls[kind] for kind in METERED)
         watched |= {f"QuickBooks{kind.capitalize()}Calls": count for kind, count in self.calls.items()}

@@ -108,11 +108,19 @@ class Watch:
     notices: list[Notice] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     _looked: dict[str, DriftState] = field(default_factory=dict)
+    _open_since: list[datetime] = field(default_factory=list)
 
     @property
     def open(self) -> int | None:
         """How many differences nobody has accepted, None if nothing was looked at."""
         return sum(len(state.open) for state in self._looked.values()) if self._looked else None
+
+    @property
+    def age_s(self) -> int | None:
+        """For how long nobody has accepted the oldest of them, 0 without any, None if nothing was looked at."""
+        if not self._looked:
+            return None
+        return int(max((self.clock.now() - since for since in self._open_since), default=timedelta()).total_seconds())
 
     def look(self, changes: Callable[[str], Changes], realm: str, companies: Sequence[str], *, is_asked: bool) -> None:
         """Look at a realm whose lease is held, if it was asked for or the last look is too long ago.
@@ -153,7 +161,11 @@ class Watch:
     def _note(self, realm: str, companies: Sequence[str], state: DriftState, found: Found, now: datetime) -> None:
         begins = state.looked_at or _NEVER
         # What a person accepted, or another posting replaced, is not open any more.
-        still_open = {entry_id for entry_id, entry in self.table.entries(state.open).items() if is_open(entry)}
+        still_open = {
+            entry_id: drift.noticed_at
+            for entry_id, entry in self.table.entries(state.open).items()
+            if (drift := noted(entry)) and is_open(entry)
+        }
         for entry, seen in self._pairs(realm, companies, found.seen):
             if not self.deadline.allows(NOTE_ALLOWANCE_S):
                 raise OutOfTime("No time is left to note what changed in the books; the next look goes on")
@@ -163,18 +175,19 @@ class Watch:
                 continue  # a person has accepted it just now
             if drift is None or drift.accepted:
                 self.gone.update({entry.entry_id} if entry.drift else ())
-                still_open.discard(entry.entry_id)
+                still_open.pop(entry.entry_id, None)
                 continue
-            still_open.add(entry.entry_id)
+            still_open[entry.entry_id] = drift.noticed_at
             # Noticed since the last complete look: a run that was killed has noted it and told nobody.
             if drift.noticed_at > begins and not entry.is_failed:
-                self.notices.append(notice_of(entry, drift))
+                self.notices.append(notice_of(after, drift))
         if state.looked_at is not None and found.deletions_since > state.looked_at:
             logger.warning(
                 "deletions may have been overlooked",
                 extra={"realm": realm, "until": found.deletions_since.isoformat()},
             )
         self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]))
+        self._open_since.extend(still_open.values())
 
     def _copy(self, entry: Entry, seen: Seen) -> Document | None:
         """Return what was posted, for the values of a difference that is not noted yet."""

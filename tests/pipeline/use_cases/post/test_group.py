@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
-from pipeline.domain.errors import OutcomeUnknown, Rejected
+from pipeline.domain.errors import OutcomeUnknown, OutOfTime, Rejected, Unavailable
 from pipeline.use_cases.post import group, work_list
 from pipeline.use_cases.post.group import TOGETHER_MAX
 from tests.pipeline.use_cases.post.test_run import COMPANY, NOW, Books, World
@@ -198,3 +199,106 @@ def test_no_pdf_stays_in_memory_after_it_was_attached(world, monkeypatch):
 
     assert kept == [0, 0, 0]
     assert world.entry(1).posted_at == NOW
+
+
+# -- what is stored together -----------------------------------------------------------------------------------------
+
+
+def saved_together(world, monkeypatch, answer=None):
+    """Note how many entries each call stores. `answer` may give another answer, by the number of the call."""
+    sizes = []
+    real = world.table.save_together
+
+    def save(entries):
+        sizes.append(len(entries))
+        found = answer(len(sizes), entries, real) if answer else None
+        return real(entries) if found is None else found
+
+    monkeypatch.setattr(world.table, "save_together", save)
+    return sizes
+
+
+def test_a_group_stores_attempts_intents_and_results_in_one_call_each(world, monkeypatch):
+    for number in range(1, 11):
+        world.add(number)
+    sizes = saved_together(world, monkeypatch)
+
+    assert world.run().posted == 10
+    assert sizes == [10, 10, 10, 10]
+    assert all(world.entry(number).killed_attempts == 0 for number in range(1, 11))
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_call_to_the_table_without_an_answer_is_one_trouble_and_sends_nothing(world, monkeypatch, call):
+    for number in range(1, 6):
+        world.add(number)
+    error = Unavailable("The table does not answer.")
+    saved_together(
+        world, monkeypatch, lambda number, entries, _real: [error] * len(entries) if number == call else None
+    )
+
+    results = world.run()
+
+    books = world.books[COMPANY]
+    assert (results.posted, results.later, results.failed, results.paused) == (0, 5, 0, [])
+    assert (len(books.batches), len(books.uploads)) == ((0, 0), (0, 0), (1, 0), (1, 1))[call - 1]
+    monkeypatch.undo()
+    world.clock.sleep(2 * OUTCOME_SETTLES_S + 600)
+    world.run()
+    assert [world.status(number) for number in range(1, 6)] == [Status.POSTED] * 5
+    assert len(books.rows) == 5
+    assert all(len(row.files) == 1 for row in books.rows.values())
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_an_entry_that_is_not_stored_is_its_own_trouble(world, monkeypatch, call):
+    for number in range(1, 6):
+        world.add(number)
+    error = Unavailable("The table does not answer.")
+
+    def answer(number, entries, real):
+        return [*real(entries[:4]), error] if number == call else None
+
+    saved_together(world, monkeypatch, answer)
+
+    results = world.run()
+
+    assert (results.posted, results.later, results.paused) == (4, 1, [])
+    assert len(world.books[COMPANY].rows) == (4 if call < 3 else 5)
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_what_another_run_has_saved_meanwhile_is_left_to_that_run(world, monkeypatch, call):
+    for number in range(1, 6):
+        world.add(number)
+    other = world.table.beside()
+
+    def answer(number, entries, _real):
+        if number == call:
+            assert other.save(replace(world.entry(5), batch_id="theirs"))
+
+    saved_together(world, monkeypatch, answer)
+
+    results = world.run()
+
+    assert (results.posted, results.failed, results.later) == (4, 0, 0)
+    assert world.entry(5).batch_id == "theirs"
+    assert len(world.books[COMPANY].rows) == (4 if call < 3 else 5)
+
+
+def test_a_stop_between_the_attempts_and_the_documents_takes_the_attempts_back(world, monkeypatch):
+    for number in range(1, 6):
+        world.add(number)
+
+    def stop(self, _tasks, real=group.Group._begun):
+        begun = real(self, _tasks)
+        self._troubles.stop(OutOfTime("no time"))
+        return begun
+
+    monkeypatch.setattr(group.Group, "_begun", stop)
+
+    results = world.run()
+
+    assert (results.posted, results.remaining) == (0, True)
+    assert [world.entry(number).killed_attempts for number in range(1, 6)] == [0] * 5
+    assert world.books[COMPANY].batches == []

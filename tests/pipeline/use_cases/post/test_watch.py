@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -176,3 +177,32 @@ def test_it_is_noted_as_of_the_look(world):
     world.look()
 
     assert noted(world.entry).noticed_at == world.clock.now() == NOW
+
+
+def test_an_open_difference_is_as_old_as_it_was_noticed_however_often_it_is_looked_at(world):
+    world.answer = (GONE,)
+    assert world.look().age_s == 0
+    world.clock.sleep(900)
+    world.answer = ()
+    world.look()
+    world.clock.sleep(900)
+
+    assert world.look().age_s == 1800
+
+
+def test_without_an_open_difference_the_age_is_zero_and_without_a_look_it_is_not_known(world):
+    assert world.look().age_s == 0
+
+    assert world.look(is_asked=False).age_s is None
+
+
+@pytest.mark.parametrize(("left", "said"), [("0", "; it is paid"), ("1.50", "is open"), (None, "")])
+def test_what_is_reported_of_a_change_says_whether_the_document_is_paid(world, left, said):
+    changed = replace(GONE, is_deleted=False, entry_id=DOCUMENT.entry_id, sync_token="1", fingerprint="other",
+                      total=DOCUMENT.total + 1)  # fmt: skip
+    world.answer = (replace(changed, open_amount=Decimal(left) if left else changed.total),)
+
+    (notice,) = world.look().notices
+
+    assert notice.sentence.endswith(said)
+    assert ("paid" in notice.sentence) == bool(said)

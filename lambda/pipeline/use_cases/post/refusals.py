@@ -1,0 +1,37 @@
+"""What a person has to decide before a document is sent: another realm, another payer, a change made by hand."""
+
+from __future__ import annotations
+
+from pipeline.domain.document import Document
+from pipeline.domain.errors import Disconnected, Rejected
+
+
+def changed_in_quickbooks() -> Rejected:
+    """Return the error for a document that was changed in Odoo, and before that by a person in QuickBooks."""
+    return Rejected(
+        "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
+        "Make the two agree by hand, or undo the change in QuickBooks and retry.",
+        code="changed_in_quickbooks",
+    )
+
+
+def party_changed(document: Document) -> Rejected:
+    """Return the error for a document that would lose the payment of another customer or vendor."""
+    kind = "customer" if document.document_type.is_sale else "vendor"
+    return Rejected(
+        f"it is now of {document.party.name} in Odoo, but in QuickBooks a payment of another {kind} is applied to it, "
+        "which would come loose. Take the payment off in QuickBooks and retry, or give the document its former contact "
+        "in Odoo.",
+        code="party_changed",
+    )
+
+
+def realm_changed(company: str, former: str, present: str) -> Disconnected:
+    """Return the error for a company whose secret names another realm than its documents were posted to."""
+    return Disconnected(
+        f"{company} was posted to the QuickBooks company {former}, and the QuickBooks secret now names {present}. "
+        f"Nothing moves until you say which is right: put {former} back under realm_ids, or start over in {present} by "
+        f'invoking the poster with {{"company": "{company}", "start_over": "{present}"}}; every document is then '
+        "posted there once more, and what is in the former company stays as it is.",
+        code="realm_changed",
+    )
