@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
-import requests
+from hypothesis import settings
 
 import odoo_extractor
 import odoo_order_sync
@@ -24,6 +27,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
+from tests.aws_without_sockets import without_sockets
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -31,10 +35,49 @@ HANDLERS = {
     "odoo-order-sync": odoo_order_sync.lambda_handler,
     "odoo-qb-tie-out": tie_out.lambda_handler,
 }
+# Each boto3 session reads the descriptions of the services anew, which takes longer than most tests; here they are read
+# once. Nobody changes them: the clients of one session share them, too.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 # Texts that no log line, alert or error may ever hold.
 PASSWORD = "the-odoo-password"
 API_KEY = "the-odoo-api-key"
 CLIENT_SECRET = "the-quickbooks-client-secret"
+
+
+# The same examples in every run, however busy the machine; `--hypothesis-profile default` looks for others.
+settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+settings.load_profile("suite")
+
+# The longest files come first, so that at the end no worker waits for another; Terraform before all, as it also waits.
+LONGEST_FIRST = (
+    "tests/test_deployed_to_moto.py",
+    "tests/test_readme_steps.py",
+    "tests/test_terraform.py",
+    "tests/test_build.py",
+    "tests/test_memory.py",
+    "tests/test_at_scale.py",
+    "tests/test_state_machine.py",
+    "tests/properties/",
+    "tests/local/simulation/",
+    "tests/operate/",
+    "tests/cases/",
+    "tests/test_",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file the order stays."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection go through ten thousand tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 class Machine:
@@ -54,10 +97,14 @@ class Machine:
         """Invoke a function as a fresh container would and return its result as JSON, once there and back."""
         output = io.StringIO()
         try:
-            with _fresh_container(), redirect_stdout(output), redirect_stderr(output):
+            with fresh_container(self.environ(function)), redirect_stdout(output), redirect_stderr(output):
                 return self.deployment.invoke(function, HANDLERS[function], event, timeout_s=self.time_left_s)
         finally:
             self.output += output.getvalue()
+
+    def environ(self, function: str) -> dict[str, str]:
+        """Return the environment a function is invoked with."""
+        return self.deployment.aws.environ | self.deployment.environs[function]
 
     def extract(self, event: Any = None) -> dict[str, Any]:
         """Invoke the extractor; nothing stands for the schedule's own event."""
@@ -134,10 +181,20 @@ class Machine:
         return [line for line in self.log if "environment" in line and "message" not in line]
 
 
+# What the clients that a container left behind were made for, and how many were made.
+_left: tuple[dict[str, str], int] | None = None
+
+
 @contextmanager
-def _fresh_container() -> Iterator[None]:
-    """Forget clients and log handlers, which a container keeps: they are bound to an address and to an output."""
-    aws_client.cache_clear()
+def fresh_container(environ: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Forget what a container keeps and another cannot use: log handlers, which are bound to an output, and clients.
+
+    Clients of the very AWS that `environ` names are kept: making them costs more than most tests do.
+    """
+    global _left  # noqa: PLW0603 - as the cache itself is
+    of = {name: value for name, value in (environ or {}).items() if name.startswith("AWS_")}
+    if environ is None or (of, aws_client.cache_info().misses) != _left:
+        aws_client.cache_clear()
     telemetry.log_as_json.cache_clear()
     before = logging.getLogger("pipeline")
     handlers, propagate = before.handlers, before.propagate
@@ -147,20 +204,22 @@ def _fresh_container() -> Iterator[None]:
         yield
     finally:
         before.handlers, before.propagate = handlers, propagate
+        _left = (of, aws_client.cache_info().misses)
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[EmbeddedAws]:
     """Embedded AWS, one for all tests; `machine` empties it."""
     aws = EmbeddedAws()
-    yield aws
+    with without_sockets(aws):
+        yield aws
     aws.close()
 
 
 @pytest.fixture
 def empty_aws(aws: EmbeddedAws) -> EmbeddedAws:
     """Embedded AWS with nothing in it."""
-    requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+    aws.empty()
     return aws
 
 
@@ -176,7 +235,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     def start(
         documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD, realms: Any = None,
     ) -> Machine:  # fmt: skip
-        requests.post(f"{aws.url}/moto-api/reset", timeout=10)
+        aws.empty()
         odoo_order_sync._reported = Remembered()
         rows, files = documents or load()
         odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)

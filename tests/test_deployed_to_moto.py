@@ -400,7 +400,9 @@ def recorded_calls() -> Iterator[list[Call]]:
         aws_client.cache_clear()
 
 
-def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Call]:
+def _as_iam_sees_it(  # noqa: C901, PLR0912 - a branch a service
+    function: str, service: str, operation: str, params: Mapping[str, Any]
+) -> Iterator[Call]:
     action = f"{service}:{operation}"
     if service == "s3":
         bucket = f"arn:aws:s3:::{params['Bucket']}"
@@ -416,6 +418,13 @@ def _as_iam_sees_it(function: str, service: str, operation: str, params: Mapping
         else:
             action = "s3:GetObject" if operation == "HeadObject" else action
             yield Call(function, action, f"{bucket}/{params['Key']}")
+    elif service == "dynamodb" and operation == "TransactWriteItems":
+        # IAM asks for the right to each of the writes, not to writing them together.
+        for write in params["TransactItems"]:
+            ((kind, done),) = write.items()
+            key = done.get("Key", done.get("Item", {})).get("entry_id", {}).get("S", "")
+            single = "dynamodb:ConditionCheckItem" if kind == "ConditionCheck" else f"dynamodb:{kind}Item"
+            yield Call(function, single, _table_arn(done["TableName"]), (("dynamodb:LeadingKeys", key),))
     elif service == "dynamodb":
         for table in params["RequestItems"] if "RequestItems" in params else [params["TableName"]]:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""

@@ -29,6 +29,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+from local.simulation import short_table
 from local.stand_ins.aws import ACCOUNT, REGION
 from local.stand_ins.transactions import write_together
 
@@ -51,7 +52,11 @@ def call(service: str, operation: str, parameters: Parameters) -> Any:
 
 
 def _dynamodb(operation: str, parameters: Parameters) -> Any:
-    return _answered(DynamoHandler(), operation, parameters)
+    answer = short_table.answer(operation, parameters)
+    if answer is None:
+        answer = _answered(DynamoHandler(), operation, parameters)
+        short_table.accepted(operation, parameters)
+    return answer
 
 
 def _sqs(operation: str, parameters: Parameters) -> Any:

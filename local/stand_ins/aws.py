@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import boto3
-import requests
 from boto3.dynamodb.types import TypeDeserializer
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -43,6 +44,12 @@ type Handler = Callable[[Any, Any], Any]
 type Environ = dict[str, str]
 
 
+def signed_for(authorization: str) -> str:
+    """Return the service an `Authorization` header is signed for, such as `s3`; an empty text when it is not signed."""
+    found = _SERVICE.search(authorization)
+    return found[1] if found else ""
+
+
 class _OneAtATime:
     """Lets one request into moto at a time: its conditional writes are not atomic by themselves, those of AWS are."""
 
@@ -52,10 +59,15 @@ class _OneAtATime:
         self._lock = threading.Lock()
 
     def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        scope = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        with self._lock:
-            self.calls[f"{scope[1] if scope else 'unsigned'} {environ['REQUEST_METHOD']}"] += 1
+        with self.asked(signed_for(environ.get("HTTP_AUTHORIZATION", "")), environ["REQUEST_METHOD"]):
             return list(self._application(environ, start_response))
+
+    @contextmanager
+    def asked(self, service: str, method: str) -> Iterator[None]:
+        """Count a request and keep the others out until it is answered."""
+        with self._lock:
+            self.calls[f"{service or 'unsigned'} {method}"] += 1
+            yield
 
 
 class _Silent(WSGIRequestHandler):
@@ -93,29 +105,38 @@ class AnyAws(Protocol):
 class EmbeddedAws:
     """moto's server on a free port of this machine, and clients of it; a new one is empty.
 
-    `calls` counts what it was asked, by service and method, such as `s3 PUT`.
+    `calls` counts what it was asked, by service and method, such as `s3 PUT`. `asked` counts one more request and keeps
+    the others out meanwhile.
     """
 
     def __init__(self) -> None:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
-        self.calls = application.calls
+        self.calls, self.asked = application.calls, application.asked
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.environ: Environ = {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
-        # moto keeps its state per process, whichever server it is asked through.
-        requests.post(f"{self.url}/moto-api/reset", timeout=10)
+        self._clients: dict[str, Any] = {}
+        self.empty()
+
+    def empty(self) -> None:
+        """Forget everything: moto keeps its state per process, whichever server it is asked through."""
+        with self.asked("moto", "reset"):
+            BackendDict.reset()
+            reset_model_data()
 
     def client(self, name: str) -> Any:
-        """Return a client of one service."""
-        return boto3.client(
-            name,  # type: ignore[call-overload]
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        """Return the client of one service; making one costs more than a hundred calls."""
+        if name not in self._clients:
+            self._clients[name] = boto3.client(
+                name,  # type: ignore[call-overload]
+                endpoint_url=self.url,
+                region_name=REGION,
+                aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[name]
 
     def close(self) -> None:
         """Stop serving."""

@@ -8,25 +8,12 @@ from decimal import Decimal
 import pytest
 
 from local.demo.small_files import pdf_page
-from tests.cases.world import REALM_A, REALM_B, SALES, USD, A, B, World, be, us
+from tests.cases.world import REALM_A, REALM_B, SALES, USD, A, B, be, us
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 RENT = "RENT 11/26"
 SECOND_PDF = pdf_page(["second"], title="second")
 NEW_REALM = "9341000000000099"
-
-
-@pytest.fixture
-def open_world():
-    opened = []
-
-    def start(**arguments):
-        opened.append(World(**arguments))
-        return opened[-1]
-
-    yield start
-    for world in opened:
-        world.close()
 
 
 def settle(world, rounds=3):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import requests
-
 import odoo_order_sync
 from local.demo.documents import load
 from local.demo.small_files import pdf_page
@@ -82,7 +80,7 @@ class World:
     def __init__(self, *, version=18, realms=None, secret=PASSWORD, database="odoo_demo", qb_secret=None, aws=None):
         self.aws = aws or EmbeddedAws()
         if aws is None:
-            requests.post(f"{self.aws.url}/moto-api/reset", timeout=10)
+            self.aws.empty()
         odoo_order_sync._reported = Remembered()
         rows, _ = load()
         empty = dict.fromkeys(("account.move", "account.move.line", "ir.attachment", "sale.order", "sale.order.line"))

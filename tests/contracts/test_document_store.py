@@ -50,9 +50,9 @@ class InMemory:
         self.store.put(key, content)
 
 
-@pytest.fixture(params=["S3", "memory"])
+@pytest.fixture(params=["moto", "empty_aws", "memory"])
 def bucket(request):
-    return InMemory() if request.param == "memory" else InS3(request.getfixturevalue("empty_aws").client("s3"))
+    return InMemory() if request.param == "memory" else InS3(request.getfixturevalue(request.param).client("s3"))
 
 
 @pytest.fixture

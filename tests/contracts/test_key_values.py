@@ -20,11 +20,11 @@ from tests.books_world import COMPANY, NOW
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
+@pytest.fixture(params=["moto", "empty_aws", "memory"])
 def key_values(request):
     if request.param == "memory":
         return MemoryKeyValues()
-    client = request.getfixturevalue("empty_aws").client("dynamodb")
+    client = request.getfixturevalue(request.param).client("dynamodb")
     make_tracking_table(client, "tracking")
     return KeyValueTable(client, "tracking", SystemClock())
 

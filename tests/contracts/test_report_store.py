@@ -50,9 +50,9 @@ class InMemory:
         self._store.put(key, content)
 
 
-@pytest.fixture(params=["in S3", "in memory"])
+@pytest.fixture(params=["moto", "empty_aws", "in memory"])
 def bucket(request):
-    return InMemory() if request.param == "in memory" else InS3(request.getfixturevalue("empty_aws").client("s3"))
+    return InMemory() if request.param == "in memory" else InS3(request.getfixturevalue(request.param).client("s3"))
 
 
 def test_the_newest_report_is_under_the_month_and_every_one_in_the_history(bucket):

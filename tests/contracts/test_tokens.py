@@ -10,11 +10,11 @@ from pipeline.aws.token_parameters import TokenParameters
 TOKENS = {"access_token": "a-1", "expires_at": 1_800_000_000.5, "refresh_token": "r-1", "superseded": ["0f", "1e"]}
 
 
-@pytest.fixture(params=["SSM", "memory"])
+@pytest.fixture(params=["moto", "empty_aws", "memory"])
 def store(request):
     if request.param == "memory":
         return MemoryTokens()
-    aws = request.getfixturevalue("empty_aws")
+    aws = request.getfixturevalue(request.param)
     return TokenParameters(lambda: aws.client("ssm"), "prod")
 
 

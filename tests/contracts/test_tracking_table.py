@@ -22,11 +22,11 @@ from tests.books_world import COMPANY, NOW, a_document, an_entry
 LATER = NOW + timedelta(seconds=150)
 
 
-@pytest.fixture(params=["DynamoDB", "memory"])
+@pytest.fixture(params=["moto", "empty_aws", "memory"])
 def table(request):
     if request.param == "memory":
         return MemoryTable()
-    client = request.getfixturevalue("empty_aws").client("dynamodb")
+    client = request.getfixturevalue(request.param).client("dynamodb")
     make_tracking_table(client, "tracking")
     return DriftTable(client, "tracking", lambda: "run1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import time
@@ -24,6 +25,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from operate.checks.deployed import subscribed
 from operate.deployment import FUNCTIONS, Deployment
 from operate.doctor import Doctor, Finding
+from pipeline.odoo import wire
 from pipeline.runtime import SystemClock
 from tests.operate.conftest import few
 
@@ -51,13 +53,20 @@ class Clock(SystemClock):
         return datetime.now(UTC) + self.later
 
 
+@functools.cache
+def client_of(name: str) -> Any:
+    """Return the one client of a service: making one takes longer than what is asked of it."""
+    return boto3.client(name, region_name=REGION)
+
+
 class InMoto:
-    """What `deploy` needs of AWS, in this process."""
+    """What `deploy` and the doctor need of AWS, in this process."""
 
     environ: dict[str, str] = {}  # noqa: RUF012 - nothing changes it
+    region_name = REGION
 
     def client(self, name: str) -> Any:
-        return boto3.client(name, region_name=REGION)
+        return client_of(name)
 
 
 @dataclass
@@ -71,10 +80,10 @@ class Site:
     zips: Path
 
     def client(self, name: str) -> Any:
-        return boto3.client(name, region_name=REGION)
+        return client_of(name)
 
     def examine(self) -> list[Finding]:
-        deployment = Deployment(ENVIRONMENT, boto3.Session(region_name=REGION), self.clock)
+        deployment = Deployment(ENVIRONMENT, InMoto(), self.clock)
         return [finding for finding in Doctor(deployment, self.zips).examine() if finding.is_problem]
 
     def secret(self, which: str, **changed: Any) -> None:
@@ -108,6 +117,7 @@ def site(monkeypatch, tmp_path) -> Iterator[Site]:
     odoo = OdooStandIn(rows, files, password="the-odoo-password")
     realms = demo_realms()
     quickbooks = QuickBooksStandIn(realms)
+    monkeypatch.setattr(wire, "growing", lambda *_, **__: lambda _try: 0.0)
     with mock_aws():
         deployed = deploy(
             InMoto(),  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Thousands of random documents through an arithmetic like Odoo's, both translations and the books: no cent is lost.
 
-One run has a fixed seed, one a new seed each time, which a failure names; `CENTS_SEED=12345` runs that one again.
+The seeds are fixed, and a failure names its own; `CENTS_SEED=12345` runs another instead of the second.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DOCUMENTS = 5_000
 POSTED_ONE_OF = 8
 LONG_DOCUMENTS, LONG_LINES = 20, 600
 TAXABLE_LINES_MAX = 750
-SEEDS = {"fixed": 20_261_121, "new": int(os.environ.get("CENTS_SEED") or random.SystemRandom().randrange(10**9))}
+SEEDS = {"fixed": 20_261_121, "other": int(os.environ.get("CENTS_SEED") or 830_417_265)}
 KNOWN = lookups()
 CENT = Decimal("0.01")
 

@@ -29,11 +29,6 @@ def too_large(size: int) -> Fault:
     return Fault("too_large", Response.json([{"id": 1, "name": "x" * size}]))
 
 
-def slow(seconds: float) -> Fault:
-    """Return an answer that takes so long, and is none."""
-    return Fault("slow", delay_s=seconds)
-
-
 class Poison:
     """Breaks every answer in which the lines of `ids` are asked for: by a fault, or by an error of the server.
 

@@ -4,7 +4,7 @@ import pytest
 
 from local.demo.machine import Machine
 from tests.builders import demo_documents
-from tests.conftest import _fresh_container
+from tests.conftest import fresh_container
 
 INVOICE, BILL, FAILING = 310, 330, 345
 
@@ -12,7 +12,7 @@ INVOICE, BILL, FAILING = 310, 330, 345
 @pytest.fixture
 def world(aws, start_machine):
     served = start_machine(demo_documents(INVOICE, BILL, FAILING))
-    with _fresh_container():
+    with fresh_container(aws.environ):
         yield Machine(served.deployment, aws, served.quickbooks), served.odoo
 
 

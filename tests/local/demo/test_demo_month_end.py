@@ -13,7 +13,7 @@ from local.demo.machine import Machine
 from pipeline.domain.mapping import FILE
 from pipeline.domain.tie_out.classes import DifferenceClass as C
 from tests.builders import demo_documents
-from tests.conftest import _fresh_container
+from tests.conftest import fresh_container
 
 JANUARY, JULY = (26, 311, 331, 342, 345, 347, 350), (213, 225, 340)
 REALMS = {realm.company_name: realm.realm_id for realm in demo_realms()}
@@ -42,7 +42,7 @@ EXPECTED = {
 @pytest.fixture
 def demo(aws, start_machine):
     served = start_machine(demo_documents(*JANUARY, *JULY))
-    with _fresh_container():
+    with fresh_container(aws.environ):
         machine = Machine(served.deployment, aws, served.quickbooks)
         machine.extract({})
         machine.post()

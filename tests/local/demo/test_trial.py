@@ -13,7 +13,7 @@ from local.demo import __main__ as demo
 from local.demo import refusals
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from pipeline.domain.errors import NeedsAttention, Unavailable
-from tests.conftest import _fresh_container
+from tests.conftest import fresh_container
 from tests.operate.conftest import few
 
 PASSWORD = "a-secret-password"
@@ -58,7 +58,7 @@ def try_it(odoo, tmp_path, monkeypatch, capsys):
         }
         for name, value in (variables | more).items():
             monkeypatch.setenv(name, value)
-        with _fresh_container():
+        with fresh_container():
             status = demo.main()
         return Trial(status, capsys.readouterr().out, (tmp_path / "build/report.html").read_text())
 

@@ -46,7 +46,7 @@ from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.post.troubles import CONSECUTIVE_FAILURES_MAX
 from tests.books_world import COMPANY, NOW, REALM_ID, Clock, NotedStore, NotedTable, a_document, an_entry, log_of, money
-from tests.conftest import _fresh_container
+from tests.conftest import fresh_container
 from tests.doubles.books import MemoryBooks
 
 OTHER = "companyB"
@@ -871,7 +871,7 @@ def test_ten_posters_at_once_do_the_work_of_one(start_machine, unhurried):
     event = machine.deployment.pending_events()[0]
 
     with (
-        _fresh_container(),
+        fresh_container(machine.environ("qb-poster")),
         redirect_stdout(StringIO()),
         machine.deployment.environ_of("qb-poster"),
         ThreadPoolExecutor(10) as pool,

@@ -1,0 +1,385 @@
+"""The conditional writes and the reads of a table, done to moto's items without moto's parsing, validating and copying.
+
+Only what is common is done here; `answer` returns None for all else, and moto does it. Moto also judges: a request is
+answered here only after moto has accepted one of the same shape (the same expressions, names and placeholders), and one
+whose condition does not hold goes to moto, which refuses it in its own words. `tests/contracts` compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+
+from local.stand_ins.aws import ACCOUNT, REGION
+
+type Parameters = dict[str, Any]
+type Value = dict[str, Any]
+# Whether a condition holds for the attributes of an item.
+type Condition = Callable[[dict[str, DynamoType], Parameters], bool]
+
+# An item has at most 400 KB and a page at most 1 MB: moto measures them, and nothing near them is done here.
+FAR_BELOW_THE_LIMITS_BYTES = 50_000
+PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
+BATCH_MAX = 100
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
+_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)")
+_NAME = re.compile(r"#?\w+")
+_ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
+_EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
+_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "ProjectionExpression")
+
+_accepted: set[Any] = set()
+
+
+class _LeftToMoto(Exception):
+    """What was asked is not among what is done here."""
+
+
+def answer(operation: str, parameters: Parameters) -> Parameters | None:
+    """Return what moto would answer, as new texts, lists and maps; or None, with nothing done, when moto must do it."""
+    do = _OPERATIONS.get(operation)
+    if do is None:
+        return None
+    try:
+        if operation != "BatchGetItem" and _shape(operation, parameters) not in _accepted:
+            return None
+        return do(parameters)
+    except _LeftToMoto:
+        return None
+
+
+def accepted(operation: str, parameters: Parameters) -> None:
+    """Remember that moto has accepted a request: the next of its shape may be answered here."""
+    if operation in _OPERATIONS and operation != "BatchGetItem":
+        _accepted.add(_shape(operation, parameters))
+
+
+def _shape(operation: str, parameters: Parameters) -> Any:
+    table = _tables().get(parameters["TableName"])
+    schema = (
+        (table.hash_key_attr, table.range_key_attr, *(index.name for index in table.all_indexes())) if table else ()
+    )
+    return (
+        operation,
+        schema,
+        *(parameters.get(name) for name in _EXPRESSIONS),
+        tuple(sorted(parameters.get("ExpressionAttributeNames", {}).items())),
+        tuple(sorted((name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items())),
+        tuple(sorted(parameters)),
+        *(parameters.get(name) for name in ("ReturnValues", "IndexName", "Select")),
+    )
+
+
+# -- the operations ----------------------------------------------------------------------------------------------------
+
+
+def _get_item(parameters: Parameters) -> Parameters:
+    _only(parameters, "Key", "ConsistentRead")
+    table = _table(parameters)
+    found = table.items.get(_key(table, parameters["Key"]))
+    return {} if found is None else {"Item": _plain_item(found)}
+
+
+def _batch_get_item(parameters: Parameters) -> Parameters:
+    ((name, asked),) = parameters["RequestItems"].items() if len(parameters["RequestItems"]) == 1 else _leave()
+    _only({**asked, "RequestItems": 0, **parameters}, "Keys", "ConsistentRead", "RequestItems")
+    table = _table({"TableName": name})
+    keys = [_key(table, key) for key in asked["Keys"]]
+    if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
+        _leave()
+    found = [_plain_item(table.items[key]) for key in keys if key in table.items]
+    _measure(found)
+    return {
+        "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
+        "Responses": {name: found},
+        "UnprocessedKeys": {},
+    }
+
+
+def _put_item(parameters: Parameters) -> Parameters:
+    _only(parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+    table, item = _table(parameters), parameters["Item"]
+    if table.hash_key_attr not in item:
+        _leave()
+    _check_values(table, item.items())
+    key = _key(table, {table.hash_key_attr: item[table.hash_key_attr]})
+    _check_condition(table.items.get(key), parameters)
+    table.items[key] = Item(key, None, item)
+    return {}
+
+
+def _update_item(parameters: Parameters) -> Parameters:
+    _only(
+        parameters, "Key", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "ReturnValues",
+    )  # fmt: skip
+    table = _table(parameters)
+    key = _key(table, parameters["Key"])
+    item = table.items.get(key)
+    returned = parameters.get("ReturnValues", "NONE")
+    if returned not in ("NONE", "UPDATED_OLD"):
+        _leave()
+    values = parameters.get("ExpressionAttributeValues", {})
+    assigned, removed = _update(parameters["UpdateExpression"])
+    new = {_named(name, parameters): values[placeholder] for name, placeholder in assigned}
+    gone = [_named(name, parameters) for name in removed]
+    if table.hash_key_attr in (*new, *gone):
+        _leave()
+    _check_values(table, new.items())
+    _check_condition(item, parameters)
+    if item is None:
+        item = table.items[key] = Item(key, None, parameters["Key"])
+    before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
+    for name, value in new.items():
+        dict.__setitem__(item.attrs, name, DynamoType(value))
+    for name in gone:
+        item.attrs.pop(name, None)
+    # moto says it, asked or not.
+    done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
+    changed = {name: value for name, value in before.items() if new.get(name) != value}
+    if returned == "UPDATED_OLD" and changed:
+        done["Attributes"] = changed
+    return done
+
+
+def _query(parameters: Parameters) -> Parameters:
+    _only(
+        parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "Select",
+    )  # fmt: skip
+    table = _table(parameters)
+    index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
+    if index is None or (index.projection or {}).get("ProjectionType") != "ALL":
+        _leave()
+    wanted = _equal(parameters)
+    if set(wanted) != {key["AttributeName"] for key in index.schema}:
+        # Then the order would be that of the key left open.
+        _leave()
+    found = [
+        item for item in table.items.values()
+        if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
+    ]  # fmt: skip
+    found.sort(key=lambda item: str(item.hash_key.value))
+    whole = [_plain_item(item) for item in found]
+    _measure(whole)
+    done: Parameters = {"Count": len(whole), "ScannedCount": len(whole)}
+    if parameters.get("Select") != "COUNT":
+        names = [_named(name.strip(), parameters) for name in parameters.get("ProjectionExpression", "").split(",")]
+        done["Items"] = (
+            [{name: item[name] for name in names if name in item} for item in whole] if names != [""] else whole
+        )
+    return done
+
+
+_OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
+    "GetItem": _get_item,
+    "BatchGetItem": _batch_get_item,
+    "PutItem": _put_item,
+    "UpdateItem": _update_item,
+    "Query": _query,
+}
+
+
+# -- tables and values -------------------------------------------------------------------------------------------------
+
+
+def _leave() -> NoReturn:
+    raise _LeftToMoto
+
+
+def _tables() -> dict[str, Any]:
+    tables: dict[str, Any] = dynamodb_backends[ACCOUNT][REGION].tables
+    return tables
+
+
+def _table(parameters: Parameters) -> Any:
+    """Return a table whose only key is a text."""
+    table = _tables().get(parameters["TableName"])
+    if table is None or table.range_key_attr or table.hash_key_type != "S" or table.stream_shard is not None:
+        _leave()
+    return table
+
+
+def _only(parameters: Parameters, *known: str) -> None:
+    if not set(parameters) <= {"TableName", *known}:
+        _leave()
+
+
+def _key(table: Any, key: dict[str, Value]) -> DynamoType:
+    value = key.get(table.hash_key_attr, {}).get("S")
+    if len(key) != 1 or not isinstance(value, str) or not 0 < len(value) < BATCH_MAX * 5:
+        _leave()
+    return DynamoType({"S": value})
+
+
+def _check_values(table: Any, values: Any) -> None:
+    """Leave to moto what it might refuse: other types, numbers of many digits, keys of an index that are none."""
+    size = 0
+    keys = table.attribute_keys
+    for name, value in values:
+        size += len(name) + _size(value)
+        if name in keys and not (value.get("S") and len(value["S"]) < BATCH_MAX * 5):
+            _leave()
+    if size > FAR_BELOW_THE_LIMITS_BYTES:
+        _leave()
+
+
+def _size(value: Value) -> int:
+    if len(value) != 1:
+        _leave()
+    ((kind, content),) = value.items()
+    if kind == "S" and isinstance(content, str):
+        # At most four bytes a character.
+        return 4 * len(content)
+    if kind == "N" and isinstance(content, str) and _NUMBER.fullmatch(content):
+        return len(content)
+    if kind in ("BOOL", "NULL") and isinstance(content, bool):
+        return 1
+    if kind == "L" and isinstance(content, list):
+        return sum(map(_size, content))
+    if kind == "M" and isinstance(content, dict):
+        return sum(4 * len(name) + _size(inner) for name, inner in content.items())
+    _leave()
+
+
+def _plain_item(item: Item) -> dict[str, Value]:
+    return {name: _plain(value) for name, value in item.attrs.items()}
+
+
+def _plain(value: DynamoType) -> Value:
+    content = value.value
+    if isinstance(content, list):
+        return {value.type: [_plain(inner) if isinstance(inner, DynamoType) else inner for inner in content]}
+    if isinstance(content, dict):
+        return {value.type: {name: _plain(inner) for name, inner in content.items()}}
+    return {value.type: content} if value.type != "B" else _leave()
+
+
+def _measure(items: list[dict[str, Value]]) -> None:
+    if len(json.dumps(items)) > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
+        _leave()
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+
+def _named(name: str, parameters: Parameters) -> str:
+    if not name.startswith("#"):
+        return name
+    found: str = parameters["ExpressionAttributeNames"].get(name) or _leave()
+    return found
+
+
+def _equal(parameters: Parameters) -> dict[str, str]:
+    """Return the attributes that a key condition wants to be equal to texts, and the texts."""
+    values = parameters.get("ExpressionAttributeValues", {})
+    wanted: dict[str, str] = {}
+    for part in parameters.get("KeyConditionExpression", "").split(" AND "):
+        found = _EQUALITY.fullmatch(part)
+        if found is None:
+            _leave()
+        wanted[_named(found[1], parameters)] = values[found[2]].get("S") or _leave()
+    return wanted
+
+
+@lru_cache(500)
+def _update(expression: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what an update expression assigns, as names and placeholders, and the names it removes."""
+    found = re.fullmatch(r"\s*(?:SET (?P<set>[^()+\[\].]+?))??\s*(?:REMOVE (?P<remove>[\w#, ]+))?\s*", expression)
+    if found is None or "-" in expression:
+        _leave()
+    parts = [_ASSIGNMENT.fullmatch(part) for part in found["set"].split(",")] if found["set"] else []
+    removed = [name.strip() for name in found["remove"].split(",")] if found["remove"] else []
+    if not all(parts) or not all(_NAME.fullmatch(name) for name in removed):
+        _leave()
+    return [(part[1], part[2]) for part in parts if part], removed
+
+
+def _check_condition(item: Item | None, parameters: Parameters) -> None:
+    """Leave to moto a condition that does not hold, or that is not understood here."""
+    expression = parameters.get("ConditionExpression")
+    if expression is not None and not _condition(expression)(item.attrs if item else {}, parameters):
+        _leave()
+
+
+@lru_cache(500)
+def _condition(expression: str) -> Condition:
+    tokens: list[str] = []
+    position = 0
+    while position < len(expression.rstrip()):
+        found = _TOKEN.match(expression, position)
+        if found is None:
+            _leave()
+        tokens.append(found[1])
+        position = found.end()
+    tokens.reverse()
+    condition = _any_of(tokens)
+    return _leave() if tokens else condition
+
+
+def _any_of(tokens: list[str]) -> Condition:
+    parts = [_all_of(tokens)]
+    while tokens and tokens[-1] == "OR":
+        tokens.pop()
+        parts.append(_all_of(tokens))
+    return lambda item, given: any(part(item, given) for part in parts)
+
+
+def _all_of(tokens: list[str]) -> Condition:
+    parts = [_one(tokens)]
+    while tokens and tokens[-1] == "AND":
+        tokens.pop()
+        parts.append(_one(tokens))
+    return lambda item, given: all(part(item, given) for part in parts)
+
+
+def _one(tokens: list[str]) -> Condition:
+    first = _next(tokens)
+    if first == "(":
+        inner = _any_of(tokens)
+        _next(tokens, ")")
+        return inner
+    if first in ("attribute_exists", "attribute_not_exists"):
+        _next(tokens, "(")
+        name = _next(tokens)
+        _next(tokens, ")")
+        wanted = first == "attribute_exists"
+        return lambda item, given: (_named(name, given) in item) is wanted
+    operator, placeholder = _next(tokens), _next(tokens)
+    if operator not in _COMPARISONS or first.startswith(":") or not placeholder.startswith(":"):
+        _leave()
+    return lambda item, given: _compared(operator, item.get(_named(first, given)), given, placeholder)
+
+
+def _next(tokens: list[str], wanted: str = "") -> str:
+    token = tokens.pop() if tokens else _leave()
+    return _leave() if wanted and token != wanted else token
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": lambda one, other: one == other,
+    "<>": lambda one, other: one != other,
+    "<": lambda one, other: one < other,
+    "<=": lambda one, other: one <= other,
+    ">": lambda one, other: one > other,
+    ">=": lambda one, other: one >= other,
+}
+
+
+def _compared(operator: str, attribute: DynamoType | None, parameters: Parameters, placeholder: str) -> bool:
+    """Compare texts with texts and numbers with numbers; what compares otherwise is left to moto."""
+    value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
+    if attribute is None:
+        # What is not there is neither equal nor less nor more. That it differs, moto says.
+        return False
+    if list(value) != [attribute.type] or attribute.type not in ("S", "N"):
+        _leave()
+    read = Decimal if attribute.type == "N" else str
+    return bool(_COMPARISONS[operator](read(attribute.value), read(value[attribute.type])))

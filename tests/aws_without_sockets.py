@@ -1,0 +1,89 @@
+"""Embedded AWS asked without a socket, by clients of this process: the connection costs more than the answer.
+
+botocore words, signs and sends every request as over the network, and reads the answer. A test asks both ways and
+compares: `contracts/test_embedded_aws.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore import handlers
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+
+from local.simulation import short_table, short_way
+from local.stand_ins.aws import REGION, EmbeddedAws, signed_for
+
+# What is done with items: texts in, texts out, so that moto need not read and word it field by field.
+_ITEMS = re.compile(r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|Scan)")
+_HEADERS = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "without-a-socket"}
+
+_moto = BotocoreStubber()
+_served: dict[str, EmbeddedAws] = {}
+
+
+@contextmanager
+def without_sockets(aws: EmbeddedAws) -> Iterator[None]:
+    """Answer the requests that clients of this process send to `aws.url`; other processes go on using the socket."""
+    _served[aws.url] = aws
+    try:
+        yield
+    finally:
+        del _served[aws.url]
+
+
+def _answer(request: AWSPreparedRequest, **_context: Any) -> AWSResponse | None:
+    """Answer a request instead of sending it; None for those to an address that is not served here."""
+    url = urlsplit(request.url)
+    aws = _served.get(f"{url.scheme}://{url.netloc}")
+    service = signed_for(_text(request.headers.get("Authorization", "")))
+    if aws is None or not service:
+        return None
+    if _text(request.headers.get("X-Amz-Target", "")) == "AmazonSQS.ReceiveMessage":
+        # moto waits for messages in real time, and nobody could send one meanwhile.
+        request.body = json.dumps({**json.loads(request.body), "WaitTimeSeconds": 0}).encode()
+    # In a hurry nothing measures an item: see to it that one over DynamoDB's limit still is refused.
+    is_small = len(_bytes(request.body)) <= short_table.FAR_BELOW_THE_LIMITS_BYTES
+    with aws.asked(service, request.method), short_way.in_a_hurry() if is_small else nullcontext():
+        status, headers, body = (_short_answer(request) if is_small else None) or _moto.process_request(
+            # moto finds its service by the name of the host.
+            AWSPreparedRequest(
+                request.method,
+                url._replace(scheme="https", netloc=f"{service}.{REGION}.amazonaws.com").geturl(),
+                request.headers,
+                request.body,
+                request.stream_output,
+            )
+        )
+    return AWSResponse(request.url, status, headers, MockRawResponse(body))
+
+
+def _short_answer(request: AWSPreparedRequest) -> tuple[int, dict[str, str], str] | None:
+    target = _ITEMS.fullmatch(_text(request.headers.get("X-Amz-Target", "")))
+    if target is None:
+        return None
+    try:
+        return 200, _HEADERS, json.dumps(short_way.call("dynamodb", target[1], json.loads(request.body)))
+    except ClientError:
+        # A refused request changed nothing: moto refuses it once more, in its own words.
+        return None
+
+
+def _bytes(body: Any) -> bytes:
+    """Return the body of a request as far as it is in memory: that of a file is an object of S3."""
+    return body.encode() if isinstance(body, str) else body if isinstance(body, bytes | bytearray) else b""
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+# botocore gives these to every session it makes; moto does the same with its own.
+handlers.BUILTIN_HANDLERS.append(("before-send", _answer))

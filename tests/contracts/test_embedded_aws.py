@@ -1,0 +1,217 @@
+"""What embedded AWS answers without a socket is what it answers over one."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.simulation import short_table
+from local.stand_ins.aws import CREDENTIALS, REGION, EmbeddedAws, make_tracking_table
+from tests.aws_without_sockets import _served, without_sockets
+
+TABLE, BUCKET = "tracking", "papers"
+# What differs from one request to the next, and how the connection is kept.
+OF_THE_REQUEST = {"RequestId", "HostId", "HTTPHeaders", "RetryAttempts"}
+
+
+@pytest.fixture(params=["over a socket", "without a socket", "without a socket, known to be accepted"])
+def asked(request, moto, monkeypatch):
+    """Embedded AWS with a table and a bucket, asked one way. What moto has accepted is not asked of moto again."""
+    monkeypatch.setattr(short_table, "_accepted", set())
+    if request.param == "over a socket":
+        yield furnished(moto)
+        return
+    fresh = EmbeddedAws()
+    with without_sockets(fresh):
+        # Nobody listens any more, so that a request over a socket fails.
+        fresh.close()
+        if request.param.endswith("accepted"):
+            furnished(fresh)
+            ask_about_items(client(fresh, "dynamodb"))
+        yield furnished(fresh)
+
+
+def furnished(aws):
+    """Return an AWS with nothing but a table and a bucket."""
+    aws.empty()
+    make_tracking_table(aws.client("dynamodb"), TABLE)
+    aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return aws
+
+
+def client(asked, name):
+    return boto3.client(
+        name, endpoint_url=asked.url, region_name=REGION, config=Config(retries={"total_max_attempts": 1}),
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+
+
+def answer_of(call, **parameters):
+    """Return what a call answers, or how it is refused, without what is new with every request."""
+    try:
+        answer = call(**parameters)
+    except ClientError as error:
+        answer = {"refused": True, **error.response}
+    metadata = {name: value for name, value in answer.get("ResponseMetadata", {}).items() if name not in OF_THE_REQUEST}
+    if "Body" in answer:
+        answer = {**answer, "Body": answer["Body"].read()}
+    return {**answer, "ResponseMetadata": metadata}
+
+
+def key(name):
+    return {"entry_id": {"S": name}}
+
+
+def item(name, **values):
+    return {**key(name), **{field: {"S": value} for field, value in values.items()}}
+
+
+NEW = {"ConditionExpression": "attribute_not_exists(entry_id)"}
+OLD_VALUES = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+CALLS = [
+    ("put_item", {"Item": item("one", status="pending", company="A"), **NEW}),
+    ("put_item", {"Item": item("one", status="posted", company="A"), **NEW}),
+    ("put_item", {"Item": item("one", status="posted", company="A"), **NEW, **OLD_VALUES}),
+    ("put_item", {"Item": item("two", status="pending", company="B")}),
+    ("put_item", {"Item": {"status": {"S": "no key"}}}),
+    ("get_item", {"Key": key("one"), "ConsistentRead": True}),
+    ("get_item", {"Key": key("nobody")}),
+    ("update_item", {
+        "Key": key("one"), "UpdateExpression": "SET #status = :posted, calls = :one REMOVE nothing ADD tries :one",
+        "ConditionExpression": "#status = :pending", "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":posted": {"S": "posted"}, ":pending": {"S": "pending"}, ":one": {"N": "1"}},
+        "ReturnValues": "ALL_NEW",
+    }),
+    *[("update_item", {
+        "Key": key(name), "UpdateExpression": "SET holder = :holder, #until = :until",
+        "ConditionExpression": "attribute_not_exists(entry_id) OR #until < :now",
+        "ExpressionAttributeNames": {"#until": "until"},
+        "ExpressionAttributeValues": {":holder": {"S": "me"}, ":until": {"S": "2026-11-30"}, ":now": {"S": "2026-12"}},
+        "ReturnValues": "UPDATED_OLD",
+    }) for name in ("lease", "lease")],
+    ("update_item", {
+        "Key": key("one"), "UpdateExpression": "SET calls = calls + :one", "ConditionExpression": "calls > :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }),
+    ("update_item", {"Key": key("one"), "UpdateExpression": "SET broken ="}),
+    ("query", {
+        "IndexName": "company-status-index", "KeyConditionExpression": "company = :a AND #status = :posted",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":a": {"S": "A"}, ":posted": {"S": "posted"}},
+    }),
+    ("query", {
+        "IndexName": "status-index", "KeyConditionExpression": "#status = :posted", "Select": "COUNT",
+        "ExpressionAttributeNames": {"#status": "status"}, "ExpressionAttributeValues": {":posted": {"S": "posted"}},
+    }),
+    ("scan", {"Limit": 1}),
+    ("delete_item", {"Key": key("two"), "ReturnValues": "ALL_OLD"}),
+    ("delete_item", {"Key": key("two"), "ConditionExpression": "attribute_exists(entry_id)"}),
+]  # fmt: skip
+
+# As it was answered over a socket, for the other way.
+_over_a_socket: dict[str, str] = {}
+
+
+def ask_about_items(table):
+    """Return the answers to all the calls, in one order."""
+    answers = [answer_of(getattr(table, name), TableName=TABLE, **parameters) for name, parameters in CALLS]
+    return [
+        *answers,
+        answer_of(
+            table.batch_write_item, RequestItems={TABLE: [{"PutRequest": {"Item": item(f"n{n}")}} for n in range(3)]}
+        ),
+        answer_of(table.batch_get_item, RequestItems={TABLE: {"Keys": [key("n1"), key("one"), key("nobody")]}}),
+        answer_of(table.batch_get_item, RequestItems={TABLE: {"Keys": [key("n1"), key("n1")]}}),
+        answer_of(table.batch_write_item, RequestItems={TABLE: [{"DeleteRequest": {"Key": key("n1")}}]}),
+        answer_of(table.get_item, TableName="no-such-table", Key=key("one")),
+        answer_of(table.scan, TableName=TABLE),
+    ]
+
+
+def test_items_are_answered_alike(asked):
+    answers = ask_about_items(client(asked, "dynamodb"))
+
+    assert sum("refused" in answer for answer in answers) == 8
+    same_both_ways("items", answers)
+
+
+def test_objects_are_answered_alike(asked):
+    bucket = client(asked, "s3")
+    place = {"Bucket": BUCKET, "Key": "pending/a b+ü.pdf"}
+
+    answers = [
+        answer_of(bucket.put_object, Body=b"%PDF one", Metadata={"source": "stored"}, ContentType="application/pdf",
+                  ChecksumAlgorithm="SHA256", **place),
+        answer_of(bucket.get_object, **place),
+        answer_of(bucket.head_object, **place),
+        answer_of(bucket.copy_object, Bucket=BUCKET, Key="posted/x.pdf", CopySource=place, MetadataDirective="REPLACE",
+                  Metadata={"source": "copied"}),
+        answer_of(bucket.get_object, Bucket=BUCKET, Key="posted/x.pdf"),
+        answer_of(bucket.list_objects_v2, Bucket=BUCKET, Prefix="p"),
+        answer_of(bucket.delete_objects, Bucket=BUCKET, Delete={"Objects": [{"Key": "posted/x.pdf"}]}),
+        answer_of(bucket.get_object, Bucket=BUCKET, Key="posted/x.pdf"),
+        answer_of(bucket.head_object, Bucket=BUCKET, Key="posted/x.pdf"),
+        answer_of(bucket.put_object, Bucket=BUCKET, Key="pending/a b+ü.pdf", Body=b"two", IfNoneMatch="*"),
+    ]  # fmt: skip
+
+    assert answers[1]["Body"] == b"%PDF one"
+    same_both_ways("objects", answers)
+
+
+def test_the_other_services_are_answered_alike(asked):
+    queue = client(asked, "sqs").create_queue(QueueName="letters")["QueueUrl"].rpartition("/")[2]
+    topic = client(asked, "sns").create_topic(Name="alerts")["TopicArn"]
+    url = client(asked, "sqs").get_queue_url(QueueName=queue)["QueueUrl"]
+    arn = client(asked, "sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client(asked, "sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    client(asked, "sns").publish(TopicArn=topic, Subject="s", Message="m")
+    (message,) = client(asked, "sqs").receive_message(QueueUrl=url)["Messages"]
+
+    answers = [
+        json.loads(message["Body"])["Message"],
+        answer_of(client(asked, "secretsmanager").get_secret_value, SecretId="nobody"),
+        answer_of(client(asked, "ssm").put_parameter, Name="/demo/x", Value="1", Type="SecureString"),
+        answer_of(client(asked, "ssm").get_parameter, Name="/demo/y"),
+    ]
+
+    same_both_ways("others", answers)
+
+
+def same_both_ways(what, answers):
+    """Compare with what was answered the other way, if it was asked before."""
+    assert _without_times(answers) == _over_a_socket.setdefault(what, _without_times(answers))
+
+
+def _without_times(answers):
+    return [
+        {name: value for name, value in answer.items() if name not in ("LastModified", "CopyObjectResult", "Contents")}
+        if isinstance(answer, dict)
+        else answer
+        for answer in answers
+    ]
+
+
+def test_it_is_left_alone_afterwards(aws):
+    fresh = EmbeddedAws()
+    with without_sockets(fresh):
+        pass
+    fresh.close()
+
+    assert fresh.url not in _served
+    with pytest.raises(Exception, match="Could not connect"):
+        client(fresh, "s3").list_buckets()
+
+
+def test_an_item_over_the_limit_of_dynamodb_is_refused(asked):
+    table = client(asked, "dynamodb")
+    answers = [
+        answer_of(table.put_item, TableName=TABLE, Item=item("one", paper="x" * length))
+        for length in (300_000, 500_000)
+    ]
+
+    assert [answer.get("refused", False) for answer in answers] == [False, True]
+    same_both_ways("large", answers)

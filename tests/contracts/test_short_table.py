@@ -1,0 +1,254 @@
+"""What is done to a table without moto is what moto does: the same requests in the same order, the same answers."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from moto.dynamodb.responses import DynamoHandler
+
+from local.simulation import short_table, short_way
+from local.stand_ins.aws import make_tracking_table
+
+SHORT, MOTO = "done-here", "done-by-moto"
+
+KEYS = some.sampled_from(["a", "b", "lease#1", ""]).map(lambda name: {"entry_id": {"S": name}})
+STATUSES = some.sampled_from(["pending", "posted", ""]).map(lambda text: {"S": text})
+NUMBERS = some.one_of(
+    some.integers(-3, 3).map(str), some.sampled_from(["1.0", "1E2", "0.10", "9" * 40, "nan"])
+).map(lambda text: {"N": text})  # fmt: skip
+TEXTS = some.sampled_from(["", "2026-11-30T00:00", "2026-12", "ü", "x" * 13_000]).map(lambda text: {"S": text})
+FLAT = some.one_of(TEXTS, NUMBERS, some.booleans().map(lambda value: {"BOOL": value}), some.just({"NULL": True}))
+# Mostly texts: a request is done here only when another with values of the same types has been accepted.
+VALUES = some.one_of(
+    TEXTS,
+    TEXTS,
+    FLAT,
+    some.lists(FLAT, max_size=2).map(lambda parts: {"L": parts}),
+    some.dictionaries(some.sampled_from("ab"), FLAT, max_size=2).map(lambda parts: {"M": parts}),
+    some.just({"SS": ["one", "two"]}),
+)
+ATTRIBUTES = ["holder", "until", "calls", "status"]
+CONDITIONS = [
+    None,
+    None,
+    "attribute_not_exists(entry_id)",
+    "attribute_exists(entry_id)",
+    "attribute_exists(entry_id) AND #until = :now",
+    "attribute_not_exists(entry_id) OR #until < :now",
+    "attribute_not_exists(entry_id) OR (#until < :now AND (attribute_not_exists(calls) OR calls >= :one))",
+    "attribute_not_exists(calls) OR calls <> :one",
+    "calls <= :one AND attribute_exists(#until) OR holder > :now",
+    "NOT calls = :one",
+    "begins_with(holder, :now)",
+    "calls BETWEEN :one AND :one",
+]
+UPDATES = [
+    "SET holder = :first, #until = :second",
+    "SET holder = :first, #until = :second REMOVE calls, #status",
+    "SET #status = :first, calls = :second",
+    "REMOVE holder, #until",
+    " SET calls=:second ",
+    "SET calls = calls + :one",
+    "SET holder = if_not_exists(holder, :first)",
+    "SET entry_id = :first",
+    "SET holder = :first, holder = :second",
+    "ADD calls :one",
+]
+
+
+def _asked(parameters, *expressions, **values):
+    """Return a request with the names and the placeholders that its expressions use, and no others."""
+    text = " ".join(filter(None, expressions))
+    names = {f"#{name}": name for name in ATTRIBUTES if f"#{name}" in text}
+    used = {f":{name}": value for name, value in values.items() if f":{name}" in text}
+    return {
+        **parameters,
+        **({"ExpressionAttributeNames": names} if names else {}),
+        **({"ExpressionAttributeValues": used} if used else {}),
+    }
+
+
+@some.composite
+def puts(draw):
+    item = {**draw(KEYS), **draw(some.dictionaries(some.sampled_from(ATTRIBUTES), VALUES, max_size=4))}
+    condition = draw(some.sampled_from(CONDITIONS))
+    parameters = {"Item": item, **({"ConditionExpression": condition} if condition else {})}
+    return "PutItem", _asked(parameters, condition, now=draw(TEXTS), one=draw(NUMBERS))
+
+
+@some.composite
+def updates(draw):
+    update, condition = draw(some.sampled_from(UPDATES)), draw(some.sampled_from(CONDITIONS))
+    parameters = {
+        "Key": draw(KEYS),
+        "UpdateExpression": update,
+        "ReturnValues": draw(some.sampled_from(["UPDATED_OLD", "UPDATED_OLD", "NONE", "ALL_NEW"])),
+        **({"ConditionExpression": condition} if condition else {}),
+    }
+    return "UpdateItem", _asked(
+        parameters, update, condition, first=draw(VALUES), second=draw(VALUES), now=draw(TEXTS), one=draw(NUMBERS)
+    )
+
+
+@some.composite
+def queries(draw):
+    index, condition = draw(some.sampled_from([
+        ("status-index", "#status = :status"),
+        ("company-status-index", "company = :company AND #status = :status"),
+        ("company-status-index", "company = :company"),
+        ("company-status-index", "company = :company"),
+        ("company-status-index", "company = :company AND begins_with(#status, :status)"),
+    ]))  # fmt: skip
+    projected = draw(some.sampled_from([None, "entry_id", "entry_id, holder, calls"]))
+    parameters = {
+        "IndexName": index,
+        "KeyConditionExpression": condition,
+        **({"ProjectionExpression": projected} if projected else {}),
+        **draw(some.sampled_from([{}, {}, {"Limit": 1}, {"Select": "COUNT"}, {"ScanIndexForward": False}])),
+    }
+    return "Query", _asked(parameters, condition, projected, status=draw(STATUSES), company={"S": "A"})
+
+
+READS = some.one_of(
+    KEYS.map(lambda key: ("GetItem", {"Key": key, "ConsistentRead": True})),
+    some.lists(KEYS, max_size=4).map(lambda keys: ("BatchGetItem", {"Keys": keys, "ConsistentRead": True})),
+)
+ONES_OF_THE_INDEX = some.tuples(KEYS, STATUSES).map(
+    lambda drawn: ("PutItem", {"Item": {**drawn[0], "company": {"S": "A"}, "status": drawn[1]}})
+)
+
+
+def done_by_moto(operation, parameters):
+    return short_way._answered(DynamoHandler(), operation, parameters)
+
+
+def done(do, table, operation, parameters):
+    """Return what a request answers, or the code with which it is refused."""
+    asked = {"RequestItems": {table: parameters}} if operation == "BatchGetItem" else {"TableName": table, **parameters}
+    try:
+        answer = do(operation, asked)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    except Exception as error:  # noqa: BLE001 - moto does not survive every number
+        return type(error).__name__
+    return json.dumps(answer, sort_keys=True).replace(table, "table")
+
+
+@pytest.fixture
+def tables(empty_aws):
+    for name in (SHORT, MOTO):
+        make_tracking_table(empty_aws.client("dynamodb"), name)
+    return [short_table._tables()[name] for name in (SHORT, MOTO)]
+
+
+@pytest.fixture
+def answered_here(monkeypatch):
+    """Count the answers without moto, by operation."""
+    counted = []
+    answer = short_table.answer
+
+    def noted(operation, parameters):
+        found = answer(operation, parameters)
+        if found is not None:
+            counted.append(operation)
+        return found
+
+    monkeypatch.setattr(short_table, "answer", noted)
+    return counted
+
+
+def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here):
+    @settings(max_examples=250)
+    @given(some.lists(some.one_of(puts(), updates(), queries(), READS, ONES_OF_THE_INDEX), min_size=1, max_size=25))
+    def check(requests):
+        for table in tables:
+            table.items.clear()
+        # Twice, because of each shape the first is done by moto.
+        for operation, parameters in (*requests, *requests):
+            here = done(lambda *what: short_way.call("dynamodb", *what), SHORT, operation, parameters)
+            assert here == done(done_by_moto, MOTO, operation, parameters), (operation, parameters)
+        assert repr(tables[0].items) == repr(tables[1].items)
+
+    check()
+
+    assert set(answered_here) == {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"}
+    assert len(answered_here) > 500
+
+
+def _put(name, **values):
+    return "PutItem", {"Item": {"entry_id": {"S": name}, "company": {"S": "A"}, **values}}
+
+
+def _status(text, condition, **values):
+    parameters = {
+        "Key": {"entry_id": {"S": "a"}}, "UpdateExpression": "SET #status = :first, calls = :second",
+        "ConditionExpression": condition, "ReturnValues": "UPDATED_OLD",
+    }  # fmt: skip
+    given = {"first": {"S": text}, "second": {"N": "1"}, "now": {"S": "2026-11"}, **values}
+    return "UpdateItem", _asked(parameters, parameters["UpdateExpression"], condition, **given)
+
+
+def _query(condition):
+    parameters = {"IndexName": "company-status-index", "KeyConditionExpression": condition}
+    return "Query", _asked(parameters, condition, status={"S": "posted"}, company={"S": "A"})
+
+
+EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
+POSTED = {"status": {"S": "posted"}}
+
+
+@pytest.mark.parametrize(
+    ("requests", "done_here"),
+    [
+        ([_put("a"), _status("posted", EXISTS), _status("", EXISTS)], 0),
+        ([_put("a"), _status("posted", EXISTS), _status("pending", EXISTS, second={"N": "9" * 40})], 0),
+        ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _status("posted", LATER)], 1),
+        ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _put("a"), _status("pending", LATER)], 0),
+        ([_put("a", holder={"S": "x"}), _status("posted", OTHER), _put("a"), _status("pending", OTHER)], 0),
+        ([_put("b", **POSTED), _query(BOTH := "company = :company AND #status = :status"), _put("a", **POSTED),
+          _query(BOTH)], 1),
+        ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
+          _query(ONE)], 0),
+    ],
+)  # fmt: skip
+def test_once_a_shape_is_accepted_the_next_of_it_is_answered_as_by_moto(
+    tables, answered_here, monkeypatch, requests, done_here
+):
+    monkeypatch.setattr(short_table, "_accepted", set())
+    before = [done(lambda *what: short_way.call("dynamodb", *what), SHORT, *request) for request in requests[:-1]]
+    del answered_here[:]
+
+    last = done(lambda *what: short_way.call("dynamodb", *what), SHORT, *requests[-1])
+
+    assert [*before, last] == [done(done_by_moto, MOTO, *request) for request in requests]
+    assert repr(tables[0].items) == repr(tables[1].items)
+    assert len(answered_here) == done_here
+
+
+def test_of_a_new_shape_moto_is_asked_first(tables, answered_here, monkeypatch):
+    monkeypatch.setattr(short_table, "_accepted", set())
+    request = {"TableName": SHORT, "Item": {"entry_id": {"S": "a"}, "calls": {"N": str(Decimal(1))}}}
+
+    short_way.call("dynamodb", "PutItem", request)
+    first = list(answered_here)
+    short_way.call("dynamodb", "PutItem", request)
+
+    assert (first, answered_here) == ([], ["PutItem"])
+
+
+def test_what_was_answered_is_nobody_elses_afterwards(tables):
+    request = {"TableName": SHORT, "Item": {"entry_id": {"S": "a"}, "parts": {"L": [{"M": {"a": {"S": "x"}}}]}}}
+    for _ in range(2):
+        short_way.call("dynamodb", "PutItem", request)
+    get = {"TableName": SHORT, "Key": {"entry_id": {"S": "a"}}}
+    short_way.call("dynamodb", "GetItem", get)
+
+    short_way.call("dynamodb", "GetItem", get)["Item"]["parts"]["L"][0]["M"]["a"]["S"] = "changed"
+    request["Item"]["parts"]["L"][0]["M"]["a"]["S"] = "changed"
+
+    assert short_way.call("dynamodb", "GetItem", get)["Item"]["parts"] == {"L": [{"M": {"a": {"S": "x"}}}]}
