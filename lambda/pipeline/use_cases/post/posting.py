@@ -266,7 +266,7 @@ class Posting:
 
     def prepare_attach(self) -> File | None:
         """Note that the PDF is about to be attached, and return it; None if it is attached already."""
-        may_be_there = self.entry.step is Step.ATTACH or self.found.is_adopted
+        may_be_there = self.entry.step is Step.ATTACH or self.found.files_were_looked_for
         return self._paper.prepare(self._document.document_type, self.found.pdf or b"", may_be_there=may_be_there)
 
     def attached(self, answer: Attached | Exception) -> None:

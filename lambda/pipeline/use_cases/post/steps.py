@@ -94,8 +94,10 @@ def _next_of_new(found: Found) -> Decision:
 
 
 def _next_of_booked(entry: Entry, found: Found) -> Decision:
-    if found.is_adopted and not found.files_were_looked_for:
-        return Decision(Action.FIND_FILES, "a file may be attached to what was adopted")
+    # A rebuilt entry knows one of the files that are there, and not of which version it is.
+    has_unknown_file = entry.attachable_id != "" and not entry.attached_sha256
+    if (found.is_adopted or has_unknown_file) and not found.files_were_looked_for:
+        return Decision(Action.FIND_FILES, "files may be attached that the entry does not know")
     if found.draft is None or entry.payload_hash != found.draft.hash:
         return Decision(Action.UPDATE, "the books have another version of it")
     if not found.is_compared:

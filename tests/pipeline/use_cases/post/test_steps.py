@@ -60,6 +60,10 @@ TABLE = {
     # in the books
     "in the books with another body": ({**IN_BOOKS, "payload_hash": "old"}, DRAFTED, False, Action.UPDATE),
     "adopted": ({**IN_BOOKS, "payload_hash": "unknown"}, {**DRAFTED, "is_adopted": True}, False, Action.FIND_FILES),
+    "rebuilt with a file": ({**IN_BOOKS, "attachable_id": "7"}, DRAFTED, False, Action.FIND_FILES),
+    "rebuilt with a file, and its files were looked for": (
+        {**IN_BOOKS, "attachable_id": "7"}, {**DRAFTED, "files_were_looked_for": True}, False, Action.COMPARE,
+    ),
     "adopted, and its files were looked for": (
         {**IN_BOOKS, "payload_hash": "unknown"}, {**DRAFTED, "is_adopted": True, "files_were_looked_for": True}, False,
         Action.UPDATE,

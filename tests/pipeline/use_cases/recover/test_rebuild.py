@@ -8,9 +8,10 @@ import pytest
 
 from local.stand_ins.memory import MemoryTable
 from pipeline.aws.document_store import pending_key, posted_key
+from pipeline.domain.books import File
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
-from pipeline.domain.entry import Entry, Status, Step
+from pipeline.domain.entry import Entry, Status, Step, file_name
 from pipeline.domain.errors import NeedsAttention, Rejected, Unavailable
 from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.runtime import SystemThreads
@@ -184,6 +185,25 @@ def test_a_pdf_that_is_not_the_one_that_hangs_there_is_attached_in_its_place(wor
 
     (file,) = world.company.book.attachables()
     assert file.content == b"%PDF-newer"
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_files_that_an_upload_without_an_answer_left_are_one_again_after_the_table_is_lost(world, newest_first):
+    entry = world.post(world.store_document(a_document()))
+    world.store.put(posted_key(entry), b"%PDF-newer")
+    newer = replace(entry, pdf_sha256=hashlib.sha256(b"%PDF-newer").hexdigest())
+    sent = File(newer.document_type, newer.qb_id, file_name(newer), b"%PDF-newer", "an upload without an answer")
+    world.company.books.attach([sent])
+    world.lose()
+    if newest_first:
+        files = world.company.book._tables.table("Attachable")
+        for key in sorted(files, reverse=True):
+            files[key] = files.pop(key)
+    world.rebuild()
+
+    world.post(world.entry())
+
+    assert [file.content for file in world.company.book.attachables()] == [b"%PDF-newer"]
 
 
 def test_a_document_without_its_pdf_waits_for_the_extractor(world):
