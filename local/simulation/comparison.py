@@ -68,7 +68,9 @@ def compare_drift(world: World, script: Script, verdict: Verdict) -> None:
     done = [("changed", found) for found in quickbooks.edited] + [("deleted", found) for found in quickbooks.deleted]
     for what, (entity, _realm, row) in done:
         entry = entries.get(entry_id_of(row))
-        if entry is None or entry["entry_id"] in quickbooks.forgotten or entry.get("qb_id") != row["Id"]:
+        # Whoever looked while an entry pointed elsewhere looked at something else, and may have moved on.
+        overlooked = quickbooks.forgotten | script.identities.misdirected
+        if entry is None or entry["entry_id"] in overlooked or entry.get("qb_id") != row["Id"]:
             continue
         verdict.injected[f"({what} by hand, and noticed)"] += 1
         if entry["status"] == "failed" and entry.get("error_code") in (

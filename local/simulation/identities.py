@@ -24,6 +24,8 @@ class Identities:
         self.merged: list[tuple[str, int]] = []
         # Entries that point at a document of somebody else: what they pointed at before, and what they point at now.
         self._misdirected: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        # What was misdirected ever, also if it is right again.
+        self.misdirected: set[str] = set()
 
     @property
     def is_unsettled(self) -> bool:
@@ -122,6 +124,7 @@ class Identities:
                     there = {"qb_id": row["Id"], "qb_sync_token": row["SyncToken"]}
                     self._write(entry["entry_id"], there)
                     self._misdirected[entry["entry_id"]] = (before, there)
+                    self.misdirected.add(entry["entry_id"])
                     self._injected["entry points at a document of somebody else"] += 1
                     return
 
