@@ -73,8 +73,6 @@ class ReadableReferences:
     def tax_code(self, taxes: Any, *, is_sale: bool) -> TaxCode:
         name = AND.join(tax.name for tax in taxes) or "No VAT"
         rates = [Rate(f"rate {tax.name}", tax.rate) for tax in taxes] or [Rate("rate No VAT", ZERO)]
-        # A reverse charge is due and deducted at once.
-        rates += [Rate(f"rate {tax.name} deducted", -tax.rate) for tax in taxes if tax.name.startswith("Reverse")]
         return TaxCode(f"code {name}", name, tuple(rates), is_sale)
 
     def term(self, name: str) -> str:

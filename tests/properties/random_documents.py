@@ -112,13 +112,7 @@ def realm(company: tuple[int, str, str, str], kind: str, realm_id: str) -> Realm
     """Return the QuickBooks company of an Odoo company, in the US or with a tax code for every tax that is a rate."""
     _, name, home, country = company
     rates = [
-        TaxRate(
-            tax.name,
-            Decimal(str(tax.amount)),
-            "sale" if tax.is_sale else "purchase",
-            # A reverse charge is due and deducted at once.
-            ((f"{tax.name} due", 20), (f"{tax.name} deducted", -20)) if tax.name.startswith("Reverse") else (),
-        )
+        TaxRate(tax.name, Decimal(str(tax.amount)), "sale" if tax.is_sale else "purchase")
         for tax in TAX_OF.values()
         if tax.kind != "fixed"
     ]

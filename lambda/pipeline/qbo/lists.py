@@ -192,25 +192,25 @@ def book_item(row: dict[str, Any]) -> BookItem:
 def find_account(accounts: Sequence[BookAccount], account: Account) -> BookAccount | None:
     """Return the account with the same number, otherwise the only one with the same name."""
     by_number = [row for row in accounts if account.code and row.number == account.code]
-    return by_number[0] if by_number else _only([row for row in accounts if _same(row.name, account.name)])
+    return by_number[0] if by_number else _only([row for row in accounts if is_same_name(row.name, account.name)])
 
 
 def find_target_account(accounts: Sequence[BookAccount], name: str) -> BookAccount | None:
     """Return the account a mapping points to: by its number, its full name, or its name if only one has it."""
     by_number = [account for account in accounts if account.number == name]
-    by_full_name = [account for account in accounts if _same(account.full_name, name)]
-    return _only(by_number or by_full_name or [account for account in accounts if _same(account.name, name)])
+    by_full_name = [account for account in accounts if is_same_name(account.full_name, name)]
+    return _only(by_number or by_full_name or [account for account in accounts if is_same_name(account.name, name)])
 
 
 def find_named[T: (Named, BookItem)](rows: Sequence[T], name: str) -> T | None:
     """Return the row with this full name, otherwise the only one with this name."""
-    by_full_name = [row for row in rows if _same(row.full_name, name)]
-    return _only(by_full_name or [row for row in rows if _same(row.name, name)])
+    by_full_name = [row for row in rows if is_same_name(row.full_name, name)]
+    return _only(by_full_name or [row for row in rows if is_same_name(row.name, name)])
 
 
 def find_target_code(codes: Sequence[TaxCode], name: str, *, is_sale: bool) -> TaxCode | None:
     """Return the tax code a mapping points to, on sales or on purchases."""
-    return _only([code for code in codes if code.is_sale == is_sale and _same(code.name, name)])
+    return _only([code for code in codes if code.is_sale == is_sale and is_same_name(code.name, name)])
 
 
 def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -> TaxCode | None:
@@ -231,7 +231,7 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
         reverse = [
             code for code in codes if code.is_sale == is_sale and {own.percent for own in code.rates} == {rate, -rate}
         ]
-        by_name = [code for code in (*same_rate, *reverse) if _same(code.name, tax.name)]
+        by_name = [code for code in (*same_rate, *reverse) if is_same_name(code.name, tax.name)]
         if by_name:
             return by_name[0]
     elif len(same_rate) > 1:
@@ -239,7 +239,8 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
     return _only(same_rate)
 
 
-def _same(one: str, other: str) -> bool:
+def is_same_name(one: str, other: str) -> bool:
+    """Whether two names are the same to who reads them, whatever their capitals."""
     return clean_line(one).casefold() == clean_line(other).casefold()
 
 

@@ -15,7 +15,7 @@ from pipeline.domain.document import Document, Line, LineKind, Tax, TaxAmount, T
 from pipeline.domain.errors import InvalidDocument, Unmapped
 from pipeline.domain.mapping import AND, Rules
 from pipeline.domain.money import ZERO, plain, rounded, shown
-from pipeline.qbo.lists import Rate, Realm, TaxCode
+from pipeline.qbo.lists import Rate, Realm, TaxCode, is_same_name
 
 type Json = dict[str, Any]
 
@@ -220,8 +220,9 @@ class Taxes:
         if rate is None and self._is_deducted(amount):
             raise Unmapped(
                 f"its tax '{tax.name}' is a reverse charge: Odoo books it once as due and once as deducted, and the "
-                f"QuickBooks tax code '{named[0].name}' has no rate of {plain(-tax.rate)}% for that. Name a code in "
-                f"the mapping that has {plain(tax.rate)}% and {plain(-tax.rate)}%, or one of 0%.",
+                f"QuickBooks tax code '{named[0].name}', the only one of its rate, has no rate of {plain(-tax.rate)}% "
+                f"for that. Name a code in the mapping that has {plain(tax.rate)}% and {plain(-tax.rate)}%, or one of "
+                "0%.",
                 code="tax_unmapped",
             )
         if rate is None:
@@ -247,7 +248,8 @@ class Taxes:
         percent = amount.tax.rate
         if amount.tax.is_percentage:
             # Rounding may turn the sign of a small tax, too.
-            turned = (-percent,) if self._is_deducted(amount) else (-percent, percent)
+            is_another = self._is_deducted(amount) and self._is_found_by_number(code, amount.tax, beside)
+            turned = (-percent,) if is_another else (-percent, percent)
             for wanted in turned if _is_turned(amount) else (percent,):
                 for rate in code.rates:
                     if rate.percent == wanted:
@@ -262,11 +264,16 @@ class Taxes:
             left = [rate for rate in code.rates if rate.percent not in taken]
             if len(left) == 1 and left[0].percent:
                 return left[0]
-        # A tax of zero may go to a code with one rate. But under a rate of more than zero a reverse charge would be a
-        # purchase at home, on which no tax was paid.
+        # A tax of zero may go to a code with one rate. But under one of more than zero that only has its number, a
+        # reverse charge would be a purchase at home, on which no tax was paid.
         parts = [other.amount for other in self.counted if other.tax == amount.tax]
-        is_free = len(code.rates) == 1 and not (any(parts) and code.rates[0].percent)
-        return code.rates[0] if is_free and not sum(parts, ZERO) else None
+        is_at_home = any(parts) and code.rates[0].percent and self._is_found_by_number(code, amount.tax, beside)
+        return code.rates[0] if len(code.rates) == 1 and not is_at_home and not sum(parts, ZERO) else None
+
+    def _is_found_by_number(self, code: TaxCode, tax: Tax, beside: Sequence[Tax]) -> bool:
+        """Whether nobody has said that a code is that of a tax: neither the mapping, nor its name."""
+        is_mapped = len(beside) > 1 or self.references.rules.tax([tax.name]) is not None
+        return not is_mapped and not is_same_name(code.name, tax.name)
 
 
 def _is_turned(amount: TaxAmount) -> bool:

@@ -175,17 +175,32 @@ def test_a_reverse_charge_goes_to_a_code_of_nothing_or_to_one_of_both_rates(code
     assert row["TotalAmt"] == money("100.00")
 
 
-@pytest.mark.parametrize("mapping", ["", '[companyA.taxes]\n"21% EU M" = "Domestic"'], ids=["by rate", "mapped"])
-def test_a_reverse_charge_is_never_a_purchase_at_home_on_which_nothing_was_paid(mapping):
+def test_a_reverse_charge_does_not_become_a_purchase_at_home_because_of_its_number():
     rates = [TaxRate("Domestic", Decimal(21), "purchase"), TaxRate("Exempt", Decimal(0))]
     reverse = Tax(9, "21% EU M", Decimal(21), is_sale=False)
     taxes = [tax_amount(reverse, 100, "21.00", TAX_DUE), tax_amount(reverse, 100, "-21.00", TAX_PAID)]
     document = document_of([line(account=COSTS, taxes=(reverse,))], taxes, BILL)
 
-    with pytest.raises(Unmapped, match=r"is a reverse charge.* 'Domestic' has no rate of -21%") as raised:
-        posted(document, mapping, {**CANADA, "tax_rates": rates})
+    with pytest.raises(
+        Unmapped, match=r"is a reverse charge.* 'Domestic', the only one of its rate, has no rate"
+    ) as raised:
+        posted(document, "", {**CANADA, "tax_rates": rates})
 
     assert "Name a code in the mapping that has 21% and -21%, or one of 0%." in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "mapping"), [("21% EU M", ""), ("Domestic", '[companyA.taxes]\n"21% EU M" = "Domestic"')],
+    ids=["its own name", "mapped"],
+)  # fmt: skip
+def test_a_reverse_charge_goes_to_the_code_that_somebody_has_said_is_its_own(code, mapping):
+    reverse = Tax(9, "21% EU M", Decimal(21), is_sale=False)
+    taxes = [tax_amount(reverse, 100, "21.00", TAX_DUE), tax_amount(reverse, 100, "-21.00", TAX_PAID)]
+    document = document_of([line(account=COSTS, taxes=(reverse,))], taxes, BILL)
+
+    _, row = posted(document, mapping, {**CANADA, "tax_rates": [TaxRate(code, Decimal(21), "purchase")]})
+
+    assert {percent: amount for percent, (amount, _) in tax_lines(row).items()} == {Decimal(21): 0}
 
 
 def test_a_reverse_charge_finds_the_code_of_its_name_that_has_both_rates():
