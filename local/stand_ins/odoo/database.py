@@ -48,7 +48,8 @@ class OdooDatabase:
         self.mailed = 0
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._lock = threading.RLock()
-        self._fields = field_tables(version)
+        # Its own, because a test may take a model or a field away.
+        self._fields = {model: dict(fields) for model, fields in field_tables(version).items()}
         self._referenced = {info.get("relation") for fields in self._fields.values() for info in fields.values()}
         self.rows = adapted(_copied(rows), version)
         for model, table in own_rows(version).items():

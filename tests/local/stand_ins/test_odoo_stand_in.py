@@ -364,3 +364,15 @@ def test_a_key_has_no_end_to_be_shown_before_18():
     odoo.close()
 
     assert error["name"] == "builtins.ValueError"
+
+
+def test_a_field_that_is_taken_away_from_one_server_is_there_at_the_next():
+    first = OdooStandIn({}, {}, version=18)
+    first._fields["account.move"].pop("name")
+    first._fields.pop("account.tax")
+    first.close()
+    second = OdooStandIn({}, {}, version=18)
+    second.close()
+
+    assert "name" in second._fields["account.move"]
+    assert "account.tax" in second._fields
