@@ -123,10 +123,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class DriftState:
-    """Up to when a realm was looked at, and the entries with a difference that nobody has accepted."""
+    """Up to when a realm was looked at, for which companies, and the entries with a difference nobody has accepted."""
 
     looked_at: datetime | None = None
     open: tuple[str, ...] = ()
+    companies: tuple[str, ...] = ()
 
 
 def state_of(kept: str | None) -> DriftState:

@@ -133,7 +133,9 @@ class Watch:
         if not (is_asked or is_late) or not self.deadline.allows(LOOK_ALLOWANCE_S):
             return
         try:
-            found = changes(companies[0]).since((state.looked_at or _NEVER + OVERLAP) - OVERLAP, now)
+            # Nothing was looked at of a company that was in another realm then.
+            last = state.looked_at if set(companies) <= set(state.companies) else None
+            found = changes(companies[0]).since((last or _NEVER + OVERLAP) - OVERLAP, now)
             self._note(realm, companies, state, found, now)
         except (RetryLater, NeedsAttention) as error:
             if is_asked and isinstance(error, RetryLater):
@@ -186,7 +188,7 @@ class Watch:
                 "deletions may have been overlooked",
                 extra={"realm": realm, "until": found.deletions_since.isoformat()},
             )
-        self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]))
+        self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]), tuple(companies))
         self._open_since.extend(still_open.values())
 
     def _copy(self, entry: Entry, seen: Seen) -> Document | None:

@@ -237,12 +237,15 @@ class Rebuild:
         return found if booked is found.booked else replace(found, booked=booked)
 
     def _fingerprints(self, copy: Copy) -> Iterator[str]:
-        """Yield what the last copies of a document would be in the books, the newest first."""
+        """Yield what the last copies of a document would be in the books, the newest first.
+
+        Raises RetryLater: without the one that was sent, our own change would be taken for a person's.
+        """
         for key in copy.last_keys(COPIES_READ_MAX):
             try:
                 draft = self._draft(self.store.document_at(key))
-            except PipelineError:
-                continue
+            except NeedsAttention:
+                continue  # one that is damaged was not sent, or can be compared with nothing
             if draft is not None:
                 yield draft.fingerprint
 

@@ -48,10 +48,10 @@ class World:
     def unreadable(self, entry):
         raise InvalidDocument(f"{entry.title}: its copy is missing.")
 
-    def look(self, *, is_asked=True, is_told=True):
+    def look(self, *, is_asked=True, is_told=True, companies=(COMPANY,)):
         deadline = Deadline(lambda: int(self.left_s * 1000))
         watch = Watch(self.table, self.key_values, self.unreadable, self.clock, deadline)
-        watch.look(lambda _company: self, REALM, [COMPANY], is_asked=is_asked)
+        watch.look(lambda _company: self, REALM, companies, is_asked=is_asked)
         if is_told:
             watch.complete()
         return watch
@@ -206,3 +206,26 @@ def test_what_is_reported_of_a_change_says_whether_the_document_is_paid(world, l
 
     assert notice.sentence.endswith(said)
     assert ("paid" in notice.sentence) == bool(said)
+
+
+def test_what_was_deleted_while_a_company_was_in_another_realm_is_noticed_when_it_is_back(world):
+    world.look(companies=(COMPANY, "a branch"))
+    world.answer = (GONE,)
+    world.clock.sleep(900)
+    assert world.look(companies=("a branch",)).open == 0
+    world.clock.sleep(7200)
+
+    assert len(world.look(companies=(COMPANY, "a branch")).notices) == 1
+    assert world.asked[-1] > timedelta(days=30)
+
+
+def test_a_company_that_comes_back_is_not_reported_twice(world):
+    world.answer = (GONE,)
+    world.look(companies=(COMPANY, "a branch"))
+    world.clock.sleep(900)
+    world.look(companies=("a branch",))
+    world.clock.sleep(900)
+
+    watch = world.look(companies=(COMPANY, "a branch"))
+
+    assert (watch.notices, watch.open) == ([], 1)

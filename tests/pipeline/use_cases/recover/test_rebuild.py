@@ -159,6 +159,33 @@ def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(
     assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(130)]
 
 
+def test_a_copy_that_does_not_answer_makes_no_edit_by_a_person_of_our_own_change(world, monkeypatch):
+    entry = world.post(world.store_document(a_document()))
+    second = a_document(lines=(line("120.00"),))
+    key = f"documents/{entry.entry_id}/2.json"
+    world.store.put_document(second, 2)
+    updated = replace(entry, status=Status.PENDING, version=2, document_key=key, content_hash=second.content_hash)
+    world.table.put(updated)
+    world.post(updated)
+    world.store.put_document(a_document(lines=(line("130.00"),)), 3)
+    world.lose()
+    real = world.store.document_at
+
+    def silent(asked):
+        if asked == key:
+            raise Unavailable("S3 did not answer")
+        return real(asked)
+
+    monkeypatch.setattr(world.store, "document_at", silent)
+    with pytest.raises(Unavailable):
+        world.rebuild()
+    monkeypatch.undo()
+    world.rebuild()
+    world.post(world.entry())
+
+    assert [row["TotalAmt"] for row in world.company.book.documents()] == [money(130)]
+
+
 def test_what_was_filed_before_it_was_deleted_and_posted_again_says_nothing_of_the_new_one(world):
     entry = world.post(world.store_document(a_document()))
     key = next(iter(world.store.filed_as))
