@@ -43,8 +43,9 @@ class Clock:
         self.now = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += timedelta(seconds=max(0.0, seconds))
+        """Let time pass. Less than a microsecond is one, or whoever waits for so little waits for ever."""
+        if seconds > 0:
+            self.now += max(timedelta(seconds=seconds), timedelta.resolution)
 
     def utc_now(self) -> datetime:
         """Return the present instant."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.simulation.__main__ import tell
+from local.simulation.fault_injector import Clock
 from local.simulation.mutations import MUTATIONS, scenarios_until_found
 from local.simulation.scenario import run
 from local.simulation.verdict import Verdict
@@ -88,3 +89,12 @@ SOON = 200
 @pytest.mark.parametrize("safeguard", SOON_FOUND)
 def test_a_safeguard_that_is_switched_off_is_found(safeguard):
     assert scenarios_until_found(safeguard, tries=SOON)
+
+
+def test_however_little_is_waited_for_time_goes_on():
+    clock = Clock()
+    before = clock.time()
+
+    clock.pass_by(1e-9)
+
+    assert clock.time() > before
