@@ -142,7 +142,8 @@ def test_what_a_person_changed_before_the_loss_is_not_taken_out_when_it_is_withd
     assert [row["TxnDate"] for row in world.company.book.documents()] == ["2026-03-09"]
 
 
-def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(world):
+def lose_after_a_version_without_a_new_pdf(world) -> str:
+    """Post two versions with one PDF, store a third, and lose the table. Return the key of the second's copy."""
     entry = world.post(world.store_document(a_document()))
     second = a_document(lines=(line("120.00"),))
     key = f"documents/{entry.entry_id}/2.json"
@@ -152,6 +153,11 @@ def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(
     world.post(updated)
     world.store.put_document(a_document(lines=(line("130.00"),)), 3)
     world.lose()
+    return key
+
+
+def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(world):
+    lose_after_a_version_without_a_new_pdf(world)
     world.rebuild()
 
     world.post(world.entry())
@@ -160,15 +166,7 @@ def test_what_was_posted_without_a_new_pdf_is_not_taken_for_an_edit_by_a_person(
 
 
 def test_a_copy_that_does_not_answer_makes_no_edit_by_a_person_of_our_own_change(world, monkeypatch):
-    entry = world.post(world.store_document(a_document()))
-    second = a_document(lines=(line("120.00"),))
-    key = f"documents/{entry.entry_id}/2.json"
-    world.store.put_document(second, 2)
-    updated = replace(entry, status=Status.PENDING, version=2, document_key=key, content_hash=second.content_hash)
-    world.table.put(updated)
-    world.post(updated)
-    world.store.put_document(a_document(lines=(line("130.00"),)), 3)
-    world.lose()
+    key = lose_after_a_version_without_a_new_pdf(world)
     real = world.store.document_at
 
     def silent(asked):
