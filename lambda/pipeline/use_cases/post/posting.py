@@ -7,7 +7,7 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -47,14 +47,17 @@ class Posting:
     document: Document | None = None
     pdf: File | None = None
     posted_key: str = ""
+    # How a document that was sent to another realm leaves it, or None where nobody can open that.
+    leave: Callable[[Record, Document], None] | None = None
+    why_deleted: str = "it was withdrawn in Odoo"
 
     @classmethod
     def of(
         cls, entry: Entry, books: Books, table: RecordTable, store: PostingStore, clock: Clock,
-        sends_until: datetime,
+        sends_until: datetime, leave: Callable[[Record, Document], None] | None = None,
     ) -> Posting:  # fmt: skip
         """Return the posting of an entry; nothing is sent any more after `sends_until`."""
-        return cls(Record(entry, table, clock, sends_until, books.realm), books, store)
+        return cls(Record(entry, table, clock, sends_until, books.realm), books, store, leave=leave)
 
     @property
     def entry(self) -> Entry:
@@ -72,8 +75,11 @@ class Posting:
 
     def begin(self, document: Document | None = None) -> None:
         """Find out what is to be sent. Raises as `run` does."""
-        self._check_realm()
+        if self._is_in_another_realm and self.leave is None:
+            raise realm_changed(self.entry.company, self.entry.realm, self.books.realm)
         self.document = as_posted(document or self.store.document(self.entry), self.entry)
+        if self._is_in_another_realm and self.leave is not None:
+            self.leave(self.record, self.document)
         if not self._is_withdrawn:
             check_adds_up(self.document)
             is_booked = bool(self.entry.qb_id or self.entry.step)
@@ -115,11 +121,11 @@ class Posting:
             Action.FILE: self._file,
         }[action](self._document)
 
-    def _check_realm(self) -> None:
-        """Raise Disconnected when the document was sent to another realm: nothing there is ours to touch from here."""
+    @property
+    def _is_in_another_realm(self) -> bool:
+        """Whether the document was sent to another realm: nothing there is ours to touch from here."""
         entry = self.entry
-        if entry.realm not in ("", self.books.realm) and (entry.qb_id or entry.step):
-            raise realm_changed(entry.company, entry.realm, self.books.realm)
+        return entry.realm not in ("", self.books.realm) and bool(entry.qb_id or entry.step)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -238,7 +244,7 @@ class Posting:
             raise Rejected(f"{difference}. It was taken back out of QuickBooks.", code="booked_otherwise")
 
     def _withdraw(self, document: Document) -> None:
-        self._delete(document, self._booked(document), "it was withdrawn in Odoo")
+        self._delete(document, self._booked(document), self.why_deleted)
 
     def _delete(self, document: Document, booked: Booked, why: str) -> None:
         """Delete it in the books; raises Rejected, saying why it should go, when a person has to do so."""
