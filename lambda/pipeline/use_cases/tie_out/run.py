@@ -17,7 +17,13 @@ from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entr
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.tie_out.numbers import missing_numbers, number_gaps
+from pipeline.domain.tie_out.numbers import (
+    GAPS_LOOKED_UP_MAX,
+    begun_before,
+    missing_before,
+    missing_numbers,
+    number_gaps,
+)
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
@@ -114,7 +120,8 @@ class Comparison:
         scope = self._scope(realm, rules, ledger, reading)
         pairs = classify(scope)
         all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
-        missing = missing_numbers(scope.documents)
+        begun = self._with.journal.numbers_before(self._company, self._month, begun_before(scope.documents))
+        missing = (missing_numbers(scope.documents) + missing_before(begun))[:GAPS_LOOKED_UP_MAX]
         elsewhere = self._with.journal.with_numbers(self._company, missing)
         return TieOut(
             company=self._company.name,
