@@ -173,7 +173,7 @@ class MemoryBooks:
     def remove(self, document, booked, request_id):
         row = self.rows.get(booked.qb_id)
         if row is None:
-            return False
+            return None
         if row.qb_id in self.paid:
             raise Rejected("a payment is applied to it. Take that off there.", code="payment_applied")
         if booked.fingerprint not in ("", row.fingerprint) and booked.sync_token != str(row.token):
@@ -184,7 +184,7 @@ class MemoryBooks:
         def effect():
             self._existing(booked.qb_id, token)
             del self.rows[booked.qb_id]
-            return True
+            return "1-removed"
 
         return self._write("remove", request_id, effect)
 
@@ -195,7 +195,7 @@ class MemoryBooks:
         def effect():
             file_id = self._new_id()
             self._existing(pdf.qb_id).files[file_id] = (pdf.name, pdf.content)
-            return Attached(file_id, pdf.name, len(pdf.content))
+            return Attached(file_id, pdf.name, len(pdf.content), "1-attached")
 
         return self._write("attach", pdf.request_id, effect)
 

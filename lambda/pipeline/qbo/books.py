@@ -24,7 +24,7 @@ from pipeline.qbo.marker import check_is_ours, entry_id_of
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
-from pipeline.qbo.together import Create
+from pipeline.qbo.together import TID, Create
 
 logger = logging.getLogger(__name__)
 
@@ -214,8 +214,8 @@ class QuickBooksBooks:
         body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
         return self._written(draft, body, request_id)
 
-    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
-        """Delete the document; returns False when it is gone already.
+    def remove(self, document: Document, booked: Booked, request_id: str) -> str | None:
+        """Delete the document; return the id of Intuit's answer, or None when it is gone already.
 
         Delete, not void: only invoices can be voided, and a voided one would keep its number from being used again
         when the document is posted once more. QuickBooks' audit log keeps what was deleted. Raises Rejected when a
@@ -227,18 +227,18 @@ class QuickBooksBooks:
             row = self.client.read(entity, booked.qb_id)
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
-                return False
+                return None
             raise
         self._check_removable(row, booked)
         check_is_ours(row, entity, document)
         body = {"Id": booked.qb_id, "SyncToken": row["SyncToken"]}
         try:
-            self.client.write(entity, body, request_id=request_id, operation="delete")
+            answer = self.client.write(entity, body, request_id=request_id, operation="delete")
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
-                return False
+                return None
             raise
-        return True
+        return str(answer[TID])
 
     @staticmethod
     def _check_removable(row: Json, known: Booked) -> None:

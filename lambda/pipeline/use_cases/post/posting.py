@@ -251,14 +251,14 @@ class Posting:
         request_id = make_request_id(self.books.realm, self.entry, Step.DELETE, booked.qb_id)
         self.record.intend(Intent(Step.DELETE, request_id, self.entry.payload_hash))
         try:
-            self.books.remove(document, booked, request_id)
+            tid = self.books.remove(document, booked, request_id)
         except NeedsAttention as error:
             self.record.forget_intent()
             if isinstance(error, Rejected):
                 raise Rejected(f"{why}, but {error}", code=error.code) from error
             raise  # a right or a setting that is missing: not this document's trouble
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
-        self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now()))
+        self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now(), tid=tid or ""))
 
     def _void(self, _document: Document) -> None:
         # Before it is called voided: an object in pending/ always means work outstanding.
