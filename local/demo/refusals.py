@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from local.demo.books import demo_realms
@@ -91,6 +92,25 @@ def _renew_subscription(world: SmallWorld, _document: Document) -> None:
     world.books.realm.subscription_ended = False
 
 
+def _type_in_the_number(world: SmallWorld, document: Document) -> None:
+    """Type in another invoice under the number, for another customer and amount."""
+    books = world.books
+    world.books.realm.custom_transaction_numbers = True
+    customer = books.create("Customer", {"DisplayName": "Typed in by hand"})
+    line = {
+        "Amount": Decimal(1),
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": books.rows("Item")[0]["Id"]}},
+    }
+    body = {"CustomerRef": {"value": customer["Id"]}, "Line": [line], "DocNumber": document.number}
+    books.create("Invoice", body)
+
+
+def _delete_what_was_typed_in(world: SmallWorld, _document: Document) -> None:
+    (row,) = (row for row in world.books.documents("Invoice") if "account.move-" not in row.get("PrivateNote", ""))
+    world.books.delete("Invoice", {"Id": row["Id"], "SyncToken": row["SyncToken"]})
+
+
 def _with_another_phone(document: Document) -> Document:
     return replace(document, party=replace(document.party, phone="+1 555 0100", own=None))
 
@@ -114,7 +134,8 @@ _SPECIAL = (
     Case("6100", _INVOICE),
     Case(
         "6140", 312, "Duplicate Document Number Error : You must specify a different number. This number has already "
-        "been used. DocNumber={number} is assigned to TxnType=Invoice with TxnId=3632",
+        "been used. DocNumber={number} is assigned to TxnType=Invoice with TxnId=1",
+        begin=_type_in_the_number, end=_delete_what_was_typed_in,
     ),
     Case("6170", _BELGIAN_INVOICE),
     Case("6190", 26, begin=_end_subscription, end=_renew_subscription),

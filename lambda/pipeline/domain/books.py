@@ -224,6 +224,15 @@ class Books(Protocol):
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a create, naming the document that has the number if that is one of ours."""
 
+    def holder(self, document: Document, error: NeedsAttention) -> str | None:
+        """Return the entry of the document that has the number of another.
+
+        It is empty if a person typed that one in, and None if nobody has the number any more.
+        """
+
+    def set_aside(self, draft: Draft, document: Document) -> Draft:
+        """Return a draft under a number that no other document has, always the same for a document and its number."""
+
     def is_paid(self, document: Document, qb_id: str) -> bool:
         """Whether a payment or credit is applied to the document."""
 

@@ -12,7 +12,7 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
-from pipeline.qbo import files
+from pipeline.qbo import files, taken_numbers
 from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
@@ -292,20 +292,16 @@ class QuickBooksBooks:
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a number with the document of ours that has it, or as it is."""
-        if not self.is_number_taken(error):
-            return error
-        entity, number = ENTITIES[document.document_type], number_of(document)
-        others = {entry_id_of(row): row for row in self.client.query(entity, f"DocNumber = {quoted(number)}")}
-        others.pop("", None)
-        if not others:
-            return error
-        other, row = next(iter(others.items()))
-        return Rejected(
-            f"its number {number} is taken in QuickBooks by another document of Odoo: {other} ({entity} Id "
-            f"{row['Id']}). If that one was deleted or given another number in Odoo, retry it first, so that it leaves "
-            "the number free; else give one of the two another number in Odoo. Then retry this one.",
-            code="number_of_another",
-        )
+        return taken_numbers.explained(self.client, document, error)
+
+    def holder(self, document: Document, error: NeedsAttention) -> str | None:
+        """Return the entry of the document that has the number of another; empty for a person's, None for nobody."""
+        found = taken_numbers.holder(self.client, document, error)
+        return found.entry_id if found else None
+
+    def set_aside(self, draft: Draft, document: Document) -> Draft:
+        """Return a draft under a number that no other document has."""
+        return taken_numbers.set_aside(draft, document.entry_id)
 
     def is_paid(self, document: Document, qb_id: str) -> bool:
         """Whether a payment or credit is applied to the document: a metered read."""
@@ -323,7 +319,7 @@ class QuickBooksBooks:
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""
-        return isinstance(error, Refused) and error.fault.code == DUPLICATE_DOC_NUMBER
+        return taken_numbers.is_number_taken(error)
 
     def is_stale(self, error: Exception) -> bool:
         """Whether a refusal says that the document was touched in QuickBooks since."""

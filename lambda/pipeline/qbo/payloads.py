@@ -178,9 +178,15 @@ def _check(document: Document, realm: Realm) -> None:
             code="realm_differs",
         )
     if document.total < 0:
+        other = {
+            DocumentType.INVOICE: "a credit note",
+            DocumentType.BILL: "a refund",
+            DocumentType.CREDIT_NOTE: "an invoice",
+            DocumentType.VENDOR_CREDIT: "a bill",
+        }[document.document_type]
         raise InvalidDocument(
             f"its total is {shown(document.total, document.currency)}, and QuickBooks takes no document below zero. "
-            "Turn it into a credit note in Odoo.",
+            f"Turn it into {other} in Odoo.",
             code="below_zero",
         )
     amounts = (*(line.amount for line in document.lines), *(tax.amount for tax in document.taxes), document.total)
