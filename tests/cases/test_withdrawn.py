@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cases.world import us
+from tests.cases.world import REALM_A, us
 
 LOST = {
     "its customer": {"partner_id": False, "commercial_partner_id": False},
@@ -132,3 +132,12 @@ def test_intuits_id_of_a_create_an_upload_and_a_delete_is_in_the_history(world):
     steps = [step for record in records for step in json.loads(record["value"]["S"])["steps"]]
     recorded = [written[step["qb_tid"]] for step in steps if step.get("qb_tid")]
     assert recorded == ["create", "upload", "delete"]
+
+
+def test_why_a_withdrawn_document_stays_is_one_sentence(world):
+    world.qb.books(REALM_A).realm.book_close_date = "2026-12-31"
+    world.odoo.cancel(521)
+
+    world.run()
+
+    assert "it was withdrawn in Odoo, but its date is in a closed period" in world.entries()[521]["error_message"]

@@ -199,7 +199,9 @@ class Names:
                 )
         return (
             f"its {entity.lower()} '{name or qb_id}' is inactive in QuickBooks, or was merged into another. Make it "
-            "active again in QuickBooks, or give the active one exactly this name, then retry."
+            "active again in QuickBooks and retry. If it was merged into the one of another contact of Odoo, merge the "
+            "two contacts in Odoo as well and save the document there once more; into any other, give that one exactly "
+            "this name and retry."
         )
 
     # -- items -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
 from pipeline.domain.errors import Deferred, NeedsAttention, Rejected, outcome
+from pipeline.domain.quoting import continued
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.left import as_we_left_it
 from pipeline.use_cases.post.paper import Paper
@@ -267,7 +268,7 @@ class Posting:
         except NeedsAttention as error:
             self.record.forget_intent()
             if isinstance(error, Rejected):
-                raise Rejected(f"{why}, but {error}", code=error.code) from error
+                raise Rejected(f"{why}, but {continued(str(error))}", code=error.code) from error
             raise  # a right or a setting that is missing: not this document's trouble
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
         self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now(), tid=tid or ""))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.domain.document import Company, DocumentType, make_entry_id
+from pipeline.domain.document import ENTRY_ID, Company, DocumentType, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
 from pipeline.domain.lease import Lease, lease_until
@@ -141,15 +141,22 @@ class Comparison:
     def _nothing_read(self, reading: Reading) -> str:
         """Return why what was read is no answer, or an empty text."""
         name, month = self._company.name, self._month.name
-        own = sum(bool(transaction.entry_id) for transaction in reading.transactions)
-        if not reading.documents and own:
+        own = [transaction.entry_id for transaction in reading.transactions if transaction.entry_id]
+        # They may be dated in this month in QuickBooks only, as on its first day those of a closed one are.
+        if not reading.documents and own and not self._are_elsewhere(own):
             return (
-                f"Odoo shows no document of {month} for {name}, and QuickBooks holds {own} that came from there: does "
-                "the Odoo user still see the company?"
+                f"Odoo shows no document of {month} for {name}, and QuickBooks holds {len(own)} that came from there: "
+                "does the Odoo user still see the company?"
             )
         if not reading.documents and not reading.transactions:
             return f"Neither Odoo nor QuickBooks has a document of {month} for {name}."
         return ""
+
+    def _are_elsewhere(self, entry_ids: Iterable[str]) -> bool:
+        """Whether Odoo shows some of these documents to be the company's, in whatever month."""
+        found = filter(None, map(ENTRY_ID.fullmatch, entry_ids))
+        states = self._with.journal.by_ids({int(one[1]) for one in found})
+        return any(state.company == self._company.name for state in states.values())
 
     def _scope(self, realm: str, rules: Rules, ledger: Ledger, reading: Reading) -> Scope:
         entries = self._entries(reading)
