@@ -64,7 +64,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One provoked refusal: QuickBooks' words, and what was reported. `fixed` says whether the document was posted."""
+    """One provoked refusal: QuickBooks' words, and what was reported. `fixed` says whether the document was posted.
+
+    `cause` is the cause in our own words, as in `pipeline.domain.causes`.
+    """
 
     code: str
     words: str
@@ -72,6 +75,7 @@ class Refusal:
     reported: str
     consequence: Consequence
     fixed: bool
+    cause: str = ""
 
 
 def _deactivate(world: SmallWorld, document: Document) -> None:
@@ -173,7 +177,7 @@ def provoke(wanted: Sequence[Case] | None = None) -> list[Refusal]:
 
 
 def _provoked(case: Case, document: Document) -> Refusal:
-    world = SmallWorld(_realm_of(document))
+    world = SmallWorld(realm_of(document))
     try:
         world.arrive(document)
         if case.update:
@@ -202,6 +206,7 @@ def _provoked(case: Case, document: Document) -> Refusal:
             reported=reported.removeprefix(f"{entry.title}: "),
             consequence=_consequence(refused, reported, entry.status),
             fixed=is_provoked and bool(reported) and is_gone and world.times_booked(document) == 1,
+            cause=entry.error_code or next((failure.code for failure in refused.failures), ""),
         )
     finally:
         world.close()
@@ -221,7 +226,7 @@ def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
     return fault
 
 
-def _realm_of(document: Document) -> Realm:
+def realm_of(document: Document) -> Realm:
     """Return the books of a document's company, without the demo's own causes of refusals."""
     (realm,) = (candidate for candidate in demo_realms() if candidate.company_name == document.company.name)
     return replace(realm, book_close_date=None, documents={})

@@ -173,8 +173,8 @@ def _check(document: Document, realm: Realm) -> None:
         )
     if document.company.currency != realm.home_currency:
         raise Unmapped(
-            f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks: "
-            "is its realm in the QuickBooks secret the right one?",
+            f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks. "
+            "If these are not its books, name the right realm under realm_ids in the QuickBooks secret and retry.",
             code="realm_differs",
         )
     if document.total < 0:

@@ -111,6 +111,13 @@ class Books:
             row["LinkedTxn"] = [*row.get("LinkedTxn", []), {"TxnId": f"9{row_id}", "TxnType": kind}]
             self._touch(row)
 
+    def unpay(self, entity: str, row_id: str) -> None:
+        """Record that a person took every payment off a document."""
+        with self.lock:
+            row = self._tables.table(entity)[row_id]
+            row["Balance"], row["LinkedTxn"] = row["TotalAmt"], []
+            self._touch(row)
+
     def deactivate(self, entity: str, row_id: str) -> None:
         """Make a row of a name list inactive, as a person would: QuickBooks renames it."""
         with self.lock:
