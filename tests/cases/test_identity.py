@@ -548,6 +548,25 @@ def test_after_contacts_were_merged_in_odoo_there_is_one_party_and_paid_document
     assert world.alerts() == []
 
 
+def test_what_was_left_out_of_a_customer_is_named_for_the_contact_that_took_its_place_too(open_world):
+    world = open_world(realms=[us()])
+    world.qb.refused_field = "PrimaryPhone"
+    for number in (907, 908):
+        world.partner(number, "Acme", phone="+1 555 0100", email=f"{number}@acme.example")
+    world.move(621, "out_invoice", [{"amount": 100.0}], partner=(907, "Acme"))
+    world.run()
+    merge_contacts(world, 907, 908, "Acme")
+    for number in (622, 623):
+        world.move(number, "out_invoice", [{"amount": 200.0}], partner=(908, "Acme"))
+        world.run()
+        settle(world)
+
+    assert set(statuses(world).values()) == {"posted"}
+    assert all("phone number of the customer 'Acme'" in entry["error_message"] for entry in world.entries().values())
+    (customer,) = world.people()
+    assert customer["PrimaryEmailAddr"]["Address"] == "908@acme.example"
+
+
 def test_two_customers_of_one_name_stay_two(open_world):
     world = open_world(realms=[us()])
     for number in (907, 908):
