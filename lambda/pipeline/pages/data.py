@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
-from pipeline.domain.codec import encode
+from pipeline.domain.codec import encode, long_json
+from pipeline.domain.tie_out.classes import Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut
 
 
 def as_json(tie_out: TieOut) -> bytes:
     """Return the tie-out as JSON. Amounts are texts, so that no reader rounds them."""
-    value: dict[str, Any] = encode(tie_out)
+    value: dict[str, Any] = encode(replace(tie_out, findings=()))
     value |= {
         "month": str(tie_out.month),
         "verdict": tie_out.verdict.value,
@@ -21,16 +22,15 @@ def as_json(tie_out: TieOut) -> bytes:
     }
     if tie_out.closure is not None:
         value["closure"]["sentence"] = tie_out.closure.sentence
-    for finding, source in zip(value["findings"], tie_out.findings, strict=True):
-        finding |= {
-            "what_to_do": source.what_to_do,
-            "is_open": source.is_open,
-            "difference": str(source.difference),
-        }
     for name, rows in value["sums"].items():
         _add_differences(rows, getattr(tie_out.sums, name))
     _add_differences(value["unexplained_sums"], tie_out.unexplained_sums)
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    return long_json(value, "findings", map(_finding, tie_out.findings))
+
+
+def _finding(source: Finding) -> dict[str, Any]:
+    own = {"what_to_do": source.what_to_do, "is_open": source.is_open, "difference": str(source.difference)}
+    return {**encode(source), **own}
 
 
 def _add_differences(rows: list[dict[str, Any]], sources: tuple[Sum, ...]) -> None:

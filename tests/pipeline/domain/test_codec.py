@@ -1,5 +1,6 @@
 """Dataclasses survive the way through JSON exactly."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.codec import decode, dumps, encode, loads
+from pipeline.domain.codec import decode, dumps, encode, loads, long_json
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Attachment, Document, DocumentType, Share
 from pipeline.domain.entry import Entry, Status, Step
@@ -79,3 +80,12 @@ def test_an_optional_dataclass_may_be_absent():
     assert decode(type(SALES_TAX) | None, None) is None
     assert decode(type(SALES_TAX) | None, encode(SALES_TAX)) == SALES_TAX
     assert Holder().tax is None
+
+
+@pytest.mark.parametrize("rows", [[], [{"a": 1}], [{"a": "line\nbreak", "b": {"c": [1, 2]}}, {"a": '\n "rows": []'}]])
+def test_a_long_list_is_worded_as_the_whole_would_be(rows):
+    value = {"before": '\n "rows": []', "inner": {"rows": []}, "rows": [], "after": "\ud800 é"}
+
+    text = long_json(value, "rows", rows)
+
+    assert text == json.dumps({**value, "rows": rows}, ensure_ascii=False, indent=1).encode("utf-8", "replace")

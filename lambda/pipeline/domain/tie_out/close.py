@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pipeline.domain.codec import decode, encode
+from pipeline.domain.codec import decode, encode, long_json
 from pipeline.domain.money import shown
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.closed import (
@@ -99,9 +99,9 @@ def manifest(
         "compared_at": encode(tie_out.at),
         "history": {"link": head[0], "hash": head[1]},
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-        "documents": [encode(document) for document in documents],
+        "documents": [],
     }
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    return long_json(value, "documents", map(encode, documents))
 
 
 def compared(closure: Closure, stored: bytes | None, tie_out: TieOut) -> Closure:
