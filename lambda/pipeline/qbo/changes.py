@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.drift import Seen
 from pipeline.domain.money import decimal
+from pipeline.domain.values import dataclass
 from pipeline.qbo.booked import fingerprint, party_of, tax_of
 from pipeline.qbo.client import Client, Json, quoted
 from pipeline.qbo.marker import entry_id_of

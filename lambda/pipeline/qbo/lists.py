@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
 from pipeline.domain.money import ZERO
+from pipeline.domain.values import dataclass
 from pipeline.qbo.text import clean_line
 
 HOME_COUNTRY_WITHOUT_CODES = "US"
