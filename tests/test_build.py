@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,9 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import pytest
 from PIL import Image
@@ -19,6 +22,7 @@ from pypdf import PdfWriter
 
 from bundling import package, sbom
 from local.bench.starts import ISOLATED, runtime_in
+from local.bench.world import Bench
 from tests.terraform_tools import HANDLERS, ROOT, built_zips, run_build
 
 LOCK = ROOT / "lambda/requirements.txt"
@@ -34,14 +38,15 @@ def run_in_lambda(zips, tmp_path):
     """Run code as Lambda would: the function's zip, the runtime's boto3, and nothing else of this machine."""
     runtime = runtime_in(tmp_path)
 
-    def run(handler: str, code: str, *arguments: str) -> str:
+    def run(handler: str, code: str, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> str:
         task = tmp_path / handler
-        zips[handler].extractall(task)
+        if not task.exists():
+            zips[handler].extractall(task)
         path = f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]"
         done = subprocess.run(
             [sys.executable, *ISOLATED, "-B", "-c", f"{path}\n{code}", *arguments],
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2"},
+            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2", **environ},
             capture_output=True,
             text=True,
             timeout=60,
@@ -51,6 +56,41 @@ def run_in_lambda(zips, tmp_path):
         return done.stdout
 
     return run
+
+
+# Invokes a function as its container would, and prints what it answers as the last line.
+INVOKED = """
+import importlib, json
+class Context:
+    function_name, memory_limit_in_mb, aws_request_id = "function", 256, "request"
+    invoked_function_arn = "arn:aws:lambda:us-west-2:123456789012:function:function"
+    def get_remaining_time_in_millis(self):
+        return 600_000
+print(json.dumps(importlib.import_module(sys.argv[1]).lambda_handler({}, Context()), default=str))
+"""
+
+
+def test_the_functions_carry_a_document_with_what_their_zips_hold(run_in_lambda):
+    bench = Bench.with_documents(1, company="companyA")
+    try:
+        answers = []
+        for function, handler in (
+            ("odoo-extractor", "odoo_extractor"),
+            ("qb-poster", "qb_poster"),
+            ("odoo-order-sync", "odoo_order_sync"),
+            ("odoo-qb-tie-out", "tie_out"),
+        ):
+            environ = {**bench.aws.environ, **bench.deployment.environs[function]}
+            answers.append(json.loads(run_in_lambda(handler, INVOKED, handler, environ=environ).splitlines()[-1]))
+        (entry,) = bench.deployment.entries()
+    finally:
+        bench.close()
+    pulled, posted, synced, compared = answers
+
+    assert (pulled["new"], posted["posted"], synced["statusCode"]) == (1, 1, 200)
+    # Each of a company's open months has its report, which takes the libraries of the pages.
+    assert len(compared["tie_outs"]) > 0
+    assert (entry["status"], entry["pdf_attached"]) == ("posted", True)
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
