@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Na
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import Series
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import dataclass
 
 
 class Journal(Protocol):
