@@ -21,13 +21,15 @@ import qb_poster
 import tie_out
 from local.demo.books import demo_realms
 from local.demo.documents import load
-from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
+from local.stand_ins.aws import Deployment, EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
+from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
+from tests.deployed import deployed
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -242,7 +244,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
         realms = realms or demo_realms()
         quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)
         open_stand_ins.extend((odoo, quickbooks))
-        deployment = deploy(
+        deployment = deployed(
             aws,
             odoo_url=odoo.url,
             odoo_secret={"database": odoo.database, "username": "sync_ro", "password": secret},

@@ -29,7 +29,7 @@ FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
-_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)")
+_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|begins_with|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)")
 _NAME = re.compile(r"#?\w+")
 _ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 _EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
@@ -82,6 +82,7 @@ def _shape(operation: str, parameters: Parameters) -> Any:
 
 def _get_item(parameters: Parameters) -> Parameters:
     _only(parameters, "Key", "ConsistentRead")
+    _check_flag(parameters)
     table = _table(parameters)
     found = table.items.get(_key(table, parameters["Key"]))
     return {} if found is None else {"Item": _plain_item(found)}
@@ -90,6 +91,7 @@ def _get_item(parameters: Parameters) -> Parameters:
 def _batch_get_item(parameters: Parameters) -> Parameters:
     ((name, asked),) = parameters["RequestItems"].items() if len(parameters["RequestItems"]) == 1 else _leave()
     _only({**asked, "RequestItems": 0, **parameters}, "Keys", "ConsistentRead", "RequestItems")
+    _check_flag(asked)
     table = _table({"TableName": name})
     keys = [_key(table, key) for key in asked["Keys"]]
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
@@ -111,7 +113,11 @@ def _put_item(parameters: Parameters) -> Parameters:
     _check_values(table, item.items())
     key = _key(table, {table.hash_key_attr: item[table.hash_key_attr]})
     _check_condition(table.items.get(key), parameters)
-    table.items[key] = Item(key, None, item)
+    made = Item(key, None, {})
+    for name, value in item.items():
+        # Not by moto, which would measure the whole item at each attribute.
+        dict.__setitem__(made.attrs, name, DynamoType(value))
+    table.items[key] = made
     return {}
 
 
@@ -124,7 +130,7 @@ def _update_item(parameters: Parameters) -> Parameters:
     key = _key(table, parameters["Key"])
     item = table.items.get(key)
     returned = parameters.get("ReturnValues", "NONE")
-    if returned not in ("NONE", "UPDATED_OLD"):
+    if returned not in ("NONE", "UPDATED_OLD", "ALL_NEW"):
         _leave()
     values = parameters.get("ExpressionAttributeValues", {})
     assigned, removed = _update(parameters["UpdateExpression"])
@@ -144,7 +150,9 @@ def _update_item(parameters: Parameters) -> Parameters:
     # moto says it, asked or not.
     done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
     changed = {name: value for name, value in before.items() if new.get(name) != value}
-    if returned == "UPDATED_OLD" and changed:
+    if returned == "ALL_NEW":
+        done["Attributes"] = _plain_item(item)
+    elif returned == "UPDATED_OLD" and changed:
         done["Attributes"] = changed
     return done
 
@@ -152,7 +160,7 @@ def _update_item(parameters: Parameters) -> Parameters:
 def _query(parameters: Parameters) -> Parameters:
     _only(
         parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
-        "ExpressionAttributeValues", "Select",
+        "ExpressionAttributeValues", "Select", "Limit",
     )  # fmt: skip
     table = _table(parameters)
     index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
@@ -166,6 +174,10 @@ def _query(parameters: Parameters) -> Parameters:
         item for item in table.items.values()
         if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
     ]  # fmt: skip
+    limit = parameters.get("Limit", len(found) + 1)
+    if not isinstance(limit, int) or len(found) >= limit:
+        # Then the page ends with where the next begins.
+        _leave()
     found.sort(key=lambda item: str(item.hash_key.value))
     whole = [_plain_item(item) for item in found]
     _measure(whole)
@@ -217,6 +229,11 @@ def _key(table: Any, key: dict[str, Value]) -> DynamoType:
     if len(key) != 1 or not isinstance(value, str) or not 0 < len(value) < BATCH_MAX * 5:
         _leave()
     return DynamoType({"S": value})
+
+
+def _check_flag(parameters: Parameters) -> None:
+    if not isinstance(parameters.get("ConsistentRead", False), bool):
+        _leave()
 
 
 def _check_values(table: Any, values: Any) -> None:
@@ -285,7 +302,8 @@ def _equal(parameters: Parameters) -> dict[str, str]:
         found = _EQUALITY.fullmatch(part)
         if found is None:
             _leave()
-        wanted[_named(found[1], parameters)] = values[found[2]].get("S") or _leave()
+        text = values[found[2]].get("S")
+        wanted[_named(found[1], parameters)] = text if text and isinstance(text, str) else _leave()
     return wanted
 
 
@@ -352,6 +370,13 @@ def _one(tokens: list[str]) -> Condition:
         _next(tokens, ")")
         wanted = first == "attribute_exists"
         return lambda item, given: (_named(name, given) in item) is wanted
+    if first == "begins_with":
+        _next(tokens, "(")
+        name = _next(tokens)
+        _next(tokens, ",")
+        beginning = _next(tokens)
+        _next(tokens, ")")
+        return lambda item, given: _begins(item.get(_named(name, given)), given, beginning)
     operator, placeholder = _next(tokens), _next(tokens)
     if operator not in _COMPARISONS or first.startswith(":") or not placeholder.startswith(":"):
         _leave()
@@ -361,6 +386,15 @@ def _one(tokens: list[str]) -> Condition:
 def _next(tokens: list[str], wanted: str = "") -> str:
     token = tokens.pop() if tokens else _leave()
     return _leave() if wanted and token != wanted else token
+
+
+def _begins(attribute: DynamoType | None, parameters: Parameters, placeholder: str) -> bool:
+    value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
+    if attribute is None:
+        return False
+    if list(value) != ["S"] or attribute.type != "S" or not isinstance(value["S"], str):
+        _leave()
+    return str(attribute.value).startswith(value["S"])
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -380,6 +414,8 @@ def _compared(operator: str, attribute: DynamoType | None, parameters: Parameter
         # What is not there is neither equal nor less nor more. That it differs, moto says.
         return False
     if list(value) != [attribute.type] or attribute.type not in ("S", "N"):
+        _leave()
+    if not isinstance(value[attribute.type], str):
         _leave()
     read = Decimal if attribute.type == "N" else str
     return bool(_COMPARISONS[operator](read(attribute.value), read(value[attribute.type])))

@@ -21,7 +21,7 @@ STATUSES = some.sampled_from(["pending", "posted", ""]).map(lambda text: {"S": t
 NUMBERS = some.one_of(
     some.integers(-3, 3).map(str), some.sampled_from(["1.0", "1E2", "0.10", "9" * 40, "nan"])
 ).map(lambda text: {"N": text})  # fmt: skip
-TEXTS = some.sampled_from(["", "2026-11-30T00:00", "2026-12", "ü", "x" * 13_000]).map(lambda text: {"S": text})
+TEXTS = some.sampled_from(["", "2026-11-30T00:00", "2026-12", "2026", "ü", "x" * 13_000]).map(lambda text: {"S": text})
 FLAT = some.one_of(TEXTS, NUMBERS, some.booleans().map(lambda value: {"BOOL": value}), some.just({"NULL": True}))
 # Mostly texts: a request is done here only when another with values of the same types has been accepted.
 VALUES = some.one_of(
@@ -45,6 +45,7 @@ CONDITIONS = [
     "calls <= :one AND attribute_exists(#until) OR holder > :now",
     "NOT calls = :one",
     "begins_with(holder, :now)",
+    "attribute_not_exists(entry_id) OR (attribute_not_exists(holder) OR begins_with(holder, :now))",
     "calls BETWEEN :one AND :one",
 ]
 UPDATES = [
@@ -87,7 +88,7 @@ def updates(draw):
     parameters = {
         "Key": draw(KEYS),
         "UpdateExpression": update,
-        "ReturnValues": draw(some.sampled_from(["UPDATED_OLD", "UPDATED_OLD", "NONE", "ALL_NEW"])),
+        "ReturnValues": draw(some.sampled_from(["UPDATED_OLD", "UPDATED_OLD", "NONE", "ALL_NEW", "ALL_OLD"])),
         **({"ConditionExpression": condition} if condition else {}),
     }
     return "UpdateItem", _asked(
@@ -109,7 +110,9 @@ def queries(draw):
         "IndexName": index,
         "KeyConditionExpression": condition,
         **({"ProjectionExpression": projected} if projected else {}),
-        **draw(some.sampled_from([{}, {}, {"Limit": 1}, {"Select": "COUNT"}, {"ScanIndexForward": False}])),
+        **draw(
+            some.sampled_from([{}, {}, {"Limit": 1}, {"Limit": 3}, {"Select": "COUNT"}, {"ScanIndexForward": False}])
+        ),
     }
     return "Query", _asked(parameters, condition, projected, status=draw(STATUSES), company={"S": "A"})
 
