@@ -240,8 +240,13 @@ def own_files(module: str, sources: Path) -> list[Path]:
     return [file, *(package for package in packages if package.is_file())]
 
 
-def imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield what a file imports at run time, as (module, name in it), with relative imports made absolute."""
+@cache
+def imports(path: Path, sources: Path) -> tuple[tuple[str, str | None], ...]:
+    """Return what a file imports at run time, as (module, name in it), with relative imports made absolute."""
+    return tuple(_imports(path, sources))
+
+
+def _imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
     package = path.relative_to(sources).parent.parts
     waiting: list[ast.AST] = [ast.parse(path.read_bytes(), str(path))]
     while waiting:
