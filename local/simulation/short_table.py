@@ -21,6 +21,7 @@ from local.stand_ins.aws import ACCOUNT, REGION
 
 type Parameters = dict[str, Any]
 type Value = dict[str, Any]
+type Write = Callable[[], Parameters]
 # Whether a condition holds for the attributes of an item.
 type Condition = Callable[[dict[str, DynamoType], Parameters], bool]
 
@@ -29,11 +30,15 @@ FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
-_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|begins_with|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)")
+_TOKEN = re.compile(
+    r"\s*(attribute_not_exists|attribute_exists|begins_with|IN\b|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)"
+)
 _NAME = re.compile(r"#?\w+")
 _ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 _EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
-_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "ProjectionExpression")
+_EXPRESSIONS = (
+    "UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression",
+)  # fmt: skip
 
 _accepted: set[Any] = set()
 
@@ -62,6 +67,8 @@ def accepted(operation: str, parameters: Parameters) -> None:
 
 
 def _shape(operation: str, parameters: Parameters) -> Any:
+    if operation == "TransactWriteItems":
+        return tuple(_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items())
     table = _tables().get(parameters["TableName"])
     schema = (
         (table.hash_key_attr, table.range_key_attr, *(index.name for index in table.all_indexes())) if table else ()
@@ -106,6 +113,11 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
 
 
 def _put_item(parameters: Parameters) -> Parameters:
+    return _put(parameters)()
+
+
+def _put(parameters: Parameters) -> Write:
+    """Return what puts an item, now that its condition holds."""
     _only(parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
     table, item = _table(parameters), parameters["Item"]
     if table.hash_key_attr not in item:
@@ -117,18 +129,27 @@ def _put_item(parameters: Parameters) -> Parameters:
     for name, value in item.items():
         # Not by moto, which would measure the whole item at each attribute.
         dict.__setitem__(made.attrs, name, DynamoType(value))
-    table.items[key] = made
-    return {}
+
+    def write() -> Parameters:
+        table.items[key] = made
+        return {}
+
+    return write
 
 
 def _update_item(parameters: Parameters) -> Parameters:
+    return _change(parameters)()
+
+
+def _change(parameters: Parameters) -> Write:
+    """Return what updates an item, now that its condition holds."""
     _only(
         parameters, "Key", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
         "ExpressionAttributeValues", "ReturnValues",
     )  # fmt: skip
     table = _table(parameters)
     key = _key(table, parameters["Key"])
-    item = table.items.get(key)
+    found = table.items.get(key)
     returned = parameters.get("ReturnValues", "NONE")
     if returned not in ("NONE", "UPDATED_OLD", "ALL_NEW"):
         _leave()
@@ -139,28 +160,54 @@ def _update_item(parameters: Parameters) -> Parameters:
     if table.hash_key_attr in (*new, *gone):
         _leave()
     _check_values(table, new.items())
-    _check_condition(item, parameters)
-    if item is None:
-        item = table.items[key] = Item(key, None, parameters["Key"])
-    before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
-    for name, value in new.items():
-        dict.__setitem__(item.attrs, name, DynamoType(value))
-    for name in gone:
-        item.attrs.pop(name, None)
-    # moto says it, asked or not.
-    done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
-    changed = {name: value for name, value in before.items() if new.get(name) != value}
-    if returned == "ALL_NEW":
-        done["Attributes"] = _plain_item(item)
-    elif returned == "UPDATED_OLD" and changed:
-        done["Attributes"] = changed
-    return done
+    _check_condition(found, parameters)
+
+    def write() -> Parameters:
+        item = table.items.setdefault(key, found or Item(key, None, parameters["Key"]))
+        before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
+        for name, value in new.items():
+            dict.__setitem__(item.attrs, name, DynamoType(value))
+        for name in gone:
+            item.attrs.pop(name, None)
+        # moto says it, asked or not.
+        done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
+        changed = {name: value for name, value in before.items() if new.get(name) != value}
+        if returned == "ALL_NEW":
+            done["Attributes"] = _plain_item(item)
+        elif returned == "UPDATED_OLD" and changed:
+            done["Attributes"] = changed
+        return done
+
+    return write
+
+
+def _transact_write_items(parameters: Parameters) -> Parameters:
+    """Write all or none: every condition is looked at before the first write."""
+    _only(parameters, "TransactItems")
+    asked = [next(iter(one.items())) if len(one) == 1 else _leave() for one in parameters["TransactItems"]]
+    if not 0 < len(asked) <= BATCH_MAX or not {kind for kind, _ in asked} <= set(_WRITES):
+        _leave()
+    keys = {_key_in(one) for _, one in asked}
+    if len(keys) < len(asked):
+        _leave()
+    for write in [_WRITES[kind](one) for kind, one in asked]:
+        write()
+    return {"ConsumedCapacity": [], "ItemCollectionMetrics": {}}
+
+
+def _key_in(asked: Parameters) -> tuple[str, str]:
+    """Return table and key of a write."""
+    key = (asked.get("Item") or asked.get("Key") or {}).get(_table(asked).hash_key_attr, {}).get("S")
+    return (asked["TableName"], key) if isinstance(key, str) else _leave()
+
+
+_WRITES: dict[str, Callable[[Parameters], Write]] = {"Put": _put, "Update": _change}
 
 
 def _query(parameters: Parameters) -> Parameters:
     _only(
         parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
-        "ExpressionAttributeValues", "Select", "Limit",
+        "ExpressionAttributeValues", "Select", "Limit", "FilterExpression",
     )  # fmt: skip
     table = _table(parameters)
     index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
@@ -181,7 +228,11 @@ def _query(parameters: Parameters) -> Parameters:
     found.sort(key=lambda item: str(item.hash_key.value))
     whole = [_plain_item(item) for item in found]
     _measure(whole)
-    done: Parameters = {"Count": len(whole), "ScannedCount": len(whole)}
+    filtered = parameters.get("FilterExpression")
+    if filtered is not None:
+        holds = _condition(filtered)
+        whole = [one for item, one in zip(found, whole, strict=True) if holds(item.attrs, parameters)]
+    done: Parameters = {"Count": len(whole), "ScannedCount": len(found)}
     if parameters.get("Select") != "COUNT":
         names = [_named(name.strip(), parameters) for name in parameters.get("ProjectionExpression", "").split(",")]
         done["Items"] = (
@@ -196,6 +247,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
     "PutItem": _put_item,
     "UpdateItem": _update_item,
     "Query": _query,
+    "TransactWriteItems": _transact_write_items,
 }
 
 
@@ -377,10 +429,24 @@ def _one(tokens: list[str]) -> Condition:
         beginning = _next(tokens)
         _next(tokens, ")")
         return lambda item, given: _begins(item.get(_named(name, given)), given, beginning)
-    operator, placeholder = _next(tokens), _next(tokens)
+    operator = _next(tokens)
+    if operator == "IN":
+        among = _list_of(tokens)
+        return lambda item, given: any(_compared("=", item.get(_named(first, given)), given, one) for one in among)
+    placeholder = _next(tokens)
     if operator not in _COMPARISONS or first.startswith(":") or not placeholder.startswith(":"):
         _leave()
     return lambda item, given: _compared(operator, item.get(_named(first, given)), given, placeholder)
+
+
+def _list_of(tokens: list[str]) -> list[str]:
+    _next(tokens, "(")
+    found = [_next(tokens)]
+    while (separator := _next(tokens)) == ",":
+        found.append(_next(tokens))
+    if separator != ")" or not all(one.startswith(":") for one in found):
+        _leave()
+    return found
 
 
 def _next(tokens: list[str], wanted: str = "") -> str:
