@@ -29,6 +29,7 @@ type Condition = Callable[[dict[str, DynamoType], Parameters], bool]
 FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
+KEY_LENGTH_MAX = 500
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
 _TOKEN = re.compile(
     r"\s*(attribute_not_exists|attribute_exists|begins_with|IN\b|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)"
@@ -119,19 +120,26 @@ def _put_item(parameters: Parameters) -> Parameters:
 def _put(parameters: Parameters) -> Write:
     """Return what puts an item, now that its condition holds."""
     _only(parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
-    table, item = _table(parameters), parameters["Item"]
-    if table.hash_key_attr not in item:
+    table, item = _table(parameters, ranges=True), parameters["Item"]
+    if not {table.hash_key_attr, table.range_key_attr or table.hash_key_attr} <= set(item):
         _leave()
     _check_values(table, item.items())
-    key = _key(table, {table.hash_key_attr: item[table.hash_key_attr]})
-    _check_condition(table.items.get(key), parameters)
-    made = Item(key, None, {})
+    key = _text(item[table.hash_key_attr])
+    beside = _text(item[table.range_key_attr]) if table.range_key_attr else None
+    found = table.items.get(key)
+    if beside is not None:
+        found = (found or {}).get(beside)
+    _check_condition(found, parameters)
+    made = Item(key, beside, {})
     for name, value in item.items():
         # Not by moto, which would measure the whole item at each attribute.
         dict.__setitem__(made.attrs, name, DynamoType(value))
 
     def write() -> Parameters:
-        table.items[key] = made
+        if beside is None:
+            table.items[key] = made
+        else:
+            table.items[key][beside] = made
         return {}
 
     return write
@@ -263,10 +271,12 @@ def _tables() -> dict[str, Any]:
     return tables
 
 
-def _table(parameters: Parameters) -> Any:
-    """Return a table whose only key is a text."""
+def _table(parameters: Parameters, *, ranges: bool = False) -> Any:
+    """Return a table whose only key is a text, or, where that is understood, whose two keys are."""
     table = _tables().get(parameters["TableName"])
-    if table is None or table.range_key_attr or table.hash_key_type != "S" or table.stream_shard is not None:
+    if table is None or table.hash_key_type != "S" or table.stream_shard is not None:
+        _leave()
+    if table.range_key_attr and not (ranges and table.range_key_type == "S"):
         _leave()
     return table
 
@@ -277,10 +287,13 @@ def _only(parameters: Parameters, *known: str) -> None:
 
 
 def _key(table: Any, key: dict[str, Value]) -> DynamoType:
-    value = key.get(table.hash_key_attr, {}).get("S")
-    if len(key) != 1 or not isinstance(value, str) or not 0 < len(value) < BATCH_MAX * 5:
-        _leave()
-    return DynamoType({"S": value})
+    return _text(key.get(table.hash_key_attr, {})) if len(key) == 1 else _leave()
+
+
+def _text(value: Value) -> DynamoType:
+    """Return a value of a key."""
+    text = value.get("S")
+    return DynamoType({"S": text}) if isinstance(text, str) and 0 < len(text) < KEY_LENGTH_MAX else _leave()
 
 
 def _check_flag(parameters: Parameters) -> None:
@@ -294,7 +307,7 @@ def _check_values(table: Any, values: Any) -> None:
     keys = table.attribute_keys
     for name, value in values:
         size += len(name) + _size(value)
-        if name in keys and not (value.get("S") and len(value["S"]) < BATCH_MAX * 5):
+        if name in keys and not (value.get("S") and len(value["S"]) < KEY_LENGTH_MAX):
             _leave()
     if size > FAR_BELOW_THE_LIMITS_BYTES:
         _leave()

@@ -7,10 +7,11 @@ from email.message import Message
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from requests.structures import CaseInsensitiveDict
 from urllib3.response import HTTPResponse
 
 from local.stand_ins.http_server import Request, Response, body_of
+
+_ADAPTER = requests.adapters.HTTPAdapter()
 
 
 def request_of(prepared: requests.PreparedRequest) -> Request:
@@ -29,16 +30,11 @@ def request_of(prepared: requests.PreparedRequest) -> Request:
 def response_to(prepared: requests.PreparedRequest, answer: Response) -> requests.Response:
     """Return an answer as `requests` would have read it."""
     headers = {"Content-Type": answer.content_type, **answer.headers, "Content-Length": str(len(answer.body))}
-    made = requests.Response()
-    made.status_code = answer.status
-    made.headers = CaseInsensitiveDict(headers)
-    made.raw = HTTPResponse(
+    raw = HTTPResponse(
         io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False,
         original_response=_Original(headers),  # type: ignore[arg-type]
     )  # fmt: skip
-    made.url = prepared.url or ""
-    made.request = prepared
-    return made
+    return _ADAPTER.build_response(prepared, raw)
 
 
 class _Original:

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from moto.dynamodb.responses import DynamoHandler
 
 from local.simulation import short_table, short_way
-from local.stand_ins.aws import make_tracking_table
+from local.stand_ins.aws import _make_order_table, make_tracking_table
 
 SHORT, MOTO = "done-here", "done-by-moto"
 
@@ -320,3 +320,28 @@ def test_what_was_answered_is_nobody_elses_afterwards(tables):
     request["Item"]["parts"]["L"][0]["M"]["a"]["S"] = "changed"
 
     assert short_way.call("dynamodb", "GetItem", get)["Item"]["parts"] == {"L": [{"M": {"a": {"S": "x"}}}]}
+
+
+def test_a_put_to_a_table_of_two_keys_is_done_as_by_moto(empty_aws, answered_here):
+    for name in (SHORT, MOTO):
+        _make_order_table(empty_aws.client("dynamodb"), name)
+    changed = "attribute_not_exists(content_hash) OR content_hash <> :hash"
+
+    def order(name, number, content, condition=changed):
+        item = {"order_name": {"S": name}, "order_id": {"S": number}, "content_hash": {"S": content}}
+        request = {"Item": item, **({"ConditionExpression": condition} if condition else {})}
+        return "PutItem", {**request, **({"ExpressionAttributeValues": {":hash": {"S": content}}} if condition else {})}
+
+    requests = [
+        *(order("S1", "1", "a"), order("S1", "2", "a"), order("S1", "1", "a"), order("S1", "1", "b")),
+        *(order("S2", "1", "a"), order("S2", "", "a"), order("", "2", "a"), order("S1", "2", "a", "")),
+        *(order("S1", "2", "c", ""), ("PutItem", {"Item": {"order_name": {"S": "S1"}}})),
+    ]
+    for request in requests:
+        here = done(lambda *what: short_way.call("dynamodb", *what), SHORT, *request)
+        assert here == done(done_by_moto, MOTO, *request), request
+
+    here, there = (short_table._tables()[name] for name in (SHORT, MOTO))
+    assert repr(here.items) == repr(there.items)
+    assert repr(here.all_items()) == repr(there.all_items())
+    assert len(answered_here) >= 4
