@@ -340,19 +340,24 @@ def with_bytecode(name: str, source: Path) -> Mapping[str, bytes]:
         return {name: source.read_bytes()}
     path = PurePosixPath(name)
     bytecode = str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "bytecode")
-        try:
-            py_compile.compile(
-                str(source),
-                cfile=str(target),
-                dfile=f"/var/task/{name}",
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-        except py_compile.PyCompileError as error:
-            raise BuildError(f"{name} does not compile: {error.msg}") from error
-        return {name: source.read_bytes(), bytecode: target.read_bytes()}
+    target = Path(_scratch().name, "bytecode")
+    try:
+        py_compile.compile(
+            str(source),
+            cfile=str(target),
+            dfile=f"/var/task/{name}",
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+    except py_compile.PyCompileError as error:
+        raise BuildError(f"{name} does not compile: {error.msg}") from error
+    return {name: source.read_bytes(), bytecode: target.read_bytes()}
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return one folder for all modules: to make and remove a folder takes as long as to compile a small one."""
+    return tempfile.TemporaryDirectory()
 
 
 def write(target: Path, contents: Mapping[str, bytes]) -> int:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.useragent import UserAgentString
+from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from local.simulation import short_table, short_way
@@ -30,16 +33,24 @@ _METADATA = {"RequestId": "without-a-socket", "HTTPStatusCode": 200, "RetryAttem
 
 _moto = BotocoreStubber()
 _served: dict[str, EmbeddedAws] = {}
+# Those of which a known request is not even worded.
+_served_at_once: dict[str, EmbeddedAws] = {}
 
 
 @contextmanager
-def without_sockets(aws: EmbeddedAws) -> Iterator[None]:
-    """Answer the requests that clients of this process send to `aws.url`; other processes go on using the socket."""
+def without_sockets(aws: EmbeddedAws, *, at_once: bool = True) -> Iterator[None]:
+    """Answer the requests that clients of this process send to `aws.url`; other processes go on using the socket.
+
+    Without `at_once` botocore words every request, and whoever listens to its events hears of it.
+    """
     _served[aws.url] = aws
+    if at_once:
+        _served_at_once[aws.url] = aws
     try:
         yield
     finally:
         del _served[aws.url]
+        _served_at_once.pop(aws.url, None)
 
 
 def _answer(request: AWSPreparedRequest, **_context: Any) -> AWSResponse | None:
@@ -93,8 +104,8 @@ _long_way = BaseClient._make_api_call
 
 def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
     """Answer a request to a table at once, if moto has accepted one of its shape; any other goes the long way."""
-    aws = _served.get(client.meta.endpoint_url) if client.meta.service_model.service_name == "dynamodb" else None
-    if aws is not None:
+    aws = _served_at_once.get(client.meta.endpoint_url)
+    if aws is not None and client.meta.service_model.service_name == "dynamodb":
         with aws.lock:
             answer = short_table.answer(operation, parameters)
             if answer is not None:
@@ -104,5 +115,9 @@ def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any
 
 
 BaseClient._make_api_call = _make_api_call
+# What both work out at each request, and what is always the same: who asks, and the methods of a class.
+UserAgentString.to_string = cache(UserAgentString.to_string)
+for always_the_same in ("method_names_from_class", "camelcase_to_underscores"):
+    setattr(responses, always_the_same, cache(getattr(responses, always_the_same)))
 # botocore gives these to every session it makes; moto does the same with its own.
 handlers.BUILTIN_HANDLERS.append(("before-send", _answer))
