@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
@@ -50,14 +51,16 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# The longest files come first, so that at the end no worker waits for another; Terraform before all, as it also waits.
+# What mostly waits, for what Terraform applies: each begins the share of another worker.
+WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py")
+# Then the longest files come first, so that at the end no worker waits for another.
 LONGEST_FIRST = (
-    "tests/test_deployed_to_moto.py",
-    "tests/test_readme_steps.py",
     "tests/test_terraform.py",
     "tests/test_build.py",
-    "tests/test_memory.py",
     "tests/test_at_scale.py",
+    "tests/pipeline/test_images.py",
+    "tests/test_memory.py",
+    "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",
     "tests/properties/",
     "tests/local/simulation/",
@@ -73,7 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
 
-    items.sort(key=place)
+    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
+    ordered = sorted((item for item in items if item not in waiting), key=place)
+    # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for number, item in enumerate(waiting):
+        ordered.insert(number % workers * (len(items) // workers), item)
+    items[:] = ordered
 
 
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
