@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import boto3
@@ -32,8 +33,21 @@ def zips() -> dict[str, zipfile.ZipFile]:
     return {path.stem: zipfile.ZipFile(path) for path in built_zips()}
 
 
+@pytest.fixture(scope="module")
+def unpacked(zips, tmp_path_factory):
+    """Return a function that unpacks a zip, once for all tests: nothing is written there."""
+
+    @cache
+    def unpack(handler: str) -> Path:
+        task = tmp_path_factory.mktemp("task") / handler
+        zips[handler].extractall(task)
+        return task
+
+    return unpack
+
+
 @pytest.fixture
-def run_in_lambda(zips, tmp_path):
+def run_in_lambda(unpacked, tmp_path):
     """Run code as Lambda would: the function's zip, the runtime's boto3, and nothing else of this machine."""
     runtime = tmp_path / "runtime"
     runtime.mkdir()
@@ -41,9 +55,7 @@ def run_in_lambda(zips, tmp_path):
         (runtime / name).symlink_to(Path(boto3.__file__).parent.parent / name)
 
     def run(handler: str, code: str, *arguments: str) -> str:
-        task = tmp_path / handler
-        zips[handler].extractall(task)
-        path = f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]"
+        path = f"import sys; sys.path[:0] = [{str(unpacked(handler))!r}, {str(runtime)!r}]"
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", f"{path}\n{code}", *arguments],
             cwd=tmp_path,
