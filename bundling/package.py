@@ -49,6 +49,16 @@ UNUSED_ANYWHERE = (
     "*.dist-info/zip-safe",
 )
 
+# Distributions that others require and no function reaches. An import of ours that names one stops the build.
+UNREACHED = frozenset(
+    {
+        "charset-normalizer",  # `requests` guesses an encoding with it, and takes UTF-8 without it
+        "oauthlib",  # only what moves from OAuth 1 uses these two in Intuit's client
+        "requests-oauthlib",
+        "pycparser",  # cffi reads declarations of C with it, when extensions are built
+    }
+)
+
 # What no function reaches inside a distribution. An import of ours that names one of these files stops the build.
 UNUSED: Mapping[str, tuple[str, ...]] = {
     # We use the logger and the metrics, which use two utilities (typing, jmespath_utils).
@@ -70,7 +80,7 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     ),
     # cryptography needs cffi's compiled backend only; the compiler of C declarations is for building extensions.
     "cffi": ("cffi/*",),
-    "pycparser": ("pycparser/*",),
+    "intuit-oauth": ("intuitlib/migration.py",),
     # pypdf decrypts with AES (CBC, ECB) and RC4; none of the rest is reached.
     "pycryptodome": (
         "Crypto/Hash/*",
@@ -128,6 +138,8 @@ UNUSED: Mapping[str, tuple[str, ...]] = {
     ),
     # No charts, no barcodes, no font files: the plain page is text in fonts that every PDF reader brings itself.
     "reportlab": ("reportlab/fonts/*", "reportlab/graphics/*"),
+    # A browser's Python.
+    "urllib3": ("urllib3/contrib/emscripten/*",),
 }
 
 # Zip knows no earlier date, and no file of ours depends on one.
@@ -192,8 +204,8 @@ def files_of(handler: str, sources: Path, libraries: Path) -> dict[str, Path]:
     for module, importer in sorted(foreign.items()):
         if module.split(".")[0] not in IN_THE_RUNTIME and not provides(contents, module):
             raise BuildError(
-                f"{importer} imports {module}, which would not be in the zip: "
-                "name its distribution in lambda/requirements.in, or take its pattern out of UNUSED"
+                f"{importer} imports {module}, which would not be in the zip: name "
+                "its distribution in lambda/requirements.in, or take it out of UNREACHED, or its pattern out of UNUSED"
             )
     return contents
 
@@ -280,7 +292,7 @@ class Libraries:
         seen = set[tuple[str, frozenset[str]]]()
         while waiting:
             wanted = waiting.pop()
-            if wanted not in seen and wanted[0] in self._distributions:
+            if wanted not in seen and wanted[0] in self._distributions and wanted[0] not in UNREACHED:
                 seen.add(wanted)
                 waiting += requirements(self._distributions[wanted[0]], extras=wanted[1])
         return {

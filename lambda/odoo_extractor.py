@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pipeline import cold_start  # before anything else of ours
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
@@ -25,6 +25,7 @@ from pipeline.domain.history import Origin
 from pipeline.domain.identity import known_as
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.source import Selection
+from pipeline.domain.values import dataclass
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
@@ -40,6 +41,8 @@ from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
+
+cold_start.over()
 
 SERVICE = "odoo-extractor"
 SECRET_KEYS = ("database", "username", "password")

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
+from pipeline import cold_start  # before anything else of ours
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
 from pipeline.aws.secrets import Secrets
@@ -23,6 +24,8 @@ from pipeline.use_cases.report import Reporter, reporting
 from pipeline.use_cases.sync_order_attempts import OrderAttempts
 from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
+
+cold_start.over()
 
 SERVICE = "odoo-order-sync"
 _reported = Remembered()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from pipeline import cold_start  # before anything else of ours
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.dead_letters import DeadLetters
 from pipeline.aws.document_store import DocumentStore
@@ -44,6 +45,8 @@ from pipeline.use_cases.post.watch import Watch
 from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import SETTLE_ALLOWANCE_S, Taking, reopen, settle
 from pipeline.use_cases.report import Report, Reporter, answering, reporting
+
+cold_start.over()
 
 SERVICE = "qb-poster"
 logger = logging.getLogger("pipeline.qb_poster")

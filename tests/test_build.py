@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -11,19 +12,19 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
-import boto3
 import pytest
 from PIL import Image
 from pypdf import PdfWriter
 
 from bundling import package, sbom
+from local.bench.starts import ISOLATED, runtime_in
+from local.bench.world import Bench
 from tests.terraform_tools import HANDLERS, ROOT, built_zips, run_build
-
-# What boto3 brings along in the runtime.
-RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 
 LOCK = ROOT / "lambda/requirements.txt"
 
@@ -49,17 +50,14 @@ def unpacked(zips, tmp_path_factory):
 @pytest.fixture
 def run_in_lambda(unpacked, tmp_path):
     """Run code as Lambda would: the function's zip, the runtime's boto3, and nothing else of this machine."""
-    runtime = tmp_path / "runtime"
-    runtime.mkdir()
-    for name in RUNTIME:
-        (runtime / name).symlink_to(Path(boto3.__file__).parent.parent / name)
+    runtime = runtime_in(tmp_path)
 
-    def run(handler: str, code: str, *arguments: str) -> str:
+    def run(handler: str, code: str, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> str:
         path = f"import sys; sys.path[:0] = [{str(unpacked(handler))!r}, {str(runtime)!r}]"
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-B", "-c", f"{path}\n{code}", *arguments],
+            [sys.executable, *ISOLATED, "-B", "-c", f"{path}\n{code}", *arguments],
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2"},
+            env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-west-2", **environ},
             capture_output=True,
             text=True,
             timeout=60,
@@ -69,6 +67,41 @@ def run_in_lambda(unpacked, tmp_path):
         return done.stdout
 
     return run
+
+
+# Invokes a function as its container would, and prints what it answers as the last line.
+INVOKED = """
+import importlib, json
+class Context:
+    function_name, memory_limit_in_mb, aws_request_id = "function", 256, "request"
+    invoked_function_arn = "arn:aws:lambda:us-west-2:123456789012:function:function"
+    def get_remaining_time_in_millis(self):
+        return 600_000
+print(json.dumps(importlib.import_module(sys.argv[1]).lambda_handler({}, Context()), default=str))
+"""
+
+
+def test_the_functions_carry_a_document_with_what_their_zips_hold(run_in_lambda):
+    bench = Bench.with_documents(1, company="companyA")
+    try:
+        answers = []
+        for function, handler in (
+            ("odoo-extractor", "odoo_extractor"),
+            ("qb-poster", "qb_poster"),
+            ("odoo-order-sync", "odoo_order_sync"),
+            ("odoo-qb-tie-out", "tie_out"),
+        ):
+            environ = {**bench.aws.environ, **bench.deployment.environs[function]}
+            answers.append(json.loads(run_in_lambda(handler, INVOKED, handler, environ=environ).splitlines()[-1]))
+        (entry,) = bench.deployment.entries()
+    finally:
+        bench.close()
+    pulled, posted, synced, compared = answers
+
+    assert (pulled["new"], posted["posted"], synced["statusCode"]) == (1, 1, 200)
+    # Each of a company's open months has its report, which takes the libraries of the pages.
+    assert len(compared["tie_outs"]) > 0
+    assert (entry["status"], entry["pdf_attached"]) == ("posted", True)
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -199,14 +232,11 @@ def test_each_function_ships_only_the_distributions_it_imports(zips):
         for handler, archive in zips.items()
     }
 
-    everyone = {"aws_lambda_powertools", "certifi", "charset_normalizer", "idna", "jmespath", "requests"}
+    everyone = {"aws_lambda_powertools", "certifi", "idna", "jmespath", "requests"}
     everyone |= {"typing_extensions", "urllib3"}
     assert shipped["odoo_order_sync"] == everyone
     assert shipped["odoo_extractor"] == everyone | {"pillow", "pycryptodome", "pypdf", "reportlab"}
-    intuit = {
-        *("cffi", "cryptography", "enum_compat", "intuit_oauth", "oauthlib", "pycparser", "pyjwt", "requests_oauthlib"),
-        "six",
-    }
+    intuit = {"cffi", "cryptography", "enum_compat", "intuit_oauth", "pyjwt", "six"}
     assert shipped["qb_poster"] == everyone | intuit
     assert shipped["tie_out"] == everyone | intuit | {"jinja2", "markupsafe", "xlsxwriter"}
 
@@ -398,8 +428,16 @@ def test_an_import_that_would_not_be_in_the_zip_stops_the_build(tree):
 def test_an_import_of_what_is_left_out_stops_the_build(tree, monkeypatch):
     monkeypatch.setattr(package, "UNUSED", {"alpha": ("alpha/*",)})
 
-    with pytest.raises(package.BuildError, match=r"imports alpha.*take its pattern out of UNUSED"):
+    with pytest.raises(package.BuildError, match=r"imports alpha.*its pattern out of UNUSED"):
         tree("import alpha\n")
+
+
+def test_a_distribution_that_nothing_reaches_stays_out_and_an_import_of_it_stops_the_build(tree, monkeypatch):
+    monkeypatch.setattr(package, "UNREACHED", frozenset({"beta"}))
+
+    assert not {name for name in tree("import alpha\n") if name.startswith(("beta", "gamma"))}
+    with pytest.raises(package.BuildError, match=r"imports beta.*take it out of UNREACHED"):
+        tree("import beta\n")
 
 
 def test_a_zip_above_its_limit_stops_the_build(tree, tmp_path):

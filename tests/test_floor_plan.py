@@ -167,3 +167,30 @@ def test_the_tie_out_uses_of_an_entry_only_who_waits_and_where_it_is():
 
     assert used == {"entry_id", "company", "status", "error_message", "pending_since", "updated_at", "realm", "qb_id",
                     "former", "pdf_key", "attachable_id"}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"domain.values", "domain.tie_out.month"}))
+def test_a_data_class_is_made_by_the_decorator_that_compiles_one_method(module):
+    names = {
+        alias.name
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        for alias in node.names
+    }
+
+    assert "dataclass" not in names
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_begins_its_imports_of_ours_with_the_cold_start_and_ends_them_with_its_end(handler):
+    body = ast.parse((ROOT / f"{handler}.py").read_text()).body
+    ours = [
+        node
+        for node in body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pipeline"
+    ]
+
+    after = body[body.index(ours[-1]) + 1]
+
+    assert ast.unparse(ours[0]) == "from pipeline import cold_start"
+    assert ast.unparse(after) == "cold_start.over()"

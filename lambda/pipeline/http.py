@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +12,7 @@ import urllib3
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.values import dataclass
 from pipeline.sockets import Allowance, BoundedAdapter, Exceeded, allowed
 
 CONNECT_TIMEOUT_S = 5

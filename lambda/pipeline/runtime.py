@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -17,8 +17,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from pipeline.cold_start import uncollected
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import dataclass
 
 # A parameter of glibc's `mallopt`.
 _M_MMAP_THRESHOLD = -3
@@ -63,7 +65,8 @@ class SystemThreads:
 @cache
 def aws_client(name: str) -> Any:
     """Return the client of an AWS service. It is created once, because creating one takes longer than using it."""
-    return boto3.client(name, config=Config(max_pool_connections=CONNECTIONS_MAX))  # type: ignore[call-overload]
+    with uncollected():
+        return boto3.client(name, config=Config(max_pool_connections=CONNECTIONS_MAX))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)

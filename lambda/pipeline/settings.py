@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from pipeline.domain.errors import Misconfigured
+from pipeline.domain.values import dataclass
 
 QUICKBOOKS_APIS = {
     "production": "https://quickbooks.api.intuit.com",

@@ -1,4 +1,8 @@
-"""Cold starts in processor time, and the sizes of the zips."""
+"""Cold starts in processor time, and the sizes of the zips.
+
+Both sides of the comparison start with what Lambda's runtime has and nothing else of this machine: what a zip lacks
+must not be found beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import boto3
+
 from local.bench.world import Row
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +24,11 @@ CLIENTS = ("dynamodb", "s3", "secretsmanager", "sns")
 ORDER_CLIENTS = ("dynamodb", "sns")
 # How many megabytes the zip of each function may have.
 FUNCTIONS = {"odoo_extractor": 9.0, "qb_poster": 9.0, "odoo_order_sync": 3.0, "tie_out": 9.0}
+
+# What boto3 brings along in Lambda's runtime.
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
+# Nothing of this machine, not even what the virtual environment holds.
+ISOLATED = ("-I", "-S")
 
 _BARE = "import boto3\nfor name in {clients}: boto3.client(name, region_name='us-west-2')\n"
 _HANDLER = "import {handler} as handler\nfor name in {clients}: handler.system().client(name)\n"
@@ -30,13 +41,16 @@ _TIMED = (
 def cold_starts(folder: Path, starts: int = STARTS) -> list[Row]:
     """Compare importing each zip and making its clients with bare boto3 making the same clients, start by start."""
     found = []
+    runtime = runtime_in(folder)
     for handler in FUNCTIONS:
         unzipped = folder / handler
         with zipfile.ZipFile(ROOT / "lambda" / f"{handler}.zip") as archive:
             archive.extractall(unzipped)
         clients = repr(ORDER_CLIENTS if handler == "odoo_order_sync" else CLIENTS)
-        bare = _TIMED.format(paths="[]", work=_BARE.format(clients=clients))
-        ours = _TIMED.format(paths=repr([str(unzipped)]), work=_HANDLER.format(handler=handler, clients=clients))
+        bare = _TIMED.format(paths=repr([str(runtime)]), work=_BARE.format(clients=clients))
+        ours = _TIMED.format(
+            paths=repr([str(unzipped), str(runtime)]), work=_HANDLER.format(handler=handler, clients=clients)
+        )
         # The first of each writes the compiled files, which the zip of a deployment has.
         pairs = [(_cpu_s(ours), _cpu_s(bare)) for _ in range(starts + 1)][1:]
         mine, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
@@ -47,10 +61,19 @@ def cold_starts(folder: Path, starts: int = STARTS) -> list[Row]:
     return found
 
 
+def runtime_in(folder: Path) -> Path:
+    """Make a folder with the libraries of Lambda's runtime and nothing else."""
+    runtime = folder / "runtime"
+    runtime.mkdir()
+    for name in RUNTIME:
+        (runtime / name).symlink_to(Path(boto3.__file__).parents[1] / name)
+    return runtime
+
+
 def _cpu_s(script: str) -> float:
     environ = {**os.environ, "AWS_DEFAULT_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true"}
-    environ.pop("PYTHONPATH", None)
-    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)  # noqa: S603
+    command = [sys.executable, *ISOLATED, "-c", script]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)  # noqa: S603
     return float(done.stdout.splitlines()[-1])
 
 

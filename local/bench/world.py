@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from unittest.mock import patch
 import botocore.client
 
 import odoo_extractor
+import qb_poster
 from local.bench.cloud import Cloud
 from local.bench.share import Share
 from local.demo import documents
@@ -30,6 +32,7 @@ from pipeline.runtime import aws_client
 
 PASSWORD = "demo-password"
 PARTIES = 20
+DAY_S = 24 * 3600
 # A row of the table: what is measured, the figure, and what it must be.
 type Row = tuple[str, str, str]
 
@@ -93,12 +96,20 @@ class Bench:
         while self.run("odoo-extractor", odoo_extractor.lambda_handler, {}, 300)["remaining"]:
             pass
 
-    def forget_lists(self) -> None:
-        """Make the poster read the lists of QuickBooks again, as on another day."""
+    def look(self) -> None:
+        """Look what changed in the books, as each pull has it done."""
+        self.run("qb-poster", qb_poster.lambda_handler, {"watch": True}, 120)
+
+    def another_day(self) -> None:
+        """Let a day go by for the lists of QuickBooks that the poster has stored."""
         table = self.aws.client("dynamodb")
         for realm in demo_realms():
             key = {"entry_id": {"S": f"reference#{realm.realm_id}#lists"}}
-            table.delete_item(TableName=self.deployment.table, Key=key)
+            kept = table.get_item(TableName=self.deployment.table, Key=key).get("Item")
+            if kept:
+                lists = json.loads(kept["value"]["S"])
+                kept["value"]["S"] = json.dumps({**lists, "read_at": lists["read_at"] - DAY_S})
+                table.put_item(TableName=self.deployment.table, Item=kept)
 
     def close(self) -> None:
         """Stop everything."""

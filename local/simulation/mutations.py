@@ -250,7 +250,7 @@ def main() -> int:
     with ProcessPoolExecutor() as pool:
         for safeguard, tried in zip(asked, pool.map(scenarios_until_found, asked), strict=True):
             missed += not tried
-            print(f"{safeguard:<48}" + (f"found after {tried} scenarios" if tried else "NOT FOUND"), flush=True)
+            print(f"{safeguard:<54}" + (f"found after {tried} scenarios" if tried else "NOT FOUND"), flush=True)
     return 1 if missed else 0
 
 

@@ -117,6 +117,19 @@ OF_THE_FILE = ("line 2: 'partys' is not known", "line 3: 'go_live' must be a dat
 IN_ODOO, IN_QUICKBOOKS = "line 5: account '400001' matches nothing in Odoo", "line 6: account 400000 → 'nowhere'"
 
 
+def with_a_document_due(open_world):
+    world = open_world(realms=[us()])
+    world.move(661, "out_invoice", [{"amount": 100.0}])
+    world.extract()
+    world.alerts()
+    return world
+
+
+def fails(run):
+    with pytest.raises(Misconfigured):
+        run()
+
+
 def lines_of(text):
     return [line.removeprefix("  | ") for line in text.splitlines() if line.startswith("  | ")]
 
@@ -142,10 +155,7 @@ def test_errors_of_the_file_and_names_that_odoo_lacks_come_in_one_alert_in_the_o
 
 
 def test_errors_of_the_file_and_names_that_quickbooks_lacks_come_in_one_alert_and_nothing_is_posted(open_world):
-    world = open_world(realms=[us()])
-    world.move(661, "out_invoice", [{"amount": 100.0}])
-    world.extract()
-    world.alerts()
+    world = with_a_document_due(open_world)
     world.mapping(WRONG)
 
     for _ in range(3):
@@ -156,6 +166,31 @@ def test_errors_of_the_file_and_names_that_quickbooks_lacks_come_in_one_alert_an
     assert begins(lines_of(alert["text"]), (*OF_THE_FILE[:2], IN_QUICKBOOKS, OF_THE_FILE[2]))
     assert world.entries()[661]["status"] == "pending"
     assert world.books() == []
+
+
+@pytest.mark.parametrize("first", ["extractor", "poster"])
+def test_errors_of_the_file_that_both_functions_find_are_reported_once(open_world, first):
+    world = with_a_document_due(open_world)
+    world.mapping(HEAD + 'partys = "create"\n')
+    runs = (lambda: fails(world.extract), lambda: (world.let_pause_pass(), world.post()))
+
+    for run in [*(runs if first == "extractor" else reversed(runs))] * 3:
+        run()
+
+    (alert,) = world.alerts()
+    assert begins(lines_of(alert["text"]), OF_THE_FILE[:1])
+
+
+def test_what_one_function_finds_besides_what_the_other_has_reported_is_reported_with_it(open_world):
+    world = with_a_document_due(open_world)
+    world.mapping(WRONG)
+
+    fails(world.extract)
+    world.post()
+
+    of_extractor, of_poster = world.alerts()
+    assert begins(lines_of(of_extractor["text"]), (*OF_THE_FILE[:2], IN_ODOO, OF_THE_FILE[2]))
+    assert begins(lines_of(of_poster["text"]), (*OF_THE_FILE[:2], IN_QUICKBOOKS, OF_THE_FILE[2]))
 
 
 def test_a_list_that_has_changed_is_reported_again(open_world):

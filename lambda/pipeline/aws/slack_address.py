@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pipeline.aws.errors import Expected, errors_of
 from pipeline.aws.token_parameters import ParameterClient
 from pipeline.domain.errors import Misconfigured, PipelineError
+from pipeline.domain.values import dataclass
 
 logger = logging.getLogger(__name__)
 

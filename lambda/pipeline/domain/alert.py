@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Self
@@ -18,6 +17,7 @@ from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
 from pipeline.domain.remedies import remedies
+from pipeline.domain.values import dataclass
 
 # How much one alert shows; the rest is counted.
 ERRORS_SHOWN_MAX = 10

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from pipeline.domain.history import DAYS_BRIDGED, LINKS, RECORDS, hash_of, link_key, record_key
+from pipeline.domain.values import dataclass
 
 _ONE_OF_TWO = "one of the two was changed or put in."
 _OF_A_LINK = {"before", "records", "run"}

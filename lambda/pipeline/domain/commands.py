@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.domain.source import Selection
+from pipeline.domain.values import dataclass
 
 # -- the extractor -----------------------------------------------------------------------------------------------------
 

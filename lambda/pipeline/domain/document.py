@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +12,7 @@ from pipeline.domain.content import content_hash
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.domain.quoting import document_title
+from pipeline.domain.values import dataclass
 
 LINES_MAX = 10_000
 ENTRY_ID = re.compile(r".+-account\.move-([0-9]{1,30})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from functools import cache
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import document_title
+from pipeline.domain.values import dataclass
 
 # QuickBooks gives a request 120 seconds. Until then a create without an answer may still take effect, and looking for
 # it proves nothing. Wait a little longer, then look, then act.

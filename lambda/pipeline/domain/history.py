@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
 from pipeline.domain.codec import encode
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import dataclass
 
 RECORDS = "history#"
 LINKS = "history-day#"

@@ -10,9 +10,11 @@ from __future__ import annotations
 import unicodedata
 from collections import abc
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
+
+from pipeline.domain.values import dataclass
 
 FILE = "config/mapping.toml"
 # Joins the names of Odoo's taxes on one line.

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pipeline.domain.alert import Failure, message_of
+from pipeline.domain.alert import SEVERAL_LINES, Failure, message_of
 from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import dataclass
 
 DIGEST_EVERY = timedelta(days=1)
 # A cause that was gone for so long has ended: what flickers is one cause.
@@ -203,13 +204,18 @@ def due(state: AlertState, now: datetime) -> list[Message]:
     for company in dict.fromkeys([alert.company for alert in state.alerts] + [one.company for one in state.notices]):
         own = [alert for alert in state.alerts if alert.company == company]
         open_ones = [alert for alert in own if alert.clear_since is None]
-        lasting = tuple(alert for alert in open_ones if alert.code not in SAID_ONCE)
+        lasting = tuple(
+            alert
+            for alert in open_ones
+            if alert.code not in SAID_ONCE and (alert.reported or not _is_said(alert, state))
+        )
         digest_at = state.digest_at(company)
         notices = tuple(notice for notice in state.notices if notice.company == company)
         if lasting and digest_at is not None and now - digest_at >= DIGEST_EVERY:
             messages.append(Message(Occasion.LASTS, company, lasting, notices))
         else:
-            messages += [Message(Occasion.BEGINS, company, (alert,)) for alert in open_ones if _is_new(alert)]
+            begun = [alert for alert in open_ones if _is_new(alert) and not _is_said(alert, state)]
+            messages += [Message(Occasion.BEGINS, company, (alert,)) for alert in begun]
             if notices and state.is_notice_due(company, now):
                 messages.append(Message(Occasion.LASTS, company, (), notices))
         ended = tuple(
@@ -281,6 +287,22 @@ def is_covered(state: AlertState, entry: Entry) -> bool:
 def _is_new(alert: OpenAlert) -> bool:
     is_another = bool(set(alert.now) - set(alert.reported))
     return bool(alert.now) and (not alert.reported or (is_another and len(alert.reported) < ERRORS_REPORTED_MAX))
+
+
+def _is_said(alert: OpenAlert, state: AlertState) -> bool:
+    """Whether every line of an alert is in a reported one of another function: each of them reads the same mapping."""
+    return alert.code in SEVERAL_LINES and any(
+        other.code == alert.code
+        and other.service != alert.service
+        and bool(other.reported)
+        and other.clear_since is None
+        and _lines(alert) <= _lines(other)
+        for other in state.alerts
+    )
+
+
+def _lines(alert: OpenAlert) -> set[str]:
+    return {line for text in alert.texts for line in text.splitlines()}
 
 
 def _has_ended(alert: OpenAlert, now: datetime) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from pipeline.domain.values import dataclass
 
 
 class OrderStatus(StrEnum):

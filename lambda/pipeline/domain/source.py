@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.values import dataclass
 
 
 class NotRendered(Unavailable):

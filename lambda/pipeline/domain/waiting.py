@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.domain.entry import Entry, Status
+from pipeline.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

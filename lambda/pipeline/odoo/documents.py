@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,7 @@ from pipeline.domain.document import (
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.mapping import BETWEEN_PLANS
 from pipeline.domain.money import ZERO, decimal, rounded
+from pipeline.domain.values import dataclass
 from pipeline.odoo.parties import party, ship_to
 from pipeline.odoo.rows import Row, day, id_of, instant, name_of, plain_text, required, text
 from pipeline.odoo.taxes import TAX_TYPES, is_tax, tax_amounts

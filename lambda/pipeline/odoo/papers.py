@@ -6,13 +6,14 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pipeline import pdf as pages
 from pipeline.domain.document import Attachment, Document
 from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered
+from pipeline.domain.values import dataclass
 from pipeline.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
 from pipeline.file_kinds import FileKind, kind_of
 from pipeline.images import image_page

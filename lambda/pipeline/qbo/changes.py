@@ -1,5 +1,7 @@
 """What changed in a realm since an instant: change data capture, and queries where its answer is full.
 
+The same call asks what changed in the lists, which are then read again only if something did.
+
 Sources: Intuit's page about change data capture (at most 30 days back, at most 1,000 objects an answer, no cursor); a
 deleted object is answered with its id only, a voided one with zero amounts.
 """
@@ -8,15 +10,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.drift import Seen
 from pipeline.domain.money import decimal
+from pipeline.domain.values import dataclass
 from pipeline.qbo.booked import fingerprint, party_of, tax_of
 from pipeline.qbo.client import Client, Json, quoted
+from pipeline.qbo.faults import Refused
+from pipeline.qbo.list_watch import ListWatch
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.payloads import ENTITIES
 
@@ -41,8 +45,9 @@ class Changed:
 class Changes:
     """Reads the changes of one realm while its lease is held."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, lists: ListWatch) -> None:
         self.client = client
+        self._lists = lists
 
     def since(self, moment: datetime, now: datetime) -> Changed:
         """Return what changed from an instant until now, each transaction as it is now.
@@ -52,9 +57,17 @@ class Changes:
         """
         begins = max(moment, now - BACK_MAX)
         found: dict[tuple[str, str], Json] = {}
-        window = begins
+        lists = self._lists.kinds(now)
+        window, is_refused = begins, False
         while True:
-            rows = self.client.changes(_KINDS, window)
+            try:
+                rows = self.client.changes([*_KINDS, *lists], window)
+            except Refused:
+                if not lists:
+                    raise
+                # Perhaps because of the lists. They are read from time to time then; transactions are seen here only.
+                lists, is_refused = (), True
+                continue
             found |= {(entity, str(row.get("Id"))): row for entity, row in rows}
             if len(rows) < OBJECTS_MAX:
                 break
@@ -62,9 +75,13 @@ class Changes:
             window = window + (now - window) / 2 if now - window > WINDOW_MIN else now
             if window == now:
                 break
+        if lists:
+            self._lists.note([(entity, row) for (entity, _), row in found.items() if entity in lists], window, now)
+        elif is_refused:
+            self._lists.refused(now)
         if window > begins:
             found = self._edited(begins, window) | found
-        seen = (_seen(entity, row) for (entity, _), row in found.items())
+        seen = (_seen(entity, row) for (entity, _), row in found.items() if entity in _KINDS)
         return Changed(tuple(one for one in seen if one), window)
 
     def _edited(self, first: datetime, last: datetime) -> dict[tuple[str, str], Json]:

@@ -6,7 +6,6 @@ A line in QuickBooks has one class. A line with several is split, because choosi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Protocol, Self
 
@@ -14,6 +13,7 @@ from pipeline.domain.document import Document, Line, LineKind, Share
 from pipeline.domain.errors import Unmapped
 from pipeline.domain.mapping import BETWEEN_PLANS, Rules, Target
 from pipeline.domain.money import ZERO, plain
+from pipeline.domain.values import dataclass
 from pipeline.qbo.lists import ClassTracking, Realm
 
 WHOLE = Decimal(100)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.domain.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
+from pipeline.domain.values import dataclass
 
 THROTTLE_WAIT_S = 60
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Unavailable
+from pipeline.domain.values import dataclass
 from pipeline.http import new_session, send
 
 TIMEOUT_S = 20.0

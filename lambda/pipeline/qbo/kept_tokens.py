@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
+from pipeline.domain.values import dataclass
 from pipeline.qbo.connections import DAY_S, ConnectionDates
 from pipeline.qbo.issuer import Issued
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +17,7 @@ from pipeline.domain.mapping import Rules
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
 from pipeline.domain.tie_out.month import Month
+from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, Json, quoted
 from pipeline.qbo.lists import BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import entry_id_of

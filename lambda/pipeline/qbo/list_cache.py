@@ -1,8 +1,10 @@
 """The lists of a QuickBooks company, stored between runs.
 
-They are read in a handful of calls and stored for hours: reads are metered, and lists change rarely. But nobody is
-refused because of stored ones: before that they are read again, once per run, because a person may just have done what
-the last refusal asked for.
+They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored ones hold for six
+hours, and six more from each time that the watch over the books has seen nothing in them changed (`list_watch.py`), a
+week at most. Settings and tax codes, of which it sees nothing, are read again after six hours. But nobody is refused
+because of stored lists: before that they are read again, once per run, because a person may just have done what the
+last refusal asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pipeline.domain.clock import Clock
-from pipeline.domain.codec import dumps, loads
+from pipeline.domain.codec import dumps
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client, quoted
+from pipeline.qbo.list_watch import ListWatch, lists_key, stored
 from pipeline.qbo.lists import (
     PAYABLE,
     RECEIVABLE,
@@ -23,16 +26,20 @@ from pipeline.qbo.lists import (
     Lists,
     Named,
     Rate,
+    Realm,
     RealmKeyValues,
     TaxCode,
     book_account,
     book_item,
     find_named,
+    named_row,
     realm_of_rows,
 )
 
 # Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
+# However sure it is that nothing has changed.
+KEPT_S_MAX = 7 * 24 * 3600
 # What was read within the last minute is not read again for every refusal of QuickBooks.
 FRESH_S = 60
 # Of so many missing items the nearest is looked for, among so many that begin alike.
@@ -56,9 +63,12 @@ class ListCache:
         self._lists: Lists | None = None
         # What was stored before this run read the lists.
         self._before: Lists | None = None
+        # Until when the watch knows the stored ones to hold; it looks before the lists are used.
+        self._seen_until: int | None = None
         self._was_read = self._was_forgotten = False
         self._reading = threads.lock()
-        self._key = f"reference#{client.realm}#lists"
+        self._key = lists_key(client.realm)
+        self._watch = ListWatch(key_values, client.realm)
 
     def current(self, *, older_than: Lists | None = None) -> Lists:
         """Return the lists. With `older_than`, return newer ones, unless this run has read them already."""
@@ -68,13 +78,17 @@ class ListCache:
             is_no_newer = (
                 self._lists is not None and older_than is not None and self._lists.read_at <= older_than.read_at
             )
-            if self._lists is None or self._age_s > KEPT_S or (is_no_newer and not self._was_read):
+            lists = self._lists
+            if lists is not None and not is_no_newer and self._is_old(lists.settings_read_at or lists.read_at):
+                # What the watch says nothing about. Where that is other than it was, so may everything be.
+                lists = self._with_settings_read_again(lists)
+            if lists is None or not self._hold(lists) or (is_no_newer and not self._was_read):
                 self._before = self._lists or self._before
-                self._lists, self._was_read = self._read(), True
-                text = dumps(self._lists)
-                if len(text.encode()) <= KEPT_BYTES_MAX:
-                    self._key_values.keep(self._key, text)
-            return self._lists
+                lists, self._was_read = self._read(), True
+            if lists is not self._lists:
+                self._lists = lists
+                self._store(lists)
+            return lists
 
     def have_changed_since(self, read_at: int) -> bool:
         """Whether the lists say something else than those of an instant. Reads them again unless this run has."""
@@ -86,6 +100,33 @@ class ListCache:
     @property
     def _age_s(self) -> float:
         return self._clock.now().timestamp() - self._lists.read_at if self._lists else 0.0
+
+    def _is_old(self, instant: int) -> bool:
+        return self._clock.now().timestamp() - instant > KEPT_S
+
+    def _hold(self, lists: Lists) -> bool:
+        """Whether stored lists may be used. What the watch has seen is looked up once, for those that are old."""
+        if not self._is_old(lists.read_at):
+            return True
+        if self._seen_until is None:
+            self._seen_until = self._watch.holds_until(lists.read_at)
+        return self._age_s <= KEPT_S_MAX and not self._is_old(self._seen_until)
+
+    def _with_settings_read_again(self, lists: Lists) -> Lists | None:
+        """Return the lists with settings and tax codes that are the same still; None if all must be read again."""
+        if not self._hold(lists):
+            return None
+        realm = replace(
+            self._settings(lists.realm.country), receivables=lists.realm.receivables, payables=lists.realm.payables
+        )
+        if realm != lists.realm or self._tax_codes_of(realm) != lists.tax_codes:
+            return None
+        return replace(lists, settings_read_at=int(self._clock.now().timestamp()))
+
+    def _store(self, lists: Lists) -> None:
+        text = dumps(lists)
+        if len(text.encode()) <= KEPT_BYTES_MAX:
+            self._key_values.keep(self._key, text)
 
     def look[T](self, find: Callable[[Lists], T | None]) -> T | None:
         """Look something up in the lists. A miss reads them again once: a person may just have added it."""
@@ -105,21 +146,16 @@ class ListCache:
             self._key_values.keep(self._key, "")
 
     def _kept(self) -> Lists | None:
-        kept = self._key_values.value(self._key)
-        try:
-            lists = loads(Lists, kept) if kept else None
-        except ValueError:
-            return None  # stored by another version of this code
+        lists = stored(self._key_values, self._key)
         # If the mapping names other items than before, those must be read, too.
         return lists if lists and set(self._items) <= set(lists.items_asked) else None
 
     def _read(self) -> Lists:
-        preferences = self._client.query("Preferences")[0]
-        company = self._client.query("CompanyInfo")[0]
+        settings = self._settings(str(self._client.query("CompanyInfo")[0].get("Country", "")))
         by_type = [(str(row.get("AccountType", "")), book_account(row)) for row in self._client.query("Account")]
         accounts = tuple(account for _, account in by_type)
         realm = replace(
-            realm_of_rows(preferences, str(company.get("Country", ""))),
+            settings,
             receivables=tuple(account for kind, account in by_type if kind == RECEIVABLE),
             payables=tuple(account for kind, account in by_type if kind == PAYABLE),
         )
@@ -128,7 +164,7 @@ class ListCache:
             read_at=int(self._clock.now().timestamp()),
             realm=realm,
             accounts=accounts,
-            tax_codes=self._tax_codes() if realm.sales_tax and not realm.is_us else (),
+            tax_codes=self._tax_codes_of(realm),
             terms=self._named("Term"),
             classes=self._named("Class") if realm.class_tracking is not ClassTracking.OFF else (),
             departments=self._named("Department") if realm.departments_tracked else (),
@@ -137,11 +173,12 @@ class ListCache:
             items_like=self._items_like(items),
         )
 
+    def _settings(self, country: str) -> Realm:
+        """Return what the company is like, without its accounts."""
+        return realm_of_rows(self._client.query("Preferences")[0], country)
+
     def _named(self, entity: str) -> tuple[Named, ...]:
-        return tuple(
-            Named(str(row["Id"]), str(row["Name"]), str(row.get("FullyQualifiedName", row["Name"])))
-            for row in self._client.query(entity)
-        )
+        return tuple(map(named_row, self._client.query(entity)))
 
     def _read_items(self) -> Iterable[BookItem]:
         # There may be thousands of items: read only those the mapping names, by the last part of their names.
@@ -159,6 +196,9 @@ class ListCache:
             rows = self._client.page("Item", f"Name like {quoted(beginning + '%')}") if beginning else []
             found |= {str(row.get("FullyQualifiedName", row["Name"])) for row in rows[:LIKE_MAX]}
         return tuple(sorted(found))
+
+    def _tax_codes_of(self, realm: Realm) -> tuple[TaxCode, ...]:
+        return self._tax_codes() if realm.sales_tax and not realm.is_us else ()
 
     def _tax_codes(self) -> tuple[TaxCode, ...]:
         rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
 from pipeline.domain.money import ZERO
+from pipeline.domain.values import dataclass
 from pipeline.qbo.text import clean_line
 
 HOME_COUNTRY_WITHOUT_CODES = "US"
@@ -124,9 +125,10 @@ class TaxCode:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """All lists of a company, read at `read_at`. `items` are those named in `items_asked`.
+    """All lists of a company, read at `read_at`, in seconds since 1970. `items` are those named in `items_asked`.
 
-    `items_like` are names that begin as one of those does that QuickBooks does not have.
+    `items_like` are names that begin as one of those does that QuickBooks does not have. `settings_read_at` is when its
+    preferences and its tax codes were read again and were the same; 0 if they were not since.
     """
 
     read_at: int
@@ -139,6 +141,7 @@ class Lists:
     items: tuple[BookItem, ...]
     items_asked: tuple[str, ...]
     items_like: tuple[str, ...] = ()
+    settings_read_at: int = field(default=0, compare=False)
 
 
 def realm_of_rows(preferences: dict[str, Any], country: str) -> Realm:
@@ -184,6 +187,11 @@ def book_item(row: dict[str, Any]) -> BookItem:
         str(row.get("IncomeAccountRef", {}).get("value", "")),
         str(row.get("Type", "")),
     )
+
+
+def named_row(row: dict[str, Any]) -> Named:
+    """Return the term, class or department of a row of QuickBooks."""
+    return Named(str(row["Id"]), str(row["Name"]), str(row.get("FullyQualifiedName", row["Name"])))
 
 
 # -- finding, exactly ------------------------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from pipeline.domain.values import dataclass
 from pipeline.qbo.lists import RealmKeyValues
 
 

@@ -15,6 +15,7 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.changes import Changes
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.list_watch import ListWatch
 from pipeline.qbo.lists import RealmKeyValues
 from pipeline.qbo.realms import companies, companies_by_realm, realm_of
 from pipeline.qbo.references import References
@@ -72,7 +73,7 @@ class QuickBooksSession:
     def changes(self, company: str) -> Changes:
         """Return what changed in the realm; messages name the company. No rules are needed for that."""
         if self._changes is None:
-            self._changes = Changes(self._client(company))
+            self._changes = Changes(self._client(company), ListWatch(self._key_values, self._realm))
         return self._changes
 
     def _client(self, company: str) -> Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument, PipelineError
 from pipeline.domain.order import Order, OrderStatus
+from pipeline.domain.values import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from local.stand_ins.quickbooks.books import Books
@@ -16,8 +16,8 @@ OBJECTS_MAX = 1_000
 _EXCLUDED = ("JournalCode", "TaxAgency", "TimeActivity", "TaxCode", "TaxRate")
 
 
-def changed(books: Books, query: Mapping[str, str], now: float) -> Row:
-    """Return the answer: for each entity asked for a list, or nothing where nothing changed.
+def changed(books: Books, query: Mapping[str, str], now: float, refused: Collection[str] = ()) -> Row:
+    """Return the answer: for each entity asked for a list, or nothing where nothing changed. `refused` are not served.
 
     Which objects are left out of a full answer is not documented: here it is the newest ones.
     """
@@ -25,7 +25,7 @@ def changed(books: Books, query: Mapping[str, str], now: float) -> Row:
     if not entities:
         raise refusal("2020", "Required parameter entities is missing in the request", "entities")
     for entity in entities:
-        if entity in _EXCLUDED or entity not in ENTITIES:
+        if entity in (*_EXCLUDED, *refused) or entity not in ENTITIES:
             raise refusal("2010", f"Request has invalid or unsupported property : entities {entity}")
     try:
         since = datetime.fromisoformat(query.get("changedSince", "")).timestamp()

@@ -100,6 +100,7 @@ class Switches:
         ""  # a text in what is written that is answered with HTTP 500 every time (intuit PHP SDK #264)
     )
     body_bytes_max: int | None = None  # the size limit of a JSON body is not documented
+    cdc_refuses: tuple[str, ...] = ()  # whether a company without classes answers for them is not documented
     new_refresh_token_every_s: float = DAY_S
     superseded_token_grace_s: float = 0.0  # old texts gave a superseded refresh token 24 hours more
     refresh_s: float = 0.02  # a second refresh within this time is invalid_grant

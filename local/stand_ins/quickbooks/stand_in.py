@@ -292,7 +292,7 @@ class QuickBooksStandIn(Switches):
         elif call.kind == "query":
             body = self._queried(call)
         elif call.kind == "cdc":
-            body = cdc.changed(call.books, call.request.query, self._clock())
+            body = cdc.changed(call.books, call.request.query, self._clock(), self.cdc_refuses)
         elif call.request.method == "GET":
             body = self._read(call)
         elif call.request.method == "POST":

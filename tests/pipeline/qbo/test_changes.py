@@ -7,6 +7,7 @@ import pytest
 from local.demo.books import demo_realms
 from local.stand_ins.quickbooks import cdc
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.document import DocumentType
 from pipeline.qbo import changes
 from pipeline.qbo.changes import Changes
 from pipeline.qbo.faults import Refused
@@ -14,6 +15,23 @@ from tests.in_process import Near
 
 HOUR = timedelta(hours=1)
 MONTH = timedelta(days=30)
+
+
+class NoLists:
+    """Lists that nobody asks about."""
+
+    def kinds(self, _now):
+        return ()
+
+
+class AskedLists:
+    """Lists that are asked about; `noted` is what came of it."""
+
+    def kinds(self, _now):
+        return ("Account",)
+
+    def note(self, rows, since, now):
+        self.noted = [entity for entity, _ in rows], since, now
 
 
 def an_invoice(number: int) -> dict:
@@ -44,7 +62,7 @@ def test_what_changed_comes_with_one_call_and_deletions_with_their_id_only(compa
     company.book.delete("Invoice", {"Id": "1", "SyncToken": "0"})
     client = company.new_client()
 
-    found = Changes(client).since(now - HOUR, now)
+    found = Changes(client, NoLists()).since(now - HOUR, now)
 
     assert [one.qb_id for one in found.seen if not one.is_deleted] == ["2", "3", "4", "5", "6"]
     assert [one.qb_id for one in found.seen if one.is_deleted] == ["1"]
@@ -53,7 +71,7 @@ def test_what_changed_comes_with_one_call_and_deletions_with_their_id_only(compa
 
 
 def test_it_never_asks_further_back_than_quickbooks_looks(company, now):
-    assert len(Changes(company.new_client()).since(datetime.min.replace(tzinfo=UTC), now).seen) == 6
+    assert len(Changes(company.new_client(), NoLists()).since(datetime.min.replace(tzinfo=UTC), now).seen) == 6
     with pytest.raises(Refused, match="changedSince"):
         company.new_client().changes(["Invoice"], now - MONTH - HOUR)
 
@@ -66,7 +84,7 @@ def test_a_full_answer_is_halved_and_what_was_before_is_read_by_queries(company,
         row["MetaData"]["LastUpdatedTime"] = (now - hours * HOUR).isoformat(timespec="seconds")
     client = company.new_client()
 
-    found = Changes(client).since(now - 8 * HOUR, now)
+    found = Changes(client, NoLists()).since(now - 8 * HOUR, now)
 
     assert sorted(one.qb_id for one in found.seen) == ["1", "2", "3", "4", "5", "6"]
     assert found.deletions_since == now - 2 * HOUR
@@ -78,7 +96,7 @@ def test_a_window_that_stays_full_is_not_halved_for_ever(company, now, monkeypat
     monkeypatch.setattr(changes, "OBJECTS_MAX", 3)
     client = company.new_client()
 
-    found = Changes(client).since(now - HOUR, now + timedelta(seconds=1))
+    found = Changes(client, NoLists()).since(now - HOUR, now + timedelta(seconds=1))
 
     assert len(found.seen) == 6
     assert client.calls["cdc"] <= 8
@@ -87,6 +105,30 @@ def test_a_window_that_stays_full_is_not_halved_for_ever(company, now, monkeypat
 def test_a_transaction_that_cannot_be_read_does_not_hide_the_others(company, now):
     company.book._tables.table("Invoice")["2"]["TxnDate"] = "soon"
 
-    found = Changes(company.new_client()).since(now - HOUR, now)
+    found = Changes(company.new_client(), NoLists()).since(now - HOUR, now)
 
     assert [one.qb_id for one in found.seen] == ["1", "3", "4", "5", "6"]
+
+
+def test_lists_are_asked_about_in_the_same_call_and_are_no_transactions(company, now):
+    client, lists = company.new_client(), AskedLists()
+
+    found = Changes(client, lists).since(now - HOUR, now)
+
+    assert {one.document_type for one in found.seen} == {DocumentType.INVOICE}
+    assert lists.noted == (["Account"] * len(company.realm.accounts), now - HOUR, now)
+    assert client.calls == {"cdc": 1}
+
+
+def test_of_a_full_answer_the_lists_are_known_only_since_it_was_not_full(company, now, monkeypatch):
+    monkeypatch.setattr(cdc, "OBJECTS_MAX", 3)
+    monkeypatch.setattr(changes, "OBJECTS_MAX", 3)
+    company.book._tables.table("Account").clear()
+    for hours, row in enumerate(company.book._tables.table("Invoice").values(), 1):
+        row["MetaData"]["LastUpdatedTime"] = (now - hours * HOUR).isoformat(timespec="seconds")
+    lists = AskedLists()
+
+    found = Changes(company.new_client(), lists).since(now - 8 * HOUR, now)
+
+    assert lists.noted == ([], found.deletions_since, now)
+    assert found.deletions_since == now - 2 * HOUR

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.comparison import Difference
+from pipeline.domain.values import dataclass
 
 # A longer name would hide the sums beside it.
 PARTY_SHOWN_MAX = 60

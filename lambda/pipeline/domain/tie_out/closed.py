@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +17,7 @@ from typing import Any
 from pipeline.domain.codec import encode
 from pipeline.domain.money import shown
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
+from pipeline.domain.values import dataclass
 
 FINGERPRINT_LENGTH = 16
 # So many changes of a month are kept and shown by name. The rest is counted.

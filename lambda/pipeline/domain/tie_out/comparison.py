@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -24,6 +23,7 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
 )
 from pipeline.domain.tie_out.texts import begins_alike, same_text, shown
+from pipeline.domain.values import dataclass
 
 # Above so many tax items on one account, only all of them or none may be short. Fewer are tried in all combinations.
 TAX_ITEMS_TRIED_MAX = 10

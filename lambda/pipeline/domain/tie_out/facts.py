@@ -7,13 +7,14 @@ positive for all four types. Nothing here comes from a payload that was sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from pipeline.domain.document import Account, DocumentType
 from pipeline.domain.money import ZERO
+from pipeline.domain.values import dataclass
 
 
 class ItemKind(StrEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.domain.tie_out.facts import JournalDocument
+from pipeline.domain.values import dataclass
 
 # More are not looked up: a journal that jumps by thousands was renumbered.
 GAPS_LOOKED_UP_MAX = 1_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from pipeline.domain.money import ZERO, rounded
@@ -12,6 +11,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
 from pipeline.domain.tie_out.comparison import breakdown, is_rounding
 from pipeline.domain.tie_out.facts import ItemKind, JournalDocument, LedgerTransaction, Names
+from pipeline.domain.values import dataclass
 
 # Of a difference so many documents are named; the list of documents has all of them.
 DOCUMENTS_NAMED_MAX = 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +14,7 @@ from pipeline.domain.tie_out.facts import NotCarried
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import NumberGap
 from pipeline.domain.tie_out.sums import Sum, Sums
+from pipeline.domain.values import dataclass
 
 _NO_SUMS = Sums((), (), (), (), ())
 # How a class is counted in the verdict: one document, several documents.

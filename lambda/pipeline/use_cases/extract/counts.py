@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 from typing import Any
 
 from pipeline.domain.entry import Status
 from pipeline.domain.quoting import one_line
 from pipeline.domain.source import Pdf
+from pipeline.domain.values import dataclass
 from pipeline.use_cases.extract.decide import Decision, News
 
 # Lambda returns at most 6 MB.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -10,6 +9,7 @@ from pipeline.domain import lifecycle
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.lifecycle import BEFORE_GO_LIVE, LOST, RECEIPT_SKIPPED
+from pipeline.domain.values import dataclass
 
 
 class News(StrEnum):

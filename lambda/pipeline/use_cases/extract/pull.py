@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 
 from pipeline.domain import lifecycle
@@ -22,6 +22,7 @@ from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
+from pipeline.domain.values import dataclass
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import Decision, News, decide

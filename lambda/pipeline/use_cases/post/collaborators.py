@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.lease import Lease
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import dataclass
 from pipeline.domain.waiting import Waiting
 from pipeline.use_cases.post import posting, record
 from pipeline.use_cases.recover.rebuild import Rebuilt

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pipeline.domain import attempts
@@ -19,6 +18,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
+from pipeline.domain.values import dataclass
 from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.posting import Posting, PostingStore
 from pipeline.use_cases.post.record import RecordTable

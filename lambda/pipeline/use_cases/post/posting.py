@@ -8,7 +8,7 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
 from pipeline.domain.errors import NeedsAttention, Rejected, outcome
+from pipeline.domain.values import dataclass
 from pipeline.use_cases.post import paper
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record, RecordTable

@@ -11,11 +11,11 @@ the PDF                     read, attach, file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.domain.books import Booked, Draft
 from pipeline.domain.entry import Entry, Status, Step
+from pipeline.domain.values import dataclass
 
 
 class Action(StrEnum):

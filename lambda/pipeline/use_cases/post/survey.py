@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import islice
 
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import Status
+from pipeline.domain.values import dataclass
 from pipeline.domain.waiting import Waiting
 
 # A larger backlog is counted no further. Each company that was not met is then asked by itself.

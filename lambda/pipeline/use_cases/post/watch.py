@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -36,6 +36,7 @@ from pipeline.domain.drift import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
+from pipeline.domain.values import dataclass
 
 logger = logging.getLogger(__name__)
 

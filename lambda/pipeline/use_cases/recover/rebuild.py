@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 from functools import partial
 from itertools import batched
@@ -25,6 +25,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError
 from pipeline.domain.source import Copy
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
+from pipeline.domain.values import dataclass
 
 logger = logging.getLogger(__name__)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from pipeline.domain.dead_letter import Letter
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import odoo_id_of
 from pipeline.domain.entry import Entry, Status
+from pipeline.domain.values import dataclass
 
 # How many letters one run takes; the next one goes on.
 LETTERS_MAX = 1_000

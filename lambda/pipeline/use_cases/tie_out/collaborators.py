@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names, NotCarried, OdooState
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import dataclass
 
 
 class Journal(Protocol):

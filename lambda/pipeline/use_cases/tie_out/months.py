@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict
+from pipeline.domain.values import dataclass
 from pipeline.use_cases.tie_out import closures
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.run import Comparison

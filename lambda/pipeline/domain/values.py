@@ -1,0 +1,58 @@
+"""Data classes that cost a third of the standard library's when they are made, which every cold start does.
+
+For each class `dataclasses.dataclass` writes six methods as text and compiles them: 0.7 ms of processor time for a
+frozen one with slots, and a function imports 130 of them. Here only `__init__` is compiled, and all classes share the
+rest: 0.2 ms. To `fields`, `replace` and `asdict` they are data classes, and equality, hash and text are the same.
+
+One thing differs: that a frozen object is not assigned to is held by mypy, and not once more when the program runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__all__ = ["dataclass"]
+
+if TYPE_CHECKING:
+    # To the type checker this is the standard library's, with all that it knows of it.
+    from dataclasses import dataclass
+else:
+    import dataclasses
+    from collections.abc import Callable
+    from functools import cache
+    from operator import attrgetter
+
+    def dataclass(*, frozen: bool = False, slots: bool = False, kw_only: bool = False) -> Callable[[type], type]:
+        """Return a decorator that makes a class a data class, as the one of `dataclasses` with these arguments."""
+
+        def made(kind: type) -> type:
+            shared = {"__eq__": _is_equal, "__repr__": _as_text, "__hash__": _hash if frozen else None}
+            for name, method in shared.items():
+                if name not in vars(kind):
+                    setattr(kind, name, method)
+            return dataclasses.dataclass(eq=False, repr=False, slots=slots, kw_only=kw_only)(kind)
+
+        return made
+
+    def _is_equal(self: object, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        values = _compared(self.__class__)
+        return values(self) == values(other)
+
+    def _hash(self: object) -> int:
+        return hash(_compared(self.__class__)(self))
+
+    def _as_text(self: object) -> str:
+        shown = (field.name for field in dataclasses.fields(self) if field.repr)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{self.__class__.__qualname__}({values})"
+
+    @cache
+    def _compared(kind: type) -> Callable[[object], tuple[object, ...]]:
+        """Return what reads the fields of an object by which it is equal to another."""
+        names = [field.name for field in dataclasses.fields(kind) if field.compare]
+        if len(names) > 1:
+            return attrgetter(*names)
+        # Of one name it would return the value, and what is not equal to itself would not be equal here.
+        return lambda one: tuple(getattr(one, name) for name in names)
