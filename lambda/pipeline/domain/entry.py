@@ -8,6 +8,7 @@ from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
@@ -260,6 +261,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
         return document_title(self.document_type.noun, self.number, self.party, shown(self.total, self.currency))
 
 
+@cache
 def names_of(*parts: type) -> tuple[str, ...]:
     """Return the names of the fields of some parts."""
     return tuple(one.name for part in parts for one in fields(part))

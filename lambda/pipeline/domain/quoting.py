@@ -51,6 +51,9 @@ def named(name: str, limit: int = FILE_NAME_LENGTH_MAX) -> str:
 
 
 def _visible(text: str) -> str:
+    if text.isprintable():
+        # Most are: then nothing but the space is of these categories.
+        return " ".join(text.split())
     # Separators and control characters become spaces; marks that turn or hide a text vanish.
     kept = (
         " " if category in ("Cc", "Zl", "Zp", "Zs") else "" if category[0] == "C" else character
