@@ -116,9 +116,8 @@ class BooksPart:
     `qb_omitted` says what of it QuickBooks refused and was left out.
 
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
-    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last create or
-    update. `former` is JSON: where the document was before its company
-    started over in another realm.
+    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last write.
+    `former` is JSON: where the document was before its company started over in another realm.
     """
 
     realm: str = ""
