@@ -252,15 +252,20 @@ def own_files(module: str, sources: Path) -> list[Path]:
     return [file, *(package for package in packages if package.is_file())]
 
 
-@cache
 def imports(path: Path, sources: Path) -> tuple[tuple[str, str | None], ...]:
     """Return what a file imports at run time, as (module, name in it), with relative imports made absolute."""
-    return tuple(_imports(path, sources))
+    return _imports_of(path, sources, path.read_bytes())
 
 
-def _imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
+@cache
+def _imports_of(path: Path, sources: Path, content: bytes) -> tuple[tuple[str, str | None], ...]:
+    """Return it, found out once for all functions that share the module."""
+    return tuple(_imports(path, sources, content))
+
+
+def _imports(path: Path, sources: Path, content: bytes) -> Iterator[tuple[str, str | None]]:
     package = path.relative_to(sources).parent.parts
-    waiting: list[ast.AST] = [ast.parse(path.read_bytes(), str(path))]
+    waiting: list[ast.AST] = [ast.parse(content, str(path))]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
