@@ -4,7 +4,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
-WORKERS ?= 2
+# One more than two cores have work for: whoever applies Terraform mostly waits.
+WORKERS ?= 3
 
 .PHONY: help demo test lint unit faults bench cost build doctor rotate-odoo-key checkov lock clean
 

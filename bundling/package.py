@@ -252,8 +252,13 @@ def own_files(module: str, sources: Path) -> list[Path]:
     return [file, *(package for package in packages if package.is_file())]
 
 
-def imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
-    """Yield what a file imports at run time, as (module, name in it), with relative imports made absolute."""
+@cache
+def imports(path: Path, sources: Path) -> tuple[tuple[str, str | None], ...]:
+    """Return what a file imports at run time, as (module, name in it), with relative imports made absolute."""
+    return tuple(_imports(path, sources))
+
+
+def _imports(path: Path, sources: Path) -> Iterator[tuple[str, str | None]]:
     package = path.relative_to(sources).parent.parts
     waiting: list[ast.AST] = [ast.parse(path.read_bytes(), str(path))]
     while waiting:
@@ -347,19 +352,24 @@ def with_bytecode(name: str, source: Path) -> Mapping[str, bytes]:
         return {name: source.read_bytes()}
     path = PurePosixPath(name)
     bytecode = str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "bytecode")
-        try:
-            py_compile.compile(
-                str(source),
-                cfile=str(target),
-                dfile=f"/var/task/{name}",
-                doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )
-        except py_compile.PyCompileError as error:
-            raise BuildError(f"{name} does not compile: {error.msg}") from error
-        return {name: source.read_bytes(), bytecode: target.read_bytes()}
+    target = Path(_scratch().name, "bytecode")
+    try:
+        py_compile.compile(
+            str(source),
+            cfile=str(target),
+            dfile=f"/var/task/{name}",
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+    except py_compile.PyCompileError as error:
+        raise BuildError(f"{name} does not compile: {error.msg}") from error
+    return {name: source.read_bytes(), bytecode: target.read_bytes()}
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return one folder for all modules: to make and remove a folder takes as long as to compile a small one."""
+    return tempfile.TemporaryDirectory()
 
 
 def write(target: Path, contents: Mapping[str, bytes]) -> int:

@@ -1,7 +1,8 @@
 """Embedded AWS asked without a socket, by clients of this process: the connection costs more than the answer.
 
-botocore words, signs and sends every request as over the network, and reads the answer. A test asks both ways and
-compares: `contracts/test_embedded_aws.py`.
+botocore words, signs and sends every request as over the network, and reads the answer; but a request to a table whose
+like moto has accepted before is answered at once, without being worded: botocore takes ten times as long as the answer.
+A test asks each way and compares: `contracts/test_embedded_aws.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.useragent import UserAgentString
+from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from local.simulation import short_table, short_way
@@ -24,19 +29,28 @@ from local.stand_ins.aws import REGION, EmbeddedAws, signed_for
 # What is done with items: texts in, texts out, so that moto need not read and word it field by field.
 _ITEMS = re.compile(r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|Scan)")
 _HEADERS = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "without-a-socket"}
+_METADATA = {"RequestId": "without-a-socket", "HTTPStatusCode": 200, "RetryAttempts": 0}
 
 _moto = BotocoreStubber()
 _served: dict[str, EmbeddedAws] = {}
+# Those of which a known request is not even worded.
+_served_at_once: dict[str, EmbeddedAws] = {}
 
 
 @contextmanager
-def without_sockets(aws: EmbeddedAws) -> Iterator[None]:
-    """Answer the requests that clients of this process send to `aws.url`; other processes go on using the socket."""
+def without_sockets(aws: EmbeddedAws, *, at_once: bool = True) -> Iterator[None]:
+    """Answer the requests that clients of this process send to `aws.url`; other processes go on using the socket.
+
+    Without `at_once` botocore words every request, and whoever listens to its events hears of it.
+    """
     _served[aws.url] = aws
+    if at_once:
+        _served_at_once[aws.url] = aws
     try:
         yield
     finally:
         del _served[aws.url]
+        _served_at_once.pop(aws.url, None)
 
 
 def _answer(request: AWSPreparedRequest, **_context: Any) -> AWSResponse | None:
@@ -85,5 +99,25 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
+_long_way = BaseClient._make_api_call
+
+
+def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+    """Answer a request to a table at once, if moto has accepted one of its shape; any other goes the long way."""
+    aws = _served_at_once.get(client.meta.endpoint_url)
+    if aws is not None and client.meta.service_model.service_name == "dynamodb":
+        with aws.lock:
+            answer = short_table.answer(operation, parameters)
+            if answer is not None:
+                aws.count("dynamodb", "POST")
+                return {**answer, "ResponseMetadata": {**_METADATA, "HTTPHeaders": {**_HEADERS}}}
+    return _long_way(client, operation, parameters)
+
+
+BaseClient._make_api_call = _make_api_call
+# What both work out at each request, and what is always the same: who asks, and the methods of a class.
+UserAgentString.to_string = cache(UserAgentString.to_string)
+for always_the_same in ("method_names_from_class", "camelcase_to_underscores"):
+    setattr(responses, always_the_same, cache(getattr(responses, always_the_same)))
 # botocore gives these to every session it makes; moto does the same with its own.
 handlers.BUILTIN_HANDLERS.append(("before-send", _answer))

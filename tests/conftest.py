@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
@@ -21,13 +22,15 @@ import qb_poster
 import tie_out
 from local.demo.books import demo_realms
 from local.demo.documents import load
-from local.stand_ins.aws import Deployment, EmbeddedAws, deploy
+from local.stand_ins.aws import Deployment, EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
+from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
+from tests.deployed import deployed
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -48,14 +51,16 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# The longest files come first, so that at the end no worker waits for another; Terraform before all, as it also waits.
+# What mostly waits, for what Terraform applies: each begins the share of another worker.
+WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py")
+# Then the longest files come first, so that at the end no worker waits for another.
 LONGEST_FIRST = (
-    "tests/test_deployed_to_moto.py",
-    "tests/test_readme_steps.py",
     "tests/test_terraform.py",
     "tests/test_build.py",
-    "tests/test_memory.py",
     "tests/test_at_scale.py",
+    "tests/pipeline/test_images.py",
+    "tests/test_memory.py",
+    "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",
     "tests/properties/",
     "tests/local/simulation/",
@@ -71,13 +76,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
 
-    items.sort(key=place)
+    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
+    ordered = sorted((item for item in items if item not in waiting), key=place)
+    # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for number, item in enumerate(waiting):
+        ordered.insert(number % workers * (len(items) // workers), item)
+    items[:] = ordered
+
+
+# Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
+# 700th.
+OBJECTS_BEFORE_COLLECTION = 20_000
 
 
 def pytest_collection_finish() -> None:
-    """Let no garbage collection go through ten thousand tests, which stay until the end."""
+    """Let no garbage collection go through ten thousand tests, which stay until the end, and none come too often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
 
 
 class Machine:
@@ -242,7 +259,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
         realms = realms or demo_realms()
         quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)
         open_stand_ins.extend((odoo, quickbooks))
-        deployment = deploy(
+        deployment = deployed(
             aws,
             odoo_url=odoo.url,
             odoo_secret={"database": odoo.database, "username": "sync_ro", "password": secret},

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
+from itertools import islice
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -28,6 +29,7 @@ from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import PipelineError, Unavailable, Unmapped
 from pipeline.domain.transitions import is_allowed
+from pipeline.domain.waiting import Waiting
 from pipeline.use_cases.extract.pull import Extraction, run
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
@@ -69,6 +71,25 @@ class Table(MemoryTable):
     def __init__(self):
         super().__init__()
         self.stored = Stored()
+        self.read = {}
+
+    def failed(self, limit):
+        found = (self.stored[entry_id] for entry_id in self._of(Status.FAILED))
+        return list(islice(found, limit))
+
+    def waiting(self):
+        for status in (Status.POSTING, Status.PENDING):
+            for entry_id in self._of(status):
+                entry = self.stored[entry_id]
+                before, waiting = self.read.get(entry_id, (None, None))
+                if before is not entry:
+                    waiting = Waiting.of(entry)
+                    self.read[entry_id] = (entry, waiting)
+                yield waiting
+
+    def _of(self, status):
+        ids = [found for (_, one), found in self.stored.ids.items() if one is status]
+        return [entry_id for found in ids for entry_id in found]
 
     def with_status(self, company, status):
         return iter([self.stored[entry_id] for entry_id in self.stored.ids.get((company, status), ())])

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -33,16 +34,26 @@ def zips() -> dict[str, zipfile.ZipFile]:
     return {path.stem: zipfile.ZipFile(path) for path in built_zips()}
 
 
+@pytest.fixture(scope="module")
+def unpacked(zips, tmp_path_factory):
+    """Return a function that unpacks a zip, once for all tests: nothing is written there."""
+
+    @cache
+    def unpack(handler: str) -> Path:
+        task = tmp_path_factory.mktemp("task") / handler
+        zips[handler].extractall(task)
+        return task
+
+    return unpack
+
+
 @pytest.fixture
-def run_in_lambda(zips, tmp_path):
+def run_in_lambda(unpacked, tmp_path):
     """Run code as Lambda would: the function's zip, the runtime's boto3, and nothing else of this machine."""
     runtime = runtime_in(tmp_path)
 
     def run(handler: str, code: str, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> str:
-        task = tmp_path / handler
-        if not task.exists():
-            zips[handler].extractall(task)
-        path = f"import sys; sys.path[:0] = [{str(task)!r}, {str(runtime)!r}]"
+        path = f"import sys; sys.path[:0] = [{str(unpacked(handler))!r}, {str(runtime)!r}]"
         done = subprocess.run(
             [sys.executable, *ISOLATED, "-B", "-c", f"{path}\n{code}", *arguments],
             cwd=tmp_path,

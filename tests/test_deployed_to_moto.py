@@ -26,6 +26,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from operate.deployment import Deployment as Operated
 from operate.doctor import Doctor
 from pipeline.runtime import SystemClock, aws_client
+from tests.aws_without_sockets import without_sockets
 from tests.terraform_tools import Terraform, function_names, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
@@ -43,7 +44,9 @@ MOTO_FORGETS = {"dead_letter_config", "logging_config"}
 @pytest.fixture
 def aws():
     aws = EmbeddedAws()
-    yield aws
+    # Terraform, a process of its own, uses the socket; every call of the functions is recorded by botocore's events.
+    with without_sockets(aws, at_once=False):
+        yield aws
     aws.close()
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from local.demo.small_files import pdf_page
 from tests.limited_process import EXTRACTOR_MB, SHARE_MAX, run_limited
 from tests.pipeline.test_http import raw_server
+from tests.scans import scan_of
 
 PEAK_MAX_MB = SHARE_MAX * EXTRACTOR_MB
 # What a run has loaded anyway, and then a file as the papers of a bill are worked on.
@@ -74,9 +75,7 @@ def image(form, size=(8_944, 6_704), mode="RGB", color="white", **options):
 
 def frames(count):
     """Return a scan of so many pages of A4 at 200 dpi, in colour, which decoded come to 11 MB each."""
-    page, target = Image.new("RGB", (1_654, 2_339), "white"), io.BytesIO()
-    page.save(target, "TIFF", save_all=True, append_images=[page] * (count - 1), compression="jpeg")
-    return target.getvalue()
+    return scan_of(image("TIFF", (1_654, 2_339), compression="jpeg"), count)
 
 
 def a_scan_as_pdf():

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
+from pipeline.domain.commands import StartOver
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
 from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST, UNANSWERED_BY_ODOO
 from pipeline.domain.unanswered import QUIET_TRIES_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
+from tests.builders import COMPANY
 from tests.state_world import World
 
 PACKAGE = Path(__file__).parents[1] / "lambda/pipeline"
@@ -106,6 +108,18 @@ def party_changed(world):
 
 def payment_is_taken_off(world):
     world.books.paid.clear()
+
+
+def company_changed(world):
+    posted(world)
+    world.books.rows.clear()
+    world.table.put(replace(world.entry(), realm="a realm that the secret does not name"))
+    world.edit()
+    world.extract()
+
+
+def is_posted_to_the_realm_of_its_company(world):
+    world.post(StartOver(COMPANY.name, world.books.realm))
 
 
 def type_changed(world):
@@ -217,6 +231,7 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "booked_otherwise": (booked_otherwise, World.fix),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),
     "party_changed": (party_changed, payment_is_taken_off),
+    "company_changed": (company_changed, is_posted_to_the_realm_of_its_company),
     "type_changed": (type_changed, is_reset_and_posted_again),
     DELETED_IN_QUICKBOOKS: (deleted_in_quickbooks, nothing),
     "pdf_missing": (pdf_missing, nothing),

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from local.demo import first_check, month_end, refusals, report
+from local.demo import first_check, month_end, own_refusals, refusals, report
 from local.demo.books import demo_realms
 from local.demo.machine import Machine, quiet
 from local.demo.mapping_file import upload_mapping
@@ -154,9 +154,9 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
         month_ends = month_end.tie_out(machine, realms, REPORT.parent, odoo=stand_in)
     for found in month_ends:
         print(f"  {found.company}: {found.sentence}")
-    print("\n7. In separate books, QuickBooks refuses one document for each of its reasons; then each reason is fixed.")
+    print("\n7. In separate books one document is refused for each reason there is; then each reason is fixed.")
     with progress("refusals"), quiet():
-        refused = refusals.provoke()
+        refused = [*refusals.provoke(), *own_refusals.provoke()]
     stuck = [refusal for refusal in refused if not refusal.fixed]
     gone = len(refused) - len(stuck)
     print(f"  {len(refused)} refusals, explained in the report; {gone} of their documents were posted afterwards.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from local.demo.books import demo_realms
@@ -63,7 +64,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One provoked refusal: QuickBooks' words, and what was reported. `fixed` says whether the document was posted."""
+    """One provoked refusal: QuickBooks' words, and what was reported. `fixed` says whether the document was posted.
+
+    `cause` is the cause in our own words, as in `pipeline.domain.causes`.
+    """
 
     code: str
     words: str
@@ -71,6 +75,7 @@ class Refusal:
     reported: str
     consequence: Consequence
     fixed: bool
+    cause: str = ""
 
 
 def _deactivate(world: SmallWorld, document: Document) -> None:
@@ -89,6 +94,25 @@ def _end_subscription(world: SmallWorld, _document: Document) -> None:
 
 def _renew_subscription(world: SmallWorld, _document: Document) -> None:
     world.books.realm.subscription_ended = False
+
+
+def _type_in_the_number(world: SmallWorld, document: Document) -> None:
+    """Type in another invoice under the number, for another customer and amount."""
+    books = world.books
+    world.books.realm.custom_transaction_numbers = True
+    customer = books.create("Customer", {"DisplayName": "Typed in by hand"})
+    line = {
+        "Amount": Decimal(1),
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": books.rows("Item")[0]["Id"]}},
+    }
+    body = {"CustomerRef": {"value": customer["Id"]}, "Line": [line], "DocNumber": document.number}
+    books.create("Invoice", body)
+
+
+def _delete_what_was_typed_in(world: SmallWorld, _document: Document) -> None:
+    (row,) = (row for row in world.books.documents("Invoice") if "account.move-" not in row.get("PrivateNote", ""))
+    world.books.delete("Invoice", {"Id": row["Id"], "SyncToken": row["SyncToken"]})
 
 
 def _with_another_phone(document: Document) -> Document:
@@ -114,7 +138,8 @@ _SPECIAL = (
     Case("6100", _INVOICE),
     Case(
         "6140", 312, "Duplicate Document Number Error : You must specify a different number. This number has already "
-        "been used. DocNumber={number} is assigned to TxnType=Invoice with TxnId=3632",
+        "been used. DocNumber={number} is assigned to TxnType=Invoice with TxnId=1",
+        begin=_type_in_the_number, end=_delete_what_was_typed_in,
     ),
     Case("6170", _BELGIAN_INVOICE),
     Case("6190", 26, begin=_end_subscription, end=_renew_subscription),
@@ -152,7 +177,7 @@ def provoke(wanted: Sequence[Case] | None = None) -> list[Refusal]:
 
 
 def _provoked(case: Case, document: Document) -> Refusal:
-    world = SmallWorld(_realm_of(document))
+    world = SmallWorld(realm_of(document))
     try:
         world.arrive(document)
         if case.update:
@@ -181,6 +206,7 @@ def _provoked(case: Case, document: Document) -> Refusal:
             reported=reported.removeprefix(f"{entry.title}: "),
             consequence=_consequence(refused, reported, entry.status),
             fixed=is_provoked and bool(reported) and is_gone and world.times_booked(document) == 1,
+            cause=entry.error_code or next((failure.code for failure in refused.failures), ""),
         )
     finally:
         world.close()
@@ -200,7 +226,7 @@ def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
     return fault
 
 
-def _realm_of(document: Document) -> Realm:
+def realm_of(document: Document) -> Realm:
     """Return the books of a document's company, without the demo's own causes of refusals."""
     (realm,) = (candidate for candidate in demo_realms() if candidate.company_name == document.company.name)
     return replace(realm, book_close_date=None, documents={})

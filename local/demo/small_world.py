@@ -21,6 +21,7 @@ from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.commands import PostDue, RetryFailed
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
@@ -66,6 +67,9 @@ class SmallWorld:
         self._key_values = _NeverPaused()
         self._secret = Secret(self.quickbooks, realm)
         self._clock = StillClock()
+        # The mapping of the company, and the companies that the QuickBooks secret knows.
+        self.rules = NO_RULES
+        self.companies = [realm.company_name]
 
     @property
     def books(self) -> Books:
@@ -86,6 +90,10 @@ class SmallWorld:
         """Return the entry of a document."""
         return self._table.stored[document.entry_id]
 
+    def end_of_attempts(self, document: Document) -> None:
+        """Let as many attempts have ended with the function as an entry may have."""
+        self._table.put(replace(self.entry(document), killed_attempts=KILLED_ATTEMPTS_MAX))
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self._clock.sleep(seconds)
@@ -104,14 +112,13 @@ class SmallWorld:
             random=random.Random(1),  # noqa: S311
         )
         run = PostingRun(collaborators)
-        run.execute(
-            {self.realm.realm_id: [company]}, RetryFailed(company=company) if retry_failed else PostDue(company)
-        )
+        known = {self.realm.realm_id: self.companies} if self.companies else {}
+        run.execute(known, RetryFailed(company=company) if retry_failed else PostDue(company if known else ""))
         return Run(run.outcomes.results, run.outcomes.failures)
 
     def open_books(self) -> QuickBooksBooks:
         """Return the books as a session opens them."""
-        return open_books(self.quickbooks, self.realm, secret=self._secret, key_values=self._key_values)
+        return open_books(self.quickbooks, self.realm, self.rules, secret=self._secret, key_values=self._key_values)
 
     def times_booked(self, document: Document) -> int:
         """Return how often a document is in the books with its PDF."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -14,6 +15,7 @@ from local.simulation.verdict import Verdict
 from local.simulation.world import World, sha256
 from pipeline.domain.codec import loads
 from pipeline.domain.drift import Drift
+from pipeline.qbo.parties import FIELD_NAMES
 
 
 def compare(world: World, script: Script, verdict: Verdict) -> None:
@@ -85,6 +87,27 @@ def compare_drift(world: World, script: Script, verdict: Verdict) -> None:
             f"{entry['number']} of " in text and f"it was {what} in QuickBooks" in text for text in texts
         ):
             verdict.complain(f"{name} was {what} by hand, and no message says so")
+
+
+def compare_left_out(world: World, verdict: Verdict) -> None:
+    """Complain of a posted document whose entry does not name what QuickBooks refused of its customer or vendor.
+
+    That it went through at all, `compare` has seen to.
+    """
+    parties = {}
+    for item in world.items():
+        kind, *place = item["entry_id"].split("#")
+        known = json.loads(item["value"]) if kind == "party" else {}
+        if known.get("said") and known.get("omitted"):
+            parties[place[0], place[1], known["id"]] = known["omitted"].split()
+    for entry in world.entries():
+        if entry["status"] != "posted":
+            continue
+        entity = "customer" if entry["document_type"] in ("invoice", "credit_note") else "vendor"
+        for field in parties.get((entry["realm"], entity, entry.get("qb_party")), ()):
+            verdict.injected["(left out, and noted)"] += 1
+            if FIELD_NAMES[field] not in entry.get("error_message", ""):
+                verdict.complain(f"{entry['number']} does not say that the {FIELD_NAMES[field]} was left out")
 
 
 def marker_of(move: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ whatever else runs at the same time.
 
 from __future__ import annotations
 
-import io
 import json
 import random
 from collections import Counter
@@ -15,19 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.message import Message
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import botocore.client
 import requests
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from requests.structures import CaseInsensitiveDict
 
 from local.simulation import short_way
 from local.simulation.turns import Turns
 from local.stand_ins.http_server import Request, Response, body_of
+from local.stand_ins.in_process import request_of, response_to
 
 type Answer = Callable[[Request], Response]
 
@@ -234,7 +232,7 @@ class FaultInjector:
         if not kind.endswith(("after", "half done, killed")):
             self._break_off(kind)
             if broken is not None:
-                return _as_requests(broken(), request)
+                return response_to(request, broken())
         answer = self._answer(_half_of(request) if kind.startswith("half done") else request)
         self._inject_after(kind)
         if kind == "slow answer":
@@ -243,7 +241,7 @@ class FaultInjector:
             self._break_off(kind)
         if kind == "answer cut after":
             answer = Response(answer.status, answer.body[: len(answer.body) // 2], answer.content_type)
-        return _as_requests(broken() if broken else answer, request)
+        return response_to(request, broken() if broken else answer)
 
     def _break_off(self, kind: str) -> None:
         """Raise what `requests` raises for a call that gets no answer."""
@@ -268,14 +266,7 @@ class FaultInjector:
     def _answer(self, prepared: requests.PreparedRequest) -> Response:
         parts = urlsplit(prepared.url or "")
         server = self.servers[f"{parts.scheme}://{parts.netloc}"]
-        request = Request(
-            prepared.method or "GET",
-            parts.path,
-            dict(parse_qsl(parts.query, keep_blank_values=True)),
-            {name.lower(): str(value) for name, value in prepared.headers.items()},
-            body_of(prepared),
-        )
-        return server(request)
+        return server(request_of(prepared))
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
@@ -383,35 +374,3 @@ _BROKEN: dict[str, Callable[[], Response]] = {
     "html 502 after": lambda: Response.html("<h1>Bad Gateway</h1>", 502),
     "fault in 200 before": lambda: Response.json(_fault("10000", "System Failure Error"), 200),
 }  # fmt: skip
-
-
-class _Original:
-    """Where `requests` looks for cookies."""
-
-    def __init__(self, headers: dict[str, str]) -> None:
-        self.msg = Message()
-        for name, value in headers.items():
-            self.msg[name] = value
-
-    def isclosed(self) -> bool:
-        """Say that all has been read."""
-        return True
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
-def _as_requests(answer: Response, request: requests.PreparedRequest) -> requests.Response:
-    from urllib3.response import HTTPResponse
-
-    headers = {"Content-Type": answer.content_type, **answer.headers}
-    made = requests.Response()
-    made.status_code = answer.status
-    made.headers = CaseInsensitiveDict(headers)
-    made.raw = HTTPResponse(
-        io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False,
-        original_response=_Original(headers),  # type: ignore[arg-type]
-    )  # fmt: skip
-    made.url = request.url or ""
-    made.request = request
-    return made

@@ -29,7 +29,7 @@ from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
 from pipeline.odoo.papers import Papers
-from pipeline.qbo import books, client, names
+from pipeline.qbo import books, client, name_writes, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
@@ -166,7 +166,7 @@ def _any_pdf() -> AbstractContextManager[Any]:
 def _any_realm() -> AbstractContextManager[Any]:
     stack = ExitStack()
     stack.enter_context(patch.object(company.RealmRun, "_check_realm", lambda *_run: None))
-    stack.enter_context(patch.object(posting.Posting, "_check_realm", lambda *_posting: None))
+    stack.enter_context(patch.object(posting.Posting, "_is_in_another_realm", property(lambda _posting: False)))
     return stack
 
 
@@ -227,6 +227,13 @@ MUTATIONS: dict[str, Off] = {
     "refused token replaced": _refused_token_used_again,
     "reported from the table": _without(TrackingTable, "failed", list),
     "what people do in QuickBooks is watched": _without(Watch, "look"),
+    "what QuickBooks refuses of a party stops no document": lambda: patch.object(
+        name_writes, "without_refused", lambda body, _fault: body
+    ),
+    "what QuickBooks refuses of a party is noted": _without(names.Names, "omitted", list),
+    "an address that QuickBooks refuses stops no sale": lambda: patch.object(
+        books, "without_refused_address", lambda body, _fault: body
+    ),
     "papers without pages go along": lambda: patch.object(Papers, "_with_beside", lambda _papers, one: (one, False)),
     "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),
 }

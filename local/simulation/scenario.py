@@ -66,6 +66,7 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
             of_its_own.choice((script.in_quickbooks.edit, script.in_quickbooks.delete))()
         _heal(world, script, verdict)
         comparison.compare(world, script, verdict)
+        comparison.compare_left_out(world, verdict)
         _a_day_of_sweeps(world)
         _check_reports(world, verdict)
         comparison.compare_drift(world, script, verdict)

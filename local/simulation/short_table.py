@@ -21,6 +21,7 @@ from local.stand_ins.aws import ACCOUNT, REGION
 
 type Parameters = dict[str, Any]
 type Value = dict[str, Any]
+type Write = Callable[[], Parameters]
 # Whether a condition holds for the attributes of an item.
 type Condition = Callable[[dict[str, DynamoType], Parameters], bool]
 
@@ -28,12 +29,17 @@ type Condition = Callable[[dict[str, DynamoType], Parameters], bool]
 FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
+KEY_LENGTH_MAX = 500
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
-_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)")
+_TOKEN = re.compile(
+    r"\s*(attribute_not_exists|attribute_exists|begins_with|IN\b|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)"
+)
 _NAME = re.compile(r"#?\w+")
 _ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 _EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
-_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "ProjectionExpression")
+_EXPRESSIONS = (
+    "UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression",
+)  # fmt: skip
 
 _accepted: set[Any] = set()
 
@@ -62,6 +68,8 @@ def accepted(operation: str, parameters: Parameters) -> None:
 
 
 def _shape(operation: str, parameters: Parameters) -> Any:
+    if operation == "TransactWriteItems":
+        return tuple(_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items())
     table = _tables().get(parameters["TableName"])
     schema = (
         (table.hash_key_attr, table.range_key_attr, *(index.name for index in table.all_indexes())) if table else ()
@@ -82,6 +90,7 @@ def _shape(operation: str, parameters: Parameters) -> Any:
 
 def _get_item(parameters: Parameters) -> Parameters:
     _only(parameters, "Key", "ConsistentRead")
+    _check_flag(parameters)
     table = _table(parameters)
     found = table.items.get(_key(table, parameters["Key"]))
     return {} if found is None else {"Item": _plain_item(found)}
@@ -90,6 +99,7 @@ def _get_item(parameters: Parameters) -> Parameters:
 def _batch_get_item(parameters: Parameters) -> Parameters:
     ((name, asked),) = parameters["RequestItems"].items() if len(parameters["RequestItems"]) == 1 else _leave()
     _only({**asked, "RequestItems": 0, **parameters}, "Keys", "ConsistentRead", "RequestItems")
+    _check_flag(asked)
     table = _table({"TableName": name})
     keys = [_key(table, key) for key in asked["Keys"]]
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
@@ -104,27 +114,52 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
 
 
 def _put_item(parameters: Parameters) -> Parameters:
+    return _put(parameters)()
+
+
+def _put(parameters: Parameters) -> Write:
+    """Return what puts an item, now that its condition holds."""
     _only(parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
-    table, item = _table(parameters), parameters["Item"]
-    if table.hash_key_attr not in item:
+    table, item = _table(parameters, ranges=True), parameters["Item"]
+    if not {table.hash_key_attr, table.range_key_attr or table.hash_key_attr} <= set(item):
         _leave()
     _check_values(table, item.items())
-    key = _key(table, {table.hash_key_attr: item[table.hash_key_attr]})
-    _check_condition(table.items.get(key), parameters)
-    table.items[key] = Item(key, None, item)
-    return {}
+    key = _text(item[table.hash_key_attr])
+    beside = _text(item[table.range_key_attr]) if table.range_key_attr else None
+    found = table.items.get(key)
+    if beside is not None:
+        found = (found or {}).get(beside)
+    _check_condition(found, parameters)
+    made = Item(key, beside, {})
+    for name, value in item.items():
+        # Not by moto, which would measure the whole item at each attribute.
+        dict.__setitem__(made.attrs, name, DynamoType(value))
+
+    def write() -> Parameters:
+        if beside is None:
+            table.items[key] = made
+        else:
+            table.items[key][beside] = made
+        return {}
+
+    return write
 
 
 def _update_item(parameters: Parameters) -> Parameters:
+    return _change(parameters)()
+
+
+def _change(parameters: Parameters) -> Write:
+    """Return what updates an item, now that its condition holds."""
     _only(
         parameters, "Key", "UpdateExpression", "ConditionExpression", "ExpressionAttributeNames",
         "ExpressionAttributeValues", "ReturnValues",
     )  # fmt: skip
     table = _table(parameters)
     key = _key(table, parameters["Key"])
-    item = table.items.get(key)
+    found = table.items.get(key)
     returned = parameters.get("ReturnValues", "NONE")
-    if returned not in ("NONE", "UPDATED_OLD"):
+    if returned not in ("NONE", "UPDATED_OLD", "ALL_NEW"):
         _leave()
     values = parameters.get("ExpressionAttributeValues", {})
     assigned, removed = _update(parameters["UpdateExpression"])
@@ -133,26 +168,54 @@ def _update_item(parameters: Parameters) -> Parameters:
     if table.hash_key_attr in (*new, *gone):
         _leave()
     _check_values(table, new.items())
-    _check_condition(item, parameters)
-    if item is None:
-        item = table.items[key] = Item(key, None, parameters["Key"])
-    before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
-    for name, value in new.items():
-        dict.__setitem__(item.attrs, name, DynamoType(value))
-    for name in gone:
-        item.attrs.pop(name, None)
-    # moto says it, asked or not.
-    done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
-    changed = {name: value for name, value in before.items() if new.get(name) != value}
-    if returned == "UPDATED_OLD" and changed:
-        done["Attributes"] = changed
-    return done
+    _check_condition(found, parameters)
+
+    def write() -> Parameters:
+        item = table.items.setdefault(key, found or Item(key, None, parameters["Key"]))
+        before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
+        for name, value in new.items():
+            dict.__setitem__(item.attrs, name, DynamoType(value))
+        for name in gone:
+            item.attrs.pop(name, None)
+        # moto says it, asked or not.
+        done: Parameters = {"ConsumedCapacity": {"TableName": parameters["TableName"], "CapacityUnits": 0.5}}
+        changed = {name: value for name, value in before.items() if new.get(name) != value}
+        if returned == "ALL_NEW":
+            done["Attributes"] = _plain_item(item)
+        elif returned == "UPDATED_OLD" and changed:
+            done["Attributes"] = changed
+        return done
+
+    return write
+
+
+def _transact_write_items(parameters: Parameters) -> Parameters:
+    """Write all or none: every condition is looked at before the first write."""
+    _only(parameters, "TransactItems")
+    asked = [next(iter(one.items())) if len(one) == 1 else _leave() for one in parameters["TransactItems"]]
+    if not 0 < len(asked) <= BATCH_MAX or not {kind for kind, _ in asked} <= set(_WRITES):
+        _leave()
+    keys = {_key_in(one) for _, one in asked}
+    if len(keys) < len(asked):
+        _leave()
+    for write in [_WRITES[kind](one) for kind, one in asked]:
+        write()
+    return {"ConsumedCapacity": [], "ItemCollectionMetrics": {}}
+
+
+def _key_in(asked: Parameters) -> tuple[str, str]:
+    """Return table and key of a write."""
+    key = (asked.get("Item") or asked.get("Key") or {}).get(_table(asked).hash_key_attr, {}).get("S")
+    return (asked["TableName"], key) if isinstance(key, str) else _leave()
+
+
+_WRITES: dict[str, Callable[[Parameters], Write]] = {"Put": _put, "Update": _change}
 
 
 def _query(parameters: Parameters) -> Parameters:
     _only(
         parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
-        "ExpressionAttributeValues", "Select",
+        "ExpressionAttributeValues", "Select", "Limit", "FilterExpression",
     )  # fmt: skip
     table = _table(parameters)
     index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
@@ -166,10 +229,18 @@ def _query(parameters: Parameters) -> Parameters:
         item for item in table.items.values()
         if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
     ]  # fmt: skip
+    limit = parameters.get("Limit", len(found) + 1)
+    if not isinstance(limit, int) or len(found) >= limit:
+        # Then the page ends with where the next begins.
+        _leave()
     found.sort(key=lambda item: str(item.hash_key.value))
     whole = [_plain_item(item) for item in found]
     _measure(whole)
-    done: Parameters = {"Count": len(whole), "ScannedCount": len(whole)}
+    filtered = parameters.get("FilterExpression")
+    if filtered is not None:
+        holds = _condition(filtered)
+        whole = [one for item, one in zip(found, whole, strict=True) if holds(item.attrs, parameters)]
+    done: Parameters = {"Count": len(whole), "ScannedCount": len(found)}
     if parameters.get("Select") != "COUNT":
         names = [_named(name.strip(), parameters) for name in parameters.get("ProjectionExpression", "").split(",")]
         done["Items"] = (
@@ -184,6 +255,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
     "PutItem": _put_item,
     "UpdateItem": _update_item,
     "Query": _query,
+    "TransactWriteItems": _transact_write_items,
 }
 
 
@@ -199,10 +271,12 @@ def _tables() -> dict[str, Any]:
     return tables
 
 
-def _table(parameters: Parameters) -> Any:
-    """Return a table whose only key is a text."""
+def _table(parameters: Parameters, *, ranges: bool = False) -> Any:
+    """Return a table whose only key is a text, or, where that is understood, whose two keys are."""
     table = _tables().get(parameters["TableName"])
-    if table is None or table.range_key_attr or table.hash_key_type != "S" or table.stream_shard is not None:
+    if table is None or table.hash_key_type != "S" or table.stream_shard is not None:
+        _leave()
+    if table.range_key_attr and not (ranges and table.range_key_type == "S"):
         _leave()
     return table
 
@@ -213,10 +287,18 @@ def _only(parameters: Parameters, *known: str) -> None:
 
 
 def _key(table: Any, key: dict[str, Value]) -> DynamoType:
-    value = key.get(table.hash_key_attr, {}).get("S")
-    if len(key) != 1 or not isinstance(value, str) or not 0 < len(value) < BATCH_MAX * 5:
+    return _text(key.get(table.hash_key_attr, {})) if len(key) == 1 else _leave()
+
+
+def _text(value: Value) -> DynamoType:
+    """Return a value of a key."""
+    text = value.get("S")
+    return DynamoType({"S": text}) if isinstance(text, str) and 0 < len(text) < KEY_LENGTH_MAX else _leave()
+
+
+def _check_flag(parameters: Parameters) -> None:
+    if not isinstance(parameters.get("ConsistentRead", False), bool):
         _leave()
-    return DynamoType({"S": value})
 
 
 def _check_values(table: Any, values: Any) -> None:
@@ -225,7 +307,7 @@ def _check_values(table: Any, values: Any) -> None:
     keys = table.attribute_keys
     for name, value in values:
         size += len(name) + _size(value)
-        if name in keys and not (value.get("S") and len(value["S"]) < BATCH_MAX * 5):
+        if name in keys and not (value.get("S") and len(value["S"]) < KEY_LENGTH_MAX):
             _leave()
     if size > FAR_BELOW_THE_LIMITS_BYTES:
         _leave()
@@ -285,7 +367,8 @@ def _equal(parameters: Parameters) -> dict[str, str]:
         found = _EQUALITY.fullmatch(part)
         if found is None:
             _leave()
-        wanted[_named(found[1], parameters)] = values[found[2]].get("S") or _leave()
+        text = values[found[2]].get("S")
+        wanted[_named(found[1], parameters)] = text if text and isinstance(text, str) else _leave()
     return wanted
 
 
@@ -352,15 +435,45 @@ def _one(tokens: list[str]) -> Condition:
         _next(tokens, ")")
         wanted = first == "attribute_exists"
         return lambda item, given: (_named(name, given) in item) is wanted
-    operator, placeholder = _next(tokens), _next(tokens)
+    if first == "begins_with":
+        _next(tokens, "(")
+        name = _next(tokens)
+        _next(tokens, ",")
+        beginning = _next(tokens)
+        _next(tokens, ")")
+        return lambda item, given: _begins(item.get(_named(name, given)), given, beginning)
+    operator = _next(tokens)
+    if operator == "IN":
+        among = _list_of(tokens)
+        return lambda item, given: any(_compared("=", item.get(_named(first, given)), given, one) for one in among)
+    placeholder = _next(tokens)
     if operator not in _COMPARISONS or first.startswith(":") or not placeholder.startswith(":"):
         _leave()
     return lambda item, given: _compared(operator, item.get(_named(first, given)), given, placeholder)
 
 
+def _list_of(tokens: list[str]) -> list[str]:
+    _next(tokens, "(")
+    found = [_next(tokens)]
+    while (separator := _next(tokens)) == ",":
+        found.append(_next(tokens))
+    if separator != ")" or not all(one.startswith(":") for one in found):
+        _leave()
+    return found
+
+
 def _next(tokens: list[str], wanted: str = "") -> str:
     token = tokens.pop() if tokens else _leave()
     return _leave() if wanted and token != wanted else token
+
+
+def _begins(attribute: DynamoType | None, parameters: Parameters, placeholder: str) -> bool:
+    value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
+    if attribute is None:
+        return False
+    if list(value) != ["S"] or attribute.type != "S" or not isinstance(value["S"], str):
+        _leave()
+    return str(attribute.value).startswith(value["S"])
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -380,6 +493,8 @@ def _compared(operator: str, attribute: DynamoType | None, parameters: Parameter
         # What is not there is neither equal nor less nor more. That it differs, moto says.
         return False
     if list(value) != [attribute.type] or attribute.type not in ("S", "N"):
+        _leave()
+    if not isinstance(value[attribute.type], str):
         _leave()
     read = Decimal if attribute.type == "N" else str
     return bool(_COMPARISONS[operator](read(attribute.value), read(value[attribute.type])))

@@ -178,6 +178,9 @@ def _sns(operation: str, parameters: Parameters) -> Any:
     backend = sns_backends[ACCOUNT][REGION]
     if operation == "CreateTopic":
         return {"TopicArn": backend.create_topic(parameters["Name"]).arn}
+    if operation == "Subscribe":
+        arn = backend.subscribe(parameters["TopicArn"], parameters["Endpoint"], parameters["Protocol"]).arn
+        return {"SubscriptionArn": arn}
     if operation != "Publish":
         raise LookupError(f"there is no short way for {operation}")
     return {

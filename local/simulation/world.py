@@ -49,6 +49,7 @@ from local.stand_ins.aws import (
     object_created,
 )
 from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.books import REFUSED_FIELDS
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.errors import PipelineError
@@ -61,6 +62,8 @@ CANDIDATES = (304, 305, 306, 310, 312, 321, 349, 26, 1, 2, 330, 336, 339, 341, 3
 # Books of somebody else, in which documents have the ids that ours have in their own realm.
 STRANGERS = "9341000000000077"
 COMPANY = "companyA"
+# How often QuickBooks refuses an optional field of customers, vendors or addresses.
+FIELD_REFUSED = 0.3
 ODOO, QUICKBOOKS = "http://odoo.stand-in", "http://quickbooks.stand-in"
 EXTRACTOR, POSTER = "odoo-extractor", "qb-poster"
 INVOCATION_S = {EXTRACTOR: 300.0, POSTER: 120.0}
@@ -146,11 +149,15 @@ class World:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the tracking table's entries as plain values, in the order of their ids."""
+        # Notes have a # in their key and are none.
+        return [item for item in self.items() if "#" not in item["entry_id"]]
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return everything in the tracking table as plain values, in the order of the keys."""
         table = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table]
         read = TypeDeserializer().deserialize
         items = [{name: read(value.to_json()) for name, value in item.attrs.items()} for item in table.all_items()]
-        # Notes have a # in their key and are none.
-        return sorted((item for item in items if "#" not in item["entry_id"]), key=lambda item: str(item["entry_id"]))
+        return sorted(items, key=lambda item: str(item["entry_id"]))
 
     def empty_table(self) -> None:
         """Lose everything in the tracking table."""
@@ -228,6 +235,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         stack.enter_context(injector.in_place())
         odoo = _odoo(chance, clock)
         quickbooks = _quickbooks(chance, clock)
+        quickbooks.refused_field = _refused_field(random.Random(seed + 6))  # noqa: S311
         injector.servers = {odoo.url: odoo.server.answer, quickbooks.url: quickbooks.server.answer}
         deployment = _deployed(odoo, quickbooks)
         deployment.environs[EXTRACTOR]["ODOO_RENDER_PDFS"] = chance.choice(("true", "false"))
@@ -288,6 +296,11 @@ def _strangers() -> Realm:
     realm.realm_id, realm.company_name, realm.book_close_date = STRANGERS, "strangers", None
     realm.refresh_token = "strangers-refresh-token"
     return realm
+
+
+def _refused_field(chance: random.Random) -> str:
+    """Return the optional field that QuickBooks refuses in a scenario, mostly none."""
+    return chance.choice(sorted(REFUSED_FIELDS)) if chance.random() < FIELD_REFUSED else ""
 
 
 def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:

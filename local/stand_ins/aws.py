@@ -56,7 +56,7 @@ class _OneAtATime:
     def __init__(self, application: Any) -> None:
         self.calls: Counter[str] = Counter()
         self._application = application
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def __call__(self, environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
         with self.asked(signed_for(environ.get("HTTP_AUTHORIZATION", "")), environ["REQUEST_METHOD"]):
@@ -65,9 +65,13 @@ class _OneAtATime:
     @contextmanager
     def asked(self, service: str, method: str) -> Iterator[None]:
         """Count a request and keep the others out until it is answered."""
-        with self._lock:
-            self.calls[f"{service or 'unsigned'} {method}"] += 1
+        with self.lock:
+            self.count(service, method)
             yield
+
+    def count(self, service: str, method: str) -> None:
+        """Count a request, by whoever keeps the others out."""
+        self.calls[f"{service or 'unsigned'} {method}"] += 1
 
 
 class _Silent(WSGIRequestHandler):
@@ -106,13 +110,14 @@ class EmbeddedAws:
     """moto's server on a free port of this machine, and clients of it; a new one is empty.
 
     `calls` counts what it was asked, by service and method, such as `s3 PUT`. `asked` counts one more request and keeps
-    the others out meanwhile.
+    the others out meanwhile; `lock` and `count` are its two halves.
     """
 
     def __init__(self) -> None:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.calls, self.asked = application.calls, application.asked
+        self.lock, self.count = application.lock, application.count
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

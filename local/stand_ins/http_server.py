@@ -86,12 +86,17 @@ def body_of(prepared: requests.PreparedRequest) -> bytes:
     return bytes(body) if isinstance(body, bytes | bytearray) else b"".join(body)
 
 
+def no_fault(_request: Request) -> Fault | None:
+    """Break nothing."""
+    return None
+
+
 class StandInServer:
     """Serves `answer` on 127.0.0.1 at a free port until closed; `requests` is the log of what was asked."""
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         self.requests: list[Request] = []
-        self.fault: Callable[[Request], Fault | None] = lambda _request: None
+        self.fault: Callable[[Request], Fault | None] = no_fault
         self.answer = answer
         server = self
 

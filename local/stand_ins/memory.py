@@ -230,8 +230,8 @@ class MemoryTable:
 
 def _stored_values(entry: Entry, names: Collection[str]) -> dict[str, Any]:
     """Return the values of an entry as the table answers with them: what is empty is not stored."""
-    values = encode(entry)
-    return {name: values[name] for name in names if values[name] not in ("", None)}
+    values = {name: encode(getattr(entry, name)) for name in names}
+    return {name: value for name, value in values.items() if value not in ("", None)}
 
 
 def _with(stored: Entry, entry: Entry, names: Collection[str]) -> Entry:

@@ -294,6 +294,135 @@ def test_starting_over_in_a_realm_the_secret_does_not_name_is_refused(moved):
     assert set(statuses(moved).values()) == {"posted"}
 
 
+# -- a document that moved to another company --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_companies(open_world):
+    """A bill of companyA and one of companyB are posted, each in its own realm."""
+    world = open_world(realms=[us(), be()])
+    vendor = world.partner(906, "Mover")
+    world.move(561, "in_invoice", [{"amount": 100.0}], partner=vendor, ref="M-1")
+    world.move(562, "in_invoice", [{"amount": 50.0}], partner=vendor, company=B, ref="M-2")
+    world.run()
+    assert statuses(world) == {561: "posted", 562: "posted"}
+    return world
+
+
+def move_to_b(world, move_id=561):
+    """Reset a bill to draft, give it a journal of companyB, and post it again, all between two pulls."""
+    (row,) = (row for row in world.odoo.rows["account.move"] if row["id"] == move_id)
+    world.odoo.rows["account.move"].remove(row)
+    lines = world.odoo.rows["account.move.line"]
+    lines[:] = [line for line in lines if line["move_id"][0] != move_id]
+    files = world.odoo.rows["ir.attachment"]
+    files[:] = [file for file in files if file["res_id"] != move_id]
+    world.move(move_id, "in_invoice", [{"amount": 100.0}], partner=(906, "Mover"), company=B, ref="M-1")
+
+
+def totals(world, realm):
+    return sorted(bill["TotalAmt"] for bill in world.books(realm, "Bill"))
+
+
+def test_a_document_moved_to_another_company_leaves_the_first_realm_and_enters_the_second(two_companies):
+    two_companies.move(563, "in_invoice", [{"amount": 7.0}], partner=(906, "Mover"), company=B, ref="M-3")
+    move_to_b(two_companies)
+
+    settle(two_companies)
+
+    assert statuses(two_companies) == {561: "posted", 562: "posted", 563: "posted"}
+    assert totals(two_companies, REALM_A) == []
+    assert totals(two_companies, REALM_B) == [7, 50, 100]
+    entry = two_companies.entries()[561]
+    assert (entry["company"], entry["realm"], int(entry["generation"])) == ("companyB", REALM_B, 1)
+    assert two_companies.alerts() == []
+
+
+def test_a_moved_document_with_a_payment_needs_a_person_and_both_companies_go_on(two_companies):
+    (bill,) = two_companies.books(REALM_A, "Bill")
+    two_companies.qb.books(REALM_A).pay("Bill", bill["Id"], Decimal(100))
+    move_to_b(two_companies)
+    for move_id, company in ((564, A), (565, B)):
+        two_companies.move(
+            move_id, "in_invoice", [{"amount": 3.0}], partner=(906, "Mover"), company=company, ref=f"M-{move_id}"
+        )
+
+    settle(two_companies)
+
+    assert statuses(two_companies) == {561: "failed", 562: "posted", 564: "posted", 565: "posted"}
+    entry = two_companies.entries()[561]
+    assert entry["error_code"] == "payment_applied"
+    assert "companyA" in entry["error_message"]
+    assert "companyB" in entry["error_message"]
+    assert totals(two_companies, REALM_A) == [3, 100]
+    assert totals(two_companies, REALM_B) == [3, 50]
+
+
+def test_a_moved_document_waits_alone_while_its_former_realm_cannot_be_used(two_companies):
+    two_companies.qb.tokens.revoke(REALM_A)
+    two_companies.move(566, "in_invoice", [{"amount": 3.0}], partner=(906, "Mover"), company=B, ref="M-6")
+    move_to_b(two_companies)
+
+    settle(two_companies)
+
+    assert statuses(two_companies) == {561: "posting", 562: "posted", 566: "posted"}
+    assert totals(two_companies, REALM_A) == [100]
+    assert totals(two_companies, REALM_B) == [3, 50]
+    (alert,) = two_companies.alerts()
+    assert "companyA" in alert["subject"]
+    assert "companyB" not in alert["subject"]
+
+    secret = secret_of(two_companies)
+    secret["refresh_tokens"]["companyA"] = two_companies.qb.tokens.reconnect(REALM_A)
+    two_companies.machine.set_secret("quickbooks", secret)
+    settle(two_companies)
+
+    assert statuses(two_companies)[561] == "posted"
+    assert totals(two_companies, REALM_A) == []
+    assert totals(two_companies, REALM_B) == [3, 50, 100]
+
+
+def test_a_moved_document_whose_delete_got_no_answer_is_posted_once(two_companies):
+    books = two_companies.qb.books(REALM_A)
+    delete = books.delete
+
+    def lose_the_answer(entity, body):
+        delete(entity, body)
+        del books.delete
+        raise RuntimeError("the answer is lost")
+
+    books.delete = lose_the_answer
+    move_to_b(two_companies)
+
+    settle(two_companies)
+
+    assert statuses(two_companies) == {561: "posted", 562: "posted"}
+    assert totals(two_companies, REALM_A) == []
+    assert totals(two_companies, REALM_B) == [50, 100]
+
+
+def test_a_moved_document_whose_former_realm_the_secret_names_no_more_is_refused_alone(two_companies):
+    secret = secret_of(two_companies)
+    del secret["realm_ids"]["companyA"], secret["refresh_tokens"]["companyA"]
+    two_companies.machine.set_secret("quickbooks", secret)
+    two_companies.move(567, "in_invoice", [{"amount": 3.0}], partner=(906, "Mover"), company=B, ref="M-7")
+    move_to_b(two_companies)
+
+    settle(two_companies)
+
+    entry = two_companies.entries()[561]
+    assert (entry["status"], entry["error_code"]) == ("failed", "company_changed")
+    assert REALM_A in entry["error_message"]
+    assert statuses(two_companies) == {561: "failed", 562: "posted", 567: "posted"}
+
+    two_companies.post({"company": "companyB", "start_over": REALM_B})
+    settle(two_companies)
+
+    assert statuses(two_companies)[561] == "posted"
+    assert totals(two_companies, REALM_A) == [100]
+    assert totals(two_companies, REALM_B) == [3, 50, 100]
+
+
 # -- two companies, one realm ------------------------------------------------------------------------------------------
 
 
@@ -417,6 +546,25 @@ def test_after_contacts_were_merged_in_odoo_there_is_one_party_and_paid_document
     assert len(world.people(people)) == 1
     assert {row[f"{people}Ref"]["value"] for row in world.books(entity=entity)} == {"1"}
     assert world.alerts() == []
+
+
+def test_what_was_left_out_of_a_customer_is_named_for_the_contact_that_took_its_place_too(open_world):
+    world = open_world(realms=[us()])
+    world.qb.refused_field = "PrimaryPhone"
+    for number in (907, 908):
+        world.partner(number, "Acme", phone="+1 555 0100", email=f"{number}@acme.example")
+    world.move(621, "out_invoice", [{"amount": 100.0}], partner=(907, "Acme"))
+    world.run()
+    merge_contacts(world, 907, 908, "Acme")
+    for number in (622, 623):
+        world.move(number, "out_invoice", [{"amount": 200.0}], partner=(908, "Acme"))
+        world.run()
+        settle(world)
+
+    assert set(statuses(world).values()) == {"posted"}
+    assert all("phone number of the customer 'Acme'" in entry["error_message"] for entry in world.entries().values())
+    (customer,) = world.people()
+    assert customer["PrimaryEmailAddr"]["Address"] == "908@acme.example"
 
 
 def test_two_customers_of_one_name_stay_two(open_world):

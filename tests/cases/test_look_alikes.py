@@ -96,3 +96,15 @@ def test_a_name_in_the_mapping_takes_effect_whatever_its_spaces_are(open_world, 
     (invoice,) = world.books(entity="Invoice")
     assert invoice["Line"][0]["SalesItemLineDetail"]["ClassRef"]["name"] == "Trade"
     assert world.alerts() == []
+
+
+def test_a_month_that_only_quickbooks_dates_documents_in_is_compared(open_world):
+    """On the first day of a month nothing else may be dated in it than what the closed month before could not take."""
+    world = open_world(realms=[us(book_close_date="2026-10-31")])
+    world.mapping('["companyA"]\nclosed_period = "first_open_day"\n')
+    world.move(521, "in_invoice", [{"amount": 50.0}], ref="R-1", date="2026-10-15", invoice_date="2026-10-15")
+    world.run()
+
+    (found,) = world.machine.tie_out(NOVEMBER)["tie_outs"]
+
+    assert (found["verdict"], found["documents"]) == ("ties out", {"dated otherwise": 1})

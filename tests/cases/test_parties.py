@@ -300,3 +300,57 @@ def test_a_document_of_nothing_has_the_rate_odoo_booked_it_at(open_world, versio
     (invoice,) = world.books(entity="Invoice")
     assert invoice["TotalAmt"] == 0
     assert abs(invoice["ExchangeRate"] - 1 / Decimal("0.93")) < Decimal("0.000001")
+
+
+# -- merged in QuickBooks ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def merged_in_quickbooks(open_world):
+    """A person has merged the customers of two contacts of Odoo; an invoice of the one that is gone is refused."""
+    world = open_world(realms=[us()])
+    for move_id, name in ((971, "One"), (972, "Two")):
+        world.move(move_id, "out_invoice", [{"amount": 10.0}], partner=world.partner(move_id, name))
+    world.run()
+    books = world.qb.books(REALM_A)
+    world.one = books.named("Customer", "One")["Id"]
+    books.merge("Customer", world.one, books.named("Customer", "Two")["Id"])
+    world.move(973, "out_invoice", [{"amount": 30.0}], partner=(971, "One"))
+    world.run()
+    entry = world.entries()[973]
+    assert entry["error_code"] == "quickbooks_610"
+    assert "merge the two contacts in Odoo as well" in entry["error_message"]
+    return world
+
+
+def go_on(world):
+    for _ in range(2):
+        world.extract()
+        world.due()
+        world.let_pause_pass()
+        world.post({"company": "companyA", "retry_failed": True})
+
+
+def test_after_the_contacts_are_merged_in_odoo_too_it_is_posted_to_the_one_that_is_left(merged_in_quickbooks):
+    world = merged_in_quickbooks
+    for row in (*world.odoo.rows["account.move"], *world.odoo.rows["account.move.line"]):
+        for field in ("partner_id", "commercial_partner_id", "partner_shipping_id"):
+            if row.get(field) and row[field][0] == 971:
+                row[field] = [972, "Two"]
+    world.odoo.rows["res.partner"] = [row for row in world.odoo.rows["res.partner"] if row["id"] != 971]
+    world.odoo.edit(973, narration="<p>saved once more</p>")
+
+    go_on(world)
+
+    assert world.entries()[973]["status"] == "posted"
+    assert {row["CustomerRef"]["name"] for row in world.books()} == {"Two"}
+
+
+def test_after_the_customer_is_made_active_again_it_is_posted_to_that_one(merged_in_quickbooks):
+    world = merged_in_quickbooks
+    world.qb.books(REALM_A).activate("Customer", world.one, "One")
+
+    go_on(world)
+
+    assert world.entries()[973]["status"] == "posted"
+    assert [row["CustomerRef"]["name"] for row in world.books() if row["TotalAmt"] == 30] == ["One"]

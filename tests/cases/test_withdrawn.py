@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.cases.world import us
+from tests.cases.world import REALM_A, us
 
 LOST = {
     "its customer": {"partner_id": False, "commercial_partner_id": False},
@@ -117,3 +119,25 @@ def test_a_document_may_become_another_type_while_it_is_a_draft(world):
 
     assert [row["DocNumber"] for row in world.books(entity="CreditMemo")] == ["INV/2026/00521"]
     assert world.entries()[521]["document_type"] == "credit_note"
+
+
+def test_intuits_id_of_a_create_an_upload_and_a_delete_is_in_the_history(world):
+    world.odoo.cancel(521)
+    world.run()
+
+    answers = [line for line in world.machine.log if line.get("message") == "QuickBooks answered"]
+    written = {line["intuit_tid"]: line["call"] for line in answers if line["call"] in ("create", "upload", "delete")}
+    records = [item for item in world.machine.items(world.machine.deployment.table)
+               if item["entry_id"]["S"].startswith("history#")]  # fmt: skip
+    steps = [step for record in records for step in json.loads(record["value"]["S"])["steps"]]
+    recorded = [written[step["qb_tid"]] for step in steps if step.get("qb_tid")]
+    assert recorded == ["create", "upload", "delete"]
+
+
+def test_why_a_withdrawn_document_stays_is_one_sentence(world):
+    world.qb.books(REALM_A).realm.book_close_date = "2026-12-31"
+    world.odoo.cancel(521)
+
+    world.run()
+
+    assert "it was withdrawn in Odoo, but its date is in a closed period" in world.entries()[521]["error_message"]

@@ -7,12 +7,13 @@ from decimal import Decimal
 import odoo_order_sync
 from local.demo.documents import load
 from local.demo.small_files import pdf_page
-from local.stand_ins.aws import EmbeddedAws, deploy
+from local.stand_ins.aws import EmbeddedAws
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm, TaxRate
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.use_cases.remembered import Remembered
 from tests.conftest import API_KEY, CLIENT_SECRET, PASSWORD, Machine
+from tests.deployed import deployed
 
 A, B = (1, "companyA"), (3, "companyB")
 USD, EUR, GBP, JPY = [1, "USD"], [125, "EUR"], [143, "GBP"], [25, "JPY"]
@@ -82,10 +83,9 @@ class World:
         if aws is None:
             self.aws.empty()
         odoo_order_sync._reported = Remembered()
-        rows, _ = load()
+        self.sample, _ = load()
         empty = dict.fromkeys(("account.move", "account.move.line", "ir.attachment", "sale.order", "sale.order.line"))
-        rows = {**rows, **{name: [] for name in empty}}
-        self.sample = load()[0]
+        rows = {**self.sample, **{name: [] for name in empty}}
         rows["account.account"] = [
             *rows["account.account"],
             {
@@ -106,7 +106,7 @@ class World:
             "refresh_tokens": {r.company_name: r.refresh_token for r in self.realms},
             "realm_ids": {r.company_name: r.realm_id for r in self.realms},
         }
-        deployment = deploy(
+        deployment = deployed(
             self.aws,
             odoo_url=self.odoo.url,
             odoo_secret={"database": self.odoo.database, "username": "sync_ro", "password": secret},

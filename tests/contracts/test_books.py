@@ -449,8 +449,8 @@ def test_a_document_is_booked_under_the_party_of_its_draft(world, books):
 def test_a_document_is_taken_out_and_one_that_is_gone_is_no_matter(world, books):
     booked = created(world)
 
-    assert books.remove(world.document(), booked, "remove 1") is True
-    assert books.remove(world.document(), booked, "remove 2") is False
+    assert books.remove(world.document(), booked, "remove 1")
+    assert books.remove(world.document(), booked, "remove 2") is None
     assert world.totals() == []
 
 
@@ -458,7 +458,7 @@ def test_what_was_touched_but_is_as_it_was_is_taken_out(world, books):
     booked = created(world)
     world.touch(booked.qb_id)
 
-    assert books.remove(world.document(), booked, "remove 1") is True
+    assert books.remove(world.document(), booked, "remove 1")
 
 
 def test_what_somebody_has_changed_stays(world, books):
@@ -590,3 +590,54 @@ def test_a_refusal_that_is_not_about_the_number_is_explained_as_it_is(world, boo
     error = Rejected("no", code="quickbooks_6000")
 
     assert books.explained(world.document(), error) is error
+
+
+# -- numbers in use ----------------------------------------------------------------------------------------------------
+
+
+def refused_number(world, booked, document):
+    with pytest.raises(Rejected) as raised:
+        world.books.update(drafted(world, document), booked, "update 1")
+    return raised.value
+
+
+@NUMBERED
+def test_a_number_that_another_document_has_is_refused_on_a_change_and_names_who_has_it(world, books):
+    world.with_unique_numbers()
+    created(world)
+    booked = created(world, world.document(120, odoo_id=99, number="INV/2"), "create 2")
+    document = world.document(120, odoo_id=99)
+
+    error = refused_number(world, booked, document)
+
+    assert books.is_number_taken(error)
+    assert books.holder(document, error) == world.document().entry_id
+
+
+@NUMBERED
+def test_a_number_that_is_free_again_is_nobodys(world, books):
+    world.with_unique_numbers()
+    first = created(world)
+    booked = created(world, world.document(120, odoo_id=99, number="INV/2"), "create 2")
+    document = world.document(120, odoo_id=99)
+    error = refused_number(world, booked, document)
+    world.renumber(first.qb_id, "INV/3")
+
+    assert books.holder(document, error) is None
+
+
+def test_a_document_that_is_set_aside_has_a_number_of_its_own_and_the_same_content(world, books):
+    world.with_unique_numbers()
+    created(world)
+    booked = created(world, world.document(120, odoo_id=99, number="INV/2"), "create 2")
+    document = world.document(120, odoo_id=99)
+    draft = drafted(world, document)
+
+    aside = books.set_aside(draft, document)
+    updated = books.update(aside, booked, "update 2")
+
+    assert aside == books.set_aside(draft, document)
+    assert aside.hash != draft.hash
+    assert (updated.doc_number, updated.total) == (aside.doc_number, money(120))
+    assert updated.doc_number not in (world.document().number, "INV/2")
+    assert updated.fingerprint == aside.fingerprint

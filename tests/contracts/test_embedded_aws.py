@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import boto3
 import pytest
@@ -10,12 +11,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.simulation import short_table
-from local.stand_ins.aws import CREDENTIALS, REGION, EmbeddedAws, make_tracking_table
+from local.stand_ins.aws import CREDENTIALS, REGION, EmbeddedAws, deploy, make_tracking_table
 from tests.aws_without_sockets import _served, without_sockets
+from tests.deployed import deployed
 
 TABLE, BUCKET = "tracking", "papers"
 # What differs from one request to the next, and how the connection is kept.
-OF_THE_REQUEST = {"RequestId", "HostId", "HTTPHeaders", "RetryAttempts"}
+OF_THE_REQUEST = {"RequestId", "HostId", "HTTPHeaders", "RetryAttempts", "MaxAttemptsReached"}
 
 
 @pytest.fixture(params=["over a socket", "without a socket", "without a socket, known to be accepted"])
@@ -215,3 +217,52 @@ def test_an_item_over_the_limit_of_dynamodb_is_refused(asked):
 
     assert [answer.get("refused", False) for answer in answers] == [False, True]
     same_both_ways("large", answers)
+
+
+OF_A_DEPLOYMENT = {
+    "odoo_url": "http://odoo", "odoo_secret": {"database": "d", "username": "u", "password": "p"},
+    "quickbooks_url": "http://quickbooks", "discovery_url": "http://discovery", "quickbooks_secret": {"realm_ids": {}},
+}  # fmt: skip
+# What AWS makes up for each new resource.
+MADE_UP = {"TableId", "CreationDateTime", "CreationDate", "CreatedTimestamp", "LastModifiedTimestamp", "CreatedDate",
+           "LastChangedDate", "VersionId", "SecretVersionsToStages", "VersionIdsToStages", "ResponseMetadata",
+           "LatestStreamLabel", "SubscriptionArn", "ARN"}  # fmt: skip
+
+
+def described(moto, deployment):
+    """Return everything that a deployment is made of, as AWS describes it, and whether a message reaches its queue."""
+    dynamodb, queues, topics, secrets, s3 = map(moto.client, ("dynamodb", "sqs", "sns", "secretsmanager", "s3"))
+    topics.publish(TopicArn=deployment.topic, Subject="s", Message="m")
+    urls = sorted(queues.list_queues()["QueueUrls"])
+    return without_what_is_made_up({
+        "tables": [dynamodb.describe_table(TableName=name) for name in sorted(dynamodb.list_tables()["TableNames"])],
+        "queues": [[url, queues.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]]
+                   for url in urls],
+        "topics": [topics.list_topics()["Topics"], topics.list_subscriptions()["Subscriptions"]],
+        "secrets": [[one, secrets.get_secret_value(SecretId=one["ARN"])["SecretString"]]
+                    for one in secrets.list_secrets()["SecretList"]],
+        "buckets": [[one, s3.get_bucket_location(Bucket=one["Name"])["LocationConstraint"]]
+                    for one in s3.list_buckets()["Buckets"]],
+        "message": [alert["text"] for alert in deployment.alerts()],
+        "environments": deployment.environs,
+    })  # fmt: skip
+
+
+def without_what_is_made_up(value):
+    if isinstance(value, dict):
+        return {key: without_what_is_made_up(part) for key, part in value.items() if key not in MADE_UP}
+    if isinstance(value, list):
+        return [without_what_is_made_up(part) for part in value]
+    # An ARN of a secret ends in six letters by chance.
+    return re.sub(r"(credentials-demo)-\w{6}$", r"\1", value) if isinstance(value, str) else value
+
+
+def test_what_is_deployed_in_moto_itself_is_what_is_deployed_over_a_socket(moto):
+    by_requests = described(moto, deploy(moto, **OF_A_DEPLOYMENT))
+    moto.empty()
+
+    at_once = described(moto, deployed(moto, **OF_A_DEPLOYMENT))
+
+    assert at_once == by_requests
+    assert at_once["message"] == ["m"]
+    assert len(at_once["queues"]) == 5

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from moto.dynamodb.responses import DynamoHandler
 
 from local.simulation import short_table, short_way
-from local.stand_ins.aws import make_tracking_table
+from local.stand_ins.aws import _make_order_table, make_tracking_table
 
 SHORT, MOTO = "done-here", "done-by-moto"
 
@@ -21,7 +21,7 @@ STATUSES = some.sampled_from(["pending", "posted", ""]).map(lambda text: {"S": t
 NUMBERS = some.one_of(
     some.integers(-3, 3).map(str), some.sampled_from(["1.0", "1E2", "0.10", "9" * 40, "nan"])
 ).map(lambda text: {"N": text})  # fmt: skip
-TEXTS = some.sampled_from(["", "2026-11-30T00:00", "2026-12", "ü", "x" * 13_000]).map(lambda text: {"S": text})
+TEXTS = some.sampled_from(["", "2026-11-30T00:00", "2026-12", "2026", "ü", "x" * 13_000]).map(lambda text: {"S": text})
 FLAT = some.one_of(TEXTS, NUMBERS, some.booleans().map(lambda value: {"BOOL": value}), some.just({"NULL": True}))
 # Mostly texts: a request is done here only when another with values of the same types has been accepted.
 VALUES = some.one_of(
@@ -45,7 +45,9 @@ CONDITIONS = [
     "calls <= :one AND attribute_exists(#until) OR holder > :now",
     "NOT calls = :one",
     "begins_with(holder, :now)",
+    "attribute_not_exists(entry_id) OR (attribute_not_exists(holder) OR begins_with(holder, :now))",
     "calls BETWEEN :one AND :one",
+    "holder IN (:now, :first) OR #until = :now",
 ]
 UPDATES = [
     "SET holder = :first, #until = :second",
@@ -78,7 +80,7 @@ def puts(draw):
     item = {**draw(KEYS), **draw(some.dictionaries(some.sampled_from(ATTRIBUTES), VALUES, max_size=4))}
     condition = draw(some.sampled_from(CONDITIONS))
     parameters = {"Item": item, **({"ConditionExpression": condition} if condition else {})}
-    return "PutItem", _asked(parameters, condition, now=draw(TEXTS), one=draw(NUMBERS))
+    return "PutItem", _asked(parameters, condition, now=draw(TEXTS), first=draw(TEXTS), one=draw(NUMBERS))
 
 
 @some.composite
@@ -87,7 +89,7 @@ def updates(draw):
     parameters = {
         "Key": draw(KEYS),
         "UpdateExpression": update,
-        "ReturnValues": draw(some.sampled_from(["UPDATED_OLD", "UPDATED_OLD", "NONE", "ALL_NEW"])),
+        "ReturnValues": draw(some.sampled_from(["UPDATED_OLD", "UPDATED_OLD", "NONE", "ALL_NEW", "ALL_OLD"])),
         **({"ConditionExpression": condition} if condition else {}),
     }
     return "UpdateItem", _asked(
@@ -109,9 +111,27 @@ def queries(draw):
         "IndexName": index,
         "KeyConditionExpression": condition,
         **({"ProjectionExpression": projected} if projected else {}),
-        **draw(some.sampled_from([{}, {}, {"Limit": 1}, {"Select": "COUNT"}, {"ScanIndexForward": False}])),
+        **draw(
+            some.sampled_from([{}, {}, {"Limit": 1}, {"Limit": 3}, {"Select": "COUNT"}, {"ScanIndexForward": False}])
+        ),
     }
-    return "Query", _asked(parameters, condition, projected, status=draw(STATUSES), company={"S": "A"})
+    filtered = draw(some.sampled_from([None, None, *CONDITIONS]))
+    if filtered:
+        parameters["FilterExpression"] = filtered
+    given = {"now": draw(TEXTS), "first": draw(TEXTS), "one": draw(NUMBERS)}
+    return "Query", _asked(
+        parameters, condition, projected, filtered, status=draw(STATUSES), company={"S": "A"}, **given
+    )
+
+
+@some.composite
+def transactions(draw):
+    """Puts and updates of one transaction, mostly of different items."""
+    asked = draw(some.lists(some.one_of(puts(), updates()), min_size=1, max_size=3))
+    members = [{name: value for name, value in one.items() if name != "ReturnValues"} for _, one in asked]
+    return "TransactWriteItems", [
+        {operation.removesuffix("Item"): member} for (operation, _), member in zip(asked, members, strict=True)
+    ]
 
 
 READS = some.one_of(
@@ -129,7 +149,14 @@ def done_by_moto(operation, parameters):
 
 def done(do, table, operation, parameters):
     """Return what a request answers, or the code with which it is refused."""
-    asked = {"RequestItems": {table: parameters}} if operation == "BatchGetItem" else {"TableName": table, **parameters}
+    if operation == "TransactWriteItems":
+        asked = {"TransactItems": [
+            {kind: {"TableName": table, **member} for kind, member in one.items()} for one in parameters
+        ]}  # fmt: skip
+    elif operation == "BatchGetItem":
+        asked = {"RequestItems": {table: parameters}}
+    else:
+        asked = {"TableName": table, **parameters}
     try:
         answer = do(operation, asked)
     except ClientError as error:
@@ -164,7 +191,11 @@ def answered_here(monkeypatch):
 
 def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here):
     @settings(max_examples=250)
-    @given(some.lists(some.one_of(puts(), updates(), queries(), READS, ONES_OF_THE_INDEX), min_size=1, max_size=25))
+    @given(
+        some.lists(
+            some.one_of(puts(), updates(), transactions(), queries(), READS, ONES_OF_THE_INDEX), min_size=1, max_size=25
+        )
+    )
     def check(requests):
         for table in tables:
             table.items.clear()
@@ -176,7 +207,7 @@ def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here
 
     check()
 
-    assert set(answered_here) == {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"}
+    assert set(answered_here) == set(short_table._OPERATIONS)
     assert len(answered_here) > 500
 
 
@@ -193,13 +224,36 @@ def _status(text, condition, **values):
     return "UpdateItem", _asked(parameters, parameters["UpdateExpression"], condition, **given)
 
 
-def _query(condition):
-    parameters = {"IndexName": "company-status-index", "KeyConditionExpression": condition}
-    return "Query", _asked(parameters, condition, status={"S": "posted"}, company={"S": "A"})
+def _query(condition, **more):
+    parameters = {"IndexName": "company-status-index", "KeyConditionExpression": condition, **more}
+    texts = {"now": {"S": "2026-11"}, "first": {"S": "one"}}
+    return "Query", _asked(
+        parameters, condition, more.get("FilterExpression"), status={"S": "posted"}, company={"S": "A"}, **texts
+    )
 
 
-EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
+def _together(*requests):
+    """Return a transaction of puts and updates."""
+    members = [
+        (operation.removesuffix("Item"), {name: value for name, value in asked.items() if name != "ReturnValues"})
+        for operation, asked in requests
+    ]
+    return "TransactWriteItems", [{kind: member} for kind, member in members]
+
+
+def _held(name, holder):
+    return _put(name, holder={"S": holder}, **POSTED)
+
+
+def _begun(name):
+    operation, asked = _status("posted", "begins_with(holder, :now)")
+    return operation, {**asked, "Key": {"entry_id": {"S": name}}}
+
+
 POSTED = {"status": {"S": "posted"}}
+BOTH = "company = :company AND #status = :status"
+ANY_OF, IS_NOW = {"FilterExpression": "holder IN (:first, :now)"}, {"FilterExpression": "holder = :now"}
+EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
 
 
 @pytest.mark.parametrize(
@@ -210,10 +264,24 @@ POSTED = {"status": {"S": "posted"}}
         ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _status("posted", LATER)], 1),
         ([_put("a", holder={"S": "2026-11"}), _status("posted", LATER), _put("a"), _status("pending", LATER)], 0),
         ([_put("a", holder={"S": "x"}), _status("posted", OTHER), _put("a"), _status("pending", OTHER)], 0),
-        ([_put("b", **POSTED), _query(BOTH := "company = :company AND #status = :status"), _put("a", **POSTED),
+        ([_put("b", **POSTED), _query(BOTH), _put("a", **POSTED),
           _query(BOTH)], 1),
         ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
           _query(ONE)], 0),
+        ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-11"), _begun("b")], 1),
+        ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-1"), _begun("b")], 0),
+        ([_held("a", "2026-11"), _query(BOTH, **IS_NOW), _held("b", "x"), _query(BOTH, **IS_NOW)], 1),
+        ([_held("a", "2026-11"), _held("b", "x"), _query(BOTH, **ANY_OF), _held("c", "one"), _held("d", "x"),
+          _query(BOTH, **ANY_OF)], 1),
+        ([_held("a", "x"), _query(BOTH, Limit=2), _query(BOTH, Limit=2)], 1),
+        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _query(BOTH, Limit=2)], 0),
+        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _held("c", "x"), _query(BOTH, Limit=2)], 0),
+        ([_together(_held("a", "x"), _held("b", "y")), _together(_held("b", "x"), _held("c", "y"))], 1),
+        ([_together(_held("a", "x"), _held("b", "y")), _together(_held("c", "x"), _held("c", "y"))], 0),
+        ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")), _held("b", "x"),
+          _together(_begun("a"), _begun("b"))], 0),
+        ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")),
+          _together(_begun("b"), _begun("a"))], 1),
     ],
 )  # fmt: skip
 def test_once_a_shape_is_accepted_the_next_of_it_is_answered_as_by_moto(
@@ -252,3 +320,28 @@ def test_what_was_answered_is_nobody_elses_afterwards(tables):
     request["Item"]["parts"]["L"][0]["M"]["a"]["S"] = "changed"
 
     assert short_way.call("dynamodb", "GetItem", get)["Item"]["parts"] == {"L": [{"M": {"a": {"S": "x"}}}]}
+
+
+def test_a_put_to_a_table_of_two_keys_is_done_as_by_moto(empty_aws, answered_here):
+    for name in (SHORT, MOTO):
+        _make_order_table(empty_aws.client("dynamodb"), name)
+    changed = "attribute_not_exists(content_hash) OR content_hash <> :hash"
+
+    def order(name, number, content, condition=changed):
+        item = {"order_name": {"S": name}, "order_id": {"S": number}, "content_hash": {"S": content}}
+        request = {"Item": item, **({"ConditionExpression": condition} if condition else {})}
+        return "PutItem", {**request, **({"ExpressionAttributeValues": {":hash": {"S": content}}} if condition else {})}
+
+    requests = [
+        *(order("S1", "1", "a"), order("S1", "2", "a"), order("S1", "1", "a"), order("S1", "1", "b")),
+        *(order("S2", "1", "a"), order("S2", "", "a"), order("", "2", "a"), order("S1", "2", "a", "")),
+        *(order("S1", "2", "c", ""), ("PutItem", {"Item": {"order_name": {"S": "S1"}}})),
+    ]
+    for request in requests:
+        here = done(lambda *what: short_way.call("dynamodb", *what), SHORT, *request)
+        assert here == done(done_by_moto, MOTO, *request), request
+
+    here, there = (short_table._tables()[name] for name in (SHORT, MOTO))
+    assert repr(here.items) == repr(there.items)
+    assert repr(here.all_items()) == repr(there.all_items())
+    assert len(answered_here) >= 4

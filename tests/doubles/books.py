@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -121,6 +121,15 @@ class MemoryBooks:
     def explained(self, document, error):
         return error
 
+    def holder(self, document, error):
+        found = sorted({row.marker for row in self.rows.values() if row.number == document.number}, reverse=True)
+        return next((marker for marker in found if marker != document.entry_id), None)
+
+    def set_aside(self, draft, document):
+        number = f"{draft.doc_number}~{document.odoo_id}"
+        hashed = hashlib.sha256(f"{draft.hash} {number}".encode()).hexdigest()
+        return replace(draft, doc_number=number, hash=hashed, fingerprint=hashed)
+
     def is_paid(self, document, qb_id):
         return qb_id in self.paid
 
@@ -162,6 +171,9 @@ class MemoryBooks:
     def update(self, draft, booked, request_id):
         def effect():
             row = self._existing(booked.qb_id, booked.sync_token)
+            others = {other.number for other in self.rows.values() if other is not row}
+            if self.has_unique_numbers and draft.doc_number in others:
+                raise Rejected("its number is taken. Give it another.", code=TAKEN)
             # One that is adopted gets our marker.
             row.marker = draft.body["Marker"]
             row.number, row.total, row.fingerprint = draft.doc_number, self._total(draft), draft.hash
@@ -173,7 +185,7 @@ class MemoryBooks:
     def remove(self, document, booked, request_id):
         row = self.rows.get(booked.qb_id)
         if row is None:
-            return False
+            return None
         if row.qb_id in self.paid:
             raise Rejected("a payment is applied to it. Take that off there.", code="payment_applied")
         if booked.fingerprint not in ("", row.fingerprint) and booked.sync_token != str(row.token):
@@ -184,7 +196,7 @@ class MemoryBooks:
         def effect():
             self._existing(booked.qb_id, token)
             del self.rows[booked.qb_id]
-            return True
+            return "1-removed"
 
         return self._write("remove", request_id, effect)
 
@@ -195,7 +207,7 @@ class MemoryBooks:
         def effect():
             file_id = self._new_id()
             self._existing(pdf.qb_id).files[file_id] = (pdf.name, pdf.content)
-            return Attached(file_id, pdf.name, len(pdf.content))
+            return Attached(file_id, pdf.name, len(pdf.content), "1-attached")
 
         return self._write("attach", pdf.request_id, effect)
 

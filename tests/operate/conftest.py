@@ -14,6 +14,7 @@ from local.demo.documents import load
 from local.stand_ins.lambdas import LambdaStandIn
 from operate.cli import World, cli
 from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - each adds its commands
+from pipeline.qbo import limiter
 from tests.conftest import HANDLERS, Machine
 
 ENVIRONMENT = "demo"
@@ -34,6 +35,12 @@ def few() -> tuple[Any, Any]:
         "account.move.line": [row for row in rows["account.move.line"] if row["move_id"][0] in chosen],
         "ir.attachment": [row for row in rows["ir.attachment"] if row["res_id"] in chosen],
     }, files
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch) -> None:
+    """Lift the limits of QuickBooks' pace, which have tests of their own."""
+    monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
 @dataclass

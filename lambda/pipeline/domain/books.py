@@ -136,11 +136,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A file attached to a document in the books. `size_bytes` is 0 if the books do not say."""
+    """A file attached to a document in the books. `size_bytes` is 0 if the books do not say.
+
+    `tid` is the id of the answer to its upload, empty if it was found.
+    """
 
     qb_id: str
     file_name: str
     size_bytes: int
+    tid: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +203,8 @@ class Books(Protocol):
     def update(self, draft: Draft, booked: Booked, request_id: str) -> Booked:
         """Replace the document with the draft."""
 
-    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
-        """Delete the document from the books. Return False if it is gone already.
+    def remove(self, document: Document, booked: Booked, request_id: str) -> str | None:
+        """Delete the document from the books. Return the id of the answer, or None if it is gone already.
 
         Raises Rejected if it is another document, if a payment is applied to it, or if somebody has changed it since
         it was read.
@@ -220,6 +224,15 @@ class Books(Protocol):
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a create, naming the document that has the number if that is one of ours."""
+
+    def holder(self, document: Document, error: NeedsAttention) -> str | None:
+        """Return the entry of the document that has the number of another.
+
+        It is empty if a person typed that one in, and None if nobody has the number any more.
+        """
+
+    def set_aside(self, draft: Draft, document: Document) -> Draft:
+        """Return a draft under a number that no other document has, always the same for a document and its number."""
 
     def is_paid(self, document: Document, qb_id: str) -> bool:
         """Whether a payment or credit is applied to the document."""

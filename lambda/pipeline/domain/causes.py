@@ -15,6 +15,7 @@ WORDS: dict[str, str] = {
     "changed_in_quickbooks": "a person changed it in QuickBooks",
     "class_unmapped": "a class has no counterpart in QuickBooks",
     "closed_month_changed": "a closed month has changed",
+    "company_changed": "it belongs to another company in Odoo now",
     "connection_gone": "the QuickBooks connection is gone",
     "contact_merged": "a contact was merged in Odoo",
     "copy_changed": "its copy is not the one that was stored",

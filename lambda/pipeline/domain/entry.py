@@ -8,6 +8,7 @@ from dataclasses import field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
@@ -115,9 +116,8 @@ class BooksPart:
     `qb_omitted` says what of it QuickBooks refused and was left out.
 
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
-    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last create or
-    update. `former` is JSON: where the document was before its company
-    started over in another realm.
+    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last write.
+    `former` is JSON: where the document was before its company started over in another realm.
     """
 
     realm: str = ""
@@ -261,6 +261,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
         return document_title(self.document_type.noun, self.number, self.party, shown(self.total, self.currency))
 
 
+@cache
 def names_of(*parts: type) -> tuple[str, ...]:
     """Return the names of the fields of some parts."""
     return tuple(one.name for part in parts for one in fields(part))

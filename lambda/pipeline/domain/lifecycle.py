@@ -264,15 +264,15 @@ def pdf_lost(entry: Entry, now: datetime) -> Entry:
     return _moved(entry, PENDING, POSTER, now, pdf_key="", **{name: getattr(empty, name) for name in names_of(PdfPart)})
 
 
-def deleted_in_books(entry: Entry, now: datetime) -> Entry:
-    """Return the entry after a confirmed delete: the document is not in the books.
+def deleted_in_books(entry: Entry, now: datetime, *, tid: str = "") -> Entry:
+    """Return the entry after a confirmed delete: the document is not in the books. `tid` is the id of the answer.
 
     Raise its generation: otherwise QuickBooks would answer the next create with the deleted document.
     """
-    kept = ("realm", "generation", "refusals", "request_id", "posted_at", "pdf_losses", "former")
+    kept = ("realm", "generation", "refusals", "request_id", "posted_at", "pdf_losses", "former", "qb_tid")
     empty = BooksPart()
     forgotten = {name: getattr(empty, name) for name in names_of(BooksPart) if name not in kept}
-    return replace(entry, **forgotten, generation=entry.generation + 1, updated_at=now)
+    return replace(entry, **forgotten, qb_tid=tid, generation=entry.generation + 1, updated_at=now)
 
 
 # -- by a person -------------------------------------------------------------------------------------------------------

@@ -51,6 +51,9 @@ def named(name: str, limit: int = FILE_NAME_LENGTH_MAX) -> str:
 
 
 def _visible(text: str) -> str:
+    if text.isprintable():
+        # Most are: then nothing but the space is of these categories.
+        return " ".join(text.split())
     # Separators and control characters become spaces; marks that turn or hide a text vanish.
     kept = (
         " " if category in ("Cc", "Zl", "Zp", "Zs") else "" if category[0] == "C" else character
@@ -82,3 +85,9 @@ def ascii_line(text: str, limit: int) -> str:
     plain = "".join(character for character in plain if not unicodedata.combining(character))
     shown = "".join(character if " " <= character <= "~" else "?" for character in plain)
     return re.sub(r"\?{2,}", "?", shown)[:limit].rstrip()
+
+
+def continued(sentence: str) -> str:
+    """Return a sentence as the continuation of another one: its first letter is small, unless its word is a name."""
+    first = sentence.split(" ", 1)[0]
+    return sentence[:1].lower() + sentence[1:] if first in ("Its", "It", "A", "An", "The") else sentence

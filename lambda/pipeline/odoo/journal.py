@@ -17,7 +17,9 @@ from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.domain.money import ZERO, decimal, rounded
 from pipeline.domain.tie_out.facts import ItemKind, JournalDocument, JournalItem, NotCarried, OdooState
 from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.numbers import Series
 from pipeline.odoo.client import Domain, Odoo
+from pipeline.odoo.numbering import Numbering
 from pipeline.odoo.rows import Row, day, id_of, instant, name_of, text
 
 PAGE_MOVES = 1_000
@@ -151,6 +153,10 @@ class Journal:
             for row in rows
         }
 
+    def numbers_before(self, company: Company, month: Month, series: Sequence[Series]) -> dict[Series, int]:
+        """Return the last number of each series before its first one of the month, where that is known."""
+        return Numbering(self._odoo, company, month).last_before(series)
+
     def _tells_gaps(self) -> bool:
         """Whether this version of Odoo marks holes in the numbering itself."""
         if self._has_gap_field is None:
@@ -194,6 +200,7 @@ class Journal:
             party_id=_party_id(move),
             party=self._parties.get(_party_id(move), name_of(move["partner_id"])),
             journal=name_of(move["journal_id"]),
+            journal_id=id_of(move["journal_id"]),
             written_at=instant(move["write_date"]),
             is_receipt=move["move_type"].endswith("_receipt"),
             sequence_gap=bool(move.get(_GAP_FIELD)),

@@ -17,8 +17,23 @@ from pipeline.domain.tie_out.tie_out import TieOut, reading_order
 # Excel takes 31 characters for a sheet's name and 32,767 in a cell.
 SHEET_NAME_LENGTH_MAX = 31
 CELL_LENGTH_MAX = 32_000
-_WIDTHS = {"Number": 20, "Party": 34, "Reason": 60, "What differs": 60, "What to do": 60, "Name": 40, "In Odoo": 40,
-           "Made by": 60, "Class": 22, "What Odoo says": 60, "Sentence": 110}  # fmt: skip
+# It takes 255 for a header, of which an ampersand takes two.
+HEADER_LENGTH_MAX = 100
+_WIDTHS = {
+    "Class": 20, "Currency": 9, "Date": 11, "In Odoo": 40, "Made by": 60, "Name": 40, "Number": 20, "Party": 28,
+    "Reason": 50, "Sentence": 110, "Type": 13, "What Odoo says": 60, "What differs": 50, "What to do": 50,
+}  # fmt: skip
+_WIDTH = 14
+# On paper: a sheet is one page wide where its text stays this large. A wider one breaks between columns, at this scale,
+# and the columns that say which row it is are on every page. A character is seven pixels, of which 96 make an inch;
+# the narrower of A4 and Letter has ten inches between these margins.
+ONE_PAGE_SCALE_MIN = 60
+BROKEN_SCALE = 70
+MARGIN_INCHES = 0.4
+PAPER_INCHES = 10.0
+_PIXELS_A_CHARACTER, _PIXELS_A_COLUMN, _PIXELS_AN_INCH = 7, 5, 96
+# The last column that is repeated, by the title of the first one.
+_REPEATED_TO = {"Class": 2, "Name": 0}
 _DOCUMENT_COLUMNS = (
     *("Class", "Type", "Number", "Party", "Date", "Currency", "Odoo", "QuickBooks", "Difference", "Reason", "Since"),
     *("What differs", "What to do", "Paid", "PDF", "Number in QuickBooks", "Id in QuickBooks", "Id in Odoo"),
@@ -34,8 +49,9 @@ def workbook(tie_out: TieOut) -> bytes:
     content = io.BytesIO()
     # One row at a time is held in memory; the rest waits in temporary files.
     book = xlsxwriter.Workbook(content, {"constant_memory": True, "strings_to_formulas": False})
-    book.set_properties({"title": f"{tie_out.company}, {tie_out.month.name}", "created": tie_out.at})
-    writer = _Writer(book)
+    title = f"{tie_out.company}, {tie_out.month.name}"
+    book.set_properties({"title": title, "created": tie_out.at})
+    writer = _Writer(book, title)
     writer.sheet("Verdict", ("What", "Sentence"), _verdict(tie_out))
     ordered = sorted(tie_out.findings, key=reading_order)
     writer.sheet("Documents", _DOCUMENT_COLUMNS, map(_document, ordered))
@@ -66,21 +82,22 @@ def workbook(tie_out: TieOut) -> bytes:
 
 
 class _Writer:
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: Any, title: str) -> None:
         self._book = book
+        self._title = title
         self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._amount = book.add_format({"num_format": "#,##0.00;[Red]-#,##0.00"})
-        self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
+        self._amount = book.add_format({"num_format": "#,##0.00;[Red]-#,##0.00", "valign": "top"})
+        self._count = book.add_format({"valign": "top"})
+        self._text = book.add_format({"text_wrap": True, "valign": "top"})
+        self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"})
 
     def sheet(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add a sheet with a head that stays, filters, and the rows."""
         sheet = self._book.add_worksheet(_sheet_name(name))
         sheet.freeze_panes(1, 0)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(0)
+        self._set_up_paper(sheet, columns)
         for column, title in enumerate(columns):
-            sheet.set_column(column, column, _WIDTHS.get(title, 14))
+            sheet.set_column(column, column, _WIDTHS.get(title, _WIDTH))
             sheet.write_string(0, column, title, self._head)
         last = 0
         for last, row in enumerate(rows, start=1):
@@ -88,15 +105,31 @@ class _Writer:
                 self._write(sheet, last, column, value)
         sheet.autofilter(0, 0, last, len(columns) - 1)
 
+    def _set_up_paper(self, sheet: Any, columns: Sequence[str]) -> None:
+        sheet.set_landscape()
+        sheet.set_margins(left=MARGIN_INCHES, right=MARGIN_INCHES)
+        sheet.set_header(f"&L{_clean(self._title)[:HEADER_LENGTH_MAX].replace('&', '&&')}&R&A")
+        sheet.set_footer("&RPage &P of &N")
+        sheet.repeat_rows(0)
+        widths = [_WIDTHS.get(title, _WIDTH) for title in columns]
+        pixels = sum(_PIXELS_A_CHARACTER * width + _PIXELS_A_COLUMN for width in widths)
+        if PAPER_INCHES * _PIXELS_AN_INCH / pixels * 100 >= ONE_PAGE_SCALE_MIN:
+            sheet.fit_to_pages(1, 0)
+            return
+        sheet.set_print_scale(BROKEN_SCALE)
+        sheet.repeat_columns(0, _REPEATED_TO.get(columns[0], 0))
+        # The parts of one row after each other, then the next rows.
+        sheet.print_across()
+
     def _write(self, sheet: Any, row: int, column: int, value: Any) -> None:
         if isinstance(value, Decimal):
             sheet.write_number(row, column, float(value), self._amount)
         elif isinstance(value, int):
-            sheet.write_number(row, column, value)
+            sheet.write_number(row, column, value, self._count)
         elif isinstance(value, date):
             sheet.write_datetime(row, column, value, self._date)
         elif value:
-            sheet.write_string(row, column, _clean(str(value)))
+            sheet.write_string(row, column, _clean(str(value)), self._text)
 
 
 def _sheet_name(name: str) -> str:

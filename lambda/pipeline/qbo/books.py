@@ -13,7 +13,7 @@ from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineErro
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.domain.values import dataclass
-from pipeline.qbo import files
+from pipeline.qbo import files, taken_numbers
 from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
@@ -25,7 +25,7 @@ from pipeline.qbo.marker import check_is_ours, entry_id_of
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
-from pipeline.qbo.together import Create
+from pipeline.qbo.together import TID, Create
 
 logger = logging.getLogger(__name__)
 
@@ -215,8 +215,8 @@ class QuickBooksBooks:
         body = {**draft.body, "Id": booked.qb_id, "SyncToken": booked.sync_token, "sparse": False}
         return self._written(draft, body, request_id)
 
-    def remove(self, document: Document, booked: Booked, request_id: str) -> bool:
-        """Delete the document; returns False when it is gone already.
+    def remove(self, document: Document, booked: Booked, request_id: str) -> str | None:
+        """Delete the document; return the id of Intuit's answer, or None when it is gone already.
 
         Delete, not void: only invoices can be voided, and a voided one would keep its number from being used again
         when the document is posted once more. QuickBooks' audit log keeps what was deleted. Raises Rejected when a
@@ -228,18 +228,18 @@ class QuickBooksBooks:
             row = self.client.read(entity, booked.qb_id)
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
-                return False
+                return None
             raise
         self._check_removable(row, booked)
         check_is_ours(row, entity, document)
         body = {"Id": booked.qb_id, "SyncToken": row["SyncToken"]}
         try:
-            self.client.write(entity, body, request_id=request_id, operation="delete")
+            answer = self.client.write(entity, body, request_id=request_id, operation="delete")
         except Refused as error:
             if error.fault.code == OBJECT_NOT_FOUND:
-                return False
+                return None
             raise
-        return True
+        return str(answer[TID])
 
     @staticmethod
     def _check_removable(row: Json, known: Booked) -> None:
@@ -293,20 +293,16 @@ class QuickBooksBooks:
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a number with the document of ours that has it, or as it is."""
-        if not self.is_number_taken(error):
-            return error
-        entity, number = ENTITIES[document.document_type], number_of(document)
-        others = {entry_id_of(row): row for row in self.client.query(entity, f"DocNumber = {quoted(number)}")}
-        others.pop("", None)
-        if not others:
-            return error
-        other, row = next(iter(others.items()))
-        return Rejected(
-            f"its number {number} is taken in QuickBooks by another document of Odoo: {other} ({entity} Id "
-            f"{row['Id']}). If that one was deleted or given another number in Odoo, retry it first, so that it leaves "
-            "the number free; else give one of the two another number in Odoo. Then retry this one.",
-            code="number_of_another",
-        )
+        return taken_numbers.explained(self.client, document, error)
+
+    def holder(self, document: Document, error: NeedsAttention) -> str | None:
+        """Return the entry of the document that has the number of another; empty for a person's, None for nobody."""
+        found = taken_numbers.holder(self.client, document, error)
+        return found.entry_id if found else None
+
+    def set_aside(self, draft: Draft, document: Document) -> Draft:
+        """Return a draft under a number that no other document has."""
+        return taken_numbers.set_aside(draft, document.entry_id)
 
     def is_paid(self, document: Document, qb_id: str) -> bool:
         """Whether a payment or credit is applied to the document: a metered read."""
@@ -324,7 +320,7 @@ class QuickBooksBooks:
 
     def is_number_taken(self, error: Exception) -> bool:
         """Whether a refusal says that the document's number is in use."""
-        return isinstance(error, Refused) and error.fault.code == DUPLICATE_DOC_NUMBER
+        return taken_numbers.is_number_taken(error)
 
     def is_stale(self, error: Exception) -> bool:
         """Whether a refusal says that the document was touched in QuickBooks since."""

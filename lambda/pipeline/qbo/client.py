@@ -201,7 +201,8 @@ class Client:
             files.release()
         responses = body.get("AttachableResponse")
         rows = [row for row in responses if isinstance(row, dict)] if isinstance(responses, list) else []
-        return [self._item(row, "Attachable") for row in by_upload(uploads, rows)]
+        items = [self._item(row, "Attachable") for row in by_upload(uploads, rows)]
+        return [item if isinstance(item, PipelineError) else {**item, TID: body[TID]} for item in items]
 
     def _read(self, kind: str, path: str, parameters: dict[str, str]) -> Json:
         for tried in range(READ_TRIES):

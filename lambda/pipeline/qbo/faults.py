@@ -104,6 +104,12 @@ class Fault:
         return found[1] if found else ""
 
 
+def holder_named_in(error: Exception) -> str:
+    """Return the kind of transaction that has a number, as the refusal of that number names it, or an empty text."""
+    found = _HOLDER.search(error.fault.detail) if isinstance(error, Refused) else None
+    return found[2].replace(" ", "") if found else ""
+
+
 class Refused(Rejected):
     """QuickBooks refused a request. `fault` is the first of its reasons."""
 

@@ -79,10 +79,11 @@ class Names:
                 # A company abroad is best known by its own name, where that one is kept in the document's currency.
                 rows = self._client.query(entity, f"DisplayName = {quoted(plain)}")
                 is_usable = rows and _is_usable(rows[0], document.currency)
-                if is_usable and self._may_have(entity, str(rows[0]["Id"]), key, plain):
-                    return self._memory.remember(key, Known(str(rows[0]["Id"]), plain, "")).qb_id
+                if is_usable and (found := self._taken(entity, Known(str(rows[0]["Id"]), plain, ""), key)):
+                    return self._memory.remember(key, found).qb_id
             known = self._named(entity, body, "DisplayName", names, key, currency=document.currency)
-            if known.seen:
+            # Of one that was taken over it stays what its former contact said, so that this one's data follow.
+            if known.seen and not known.said:
                 as_of = document.written_at.isoformat()
                 self._memory.remember(key, replace(known, said=said_of(document.party, entity, names[0]), as_of=as_of))
             return known.qb_id
@@ -199,7 +200,9 @@ class Names:
                 )
         return (
             f"its {entity.lower()} '{name or qb_id}' is inactive in QuickBooks, or was merged into another. Make it "
-            "active again in QuickBooks, or give the active one exactly this name, then retry."
+            "active again in QuickBooks and retry. If it was merged into the one of another contact of Odoo, merge the "
+            "two contacts in Odoo as well and save the document there once more; into any other, give that one exactly "
+            "this name and retry."
         )
 
     # -- items -----------------------------------------------------------------------------------------------------
@@ -262,8 +265,8 @@ class Names:
                 taken = error.fault.named_id
                 # Without an id the name belongs to another kind (a vendor, an employee): the next name is tried.
                 is_usable = taken and self._may_adopt(entity, taken, currency, account)
-                if is_usable and self._may_have(entity, taken, key, name):
-                    return self._memory.remember(key, Known(taken, name, account))
+                if is_usable and (found := self._taken(entity, Known(taken, name, account), key)):
+                    return self._memory.remember(key, found)
                 if entity != "Item" and (inherited := self._of_merged(entity, names[0], key, currency)):
                     return inherited
             else:
@@ -293,24 +296,30 @@ class Names:
             return bool(rows[0].get("Active", True)) and book_item(rows[0]).account == account
         return _is_usable(rows[0], currency)
 
-    def _may_have(self, entity: str, qb_id: str, key: str, name: str) -> bool:
-        """Whether a contact or product may have an object: it is nobody else's, or its owner was merged into it."""
+    def _taken(self, entity: str, wanted: Known, key: str, *, asked: str = "") -> Known | None:
+        """Bind an object to a contact or product, and return what is known of it; None if it is somebody else's.
+
+        It may be if it is nobody else's, or if its owner was merged into this one: then what was said of it, and what
+        QuickBooks refused of it, goes along. `asked` is the name to ask Odoo about, if it is not the object's.
+        """
         # Two products of one name and account are booked alike, whichever of them was merged into the other.
-        if self._memory.claim(entity, qb_id, key) or entity == "Item":
-            return True
-        owner, _ = self._memory.owner(entity, qb_id)
-        if not takes_over(self._key_values, self._clock, owner=owner, key=key, name=name):
-            return False
-        self._memory.hand_over(entity, qb_id, key)
-        return True
+        if self._memory.claim(entity, wanted.qb_id, key) or entity == "Item":
+            return wanted
+        owner, former = self._memory.owner(entity, wanted.qb_id)
+        if not takes_over(self._key_values, self._clock, owner=owner, key=key, name=asked or wanted.name):
+            return None
+        self._memory.hand_over(entity, wanted.qb_id, key)
+        return former or wanted
 
     def _of_merged(self, entity: str, name: str, key: str, currency: str) -> Known | None:
         """Return the party of a contact that was merged into this one, where it has a marked name: a metered read."""
         for row in self._client.query(entity, f"DisplayName like {quoted(name + ' [%')}"):
             qb_id = str(row["Id"])
             owner, _ = self._memory.owner(entity, qb_id)
-            if owner and _is_usable(row, currency) and self._may_have(entity, qb_id, key, name):
-                return self._memory.remember(key, Known(qb_id, str(row["DisplayName"]), ""))
+            if not owner or not _is_usable(row, currency):
+                continue
+            if found := self._taken(entity, Known(qb_id, str(row["DisplayName"]), ""), key, asked=name):
+                return self._memory.remember(key, found)
         return None
 
 

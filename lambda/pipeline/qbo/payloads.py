@@ -173,14 +173,20 @@ def _check(document: Document, realm: Realm) -> None:
         )
     if document.company.currency != realm.home_currency:
         raise Unmapped(
-            f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks: "
-            "is its realm in the QuickBooks secret the right one?",
+            f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks. "
+            "If these are not its books, name the right realm under realm_ids in the QuickBooks secret and retry.",
             code="realm_differs",
         )
     if document.total < 0:
+        other = {
+            DocumentType.INVOICE: "a credit note",
+            DocumentType.BILL: "a refund",
+            DocumentType.CREDIT_NOTE: "an invoice",
+            DocumentType.VENDOR_CREDIT: "a bill",
+        }[document.document_type]
         raise InvalidDocument(
             f"its total is {shown(document.total, document.currency)}, and QuickBooks takes no document below zero. "
-            "Turn it into a credit note in Odoo.",
+            f"Turn it into {other} in Odoo.",
             code="below_zero",
         )
     amounts = (*(line.amount for line in document.lines), *(tax.amount for tax in document.taxes), document.total)

@@ -48,6 +48,9 @@ LENGTHS = {
 
 def clean(text: str) -> str:
     """Return a text without characters that QuickBooks refuses or that mislead. A control character becomes a space."""
+    if text.isascii() and text.isprintable():
+        # Most are, and it is known at once.
+        return text
     return _NOTHING.sub("", _CONTROLS.sub(" ", text.replace("\r\n", "\n")))
 
 
@@ -56,7 +59,10 @@ def clean_line(text: str) -> str:
 
     Two texts that look the same to a person are the same then, also in a search in QuickBooks.
     """
-    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", clean(text))).split())
+    text = clean(text)
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    return " ".join(text.split())
 
 
 def clean_name(text: str) -> str:

@@ -19,6 +19,12 @@ from local.stand_ins.quickbooks.realm import Realm, Row, Switches
 from local.stand_ins.quickbooks.schema import DOCUMENTS, ENTITIES, LISTS, PEOPLE, SALES_FORMS
 from local.stand_ins.quickbooks.tables import Tables, not_found
 
+# Of each optional field that a test lets be refused: the code, the element and the words.
+REFUSED_FIELDS = {
+    "PrimaryPhone": ("2050", "FreeFormNumber", "Max length exceeded for FreeFormNumber"),
+    "PrimaryEmailAddr": ("2210", "PrimaryEmailAddr", "Email Address does not conform to the syntax rules of RFC 822."),
+    "PostalCode": ("2050", "PostalCode", "Max length exceeded for PostalCode"),
+}
 _ATTACHED_TO = {*DOCUMENTS, *PEOPLE, "Item", "Account"}
 
 
@@ -109,6 +115,13 @@ class Books:
             row["Balance"] -= amount
             kind = "Payment" if entity in SALES_FORMS else "BillPaymentCheck"
             row["LinkedTxn"] = [*row.get("LinkedTxn", []), {"TxnId": f"9{row_id}", "TxnType": kind}]
+            self._touch(row)
+
+    def unpay(self, entity: str, row_id: str) -> None:
+        """Record that a person took every payment off a document."""
+        with self.lock:
+            row = self._tables.table(entity)[row_id]
+            row["Balance"], row["LinkedTxn"] = row["TotalAmt"], []
             self._touch(row)
 
     def deactivate(self, entity: str, row_id: str) -> None:
@@ -262,6 +275,7 @@ class Books:
 
     def _clean(self, entity: str, body: Row) -> Row:
         clean = conform(body, ENTITIES[entity])
+        _check_field(clean, self._switches.refused_field)
         if self.realm.country == "US" and self._switches.us_replaces_characters:
             clean = _in_latin_1(clean)
         return clean
@@ -362,3 +376,11 @@ def _in_latin_1(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _in_latin_1(part) for key, part in value.items()}
     return [_in_latin_1(part) for part in value] if isinstance(value, list) else value
+
+
+def _check_field(body: Row, refused: str) -> None:
+    """Raise the refusal of an optional field if a body has it. Which values QuickBooks takes is not all documented."""
+    places = [body, *(body[name] for name in ("BillAddr", "ShipAddr") if isinstance(body.get(name), dict))]
+    if refused and any(refused in place for place in places):
+        code, element, text = REFUSED_FIELDS[refused]
+        raise refusal(code, text, element)

@@ -96,6 +96,7 @@ class Switches:
     bill_numbers_unique_per_vendor: bool = False
     unit_price_decimals: int | None = None  # how many decimals UnitPrice and Qty keep is not documented
     us_replaces_characters: bool = False  # what a US company does with letters outside ISO-8859-1
+    refused_field: str = ""  # an optional field refused whatever is in it: PrimaryPhone, PrimaryEmailAddr, PostalCode
     unhandled_text: str = (
         ""  # a text in what is written that is answered with HTTP 500 every time (intuit PHP SDK #264)
     )

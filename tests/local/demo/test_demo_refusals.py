@@ -52,7 +52,7 @@ def test_each_names_its_document_once_and_its_object_by_name(provoked):
     assert "customer 'North Media 28'" in by_code["610"].reported
     assert "the account 'Expenses'" in by_code["2500"].reported
     assert "the names 'North Media 28' and" in by_code["6240"].reported
-    assert "Invoice INV/2026/00131 (Id 3632) has it" in by_code["6140"].reported
+    assert "Invoice INV/2026/00131 (Id 1) has it" in by_code["6140"].reported
 
 
 def test_a_company_waits_where_its_connection_is_the_cause_and_a_document_otherwise(provoked):

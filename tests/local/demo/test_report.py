@@ -157,7 +157,7 @@ def test_the_refusals_are_folded_under_what_each_stops(refusals):
     headings = re.findall("<h3>(.*?)</h3>", refusals)
 
     assert headings == [Consequence.FIX.value, Consequence.WAIT.value]
-    assert "What QuickBooks may refuse, and what you would read" in refusals.partition("</summary>")[0]
+    assert "What may be refused, and what you would read" in refusals.partition("</summary>")[0]
 
 
 def test_each_refusal_shows_code_words_document_message_and_what_became_of_it(refusals):

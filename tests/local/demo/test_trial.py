@@ -46,7 +46,7 @@ def odoo():
 
 
 @pytest.fixture
-def try_it(odoo, tmp_path, monkeypatch, capsys):
+def try_it(odoo, empty_aws, tmp_path, monkeypatch, capsys):
     """Return a function that runs `make demo` against the Odoo, with more variables."""
 
     def run(**more):
@@ -63,6 +63,8 @@ def try_it(odoo, tmp_path, monkeypatch, capsys):
         return Trial(status, capsys.readouterr().out, (tmp_path / "build/report.html").read_text())
 
     monkeypatch.chdir(tmp_path)
+    # To make its clients takes longer than a trial.
+    monkeypatch.setattr(demo, "EmbeddedAws", lambda: empty_aws)
     # They are in books of their own, and a test of their own looks at them.
     monkeypatch.setattr(refusals, "provoke", list)
     return run

@@ -25,7 +25,16 @@ from pipeline.domain.tie_out.facts import (
     Policies,
 )
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.tie_out.numbers import GAPS_LOOKED_UP_MAX, missing_numbers, number_gaps
+from pipeline.domain.tie_out.numbers import (
+    GAPS_LOOKED_UP_MAX,
+    JUMP_BY_HAND,
+    Series,
+    begun_before,
+    missing_before,
+    missing_numbers,
+    number_gaps,
+    split_number,
+)
 from pipeline.domain.tie_out.sums import sums, unexplained
 
 OCTOBER = Month(2026, 10)
@@ -407,3 +416,37 @@ def test_odoos_own_mark_of_a_hole_is_named_where_none_was_computed():
     (gap,) = number_gaps(numbered("INV/5", sequence_gap=True), [], {})
 
     assert "a number before it is missing" in gap.explanation
+
+
+def test_the_number_after_a_hole_that_is_named_is_not_named_for_odoos_mark_as_well():
+    documents = [*numbered("INV/1"), *numbered("INV/3", sequence_gap=True)]
+
+    assert [gap.number for gap in number_gaps(documents, missing_numbers(documents), {})] == ["INV/2"]
+
+
+def test_a_series_whose_first_number_in_the_month_is_not_one_may_have_a_hole_before_it():
+    documents = numbered("INV/2026/00007", "INV/2026/00009", "BILL/2026/10/0001", "RBILL/2026/10/0002", "no digits")
+
+    assert begun_before(documents) == [
+        Series(0, "Bills", "INV/2026/", "", 7, 5),
+        Series(0, "Bills", "RBILL/2026/10/", "", 2, 4),
+    ]
+
+
+def test_what_is_missing_between_two_months_is_named_as_odoo_writes_it():
+    series = Series(0, "Bills", "INV/2026/", "-A", 12, 5)
+
+    assert missing_before({series: 9}) == [("Bills", "INV/2026/00010-A"), ("Bills", "INV/2026/00011-A")]
+    assert missing_before({series: 11}) == []
+
+
+def test_a_series_that_jumps_between_two_months_was_renumbered_by_hand():
+    first = JUMP_BY_HAND + 2
+
+    assert len(missing_before({Series(0, "Bills", "INV/", "", first, 1): 1})) == JUMP_BY_HAND
+    assert missing_before({Series(0, "Bills", "INV/", "", first + 1, 1): 1}) == []
+
+
+@pytest.mark.parametrize("number", ["", "/", "no digits", "INV2026110001"])
+def test_a_number_without_digits_or_with_more_than_odoo_counts_is_of_no_series(number):
+    assert split_number(number) is None

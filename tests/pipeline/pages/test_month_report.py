@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -225,6 +226,71 @@ def test_control_characters_do_not_break_the_workbook():
     content = files_of(a_tie_out(a_finding(number="INV\x01\ud800\x0b1")))["xlsx"]
 
     assert sheets_of(content)["Equal"][1][2].startswith("INV ")
+
+
+def papers_of(content):
+    """Return how each sheet is printed: its page setup, whether it is fitted, and its repeated rows and columns."""
+    book = zipfile.ZipFile(io.BytesIO(content))
+    root = ET.fromstring(book.read("xl/workbook.xml"))  # noqa: S314 - we wrote it
+    titles = {
+        int(name.get("localSheetId")): name.text.replace("'", "").split("!", 1)[1]
+        for name in root.iter(f"{XML}definedName")
+        if name.get("name") == "_xlnm.Print_Titles"
+    }
+    found = {}
+    for index, sheet in enumerate(root.iter(f"{XML}sheet")):
+        page = ET.fromstring(book.read(f"xl/worksheets/sheet{index + 1}.xml"))  # noqa: S314 - we wrote it
+        (setup,) = page.iter(f"{XML}pageSetup")
+        found[sheet.get("name")] = (setup, bool(list(page.iter(f"{XML}pageSetUpPr"))), titles[index])
+    return found
+
+
+def test_a_sheet_is_one_page_wide_only_where_it_stays_readable(tie_out):
+    papers = papers_of(files_of(tie_out)["xlsx"])
+
+    assert {setup.get("orientation") for setup, _, _ in papers.values()} == {"landscape"}
+    fitted = {name for name, (_, is_fitted, _) in papers.items() if is_fitted}
+    assert fitted == {"Verdict", "Numbers", "Not carried"}
+    for name, (setup, is_fitted, titles) in papers.items():
+        if is_fitted:
+            assert (setup.get("fitToHeight"), titles) == ("0", "$1:$1")
+        else:
+            # Every page of a row says which document, or which account, it is about.
+            repeated = "$A:$A" if "by" in name else "$A:$C"
+            assert (setup.get("scale"), setup.get("pageOrder")) == ("70", "overThenDown")
+            assert titles.split(",") == [repeated, f"{name.replace("'", '')}!$1:$1"]
+
+
+def test_both_amounts_and_their_difference_are_on_the_page_that_names_the_document(tie_out):
+    with zipfile.ZipFile(io.BytesIO(files_of(tie_out)["xlsx"])) as book:
+        sheet = ET.fromstring(book.read("xl/worksheets/sheet2.xml"))  # noqa: S314 - we wrote it
+    widths = {}
+    for column in sheet.iter(f"{XML}col"):
+        for place in range(int(column.get("min")), int(column.get("max")) + 1):
+            widths[place] = float(column.get("width"))
+    to_difference = sheets_of(files_of(tie_out)["xlsx"])["Documents"][0].index("Difference") + 1
+
+    assert sum(widths[place] for place in range(1, to_difference + 1)) * 8 / 96 * 0.7 <= 10.0
+
+
+def test_a_long_reason_is_wrapped_and_not_cut_off_on_paper(tie_out):
+    with zipfile.ZipFile(io.BytesIO(files_of(tie_out)["xlsx"])) as book:
+        styles = ET.fromstring(book.read("xl/styles.xml"))  # noqa: S314 - we wrote it
+        sheet = ET.fromstring(book.read("xl/worksheets/sheet3.xml"))  # noqa: S314 - we wrote it
+    formats = list(styles.find(f"{XML}cellXfs"))
+    texts = [cell for cell in sheet.iter(f"{XML}c") if cell.get("t") == "inlineStr"]
+
+    assert {formats[int(cell.get("s"))].find(f"{XML}alignment").get("wrapText") for cell in texts} == {"1"}
+
+
+def test_a_company_whose_name_has_signs_of_a_header_prints_them(tie_out):
+    content = files_of(replace(tie_out, company="Salt & Sons &P" + "x" * 300))["xlsx"]
+
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))  # noqa: S314 - we wrote it
+    (header,) = sheet.iter(f"{XML}oddHeader")
+    assert header.text.startswith("&LSalt && Sons &&Px")
+    assert len(header.text) <= 255
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------

@@ -64,3 +64,15 @@ def test_what_is_open_is_what_a_person_does_something_about():
     from pipeline.domain.tie_out.classes import WHAT_TO_DO
 
     assert {which for which in OPEN if not WHAT_TO_DO[which]} == set()
+
+
+def test_a_number_that_is_missing_between_two_months_is_in_the_report(world):
+    moves = world.odoo.rows["account.move"]
+    numbers = sorted((move["name"][:-5], int(move["name"][-5:])) for move in moves)
+    beginning, number = next((beginning, number) for beginning, number in dict(reversed(numbers)).items() if number > 2)
+    before = {gap.number for gap in world.tie_out().gaps}
+
+    first = next(move for move in moves if move["name"] == f"{beginning}{number:05}")
+    moves.append({**first, "id": 99_001, "name": f"{beginning}{number - 2:05}", "date": "2026-09-30"})
+
+    assert {gap.number for gap in world.tie_out().gaps} - before == {f"{beginning}{number - 1:05}"}

@@ -55,6 +55,7 @@ class JournalDocument:
     party: str
     journal: str
     written_at: datetime
+    journal_id: int = 0
     is_receipt: bool = False
     sequence_gap: bool = False
     items: tuple[JournalItem, ...] = ()

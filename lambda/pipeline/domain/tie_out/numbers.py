@@ -12,7 +12,37 @@ from pipeline.domain.values import dataclass
 
 # More are not looked up: a journal that jumps by thousands was renumbered.
 GAPS_LOOKED_UP_MAX = 1_000
-_LAST_DIGITS = re.compile(r"^(?P<prefix>.*?)(?P<number>\d+)(?P<suffix>\D*)$", re.DOTALL)
+# A series of a new year or month that begins above this was begun there by hand.
+FIRST_BY_HAND = 20
+# A series that jumps by more between two months was renumbered by hand: nobody deletes so many documents.
+JUMP_BY_HAND = 100
+_LAST_DIGITS = re.compile(r"^(?P<prefix>.*?)(?P<number>\d{1,9})(?P<suffix>\D*)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberParts:
+    """A number, as Odoo counts it: by its last digits. `width` is how many there are."""
+
+    prefix: str
+    number: int
+    suffix: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The numbers of a journal that differ in their last digits only, and the first of them in the month."""
+
+    journal_id: int
+    journal: str
+    prefix: str
+    suffix: str
+    first: int
+    width: int
+
+    def name(self, number: int) -> str:
+        """Return a number of the series as Odoo shows it."""
+        return f"{self.prefix}{number:0{self.width}}{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +55,62 @@ class NumberGap:
     is_explained: bool
 
 
+def split_number(number: str) -> NumberParts | None:
+    """Return the parts of a document's number, or None if it does not count: it has no digits, or more than nine."""
+    found = _LAST_DIGITS.match(number)
+    if not found or found["prefix"][-1:].isdigit():
+        return None
+    return NumberParts(found["prefix"], int(found["number"]), found["suffix"], len(found["number"]))
+
+
+def _by_series(documents: Iterable[JournalDocument]) -> dict[tuple[str, int, str, str], dict[int, int]]:
+    """Return the numbers that are there by journal, its id, prefix and suffix, each with the width it is written in."""
+    series: defaultdict[tuple[str, int, str, str], dict[int, int]] = defaultdict(dict)
+    for document in documents:
+        parts = split_number(document.number)
+        if parts and document.state != "draft":
+            key = (document.journal, document.journal_id, parts.prefix, parts.suffix)
+            series[key][parts.number] = parts.width
+    return dict(sorted(series.items()))
+
+
 def missing_numbers(documents: Iterable[JournalDocument]) -> list[tuple[str, str]]:
     """Return journal and number of every hole between the first and the last number of a series in the month.
 
     A series is a journal and everything of a number but its last digits, so one with a year or a month in it begins
     again as Odoo's does. At most a thousand are returned.
     """
-    series: defaultdict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
-    for document in documents:
-        found = _LAST_DIGITS.match(document.number)
-        if found and document.state != "draft":
-            key = (document.journal, found["prefix"], found["suffix"])
-            series[key][int(found["number"])] = found["number"]
     missing: list[tuple[str, str]] = []
-    for (journal, prefix, suffix), numbers in sorted(series.items()):
-        present = sorted(numbers)
-        for before, after in pairwise(present):
-            width = len(numbers[before])
+    for (journal, _, prefix, suffix), numbers in _by_series(documents).items():
+        for before, after in pairwise(sorted(numbers)):
+            width = numbers[before]
             # A series that jumps by millions must not make a list of millions.
             left = range(before + 1, min(after, before + 1 + GAPS_LOOKED_UP_MAX - len(missing)))
             missing += [(journal, f"{prefix}{number:0{width}}{suffix}") for number in left]
     return missing
+
+
+def begun_before(documents: Iterable[JournalDocument]) -> list[Series]:
+    """Return the series whose first number in the month is not 1: there may be a hole before it."""
+    found = []
+    for (journal, journal_id, prefix, suffix), numbers in _by_series(documents).items():
+        first = min(numbers)
+        if first > 1:
+            found.append(Series(journal_id, journal, prefix, suffix, first, numbers[first]))
+    return found
+
+
+def missing_before(last_before: Mapping[Series, int]) -> list[tuple[str, str]]:
+    """Return journal and number of every hole between the last number before the month and the first one in it.
+
+    `last_before` leaves out a series nobody knows the beginning of. A long hole is no hole: the series was renumbered.
+    """
+    return [
+        (series.journal, series.name(number))
+        for series, last in last_before.items()
+        if series.first - last - 1 <= JUMP_BY_HAND
+        for number in range(last + 1, series.first)
+    ]
 
 
 def number_gaps(
@@ -67,6 +132,8 @@ def number_gaps(
         if count > 1
     ]
     known = {(gap.journal, gap.number) for gap in gaps}
+    # The number after a hole that was named says nothing more.
+    known |= {(journal, _next(number)) for journal, number in known}
     gaps += [
         NumberGap(document.journal, document.number, "Odoo says that a number before it is missing.",
                   is_explained=False)
@@ -74,3 +141,8 @@ def number_gaps(
         if document.sequence_gap and (document.journal, document.number) not in known
     ]  # fmt: skip
     return gaps
+
+
+def _next(number: str) -> str:
+    parts = split_number(number)
+    return f"{parts.prefix}{parts.number + 1:0{parts.width}}{parts.suffix}" if parts else number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from itertools import batched
@@ -29,6 +29,7 @@ from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
+from pipeline.use_cases.post.moved import FormerRealms
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.post.refusals import realm_changed
@@ -61,7 +62,7 @@ _DEADLY = (
 
 
 class RealmRun:
-    """The work for the companies of one realm while its lease is held."""
+    """The work for the companies of one realm while its lease is held; `realms` has the companies of all."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class RealmRun:
         lease: Lease,
         companies: Sequence[str],
         command: PosterCommand,
+        realms: Mapping[str, Sequence[str]],
     ) -> None:
         self._with = collaborators
         self._outcomes = outcomes
@@ -78,6 +80,7 @@ class RealmRun:
         self._command = command
         self._is_trial = isinstance(command, ShowDrafts)
         self._troubles = Troubles(collaborators, outcomes, companies, lease.through_at)
+        self._former = FormerRealms(collaborators, outcomes, lease, realms)
 
     def execute(self) -> None:
         """Open the realm, work for each company, and release the lease whatever happens."""
@@ -100,7 +103,10 @@ class RealmRun:
             # A secret or a right is missing for this realm: the others go on, and it is reported once.
             self._troubles.pause = Disconnected(str(error), code=error.code, identity=error.identity)
         finally:
-            self._release(session)
+            try:
+                self._former.close()
+            finally:
+                self._release(session)
 
     def _work_for(self, company: str, session: Session) -> None:
         if self._is_over():
@@ -127,7 +133,10 @@ class RealmRun:
     def _check_realm(self, company: str) -> None:
         """Raise Disconnected when a company has documents in another realm than its secret names now."""
         former = self._with.leases.realm(company)
-        if former in (None, self._lease.realm):
+        if former is None:
+            return
+        self._former.settled.add(company)
+        if former == self._lease.realm:
             return
         if any(self._sent_to(company, former)):
             raise realm_changed(company, former, self._lease.realm)
@@ -238,7 +247,8 @@ class RealmRun:
         )  # fmt: skip
 
     def _task(self, entry: Entry, books: Books, document: Document | None) -> Task:
-        posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until)
+        posting = Posting.of(entry, books, self._with.table, self._with.store, self._with.clock, self._lease.until,
+                             self._former.leave)  # fmt: skip
         return Task(entry, posting, document)
 
     def _new_batch_id(self) -> str:

@@ -123,6 +123,8 @@ class Paper:
             attached_sha256=record.entry.pdf_sha256,
             step=None,
             sent_at=None,
+            # One that was found there was no answer to a write.
+            **({"qb_tid": answer.tid} if answer.tid else {}),
         )
 
     def _detach_replaced(self) -> None:

@@ -7,24 +7,27 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Protocol
 
 from pipeline.domain import lifecycle
-from pipeline.domain.books import FIRST_SYNC_TOKEN, Attached, Booked, Books, Draft, File, booked_of, came_of
+from pipeline.domain.books import Attached, Booked, Books, Draft, File, booked_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
-from pipeline.domain.errors import NeedsAttention, Rejected, outcome
+from pipeline.domain.errors import Deferred, NeedsAttention, Rejected, outcome
+from pipeline.domain.quoting import continued
 from pipeline.domain.values import dataclass
 from pipeline.use_cases.post import paper
+from pipeline.use_cases.post.left import as_we_left_it
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record, RecordTable
 from pipeline.use_cases.post.refusals import changed_in_quickbooks, party_changed, realm_changed
 from pipeline.use_cases.post.retyped import as_posted
 from pipeline.use_cases.post.steps import Action, Found, next_step
+from pipeline.use_cases.post.taken_numbers import refusal_of_number
 
 
 class PostingStore(paper.PaperStore, Protocol):
@@ -48,14 +51,17 @@ class Posting:
     document: Document | None = None
     pdf: File | None = None
     posted_key: str = ""
+    # How a document that was sent to another realm leaves it, or None where nobody can open that.
+    leave: Callable[[Record, Document], None] | None = None
+    why_deleted: str = "it was withdrawn in Odoo"
 
     @classmethod
     def of(
         cls, entry: Entry, books: Books, table: RecordTable, store: PostingStore, clock: Clock,
-        sends_until: datetime,
+        sends_until: datetime, leave: Callable[[Record, Document], None] | None = None,
     ) -> Posting:  # fmt: skip
         """Return the posting of an entry; nothing is sent any more after `sends_until`."""
-        return cls(Record(entry, table, clock, sends_until, books.realm), books, store)
+        return cls(Record(entry, table, clock, sends_until, books.realm), books, store, leave=leave)
 
     @property
     def entry(self) -> Entry:
@@ -73,8 +79,11 @@ class Posting:
 
     def begin(self, document: Document | None = None) -> None:
         """Find out what is to be sent. Raises as `run` does."""
-        self._check_realm()
+        if self._is_in_another_realm and self.leave is None:
+            raise realm_changed(self.entry.company, self.entry.realm, self.books.realm)
         self.document = as_posted(document or self.store.document(self.entry), self.entry)
+        if self._is_in_another_realm and self.leave is not None:
+            self.leave(self.record, self.document)
         if not self._is_withdrawn:
             check_adds_up(self.document)
             is_booked = bool(self.entry.qb_id or self.entry.step)
@@ -116,11 +125,11 @@ class Posting:
             Action.FILE: self._file,
         }[action](self._document)
 
-    def _check_realm(self) -> None:
-        """Raise Disconnected when the document was sent to another realm: nothing there is ours to touch from here."""
+    @property
+    def _is_in_another_realm(self) -> bool:
+        """Whether the document was sent to another realm: nothing there is ours to touch from here."""
         entry = self.entry
-        if entry.realm not in ("", self.books.realm) and (entry.qb_id or entry.step):
-            raise realm_changed(entry.company, entry.realm, self.books.realm)
+        return entry.realm not in ("", self.books.realm) and bool(entry.qb_id or entry.step)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -130,7 +139,7 @@ class Posting:
         self.found = replace(self.found, was_looked_for=True)
         booked = self.books.find(document, qb_id=entry.qb_id, doc_number=entry.qb_doc_number, since=entry.sent_at)
         if booked is not None:
-            booked = _as_we_left_it(booked, entry)
+            booked = as_we_left_it(booked, entry)
             # An earlier version may be in the books: an unknown hash makes the update follow.
             sent_this = entry.step is Step.CREATE and entry.request_id == self._create_id(entry.payload_hash)
             self._note_booked(booked, entry.payload_hash if sent_this else UNKNOWN_HASH)
@@ -183,7 +192,7 @@ class Posting:
         found = self.books.find(self._document) if self.books.is_number_taken(answer) else None
         if found is None:
             self.record.forget_intent()
-            raise self.books.explained(self._document, answer) from answer
+            raise refusal_of_number(self.record, self.books, self._document, answer) from answer
         # An earlier version of it may be in the books: the unknown hash makes the update follow.
         self._note_booked(found, UNKNOWN_HASH)
 
@@ -200,6 +209,8 @@ class Posting:
         except NeedsAttention as error:
             if self.books.is_gone(error, document, booked.qb_id):
                 raise lifecycle.deleted_by_a_person() from error
+            if self.books.is_number_taken(error):
+                self._step_aside(booked, error)
             if not self.books.is_stale(error):
                 raise
         else:
@@ -216,8 +227,16 @@ class Posting:
         if was and now and was != now and self.books.is_paid(document, booked.qb_id):
             raise party_changed(document)
 
-    def _send_update(self, booked: Booked) -> None:
-        draft = self._draft
+    def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:
+        """Take another number until that of another document is free; raises what its refusal means."""
+        meaning = refusal_of_number(self.record, self.books, self._document, error)
+        aside = self.books.set_aside(self._draft, self._document)
+        if isinstance(meaning, Deferred) and booked.doc_number != aside.doc_number:
+            self._send_update(booked, aside)
+        raise meaning from error
+
+    def _send_update(self, booked: Booked, draft: Draft | None = None) -> None:
+        draft = draft or self._draft
         request_id = make_request_id(self.books.realm, self.entry, Step.UPDATE, f"{draft.hash}{booked.sync_token}")
         self.record.intend(Intent(Step.UPDATE, request_id, self.entry.payload_hash, fingerprint=draft.fingerprint))
         try:
@@ -239,21 +258,21 @@ class Posting:
             raise Rejected(f"{difference}. It was taken back out of QuickBooks.", code="booked_otherwise")
 
     def _withdraw(self, document: Document) -> None:
-        self._delete(document, self._booked(document), "it was withdrawn in Odoo")
+        self._delete(document, self._booked(document), self.why_deleted)
 
     def _delete(self, document: Document, booked: Booked, why: str) -> None:
         """Delete it in the books; raises Rejected, saying why it should go, when a person has to do so."""
         request_id = make_request_id(self.books.realm, self.entry, Step.DELETE, booked.qb_id)
         self.record.intend(Intent(Step.DELETE, request_id, self.entry.payload_hash))
         try:
-            self.books.remove(document, booked, request_id)
+            tid = self.books.remove(document, booked, request_id)
         except NeedsAttention as error:
             self.record.forget_intent()
             if isinstance(error, Rejected):
-                raise Rejected(f"{why}, but {error}", code=error.code) from error
+                raise Rejected(f"{why}, but {continued(str(error))}", code=error.code) from error
             raise  # a right or a setting that is missing: not this document's trouble
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
-        self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now()))
+        self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now(), tid=tid or ""))
 
     def _void(self, _document: Document) -> None:
         # Before it is called voided: an object in pending/ always means work outstanding.
@@ -327,16 +346,3 @@ class Posting:
     def _booked(self, document: Document) -> Booked:
         """Return how the document is in the books: as this run has seen it, else as the entry has kept it."""
         return self.found.booked or booked_of(self.entry, document)
-
-
-def _as_we_left_it(found: Booked, entry: Entry) -> Booked:
-    """Return what a look has found as it was when we last knew it, if somebody has changed it since.
-
-    Whatever is written then, by the token of before, the books refuse as stale, which leads to a second thought.
-    """
-    ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
-    is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN
-    if is_new or not ours or found.fingerprint in ours or came_of(found.fingerprint, entry.sent_fingerprint):
-        return found
-    before = entry.qb_sync_token or FIRST_SYNC_TOKEN
-    return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)

@@ -21,6 +21,9 @@ STEP_ALLOWANCE_S = 8.0
 class RecordTable(Protocol):
     """The tracking table, as the posting of one document needs it."""
 
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry of a document as it is now."""
+
     def save(self, entry: Entry) -> bool:
         """Store what was done to an entry; returns False when Odoo or another run has changed it meanwhile."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.domain.document import Document
+from pipeline.domain.entry import Entry
 from pipeline.domain.errors import Disconnected, Rejected
 
 
@@ -34,4 +35,17 @@ def realm_changed(company: str, former: str, present: str) -> Disconnected:
         f'invoking the poster with {{"company": "{company}", "start_over": "{present}"}}; every document is then '
         "posted there once more, and what is in the former company stays as it is.",
         code="realm_changed",
+    )
+
+
+def company_changed(entry: Entry, present: str) -> Rejected:
+    """Return the error for a document that moved from a company whose realm the secret does not name any more."""
+    number = entry.qb_doc_number or "a document without number"
+    place = f"as {number} (Id {entry.qb_id})" if entry.qb_id else "perhaps"
+    return Rejected(
+        f"it is a document of {entry.company} in Odoo now, and is {place} in the QuickBooks company {entry.realm}. The "
+        "QuickBooks secret names that one for no company, so it cannot be deleted there. Add it to the secret with its "
+        "company and retry, or give the document its former company in Odoo. If it may stay there, post it to "
+        f'{present} by invoking the poster with {{"company": "{entry.company}", "start_over": "{present}"}}.',
+        code="company_changed",
     )

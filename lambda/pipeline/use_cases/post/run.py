@@ -49,12 +49,14 @@ class PostingRun:
         self._with = collaborators
         self.outcomes = outcomes or Outcomes(collaborators)
         self._found: Survey | None = None
+        self._realms: Mapping[str, Sequence[str]] = {}
 
     def execute(self, realms: Mapping[str, Sequence[str]], command: PosterCommand) -> None:
         """Work for the realms that a command concerns; `realms` has the companies of each.
 
         Raises InvalidRequest for a company or an entry nobody knows, and PipelineError when the table does not answer.
         """
+        self._realms = realms
         companies = sorted(company for shared in realms.values() for company in shared)
         concerned = self._concerned(companies, command)
         if isinstance(command, StartOver) and command.company not in realms.get(command.realm, ()):
@@ -180,7 +182,7 @@ class PostingRun:
         if lease is None:
             self.outcomes.results.busy += companies
             return
-        RealmRun(self._with, self.outcomes, lease, companies, command).execute()
+        RealmRun(self._with, self.outcomes, lease, companies, command, self._realms).execute()
 
     def _has_due(self, company: str, now: datetime) -> bool:
         known = self._surveyed(company)

@@ -14,6 +14,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names, NotCarried, OdooState
 from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.numbers import Series
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import dataclass
 
@@ -39,6 +40,9 @@ class Journal(Protocol):
 
     def with_numbers(self, company: Company, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Return where Odoo has these numbers, by journal and number."""
+
+    def numbers_before(self, company: Company, month: Month, series: Sequence[Series]) -> dict[Series, int]:
+        """Return the last number of each series before its first one of the month, where that is known."""
 
 
 class File(Protocol):

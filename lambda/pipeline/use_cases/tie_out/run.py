@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.domain.document import Company, DocumentType, make_entry_id
+from pipeline.domain.document import ENTRY_ID, Company, DocumentType, make_entry_id
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
 from pipeline.domain.lease import Lease, lease_until
@@ -17,7 +17,13 @@ from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entr
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.tie_out.numbers import missing_numbers, number_gaps
+from pipeline.domain.tie_out.numbers import (
+    GAPS_LOOKED_UP_MAX,
+    begun_before,
+    missing_before,
+    missing_numbers,
+    number_gaps,
+)
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
@@ -114,7 +120,8 @@ class Comparison:
         scope = self._scope(realm, rules, ledger, reading)
         pairs = classify(scope)
         all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
-        missing = missing_numbers(scope.documents)
+        begun = self._with.journal.numbers_before(self._company, self._month, begun_before(scope.documents))
+        missing = (missing_numbers(scope.documents) + missing_before(begun))[:GAPS_LOOKED_UP_MAX]
         elsewhere = self._with.journal.with_numbers(self._company, missing)
         return TieOut(
             company=self._company.name,
@@ -134,15 +141,22 @@ class Comparison:
     def _nothing_read(self, reading: Reading) -> str:
         """Return why what was read is no answer, or an empty text."""
         name, month = self._company.name, self._month.name
-        own = sum(bool(transaction.entry_id) for transaction in reading.transactions)
-        if not reading.documents and own:
+        own = [transaction.entry_id for transaction in reading.transactions if transaction.entry_id]
+        # They may be dated in this month in QuickBooks only, as on its first day those of a closed one are.
+        if not reading.documents and own and not self._are_elsewhere(own):
             return (
-                f"Odoo shows no document of {month} for {name}, and QuickBooks holds {own} that came from there: does "
-                "the Odoo user still see the company?"
+                f"Odoo shows no document of {month} for {name}, and QuickBooks holds {len(own)} that came from there: "
+                "does the Odoo user still see the company?"
             )
         if not reading.documents and not reading.transactions:
             return f"Neither Odoo nor QuickBooks has a document of {month} for {name}."
         return ""
+
+    def _are_elsewhere(self, entry_ids: Iterable[str]) -> bool:
+        """Whether Odoo shows some of these documents to be the company's, in whatever month."""
+        found = filter(None, map(ENTRY_ID.fullmatch, entry_ids))
+        states = self._with.journal.by_ids({int(one[1]) for one in found})
+        return any(state.company == self._company.name for state in states.values())
 
     def _scope(self, realm: str, rules: Rules, ledger: Ledger, reading: Reading) -> Scope:
         entries = self._entries(reading)

@@ -1,0 +1,21 @@
+"""A document in the books as we left it, where somebody has changed it since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipeline.domain.books import FIRST_SYNC_TOKEN, Booked, came_of
+from pipeline.domain.entry import Entry
+
+
+def as_we_left_it(found: Booked, entry: Entry) -> Booked:
+    """Return what a look has found as it was when we last knew it, if somebody has changed it since.
+
+    Whatever is written then, by the token of before, the books refuse as stale, which leads to a second thought.
+    """
+    ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
+    is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN
+    if is_new or not ours or found.fingerprint in ours or came_of(found.fingerprint, entry.sent_fingerprint):
+        return found
+    before = entry.qb_sync_token or FIRST_SYNC_TOKEN
+    return replace(found, sync_token=before, fingerprint=entry.sent_fingerprint or entry.qb_fingerprint)

@@ -1,0 +1,147 @@
+"""What a stand-in of this process answers without a socket is what it answers over one, to `requests` and to us."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from local.demo.books import demo_realms
+from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
+from pipeline.domain.errors import Unavailable
+from pipeline.http import new_session, send
+from pipeline.runtime import SystemClock
+from tests import stand_ins_without_sockets
+from tests.stand_ins_without_sockets import _served
+
+# How a connection is kept, and when: nobody reads it.
+OF_THE_CONNECTION = {"server", "date"}
+
+
+@pytest.fixture
+def quickbooks():
+    stand_in = QuickBooksStandIn(demo_realms())
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def over_a_socket(quickbooks):
+    """Return a function that asks over the socket what is asked inside it."""
+
+    def ask(call):
+        near = _served.pop(quickbooks.url)
+        try:
+            return call()
+        finally:
+            _served[quickbooks.url] = near
+
+    return ask
+
+
+def asked(quickbooks, method="GET", path="/v3/company/1/query?query=a+b%C3%BC&x=", **arguments):
+    """Return what arrived at the stand-in and what came back, through our own client."""
+    session = new_session()
+    answer = send(
+        session, method, quickbooks.url + path, who="QuickBooks", timeout_s=5, clock=SystemClock(), **arguments
+    )
+    session.close()
+    headers = {name: value for name, value in answer.headers.items() if name not in OF_THE_CONNECTION}
+    return quickbooks.server.requests[-1], answer.status, headers, bytes(answer.content)
+
+
+class Pieces:
+    """A body of known length that is sent piece by piece, as a file is."""
+
+    def __len__(self):
+        return 6
+
+    def __iter__(self):
+        return iter([b"one", b"two"])
+
+
+CALLS = {
+    "a read": {},
+    "a write": {"method": "POST", "path": "/v3/company/1/invoice?requestid=1", "json": {"Name": "ü"}},
+    "a text": {"method": "POST", "data": "a=b", "headers": {"Content-Type": "text/plain", "X-Ours": "1"}},
+    "a file": {"method": "POST", "files": {"file": ("a.pdf", b"%PDF", "application/pdf")}},
+    "in pieces": {"method": "POST", "data": Pieces()},
+    "a form with a password": {"method": "POST", "data": {"grant_type": "x"}, "auth": ("id", "secret")},
+    "nothing there": {"path": "/no/such/place"},
+}
+ANSWERS = {
+    "JSON": Response.json({"a": "ü"}),
+    "HTML": Response.html("<h1>Bad Gateway</h1>", 502),
+    "empty": Response(204),
+    "bytes with headers": Response(200, bytes(range(256)), "application/pdf", {"X-Theirs": "1", "Set-Cookie": "a=b"}),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_request_arrives_and_an_answer_comes_back_alike(quickbooks, over_a_socket, monkeypatch, name, answer):
+    monkeypatch.setattr(quickbooks.server, "answer", lambda _request: ANSWERS[answer])
+    # Of a file's form: each has another one by chance.
+    monkeypatch.setattr("urllib3.filepost.choose_boundary", lambda: "boundary")
+
+    far = over_a_socket(lambda: asked(quickbooks, **CALLS[name]))
+
+    assert asked(quickbooks, **CALLS[name]) == far
+
+
+def test_cookies_are_kept_alike(quickbooks, over_a_socket, monkeypatch):
+    monkeypatch.setattr(quickbooks.server, "answer", lambda _request: ANSWERS["bytes with headers"])
+
+    def cookies():
+        session = requests.Session()
+        answer = session.get(quickbooks.url)
+        return session.cookies.get_dict(), answer.cookies.get_dict(), answer.encoding, answer.url, answer.ok
+
+    assert cookies() == over_a_socket(cookies)
+    assert cookies()[:2] == ({"a": "b"}, {"a": "b"})
+
+
+def outcome(quickbooks):
+    with pytest.raises(Unavailable) as raised:
+        asked(quickbooks)
+    return raised.value.code, str(raised.value)
+
+
+def test_an_answer_that_is_too_large_is_refused_alike(quickbooks, over_a_socket, monkeypatch):
+    monkeypatch.setattr(quickbooks.server, "answer", lambda _request: Response(200, bytes(3 * 2**20)))
+
+    def refused():
+        with pytest.raises(Unavailable, match="more than 2 MB") as raised:
+            asked(quickbooks, bytes_max=2 * 2**20)
+        return raised.value.code
+
+    assert refused() == over_a_socket(refused)
+
+
+def test_a_stand_in_that_fails_ends_the_connection_alike(quickbooks, over_a_socket, monkeypatch, capsys):
+    def fail(_request):
+        raise LookupError("a bug of the stand-in")
+
+    monkeypatch.setattr(quickbooks.server, "answer", fail)
+
+    assert outcome(quickbooks) == over_a_socket(lambda: outcome(quickbooks))
+
+
+def test_what_is_broken_on_purpose_is_broken_on_a_real_connection(quickbooks, monkeypatch):
+    monkeypatch.setattr(stand_ins_without_sockets, "response_to", lambda *_answer: pytest.fail("without a socket"))
+    quickbooks.server.fault = lambda _request: Fault("dropped")
+
+    assert outcome(quickbooks)[0] == "no_answer"
+
+
+@pytest.mark.parametrize("open_one", [lambda: QuickBooksStandIn(demo_realms()), lambda: OdooStandIn({}, {})])
+def test_nobody_is_there_once_it_is_closed(open_one):
+    stand_in = open_one()
+    assert requests.get(stand_in.url + "/nothing", timeout=5).status_code >= 400
+
+    stand_in.close()
+
+    assert stand_in.url not in _served
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.get(stand_in.url, timeout=5)
