@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, field, fields, replace
 
 import pytest
@@ -29,6 +30,8 @@ def made_by(dataclass):
     class State:
         name: str
         rows: list[int] = field(default_factory=list)
+        count: int = field(default=0, init=False)
+        seen: set[str] = field(default_factory=set, init=False)
 
     @dataclass(frozen=True, kw_only=True)
     class Part:
@@ -68,6 +71,7 @@ def answers(kinds):
         state.__hash__,
         repr(value("a", (1,), secret="s")),
         repr(whole(name="a")),
+        repr(state("a")),
         replace(value("a", (1,)), name="b") == value("b", (1,)),
         asdict(whole(name="a")),
         [own.name for own in fields(whole)],
@@ -84,15 +88,21 @@ def test_a_method_of_its_own_stays():
     class Shy:
         name: str
 
+        def __init__(self) -> None:
+            object.__setattr__(self, "name", "somebody")
+
         def __repr__(self) -> str:
             return "nobody"
 
-    assert repr(Shy("a")) == "nobody"
+    assert (Shy().name, repr(Shy())) == ("somebody", "nobody")
 
 
 def test_a_field_without_a_default_must_be_given():
-    with pytest.raises(TypeError, match="name"):
-        OURS[0]()
+    value = made_by(values.dataclass)[0]
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="missing 1 required positional argument: 'name'"):
+            value()
 
 
 @values.dataclass(frozen=True, slots=True)
@@ -102,6 +112,56 @@ class Packed:
 
 def test_an_object_can_be_packed_and_unpacked():
     assert pickle.loads(pickle.dumps(Packed("a"))) == Packed("a")  # noqa: S301 - our own bytes
+
+
+class Counted:
+    """Counts the objects of a class below it, which is made of it."""
+
+    made = 0
+
+    def __init__(self, *arguments, **named):
+        type(self).made += 1
+        super().__init__(*arguments, **named)
+
+
+def test_a_class_below_may_have_its_own_way_to_begin():
+    class Below(Counted, made_by(values.dataclass)[0]):
+        pass
+
+    objects = [Below("a"), Below("b", rows=(1,))]
+
+    assert Below.made == 2
+    assert [(one.name, one.rows) for one in objects] == [("a", ()), ("b", (1,))]
+
+
+def test_a_class_of_fields_of_another_is_made_before_any_object_of_that():
+    *_, part, whole = made_by(values.dataclass)
+
+    assert (whole(name="a").name, part(name="b").name) == ("a", "b")
+
+
+def test_the_first_objects_may_be_made_by_many_threads_at_once():
+    state = made_by(values.dataclass)[2]
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(state, map(str, range(100))))
+
+    assert [one.name for one in made] == list(map(str, range(100)))
+    assert len({id(one.rows) for one in made}) == 100
+
+
+def test_what_is_done_after_the_fields_are_set_is_done_for_the_first_object_too():
+    @values.dataclass(frozen=True, slots=True)
+    class Checked:
+        size: int
+
+        def __post_init__(self):
+            if self.size < 0:
+                raise ValueError
+
+    with pytest.raises(ValueError):
+        Checked(-1)
+    assert Checked(1).size == 1
 
 
 def test_only_the_fields_with_names_can_be_assigned_to():
