@@ -66,6 +66,7 @@ LONGEST_FIRST = (
     "tests/local/simulation/",
     "tests/operate/",
     "tests/cases/",
+    "tests/poster_handler/",
     "tests/test_",
 )
 

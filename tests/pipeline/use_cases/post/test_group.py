@@ -11,7 +11,8 @@ from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import OutcomeUnknown, OutOfTime, Rejected, Unavailable
 from pipeline.use_cases.post import group, work_list
 from pipeline.use_cases.post.group import TOGETHER_MAX
-from tests.pipeline.use_cases.post.test_run import COMPANY, NOW, Books, World
+from tests.books_world import COMPANY, NOW
+from tests.posting_run_world import Books, World
 
 
 class CountingBooks(Books):
