@@ -118,7 +118,6 @@ class Poster:
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
-
         self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)
 
     def reporter(self) -> Reporter:
@@ -133,7 +132,7 @@ class Poster:
             letters=self.letters,
             # What Odoo's row lacks is redriven by the extractor.
             owns=lambda entry: not entry.is_unreadable,
-            holder=lambda: f"{self.runtime.random.getrandbits(128):032x}",
+            holder=self.runtime.new_name,
         )
 
     def run(self, command: PosterCommand, report: Report) -> Results:

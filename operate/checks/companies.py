@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from operate.companies import ODOO_KEYS, BookCompany, book_company, odoo_of, opened, rights_lacking
+from operate.companies import BookCompany, book_company, odoo_of, opened, rights_lacking
 from operate.deployment import Deployment
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company
@@ -14,6 +14,7 @@ from pipeline.domain.identity import known_as
 from pipeline.domain.mapping_file import MappingFile, broken
 from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import Odoo
+from pipeline.odoo.secret import SECRET_KEYS
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
 from pipeline.qbo.connections import connection_days, consent_days
@@ -49,7 +50,7 @@ class OdooSide:
 def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
     """Check the login to Odoo, its rights, and that it is the database whose documents are known here."""
     client, seen = side.asked()
-    secret = deployment.secrets.read(deployment.extractor.odoo_secret_arn, ODOO_KEYS)
+    secret = deployment.secrets.read(deployment.extractor.odoo_secret_arn, SECRET_KEYS)
     if not seen:
         yield f"Odoo shows '{secret['username']}' no company: allow it every company it is to read."
         return
@@ -64,9 +65,7 @@ def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
         yield from (failure.message for failure in ending_key(client, deployment.clock.now()))
     known = deployment.key_values.database()
     try:
-        known_as(
-            client.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-        )
+        known_as(client.database, known, secret)
     except PipelineError as error:
         yield str(error)
     names = {company.name for company in seen}
