@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from operate.cli import main
+from operate.cli import PROGRAM, World, cli
 
-main()
+# Each module adds its commands to the group, in the order in which the help lists them: that of a person's day.
+from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401
+
+cli(prog_name=PROGRAM, obj=World())

@@ -133,11 +133,3 @@ def _end(error: click.ClickException, output: Output) -> int:
     else:
         click.echo(error.format_message(), err=True)
     return error.exit_code
-
-
-def main() -> None:
-    """Run the command line of this process."""
-    # Each module adds its commands to the group, in the order in which the help lists them.
-    from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - in the order of a day
-
-    cli(prog_name=PROGRAM, obj=World())
