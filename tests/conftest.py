@@ -58,7 +58,7 @@ LONGEST_FIRST = (
     "tests/test_terraform.py",
     "tests/test_build.py",
     "tests/test_at_scale.py",
-    "tests/pipeline/test_images.py",
+    "tests/pipeline/files/test_images.py",
     "tests/test_memory.py",
     "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",

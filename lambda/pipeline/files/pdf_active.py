@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.quoting import quoted
 from pipeline.domain.values import dataclass
-from pipeline.file_kinds import FileKind, is_program_name, kind_of
+from pipeline.files.file_kinds import FileKind, is_program_name, kind_of
 
 # How many objects of one file are looked at. A bill of a hundred pages has some thousands that could be active.
 OBJECTS_MAX = 20_000
