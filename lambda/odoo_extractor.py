@@ -19,10 +19,10 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, database_of
+from pipeline.domain.document import Company
 from pipeline.domain.errors import AwaitsFirstValue, PipelineError
 from pipeline.domain.history import Origin
-from pipeline.domain.identity import known_as
+from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Selection

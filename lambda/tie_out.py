@@ -20,10 +20,10 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Place
 from pipeline.domain.commands import CompareMonths, TieOutCommand
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, database_of
+from pipeline.domain.document import Company
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.history import Origin
-from pipeline.domain.identity import known_as
+from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.tie_out import TieOut

@@ -20,9 +20,9 @@ from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
 from pipeline.domain.alert import Place
 from pipeline.domain.audit import verified
-from pipeline.domain.document import odoo_id_of
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
+from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import Verdict
 

@@ -17,9 +17,10 @@ from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, Document, make_entry_id
+from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, PipelineError
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.domain.values import dataclass

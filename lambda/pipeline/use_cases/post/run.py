@@ -23,9 +23,9 @@ from pipeline.domain.commands import (
     WatchBooks,
     is_by_a_person,
 )
-from pipeline.domain.document import ENTRY_ID
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
+from pipeline.domain.identity import ENTRY_ID
 from pipeline.domain.lease import lease_until
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.company import RealmRun

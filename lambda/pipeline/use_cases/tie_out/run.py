@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.domain.document import ENTRY_ID, Company, DocumentType, make_entry_id
+from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
+from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
