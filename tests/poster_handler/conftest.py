@@ -6,14 +6,14 @@ import pytest
 
 from local.demo.documents import many
 from pipeline.qbo import limiter
-from pipeline.use_cases.post import company
+from pipeline.use_cases.post import realm_run
 from tests.poster_world import says_nothing_secret
 
 
 @pytest.fixture
 def one_by_one(monkeypatch):
     """Have each document sent alone, where a test breaks the call of one. Batches are in `test_group.py`."""
-    monkeypatch.setattr(company, "TOGETHER_MAX", 1)
+    monkeypatch.setattr(realm_run, "TOGETHER_MAX", 1)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.domain.commands import PostDue, WakeUp
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Disconnected, InvalidRequest
-from pipeline.use_cases.post.company import DOCUMENT_ALLOWANCE_S, THREADS_MAX
+from pipeline.use_cases.post.realm_run import DOCUMENT_ALLOWANCE_S, THREADS_MAX
 from pipeline.use_cases.post.results import Results
 from tests.books_world import COMPANY, NOW
 from tests.posting_run_world import OTHER
