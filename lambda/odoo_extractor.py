@@ -30,6 +30,7 @@ from pipeline.odoo.secret import SECRET_KEYS, odoo_of
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
 from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
@@ -40,7 +41,7 @@ from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
-from pipeline.use_cases.report import Report, Reporter, answering, reporting
+from pipeline.use_cases.report import Report, Reporter, reporting
 
 cold_start.over()
 

@@ -35,6 +35,7 @@ from pipeline.qbo.session import QuickBooksSession, companies, companies_by_real
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.explain import explained
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.post.collaborators import Collaborators
@@ -44,7 +45,7 @@ from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.post.watch import Watch
 from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import SETTLE_ALLOWANCE_S, Taking, reopen, settle
-from pipeline.use_cases.report import Report, Reporter, answering, reporting
+from pipeline.use_cases.report import Report, Reporter, reporting
 
 cold_start.over()
 

@@ -37,8 +37,9 @@ from pipeline.qbo.realms import companies_by_realm
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.history import History, keeping
-from pipeline.use_cases.report import Reporter, answering, reporting
+from pipeline.use_cases.report import Reporter, reporting
 from pipeline.use_cases.tie_out.close import run
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.mail import mail_month_end
