@@ -147,7 +147,7 @@ class ReadOnlyKeyValues:
 
 
 class StillClock(SystemClock):
-    """Time that stands still at one instant: lists that were read once are new until the end."""
+    """Time at rest at one instant: lists that were read once are new until the end."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment

@@ -62,7 +62,7 @@ class DeadLetters:
             answer = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
             )
-        return [Letter(_entry_ids(one["Body"]), one["ReceiptHandle"]) for one in answer.get("Messages", [])]
+        return [Letter(_entry_ids(message["Body"]), message["ReceiptHandle"]) for message in answer.get("Messages", [])]
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""

@@ -160,7 +160,7 @@ class _Part:
 
 
 def _acts_as_field(instructions: str) -> bool:
-    # One without a beginning of its own stands alone.
+    # One without a beginning of its own is alone.
     return _ACTIVE_FIELD.search(f"\0{instructions}") is not None
 
 

@@ -69,8 +69,8 @@ def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -
 def embedding(content: bytes, files: Sequence[tuple[str, bytes]]) -> bytes | None:
     """Return one PDF with files (name, bytes) embedded: its own bytes first, so that a signature in it still holds.
 
-    Returns None if nothing can be added to this one; `merged` can write it anew. Raises InvalidDocument if it does not
-    open.
+    Returns None if nothing can be added to this one; `merged` can write it again as a whole. Raises InvalidDocument if
+    it does not open.
     """
     reader = _reader(content)
     try:

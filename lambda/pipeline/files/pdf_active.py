@@ -178,7 +178,7 @@ def _head(stream: Any) -> bytes:
     """Return the beginning of a stream, without unpacking the rest of it if it is packed as nearly all are."""
     packed = bytes(stream._data[:_HEAD_BYTES])  # noqa: SLF001 - pypdf's public way unpacks everything
     filters = _value(stream, "/Filter")
-    names = [str(one) for one in filters] if isinstance(filters, list) else [str(filters)] if filters else []
+    names = [str(name) for name in filters] if isinstance(filters, list) else [str(filters)] if filters else []
     if not names:
         return packed
     try:

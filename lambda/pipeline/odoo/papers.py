@@ -139,7 +139,7 @@ class Papers:
         self._beside.append((file, content))
 
     def _with_beside(self, one: bytes) -> tuple[bytes, bool]:
-        """Return the PDF with the other files embedded, and whether it was written anew for them."""
+        """Return the PDF with the other files embedded, and whether it was written again for them."""
         self.embedded = []
         if not self._beside:
             return one, False

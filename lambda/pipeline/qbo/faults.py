@@ -185,7 +185,7 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
         )
     if status >= 500 or fault.code == "10000":
         return Unavailable(f"QuickBooks could not handle a request for {company} (HTTP {status}, code {fault.code})")
-    return Refused(" ".join(explained(one) for one in found), fault)
+    return Refused(" ".join(explained(part) for part in found), fault)
 
 
 def _shortened(detail: str) -> str:

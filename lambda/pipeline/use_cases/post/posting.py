@@ -223,8 +223,8 @@ class Posting:
 
     def _check_party(self, document: Document, booked: Booked) -> None:
         """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
-        was, now = self.entry.qb_party, self._draft.party
-        if was and now and was != now and self.books.is_paid(document, booked.qb_id):
+        payer, party = self.entry.qb_party, self._draft.party
+        if payer and party and payer != party and self.books.is_paid(document, booked.qb_id):
             raise party_changed(document)
 
     def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:
