@@ -77,7 +77,7 @@ class Group:
         self._new_batch_id = new_batch_id
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Bring the books to what Odoo says of each document, and settle what became of each."""
+        """Bring the books to what Odoo says of each document. Each outcome is in its entry and in the results."""
         waiting = self._for_each(self._store_attempts(tasks), self._begin)
         while creating := [task for task in waiting if task.next is Action.CREATE]:
             others = [task for task in waiting if task.next is not Action.CREATE]

@@ -126,7 +126,7 @@ class Watch:
     def look(self, changes: Callable[[str], Changes], realm: str, companies: Sequence[str], *, is_asked: bool) -> None:
         """Look at a realm whose lease is held, if it was asked for or the last look is too long ago.
 
-        Raises RetryLater if it was asked for and the books do not answer. Otherwise it is in nobody's way.
+        Raises RetryLater if it was asked for and the books do not answer. A look that nobody asked for fails nothing.
         """
         state = state_of(self.key_values.value(_key(realm)))
         now = self.clock.now()
