@@ -24,7 +24,7 @@ def unhurried(monkeypatch):
 
 @pytest.fixture
 def machine(start_machine):
-    """Four documents of companyA, one of each type, pulled and waiting. Afterwards no secret may be written anywhere."""
+    """Four documents of companyA, one of each type, pulled and waiting. Afterwards no secret may be anywhere."""
     machine = start_machine(many(4, parties=2))
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
