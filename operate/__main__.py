@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from operate.cli import main
+import sys
 
-main()
+from operate.errors import STOPPED
+
+try:
+    # Imported here, because importing takes a second in which a person may change their mind.
+    from operate.cli import main
+
+    main()
+except KeyboardInterrupt:
+    print("Stopped.", file=sys.stderr)
+    sys.exit(STOPPED)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -77,6 +78,15 @@ class Doctor:
                 problems.append(Finding(name, str(error)))
             except click.ClickException as error:
                 problems.append(Finding(name, error.format_message()))
+            # One cause is in the way of several checks; a person reads it once.
+            named = {finding.text for finding in found}
+            again = [finding for finding in problems if finding.text in named]
+            problems = [finding for finding in problems if finding.text not in named]
+            if again and not problems:
+                found.append(
+                    Finding(name, f"cannot be looked at before that is mended: {again[0].check}", is_problem=False)
+                )
+                continue
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
         return found
 
@@ -94,7 +104,7 @@ class Doctor:
         for (company, code), entries in self._failed(settings.table).items():
             yield (
                 f"{company}: {len(entries)} failed with {code}, for example: {entries[0]} Then: "
-                f'`./oqb retry --company "{company}" --cause {code}`.'
+                f"`./oqb retry --company {quote(company)} --cause {code}`."
             )
         yield from self._last_errors(self._poster)
 

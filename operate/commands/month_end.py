@@ -6,6 +6,7 @@ import getpass
 import tempfile
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -51,7 +52,7 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     found = answer.get("tie_outs", [])
     for one in found:
         call.output.say(one["sentence"])
-        call.output.say(f"`./oqb report {company} {month}` opens the report.")
+        call.output.say(f"`./oqb report {quote(company)} {month}` opens the report.")
     for text in answer.get("left_out", []):
         call.output.say(text)
     if answer.get("remaining"):
@@ -136,7 +137,7 @@ def report(
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         raise NeedsAPerson(
-            f"There is no report of {company} {month} yet: `./oqb tie-out {company} {month}` makes one."
+            f"There is no report of {company} {month} yet: `./oqb tie-out {quote(company)} {month}` makes one."
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"
@@ -221,6 +222,8 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
     for finding in found.findings:
         call.output.say(finding.sentence)
     what_is_wrong = "nothing was changed, removed or put in"
+    if not found.records and not found.findings:
+        what_is_wrong = "nothing was recorded yet, so there is nothing to verify"
     if found.findings:
         what_is_wrong = counted(len(found.findings), "finding")
     call.output.say(f"{counted(found.records, 'record')} in {counted(found.links, 'link')}: {what_is_wrong}.")

@@ -396,18 +396,18 @@ BREAKAGES = {
         lambda s: s.secret("quickbooks", client_secret="wrong"),
         "Intuit does not know the client_id", "Copy them again"),
     "the connection is gone": (
-        lambda s: s.quickbooks.revoke(REALM_A), "connection of companyA is gone", './oqb connect "companyA"'),
+        lambda s: s.quickbooks.revoke(REALM_A), "connection of companyA is gone", "./oqb connect companyA"),
     "a company has no token": (
         lambda s: s.secret("quickbooks", refresh_tokens={
             "companyB": s.quickbooks.tokens.refresh_token("9130357766900002")}),
-        "no refresh token for companyA", './oqb connect "companyA"'),
+        "no refresh token for companyA", "./oqb connect companyA"),
     "a company has no realm": (
         lambda s: s.secret("quickbooks", realm_ids={"companyA": "", "companyB": "9130357766900002"}),
-        "companyA' has no realm", './oqb connect "companyA"'),
+        "companyA' has no realm", "./oqb connect companyA"),
     "the token is of another realm": (wrong_realm, "companyA", "./oqb connect"),
     "it is the wrong company": (
         swap_realms, "companyA has USD in Odoo, and its realm 9130357766900002", "./oqb connect"),
-    "a company is paused": (pause, "companyA is paused because of throttled", './oqb post --company "companyA"'),
+    "a company is paused": (pause, "companyA is paused because of throttled", "./oqb post --company companyA"),
     "the mapping is not TOML": (lambda s: s.mapping("what"), "it is not TOML", "Correct the file"),
     "the mapping has a company nobody knows": (
         lambda s: s.mapping('["companyC"]\ngo_live = 2026-01-01\n'), "there is no company 'companyC'", "line 1"),
