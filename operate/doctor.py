@@ -79,14 +79,13 @@ class Doctor:
             except click.ClickException as error:
                 problems.append(Finding(name, error.format_message()))
             # One cause is in the way of several checks; a person reads it once.
-            named = {finding.text for finding in found}
-            again = [finding for finding in problems if finding.text in named]
-            problems = [finding for finding in problems if finding.text not in named]
-            if again and not problems:
-                found.append(
-                    Finding(name, f"cannot be looked at before that is mended: {again[0].check}", is_problem=False)
-                )
+            named = {finding.text: finding.check for finding in found}
+            new = [finding for finding in problems if finding.text not in named]
+            if problems and not new:
+                before = named[problems[0].text]
+                found.append(Finding(name, f"cannot be looked at before that is mended: {before}", is_problem=False))
                 continue
+            problems = new
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
         return found
 

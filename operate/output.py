@@ -100,7 +100,9 @@ class Output:
     def result(self, value: Any) -> None:
         """Write the result as JSON; nothing without `--json`."""
         if self.as_json:
-            print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+            # Where the encoding lacks a letter, JSON has a way to write it, and a question mark would be data.
+            is_utf8 = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+            print(json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=_plain))
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:

@@ -83,8 +83,11 @@ class Site:
         return client_of(name)
 
     def examine(self) -> list[Finding]:
-        deployment = Deployment(ENVIRONMENT, InMoto(), self.clock)
-        return [finding for finding in Doctor(deployment, self.zips).examine() if finding.is_problem]
+        return [finding for finding in self.examine_all() if finding.is_problem]
+
+    def examine_all(self) -> list[Finding]:
+        """Return what every check found, those that found nothing wrong among them."""
+        return Doctor(Deployment(ENVIRONMENT, InMoto(), self.clock), self.zips).examine()
 
     def secret(self, which: str, **changed: Any) -> None:
         """Change keys of a secret; None takes one away."""
@@ -464,6 +467,17 @@ def test_everything_that_is_wrong_with_a_mapping_is_named_at_once(site):
         "line 6: there is no company 'companyX' that the Odoo user may see",
     ):  # fmt: skip
         assert line in findings
+
+
+def test_one_cause_is_named_once_and_the_checks_it_is_in_the_way_of_name_it(site):
+    site.secret("odoo", password="")
+
+    findings = site.examine_all()
+
+    assert [finding.check for finding in findings if "lacks password" in finding.text] == ["Odoo"]
+    (later,) = [finding for finding in findings if finding.check == "no PDFs in S3"]
+    assert later.text == "cannot be looked at before that is mended: Odoo"
+    assert not later.is_problem
 
 
 def test_there_are_at_least_twenty_five_of_them():

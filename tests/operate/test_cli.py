@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -273,3 +275,13 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
     said = "" if "--json" in options else result.stderr.splitlines()[-1]
     assert "--json" in options or said == "The result could not be read or written: no space left on device."
     assert "Exception" not in result.stderr
+
+
+def test_json_keeps_every_letter_where_the_encoding_lacks_it(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    Output(as_json=True).result({"party": "Müller"})
+    sys.stdout.flush()
+
+    assert json.loads(written.getvalue()) == {"party": "Müller"}
