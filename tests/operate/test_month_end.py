@@ -190,3 +190,10 @@ def test_an_undo_without_a_reason_and_a_reason_without_an_undo_are_refused(oqb, 
     assert result.exit_code == 2
     assert "--undo needs a reason" in result.stderr
     assert oqb.lambdas.invoked == []
+
+
+def test_a_history_without_a_record_is_not_called_unharmed(oqb):
+    result = oqb("audit", "verify")
+
+    assert "nothing was recorded yet, so there is nothing to verify" in result.stdout
+    assert "nothing was changed" not in result.stdout
