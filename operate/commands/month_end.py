@@ -84,7 +84,7 @@ def close(
         raise WrongUse('--undo needs a reason, --because "…", and --because belongs to --undo.')
     if undo and with_pdfs:
         raise WrongUse("A month that is opened again has no pack: --with-pdfs does not go with --undo.")
-    payload: dict[str, Any] = {"close": month, "company": company, "by": by or getpass.getuser()}
+    payload: dict[str, Any] = {"close": month, "company": company, "by": by or _login()}
     if undo:
         payload |= {"undo": True, "because": because}
     answer: dict[str, Any] = {}
@@ -196,7 +196,7 @@ def accept(call: Call, *, entry_id: str, because: str, by: str | None) -> int:
 
     It holds for what was found: a later change is reported again.
     """
-    payload = {"accept": entry_id, "because": because, "by": by or getpass.getuser()}
+    payload = {"accept": entry_id, "because": because, "by": by or _login()}
     answer = call.deployment.invoke(POSTER, payload)
     call.output.say(f"Accepted: {entry_id}.")
     call.output.result(answer)
@@ -254,6 +254,14 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
             elif "#" not in key and "updated_at" in stored:
                 updated[key] = stored["updated_at"]["S"]
     return texts, updated
+
+
+def _login() -> str:
+    """Return the login of whoever runs this. Raises WrongUse where the machine has no name for it (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise WrongUse("This machine does not say who you are: add --by NAME.") from None
 
 
 def _month(call: Call, text: str) -> Month:
