@@ -300,9 +300,11 @@ def verdict_of(found: Checked) -> str:
     """Return the verdict in a sentence: how many documents would be posted, and how much money is held up."""
     verdict, currency = found.verdict, found.company.currency
     skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
+    # With as many places as the whole has: a sum of nothing has none.
+    held_up = verdict.held_up + verdict.money * 0
     return (
         f"{verdict.postable:,} of {counted(verdict.documents, 'document')} would be posted; "
-        f"{shown(verdict.held_up, currency)} of {shown(verdict.money, currency)} held up.{skipped}"
+        f"{shown(held_up, currency)} of {shown(verdict.money, currency)} held up.{skipped}"
     )
 
 
