@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from shlex import quote
 
 from operate.companies import BookCompany, book_company, odoo_of, opened, rights_lacking
 from operate.deployment import Deployment
@@ -86,7 +87,7 @@ def connections(deployment: Deployment, side: OdooSide) -> Iterator[str]:
     except PipelineError:
         of_odoo = {}  # which is a finding of its own
     for company in companies(secret):
-        connect = f'`./oqb connect "{company}"`'
+        connect = f"`./oqb connect {quote(company)}`"
         try:
             realm = realm_of(secret, company)
         except Misconfigured as error:
@@ -113,7 +114,7 @@ def _paused(deployment: Deployment, company: str, realm: str, now: datetime) -> 
     if code:
         yield (
             f"{company} is paused because of {code.replace('_', ' ')}: when the cause is gone, "
-            f'`./oqb post --company "{company}"` ends the pause.'
+            f"`./oqb post --company {quote(company)}` ends the pause."
         )
 
 
@@ -121,7 +122,7 @@ def _differs(company: str, books: BookCompany, other: Company | None) -> Iterato
     if other and other.currency != books.currency:
         yield (
             f"{company} has {other.currency} in Odoo, and its realm {books.realm} is '{books.name}' with "
-            f'{books.currency}: is it the right one? `./oqb connect "{company}"`.'
+            f"{books.currency}: is it the right one? `./oqb connect {quote(company)}`."
         )
 
 
@@ -180,4 +181,4 @@ def ends(deployment: Deployment) -> Iterator[str]:
     ):
         for company, left in sorted(days.items()):
             if left < days_min:
-                yield f'The QuickBooks {what} of {company} ends in {left:.0f} days: `./oqb connect "{company}"`.'
+                yield f"The QuickBooks {what} of {company} ends in {left:.0f} days: `./oqb connect {quote(company)}`."

@@ -135,7 +135,9 @@ def test_an_empty_secret_says_how_to_fill_it(machine):
 
     answers = [machine.post() for _ in range(3)]
 
-    assert all("The secret empty has no value yet: store its JSON with `aws" in answer["waiting"] for answer in answers)
+    assert all(
+        "The secret empty has no value yet: `./oqb connect` fills it." in answer["waiting"] for answer in answers
+    )
     (alert,) = machine.alerts()
     assert "waits for its first value" in alert["subject"]
     assert [line["RunsCompleted"] for line in machine.metrics] == [[1.0]] * 3

@@ -16,7 +16,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
-from pipeline.domain.remedies import remedies
+from pipeline.domain.remedies import remedies, retry_command
 from pipeline.domain.values import dataclass
 
 # How much one alert shows; the rest is counted.
@@ -193,7 +193,7 @@ def documents_alert(company: str, code: str, documents: Sequence[Waiting], place
 
 def trouble_alert(company: str, code: str, messages: Sequence[str], place: Place, *, stops: bool) -> Alert:
     """Return the alert about something that concerns a whole company, or all of them."""
-    what = "nothing moves until a person acts" if stops else "please correct"
+    what = "nothing moves until a person acts" if stops else "please look"
     lines = [
         f"Company: {quoted(company) if company else 'all companies'}",
         f"Cause: {words_for(code)}",
@@ -247,6 +247,8 @@ def what_to_do(company: str, documents: Sequence[Waiting], place: Place) -> list
     if any(not document.remedy for document in documents):
         lines += [
             "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them:",
+            f"  {retry_command(company, place.environment)}",
+            "The same with the AWS CLI:",
             f"  {place.command({'company': company, 'retry_failed': True})}",
         ]
     return lines

@@ -179,8 +179,8 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
     if status == 403 or fault.code in ("3100", "120"):
         return Disconnected(
             f"QuickBooks no longer lets the pipeline into {company}: the connection was revoked, or the realm in the "
-            "QuickBooks secret is not the one its token belongs to. Reconnect the company and store the new refresh "
-            "token; the documents wait and follow by themselves.",
+            "QuickBooks secret is not the one its token belongs to. Connect the company again with `./oqb connect`; "
+            "the documents wait and follow by themselves.",
             code="not_authorized",
         )
     if status >= 500 or fault.code == "10000":
