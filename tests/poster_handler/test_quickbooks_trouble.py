@@ -152,7 +152,7 @@ def test_a_connection_that_is_gone_is_one_alert_that_says_how_to_reconnect(machi
 
     (alert,) = machine.alerts()
     assert alert["subject"] == "[demo] companyA: nothing moves until a person acts: the QuickBooks connection is gone"
-    assert "Connect the company again in the Intuit app" in alert["text"]
+    assert "Connect the company again with `./oqb connect`" in alert["text"]
     assert statuses(machine) == {"pending": 4}
 
 
