@@ -51,10 +51,13 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# What mostly waits, for what Terraform applies: each begins the share of another worker.
-WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py")
-# Then the longest files come first, so that at the end no worker waits for another.
+# What takes long, each of its tests or all of a file: dealt out first, so that at the end no worker waits for another.
+# The first two mostly wait, for what Terraform applies.
 LONGEST_FIRST = (
+    "tests/test_readme_steps.py",
+    "tests/test_deployed_to_moto.py",
+    "tests/local/simulation/test_simulation.py",
+    "tests/properties/",
     "tests/test_terraform.py",
     "tests/test_build.py",
     "tests/test_at_scale.py",
@@ -62,28 +65,27 @@ LONGEST_FIRST = (
     "tests/test_memory.py",
     "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",
-    "tests/properties/",
     "tests/local/simulation/",
-    "tests/operate/",
-    "tests/cases/",
-    "tests/poster_handler/",
-    "tests/test_",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; within a file the order stays."""
+    """Deal out what takes long to the workers in turn. All else stays in order, with what files share."""
 
     def place(item: pytest.Item) -> int:
         return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
 
-    waiting = [item for item in items if item.nodeid.startswith(WAITING)]
-    ordered = sorted((item for item in items if item not in waiting), key=place)
+    long = sorted((item for item in items if place(item) < len(LONGEST_FIRST)), key=place)
+    others = [item for item in items if place(item) == len(LONGEST_FIRST)]
     # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    for number, item in enumerate(waiting):
-        ordered.insert(number % workers * (len(items) // workers), item)
-    items[:] = ordered
+    total, dealt = len(items), list[pytest.Item]()
+    for number in range(workers):
+        own = long[number::workers]
+        room = (total - len(dealt)) // (workers - number) - len(own)
+        dealt += [*own, *others[:room]]
+        others = others[room:]
+    items[:] = [*dealt, *others]
 
 
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
