@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import sys
 import webbrowser
@@ -16,7 +15,7 @@ import click
 
 from operate.deployment import Deployment
 from operate.errors import FOREIGN, explained
-from operate.output import Output
+from operate.output import Output, as_json, harmless
 from pipeline.domain.clock import Clock
 from pipeline.runtime import SystemClock
 
@@ -129,9 +128,9 @@ def _default_environment() -> str:
 def _end(error: click.ClickException, output: Output) -> int:
     """Write why the command could not do what was asked, and return the exit status."""
     if output.as_json:
-        print(json.dumps({"error": error.format_message()}, ensure_ascii=False))
+        print(as_json({"error": error.format_message()}))
     else:
-        click.echo(error.format_message(), err=True)
+        click.echo(harmless(error.format_message()), err=True)
     return error.exit_code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -36,11 +37,11 @@ class Output:
     def say(self, text: str, *, style: str = "") -> None:
         """Write a sentence for a person; nothing in JSON."""
         if not self.as_json:
-            self._console.print(text, style=style or None)
+            self._console.print(harmless(text), style=style or None)
 
     def note(self, text: str) -> None:
         """Write a sentence about the progress to standard error."""
-        self._notes.print(text, style="dim")
+        self._notes.print(harmless(text), style="dim")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Sequence[str] = ()) -> None:
         """Write a table; nothing in JSON. `right` are the columns of figures."""
@@ -53,23 +54,65 @@ class Output:
             width = max((len(str(row[place])) for row in rows), default=0) if is_figure else None
             table.add_column(column, justify="right" if is_figure else "left", overflow="fold", min_width=width)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(_cell, row))
         self._console.print(table)
 
     def result(self, value: Any) -> None:
         """Write the result as JSON; nothing without `--json`."""
         if self.as_json:
-            print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+            print(as_json(value, indent=2))
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
         """Show on standard error that something is going on: a spinner on a terminal, a line in a pipe."""
         if self._notes.is_terminal:
-            with self._notes.status(text):
+            with self._notes.status(harmless(text)):
                 yield
         else:
             self.note(f"{text} ...")
             yield
+
+
+def harmless(text: str) -> str:
+    """Return a text without what a terminal would obey or hide: each control character but a line break is a space.
+
+    A name may come from anybody. An escape sequence in it would set the window's title, move what is written over what
+    stands there, or put a text on the clipboard; and so does rich let it through.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character == "\n" or not _acts(character)
+        else " "
+        if unicodedata.category(character) == "Cc"
+        else ""
+        for character in text
+    )
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON that says the same, with everything escaped that a terminal would obey or hide."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+    if text.isprintable():
+        return text
+    # What is below the space is escaped already, other than the line breaks of the indentation.
+    return "".join(
+        json.dumps(character)[1:-1] if character != "\n" and _acts(character) else character for character in text
+    )
+
+
+def _acts(character: str) -> bool:
+    """Whether a character is none that is shown: a control character, or a mark that turns or hides a text."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _cell(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return harmless(cell)
+    if not cell.plain.isprintable():
+        cell.plain = harmless(cell.plain)
+    return cell
 
 
 def _plain(value: Any) -> Any:

@@ -17,9 +17,10 @@ from operate.cli import Call, command
 from operate.deployment import EXTRACTOR, POSTER, Deployment
 from operate.entries import READ_MAX, Wanted, found
 from operate.errors import NEEDS_A_PERSON, WrongUse
-from operate.output import ago, counted, span
+from operate.output import ago, counted, harmless, span
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import shown
+from pipeline.domain.quoting import plain_line
 from pipeline.qbo.connections import connection_days
 from pipeline.qbo.realms import companies
 
@@ -240,7 +241,9 @@ def list_entries(  # noqa: PLR0913 - one for each option
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(_COLUMNS)
-        writer.writerows([_safe(str(value)) for value in _plain(entry).values()] for entry in listed)
+        writer.writerows(
+            [_safe(harmless(str(value)).replace("\n", " ")) for value in _plain(entry).values()] for entry in listed
+        )
     else:
         _show(call, listed, now)
         out.result({"found": len(entries), "entries": [_plain(entry) for entry in listed]})
@@ -257,7 +260,7 @@ def _show(call: Call, entries: list[Entry], now: datetime) -> None:
     out.table(
         ("status", "document", "total", "age", "entry"),
         [
-            [entry.status, f"{entry.document_type.noun} {entry.number}\n{entry.party}",
+            [entry.status, f"{entry.document_type.noun} {plain_line(entry.number)}\n{plain_line(entry.party)}",
              _amounts(entry), span(now - _waits_since(entry)), entry.entry_id]
             for entry in entries
         ],
