@@ -13,8 +13,8 @@ from operate.output import Output, as_json, harmless
 # Sets the window's title, goes to the beginning of the line, writes over what stands there, puts a text on the
 # clipboard, and does the same by single characters; then marks that turn a text around or hide it.
 ACTING = [
-    "\x1b]0;all is well\x07", "\x1b[2K\x1b[1Gposted", "\x1b]52;c;cm0gLXJmIC8=\x1b\\", "\x9b2J", "a\rb", "a\x08b", "\x7f",
-    "\u202egnp.exe", "\u2066x\u2069", "a\u200bb", "a\u2028b",
+    "\x1b]0;all is well\x07", "\x1b[2K\x1b[1Gposted", "\x1b]52;c;cm0gLXJmIC8=\x1b\\", "\x9b2J", "a\rb", "a\x08b",
+    "\x7f", "\u202egnp.exe", "\u2066x\u2069", "a\u200bb", "a\u2028b",
 ]  # fmt: skip
 BENIGN = "Müller & Söhne, 東京 🙂 'a' [bold]b[/bold]"
 

@@ -276,10 +276,13 @@ def broken_tls(path):
 
     def serve():
         plain, _ = listener.accept()
-        with suppress(OSError), socket.socket(fileno=os.dup(plain.fileno())) as beside:
-            with context.wrap_socket(plain, server_side=True) as secure:
-                heard.append(secure.recv(65536))
-                beside.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        with (
+            suppress(OSError),
+            socket.socket(fileno=os.dup(plain.fileno())) as beside,
+            context.wrap_socket(plain, server_side=True) as secure,
+        ):
+            heard.append(secure.recv(65536))
+            beside.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
