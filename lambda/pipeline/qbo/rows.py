@@ -6,7 +6,8 @@ refusal: it is none that can be used, so nothing follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.domain.errors import Unavailable
@@ -50,11 +51,22 @@ def part_of(body: Any, entity: str) -> Json:
     return _records([part], entity)[0]
 
 
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Raise Unavailable, naming `what` was answered, when rows are none that can be read as they were always."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise Unavailable(
+            f"QuickBooks answered with {what} of a shape that nobody knows ({type(error).__name__})"
+        ) from error
+
+
 def _records(rows: Any, entity: str) -> list[Json]:
     if not isinstance(rows, list):
-        raise Unavailable(f"QuickBooks answered with a {entity} in place of a list of them")
+        raise Unavailable(f"QuickBooks answered without a list where {entity} was asked for")
     if not all(isinstance(row, dict) and isinstance(row.get("Id"), str | int) and str(row["Id"]) for row in rows):
-        raise Unavailable(f"QuickBooks answered with a {entity} that has no Id")
+        raise Unavailable(f"QuickBooks answered without an Id where {entity} was asked for")
     return [_without_nulls(row) for row in rows]
 
 

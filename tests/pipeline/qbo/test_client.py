@@ -396,7 +396,7 @@ def test_a_property_that_is_null_is_none(world):
 def test_a_write_that_is_answered_without_the_id_has_an_unknown_outcome(world, made):
     world.break_next(ANY, answered(Response.json({"Customer": made})))
 
-    with pytest.raises(OutcomeUnknown, match="no Id"):
+    with pytest.raises(OutcomeUnknown, match="without an Id"):
         create(world)
 
 
@@ -417,7 +417,7 @@ def test_of_writes_sent_together_the_one_answered_without_its_id_has_an_unknown_
 def test_a_file_that_is_answered_without_its_id_has_an_unknown_outcome(world):
     world.break_next(ANY, answered(Response.json({"AttachableResponse": [{"Attachable": {"FileName": "a.pdf"}}]})))
 
-    with pytest.raises(OutcomeUnknown, match="no Id"):
+    with pytest.raises(OutcomeUnknown, match="without an Id"):
         world.client.upload({"FileName": "a.pdf"}, "a.pdf", PDF, request_id="r-1")
 
 
