@@ -1,4 +1,4 @@
-"""Twenty thousand documents are due, and the poster has 0.15 of a processor, really limited: it ends before its time."""
+"""Twenty thousand documents are due, and the poster has 0.15 of a processor, really limited: it ends in time."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.domain.errors import Misconfigured, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.errors import Misconfigured, NeedsAttention, NotStored, PipelineError, Unavailable
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # A transaction of somebody else is writing the item; and the answer to a transaction of which nothing was written.
@@ -19,11 +19,12 @@ _FINAL = {
     "AccessDeniedException": "may not be used by this function: look at its IAM policy",
     "AccessDenied": "may not be used by this function: look at its IAM policy",
     "PermanentRedirect": "is in another region than this function: is the environment variable that names it right?",
-    "ValidationException": "was asked in a way it does not understand",
 }
 
 
 # S3's answer for an object in an archive class from which nothing is read at once.
+# What is sent is too large, or is nothing that the service knows.
+_NOT_TAKEN = ("ValidationException", "EntityTooLarge", "KeyTooLongError")
 _ARCHIVED = "InvalidObjectState"
 
 
@@ -67,6 +68,8 @@ def error_of(code: str, what: str) -> PipelineError:
             f"deletion, or let this function's role use it ({code}).",
             code="key_unusable",
         )
+    if code in _NOT_TAKEN:
+        return NotStored(f"{what} was asked in a way it does not understand, or to store what is too large ({code}).")
     if code in _FINAL:
         return Misconfigured(f"{what} {_FINAL[code]} ({code}).")
     return Unavailable(f"{what} did not answer ({code}).")

@@ -51,6 +51,7 @@ WORDS: dict[str, str] = {
     "not_authorized": "QuickBooks does not let us in",
     "not_ours": "a transaction in QuickBooks does not carry our mark",
     "not_rendered": "Odoo renders no PDF",
+    "not_stored": "AWS does not store it",
     "number_of_another": "its number belongs to another document",
     "odoo_error": "Odoo answers with an error",
     "odoo_key_ends": "the Odoo key ends soon",

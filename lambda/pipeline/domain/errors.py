@@ -14,6 +14,7 @@
         ├─ Rejected               QuickBooks refused it
         ├─ Unauthorized           credentials are wrong or lack a right
         ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
+        │   ├─ NotStored             AWS does not take what is to be stored, perhaps of one document alone
         │   └─ AwaitsFirstValue      a secret that never had a value: nobody uses the deployment yet
         └─ InvalidRequest         an invocation we do not understand
 
@@ -120,6 +121,12 @@ class Misconfigured(NeedsAttention):
     """An environment variable, a secret or a setting is missing or wrong."""
 
     code = "misconfigured"
+
+
+class NotStored(Misconfigured):
+    """AWS does not take what is to be stored. It may be too large, which is then a matter of one document."""
+
+    code = "not_stored"
 
 
 class AwaitsFirstValue(Misconfigured):

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.aws.errors import error_of
 from pipeline.domain.causes import UNNAMED, words_for
-from pipeline.domain.errors import Misconfigured, Unavailable
+from pipeline.domain.errors import Misconfigured, NotStored, Unavailable
 
 UNUSABLE = [
     "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException", "KMSAccessDeniedException",
@@ -26,6 +26,14 @@ def test_a_key_that_cannot_be_used_is_for_a_person_and_named(code):
 
     assert isinstance(error, Misconfigured)
     assert str(error).startswith("The bucket documents cannot be read or written, because its key in KMS")
+    assert words_for(error.code) != UNNAMED
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "EntityTooLarge", "KeyTooLongError"])
+def test_what_aws_does_not_take_is_for_a_person_and_perhaps_of_one_document(code):
+    error = error_of(code, "The table")
+
+    assert isinstance(error, NotStored)
     assert words_for(error.code) != UNNAMED
 
 
