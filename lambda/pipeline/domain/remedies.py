@@ -23,7 +23,7 @@ _MAPPING = frozenset(("mapping", "mapping_unknown_in_odoo"))
 
 def remedies(code: str, company: str, environment: str = "") -> list[str]:
     """Return the lines that name the commands which help with a cause, or none. A command's line is indented."""
-    named = _argument(company)
+    named = argument(company)
     where = f" --env {shlex.quote(environment)}" if environment else ""
     if code in _CONNECT:
         return ["To connect the company to QuickBooks again:", f"  ./oqb connect {named}{where}"]
@@ -47,7 +47,7 @@ def remedies(code: str, company: str, environment: str = "") -> list[str]:
     return []
 
 
-def _argument(company: str) -> str:
+def argument(company: str) -> str:
     """Return a company as one argument in a shell, or a placeholder for one that is none or could be taken for more."""
     is_plain = one_line(company) == company and not company.startswith("-")
     return shlex.quote(company) if company and is_plain else COMPANY

@@ -64,7 +64,7 @@ def test_one_mail_has_each_verdict_and_the_command_that_opens_it():
     assert alert.subject == "[prod] October 2026: 1 company ties out, of 2"
     assert "companyA: October 2026 ties out.\n" in alert.text
     assert "companyB: October 2026 does not tie out yet: 1 document waits.\n" in alert.text
-    assert './oqb report "companyB" 2026-10 --env prod' in alert.text
+    assert "./oqb report companyB 2026-10 --env prod" in alert.text
 
 
 def test_it_is_sent_once_and_again_for_the_next_month():
@@ -114,3 +114,20 @@ def test_a_hundred_companies_are_named_and_the_rest_are_counted():
     found = {f"company{number}": ("ties out", "It ties out.") for number in range(103)}
 
     assert "And 3 more companies." in month_mail(OCTOBER, found, PLACE).text
+
+
+@pytest.mark.parametrize(
+    ("company", "shown"),
+    [
+        ("My Company", "'My Company'"),
+        ("O'Neill & Sons", """'O'"'"'Neill & Sons'"""),
+        ("$(curl x)", "'$(curl x)'"),
+        ('a"; rm -rf ~; "', """'a"; rm -rf ~; "'"""),
+        ("a\nb", "COMPANY"),
+        ("--undo", "COMPANY"),
+    ],
+)
+def test_a_companys_name_is_one_argument_of_the_command_whatever_it_is(company, shown):
+    text = month_mail(OCTOBER, {company: ("ties out", "It ties out.")}, PLACE).text
+
+    assert f"  ./oqb report {shown} 2026-10 --env prod\n" in text

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from pipeline.domain.codec import decode, encode, long_json
 from pipeline.domain.money import shown
+from pipeline.domain.remedies import argument
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.closed import (
     CHANGES_KEPT_MAX,
@@ -137,8 +138,8 @@ def alert_text(company: str, month: Month, closure: Closure, environment: str = 
     if more:
         said += f" And {more} more: the report lists them."
     option = f" --env {environment}" if environment else ""
+    command = f'./oqb close {argument(company)} {month} --undo --because "…"{option}'
     return (
         f"{month.name} was closed by {closure.by} on {closure.at:%Y-%m-%d}, and is different now. {said} Undo it where "
-        f'it was done; or open the month with `./oqb close "{company}" {month} --undo --because "…"{option}`, and '
-        "close it again."
+        f"it was done; or open the month with `{command}`, and close it again."
     )

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from pipeline.domain.alert import SUBJECT_LENGTH_MAX, Alert, Place, footer
 from pipeline.domain.quoting import ascii_line, one_line
+from pipeline.domain.remedies import argument
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import Verdict
 
@@ -41,7 +42,7 @@ def month_mail(month: Month, found: Mapping[str, tuple[str, str]], place: Place)
         name = one_line(company, 80)
         lines += [
             f"{name}: {one_line(sentence, SENTENCE_LENGTH_MAX)}",
-            f'  ./oqb report "{name}" {month} --env {place.environment}',
+            f"  ./oqb report {argument(company)} {month} --env {place.environment}",
         ]
     if len(found) > COMPANIES_MAX:
         lines.append(f"And {len(found) - COMPANIES_MAX} more companies.")
