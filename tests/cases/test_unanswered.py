@@ -8,6 +8,8 @@ from pipeline.domain.unanswered import TRIES_MAX
 from tests.cases.world import us
 
 ROCKET = "\U0001f680"
+# Of documents that are tried side by side, threads decide which is settled first: of two tries, one surely counts.
+RUNS = 2 * TRIES_MAX + 2
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def world(open_world):
 def test_what_quickbooks_cannot_handle_fails_by_name_and_holds_up_no_ordinary_document(world, poisoned):
     for number in range(poisoned):
         world.move(541 + number, "out_invoice", [{"amount": 10.0, "name": f"Launch {ROCKET} party"}])
-    for number in range(TRIES_MAX + 2):
+    for number in range(RUNS):
         world.move(551 + number, "out_invoice", [{"amount": 20.0, "name": "Chairs"}])
         world.extract()
         world.post()
@@ -34,7 +36,7 @@ def test_what_quickbooks_cannot_handle_fails_by_name_and_holds_up_no_ordinary_do
 
     statuses = {odoo_id: entry["status"] for odoo_id, entry in world.entries().items()}
     assert {statuses[541 + number] for number in range(poisoned)} == {"failed"}
-    assert {statuses[551 + number] for number in range(TRIES_MAX + 2)} | {statuses[590]} == {"posted"}
+    assert {statuses[551 + number] for number in range(RUNS)} | {statuses[590]} == {"posted"}
     # What fails later for the same cause is in the digest of the next day.
     reported = "\n".join(alert["text"] for alert in world.alerts())
     entries = [world.entries()[541 + number] for number in range(poisoned)]

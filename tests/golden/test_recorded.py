@@ -114,7 +114,7 @@ def test_a_recorded_document_that_is_withdrawn_leaves_nothing_in_the_books(withd
     document = withdrawn.document()
     booked = company.books.create(company.books.draft(document), "request-1")
 
-    assert company.books.remove(document, booked, "request-2") is True
+    assert company.books.remove(document, booked, "request-2")
     assert company.book.documents() == []
     stand_in.close()
 
