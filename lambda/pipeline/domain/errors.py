@@ -135,6 +135,11 @@ class AwaitsFirstValue(Misconfigured):
     code = "waiting_for_first_value"
 
 
+def emptied(error: AwaitsFirstValue) -> Misconfigured:
+    """Return the error for a secret without a value in a deployment that was used before: it was made again, empty."""
+    return Misconfigured(f"{error} It had one before, so it was deleted and made again.", code="secret_deleted")
+
+
 class InvalidRequest(NeedsAttention):
     """An invocation payload that is not one of ours."""
 
