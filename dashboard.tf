@@ -2,7 +2,7 @@
 
 locals {
   # Each figure is a field of each run's line in the log. A metric is sent only while an alarm may need it.
-  dashboard_of_logs = [
+  dashboard_figures = [
     {
       title    = "Age of the oldest that waits, in seconds"
       stat     = "max"
@@ -73,7 +73,7 @@ locals {
   dashboard_height  = 6
 
   # What a figure over time does not say: `message` is the line that the function writes, `shows` what is asked of it.
-  dashboard_of_lines = [
+  dashboard_tables = [
     {
       title    = "Tie-out of each company and month, as compared last"
       function = "odoo-qb-tie-out"
@@ -94,32 +94,29 @@ locals {
     },
   ]
 
-  # A metric's values are a list in the log: its first is the figure, or the field is the figure itself.
-  dashboard_queries = [
-    for widget in local.dashboard_of_logs : {
-      title  = widget.title
-      region = var.aws_region
-      view   = "timeSeries"
-      query = join(" | ", [
-        "SOURCE '${aws_cloudwatch_log_group.function[widget.function].name}'",
-        "filter ispresent(${widget.figures[0]}.0) or ispresent(${widget.figures[0]})",
-        "stats ${join(", ", [for name in widget.figures : "${widget.stat}(coalesce(${name}.0, ${name})) as ${name}_"])} by bin(${widget.period})",
-      ])
-    }
-  ]
-
-  dashboard_tables = [
-    for widget in local.dashboard_of_lines : {
-      title  = widget.title
-      region = var.aws_region
-      view   = "table"
-      query = join(" | ", [
-        "SOURCE '${aws_cloudwatch_log_group.function[widget.function].name}'",
-        "filter message = '${widget.message}'",
-        widget.shows,
-      ])
-    }
-  ]
+  # What each widget asks of the log of its function, in steps. A metric's values are a list in the log: its first is the
+  # figure, or the field is the figure itself.
+  dashboard_widgets = concat(
+    [
+      for widget in local.dashboard_figures : {
+        title    = widget.title
+        function = widget.function
+        view     = "timeSeries"
+        steps = [
+          "filter ispresent(${widget.figures[0]}.0) or ispresent(${widget.figures[0]})",
+          "stats ${join(", ", [for name in widget.figures : "${widget.stat}(coalesce(${name}.0, ${name})) as ${name}_"])} by bin(${widget.period})",
+        ]
+      }
+    ],
+    [
+      for widget in local.dashboard_tables : {
+        title    = widget.title
+        function = widget.function
+        view     = "table"
+        steps    = ["filter message = '${widget.message}'", widget.shows]
+      }
+    ],
+  )
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -129,13 +126,18 @@ resource "aws_cloudwatch_dashboard" "this" {
     start          = "-PT336H"
     periodOverride = "inherit"
     widgets = [
-      for position, properties in concat(local.dashboard_queries, local.dashboard_tables) : {
-        type       = "log"
-        x          = position % local.dashboard_columns * local.dashboard_width
-        y          = floor(position / local.dashboard_columns) * local.dashboard_height
-        width      = local.dashboard_width
-        height     = local.dashboard_height
-        properties = properties
+      for position, widget in local.dashboard_widgets : {
+        type   = "log"
+        x      = position % local.dashboard_columns * local.dashboard_width
+        y      = floor(position / local.dashboard_columns) * local.dashboard_height
+        width  = local.dashboard_width
+        height = local.dashboard_height
+        properties = {
+          title  = widget.title
+          region = var.aws_region
+          view   = widget.view
+          query  = join(" | ", concat(["SOURCE '${aws_cloudwatch_log_group.function[widget.function].name}'"], widget.steps))
+        }
       }
     ]
   })

@@ -19,17 +19,18 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import database_of
+from pipeline.domain.document import Company
 from pipeline.domain.errors import AwaitsFirstValue, PipelineError, emptied
 from pipeline.domain.history import Origin
-from pipeline.domain.identity import known_as
+from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.mapping import Receipts
+from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.source import Selection
-from pipeline.domain.values import dataclass
-from pipeline.odoo.client import Odoo
+from pipeline.odoo.secret import SECRET_KEYS, odoo_of
 from pipeline.odoo.source import OdooSource
 from pipeline.runtime import Runtime, system
 from pipeline.settings import ExtractorSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
 from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
@@ -40,12 +41,11 @@ from pipeline.use_cases.extract.pull import Extraction, chosen, run
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
-from pipeline.use_cases.report import Report, Reporter, answering, reporting
+from pipeline.use_cases.report import Report, Reporter, reporting
 
 cold_start.over()
 
 SERVICE = "odoo-extractor"
-SECRET_KEYS = ("database", "username", "password")
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -66,146 +66,146 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 
 def _handled(command: ExtractorCommand, origin: Origin, context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = ExtractorSettings.from_env(os.environ)
-    key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
     until = goes_on_until(command, runtime.clock.now())
     deadline = limited(Deadline(context.get_remaining_time_in_millis), until, runtime.clock.now)
-    store = DocumentStore(runtime.client("s3"), settings.bucket)
-    history = History(key_values, runtime.clock, runtime.threads, origin)
-    table = TrackingTable(runtime.client("dynamodb"), settings.table, history.wrote)
-    letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
-    # A trial writes nothing, not even what it has already reported, so it reports everything it finds.
-    kept = None if command.is_trial else key_values
-    reporter = Reporter(
-        place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
-        alerts=Alerts.of(settings, runtime.client, runtime.clock),
-        clock=runtime.clock,
-        key_values=kept,
-        table=table,
-        letters=letters,
-        # The rest is redriven by the poster.
-        owns=lambda entry: entry.is_unreadable,
-        holder=lambda: f"{runtime.random.getrandbits(128):032x}",
-    )
+    extractor = Extractor(settings, deadline, runtime, origin, is_trial=command.is_trial)
     counts, waiting = Counts(), {}
-    with reporting(reporter) as report, keeping(history):
+    with reporting(extractor.reporter()) as report, keeping(extractor.history):
         try:
-            secret = Secrets(runtime.client("secretsmanager")).read(settings.odoo_secret_arn, SECRET_KEYS)
+            secret = extractor.secret()
         except AwaitsFirstValue as error:
-            if key_values.database() is not None:
+            if extractor.key_values.database() is not None:
                 raise emptied(error) from None
             report.failures.append(Failure.of("", error))
             waiting = {"waiting": str(error)}
         else:
-            counts = _pulled(
-                command, settings, secret, report, Wired(runtime, key_values, kept, table, store, letters, deadline)
-            )
+            counts = extractor.run(command, secret, report)
     if until and goes_on(until, deadline, runtime.clock.now(), remaining=counts.remaining):
         OwnFunction(lambda: runtime.client("lambda"), settings.function_name).start(go_on_until(until))
+    # Whether the schedule still brings runs that come to their end.
     completed = {"RunsCompleted": 1} if isinstance(command, Pull) and command.is_scheduled else {}
     put_metrics(
         SERVICE,
         settings.environment,
-        {"DocumentsFound": counts.new + counts.changed, "DocumentsFailed": counts.failed, "Pdfs": counts.pdfs,
-         "AlertsUndelivered": report.undelivered, "HistoryLost": history.lost, **completed},
-    )  # fmt: skip
+        counts.metrics() | {"AlertsUndelivered": report.undelivered, "HistoryLost": extractor.history.lost} | completed,
+    )
     return counts.as_dict() | waiting
 
 
-@dataclass(frozen=True, slots=True)
-class Wired:
-    """What an invocation works with; `kept` is None in a trial, which stores nothing."""
+class Extractor:
+    """The wired collaborators of one invocation. A trial stores nothing."""
 
-    runtime: Runtime
-    key_values: KeyValueTable
-    kept: KeyValueTable | None
-    table: TrackingTable
-    store: DocumentStore
-    letters: DeadLetters
-    deadline: Deadline
+    def __init__(
+        self, settings: ExtractorSettings, deadline: Deadline, runtime: Runtime, origin: Origin, *, is_trial: bool
+    ) -> None:
+        self.settings = settings
+        self.deadline = deadline
+        self.runtime = runtime
+        self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
+        # Where a run keeps what later runs ask for: a trial keeps nothing, not even what it has already reported, so it
+        # reports everything it finds.
+        self.kept = None if is_trial else self.key_values
+        self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
+        self.table = TrackingTable(runtime.client("dynamodb"), settings.table, self.history.wrote)
+        self.store = DocumentStore(runtime.client("s3"), settings.bucket)
+        self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
 
-
-def _pulled(
-    command: ExtractorCommand, settings: ExtractorSettings, secret: Mapping[str, Any], report: Report, wired: Wired
-) -> Counts:
-    table, store, key_values, letters, runtime = (
-        wired.table,
-        wired.store,
-        wired.key_values,
-        wired.letters,
-        wired.runtime,
-    )
-    mapping = store.mapping()
-    source = _source(settings, secret, wired.kept, wired.deadline, runtime)
-    database = key_values.database()
-    try:
-        # Read before the database's name is checked: Odoo itself reports a mistyped one.
-        companies = source.companies()
-        source.database = known_as(
-            source.database,
-            database or database_of(table.any_entry_id()),
-            renamed_from=secret.get("renamed_from", ""),
-            replaces=secret.get("replaces", ""),
+    def reporter(self) -> Reporter:
+        """Return what the report is made with."""
+        settings = self.settings
+        return Reporter(
+            place=Place(SERVICE, settings.environment, settings.region, settings.odoo_api_url),
+            alerts=Alerts.of(settings, self.runtime.client, self.runtime.clock),
+            clock=self.runtime.clock,
+            key_values=self.kept,
+            table=self.table,
+            letters=self.letters,
+            # The rest is redriven by the poster.
+            owns=lambda entry: entry.is_unreadable,
+            holder=self.runtime.new_name,
         )
-    except PipelineError:
-        mapping.check()  # what is known without Odoo
-        raise
-    check_mapping(source, companies, mapping)
-    wanted = chosen(companies, command.company)
-    report.failures += check_mapping_keys(source, wanted, mapping)
-    report.failures += source.ending_key(runtime.clock.now())
-    taking = Taking(letters, wired.deadline)
-    taken = list(taking) if isinstance(command, RedrivePulls) else []
-    ids = odoo_ids(taken)
-    if not command.is_trial:
-        report.failures += check_mapping_change(mapping, key_values, runtime.clock.now())
-        if source.database != database:
-            key_values.keep_database(source.database)
-        answer_contacts(source, key_values, runtime.clock.now())
-    extraction = Extraction(
-        source=source,
-        table=table,
-        cursors=key_values,
-        store=store,
-        deadline=wired.deadline,
-        now=runtime.clock.now(),
-        dry_run=command.is_trial,
-        go_live=lambda name: mapping.rules(name).go_live,
-        skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
-        failures=report.failures,
-        checked=report.checked,
-        wait=runtime.clock.sleep
-        if isinstance(command, Pull) and (command.go_on_for_s or command.go_on_until)
-        else None,
-    )
-    # What concerns all companies was looked at above.
-    report.checked.add("")
-    selection = command.selection if isinstance(command, PullSelected) else Selection(ids=ids) if ids else None
-    run(
-        extraction,
-        wanted,
-        selection,
-        afterwards=lambda company: compare(extraction, source, table, key_values, company),
-    )
-    settled = settle(letters, table, taken, wired.deadline)
-    extraction.counts.remaining |= taking.remaining or settled < len(taken)
-    extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, wired.deadline)
-    return extraction.counts
+
+    def secret(self) -> Mapping[str, Any]:
+        """Return the Odoo secret as it is now. Raises AwaitsFirstValue until it is filled."""
+        return Secrets(self.runtime.client("secretsmanager")).read(self.settings.odoo_secret_arn, SECRET_KEYS)
+
+    def run(self, command: ExtractorCommand, secret: Mapping[str, Any], report: Report) -> Counts:
+        """Execute the command and return the counts. What fails goes into the report.
+
+        Raises the first PipelineError after all companies were tried.
+        """
+        now = self.runtime.clock.now()
+        mapping = self.store.mapping()
+        known = self.key_values.database()
+        source, companies = self._source(secret, known, mapping)
+        check_mapping(source, companies, mapping)
+        wanted = chosen(companies, command.company)
+        report.failures += check_mapping_keys(source, wanted, mapping)
+        report.failures += source.ending_key(now)
+        taking = Taking(self.letters, self.deadline)
+        taken = list(taking) if isinstance(command, RedrivePulls) else []
+        if not command.is_trial:
+            report.failures += check_mapping_change(mapping, self.key_values, now)
+            if source.database != known:
+                self.key_values.keep_database(source.database)
+            answer_contacts(source, self.key_values, now)
+        # What concerns all companies was looked at above.
+        report.checked.add("")
+        extraction = self._extraction(command, source, mapping, report)
+        run(
+            extraction,
+            wanted,
+            _selection(command, odoo_ids(taken)),
+            afterwards=lambda company: compare(extraction, source, self.table, self.key_values, company),
+        )
+        settled = settle(self.letters, self.table, taken, self.deadline)
+        extraction.counts.remaining |= taking.remaining or settled < len(taken)
+        extraction.counts.not_carried = count_not_carried(source, wanted, extraction.go_live, self.deadline)
+        return extraction.counts
+
+    def _source(
+        self, secret: Mapping[str, Any], known: str | None, mapping: MappingFile
+    ) -> tuple[OdooSource, list[Company]]:
+        """Return Odoo as the source of documents, under the name they are stored by, and its companies."""
+        odoo = odoo_of(
+            self.settings.odoo_api_url,
+            secret,
+            clock=self.runtime.clock,
+            key_values=self.kept,
+            deadline=self.deadline,
+        )
+        source = OdooSource(odoo, renders_pdfs=self.settings.renders_pdfs)
+        try:
+            # Read before the database's name is checked: Odoo itself reports a mistyped one.
+            companies = source.companies()
+            source.database = known_as(source.database, known or database_of(self.table.any_entry_id()), secret)
+        except PipelineError:
+            mapping.check()  # what is known without Odoo
+            raise
+        return source, companies
+
+    def _extraction(
+        self, command: ExtractorCommand, source: OdooSource, mapping: MappingFile, report: Report
+    ) -> Extraction:
+        waits = isinstance(command, Pull) and bool(command.go_on_for_s or command.go_on_until)
+        return Extraction(
+            source=source,
+            table=self.table,
+            cursors=self.key_values,
+            store=self.store,
+            deadline=self.deadline,
+            now=self.runtime.clock.now(),
+            dry_run=command.is_trial,
+            go_live=lambda name: mapping.rules(name).go_live,
+            skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,
+            failures=report.failures,
+            checked=report.checked,
+            wait=self.runtime.clock.sleep if waits else None,
+        )
 
 
-def _source(
-    settings: ExtractorSettings,
-    secret: Mapping[str, Any],
-    key_values: KeyValueTable | None,
-    deadline: Deadline,
-    runtime: Runtime,
-) -> OdooSource:
-    odoo = Odoo(
-        settings.odoo_api_url,
-        database=secret["database"],
-        username=secret["username"],
-        secret=secret["password"],
-        clock=runtime.clock,
-        key_values=key_values,
-        deadline=deadline,
-    )
-    return OdooSource(odoo, renders_pdfs=settings.renders_pdfs)
+def _selection(command: ExtractorCommand, redriven: tuple[int, ...]) -> Selection | None:
+    """Return which documents are pulled: those that are named or redriven, or None for what is new."""
+    if isinstance(command, PullSelected):
+        return command.selection
+    return Selection(ids=redriven) if redriven else None

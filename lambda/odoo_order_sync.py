@@ -39,7 +39,7 @@ def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
     return str(secret.get("order_sync_api_key") or secret["password"])
 
 
-def _untold(failures: list[Failure]) -> list[Failure]:
+def _not_reported_yet(failures: list[Failure]) -> list[Failure]:
     """Return the failures that are new since this container's last run: a bad order stays bad for a long time."""
     before = json.loads(_reported.value("orders") or "[]")
     _reported.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
@@ -74,7 +74,7 @@ def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
             failed = 0
         else:
             answer, failures, failed = _copied(settings, key, runtime, deadline)
-            report.failures += _untold(failures)
+            report.failures += _not_reported_yet(failures)
             report.checked.add("")
     put_metrics(
         SERVICE,

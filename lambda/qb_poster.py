@@ -35,6 +35,7 @@ from pipeline.qbo.session import QuickBooksSession, companies, companies_by_real
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.explain import explained
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.post.collaborators import Collaborators
@@ -44,7 +45,7 @@ from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.post.watch import Watch
 from pipeline.use_cases.recover.rebuild import Rebuild, Rebuilt
 from pipeline.use_cases.recover.redrive import SETTLE_ALLOWANCE_S, Taking, reopen, settle
-from pipeline.use_cases.report import Report, Reporter, answering, reporting
+from pipeline.use_cases.report import Report, Reporter, reporting
 
 cold_start.over()
 
@@ -118,7 +119,6 @@ class Poster:
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
-
         self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)
 
     def reporter(self) -> Reporter:
@@ -133,7 +133,7 @@ class Poster:
             letters=self.letters,
             # What Odoo's row lacks is redriven by the extractor.
             owns=lambda entry: not entry.is_unreadable,
-            holder=lambda: f"{self.runtime.random.getrandbits(128):032x}",
+            holder=self.runtime.new_name,
         )
 
     def run(self, command: PosterCommand, report: Report) -> Results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,14 +20,15 @@ from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.alert import Place
 from pipeline.domain.commands import CompareMonths, TieOutCommand
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, database_of
+from pipeline.domain.document import Company
 from pipeline.domain.errors import AwaitsFirstValue
 from pipeline.domain.history import Origin
-from pipeline.domain.identity import known_as
+from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.lease import Lease
+from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.tie_out import TieOut
-from pipeline.odoo.client import Odoo
 from pipeline.odoo.journal import Journal
+from pipeline.odoo.secret import SECRET_KEYS, odoo_of
 from pipeline.qbo.client import Client
 from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.ledger import Ledger
@@ -35,8 +37,9 @@ from pipeline.qbo.realms import companies_by_realm
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import TieOutSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.history import History, keeping
-from pipeline.use_cases.report import Reporter, answering, reporting
+from pipeline.use_cases.report import Reporter, reporting
 from pipeline.use_cases.tie_out.close import run
 from pipeline.use_cases.tie_out.collaborators import Collaborators
 from pipeline.use_cases.tie_out.mail import mail_month_end
@@ -45,7 +48,6 @@ from pipeline.use_cases.tie_out.months import Results, is_unfinished
 cold_start.over()
 
 SERVICE = "odoo-qb-tie-out"
-SECRET_KEYS = ("database", "username", "password")
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -123,22 +125,18 @@ class TieOutFunction:
 
     def run(self, command: TieOutCommand) -> Results:
         """Execute the command."""
-        clock = self.runtime.clock
         mapping = DocumentStore(self.runtime.client("s3"), self.settings.bucket).mapping()
         mapping.check()
-        quickbooks = self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS)
-        in_realm = companies_by_realm(quickbooks)
+        in_realm = companies_by_realm(self.secrets.read(self.settings.qb_secret_arn, REQUIRED_KEYS))
         realms = {company: realm for realm, names in in_realm.items() for company in names}
         is_continuation = isinstance(command, CompareMonths) and command.is_continuation
         if is_continuation and not any(is_unfinished(self.key_values, company) for company in realms):
             return Results()
         secret = self.secrets.read(self.settings.odoo_secret_arn, SECRET_KEYS)
-        odoo = Odoo(
+        odoo = odoo_of(
             self.settings.odoo_api_url,
-            database=secret["database"],
-            username=secret["username"],
-            secret=secret["password"],
-            clock=clock,
+            secret,
+            clock=self.runtime.clock,
             key_values=self.key_values,
             deadline=self.deadline,
         )
@@ -147,58 +145,45 @@ class TieOutFunction:
         self.companies = [company.name for company in companies]
         self.with_realm = frozenset(company for company, realm in realms.items() if realm != company)
         known = self.key_values.database() or database_of(self.table.any_entry_id())
-        database = known_as(
-            odoo.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-        )
-
-        def open_ledger(lease: Lease, company: Company) -> Ledger:
-            tokens = Tokens(
-                Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
-                lease.realm,
-                in_realm[lease.realm],
-                IntuitIssuer(self.settings.qb_discovery_url, clock),
-                clock=clock,
-                threads=self.runtime.threads,
-                deadline=self.deadline,
-            )
-            age_s = (clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
-            limiter = Limiter(
-                clock,
-                self.runtime.threads,
-                recent_calls=lease.recent_calls,
-                recent_batches=lease.recent_batches,
-                recent_age_s=max(0.0, age_s),
-            )
-            client = Client(
-                self.settings.qb_api_url,
-                lease.realm,
-                company.name,
-                tokens,
-                limiter,
-                clock=clock,
-                threads=self.runtime.threads,
-            )
-            return Ledger(client, mapping.rules(company.name), home_currency=company.currency)
-
         collaborators = Collaborators(
             journal=journal,
             entries=self.table,
             key_values=self.key_values,
             reports=ReportStore(self.runtime.client("s3"), self.settings.bucket),
             history=self.history,
-            open_ledger=open_ledger,
+            open_ledger=lambda lease, company: self._ledger(
+                lease, company, mapping.rules(company.name), in_realm[lease.realm]
+            ),
             realm_of=lambda company: realms.get(company, "") if realms.get(company) != company else "",
             in_realm=lambda realm: in_realm.get(realm, []),
             rules=mapping.rules,
             render=self._files,
-            database=database,
-            clock=clock,
+            database=known_as(odoo.database, known, secret),
+            clock=self.runtime.clock,
             deadline=self.deadline,
             holder=self.runtime.new_name(),
             overdue_after=timedelta(days=self.settings.overdue_days),
             environment=self.settings.environment,
         )
         return run(collaborators, companies, command)
+
+    def _ledger(self, lease: Lease, company: Company, rules: Rules, in_realm: Sequence[str]) -> Ledger:
+        """Return a company's books, while the lease of their realm is held. `in_realm` are all its companies."""
+        clock, threads = self.runtime.clock, self.runtime.threads
+        tokens = Tokens(
+            Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
+            lease.realm,
+            in_realm,
+            IntuitIssuer(self.settings.qb_discovery_url, clock),
+            clock=clock,
+            threads=threads,
+            deadline=self.deadline,
+        )
+        limiter = Limiter.of(lease, clock, threads)
+        client = Client(
+            self.settings.qb_api_url, lease.realm, company.name, tokens, limiter, clock=clock, threads=threads
+        )
+        return Ledger(client, rules, home_currency=company.currency)
 
     def _files(self, tie_out: TieOut) -> dict[str, bytes]:
         # Its two libraries would take a tenth of the start, and a run that could not read both systems has no report.

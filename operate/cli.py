@@ -7,6 +7,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,8 @@ import boto3
 import click
 
 from operate.deployment import Deployment
-from operate.errors import FOREIGN, explained
-from operate.output import Output, as_json, harmless
+from operate.errors import FOREIGN, explained, stopped
+from operate.output import Output
 from pipeline.domain.clock import Clock
 from pipeline.runtime import SystemClock
 
@@ -98,13 +99,25 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.
             before = ctx.meta["shared"]
             own = {option: given.pop(option) or before[option] for option in before}
             output = Output(as_json=own["as_json"])
+            deployment: Deployment | None = None
             try:
                 session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
                 status = function(Call(deployment, output, ctx.obj), **given)
-            except (*FOREIGN, click.ClickException) as error:
-                ctx.exit(_end(explained(error), output))
-            ctx.exit(status)
+                # What is left to write is written here, where a full disk is still a sentence.
+                sys.stdout.flush()
+            except (*FOREIGN, click.ClickException, OSError) as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                ended = explained(error)
+                if isinstance(error, OSError) and not error.filename:
+                    _give_up_stdout()
+            except (KeyboardInterrupt, click.Abort) as error:
+                ended = stopped(error, deployment.under_way if deployment else "")
+            else:
+                ctx.exit(status)
+            output.error(ended.format_message())
+            ctx.exit(ended.exit_code)
 
         return run
 
@@ -121,22 +134,11 @@ def _with_options_of(function: Any) -> Callable[[Any], Any]:
     return decorate
 
 
+def _give_up_stdout() -> None:
+    """Let what standard output cannot take go nowhere: Python would try again at its end, and fail with a traceback."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _default_environment() -> str:
     return os.environ.get("ENVIRONMENT") or DEFAULT_ENVIRONMENT
-
-
-def _end(error: click.ClickException, output: Output) -> int:
-    """Write why the command could not do what was asked, and return the exit status."""
-    if output.as_json:
-        print(as_json({"error": error.format_message()}))
-    else:
-        click.echo(harmless(error.format_message()), err=True)
-    return error.exit_code
-
-
-def main() -> None:
-    """Run the command line of this process."""
-    # Each module adds its commands to the group, in the order in which the help lists them.
-    from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - in the order of a day
-
-    cli(prog_name=PROGRAM, obj=World())

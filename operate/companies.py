@@ -18,6 +18,7 @@ from pipeline.domain.errors import NeedsAttention
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
+from pipeline.odoo import secret as odoo_secret
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
@@ -30,7 +31,6 @@ from qb_poster import Poster
 LEASE_S = 120.0
 LEASE_WAITED_S = 150.0
 LEASE_TRIED_EVERY_S = 5.0
-ODOO_KEYS = ("database", "username", "password")
 # QuickBooks names a country by its code, Odoo by its name in English.
 COUNTRIES = {
     "US": "United States", "CA": "Canada", "GB": "United Kingdom", "AU": "Australia", "IN": "India", "FR": "France",
@@ -69,14 +69,8 @@ class BookCompany:
 def odoo_of(deployment: Deployment, secret: Mapping[str, Any] | None = None) -> Odoo:
     """Return a client of the deployment's Odoo, with its secret or a given one."""
     settings = deployment.extractor
-    secret = secret or deployment.secrets.read(settings.odoo_secret_arn, ODOO_KEYS)
-    return Odoo(
-        settings.odoo_api_url,
-        database=str(secret["database"]),
-        username=str(secret["username"]),
-        secret=str(secret["password"]),
-        clock=deployment.clock,
-    )
+    secret = secret or deployment.secrets.read(settings.odoo_secret_arn, odoo_secret.SECRET_KEYS)
+    return odoo_secret.odoo_of(settings.odoo_api_url, secret, clock=deployment.clock)
 
 
 def odoo_company(source: OdooSource, name: str) -> Company:
@@ -153,7 +147,7 @@ class ReadOnlyKeyValues:
 
 
 class StillClock(SystemClock):
-    """Time that stands still at one instant: lists that were read once are new until the end."""
+    """Time at rest at one instant: lists that were read once are new until the end."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment

@@ -33,6 +33,8 @@ class Deployment:
     def __init__(self, environment: str, session: boto3.Session, clock: Clock) -> None:
         self.environment = environment
         self.clock = clock
+        # What a person who stops the command should know: what goes on without it, or was not done.
+        self.under_way = ""
         self._session = session
         self._clients: dict[str, Any] = {}
         self._configurations: dict[str, Mapping[str, Any]] = {}
@@ -143,7 +145,12 @@ class Deployment:
             tcp_keepalive=True,
         )
         client: Any = self._session.client("lambda", config=patient)
+        self.under_way = (
+            f"{self.full_name(function)} works on for at most {may_run_s} s, and stores what it does: look with "
+            "`./oqb status` before you run this again."
+        )
         answer = client.invoke(FunctionName=self.full_name(function), Payload=json.dumps(dict(payload)).encode())
+        self.under_way = ""
         said = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             raise self._failed(function, said if isinstance(said, dict) else {})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -77,6 +78,14 @@ class Doctor:
                 problems.append(Finding(name, str(error)))
             except click.ClickException as error:
                 problems.append(Finding(name, error.format_message()))
+            # One cause is in the way of several checks; a person reads it once.
+            named = {finding.text: finding.check for finding in found}
+            new = [finding for finding in problems if finding.text not in named]
+            if problems and not new:
+                before = named[problems[0].text]
+                found.append(Finding(name, f"cannot be looked at before that is mended: {before}", is_problem=False))
+                continue
+            problems = new
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
         return found
 
@@ -94,7 +103,7 @@ class Doctor:
         for (company, code), entries in self._failed(settings.table).items():
             yield (
                 f"{company}: {len(entries)} failed with {code}, for example: {entries[0]} Then: "
-                f'`./oqb retry --company "{company}" --cause {code}`.'
+                f"`./oqb retry --company {quote(company)} --cause {code}`."
             )
         yield from self._last_errors(self._poster)
 

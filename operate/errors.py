@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import click
 from botocore.exceptions import (
     BotoCoreError,
@@ -25,6 +27,10 @@ from botocore.exceptions import (
 from pipeline.domain.errors import InvalidRequest, PipelineError
 
 NEEDS_A_PERSON, WRONG_USE = 1, 2
+# As a shell says it of a program that Ctrl-C has ended.
+STOPPED = 130
+# Of all that the system refuses, what no other option of the command would mend.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 _REFUSED_CREDENTIALS = (
     "ExpiredToken",
@@ -66,6 +72,24 @@ class NeedsAPerson(click.ClickException):
     exit_code = NEEDS_A_PERSON
 
 
+class Stopped(click.ClickException):
+    """A person ended the command with Ctrl-C."""
+
+    exit_code = STOPPED
+
+
+def stopped(error: BaseException, under_way: str) -> click.ClickException:
+    """Return how a command ends that was stopped, or asked something that nobody answered.
+
+    `under_way` says what goes on without it, or what was not done; it may be empty.
+    """
+    if isinstance(error.__context__, EOFError):
+        return WrongUse(
+            f"This asks something, and nobody is there to answer: run it at a terminal. {under_way}".strip()
+        )
+    return Stopped(f"Stopped. {under_way}".strip())
+
+
 def explained(error: Exception) -> click.ClickException:
     """Return an error of AWS or of the pipeline as one sentence with its exit status. No secret is in it."""
     if isinstance(error, click.ClickException):
@@ -74,6 +98,10 @@ def explained(error: Exception) -> click.ClickException:
         return (WrongUse if isinstance(error, InvalidRequest) else NeedsAPerson)(str(error))
     if isinstance(error, ClientError):
         return _refused(error)
+    if isinstance(error, OSError):
+        what = str(error.filename) if error.filename else "The result"
+        text = f"{what} could not be read or written: {(error.strerror or type(error).__name__).lower()}."
+        return (NeedsAPerson if error.errno in _OF_THE_DISK else WrongUse)(text)
     if isinstance(error, ProfileNotFound):
         return WrongUse(f"{error}: look at `aws configure list-profiles`.")
     for kinds, sentence in _WRONG_USE:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -48,7 +49,8 @@ def fetch_pack(deployment: Deployment, company: str, month: Month, folder: Path)
     closure = closure_of(deployment.key_values, company, month)
     if closure is None:
         raise NeedsAPerson(
-            f"{month.name} of {company} is not closed, so it has no pack: `./oqb close {company} {month}` closes it."
+            f"{month.name} of {company} is not closed, so it has no pack: "
+            f"`./oqb close {quote(company)} {month}` closes it."
         )
     fetch = _Fetch(deployment.client("s3"), deployment.poster.bucket)
     text = fetch.content(f"{closure.folder}/{MANIFEST}")

@@ -17,10 +17,8 @@ import boto3
 from pipeline.aws.secrets import Secrets
 from pipeline.domain.errors import Misconfigured, PipelineError
 from pipeline.odoo.api_keys import rotate
-from pipeline.odoo.client import Odoo
+from pipeline.odoo.secret import SECRET_KEYS, odoo_of
 from pipeline.runtime import SystemClock
-
-KEYS = ("database", "username", "password")
 
 
 def rotated(environment: str) -> str:
@@ -29,11 +27,9 @@ def rotated(environment: str) -> str:
     function = _client("lambda").get_function_configuration(FunctionName=f"odoo-extractor-{environment}")
     variables = function["Environment"]["Variables"]
     arn = variables["ODOO_SECRET_ARN"]
-    secret, clock = secrets.read(arn, KEYS), SystemClock()
+    secret, clock = secrets.read(arn, SECRET_KEYS), SystemClock()
     key = secret["password"]
-    odoo = Odoo(
-        variables["ODOO_API_URL"], database=secret["database"], username=secret["username"], secret=key, clock=clock
-    )
+    odoo = odoo_of(variables["ODOO_API_URL"], secret, clock=clock)
     if odoo.connection.transport != "json2":
         raise Misconfigured("The Odoo secret holds a password, or this Odoo is older than 19: no key to rotate.")
 

@@ -59,7 +59,7 @@ LONGEST_FIRST = (
     "tests/test_build.py",
     "tests/test_at_scale.py",
     "tests/test_slow_processor.py",
-    "tests/pipeline/test_images.py",
+    "tests/pipeline/files/test_images.py",
     "tests/test_memory.py",
     "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",
@@ -67,6 +67,7 @@ LONGEST_FIRST = (
     "tests/local/simulation/",
     "tests/operate/",
     "tests/cases/",
+    "tests/poster_handler/",
     "tests/test_",
 )
 

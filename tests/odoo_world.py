@@ -7,7 +7,8 @@ from itertools import islice
 
 from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, odoo_id_of
+from pipeline.domain.document import Company
+from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.source import Page, Pdf, PdfSource
 from pipeline.domain.transitions import Actor
 from pipeline.use_cases.extract.pull import Extraction, run

@@ -22,7 +22,7 @@ from pipeline.domain import transitions
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.use_cases.extract import decide
-from pipeline.use_cases.post import company, record, troubles
+from pipeline.use_cases.post import realm_run, record, troubles
 from pipeline.use_cases.post.record import Record
 from tests import state_fakes
 from tests.state_fakes import Store, Table
@@ -102,7 +102,7 @@ def _an_edit_forgets_what_was_sent_meanwhile() -> AbstractContextManager[Any]:
 
 def _waiting_never_ends() -> AbstractContextManager[Any]:
     both = ExitStack()
-    for module in (company, troubles):
+    for module in (realm_run, troubles):
         both.enter_context(
             patch.object(module, "backoff_s", lambda attempts, _jitter: 60 * 2 ** min(attempts + 12, 30))
         )

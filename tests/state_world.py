@@ -21,11 +21,12 @@ from unittest.mock import patch
 from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.commands import PostDue, PosterCommand, RetryFailed
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Document, make_entry_id
+from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import (
     PipelineError,
 )
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Selection
 from pipeline.use_cases.extract.pull import Extraction, run
 from pipeline.use_cases.post.collaborators import Collaborators

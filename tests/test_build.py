@@ -134,7 +134,7 @@ def test_the_extractor_can_draw_and_convert_pages(run_in_lambda, tmp_path):
         "odoo_extractor",
         """
 from pathlib import Path, PurePosixPath
-from pipeline import pdf as pages
+from pipeline.files import pdf as pages
 from pipeline.domain.codec import loads
 from pipeline.domain.document import Document
 document = loads(Document, Path(sys.argv[1]).read_text())
@@ -157,7 +157,7 @@ def test_the_extractor_opens_a_print_protected_pdf_with_what_its_zip_holds(run_i
     writer.encrypt("", "of the owner", algorithm=algorithm)
     protected = tmp_path / "protected.pdf"
     writer.write(protected)
-    code = "import sys\nfrom pipeline import pdf as pages\nprint(pages.check(open(sys.argv[1], 'rb').read()))\n"
+    code = "import sys\nfrom pipeline.files import pdf as pages\nprint(pages.check(open(sys.argv[1], 'rb').read()))\n"
 
     assert run_in_lambda("odoo_extractor", code, str(protected)).strip() == "None"
 

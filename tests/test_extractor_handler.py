@@ -556,7 +556,7 @@ def test_a_secret_without_a_value_says_how_to_store_one(small):
 
     for text in (*(answer["waiting"] for answer in answers), small.alerts()[0]["text"]):
         assert "has no value yet" in text
-        assert "aws secretsmanager put-secret-value --secret-id odoo-qb-integration/odoo-credentials-new" in text
+        assert "odoo-qb-integration/odoo-credentials-new has no value yet: `./oqb connect --odoo` fills it" in text
     assert small.alerts() == []
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "lambda"
 PACKAGE = ROOT / "pipeline"
 LINES_MAX = 350
 
-DOMAIN, USE_CASES = "domain", "use_cases"
+DOMAIN, USE_CASES, FILES = "domain", "use_cases", "files"
 
 
 def _modules() -> dict[str, Path]:
@@ -28,7 +28,7 @@ def _room(module: str) -> str:
 
 MODULES = _modules()
 ROOMS = {_room(module) for module in MODULES} - {""}
-EDGES = ROOMS - {DOMAIN, USE_CASES}
+EDGES = ROOMS - {DOMAIN, USE_CASES, FILES}
 LEAVES = {module for module in MODULES if not _room(module)}
 # What edges share; the rest of the leaves is for those who wire.
 SHARED = LEAVES - {"runtime", "settings"}
@@ -62,8 +62,8 @@ def _in(*rooms: str) -> list[str]:
     return [module for module in MODULES if _room(module) in rooms]
 
 
-def test_the_rooms_are_the_domain_the_use_cases_what_a_person_opens_and_one_for_each_neighbour():
-    assert {DOMAIN, USE_CASES, "odoo", "qbo", "aws", "pages"} == ROOMS
+def test_the_rooms_are_the_domain_the_use_cases_files_what_a_person_opens_and_one_for_each_neighbour():
+    assert {DOMAIN, USE_CASES, FILES, "odoo", "qbo", "aws", "pages"} == ROOMS
 
 
 @pytest.mark.parametrize("module", _in(DOMAIN))
@@ -86,13 +86,18 @@ def test_a_use_case_knows_the_domain_and_other_use_cases_and_no_library(module):
 def test_an_edge_knows_the_domain_and_neither_another_edge_nor_a_use_case(module):
     known = _own(MODULES[module])
 
-    assert {_room(name) for name in known} <= {DOMAIN, _room(module), ""}
+    assert {_room(name) for name in known} <= {DOMAIN, FILES, _room(module), ""}
     assert known & LEAVES <= SHARED
 
 
 @pytest.mark.parametrize("module", sorted(LEAVES))
 def test_a_leaf_knows_the_domain_and_other_leaves(module):
     assert {_room(name) for name in _own(MODULES[module])} <= {DOMAIN, ""}
+
+
+@pytest.mark.parametrize("module", _in(FILES))
+def test_a_file_is_read_and_made_without_knowing_where_it_comes_from(module):
+    assert {_room(name) for name in _own(MODULES[module])} <= {DOMAIN, FILES, ""}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -146,7 +151,7 @@ def _reachable(path: Path) -> set[str]:
 
 # Whatever makes or compares what is posted. A comparison that used it could not find its faults.
 TRANSLATIONS = {"qbo.payloads", "qbo.lines", "qbo.taxes", "qbo.booked", "qbo.difference", "qbo.books", "qbo.names",
-                "qbo.references", "odoo.documents", "odoo.source", "odoo.taxes"}  # fmt: skip
+                "qbo.references", "odoo.documents", "odoo.related", "odoo.source", "odoo.taxes"}  # fmt: skip
 
 
 def test_the_tie_out_shares_no_translation_with_the_posting():

@@ -23,7 +23,7 @@ import odoo_extractor
 from pipeline.domain.document import Attachment
 from pipeline.domain.errors import InvalidDocument
 from pipeline.odoo.papers import _as_pdf
-from pipeline.pdf import acting, merged
+from pipeline.files.pdf import acting, merged
 contents = []
 for path in sys.argv[2:]:
     content = open(path, "rb").read()
@@ -157,8 +157,8 @@ def test_a_paper_is_converted_or_refused_by_name_within_the_memory(tmp_path, nam
 
 EMBEDDED = """
 import odoo_extractor
-from pipeline.embeddable import check_embeddable
-from pipeline.pdf import embedding, merged
+from pipeline.files.embeddable import check_embeddable
+from pipeline.files.pdf import embedding, merged
 paper, beside = (open(path, "rb").read() for path in sys.argv[2:])
 check_embeddable("a.xml", beside)
 print("ADDED", len(embedding(paper, [("a.xml", beside)])) > len(paper))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from pipeline.domain.commands import PostDue, PostEntries, RetryFailed, WakeUp
-from pipeline.domain.document import make_entry_id
 from pipeline.domain.entry import Status
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Selection
 from tests.state_fakes import READS, SETTINGS, UNKNOWN, WRITES, Odoo
 from tests.state_world import EARLY, LATE, OPEN, Process, World

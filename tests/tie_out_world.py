@@ -16,9 +16,10 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import Realm
 from local.stand_ins.reports import MemoryReports
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, DocumentType, make_entry_id
+from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry
 from pipeline.domain.history import Origin
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.source import Selection

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ from local.stand_ins.aws import EmbeddedAws, deploy
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from operate.commands.check import Checked
+from operate.errors import STOPPED
 from pipeline.domain.errors import NeedsAttention, PipelineError
 
 REPORT = Path("build/report.html")
@@ -86,11 +88,34 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     try:
-        return _run(Setting.chosen(), time.monotonic())
+        _check_writable(REPORT.parent)
+        status = _run(Setting.chosen(), time.monotonic())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. Python would write the rest at its end, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        what = error.filename or "The output"
+        raise SystemExit(f"{what} could not be read or written: {(error.strerror or str(error)).lower()}.") from None
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing outside this machine was changed.", file=sys.stderr)
+        return STOPPED
     except click.ClickException as error:
         raise SystemExit(error.format_message()) from None
     except PipelineError as error:
         raise SystemExit(sentence(error)) from None
+    return status
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise OSError, naming the folder, if the report could not be written there: before minutes of work, not after."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
 def _run(setting: Setting, began: float) -> int:
@@ -199,7 +224,9 @@ def _orders(machine: Machine, *, is_own: bool) -> str:
             raise
         return f"Not here, and nothing else needs them: {sentence(error)}"
     statuses = Counter(record["sync_status"] for record in records)
-    return (", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "There are none") + "."
+    words = {"success": "copied"}
+    counted = [f"{count} {words.get(status, status)}" for status, count in sorted(statuses.items())]
+    return (", ".join(counted) or "There are none") + "."
 
 
 def _print_causes(causes: Sequence[report.Cause]) -> None:

@@ -28,7 +28,7 @@ _WRITTEN_FROM = datetime(2026, 11, 20, 22, 0, 0, tzinfo=UTC)
 
 def load() -> tuple[Rows, Files]:
     """Return the demo rows by model, as `search_read` gave them, and the files by attachment id: new ones each time."""
-    # Reading them anew takes three times as long as a copy.
+    # Reading them again takes three times as long as a copy.
     rows, files = pickle.loads(_pickled())  # noqa: S301 - our own
     return rows, files
 

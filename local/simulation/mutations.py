@@ -35,7 +35,7 @@ from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
 from pipeline.use_cases.extract.counts import Progress
 from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import company, paper, posting, record, troubles, watch
+from pipeline.use_cases.post import paper, posting, realm_run, record, troubles, watch
 from pipeline.use_cases.post import run as run_module
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record
@@ -165,7 +165,7 @@ def _any_pdf() -> AbstractContextManager[Any]:
 
 def _any_realm() -> AbstractContextManager[Any]:
     stack = ExitStack()
-    stack.enter_context(patch.object(company.RealmRun, "_check_realm", lambda *_run: None))
+    stack.enter_context(patch.object(realm_run.RealmRun, "_check_realm", lambda *_run: None))
     stack.enter_context(patch.object(posting.Posting, "_is_in_another_realm", property(lambda _posting: False)))
     return stack
 

@@ -22,10 +22,11 @@ from pipeline.domain.books import Filed
 from pipeline.domain.codec import dumps, encode
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
-from pipeline.domain.document import Document, make_entry_id, odoo_id_of
+from pipeline.domain.document import Document
 from pipeline.domain.entry import BooksPart, DriftPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument, PipelineError, outcome
 from pipeline.domain.history import Wrote
+from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.lease import Lease
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document

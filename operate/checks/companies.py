@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from shlex import quote
 
-from operate.companies import ODOO_KEYS, BookCompany, book_company, odoo_of, opened, rights_lacking
+from operate.companies import BookCompany, book_company, odoo_of, opened, rights_lacking
 from operate.deployment import Deployment
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.document import Company
@@ -14,6 +15,7 @@ from pipeline.domain.identity import known_as
 from pipeline.domain.mapping_file import MappingFile, broken
 from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import Odoo
+from pipeline.odoo.secret import SECRET_KEYS
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
 from pipeline.qbo.connections import connection_days, consent_days
@@ -49,7 +51,7 @@ class OdooSide:
 def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
     """Check the login to Odoo, its rights, and that it is the database whose documents are known here."""
     client, seen = side.asked()
-    secret = deployment.secrets.read(deployment.extractor.odoo_secret_arn, ODOO_KEYS)
+    secret = deployment.secrets.read(deployment.extractor.odoo_secret_arn, SECRET_KEYS)
     if not seen:
         yield f"Odoo shows '{secret['username']}' no company: allow it every company it is to read."
         return
@@ -64,9 +66,7 @@ def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
         yield from (failure.message for failure in ending_key(client, deployment.clock.now()))
     known = deployment.key_values.database()
     try:
-        known_as(
-            client.database, known, renamed_from=secret.get("renamed_from", ""), replaces=secret.get("replaces", "")
-        )
+        known_as(client.database, known, secret)
     except PipelineError as error:
         yield str(error)
     names = {company.name for company in seen}
@@ -87,7 +87,7 @@ def connections(deployment: Deployment, side: OdooSide) -> Iterator[str]:
     except PipelineError:
         of_odoo = {}  # which is a finding of its own
     for company in companies(secret):
-        connect = f'`./oqb connect "{company}"`'
+        connect = f"`./oqb connect {quote(company)}`"
         try:
             realm = realm_of(secret, company)
         except Misconfigured as error:
@@ -114,7 +114,7 @@ def _paused(deployment: Deployment, company: str, realm: str, now: datetime) -> 
     if code:
         yield (
             f"{company} is paused because of {code.replace('_', ' ')}: when the cause is gone, "
-            f'`./oqb post --company "{company}"` ends the pause.'
+            f"`./oqb post --company {quote(company)}` ends the pause."
         )
 
 
@@ -122,7 +122,7 @@ def _differs(company: str, books: BookCompany, other: Company | None) -> Iterato
     if other and other.currency != books.currency:
         yield (
             f"{company} has {other.currency} in Odoo, and its realm {books.realm} is '{books.name}' with "
-            f'{books.currency}: is it the right one? `./oqb connect "{company}"`.'
+            f"{books.currency}: is it the right one? `./oqb connect {quote(company)}`."
         )
 
 
@@ -181,4 +181,4 @@ def ends(deployment: Deployment) -> Iterator[str]:
     ):
         for company, left in sorted(days.items()):
             if left < days_min:
-                yield f'The QuickBooks {what} of {company} ends in {left:.0f} days: `./oqb connect "{company}"`.'
+                yield f"The QuickBooks {what} of {company} ends in {left:.0f} days: `./oqb connect {quote(company)}`."

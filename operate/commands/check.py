@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -90,6 +91,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     known_company(call.deployment, company)
     mapping = _mapping(call, company, None if write else path)
     start = begins.date() if begins else mapping.readable(company).go_live
+    if start is None and (wrong := mapping.errors):
+        raise WrongUse("The mapping cannot be read: " + " ".join(f"{line.rstrip('.')}." for line in wrong))
     if start is None:
         raise WrongUse("Say from which date on documents are to be posted: --from 2026-01-01.")
     found = checked(call, company, Selection(dated_from=start), mapping, begins=start)
@@ -97,8 +100,10 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     verdict = found.verdict
     if target:
         text = starting_mapping(company, start, verdict, found.books.lists)
-        target.write_text(text, encoding="utf-8")
-        again = f'./oqb check "{company}" --from {start} --mapping {target}'
+        # Whoever else has made one meanwhile keeps it.
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+        again = f"./oqb check {quote(company)} --from {start} --mapping {quote(str(target))}"
         call.output.say(f"{target} is written. Fill in what is commented, then: `{again}`.")
     call.output.result(
         {
@@ -147,7 +152,7 @@ def _mapping(call: Call, company: str, path: Path | None) -> MappingFile:
     if path is None:
         return DocumentStore(call.deployment.client("s3"), call.deployment.poster.bucket).mapping()
     if not path.exists():
-        raise WrongUse(f'There is no file {path}: `./oqb check "{company}" --from DATE --write` makes one.')
+        raise WrongUse(f"There is no file {path}: `./oqb check {quote(company)} --from DATE --write` makes one.")
     return MappingFile.of_object(path.read_bytes(), "")
 
 
@@ -295,9 +300,11 @@ def verdict_of(found: Checked) -> str:
     """Return the verdict in a sentence: how many documents would be posted, and how much money is held up."""
     verdict, currency = found.verdict, found.company.currency
     skipped = f" {verdict.skipped:,} are skipped by the mapping." if verdict.skipped else ""
+    # With as many places as the whole has: a sum of nothing has none.
+    held_up = verdict.held_up + verdict.money * 0
     return (
         f"{verdict.postable:,} of {counted(verdict.documents, 'document')} would be posted; "
-        f"{shown(verdict.held_up, currency)} of {shown(verdict.money, currency)} held up.{skipped}"
+        f"{shown(held_up, currency)} of {shown(verdict.money, currency)} held up.{skipped}"
     )
 
 

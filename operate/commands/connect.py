@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from pipeline.aws.alerts import post_to_slack
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.slack_address import SlackAddress
 from pipeline.domain.document import Company
-from pipeline.domain.errors import Misconfigured
+from pipeline.domain.errors import AwaitsFirstValue, Misconfigured, PipelineError
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.settings import OrderSyncSettings
@@ -65,6 +66,7 @@ def connect(  # noqa: PLR0913 - one for each option
             "Name the company to connect, as it is called in Odoo; or say --odoo, --order-sync-key or --slack, without "
             "a company."
         )
+    call.deployment.under_way = "Nothing was stored."
     if is_odoo:
         return _connect_odoo(call, yes=yes)
     if is_order_key:
@@ -118,13 +120,14 @@ def _connect_company(
             "refresh_tokens": {**(current.get("refresh_tokens") or {}), company: issued.refresh_token},
         }
 
+    deployment.under_way = ""
     deployment.secrets.begin(settings.qb_secret_arn)
     deployment.secrets.change(settings.qb_secret_arn, with_connection)
     out.say(f"{company} is connected to {in_books.name}.")
     former = (secret.get("realm_ids") or {}).get(company)
     if former and str(former) != answer.realm:
-        out.say(f'It was posted to {former} before, so it waits: `./oqb start-over "{company}" {answer.realm}`.')
-    out.say(f'Next: `./oqb check "{company}" --from 2026-01-01`, with the date to begin at.')
+        out.say(f"It was posted to {former} before, so it waits: `./oqb start-over {quote(company)} {answer.realm}`.")
+    out.say(f"Next: `./oqb check {quote(company)} --from 2026-01-01`, with the date to begin at.")
     out.result({"company": company, "realm": answer.realm, "name": in_books.name, "country": in_books.country,
                 "currency": in_books.currency, "differences": differences})  # fmt: skip
     return 0
@@ -134,9 +137,11 @@ def _connect_company(
 
 
 def _current(secrets: Secrets, arn: str) -> dict[str, Any]:
-    """Return a secret as it is; empty if it was never filled."""
-    secrets.begin(arn)
-    return secrets.read(arn, ())
+    """Return a secret as it is; empty if it was never filled. Nothing is stored: who stops here has begun nothing."""
+    try:
+        return secrets.read(arn, ())
+    except AwaitsFirstValue:
+        return {}
 
 
 def _keys(secret: Mapping[str, Any], *, new_keys: bool) -> dict[str, str]:
@@ -239,9 +244,12 @@ def _connect_odoo(call: Call, *, yes: bool) -> int:
     }
     login = {key: str(value).strip() if key != "password" else str(value) for key, value in login.items()}
     odoo = odoo_of(deployment, login)
-    with out.progress("Logging in"):
-        companies = OdooSource(odoo).companies()
-        lacking = rights_lacking(odoo, companies)
+    try:
+        with out.progress("Logging in"):
+            companies = OdooSource(odoo).companies()
+            lacking = rights_lacking(odoo, companies)
+    except PipelineError as error:
+        raise NeedsAPerson(f"{error} Nothing was stored.") from None
     out.table(("company", "country", "currency"), [[row.name, row.country, row.currency] for row in companies])
     if lacking:
         raise NeedsAPerson(
@@ -255,6 +263,8 @@ def _connect_odoo(call: Call, *, yes: bool) -> int:
         out.say("Nothing was stored.")
         return NEEDS_A_PERSON
     _warn_of_another_database(call, known, login)
+    deployment.under_way = ""
+    deployment.secrets.begin(settings.odoo_secret_arn)
     deployment.secrets.change(settings.odoo_secret_arn, lambda current: {**current, **login})
     out.say(f"The login of {login['username']} to {login['database']} is stored.")
     out.result({"database": login["database"], "username": login["username"],
@@ -274,6 +284,7 @@ def _connect_orders(call: Call) -> int:
     )  # fmt: skip
     with out.progress("Logging in, and reading an order"):
         odoo.search_read("sale.order", [], ["id"], companies=[], limit=1, order="id desc")
+    deployment.under_way = ""
     deployment.secrets.begin(settings.odoo_secret_arn)
     deployment.secrets.change(settings.odoo_secret_arn, lambda current: {**current, "order_sync_api_key": str(key)})
     out.say(f"The key of {settings.odoo_email} for the sale orders is stored.")
@@ -300,6 +311,7 @@ def _connect_slack(call: Call) -> int:
         sent = post_to_slack(address, text, call.world.clock)
     if not sent:
         raise NeedsAPerson("Slack did not take a message at that address. Nothing was stored: make another webhook.")
+    deployment.under_way = ""
     slack.store(address)
     out.say("The address of Slack is stored. A message there says so.")
     if settings.slack_webhook_url:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from shlex import quote
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from operate.cli import Call, command
 from operate.deployment import EXTRACTOR, POSTER, Deployment
 from operate.entries import READ_MAX, Wanted, found
 from operate.errors import NEEDS_A_PERSON, WrongUse
-from operate.output import ago, counted, harmless, span
+from operate.output import ago, counted, harmless, need, span
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import plain_line
@@ -93,11 +94,11 @@ def status(call: Call) -> int:
             out.say(f"{state.company} is paused ({state.paused_by}): `./oqb doctor` names the cause.")
         if state.failed:
             out.say(
-                f"{state.company}: {counted(state.failed, 'document')} need a person: "
-                f'`./oqb list --company "{state.company}" --status failed` says what to do.'
+                f"{state.company}: {need(state.failed)} a person: "
+                f"`./oqb list --company {quote(state.company)} --status failed` says what to do."
             )
         if state.days_left is not None and state.days_left < DAYS_LEFT_MIN:
-            out.say(f'The connection of {state.company} ends soon: `./oqb connect "{state.company}"`.')
+            out.say(f"The connection of {state.company} ends soon: `./oqb connect {quote(state.company)}`.")
     out.result(
         {
             "environment": deployment.environment,
@@ -111,7 +112,7 @@ def status(call: Call) -> int:
 
 
 def _run(moment: datetime | None, now: datetime) -> str:
-    return ago(moment, now) if moment else f"not within the last {span(RUN_LOOKED_FOR)}"
+    return ago(moment, now) if moment else f"none within the last {span(RUN_LOOKED_FOR)}"
 
 
 def _row(state: CompanyStatus, now: datetime) -> list[str]:
@@ -260,11 +261,11 @@ def _show(call: Call, entries: list[Entry], now: datetime) -> None:
     out.table(
         ("status", "document", "total", "age", "entry"),
         [
-            [entry.status, f"{entry.document_type.noun} {plain_line(entry.number)}\n{plain_line(entry.party)}",
-             _amounts(entry), span(now - _waits_since(entry)), entry.entry_id]
+            [entry.status, named_as(entry), _amounts(entry), span(now - _waits_since(entry)), entry.entry_id]
             for entry in entries
         ],
         right=("total", "age"),
+        whole=("entry",),
     )  # fmt: skip
     causes: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
@@ -276,6 +277,11 @@ def _show(call: Call, entries: list[Entry], now: datetime) -> None:
         out.say(f"  {having[0].error_message}")
         if len(having) > 1:
             out.say("  The others: `./oqb list --json` has the message of each.")
+
+
+def named_as(entry: Entry) -> str:
+    """Return what a document is called in a table: its type and number, and under it the party."""
+    return f"{entry.document_type.noun} {plain_line(entry.number)}\n{plain_line(entry.party)}"
 
 
 def _waits_since(entry: Entry) -> datetime:

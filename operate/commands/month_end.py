@@ -6,6 +6,7 @@ import getpass
 import tempfile
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -20,9 +21,9 @@ from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
 from pipeline.domain.alert import Place
 from pipeline.domain.audit import verified
-from pipeline.domain.document import odoo_id_of
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
+from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import Verdict
 
@@ -51,7 +52,7 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     found = answer.get("tie_outs", [])
     for one in found:
         call.output.say(one["sentence"])
-        call.output.say(f"`./oqb report {company} {month}` opens the report.")
+        call.output.say(f"`./oqb report {quote(company)} {month}` opens the report.")
     for text in answer.get("left_out", []):
         call.output.say(text)
     if answer.get("remaining"):
@@ -83,7 +84,7 @@ def close(
         raise WrongUse('--undo needs a reason, --because "…", and --because belongs to --undo.')
     if undo and with_pdfs:
         raise WrongUse("A month that is opened again has no pack: --with-pdfs does not go with --undo.")
-    payload: dict[str, Any] = {"close": month, "company": company, "by": by or getpass.getuser()}
+    payload: dict[str, Any] = {"close": month, "company": company, "by": by or _login()}
     if undo:
         payload |= {"undo": True, "because": because}
     answer: dict[str, Any] = {}
@@ -136,7 +137,7 @@ def report(
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         raise NeedsAPerson(
-            f"There is no report of {company} {month} yet: `./oqb tie-out {company} {month}` makes one."
+            f"There is no report of {company} {month} yet: `./oqb tie-out {quote(company)} {month}` makes one."
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"
@@ -195,7 +196,7 @@ def accept(call: Call, *, entry_id: str, because: str, by: str | None) -> int:
 
     It holds for what was found: a later change is reported again.
     """
-    payload = {"accept": entry_id, "because": because, "by": by or getpass.getuser()}
+    payload = {"accept": entry_id, "because": because, "by": by or _login()}
     answer = call.deployment.invoke(POSTER, payload)
     call.output.say(f"Accepted: {entry_id}.")
     call.output.result(answer)
@@ -221,6 +222,8 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
     for finding in found.findings:
         call.output.say(finding.sentence)
     what_is_wrong = "nothing was changed, removed or put in"
+    if not found.records and not found.findings:
+        what_is_wrong = "nothing was recorded yet, so there is nothing to verify"
     if found.findings:
         what_is_wrong = counted(len(found.findings), "finding")
     call.output.say(f"{counted(found.records, 'record')} in {counted(found.links, 'link')}: {what_is_wrong}.")
@@ -251,6 +254,14 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
             elif "#" not in key and "updated_at" in stored:
                 updated[key] = stored["updated_at"]["S"]
     return texts, updated
+
+
+def _login() -> str:
+    """Return the login of whoever runs this. Raises WrongUse where the machine has no name for it (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise WrongUse("This machine does not say who you are: add --by NAME.") from None
 
 
 def _month(call: Call, text: str) -> Month:

@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from operate.cli import Call, command
-from operate.commands.look import WAITING, known_company
+from operate.commands.look import WAITING, known_company, named_as
 from operate.deployment import EXTRACTOR, ORDER_SYNC, POSTER
 from operate.entries import Wanted, found, named
-from operate.errors import NEEDS_A_PERSON, WRONG_USE, WrongUse
-from operate.output import counted
+from operate.errors import NEEDS_A_PERSON, WRONG_USE, NeedsAPerson, WrongUse
+from operate.output import counted, need
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import shown
 
@@ -65,11 +65,10 @@ def pull(
         is_stuck = not any(last.get(name) for name in ("new", "changed", "withdrawn", "pdfs"))
         if not last.get("remaining") or is_stuck or dry_run:
             break
-    what = "would be pulled" if dry_run else "pulled"
     call.output.say(
         f"{counted(total['found'], 'document')} found: "
-        + ", ".join(f"{total[name]} {name.replace('_', ' ')}" for name in _PULLED if total[name] or name == "new")
-        + f" ({what})."
+        + ", ".join(f"{total[name]:,} {_name_of(name)}" for name in _PULLED if total[name] or name == "new")
+        + (" (would be pulled; nothing was written)." if dry_run else ".")
     )
     for sentence in files:
         call.output.say(f"  {sentence}")
@@ -88,6 +87,10 @@ def pull(
     call.output.result({**last, **total, "left_out_files": files})
     is_unfinished = bool(last.get("remaining")) and is_stuck and not dry_run
     return NEEDS_A_PERSON if total["failed"] or is_missing or is_unfinished else 0
+
+
+def _name_of(count: str) -> str:
+    return "PDFs" if count == "pdfs" else count.replace("_", " ")
 
 
 # -- posting ---------------------------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     out.table(
         ("document", "total", "would be sent"),
         [
-            [row["title"], shown(entry.total, entry.currency), row["says"]]
+            [named_as(entry), shown(entry.total, entry.currency), row["says"]]
             for row, entry in zip(rows, entries, strict=True)
         ],
         right=("total",),
@@ -197,8 +200,10 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
         if others:
             raise WrongUse(f"{others[0].entry_id} is {others[0].status}, not failed: there is nothing to retry.")
     else:
-        wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,), causes=causes)
-        chosen = list(found(deployment.table, wanted, call.world.clock.now()))
+        wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,))
+        failed = list(found(deployment.table, wanted, call.world.clock.now()))
+        _check_causes(causes, {entry.error_code for entry in failed})
+        chosen = [entry for entry in failed if not causes or entry.error_code in causes]
     chosen = [entry for entry in chosen if entry.can_be_retried]
     if not chosen:
         out.say("Nothing has failed that could be retried.")
@@ -210,6 +215,13 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
         payload = {"entry_ids": [entry.entry_id for entry in batch], "retry_failed": True, **_given(company=company)}
         _add(total, _post_due(call, company, payload))
     return _report(call, total)
+
+
+def _check_causes(causes: Sequence[str], there: set[str]) -> None:
+    """Raise WrongUse for a cause that no failed document has, while others have some: it is probably mistyped."""
+    unknown = [cause for cause in causes if cause not in there]
+    if unknown and there:
+        raise WrongUse(f"No document has failed with {', '.join(unknown)}; there is {', '.join(sorted(there))}.")
 
 
 @command("redrive", example="./oqb redrive")
@@ -277,7 +289,11 @@ def orders(call: Call) -> int:
 def _invoke(call: Call, function: str, payload: Mapping[str, Any], round_: int) -> dict[str, Any]:
     again = f", round {round_}" if round_ > 1 else ""
     with call.output.progress(f"{call.deployment.full_name(function)} is working{again}"):
-        return call.deployment.invoke(function, payload)
+        answer = call.deployment.invoke(function, payload)
+    # A function that has no login yet does nothing and says what it waits for; counts of nothing would look like work.
+    if answer.get("waiting"):
+        raise NeedsAPerson(str(answer["waiting"]))
+    return answer
 
 
 def _post_due(call: Call, company: str | None, first: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,7 +332,7 @@ def _add(total: dict[str, Any], answer: Mapping[str, Any]) -> None:
 
 _WORDS = (
     ("posted", "posted"), ("noted", "of them with a note, which `list` shows"), ("voided", "taken out of QuickBooks"),
-    ("failed", "need a person"), ("later", "put off"), ("rebuilt", "rebuilt"),
+    ("later", "put off"), ("rebuilt", "rebuilt"),
     ("started_over", "set to be posted again"),
 )  # fmt: skip
 
@@ -325,8 +341,10 @@ def _report(call: Call, answer: Mapping[str, Any]) -> int:
     """Write what came of posting in words, and return the exit status."""
     out = call.output
     parts = [f"{answer[name]:,} {words}" for name, words in _WORDS if answer.get(name)]
+    if answer.get("failed"):
+        parts.append(f"{need(answer['failed'])} a person")
     if answer.get("backlog"):
-        parts.append(f"{answer['backlog']:,} wait")
+        parts.append(f"{answer['backlog']:,} wait{'s' if answer['backlog'] == 1 else ''}")
     out.say((", ".join(parts) or "Nothing was due") + ".")
     for company in answer.get("busy", []):
         out.say(f"{company}: another run posts to its realm just now; what waits follows within a minute.")

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from pipeline import pdf as pages
 from pipeline.domain.errors import InvalidDocument
+from pipeline.files import pdf as pages
 from tests.cases.world import us
 
 # What a run leaves for one PDF.

@@ -108,3 +108,4 @@ def test_a_month_that_only_quickbooks_dates_documents_in_is_compared(open_world)
     (found,) = world.machine.tie_out(NOVEMBER)["tie_outs"]
 
     assert (found["verdict"], found["documents"]) == ("ties out", {"dated otherwise": 1})
+    assert found["sentence"].endswith(" ties out, and what differs is explained: 1 document is dated otherwise.")

@@ -105,7 +105,7 @@ def test_all_that_is_wrong_comes_in_one_alert_once_and_again_when_it_was_right_i
 
     changed_back, again = sorted(world.alerts(), key=lambda alert: "names what" in alert["subject"])
     assert "S3 version" in changed_back["text"]
-    assert again["subject"] == "[demo] companyA: please correct: the mapping names what Odoo does not have"
+    assert again["subject"] == "[demo] companyA: please look: the mapping names what Odoo does not have"
     assert again["text"] == alert["text"]
 
 

@@ -10,7 +10,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from local.demo.small_files import pdf_page
-from pipeline import pdf_active
+from pipeline.files import pdf_active
 from pipeline.odoo import papers
 from tests.cases.world import REALM_A, us
 from tests.office_files import office_file

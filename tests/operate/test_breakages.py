@@ -83,8 +83,11 @@ class Site:
         return client_of(name)
 
     def examine(self) -> list[Finding]:
-        deployment = Deployment(ENVIRONMENT, InMoto(), self.clock)
-        return [finding for finding in Doctor(deployment, self.zips).examine() if finding.is_problem]
+        return [finding for finding in self.examine_all() if finding.is_problem]
+
+    def examine_all(self) -> list[Finding]:
+        """Return what every check found, those that found nothing wrong among them."""
+        return Doctor(Deployment(ENVIRONMENT, InMoto(), self.clock), self.zips).examine()
 
     def secret(self, which: str, **changed: Any) -> None:
         """Change keys of a secret; None takes one away."""
@@ -396,18 +399,18 @@ BREAKAGES = {
         lambda s: s.secret("quickbooks", client_secret="wrong"),
         "Intuit does not know the client_id", "Copy them again"),
     "the connection is gone": (
-        lambda s: s.quickbooks.revoke(REALM_A), "connection of companyA is gone", './oqb connect "companyA"'),
+        lambda s: s.quickbooks.revoke(REALM_A), "connection of companyA is gone", "./oqb connect companyA"),
     "a company has no token": (
         lambda s: s.secret("quickbooks", refresh_tokens={
             "companyB": s.quickbooks.tokens.refresh_token("9130357766900002")}),
-        "no refresh token for companyA", './oqb connect "companyA"'),
+        "no refresh token for companyA", "./oqb connect companyA"),
     "a company has no realm": (
         lambda s: s.secret("quickbooks", realm_ids={"companyA": "", "companyB": "9130357766900002"}),
-        "companyA' has no realm", './oqb connect "companyA"'),
+        "companyA' has no realm", "./oqb connect companyA"),
     "the token is of another realm": (wrong_realm, "companyA", "./oqb connect"),
     "it is the wrong company": (
         swap_realms, "companyA has USD in Odoo, and its realm 9130357766900002", "./oqb connect"),
-    "a company is paused": (pause, "companyA is paused because of throttled", './oqb post --company "companyA"'),
+    "a company is paused": (pause, "companyA is paused because of throttled", "./oqb post --company companyA"),
     "the mapping is not TOML": (lambda s: s.mapping("what"), "it is not TOML", "Correct the file"),
     "the mapping has a company nobody knows": (
         lambda s: s.mapping('["companyC"]\ngo_live = 2026-01-01\n'), "there is no company 'companyC'", "line 1"),
@@ -464,6 +467,17 @@ def test_everything_that_is_wrong_with_a_mapping_is_named_at_once(site):
         "line 6: there is no company 'companyX' that the Odoo user may see",
     ):  # fmt: skip
         assert line in findings
+
+
+def test_one_cause_is_named_once_and_the_checks_it_is_in_the_way_of_name_it(site):
+    site.secret("odoo", password="")
+
+    findings = site.examine_all()
+
+    assert [finding.check for finding in findings if "lacks password" in finding.text] == ["Odoo"]
+    (later,) = [finding for finding in findings if finding.check == "no PDFs in S3"]
+    assert later.text == "cannot be looked at before that is mended: Odoo"
+    assert not later.is_problem
 
 
 def test_there_are_at_least_twenty_five_of_them():

@@ -288,3 +288,13 @@ def test_json_has_everything(whole):
         "journal",
     }
     assert verdict["money"] != "0"
+
+
+def test_a_mapping_that_cannot_be_read_is_said_before_a_date_is_asked_for(oqb, tmp_path):
+    mapping = tmp_path / "map ping.toml"
+    mapping.write_text('["companyA"\ngo_live = 2026-01-01\n')
+
+    result = oqb("check", "companyA", "--mapping", str(mapping))
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("The mapping cannot be read: line 1: it is not TOML")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from operate import cli as frame
 from operate.cli import World, cli
-from operate.output import Output
+from operate.deployment import Deployment
+from operate.output import Output, wrapped
 from tests.terraform_tools import ROOT, without_aws
 
 COMMANDS = sorted(cli.commands)
@@ -164,3 +168,120 @@ def test_the_script_hands_on_the_exit_status(checkout):
 
     assert result.returncode == 2
     assert "No such command 'lok'" in result.stderr
+
+
+# -- how it reads on a terminal, and how it ends ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three four", ["one two three", "four"]),
+        ("  one two three four", ["  one two three", "  four"]),
+        ("Then: `./oqb list --status failed` now", ["Then:", "`./oqb list --status failed`", "now"]),
+        ("see https://example.com/a/long/address here", ["see", "https://example.com/a/long/address", "here"]),
+        ("scope   a", ["scope   a"]),
+        ("Müller Söhne 東京都港区", ["Müller Söhne", "東京都港区"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_is_broken_between_words_and_a_command_or_an_address_never(text, lines):
+    assert wrapped(text, 15).split("\n") == lines
+
+
+def test_a_table_keeps_whole_what_is_copied(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    row = [
+        "failed",
+        "invoice INV/2026/00128 of a customer with a long name",
+        "1,092.50 USD",
+        "production-account.move-30912",
+    ]
+
+    Output().table(("status", "document", "total", "entry"), [row], right=("total",), whole=("entry",))
+
+    printed = capsys.readouterr().out
+    assert "production-account.move-30912" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_a_terminal_too_narrow_for_a_table_gets_a_line_for_each_cell(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ["failed", "invoice INV/1\nAcme", "1,092.50 USD", "production-account.move-309"]
+
+    Output().table(("status", "document", "total", "entry"), [row], right=("total",), whole=("entry",))
+
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "status: failed", "document: invoice INV/1, Acme", "total: 1,092.50 USD", "entry: production-account.move-309"
+    ]  # fmt: skip
+
+
+def test_ctrl_c_ends_with_130_and_says_what_goes_on_without_the_command(oqb, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupted)
+    monkeypatch.setattr(Deployment, "configuration", lambda *_: {"Timeout": 300})
+
+    result = oqb("pull")
+
+    assert result.exit_code == 130
+    assert "Stopped. odoo-extractor-demo works on for at most 300 s" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkeypatch):
+    def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Deployment, "quickbooks_secret", interrupted)
+
+    result = oqb("status")
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
+
+
+def test_a_question_that_nobody_answers_ends_the_command_and_nothing_is_stored(oqb):
+    result = oqb("connect", "--odoo", answers="")
+
+    assert result.exit_code == 2
+    assert "nobody is there to answer: run it at a terminal. Nothing was stored." in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(oqb, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    result = oqb("check", "companyA", "--from", "2026-01-01", "--write", "--mapping", str(tmp_path / "file" / "m.toml"))
+
+    assert result.exit_code == 2
+    assert "m.toml could not be read or written: not a directory." in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
+def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
+    environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
+    environ |= {
+        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
+        "AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url,
+        "ENVIRONMENT": "demo",
+    }
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "operate", "list", *options], env=environ, stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert result.returncode == 1
+    said = "" if "--json" in options else result.stderr.splitlines()[-1]
+    assert "--json" in options or said == "The result could not be read or written: no space left on device."
+    assert "Exception" not in result.stderr
+
+
+def test_json_keeps_every_letter_where_the_encoding_lacks_it(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    Output(as_json=True).result({"party": "Müller"})
+    sys.stdout.flush()
+
+    assert json.loads(written.getvalue()) == {"party": "Müller"}

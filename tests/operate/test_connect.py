@@ -15,6 +15,7 @@ from local.stand_ins.quickbooks.consent import PLAYGROUND
 from operate.cli import World
 from operate.consent import Catcher, answer_in
 from operate.errors import NeedsAPerson, WrongUse
+from pipeline.aws.secrets import Secrets
 from pipeline.runtime import SystemClock
 from tests.operate.browser import Browser
 
@@ -452,3 +453,23 @@ def test_a_key_that_odoo_refuses_is_not_stored(oqb, monkeypatch):
 
     assert result.exit_code == 1
     assert "order_sync_api_key" not in stored(oqb, oqb.machine.deployment.odoo_secret)
+
+
+@pytest.mark.parametrize("arguments", [("--odoo",), ("companyA", "--new-keys")])
+def test_whoever_stops_at_the_first_question_has_stored_nothing(oqb, monkeypatch, arguments):
+    stored = []
+    monkeypatch.setattr(Secrets, "begin", lambda *_: stored.append("begin"))
+    monkeypatch.setattr(Secrets, "change", lambda *_: stored.append("change"))
+
+    result = oqb("connect", *arguments, answers="")
+
+    assert result.exit_code == 2
+    assert "Nothing was stored." in result.stderr
+    assert stored == []
+
+
+def test_a_refused_login_says_that_nothing_was_stored(oqb):
+    result = oqb("connect", "--odoo", answers="odoo_demo\nsync_ro\nwrong\n")
+
+    assert result.exit_code == 1
+    assert result.stderr.rstrip().endswith("Nothing was stored.")

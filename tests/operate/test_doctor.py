@@ -103,10 +103,10 @@ def test_where_no_function_is_deployed_it_says_so(aws):
     [
         ({}, None),
         ({"refresh_expires_at": 15, "hard_expires_at": 91}, None),
-        ({"refresh_expires_at": 13}, 'The QuickBooks connection of A ends in 13 days: `./oqb connect "A"`.'),
+        ({"refresh_expires_at": 13}, "The QuickBooks connection of A ends in 13 days: `./oqb connect A`."),
         (
             {"refresh_expires_at": 99, "hard_expires_at": 89},
-            'The QuickBooks consent, which use does not extend, of A ends in 89 days: `./oqb connect "A"`.',
+            "The QuickBooks consent, which use does not extend, of A ends in 89 days: `./oqb connect A`.",
         ),
     ],
 )

@@ -190,3 +190,26 @@ def test_an_undo_without_a_reason_and_a_reason_without_an_undo_are_refused(oqb, 
     assert result.exit_code == 2
     assert "--undo needs a reason" in result.stderr
     assert oqb.lambdas.invoked == []
+
+
+def test_a_history_without_a_record_is_not_called_unharmed(oqb):
+    result = oqb("audit", "verify")
+
+    assert "nothing was recorded yet, so there is nothing to verify" in result.stdout
+    assert "nothing was changed" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("close", "companyA", MONTH), ("accept", "odoo-account.move-1", "--because", "x")]
+)
+def test_a_login_without_a_name_is_asked_for_one(oqb, monkeypatch, arguments):
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+
+    result = oqb(*arguments)
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        2, "This machine does not say who you are: add --by NAME."
+    )  # fmt: skip

@@ -63,7 +63,7 @@ def test_a_dry_run_of_a_pull_writes_nothing(oqb):
     result = oqb("pull", "--dry-run")
 
     assert result.exit_code == 0
-    assert "(would be pulled)" in result.stdout
+    assert "(would be pulled; nothing was written)" in result.stdout
     assert oqb.machine.entries() == {}
 
 
@@ -125,7 +125,7 @@ def test_a_retry_of_one_cause_leaves_the_others(posted):
     (payload,) = [event for event in posted.invoked("qb-poster") if event.get("retry_failed")]
     assert len(payload["entry_ids"]) == 1
     assert result.exit_code == 1  # the books are still closed
-    assert "1 need a person" in result.stdout
+    assert "1 needs a person" in result.stdout
 
 
 def test_there_may_be_nothing_to_retry(pulled):
@@ -325,7 +325,7 @@ def test_the_status_names_what_waits_and_what_needs_a_person(posted):
     result = posted("status")
 
     assert result.exit_code == 1
-    assert "companyA: 2 documents need a person" in result.stdout
+    assert "companyA: 2 need a person" in result.stdout
     companies = {state["company"]: state for state in posted.json("status")["companies"]}
     assert (companies["companyA"]["failed"], companies["companyB"]["failed"]) == (2, 1)
     assert companies["companyA"]["posted_today"] + companies["companyB"]["posted_today"] == 3
@@ -448,3 +448,22 @@ def test_what_makes_no_sense_in_a_list_is_refused(oqb, options, says):
 def test_json_is_all_that_standard_output_holds(posted):
     for command in ("status", "list", "plan", "post"):
         json.loads(posted(command, "--json").stdout)
+
+
+def test_a_cause_that_nothing_has_failed_with_is_answered_with_those_there_are(posted):
+    result = posted("retry", "--cause", "account_unmaped")
+
+    assert result.exit_code == 2
+    assert "No document has failed with account_unmaped; there is account_unmapped" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "function"), [("pull", "odoo-extractor"), ("redrive", "odoo-extractor")])
+def test_a_function_that_waits_for_its_login_is_no_answer_of_zeros(oqb, monkeypatch, command, function):
+    monkeypatch.setattr(oqb.machine, "invoke", lambda *_: {"found": 0, "new": 0, "waiting": "The secret x is empty."})
+
+    result = oqb(command)
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "The secret x is empty."
+    assert result.stdout == ""
+    assert len(oqb.invoked(function)) == 1

@@ -12,8 +12,8 @@ from pipeline.aws.errors import errors_of
 from pipeline.aws.events import entry_ids_of, is_from_s3
 from pipeline.domain.alert import Failure
 from pipeline.domain.dead_letter import Letter
-from pipeline.domain.document import odoo_id_of
 from pipeline.domain.errors import PipelineError
+from pipeline.domain.identity import odoo_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -62,7 +62,7 @@ class DeadLetters:
             answer = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
             )
-        return [Letter(_entry_ids(one["Body"]), one["ReceiptHandle"]) for one in answer.get("Messages", [])]
+        return [Letter(_entry_ids(message["Body"]), message["ReceiptHandle"]) for message in answer.get("Messages", [])]
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""

@@ -100,10 +100,7 @@ class Secrets:
                     "store its JSON in it.",
                     code="secret_deleted",
                 ) from error
-            raise AwaitsFirstValue(
-                f"The secret {name} has no value yet: store its JSON with `aws secretsmanager put-secret-value "
-                f"--secret-id {name} --secret-string file://secret.json`."
-            ) from error
+            raise AwaitsFirstValue(f"The secret {name} has no value yet: {_who_fills(name)} fills it.") from error
         try:
             value = json.loads(answer["SecretString"])
         except (KeyError, ValueError):
@@ -114,6 +111,13 @@ class Secrets:
         if missing:
             raise Misconfigured(f"The secret {name} lacks {', '.join(missing)}.")
         return value, answer["VersionId"]
+
+
+def _who_fills(name: str) -> str:
+    """Return the command that stores the first value of a secret, by the name that Terraform has given it."""
+    if "/quickbooks-credentials-" in name:
+        return "`./oqb connect COMPANY`, once for each company by its name in Odoo,"
+    return "`./oqb connect --odoo`" if "/odoo-credentials-" in name else "`./oqb connect`"
 
 
 def _name(arn: str) -> str:

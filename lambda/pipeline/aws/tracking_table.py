@@ -21,9 +21,9 @@ from pipeline.aws.conditional import conditional
 from pipeline.aws.entry_update import entry_update
 from pipeline.aws.errors import errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
-from pipeline.domain.document import make_entry_id, odoo_id_of
 from pipeline.domain.entry import Entry, OdooPart, PdfPart, Status, WorkPart, names_of
 from pipeline.domain.history import Wrote
+from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.transitions import Actor, is_allowed
 from pipeline.domain.waiting import Waiting
 

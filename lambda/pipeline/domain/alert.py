@@ -16,7 +16,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
-from pipeline.domain.remedies import remedies
+from pipeline.domain.remedies import remedies, retry_command
 from pipeline.domain.values import dataclass
 
 # How much one alert shows; the rest is counted.
@@ -160,10 +160,10 @@ def alerts_for(failures: Iterable[Failure], place: Place) -> list[Alert]:
         by_cause.setdefault((failure.company, failure.code), []).append(failure)
     found = []
     for (company, code), group in sorted(by_cause.items()):
-        documents = [Waiting(one.title, one.message, one.remedy) for one in group if one.title]
-        general = [one.message for one in group if not one.title]
+        documents = [Waiting(failure.title, failure.message, failure.remedy) for failure in group if failure.title]
+        general = [failure.message for failure in group if not failure.title]
         if general:
-            found.append(trouble_alert(company, code, general, place, stops=any(one.stops for one in group)))
+            found.append(trouble_alert(company, code, general, place, stops=any(failure.stops for failure in group)))
         if documents:
             found.append(documents_alert(company, code, documents, place))
     return found
@@ -193,7 +193,7 @@ def documents_alert(company: str, code: str, documents: Sequence[Waiting], place
 
 def trouble_alert(company: str, code: str, messages: Sequence[str], place: Place, *, stops: bool) -> Alert:
     """Return the alert about something that concerns a whole company, or all of them."""
-    what = "nothing moves until a person acts" if stops else "please correct"
+    what = "nothing moves until a person acts" if stops else "please look"
     lines = [
         f"Company: {quoted(company) if company else 'all companies'}",
         f"Cause: {words_for(code)}",
@@ -243,10 +243,12 @@ def by_message(documents: Sequence[Waiting], place: Place) -> list[str]:
 
 def what_to_do(company: str, documents: Sequence[Waiting], place: Place) -> list[str]:
     """Return what a person does once the cause is fixed, with the command to paste."""
-    lines = [one_line(remedy) for remedy in dict.fromkeys(one.remedy for one in documents) if remedy]
+    lines = [one_line(remedy) for remedy in dict.fromkeys(document.remedy for document in documents) if remedy]
     if any(not document.remedy for document in documents):
         lines += [
             "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them:",
+            f"  {retry_command(company, place.environment)}",
+            "The same with the AWS CLI:",
             f"  {place.command({'company': company, 'retry_failed': True})}",
         ]
     return lines

@@ -54,7 +54,7 @@ def verified(texts: Mapping[str, str], updated: Mapping[str, str], *, day: str =
         records=len(records),
         links=len(links),
         head=(last, hash_of(links[last])) if last else ("", ""),
-        findings=tuple(dict.fromkeys(one for one in found if day in ("", one.day))),
+        findings=tuple(dict.fromkeys(finding for finding in found if day in ("", finding.day))),
     )
 
 

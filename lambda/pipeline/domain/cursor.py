@@ -18,7 +18,7 @@ class Cursor:
     """How far a company was read: everything written before `since`, and in the current walk the ids up to `after_id`.
 
     `walk_began` is None between walks. `seen` is the latest write date met in this walk. `page_max` is how many
-    documents make a page at most, after a larger page was not answered; 0 stands for a full page.
+    documents make a page at most, after a larger page was not answered; 0 means a full page.
     """
 
     since: datetime | None = None

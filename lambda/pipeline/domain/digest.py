@@ -81,7 +81,7 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
     lines += _noticed(message.notices, place)
     lines += footer(", ".join(sorted({alert.code for alert in message.alerts} or {"drift"})), place)
     if not message.alerts:
-        what = f"people changed {counted(sum(one.count for one in message.notices))} of ours in QuickBooks"
+        what = f"people changed {counted(sum(notice.count for notice in message.notices))} of ours in QuickBooks"
         return Alert(subject(place, message.company, what), "\n".join(lines))
     oldest = min((alert.opened_at for alert in message.alerts), default=now)
     waiting = counted(len(failed)) if failed else "nothing moves until a person acts"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,12 +9,12 @@ from enum import StrEnum
 from pipeline.domain.codec import encode
 from pipeline.domain.content import content_hash
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.domain.quoting import document_title
 from pipeline.domain.values import dataclass
 
 LINES_MAX = 10_000
-ENTRY_ID = re.compile(r".+-account\.move-([0-9]{1,30})")
 
 
 class DocumentType(StrEnum):
@@ -301,24 +300,6 @@ class Document:
     def content_hash(self) -> str:
         """A hash of everything that matters to the books; `content.py` says what does not count."""
         return content_hash(encode(self))
-
-
-def make_entry_id(database: str, odoo_id: int) -> str:
-    """Return the key of the entry of a document: `<database>-account.move-<id>`."""
-    return f"{database}-account.move-{odoo_id}"
-
-
-def odoo_id_of(entry: str) -> int:
-    """Return the Odoo id inside an entry id. Raises ValueError if the entry id is not one of ours."""
-    found = ENTRY_ID.fullmatch(entry)
-    if not found:
-        raise ValueError(f"{entry!r} is not an entry id")
-    return int(found[1])
-
-
-def database_of(entry: str | None) -> str | None:
-    """Return the database inside an entry id, or None."""
-    return entry.rpartition("-account.move-")[0] if entry else None
 
 
 def check_adds_up(document: Document) -> None:

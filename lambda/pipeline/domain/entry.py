@@ -264,7 +264,7 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
 @cache
 def names_of(*parts: type) -> tuple[str, ...]:
     """Return the names of the fields of some parts."""
-    return tuple(one.name for part in parts for one in fields(part))
+    return tuple(part_field.name for part in parts for part_field in fields(part))
 
 
 def proof_of(realm: str, entry_id: str, qb_id: str) -> str:

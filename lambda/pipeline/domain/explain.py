@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -77,7 +78,7 @@ def _next_step(entry: Entry, now: datetime) -> Iterator[str]:
     elif entry.is_failed:
         yield (
             f"It needs a person since {_at(entry.updated_at)}: {reason} It is tried again when it changes in Odoo, or "
-            "when the poster is invoked with retry_failed."
+            f"by `./oqb retry --entry {shlex.quote(entry.entry_id)}` once the cause is gone."
         )
     elif entry.status is Status.SKIPPED:
         yield f"It is not for QuickBooks: {reason}"

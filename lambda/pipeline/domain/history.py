@@ -110,7 +110,9 @@ class Collected:
 
 def _shown(value: Any) -> Any:
     value = encode(value)
-    return value[:TEXT_LENGTH_MAX] if isinstance(value, str) else value
+    if not isinstance(value, str) or len(value) <= TEXT_LENGTH_MAX:
+        return value
+    return f"{value[: TEXT_LENGTH_MAX - 1]}…"
 
 
 def _former(before: Mapping[str, Any], name: str) -> Any:

@@ -1,4 +1,4 @@
-"""How the status of an entry changes: the table of transitions, and each transition as a function.
+"""How the status of an entry changes: each transition of `transitions.py` as a function.
 
 A transition takes an entry and returns the changed entry. One that is not allowed raises ForbiddenTransition, so the
 code cannot make a forbidden change; the tracking table checks the stored status again when it writes.
@@ -66,7 +66,8 @@ def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool =
         raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
     if changes.get("attempts") == 0:
         changes["tries_alone"] = 0
-    # Who moves an entry lives. Only while something is sent is the attempt not over.
+    # A run that changes the status is alive, so its attempt has not ended the function. Only while something is sent is
+    # the attempt not over.
     changes = {"killed_attempts": entry.killed_attempts if to is POSTING else 0, **changes}
     letter_at = None if to in (POSTED, VOIDED, SKIPPED) else entry.letter_at
     return replace(entry, status=to, updated_at=now, reported_at=None, letter_at=letter_at, **changes)
@@ -91,7 +92,7 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         by,
         now,
         is_new=previous is None,
-        # What it is in the books as stays until it is taken back.
+        # The type that it has in the books stays until it is taken back.
         document_type=base.document_type if base.qb_id or base.step else document.document_type,
         company=document.company.name,
         number=document.number[:SHOWN_LENGTH_MAX],

@@ -201,7 +201,9 @@ def noticed(state: AlertState, new: Iterable[Notice], gone: Collection[str]) -> 
 def due(state: AlertState, now: datetime) -> list[Message]:
     """Return the messages that are due: of each company those that begin or its digest, and what has ended."""
     messages = []
-    for company in dict.fromkeys([alert.company for alert in state.alerts] + [one.company for one in state.notices]):
+    for company in dict.fromkeys(
+        [alert.company for alert in state.alerts] + [notice.company for notice in state.notices]
+    ):
         own = [alert for alert in state.alerts if alert.company == company]
         open_ones = [alert for alert in own if alert.clear_since is None]
         lasting = tuple(
@@ -266,8 +268,8 @@ def forgotten(state: AlertState, now: datetime) -> AlertState:
     return replace(
         state,
         alerts=alerts,
-        digests=tuple(one for one in state.digests if one.company in left),
-        noticed=tuple(one for one in state.noticed if now - one.at < DIGEST_EVERY),
+        digests=tuple(digest for digest in state.digests if digest.company in left),
+        noticed=tuple(digest for digest in state.noticed if now - digest.at < DIGEST_EVERY),
     )
 
 

@@ -47,6 +47,13 @@ def remedies(code: str, company: str, environment: str = "") -> list[str]:
     return []
 
 
+def retry_command(company: str, environment: str) -> str:
+    """Return the command that posts what has failed again, of one company."""
+    named = argument(company)
+    only = "" if named == COMPANY else f" --company {named}"
+    return f"./oqb retry{only} --env {shlex.quote(environment)}"
+
+
 def argument(company: str) -> str:
     """Return a company as one argument in a shell, or a placeholder for one that is none or could be taken for more."""
     is_plain = one_line(company) == company and not company.startswith("-")

@@ -34,14 +34,16 @@ class Numbering:
         """
         asked = series[:SERIES_MAX]
         # Mostly there is no hole, which one question says of all.
-        there = self._existing({one.name(one.first - 1) for one in asked})
+        there = self._existing({numbering.name(numbering.first - 1) for numbering in asked})
         found: dict[Series, int] = {}
-        for one in asked:
-            last = one.first - 1 if (one.journal_id, one.name(one.first - 1)) in there else self._last(one)
-            if last is None and one.first <= FIRST_BY_HAND and self._former_began_at_one(one):
+        for numbering in asked:
+            before = numbering.first - 1
+            is_there = (numbering.journal_id, numbering.name(before)) in there
+            last = before if is_there else self._last(numbering)
+            if last is None and numbering.first <= FIRST_BY_HAND and self._former_began_at_one(numbering):
                 last = 0
             if last is not None:
-                found[one] = last
+                found[numbering] = last
         return found
 
     def _last(self, series: Series) -> int | None:

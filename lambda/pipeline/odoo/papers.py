@@ -8,15 +8,15 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 
-from pipeline import pdf as pages
 from pipeline.domain.document import Attachment, Document
 from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered
 from pipeline.domain.values import dataclass
-from pipeline.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
-from pipeline.file_kinds import FileKind, kind_of
-from pipeline.images import image_page
+from pipeline.files import pdf as pages
+from pipeline.files.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
+from pipeline.files.file_kinds import FileKind, kind_of
+from pipeline.files.images import image_page
 from pipeline.odoo.stored_files import StoredFiles
 
 # The limit for all files of one document together.
@@ -139,7 +139,7 @@ class Papers:
         self._beside.append((file, content))
 
     def _with_beside(self, one: bytes) -> tuple[bytes, bool]:
-        """Return the PDF with the other files embedded, and whether it was written anew for them."""
+        """Return the PDF with the other files embedded, and whether it was written again for them."""
         self.embedded = []
         if not self._beside:
             return one, False

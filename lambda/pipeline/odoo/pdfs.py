@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from pipeline import pdf as pages
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
+from pipeline.files import pdf as pages
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.papers import PDF_BYTES_MAX, Papers, names_of_papers, received

@@ -5,31 +5,26 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company, Document
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable
 from pipeline.domain.source import NotCarried, Page, Pdf, Selection, TooMany
 from pipeline.http import NOT_SENT, TooLarge
 from pipeline.odoo import documents as rows_to
-from pipeline.odoo import taxes
 from pipeline.odoo.answers import ACCESS_ERROR, ODOO_ERROR, Row
 from pipeline.odoo.api_keys import ending_key
 from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
-from pipeline.odoo.rows import text
-from pipeline.odoo.states import States
+from pipeline.odoo.related import RelatedRows
 from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
 COMPANIES_MAX = 1_000
 RATE_SINCE = 18
-REPARTITION_BY_TAX_SINCE = 17
-TERMS_SINCE = 17
 # The types of receivable and payable accounts, and of the journals for payments and bank statements.
 _OWED = ("asset_receivable", "liability_payable")
 _OF_MONEY = ("bank", "cash", "credit")
@@ -51,23 +46,15 @@ def _may_be_of_a_document(error: PipelineError) -> bool:
 
 
 class OdooSource:
-    """Reads documents in pages by id, which never shift while a page is read.
-
-    Accounts, taxes, products and partners are read once per run and company. They are not shared across companies: a
-    shared account has its own code in each company.
-    """
+    """Reads documents in pages by id: what changes in Odoo while a page is read moves no later one."""
 
     def __init__(self, odoo: Odoo, *, renders_pdfs: bool = True) -> None:
         self._odoo = odoo
-        self._lookups: dict[int, rows_to.Lookups] = {}
         self._companies: dict[int, Company] = {}
-        self._currencies: dict[int, Mapping[str, Any]] = {}
-        self._terms: dict[int, Mapping[str, Any]] = {}
+        self._related = RelatedRows(odoo)
         self._pdfs = Pdfs(odoo, renders=renders_pdfs)
         # The name under which its documents are stored: the database may have been renamed.
         self.database = odoo.database
-        self._tells_closing = True
-        self._states = States(odoo)
         # How many documents make a page at most, once a larger page could not be read.
         self._page_max: int | None = None
 
@@ -98,18 +85,8 @@ class OdooSource:
         )
         found = [rows_to.company(row) for row in rows]
         self._companies = {company.odoo_id: company for company in found}
-        currencies = self._odoo.search_all("res.currency", [], rows_to.CURRENCY_FIELDS, companies=[])
-        self._currencies = {row["id"]: row for row in currencies}
-        self._terms = {row["id"]: row for company in found for row in self._read_terms(company)}
+        self._related.begin(self._companies)
         return found
-
-    def _read_terms(self, company: Company) -> list[Row]:
-        """Return a company's payment terms, or none without the right to read them: the private note then says less."""
-        if self._odoo.connection.version < TERMS_SINCE:
-            return []
-        with suppress(NeedsAttention):
-            return self._odoo.search_all("account.payment.term", [], rows_to.TERM_FIELDS, companies=[company.odoo_id])
-        return []
 
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
         """Return the documents of a company with an id above `after_id` that the selection names, in order of id.
@@ -235,7 +212,7 @@ class OdooSource:
             rows_to.ATTACHMENT_FIELDS,
             companies=companies,
         )
-        known = self._look_up(moves, lines, company)
+        known = self._related.of(moves, lines, company)
         lines_of = _grouped(lines, lambda row: row["move_id"][0] if row["move_id"] else 0)
         files_of = _grouped(files, lambda row: row["res_id"])
         found, unreadable = [], []
@@ -254,58 +231,6 @@ class OdooSource:
             except InvalidDocument as error:
                 unreadable.append(as_unreadable(move, error, self._odoo.clock.now()))
         return Page(tuple(found), tuple(unreadable), max(ids))
-
-    def _look_up(self, moves: Sequence[Row], lines: Sequence[Row], company: Company) -> rows_to.Lookups:
-        """Return the rows that the moves refer to."""
-        known = self._lookups.setdefault(company.odoo_id, rows_to.Lookups())
-        known.companies, known.currencies, known.terms = self._companies, self._currencies, self._terms
-        self._add("res.partner", known.partners,
-                  _ids(moves, "partner_id", "commercial_partner_id", "partner_shipping_id"),
-                  rows_to.PARTNER_FIELDS, company, dict)  # fmt: skip
-        self._states.add_codes(known.partners, company)
-        self._add("account.account", known.accounts, _ids(lines, "account_id"),
-                  rows_to.ACCOUNT_FIELDS, company, known.account)  # fmt: skip
-        booked = _ids(lines, "tax_line_id")
-        self._add_closing(known, sorted(booked - known.taxes.keys()), company)
-        taxes_ = {tax for line in lines for tax in line["tax_ids"] or []} | booked
-        self._add("account.tax", known.taxes, taxes_, taxes.TAX_FIELDS, company, taxes.tax)
-        self._add("product.product", known.products, _ids(lines, "product_id"),
-                  rows_to.PRODUCT_FIELDS, company, rows_to.product)  # fmt: skip
-        self._add("account.analytic.account", known.analytics, rows_to.analytic_ids(lines),
-                  rows_to.ANALYTIC_FIELDS, company, lambda row: text(row["name"]))  # fmt: skip
-        return known
-
-    def _add_closing(self, known: rows_to.Lookups, ids: list[int], company: Company) -> None:
-        """Look up what the tax closing counts of taxes. If that cannot be read, their accounts decide."""
-        if not ids or not self._tells_closing:
-            return
-        is_older = self._odoo.connection.version < REPARTITION_BY_TAX_SINCE
-        names = ("invoice_tax_id", "refund_tax_id") if is_older else ("tax_id",)
-        domain: Domain = [*["|"] * (len(names) - 1), *([name, "in", ids] for name in names)]
-        try:
-            rows = self._odoo.search_all(
-                "account.tax.repartition.line", domain, taxes.REPARTITION_FIELDS, companies=[company.odoo_id]
-            )
-            known.closing.update(taxes.closing(rows))
-        except (NeedsAttention, LookupError, TypeError):
-            self._tells_closing = False
-
-    def _add[T](
-        self,
-        model: str,
-        known: dict[int, T],
-        ids: Iterable[int],
-        fields: Sequence[str],
-        company: Company,
-        translate: Callable[[Row], T],
-    ) -> None:
-        missing = sorted(set(ids) - known.keys())
-        if missing:
-            rows = self._odoo.search_all(model, [["id", "in", missing]], fields, companies=[company.odoo_id])
-            for row in rows:
-                # An unreadable row is left out, and the documents that need it fail with that reason.
-                with suppress(InvalidDocument):
-                    known[row["id"]] = translate(row)
 
     def _read(self, model: str, domain: Domain, fields: Sequence[str], company: Company, limit: int) -> list[Row]:
         return self._odoo.search_read(model, domain, fields, companies=[company.odoo_id], limit=limit, order="id asc")
@@ -333,13 +258,6 @@ def _domain(company: Company, selection: Selection) -> Domain:
         day = selection.dated_from.isoformat()
         domain += ["|", ["date", ">=", day], ["invoice_date", ">=", day]]
     return domain
-
-
-def _ids(rows: Iterable[Row], *names: str) -> set[int]:
-    found = {row[name][0] for row in rows for name in names if row[name]}
-    if not all(type(row_id) is int for row_id in found):
-        raise TypeError(f"{' or '.join(names)} is no pair of id and name")
-    return found
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> defaultdict[int, list[Row]]:

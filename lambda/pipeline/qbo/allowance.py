@@ -1,4 +1,4 @@
-"""A month's allowance of reads, told from a limit per minute: both are HTTP 429, and only how long it lasts differs.
+"""A month's allowance of reads, as distinct from a limit per minute: both are HTTP 429, but one lasts much longer.
 
 Intuit meters reads per app and month; when they are used up, it refuses them until the next month. A throttle is over
 after a minute. Source: Intuit's App Partner Program, and its page about limits and throttles.

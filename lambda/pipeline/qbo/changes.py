@@ -83,7 +83,7 @@ class Changes:
         if window > begins:
             found = self._edited(begins, window) | found
         seen = (_seen(entity, row) for (entity, _), row in found.items() if entity in _KINDS)
-        return Changed(tuple(one for one in seen if one), window)
+        return Changed(tuple(transaction for transaction in seen if transaction), window)
 
     def _edited(self, first: datetime, last: datetime) -> dict[tuple[str, str], Json]:
         where = (

@@ -238,9 +238,8 @@ class Client:
                 return {**understood, TID: answer.headers.get("intuit_tid", "")[:TID_LENGTH_MAX]}
             refused = token
         raise Disconnected(
-            f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Reconnect "
-            "the company and store the new refresh token in the QuickBooks secret; the documents wait and follow by "
-            "themselves.",
+            f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Connect "
+            "the company again with `./oqb connect`; the documents wait and follow by themselves.",
             code="token_refused",
         )
 

@@ -180,13 +180,13 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
     if fault.code in ("3100", "120") or (status == 403 and fault.code not in CATALOGUE):
         return Disconnected(
             f"QuickBooks no longer lets the pipeline into {company}: the connection was revoked, or the realm in the "
-            "QuickBooks secret is not the one its token belongs to. Reconnect the company and store the new refresh "
-            "token; the documents wait and follow by themselves.",
+            "QuickBooks secret is not the one its token belongs to. Connect the company again with `./oqb connect`; "
+            "the documents wait and follow by themselves.",
             code="not_authorized",
         )
     if status >= 500 or fault.code == "10000":
         return Unavailable(f"QuickBooks could not handle a request for {company} (HTTP {status}, code {fault.code})")
-    return Refused(" ".join(explained(one) for one in found), fault)
+    return Refused(" ".join(explained(part) for part in found), fault)
 
 
 def _shortened(detail: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import OutOfTime
+from pipeline.domain.lease import Lease
 from pipeline.domain.threads import Threads
 from pipeline.qbo.allowance import Allowance
 
@@ -42,6 +44,19 @@ class Limiter:
         before = clock.monotonic() - recent_age_s
         self._calls = _made(WINDOWS, recent_calls, before)
         self._batches = _made(BATCH_WINDOWS, recent_batches, before)
+
+    @classmethod
+    def of(cls, lease: Lease, clock: Clock, threads: Threads, allowance: Allowance | None = None) -> Self:
+        """Return the limiter of a realm, which counts the calls that the lease's last holder made."""
+        age_s = (clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
+        return cls(
+            clock,
+            threads,
+            recent_calls=lease.recent_calls,
+            recent_batches=lease.recent_batches,
+            recent_age_s=max(0.0, age_s),
+            allowance=allowance,
+        )
 
     def wait(self, *, is_batch: bool = False, may_wait: Callable[[float], bool] = lambda _seconds: True) -> None:
         """Return when the next call may be made, and count it. Raises OutOfTime if `may_wait` forbids the wait."""

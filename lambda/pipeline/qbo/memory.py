@@ -1,4 +1,4 @@
-"""What is remembered of QuickBooks' names, for ever, and whose each of them is."""
+"""What is remembered of QuickBooks' names, for ever, and which Odoo partner or product owns each."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Memory:
         self._known: dict[str, Known] = {}
 
     def owner_key(self, entity: str, qb_id: str) -> str:
-        """Return the key under which it is kept whose an object is."""
+        """Return the key under which the owner of an object is stored."""
         return f"owner#{self._realm}#{entity.lower()}#{qb_id}"
 
     def claim(self, entity: str, qb_id: str, key: str) -> bool:
@@ -70,7 +70,7 @@ class Memory:
         return known
 
     def owner(self, entity: str, qb_id: str) -> tuple[str, Known | None]:
-        """Return the key of whose an object is and what is remembered under it; an empty one when it is nobody's."""
+        """Return the key of an object's owner, empty if it has none, and what is remembered under that key."""
         key = self._key_values.value(self.owner_key(entity, qb_id)) or ""
         return key, self.remembered(key) if key else None
 

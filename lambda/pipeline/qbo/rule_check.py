@@ -82,13 +82,8 @@ def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
 
 def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
     if lists.realm.class_tracking is ClassTracking.OFF:
-        for target in rules.classes:
-            yield (
-                f"line {target.line}: class {target.source} → '{target.name}': {company} does not track classes. Turn "
-                "them on in QuickBooks under Account and settings, Advanced, Categories, or remove the line"
-            )
-        return
-    yield from _missing(
+        return _not_tracked(rules.classes, "class", company, "classes")
+    return _missing(
         rules.classes,
         "class",
         lambda name: find_named(lists.classes, name) is not None,
@@ -99,20 +94,22 @@ def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
 
 def _departments(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
     if not lists.realm.departments_tracked:
-        for target in rules.departments:
-            yield (
-                f"line {target.line}: department {target.source} → '{target.name}': {company} does not track "
-                "locations. Turn them on in QuickBooks under Account and settings, Advanced, Categories, or remove "
-                "the line"
-            )
-        return
-    yield from _missing(
+        return _not_tracked(rules.departments, "department", company, "locations")
+    return _missing(
         rules.departments,
         "department",
         lambda name: find_named(lists.departments, name) is not None,
         "location of that name",
         {row.full_name: f"'{row.full_name}'" for row in lists.departments},
     )
+
+
+def _not_tracked(targets: Iterable[Target], kind: str, company: str, what: str) -> Iterator[str]:
+    for target in targets:
+        yield (
+            f"line {target.line}: {kind} {target.source} → '{target.name}': {company} does not track {what}. Turn them "
+            "on in QuickBooks under Account and settings, Advanced, Categories, or remove the line"
+        )
 
 
 def _items(rules: Rules, lists: Lists) -> Iterator[str]:

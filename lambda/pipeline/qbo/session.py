@@ -40,15 +40,8 @@ class QuickBooksSession:
         deadline: Deadline | None = None,
     ) -> None:
         self._deadline = deadline
-        age_s = (host.clock.now() - lease.recent_at).total_seconds() if lease.recent_at else 0.0
-        self._limiter = Limiter(
-            host.clock,
-            host.threads,
-            recent_calls=lease.recent_calls,
-            recent_batches=lease.recent_batches,
-            recent_age_s=max(0.0, age_s),
-            allowance=Allowance(key_values, lease.realm, host.clock, host.threads),
-        )
+        allowance = Allowance(key_values, lease.realm, host.clock, host.threads)
+        self._limiter = Limiter.of(lease, host.clock, host.threads, allowance)
         # A lost connection is noticed here, before any document is touched.
         tokens.access_token()
         self._api_url = api_url

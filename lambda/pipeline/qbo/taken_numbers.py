@@ -44,7 +44,7 @@ def holder(client: Client, document: Document, error: NeedsAttention) -> Holder 
     rows = client.query(entity, f"DocNumber = {quoted(doc_number(document))}")
     found = [Holder(entry_id_of(row), entity, str(row["Id"])) for row in rows]
     # One of ours is asked first: it may leave the number by itself.
-    return next(iter(sorted((one for one in found if one.entry_id != document.entry_id), reverse=True)), None)
+    return next(iter(sorted((other for other in found if other.entry_id != document.entry_id), reverse=True)), None)
 
 
 def explained(client: Client, document: Document, error: NeedsAttention) -> NeedsAttention:

@@ -212,8 +212,7 @@ class Tokens:
     def _disconnected(self, reason: str) -> Disconnected:
         return Disconnected(
             f"The QuickBooks connection of {self._company} is gone (Intuit says {reason}). Connect the company again "
-            "in the Intuit app and store the new refresh token in the QuickBooks secret; the documents wait and "
-            "follow by themselves.",
+            "with `./oqb connect`; the documents wait and follow by themselves.",
             code="connection_gone",
         )
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from pipeline.domain.alert import Place
 from pipeline.domain.codec import encode
-from pipeline.domain.document import ENTRY_ID
 from pipeline.domain.drift import noted
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.explain import explain
+from pipeline.domain.identity import ENTRY_ID
 from pipeline.domain.life import life
 from pipeline.domain.quoting import quoted
 from pipeline.use_cases.history import HistoryValues, history_of

@@ -103,14 +103,14 @@ class History:
         self._keep(taken)
 
     def _taken(self) -> list[Collected]:
-        done = [one for one in self._collected.values() if one.is_settled]
-        for one in done:
-            del self._collected[one.entry_id]
+        done = [collected for collected in self._collected.values() if collected.is_settled]
+        for collected in done:
+            del self._collected[collected.entry_id]
         self._settled = 0
         return done
 
     def _keep(self, taken: Sequence[Collected]) -> None:
-        changed = [one for one in taken if one.steps or one.moments]
+        changed = [collected for collected in taken if collected.steps or collected.moments]
         for some in batched(changed, TOGETHER_MAX):
             kept: dict[str, str] = {}
             lost = 0
@@ -130,12 +130,12 @@ class History:
 
     def _records(self, some: Sequence[Collected]) -> Iterator[tuple[str, str]]:
         """Keep the record of each entry; yield its key and hash as soon as it is kept."""
-        heads = self._heads([one.entry_id for one in some])
+        heads = self._heads([collected.entry_id for collected in some])
         claimed = self._claimed_together(some, heads)
-        for one in some:
-            last, before = heads.get(one.entry_id, (0, ""))
+        for collected in some:
+            last, before = heads.get(collected.entry_id, (0, ""))
             for number in range(last + 1, last + 1 + TRIES_MAX):
-                key, text = record_key(one.entry_id, number), one.text(self._origin, number, before)
+                key, text = record_key(collected.entry_id, number), collected.text(self._origin, number, before)
                 stored = claimed.get(key) or self._values.claim(key, text)
                 before = hash_of(stored)
                 if stored == text:
@@ -145,9 +145,9 @@ class History:
     def _claimed_together(self, some: Sequence[Collected], heads: Mapping[str, tuple[int, str]]) -> Mapping[str, str]:
         """Write the records in one call and return what is stored under their keys; without an answer, nothing."""
         texts = {}
-        for one in some:
-            last, before = heads.get(one.entry_id, (0, ""))
-            texts[record_key(one.entry_id, last + 1)] = one.text(self._origin, last + 1, before)
+        for collected in some:
+            last, before = heads.get(collected.entry_id, (0, ""))
+            texts[record_key(collected.entry_id, last + 1)] = collected.text(self._origin, last + 1, before)
         found = outcome(self._values.claim_together, texts)
         # Each is written by itself then: what was stored without an answer is found to be there.
         return {} if isinstance(found, PipelineError) else found
@@ -204,8 +204,8 @@ def _end_of(values: HistoryReader, day: date) -> tuple[int, str]:
 
 def _last_day(values: HistoryReader, days: Sequence[date]) -> date | None:
     """Return the first of these days that has a link, or None."""
-    begun = values.values_of([link_key(one, 1) for one in days])
-    return next((one for one in days if link_key(one, 1) in begun), None)
+    begun = values.values_of([link_key(day, 1) for day in days])
+    return next((day for day in days if link_key(day, 1) in begun), None)
 
 
 def _end_before(values: HistoryReader, day: date) -> str:

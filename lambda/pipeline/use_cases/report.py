@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.domain import open_alerts
 from pipeline.domain.alert import Alert, Failure, Place, alerts_for, message_of
@@ -122,24 +122,6 @@ class Report:
     notices: list[Notice] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     is_kept: bool = False
-
-
-@dataclass(slots=True)
-class Answer:
-    """What an invocation is answered with."""
-
-    value: dict[str, Any] = field(default_factory=dict)
-
-
-@contextmanager
-def answering() -> Iterator[Answer]:
-    """Answer an invocation that is not understood with what is wrong with it, in place of raising."""
-    answer = Answer()
-    try:
-        yield answer
-    except InvalidRequest as error:
-        logger.info("invocation not understood", extra={"reason": str(error)})
-        answer.value = {"error": str(error), "code": error.code}
 
 
 @contextmanager

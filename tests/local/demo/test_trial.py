@@ -122,7 +122,7 @@ def test_a_copy_of_the_chart_posts_what_its_names_allow(try_it):
     assert trial.status == 0
     assert last_line(trial) == "6 of 6 documents posted, 0 need attention"
     assert "QuickBooks has the accounts and taxes of each Odoo company" in trial.words
-    assert "4 of 4 documents would be posted" in trial.words
+    assert "4 of 4 documents would be posted; 0.00 USD of" in trial.words
     assert "2 of 2 documents would be posted" in trial.words
 
 

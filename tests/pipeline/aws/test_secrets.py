@@ -43,7 +43,7 @@ def test_an_empty_container_says_how_to_fill_it(client, secrets):
     arn = a_secret(client, "")
 
     with pytest.raises(
-        Misconfigured, match=r"has no value yet.*aws secretsmanager put-secret-value --secret-id odoo-qb"
+        Misconfigured, match=r"has no value yet: `./oqb connect COMPANY`, once for each company.*fills it"
     ):
         secrets.read(arn, REQUIRED_KEYS)
 

@@ -9,10 +9,10 @@ from io import StringIO
 import pytest
 
 from local.demo.small_files import pdf_page
-from pipeline import pdf
 from pipeline.aws import telemetry
 from pipeline.aws.telemetry import NAMESPACE, WATCHED, put_metrics
 from pipeline.domain.errors import InvalidDocument
+from pipeline.files import pdf
 from pipeline.use_cases.post.results import Results
 from tests.terraform_tools import configuration_text
 

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.document import (
-    LINES_MAX,
-    Attachment,
-    DocumentType,
-    LineKind,
-    TaxAmount,
-    check_adds_up,
-    make_entry_id,
-    odoo_id_of,
-)
+from pipeline.domain.document import LINES_MAX, Attachment, DocumentType, LineKind, TaxAmount, check_adds_up
 from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.identity import make_entry_id, odoo_id_of
 from tests.builders import LINE, SALES, SALES_TAX, TAX_PAYABLE, WRITTEN_AT, a_document
 
 CENTS = st.integers(min_value=-(10**9), max_value=10**9)

@@ -67,3 +67,9 @@ def test_texts_from_outside_stay_one_harmless_line():
     text = explain(entry, NOW)
 
     assert not any("\n" in sentence or "https://" in sentence for sentence in text)
+
+
+def test_what_has_failed_names_the_command_that_posts_it_again():
+    failed = replace(ENTRY, status=Status.FAILED, error_message="account 4 is not mapped.")
+
+    assert f"by `./oqb retry --entry {ENTRY.entry_id}` once the cause is gone." in explain(failed, NOW)[-1]

@@ -232,7 +232,7 @@ def test_a_repeat_after_401_carries_the_same_request_id(world, issuing):
 def test_a_fresh_token_that_is_refused_too_means_disconnected(world, issuing):
     world.break_next(ANY, answered(unauthenticated()), times=2)
 
-    with pytest.raises(Disconnected, match=r"refuses a freshly renewed token for companyA.*Reconnect"):
+    with pytest.raises(Disconnected, match=r"refuses a freshly renewed token for companyA.*Connect the company again"):
         create(world)
 
     assert issuing.issued == 1

@@ -18,8 +18,9 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.open_alerts import DIGEST_EVERY, END_AFTER, LOOK_EVERY, LOOK_SOON
 from pipeline.use_cases import report as module
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.remembered import Remembered
-from pipeline.use_cases.report import Reporter, answering, reporting
+from pipeline.use_cases.report import Reporter, reporting
 from tests.books_world import COMPANY, NOW, Clock, a_document, an_entry
 
 GONE = Failure(COMPANY, "connection_gone", "", "The connection is gone.")

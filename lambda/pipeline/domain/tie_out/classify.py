@@ -8,7 +8,8 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.domain.document import DocumentType, make_entry_id, odoo_id_of
+from pipeline.domain.document import DocumentType
+from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
 from pipeline.domain.tie_out.facts import (

@@ -182,7 +182,9 @@ def _of_side(
 
 def _in_odoo(documents: list[ClosedDocument]) -> dict[str, tuple[ClosedDocument, str, Decimal | None]]:
     return {
-        f"{one.odoo_id:012}": (one, one.odoo_fingerprint, one.odoo_total) for one in documents if one.odoo_fingerprint
+        f"{document.odoo_id:012}": (document, document.odoo_fingerprint, document.odoo_total)
+        for document in documents
+        if document.odoo_fingerprint
     }
 
 
@@ -190,9 +192,9 @@ def _in_quickbooks(
     documents: list[ClosedDocument], doubled: Collection[int]
 ) -> dict[str, tuple[ClosedDocument, str, Decimal | None]]:
     return {
-        f"{one.document_type} {one.qb_id}": (one, one.booked_fingerprint, one.booked_total)
-        for one in documents
-        if one.booked_fingerprint and one.odoo_id not in doubled
+        f"{document.document_type} {document.qb_id}": (document, document.booked_fingerprint, document.booked_total)
+        for document in documents
+        if document.booked_fingerprint and document.odoo_id not in doubled
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from decimal import Decimal
 
 from pipeline.domain.money import ZERO, rounded
@@ -98,15 +99,10 @@ class _Table(defaultdict[tuple[str, str], _Row]):
 
 def sums(pairs: Iterable[Pair], names: Names, *, home_currency: str) -> Sums:
     """Return the sums of everything that was found on either side in the month."""
-    types, accounts, taxes, receivable, payable = _Table(), _Table(), _Table(), _Table(), _Table()
+    tables = _Tables(names, home_currency)
     for pair in pairs:
-        document, transactions = _sides(pair)
-        title = pair.finding.title
-        _add_types(types, document, transactions, title)
-        _add_accounts(accounts, taxes, document, transactions, names, home_currency, title)
-        is_same = not any(difference.field in ("customer", "vendor") for difference in pair.finding.differences)
-        _add_parties(receivable, payable, document, transactions, home_currency, title, is_same_party=is_same)
-    return Sums(types.sums(), accounts.sums(), taxes.sums(), receivable.sums(), payable.sums())
+        tables.add(pair)
+    return tables.sums()
 
 
 def _sides(pair: Pair) -> tuple[JournalDocument | None, list[LedgerTransaction]]:
@@ -116,124 +112,134 @@ def _sides(pair: Pair) -> tuple[JournalDocument | None, list[LedgerTransaction]]
     return document, [pair.transaction, *pair.extra] if counted and pair.transaction else list(pair.extra)
 
 
-def _add_types(
-    table: _Table, document: JournalDocument | None, transactions: Sequence[LedgerTransaction], title: str
-) -> None:
-    for side in [document] if document else []:
-        row = table[side.document_type.noun, side.currency]
-        row.odoo += side.total
-        row.odoo_count += 1
-    for transaction in transactions:
-        row = table[transaction.document_type.noun, transaction.currency]
-        row.quickbooks += transaction.total
-        row.quickbooks_count += 1
-    places = {(side.document_type.noun, side.currency) for side in (document, *transactions) if side}
-    odoo = document.total if document else ZERO
-    if len(places) > 1 or odoo != sum((transaction.total for transaction in transactions), ZERO):
-        for place in places:
-            table[place].documents[title] = None
+@dataclass(slots=True)
+class _Tables:
+    """The sums of a month while its documents are added, one after the other. `home` is the company's currency."""
 
+    names: Names
+    home: str
+    types: _Table = field(default_factory=_Table)
+    accounts: _Table = field(default_factory=_Table)
+    taxes: _Table = field(default_factory=_Table)
+    receivable: _Table = field(default_factory=_Table)
+    payable: _Table = field(default_factory=_Table)
 
-def _add_accounts(
-    accounts: _Table,
-    taxes: _Table,
-    document: JournalDocument | None,
-    transactions: Sequence[LedgerTransaction],
-    names: Names,
-    home: str,
-    title: str,
-) -> None:
-    """Add one document to the accounts: debits positive, so that income and expenses have their usual signs."""
-    first = transactions[0] if transactions else None
-    for own, transaction in [(document, first), *((None, extra) for extra in transactions[1:])]:
-        parts = breakdown(own, transaction, names)
-        side = own or transaction
-        if side is None:
-            continue
-        sign = -sign_of(side.document_type) if side.document_type.is_sale else sign_of(side.document_type)
-        for amounts in parts.accounts:
-            row = accounts[amounts.account, home]
-            row.odoo_names.update(amounts.odoo_names)
-            row.odoo += sign * amounts.odoo_home
-            row.quickbooks += sign * amounts.quickbooks_home
-            short = amounts.odoo_home - amounts.quickbooks_home
-            if own and transaction and amounts.odoo == amounts.quickbooks and is_rounding(short, own):
-                row.rounding += sign * short
-            else:
-                row.documents[title] = None
-        _add_taxes(taxes, own, transaction, names, home, sign, title)
-        total = taxes["all that is kept as tax", home]
-        total.odoo += sign * parts.odoo_tax_home
-        total.quickbooks += sign * parts.quickbooks_tax_home
-        short = parts.odoo_tax_home - parts.quickbooks_tax_home
-        if own and transaction and parts.odoo_tax == parts.quickbooks_tax and is_rounding(short, own):
-            total.rounding += sign * short
-        elif parts.odoo_tax or parts.quickbooks_tax:
-            total.documents[title] = None
+    def add(self, pair: Pair) -> None:
+        """Add one document, with what is booked of it."""
+        document, transactions = _sides(pair)
+        title = pair.finding.title
+        self._add_types(document, transactions, title)
+        self._add_accounts(document, transactions, title)
+        is_same = not any(difference.field in ("customer", "vendor") for difference in pair.finding.differences)
+        self._add_parties(document, transactions, title, is_same_party=is_same)
 
+    def sums(self) -> Sums:
+        """Return what was added up."""
+        return Sums(
+            self.types.sums(), self.accounts.sums(), self.taxes.sums(), self.receivable.sums(), self.payable.sums()
+        )
 
-def _add_taxes(
-    taxes: _Table,
-    own: JournalDocument | None,
-    transaction: LedgerTransaction | None,
-    names: Names,
-    home: str,
-    sign: int,
-    title: str,
-) -> None:
-    """Add the taxes by name where both sides name one tax alike; the total of all is compared in any case."""
-    odoo: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for item in own.items if own else ():
-        if item.kind is ItemKind.TAX:
-            odoo[item.tax].append(item.home_amount)
-    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for tax in transaction.taxes if transaction else ():
-        name = names.rate_names.get(tax.rate_id)
-        if name:
-            booked[name] += rounded(tax.amount * (transaction.rate if transaction else 1))
-    for name in odoo.keys() & booked.keys():
-        row = taxes[name, home]
-        row.odoo += sign * sum(odoo[name], ZERO)
-        row.quickbooks += sign * booked[name]
-        difference = sum(odoo[name], ZERO) - booked[name]
-        if own and own.currency != home and is_rounding(difference, own):
-            row.rounding += sign * difference
-        elif difference:
-            row.documents[title] = None
-
-
-def _add_parties(
-    receivable: _Table,
-    payable: _Table,
-    document: JournalDocument | None,
-    transactions: Sequence[LedgerTransaction],
-    home: str,
-    title: str,
-    *,
-    is_same_party: bool,
-) -> None:
-    touched: list[_Row] = []
-    balance: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for side in (document, *transactions):
-        if side is None:
-            continue
-        # One party may have another name in QuickBooks; it is added up under Odoo's.
-        name = document.party if document and is_same_party else side.party
-        row = (receivable if side.document_type.is_sale else payable)[name.strip(), home]
-        sign = sign_of(side.document_type)
-        if isinstance(side, LedgerTransaction):
-            booked = side.home_total if side.home_total is not None else rounded(side.total * side.rate)
-            row.quickbooks += sign * booked
-            row.quickbooks_count += 1
-            balance[id(row)] -= sign * booked
-        else:
-            row.odoo += sign * side.home_total
+    def _add_types(
+        self, document: JournalDocument | None, transactions: Sequence[LedgerTransaction], title: str
+    ) -> None:
+        for side in [document] if document else []:
+            row = self.types[side.document_type.noun, side.currency]
+            row.odoo += side.total
             row.odoo_count += 1
-            balance[id(row)] += sign * side.home_total
-        touched.append(row)
-    for row in touched:
-        if balance[id(row)]:
-            row.documents[title] = None
+        for transaction in transactions:
+            row = self.types[transaction.document_type.noun, transaction.currency]
+            row.quickbooks += transaction.total
+            row.quickbooks_count += 1
+        places = {(side.document_type.noun, side.currency) for side in (document, *transactions) if side}
+        odoo = document.total if document else ZERO
+        if len(places) > 1 or odoo != sum((transaction.total for transaction in transactions), ZERO):
+            for place in places:
+                self.types[place].documents[title] = None
+
+    def _add_accounts(
+        self, document: JournalDocument | None, transactions: Sequence[LedgerTransaction], title: str
+    ) -> None:
+        """Add one document to the accounts: debits positive, so that income and expenses have their usual signs."""
+        first = transactions[0] if transactions else None
+        for own, transaction in [(document, first), *((None, extra) for extra in transactions[1:])]:
+            parts = breakdown(own, transaction, self.names)
+            side = own or transaction
+            if side is None:
+                continue
+            sign = -sign_of(side.document_type) if side.document_type.is_sale else sign_of(side.document_type)
+            for amounts in parts.accounts:
+                row = self.accounts[amounts.account, self.home]
+                row.odoo_names.update(amounts.odoo_names)
+                row.odoo += sign * amounts.odoo_home
+                row.quickbooks += sign * amounts.quickbooks_home
+                short = amounts.odoo_home - amounts.quickbooks_home
+                if own and transaction and amounts.odoo == amounts.quickbooks and is_rounding(short, own):
+                    row.rounding += sign * short
+                else:
+                    row.documents[title] = None
+            self._add_taxes(own, transaction, sign, title)
+            total = self.taxes["all that is kept as tax", self.home]
+            total.odoo += sign * parts.odoo_tax_home
+            total.quickbooks += sign * parts.quickbooks_tax_home
+            short = parts.odoo_tax_home - parts.quickbooks_tax_home
+            if own and transaction and parts.odoo_tax == parts.quickbooks_tax and is_rounding(short, own):
+                total.rounding += sign * short
+            elif parts.odoo_tax or parts.quickbooks_tax:
+                total.documents[title] = None
+
+    def _add_taxes(
+        self, own: JournalDocument | None, transaction: LedgerTransaction | None, sign: int, title: str
+    ) -> None:
+        """Add the taxes by name where both sides name one tax alike; the total of all is compared in any case."""
+        odoo: defaultdict[str, list[Decimal]] = defaultdict(list)
+        for item in own.items if own else ():
+            if item.kind is ItemKind.TAX:
+                odoo[item.tax].append(item.home_amount)
+        booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for tax in transaction.taxes if transaction else ():
+            name = self.names.rate_names.get(tax.rate_id)
+            if name:
+                booked[name] += rounded(tax.amount * (transaction.rate if transaction else 1))
+        for name in odoo.keys() & booked.keys():
+            row = self.taxes[name, self.home]
+            row.odoo += sign * sum(odoo[name], ZERO)
+            row.quickbooks += sign * booked[name]
+            difference = sum(odoo[name], ZERO) - booked[name]
+            if own and own.currency != self.home and is_rounding(difference, own):
+                row.rounding += sign * difference
+            elif difference:
+                row.documents[title] = None
+
+    def _add_parties(
+        self,
+        document: JournalDocument | None,
+        transactions: Sequence[LedgerTransaction],
+        title: str,
+        *,
+        is_same_party: bool,
+    ) -> None:
+        touched: list[_Row] = []
+        balance: defaultdict[int, Decimal] = defaultdict(Decimal)
+        for side in (document, *transactions):
+            if side is None:
+                continue
+            # One party may have another name in QuickBooks; it is added up under Odoo's.
+            name = document.party if document and is_same_party else side.party
+            row = (self.receivable if side.document_type.is_sale else self.payable)[name.strip(), self.home]
+            sign = sign_of(side.document_type)
+            if isinstance(side, LedgerTransaction):
+                booked = side.home_total if side.home_total is not None else rounded(side.total * side.rate)
+                row.quickbooks += sign * booked
+                row.quickbooks_count += 1
+                balance[id(row)] -= sign * booked
+            else:
+                row.odoo += sign * side.home_total
+                row.odoo_count += 1
+                balance[id(row)] += sign * side.home_total
+            touched.append(row)
+        for row in touched:
+            if balance[id(row)]:
+                row.documents[title] = None
 
 
 def unexplained(all_sums: Sums, pairs: Sequence[Pair]) -> tuple[Sum, ...]:

@@ -100,6 +100,8 @@ class TieOut:
         explained = self._counted(open_only=False)
         if not explained:
             return f"{month} ties out: {counted} equal in Odoo and QuickBooks, to the cent."
+        if not equal:
+            return f"{month} ties out, and what differs is explained: {_listed(explained)}."
         others = "1 document is" if equal == 1 else f"{equal} documents are"
         return f"{month} ties out: {others} equal to the cent, and what differs is explained: {_listed(explained)}."
 

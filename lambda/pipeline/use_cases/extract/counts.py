@@ -51,6 +51,10 @@ class Counts:
         """Return the counts as JSON values."""
         return asdict(self)
 
+    def metrics(self) -> dict[str, float]:
+        """Return what is worth watching over time."""
+        return {"DocumentsFound": self.new + self.changed, "DocumentsFailed": self.failed, "Pdfs": self.pdfs}
+
     def count_files(self, title: str, pdf: Pdf) -> None:
         """Count the PDF of a document and the files that are not in it, or are embedded in it."""
         self.pdfs += 1

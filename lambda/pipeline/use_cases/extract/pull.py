@@ -17,9 +17,10 @@ from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import Company, Document, make_entry_id
+from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, NotStored, PipelineError
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.domain.values import dataclass
@@ -36,7 +37,7 @@ LOOKBACK = timedelta(minutes=10)
 UNFINISHED_MAX = 200
 # If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
-# The poster works a backlog off within a minute, or it is paused and waiting would not help.
+# The poster processes a backlog within a minute, or it is paused and waiting would not help.
 BACKLOG_WAIT_S = 10.0
 BACKLOG_WAITS_MAX = 6
 _PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
@@ -76,7 +77,7 @@ class Extraction:
         if not self.deadline.allows(PAGE_ALLOWANCE_S):
             self.counts.remaining = True
             return
-        # Do this first: an entry without its PDF counts as backlog and cannot be posted.
+        # First, because an entry without its PDF counts as backlog and cannot be posted.
         unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
         silent = unanswered(unfinished)
         without = tuple(sorted(entry.odoo_id for entry in silent))

@@ -77,8 +77,8 @@ class Group:
         self._new_batch_id = new_batch_id
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Bring the books to what Odoo says of each document, and settle what became of each."""
-        waiting = self._each(self._begun(tasks), self._begin)
+        """Bring the books to what Odoo says of each document. Each outcome is in its entry and in the results."""
+        waiting = self._for_each(self._store_attempts(tasks), self._begin)
         while creating := [task for task in waiting if task.next is Action.CREATE]:
             others = [task for task in waiting if task.next is not Action.CREATE]
             for batch_id, members in self._batches(creating):
@@ -94,13 +94,13 @@ class Group:
 
     # -- the stages ------------------------------------------------------------------------------------------------
 
-    def _begun(self, tasks: Sequence[Task]) -> list[Task]:
+    def _store_attempts(self, tasks: Sequence[Task]) -> list[Task]:
         """Store that attempts begin, before anything of the documents is read."""
         if self._troubles.is_stopped:
             return []
         for task in tasks:
             task.posting.record.count_attempt()
-        return self._stored(tasks)
+        return self._store_entries(tasks)
 
     def _begin(self, task: Task) -> Task | None:
         if self._troubles.is_stopped:
@@ -109,7 +109,7 @@ class Group:
         task.posting.begin(task.document)
         return self._go_on(task)
 
-    def _stored(self, tasks: Sequence[Task]) -> list[Task]:
+    def _store_entries(self, tasks: Sequence[Task]) -> list[Task]:
         """Store the entries of documents in one call, and return those that go on: each has its own answer."""
         if tasks:
             _ask(tasks, lambda: self._table.save_together([task.posting.entry for task in tasks]))
@@ -119,7 +119,7 @@ class Group:
             return task
 
         # What was not stored is stored otherwise, which takes its time.
-        settled = self._each(tasks, settle, is_quick=all(task.answer is True for task in tasks))
+        settled = self._for_each(tasks, settle, is_quick=all(task.answer is True for task in tasks))
         for task in settled:
             task.is_spoken_for = False
         return settled
@@ -168,7 +168,7 @@ class Group:
             task.draft = task.posting.prepare_create(batch_id)
             return task
 
-        members = self._stored(self._each(tasks, prepare, is_quick=True))
+        members = self._store_entries(self._for_each(tasks, prepare, is_quick=True))
         drafts = [task.draft for task in members if task.draft is not None]
         if not drafts:
             return []
@@ -181,7 +181,7 @@ class Group:
             task.posting.created(task.answer)
             return self._go_on(task)
 
-        return self._each(members, created)
+        return self._for_each(members, created)
 
     def _attach(self, tasks: Sequence[Task]) -> None:
         """Read the PDFs of documents, attach them in one call, and file them."""
@@ -192,9 +192,9 @@ class Group:
             task.posting.pdf = task.posting.prepare_attach() if task.next is Action.ATTACH else None
             return task if task.posting.pdf is not None else self._go_on(task, stops=(Action.FILE,))
 
-        members = self._each(tasks, prepare)
+        members = self._for_each(tasks, prepare)
         attached_before = [task for task in members if task.posting.pdf is None]
-        sent = self._stored([task for task in members if task.posting.pdf is not None])
+        sent = self._store_entries([task for task in members if task.posting.pdf is not None])
         pdfs = [task.posting.pdf for task in sent if task.posting.pdf is not None]
         if pdfs:
             _ask(sent, lambda: self._books.attach(pdfs))
@@ -203,7 +203,7 @@ class Group:
             task.posting.attached(task.answer)
             return self._go_on(task, stops=(Action.FILE,))
 
-        attached_now = self._each(sent, attached) if sent else []
+        attached_now = self._for_each(sent, attached) if sent else []
         self._file(attached_before + attached_now)
 
     def _file(self, tasks: Sequence[Task]) -> None:
@@ -214,7 +214,7 @@ class Group:
             task.posting.copy_posted()
             return task
 
-        copied = self._each(tasks, copy)
+        copied = self._for_each(tasks, copy)
         if not copied:
             return
         errors = self._store.drop_pending_together([task.posting.entry for task in copied])
@@ -228,10 +228,10 @@ class Group:
             task.posting.filed()
             return task
 
-        posted = self._stored(self._each(copied, filed, is_quick=True))
-        self._each(posted, lambda task: self._go_on(task, stops=()), is_quick=True)
+        posted = self._store_entries(self._for_each(copied, filed, is_quick=True))
+        self._for_each(posted, lambda task: self._go_on(task, stops=()), is_quick=True)
 
-    def _each(
+    def _for_each(
         self, tasks: Sequence[Task], work: Callable[[Task], Task | None], *, is_quick: bool = False
     ) -> list[Task]:
         """Do a stage for each of some documents, and return those that go on.

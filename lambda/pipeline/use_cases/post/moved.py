@@ -75,7 +75,7 @@ class FormerRealms:
             if entry.company in self.settled:
                 raise company_changed(entry, self._lease.realm)
             raise realm_changed(entry.company, entry.realm, self._lease.realm)
-        former, books = self._books(entry)
+        former_company, books = self._books(entry)
         withdrawal = replace(document, withdrawn=True)
         inner = Posting(
             Record(entry, record.table, record.clock, record.sends_until, entry.realm), books, self._with.store,
@@ -90,7 +90,7 @@ class FormerRealms:
         except NeedsAttention as error:
             raise Rejected(
                 f"it is a document of {entry.company} in Odoo now, and cannot leave the QuickBooks company of "
-                f"{former}: {error} Then retry it, and it is posted to that of {entry.company}.",
+                f"{former_company}: {error} Then retry it, and it is posted to that of {entry.company}.",
                 code=error.code,
             ) from error
         finally:

@@ -223,8 +223,8 @@ class Posting:
 
     def _check_party(self, document: Document, booked: Booked) -> None:
         """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
-        was, now = self.entry.qb_party, self._draft.party
-        if was and now and was != now and self.books.is_paid(document, booked.qb_id):
+        payer, party = self.entry.qb_party, self._draft.party
+        if payer and party and payer != party and self.books.is_paid(document, booked.qb_id):
             raise party_changed(document)
 
     def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:
@@ -252,7 +252,7 @@ class Posting:
         difference = self.books.difference(document, self._draft, booked)
         self.found = replace(self.found, is_compared=True)
         if difference:
-            # One that cannot be taken back is sent once more by whoever tries next: the cause may be fixed by then.
+            # One that cannot be taken back is sent once more at the next try: the cause may be fixed by then.
             self.record.note(payload_hash=UNKNOWN_HASH)
             self._delete(document, booked, f"{difference}. It should be taken back out of QuickBooks")
             raise Rejected(f"{difference}. It was taken back out of QuickBooks.", code="booked_otherwise")
@@ -270,12 +270,12 @@ class Posting:
             self.record.forget_intent()
             if isinstance(error, Rejected):
                 raise Rejected(f"{why}, but {continued(str(error))}", code=error.code) from error
-            raise  # a right or a setting that is missing: not this document's trouble
+            raise  # a missing right or setting concerns the company, not this document
         # Only now, confirmed: the next create must not be answered with the document that was deleted.
         self.record.save(lifecycle.deleted_in_books(self.entry, self.record.clock.now(), tid=tid or ""))
 
     def _void(self, _document: Document) -> None:
-        # Before it is called voided: an object in pending/ always means work outstanding.
+        # Before the entry is voided: an object in pending/ always means outstanding work.
         self.store.drop_pending(self.entry)
         self.record.save(lifecycle.voided(self.entry, self.record.clock.now()))
 

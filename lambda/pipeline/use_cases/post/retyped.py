@@ -18,9 +18,10 @@ def as_posted(document: Document, entry: Entry) -> Document:
         return document
     if document.withdrawn or entry.withdrawn:
         return replace(document, document_type=entry.document_type)
-    was, now = entry.document_type.noun, document.document_type.noun
+    former, present = entry.document_type.noun, document.document_type.noun
     raise Rejected(
-        f"it is a {now} in Odoo now, and is in QuickBooks as the {was} it was, which no transaction there can change. "
-        f"Reset it to draft in Odoo, so that the next pull takes the {was} back, and post it again after that.",
+        f"it is a {present} in Odoo now, and is in QuickBooks as the {former} it was, which no transaction there can "
+        f"change. Reset it to draft in Odoo, so that the next pull takes the {former} back, and post it again after "
+        "that.",
         code="type_changed",
     )

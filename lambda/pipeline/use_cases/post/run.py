@@ -23,13 +23,13 @@ from pipeline.domain.commands import (
     WatchBooks,
     is_by_a_person,
 )
-from pipeline.domain.document import ENTRY_ID
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
+from pipeline.domain.identity import ENTRY_ID
 from pipeline.domain.lease import lease_until
 from pipeline.use_cases.post.collaborators import Collaborators
-from pipeline.use_cases.post.company import RealmRun
 from pipeline.use_cases.post.outcomes import Outcomes
+from pipeline.use_cases.post.realm_run import RealmRun
 from pipeline.use_cases.post.survey import Survey, survey
 
 REALMS_AT_ONCE = 4
@@ -100,8 +100,9 @@ class PostingRun:
         ids = [int(entry_id.rpartition("-")[2]) for entry_id in named if ENTRY_ID.fullmatch(entry_id)]
         more = f"; and {len(unreadable) - len(named)} more" if len(unreadable) > len(named) else ""
         text = (
-            f"The rebuild is not finished: {len(unreadable)} stored copies could not be read ({reasons}{more}). Mend "
-            f'what is said and rebuild again, or read them from Odoo again: invoke the extractor with {{"ids": {ids}}}.'
+            f"The rebuild is not finished: {len(unreadable)} stored copies could not be read ({reasons}{more}). Fix "
+            "what is named and rebuild again, or read them from Odoo again: invoke the extractor with "
+            f'{{"ids": {ids}}}.'
         )
         self.outcomes.failures.append(Failure("", "rebuild_unreadable", "", text))
 

@@ -126,7 +126,7 @@ class Watch:
     def look(self, changes: Callable[[str], Changes], realm: str, companies: Sequence[str], *, is_asked: bool) -> None:
         """Look at a realm whose lease is held, if it was asked for or the last look is too long ago.
 
-        Raises RetryLater if it was asked for and the books do not answer. Otherwise it is in nobody's way.
+        Raises RetryLater if it was asked for and the books do not answer. A look that nobody asked for fails nothing.
         """
         state = state_of(self.key_values.value(_key(realm)))
         now = self.clock.now()
@@ -181,7 +181,7 @@ class Watch:
                 still_open.pop(entry.entry_id, None)
                 continue
             still_open[entry.entry_id] = drift.noticed_at
-            # Noticed since the last complete look: a run that was killed has noted it and told nobody.
+            # Noticed since the last complete look: a run that was killed has noted it and not reported it.
             if drift.noticed_at > begins and not entry.is_failed:
                 self.notices.append(notice_of(after, drift))
         if state.looked_at is not None and found.deletions_since > state.looked_at:
@@ -204,11 +204,13 @@ class Watch:
         except NeedsAttention:
             return None
 
-    def _pairs(self, realm: str, companies: Sequence[str], every: Sequence[Seen]) -> Iterator[tuple[Entry, Seen]]:
+    def _pairs(
+        self, realm: str, companies: Sequence[str], transactions: Sequence[Seen]
+    ) -> Iterator[tuple[Entry, Seen]]:
         """Yield the entry of each transaction of ours: by its mark, or by its id where the mark is gone."""
-        by_mark = self.table.entries(list(dict.fromkeys(seen.entry_id for seen in every if seen.entry_id)))
+        by_mark = self.table.entries(list(dict.fromkeys(seen.entry_id for seen in transactions if seen.entry_id)))
         unmarked: dict[str, list[Seen]] = {}
-        for seen in every:
+        for seen in transactions:
             entry = by_mark.get(seen.entry_id)
             if entry is not None:
                 if may_be_judged(entry, seen, realm):

@@ -15,9 +15,10 @@ from typing import Protocol
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS
-from pipeline.domain.document import Company, make_entry_id
+from pipeline.domain.document import Company
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import DELETED_IN_ODOO
 from pipeline.domain.source import Selection
 from pipeline.use_cases.extract.pull import Extraction

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pipeline.domain.dead_letter import Letter
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.document import odoo_id_of
 from pipeline.domain.entry import Entry, Status
+from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.values import dataclass
 
 # How many letters one run takes; the next one goes on.

@@ -14,8 +14,9 @@ from typing import Any
 
 from pipeline.domain.codec import encode
 from pipeline.domain.commands import CloseMonth, CompareMonths, ReopenMonth, TieOutCommand
-from pipeline.domain.document import Company, make_entry_id
+from pipeline.domain.document import Company
 from pipeline.domain.history import month_name
+from pipeline.domain.identity import make_entry_id
 from pipeline.domain.tie_out.close import listed, manifest, not_ended, what_is_open
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month

@@ -129,7 +129,7 @@ def _wanted(
             continue
         if command.is_continuation:
             months = [Month.parse(text, today) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
-            yield from ((company, one) for one in sorted(months, reverse=True)[:MONTHS_MAX])
+            yield from ((company, month) for month in sorted(months, reverse=True)[:MONTHS_MAX])
             continue
         followed = closures.followed(collaborators, company.name, index)
         months, left_out = open_months(index, today, followed)
@@ -138,7 +138,7 @@ def _wanted(
                 f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
                 f"{len(left_out) - 1} earlier ones are compared only when asked for by name."
             )
-        yield from ((company, one) for one in months)
+        yield from ((company, month) for month in months)
 
 
 def chosen(companies: Sequence[Company], name: str, collaborators: Collaborators) -> list[Company]:
@@ -216,7 +216,7 @@ def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, 
         message = f"{tie_out.sentence} The report is {keys.get('html', '')}."
         results.failures.append(Failure(tie_out.company, code, "", message, stops=False))
     closure = tie_out.closure
-    closed = {"closed": closure.sentence, "changes": [one.sentence for one in closure.changes]} if closure else {}
+    closed = {"closed": closure.sentence, "changes": [change.sentence for change in closure.changes]} if closure else {}
     results.tie_outs.append(
         {
             "company": tie_out.company,

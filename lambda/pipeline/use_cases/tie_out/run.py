@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.domain.document import ENTRY_ID, Company, DocumentType, make_entry_id
+from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
+from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
@@ -155,7 +156,7 @@ class Comparison:
     def _are_elsewhere(self, entry_ids: Iterable[str]) -> bool:
         """Whether Odoo shows some of these documents to be the company's, in whatever month."""
         found = filter(None, map(ENTRY_ID.fullmatch, entry_ids))
-        states = self._with.journal.by_ids({int(one[1]) for one in found})
+        states = self._with.journal.by_ids({int(match[1]) for match in found})
         return any(state.company == self._company.name for state in states.values())
 
     def _scope(self, realm: str, rules: Rules, ledger: Ledger, reading: Reading) -> Scope:
@@ -184,7 +185,9 @@ class Comparison:
 
     def _with_elsewhere(self, scope: Scope, ledger: Ledger) -> Scope:
         """Look up what should be in the month and is not: it may be dated otherwise, or a page has shifted."""
-        kinds = {make_entry_id(scope.database, one.odoo_id): one.document_type for one in scope.documents}
+        kinds = {
+            make_entry_id(scope.database, document.odoo_id): document.document_type for document in scope.documents
+        }
         wanted: defaultdict[DocumentType, dict[str, str]] = defaultdict(dict)
         for entry in missing_entries(scope):
             wanted[kinds[entry.entry_id]][entry.qb_id] = entry.entry_id

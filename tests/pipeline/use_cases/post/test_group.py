@@ -11,7 +11,8 @@ from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import OutcomeUnknown, OutOfTime, Rejected, Unavailable
 from pipeline.use_cases.post import group, work_list
 from pipeline.use_cases.post.group import TOGETHER_MAX
-from tests.pipeline.use_cases.post.test_run import COMPANY, NOW, Books, World
+from tests.books_world import COMPANY, NOW
+from tests.posting_run_world import Books, World
 
 
 class CountingBooks(Books):
@@ -290,12 +291,12 @@ def test_a_stop_between_the_attempts_and_the_documents_takes_the_attempts_back(w
     for number in range(1, 6):
         world.add(number)
 
-    def stop(self, _tasks, real=group.Group._begun):
+    def stop(self, _tasks, real=group.Group._store_attempts):
         begun = real(self, _tasks)
         self._troubles.stop(OutOfTime("no time"))
         return begun
 
-    monkeypatch.setattr(group.Group, "_begun", stop)
+    monkeypatch.setattr(group.Group, "_store_attempts", stop)
 
     results = world.run()
 

@@ -12,13 +12,13 @@ from PIL import Image, ImageDraw
 from PIL.TiffImagePlugin import TiffImageFile
 from pypdf import PdfReader
 
-from pipeline import images
 from pipeline.domain.errors import InvalidDocument
-from pipeline.images import image_page
+from pipeline.files import images
+from pipeline.files.images import image_page
 from pipeline.odoo.papers import PDF_BYTES_MAX
 from tests.scans import scan_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WHITE, BLACK = 255, 0
 
 
@@ -287,7 +287,7 @@ def test_a_photograph_that_appears_step_by_step_is_refused_where_its_steps_would
 MEASURE = """
 import resource, sys
 import odoo_extractor
-from pipeline.images import image_page
+from pipeline.files.images import image_page
 from pipeline.odoo.papers import PDF_BYTES_MAX
 content = open(sys.argv[1], "rb").read()
 image_page(content)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from pipeline.domain.errors import InvalidDocument
-from pipeline.file_kinds import FileKind, is_large_archive
+from pipeline.files.file_kinds import FileKind, is_large_archive
 
 # What the parts of an Office file may come to when somebody opens it, and the parts of it that are XML here.
 UNPACKED_BYTES_MAX = 500 * 2**20
@@ -160,7 +160,7 @@ class _Part:
 
 
 def _acts_as_field(instructions: str) -> bool:
-    # One without a beginning of its own stands alone.
+    # One without a beginning of its own is alone.
     return _ACTIVE_FIELD.search(f"\0{instructions}") is not None
 
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from pipeline import office
 from pipeline.domain.errors import InvalidDocument
-from pipeline.embeddable import check_embeddable, embedded_name, is_embeddable
-from pipeline.file_kinds import ARCHIVE_PARTS_MAX, FileKind, kind_of
+from pipeline.files import office
+from pipeline.files.embeddable import check_embeddable, embedded_name, is_embeddable
+from pipeline.files.file_kinds import ARCHIVE_PARTS_MAX, FileKind, kind_of
 from tests.office_files import office_file
 
 XLSX = office_file("xl/workbook.xml", {"xl/printerSettings/printerSettings1.bin": b"\0" * 99})

@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.quoting import quoted
 from pipeline.domain.values import dataclass
-from pipeline.file_kinds import FileKind, is_program_name, kind_of
+from pipeline.files.file_kinds import FileKind, is_program_name, kind_of
 
 # How many objects of one file are looked at. A bill of a hundred pages has some thousands that could be active.
 OBJECTS_MAX = 20_000
@@ -178,7 +178,7 @@ def _head(stream: Any) -> bytes:
     """Return the beginning of a stream, without unpacking the rest of it if it is packed as nearly all are."""
     packed = bytes(stream._data[:_HEAD_BYTES])  # noqa: SLF001 - pypdf's public way unpacks everything
     filters = _value(stream, "/Filter")
-    names = [str(one) for one in filters] if isinstance(filters, list) else [str(filters)] if filters else []
+    names = [str(name) for name in filters] if isinstance(filters, list) else [str(filters)] if filters else []
     if not names:
         return packed
     try:

@@ -92,7 +92,7 @@ class RealmRun:
                 self._with.watch(session, self._lease.realm, self._companies, is_asked)
             if is_asked:
                 return
-            # Nobody is always last: a large backlog of one company must not keep the others of its realm waiting.
+            # In no order: a large backlog of one company must not always keep the others of its realm waiting.
             for company in self._with.random.sample(self._companies, len(self._companies)):
                 self._work_for(company, session)
         except OutOfTime as error:
@@ -134,7 +134,7 @@ class RealmRun:
         except Misconfigured as error:
             if len(self._companies) == 1:
                 raise
-            # The mapping of this company is wrong, which is nothing to the others of the realm.
+            # Only the mapping of this company is wrong: the others of the realm go on.
             self._outcomes.failures.append(Failure.of(company, error))
 
     # -- which realm -----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class RealmRun:
                 if entry.realm != self._lease.realm and (entry.qb_id or entry.step or entry.realm):
                     again = lifecycle.started_over(entry, self._with.clock.now())
                     if not self._with.table.save(again):
-                        # It has changed since, or the index is behind.
+                        # The entry has changed since, or the index is behind.
                         self._outcomes.results.remaining = True
                         return
                     self._outcomes.results.started_over += again.status is Status.PENDING
@@ -209,7 +209,7 @@ class RealmRun:
                         running.add(pool.submit(group.run, tasks))
             while running:
                 running = self._collect(running)
-            # Last and alone: whichever of them ends the function takes nobody along who is not counted.
+            # Last and alone: one that ends the function takes along no document whose attempt is not counted.
             suspects.sort(key=lambda entry: entry.killed_attempts)
             for entry in suspects[:SUSPECTS_MAX]:
                 with self._outcomes.alone:
@@ -306,7 +306,7 @@ class RealmRun:
             if session.refresh_days_left is not None:
                 results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
         if pause is None and (self._troubles.is_out_of_time or isinstance(self._command, WatchBooks)):
-            # It says nothing about whether a pause would be over.
+            # Such a run does not show whether what paused the realm is over.
             self._with.leases.release_lease(lease, now)
             return
         if pause is None:

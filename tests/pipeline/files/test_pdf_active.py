@@ -15,8 +15,8 @@ from pypdf.generic import (
 )
 
 from local.demo.small_files import pdf_page
-from pipeline import pdf as pages
-from pipeline.pdf_active import PROGRAMS_SHOWN_MAX, ActiveContent, active_content
+from pipeline.files import pdf as pages
+from pipeline.files.pdf_active import PROGRAMS_SHOWN_MAX, ActiveContent, active_content
 
 ONE, TWO = pdf_page(["first"]), pdf_page(["second"])
 XML = b"<?xml version='1.0'?><rsm:CrossIndustryInvoice/>"

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-# How many files a PDF may have embedded already. With more it is written anew.
+# How many files a PDF may have embedded already. With more it is written again as a whole.
 EMBEDDED_BEFORE_MAX = 1_000
 _NESTED_MAX = 20
 # The largest number of an object that every viewer reads.

@@ -11,10 +11,10 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from local.demo.small_files import pdf_page, png_image
-from pipeline import images
-from pipeline import pdf as pages
 from pipeline.domain.document import LineKind, Party
 from pipeline.domain.errors import InvalidDocument
+from pipeline.files import images
+from pipeline.files import pdf as pages
 from tests.builders import COMPANY, LINE, a_document
 
 ONE, TWO = pdf_page(["first"]), pdf_page(["second"])

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pipeline.active_text import acts_as_xml, check_rtf, check_table, is_old_sheet
 from pipeline.domain.errors import InvalidDocument
-from pipeline.file_kinds import FileKind, is_program_name, kind_of
-from pipeline.office import MAIN_PARTS, check_office
+from pipeline.files.active_text import acts_as_xml, check_rtf, check_table, is_old_sheet
+from pipeline.files.file_kinds import FileKind, is_program_name, kind_of
+from pipeline.files.office import MAIN_PARTS, check_office
 
 # How many files one PDF may have beside its pages.
 FILES_MAX = 50

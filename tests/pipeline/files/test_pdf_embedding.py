@@ -7,8 +7,8 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from local.demo.small_files import pdf_page
-from pipeline import pdf as pages
-from pipeline import pdf_embedding
+from pipeline.files import pdf as pages
+from pipeline.files import pdf_embedding
 
 PAPER = pdf_page(["the vendor's own paper"], title="paper")
 FILES = [("bill.xml", b"<Invoice/>"), ("terms ü.txt", b"30 days"), ("a.docx", bytes(range(256)) * 40)]

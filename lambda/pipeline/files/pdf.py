@@ -14,10 +14,10 @@ from typing import IO, Any
 from pipeline.domain.document import Document, LineKind
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import plain, shown
-from pipeline.file_kinds import HEADER_WITHIN
-from pipeline.images import image_page
-from pipeline.pdf_active import ActiveContent, active_content, is_program, remove_from
-from pipeline.pdf_embedding import with_appended
+from pipeline.files.file_kinds import HEADER_WITHIN
+from pipeline.files.images import image_page
+from pipeline.files.pdf_active import ActiveContent, active_content, is_program, remove_from
+from pipeline.files.pdf_embedding import with_appended
 
 __all__ = ["acting", "check", "embedding", "image_page", "merged", "plain_page"]
 
@@ -69,8 +69,8 @@ def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -
 def embedding(content: bytes, files: Sequence[tuple[str, bytes]]) -> bytes | None:
     """Return one PDF with files (name, bytes) embedded: its own bytes first, so that a signature in it still holds.
 
-    Returns None if nothing can be added to this one; `merged` can write it anew. Raises InvalidDocument if it does not
-    open.
+    Returns None if nothing can be added to this one; `merged` can write it again as a whole. Raises InvalidDocument if
+    it does not open.
     """
     reader = _reader(content)
     try:
