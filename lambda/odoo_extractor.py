@@ -20,7 +20,7 @@ from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import ExtractorCommand, Pull, PullSelected, RedrivePulls
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
-from pipeline.domain.errors import AwaitsFirstValue, PipelineError
+from pipeline.domain.errors import AwaitsFirstValue, PipelineError, emptied
 from pipeline.domain.history import Origin
 from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.mapping import Receipts
@@ -74,6 +74,8 @@ def _handled(command: ExtractorCommand, origin: Origin, context: Any, runtime: R
         try:
             secret = extractor.secret()
         except AwaitsFirstValue as error:
+            if extractor.key_values.database() is not None:
+                raise emptied(error) from None
             report.failures.append(Failure.of("", error))
             waiting = {"waiting": str(error)}
         else:

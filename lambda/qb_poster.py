@@ -22,7 +22,7 @@ from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive, WatchBooks
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import AwaitsFirstValue
+from pipeline.domain.errors import AwaitsFirstValue, emptied
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts
@@ -142,6 +142,8 @@ class Poster:
         try:
             secret = self.secret()
         except AwaitsFirstValue as error:
+            if self.was_used():
+                raise emptied(error) from None
             report.failures.append(Failure.of("", error))
             return Results(waiting=str(error))
         report.checked.add("")
@@ -177,6 +179,12 @@ class Poster:
         results.drift_noticed = len(self.watch.notices)
         results.drift_open, results.drift_age_s = self.watch.open, self.watch.age_s
         return results
+
+    def was_used(self) -> bool:
+        """Whether a document was sent to QuickBooks before, as far as any entry of the table tells."""
+        entry_id = self.table.any_entry_id()
+        entry = self.table.entry(entry_id) if entry_id else None
+        return entry is not None and self.key_values.realm(entry.company) is not None
 
     def secret(self) -> dict[str, Any]:
         """Return the QuickBooks secret as it is now."""

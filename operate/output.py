@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -43,11 +44,11 @@ class Output:
     def say(self, text: str, *, style: str = "") -> None:
         """Write a sentence for a person; nothing in JSON."""
         if not self.as_json:
-            self._console.print(wrapped(text, self._console.width), style=style or None, soft_wrap=True)
+            self._console.print(wrapped(harmless(text), self._console.width), style=style or None, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Write a sentence about the progress to standard error."""
-        self._notes.print(wrapped(text, self._notes.width), style="dim", soft_wrap=True)
+        self._notes.print(wrapped(harmless(text), self._notes.width), style="dim", soft_wrap=True)
 
     def error(self, text: str) -> None:
         """Write why the command ends: JSON to standard output where JSON was asked for, else to standard error.
@@ -55,10 +56,10 @@ class Output:
         In a pipe it is one line, for whoever searches it.
         """
         if self.as_json:
-            print(json.dumps({"error": text}, ensure_ascii=False))
+            print(as_json({"error": text}))
         else:
             width = self._notes.width if self._notes.is_terminal else sys.maxsize
-            self._notes.print(wrapped(text, width), soft_wrap=True)
+            self._notes.print(wrapped(harmless(text), width), soft_wrap=True)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Sequence[str] = (),
@@ -87,7 +88,7 @@ class Output:
                 column, justify="right" if column in right else "left", overflow="fold", width=fixed.get(place)
             )
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(_cell, row))
         self._console.print(table)
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -102,17 +103,59 @@ class Output:
         if self.as_json:
             # Where the encoding lacks a letter, JSON has a way to write it, and a question mark would be data.
             is_utf8 = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-            print(json.dumps(value, indent=2, ensure_ascii=not is_utf8, default=_plain))
+            print(as_json(value, indent=2, is_ascii=not is_utf8))
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
         """Show on standard error that something is going on: a spinner on a terminal, a line in a pipe."""
         if self._notes.is_terminal:
-            with self._notes.status(text):
+            with self._notes.status(harmless(text)):
                 yield
         else:
             self.note(f"{text} ...")
             yield
+
+
+def harmless(text: str) -> str:
+    """Return a text without what a terminal would obey or hide: each control character but a line break is a space.
+
+    A name may come from anybody. An escape sequence in it would set the window's title, move what is written over what
+    stands there, or put a text on the clipboard; and so does rich let it through.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character == "\n" or not _acts(character)
+        else " "
+        if unicodedata.category(character) == "Cc"
+        else ""
+        for character in text
+    )
+
+
+def as_json(value: Any, *, indent: int | None = None, is_ascii: bool = False) -> str:
+    """Return a value as JSON that says the same, with everything escaped that a terminal would obey or hide."""
+    text = json.dumps(value, indent=indent, ensure_ascii=is_ascii, default=_plain)
+    if text.isprintable():
+        return text
+    # What is below the space is escaped already, other than the line breaks of the indentation.
+    return "".join(
+        json.dumps(character)[1:-1] if character != "\n" and _acts(character) else character for character in text
+    )
+
+
+def _acts(character: str) -> bool:
+    """Whether a character is none that is shown: a control character, or a mark that turns or hides a text."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _cell(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return harmless(cell)
+    if not cell.plain.isprintable():
+        cell.plain = harmless(cell.plain)
+    return cell
 
 
 def _widest(cells: Iterable[Cell]) -> int:

@@ -61,6 +61,7 @@ LONGEST_FIRST = (
     "tests/test_terraform.py",
     "tests/test_build.py",
     "tests/test_at_scale.py",
+    "tests/test_slow_processor.py",
     "tests/pipeline/files/test_images.py",
     "tests/test_memory.py",
     "tests/cases/test_large_papers.py",

@@ -125,7 +125,11 @@ def send(
         if allowance.is_over and not isinstance(error, requests.exceptions.ConnectTimeout):
             what = "finish its answer" if allowance.has_begun else "answer"
             raise Unavailable(f"{who} did not {what} within {timeout_s:.0f} s", code=NO_ANSWER) from error
-        raise _our_error(error, who, timeout_s) from error
+        ours = _our_error(error, who, timeout_s)
+        if allowance.is_sent and ours.code == NOT_SENT:
+            # The library names the cause, not the moment: TLS may also fail after the request has gone out.
+            ours = Unavailable(f"{who} broke off the connection in place of an answer", code=NO_ANSWER)
+        raise ours from error
 
 
 def _content(response: requests.Response, allowance: Allowance, bytes_max: int) -> bytearray:

@@ -30,13 +30,15 @@ class Exceeded(Exception):
 class Allowance:
     """What is left of one call: seconds, by the clock, and bytes of its answer on the wire.
 
-    `has_begun` is whether anything of the answer has arrived.
+    `is_sent` is whether anything of the request has been handed to the network, and `has_begun` whether anything of
+    the answer has arrived.
     """
 
     def __init__(self, clock: Clock, timeout_s: float, bytes_max: int) -> None:
         self._clock = clock
         self._give_up_at = clock.monotonic() + timeout_s
         self._bytes_left = bytes_max + FRAMING_BYTES_MAX
+        self.is_sent = False
         self.has_begun = False
 
     @property
@@ -118,6 +120,7 @@ class _Socket:
         while rest:
             if call is not None:
                 self._sock.settimeout(call.seconds())
+                call.is_sent = True
             rest = rest[self._sock.send(rest) :]
 
 

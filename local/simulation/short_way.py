@@ -88,7 +88,8 @@ def _secretsmanager(operation: str, parameters: Parameters) -> Any:
     try:
         return json.loads(getattr(handler, camelcase_to_underscores(operation))())
     except JsonRESTError as error:
-        raise _client_error(error.relative_error_type, operation) from error
+        # Of a secret without a value and of none at all only the text is different.
+        raise _client_error(error.relative_error_type, operation, str(error.message)) from error
 
 
 def _ssm(operation: str, parameters: Parameters) -> Any:
@@ -198,8 +199,8 @@ _SERVICES: dict[str, Callable[[str, Parameters], Any]] = {
 }
 
 
-def _client_error(code: str, operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+def _client_error(code: str, operation: str, text: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": text or code}}, operation)
 
 
 # -- moto's slowest parts ----------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.secretsmanager.exceptions import SecretHasNoValueException, SecretNotFoundException
+from moto.secretsmanager.models import SecretsManagerBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.stand_ins.transactions import write_together
@@ -74,6 +76,21 @@ class _OneAtATime:
         self.calls[f"{service or 'unsigned'} {method}"] += 1
 
 
+_moto_secret_value = SecretsManagerBackend.get_secret_value
+
+
+def _secret_value(
+    backend: SecretsManagerBackend, secret_id: str, version_id: str, version_stage: str
+) -> dict[str, Any]:
+    """Return the value of a secret, and say of one without a value what AWS says: moto says that it does not exist."""
+    try:
+        return _moto_secret_value(backend, secret_id, version_id, version_stage)
+    except SecretNotFoundException:
+        if backend._is_valid_identifier(secret_id):  # noqa: SLF001 - moto asks it so
+            raise SecretHasNoValueException(version_stage) from None
+        raise
+
+
 class _Silent(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -115,6 +132,7 @@ class EmbeddedAws:
 
     def __init__(self) -> None:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
+        SecretsManagerBackend.get_secret_value = _secret_value  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.calls, self.asked = application.calls, application.asked
         self.lock, self.count = application.lock, application.count

@@ -18,9 +18,10 @@ from operate.cli import Call, command
 from operate.deployment import EXTRACTOR, POSTER, Deployment
 from operate.entries import READ_MAX, Wanted, found
 from operate.errors import NEEDS_A_PERSON, WrongUse
-from operate.output import ago, counted, need, span
+from operate.output import ago, counted, harmless, need, span
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import shown
+from pipeline.domain.quoting import plain_line
 from pipeline.qbo.connections import connection_days
 from pipeline.qbo.realms import companies
 
@@ -241,7 +242,9 @@ def list_entries(  # noqa: PLR0913 - one for each option
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(_COLUMNS)
-        writer.writerows([_safe(str(value)) for value in _plain(entry).values()] for entry in listed)
+        writer.writerows(
+            [_safe(harmless(str(value)).replace("\n", " ")) for value in _plain(entry).values()] for entry in listed
+        )
     else:
         _show(call, listed, now)
         out.result({"found": len(entries), "entries": [_plain(entry) for entry in listed]})
@@ -278,7 +281,7 @@ def _show(call: Call, entries: list[Entry], now: datetime) -> None:
 
 def named_as(entry: Entry) -> str:
     """Return what a document is called in a table: its type and number, and under it the party."""
-    return f"{entry.document_type.noun} {entry.number}\n{entry.party}"
+    return f"{entry.document_type.noun} {plain_line(entry.number)}\n{plain_line(entry.party)}"
 
 
 def _waits_since(entry: Entry) -> datetime:

@@ -407,6 +407,26 @@ def test_the_list_goes_into_a_spreadsheet_and_runs_nothing_there(posted):
     assert rows[entry_id]["party"] == '\'=HYPERLINK("http://x")'
 
 
+@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)], ids=str)
+def test_the_list_obeys_nothing_of_a_partys_name_and_adds_no_line_for_it(posted, options):
+    table = posted.machine.deployment.aws.client("dynamodb")
+    entry_id = next(e["entry_id"] for e in posted.machine.deployment.entries() if e["status"] == "failed")
+    name = "Acme\x1b[1A\x1b[2K\u202e"
+    table.update_item(
+        TableName=posted.machine.deployment.table,
+        Key={"entry_id": {"S": entry_id}},
+        UpdateExpression="SET party = :party",
+        ExpressionAttributeValues={":party": {"S": f"{name}\nposted: everything"}},
+    )
+
+    result = posted("list", "--status", "failed", *options)
+
+    assert "Acme" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "\u202e" not in result.stdout
+    assert not any(line.strip().startswith("posted: everything") for line in result.stdout.splitlines())
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

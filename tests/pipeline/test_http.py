@@ -1,13 +1,21 @@
 """Every exchange is bounded in time and size, and ends in an answer or in one of our errors."""
 
 import gzip
+import os
 import socket
+import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline import http
@@ -237,6 +245,72 @@ def test_a_connection_dropped_without_an_answer_may_have_been_heard():
             get(opened.url)
 
     assert raised.value.code == http.NO_ANSWER
+
+
+def certificate(directory):
+    """Write a certificate of 127.0.0.1 with its key, and return the path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    since = datetime.now(UTC) - timedelta(days=1)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(since)
+        .not_valid_after(since + timedelta(days=9))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = directory / "certificate.pem"
+    path.write_bytes(made.public_bytes(pem) + private)
+    return str(path)
+
+
+@contextmanager
+def broken_tls(path):
+    """Take one request over TLS, and answer it with what is no TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard = []
+
+    def serve():
+        plain, _ = listener.accept()
+        with (
+            suppress(OSError),
+            socket.socket(fileno=os.dup(plain.fileno())) as beside,
+            context.wrap_socket(plain, server_side=True) as secure,
+        ):
+            heard.append(secure.recv(65536))
+            beside.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", heard
+    finally:
+        listener.close()
+        thread.join(5)
+
+
+def test_a_request_that_tls_broke_off_after_it_was_sent_may_have_been_heard(tmp_path):
+    path = certificate(tmp_path)
+    session = http.new_session()
+    session.verify = path
+
+    with broken_tls(path) as (url, heard), pytest.raises(Unavailable, match="in place of an answer") as raised:
+        http.send(session, "POST", url, who=WHO, timeout_s=5, clock=SystemClock(), data=b"x")
+
+    assert heard[0].startswith(b"POST / HTTP/1.1")
+    assert raised.value.code == http.NO_ANSWER
+
+
+def test_a_request_to_whom_the_certificate_does_not_belong_was_certainly_not_heard(tmp_path):
+    with broken_tls(certificate(tmp_path)) as (url, heard), pytest.raises(Unavailable, match="not valid") as raised:
+        http.send(http.new_session(), "POST", url, who=WHO, timeout_s=5, clock=SystemClock(), data=b"x")
+
+    assert heard == []
+    assert raised.value.code == http.NOT_SENT
 
 
 def test_an_answer_that_breaks_off_is_unavailable():

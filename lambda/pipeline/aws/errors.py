@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.domain.errors import Misconfigured, NeedsAttention, PipelineError, Unavailable
+from pipeline.domain.errors import Misconfigured, NeedsAttention, NotStored, PipelineError, Unavailable
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # A transaction of somebody else is writing the item; and the answer to a transaction of which nothing was written.
@@ -18,16 +18,27 @@ _FINAL = {
     "NoSuchBucket": "does not exist: is the environment variable that names it right?",
     "AccessDeniedException": "may not be used by this function: look at its IAM policy",
     "AccessDenied": "may not be used by this function: look at its IAM policy",
-    "ValidationException": "was asked in a way it does not understand",
+    "PermanentRedirect": "is in another region than this function: is the environment variable that names it right?",
 }
 
 
 # S3's answer for an object in an archive class from which nothing is read at once.
+# What is sent is too large, or is nothing that the service knows.
+_NOT_TAKEN = ("ValidationException", "EntityTooLarge", "KeyTooLongError")
 _ARCHIVED = "InvalidObjectState"
 
 
+# A key in KMS with which a bucket, table, queue or secret is encrypted, in the words of each service.
+_KEYS = ("KMS", "DecryptionFailure", "EncryptionFailure", "InvalidKeyId")
+_KEY_MAY_WORK_LATER = ("Throttling", "Internal", "Timeout", "Unavailable")
+
+
 class Expected(Exception):
-    """A refusal that the caller expects, because to the caller it is an answer."""
+    """A refusal that the caller expects, because to the caller it is an answer. `text` is what AWS says about it."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        super().__init__(code)
+        self.text = text
 
 
 @contextmanager
@@ -37,7 +48,7 @@ def errors_of(what: str, *, expected: tuple[str, ...] = ()) -> Iterator[None]:
         yield
     except ClientError as error:
         if _code(error) in expected:
-            raise Expected(_code(error)) from error
+            raise Expected(_code(error), str(error.response["Error"].get("Message", ""))) from error
         raise error_of(_code(error), what) from error
     except BotoCoreError as error:
         raise error_of(type(error).__name__, what) from error
@@ -51,6 +62,14 @@ def error_of(code: str, what: str) -> PipelineError:
     """Return our error for an error code of AWS about a resource."""
     if code == _ARCHIVED:
         return NeedsAttention(f"{what} has it in an archive class: restore the object first ({code}).", code="archived")
+    if code.startswith(_KEYS) and not any(word in code for word in _KEY_MAY_WORK_LATER):
+        return Misconfigured(
+            f"{what} cannot be read or written, because its key in KMS cannot be used: enable the key, cancel its "
+            f"deletion, or let this function's role use it ({code}).",
+            code="key_unusable",
+        )
+    if code in _NOT_TAKEN:
+        return NotStored(f"{what} was asked in a way it does not understand, or to store what is too large ({code}).")
     if code in _FINAL:
         return Misconfigured(f"{what} {_FINAL[code]} ({code}).")
     return Unavailable(f"{what} did not answer ({code}).")

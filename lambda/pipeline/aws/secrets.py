@@ -19,6 +19,11 @@ PROPOSED = "PROPOSED"
 CHANGES_TRIED_MAX = 10
 # Secrets Manager ignores a second version of the same id and content.
 FIRST_VERSION = "00000000-0000-4000-8000-000000000001"
+# What AWS answers to a read of a secret that was deleted and can still be taken back.
+MARKED_FOR_DELETION = "InvalidRequestException"
+# A secret that does not exist and one without a value are answered with one code. Only the text tells them apart:
+# "can't find the specified secret value for staging label: AWSCURRENT" is of a secret that there is.
+NO_VALUE = "secret value"
 NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 
 
@@ -80,9 +85,21 @@ class Secrets:
     def _read(self, arn: str, required: Sequence[str]) -> tuple[Secret, str]:
         name = _name(arn)
         try:
-            with errors_of(f"The secret {name}", expected=("ResourceNotFoundException",)):
+            with errors_of(f"The secret {name}", expected=("ResourceNotFoundException", MARKED_FOR_DELETION)):
                 answer = self._client.get_secret_value(SecretId=arn, VersionStage=CURRENT)
         except Expected as error:
+            if str(error) == MARKED_FOR_DELETION:
+                raise Misconfigured(
+                    f"The secret {name} is scheduled for deletion. Take it back before its time is over: "
+                    f"`aws secretsmanager restore-secret --secret-id {name}`.",
+                    code="secret_deleted",
+                ) from error
+            if NO_VALUE not in error.text:
+                raise Misconfigured(
+                    f"The secret {name} does not exist, so it was deleted: make it again with `terraform apply`, and "
+                    "store its JSON in it.",
+                    code="secret_deleted",
+                ) from error
             raise AwaitsFirstValue(f"The secret {name} has no value yet: {_who_fills(name)} fills it.") from error
         try:
             value = json.loads(answer["SecretString"])

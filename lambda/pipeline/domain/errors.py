@@ -14,6 +14,7 @@
         ├─ Rejected               QuickBooks refused it
         ├─ Unauthorized           credentials are wrong or lack a right
         ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
+        │   ├─ NotStored             AWS does not take what is to be stored, perhaps of one document alone
         │   └─ AwaitsFirstValue      a secret that never had a value: nobody uses the deployment yet
         └─ InvalidRequest         an invocation we do not understand
 
@@ -122,10 +123,21 @@ class Misconfigured(NeedsAttention):
     code = "misconfigured"
 
 
+class NotStored(Misconfigured):
+    """AWS does not take what is to be stored. It may be too large, which is then a matter of one document."""
+
+    code = "not_stored"
+
+
 class AwaitsFirstValue(Misconfigured):
     """A secret has never had a value: the deployment is not in use yet, which is no fault."""
 
     code = "waiting_for_first_value"
+
+
+def emptied(error: AwaitsFirstValue) -> Misconfigured:
+    """Return the error for a secret without a value in a deployment that was used before: it was made again, empty."""
+    return Misconfigured(f"{error} It had one before, so it was deleted and made again.", code="secret_deleted")
 
 
 class InvalidRequest(NeedsAttention):

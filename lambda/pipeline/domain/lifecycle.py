@@ -43,6 +43,8 @@ DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 
 BEFORE_GO_LIVE = "before_go_live"
 # A document for which Odoo gives no usable answer, though it answers for others.
+# A number and a name are shown to people, and a text of Odoo may be longer than an item of the table.
+SHOWN_LENGTH_MAX = 300
 UNANSWERED_BY_ODOO = "unanswered_by_odoo"
 RECEIPT_SKIPPED = "receipt_skipped"
 # How many former realms of a document are kept as history.
@@ -93,8 +95,8 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         # The type that it has in the books stays until it is taken back.
         document_type=base.document_type if base.qb_id or base.step else document.document_type,
         company=document.company.name,
-        number=document.number,
-        party=document.party.name,
+        number=document.number[:SHOWN_LENGTH_MAX],
+        party=document.party.name[:SHOWN_LENGTH_MAX],
         document_date=document.issued_on,
         currency=document.currency,
         total=document.total,
@@ -148,7 +150,7 @@ def unreadable(
         EXTRACTOR,
         now,
         is_new=previous is None,
-        number=base.number or row.number,
+        number=base.number or row.number[:SHOWN_LENGTH_MAX],
         odoo_write_date=row.written_at,
         content_hash="",
         version=base.version + 1,

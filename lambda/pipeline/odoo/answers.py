@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from pipeline.domain.errors import NeedsAttention, PipelineError, Unauthorized, Unavailable
+from pipeline.domain.quoting import one_line
 from pipeline.http import Answer
 
 type Row = dict[str, Any]
 
+ADDRESS_LENGTH_MAX = 120
 REDACTED = "(the secret)"
 ACCESS_ERROR = "access_error"
 ODOO_ERROR = "odoo_error"
@@ -62,6 +64,14 @@ def parsed(answer: Answer, url: str) -> Any:
 
 def no_odoo(url: str, answer: Answer) -> Unavailable:
     """Return the error for an answer that does not come from Odoo itself."""
+    if 300 <= answer.status < 400:
+        target = one_line(answer.headers.get("location", "").split("?")[0], ADDRESS_LENGTH_MAX)
+        where = f"to {target}" if target else "elsewhere"
+        return Unavailable(
+            f"Odoo at {url} answered HTTP {answer.status}, which sends whoever asks {where}. Requests with a password "
+            "follow no such answer: if Odoo has moved there, set odoo_api_url to its new address; if it is a login "
+            "page, let the functions past the proxy that asks for the login."
+        )
     what = "a web page" if answer.is_html else "nothing it can use"
     return Unavailable(
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "

@@ -18,11 +18,12 @@ from pipeline.domain.drift import Seen
 from pipeline.domain.money import decimal
 from pipeline.domain.values import dataclass
 from pipeline.qbo.booked import fingerprint, party_of, tax_of
-from pipeline.qbo.client import Client, Json, quoted
+from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.list_watch import ListWatch
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.payloads import ENTITIES
+from pipeline.qbo.rows import Json
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
@@ -19,6 +19,7 @@ from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.multipart import Multipart
+from pipeline.qbo.rows import Json, changes_of, part_of, rows_of
 from pipeline.qbo.text import cleaned
 from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create, Upload, by_item, by_upload, item_id
 from pipeline.qbo.tokens import Tokens
@@ -36,8 +37,6 @@ LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
 # Reserved from the function's time, so that what came of a call is stored before Lambda stops it.
 RESERVE_S = 4.0
-
-type Json = dict[str, Any]
 
 
 class Client:
@@ -84,9 +83,7 @@ class Client:
         """Return at most a thousand matching rows, from a position on that counts from one."""
         statement = f"select * from {entity}{' where ' + where if where else ''}"  # noqa: S608 - values are quoted
         statement += f" startposition {start} maxresults {PAGE_ROWS}"
-        body = self._read("query", "/query", {"query": statement})
-        rows: list[Json] = body.get("QueryResponse", {}).get(entity, [])
-        return rows
+        return self._read("query", "/query", {"query": statement}, lambda body: rows_of(body, entity))
 
     def query_any(self, entity: str, attribute: str, values: Iterable[str], where: str = "") -> list[Json]:
         """Return all rows with an attribute among the values, in as few queries as the URL length allows."""
@@ -98,16 +95,11 @@ class Client:
     def changes(self, entities: Iterable[str], since: datetime) -> list[tuple[str, Json]]:
         """Return each object that changed since an instant with its entity, at most a thousand: one metered call."""
         wanted = {"entities": ",".join(entities), "changedSince": since.isoformat(timespec="seconds")}
-        parts = self._read("cdc", "/cdc", wanted).get("CDCResponse")
-        if not isinstance(parts, list):
-            raise Unavailable("QuickBooks answered without the changes it was asked for")
-        answers = [answer for part in parts for answer in part.get("QueryResponse", [])]
-        return [(name, row) for answer in answers for name, rows in answer.items() if isinstance(rows, list)
-                for row in rows]  # fmt: skip
+        return self._read("cdc", "/cdc", wanted, changes_of)
 
     def read(self, entity: str, qb_id: str) -> Json:
         """Return one object as it is now."""
-        return _part(self._read("read", f"/{entity.lower()}/{qb_id}", {}), entity)
+        return self._read("read", f"/{entity.lower()}/{qb_id}", {}, lambda body: part_of(body, entity))
 
     def write(self, entity: str, body: Mapping[str, Any], *, request_id: str, operation: str = "") -> Json:
         """Create, update or (by `operation`) delete one object. Return QuickBooks' version of it."""
@@ -123,7 +115,7 @@ class Client:
             headers={"Content-Type": "application/json"},
         )
         try:
-            return {**_part(answer, entity), TID: answer[TID]}
+            return {**part_of(answer, entity), TID: answer[TID]}
         except Unavailable as error:
             raise OutcomeUnknown(str(error)) from error
 
@@ -157,7 +149,7 @@ class Client:
         try:
             if row is None:
                 raise OutcomeUnknown("QuickBooks answered without the part for this document")
-            return _part(self._understood(row, 200, is_write=True), name)
+            return part_of(self._understood(row, 200, is_write=True), name)
         except OutcomeUnknown as error:
             return error
         except Unavailable as error:
@@ -204,10 +196,10 @@ class Client:
         items = [self._item(row, "Attachable") for row in by_upload(uploads, rows)]
         return [item if isinstance(item, PipelineError) else {**item, TID: body[TID]} for item in items]
 
-    def _read(self, kind: str, path: str, parameters: dict[str, str]) -> Json:
+    def _read[T](self, kind: str, path: str, parameters: dict[str, str], of: Callable[[Json], T]) -> T:
         for tried in range(READ_TRIES):
             try:
-                return self._call(kind, "GET", path, parameters, is_write=False)
+                return of(self._call(kind, "GET", path, parameters, is_write=False))
             except Unavailable:
                 if tried == READ_TRIES - 1:
                     raise
@@ -314,13 +306,6 @@ class Client:
 
 
 _THROTTLED = {"fault": {"error": [{"message": "ThrottleExceeded", "detail": "", "code": "3001"}]}}
-
-
-def _part(body: Any, name: str) -> Json:
-    part = body.get(name) if isinstance(body, Mapping) else None
-    if not isinstance(part, dict):
-        raise Unavailable(f"QuickBooks answered without the {name} it was asked for")
-    return part
 
 
 def _listed(values: Iterable[str]) -> Iterator[str]:

@@ -176,7 +176,8 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
             "wait and follow by themselves.",
             code="subscription_ended",
         )
-    if status == 403 or fault.code in ("3100", "120"):
+    # A right or a plan may be refused by 403 as well: the code says more than the status.
+    if fault.code in ("3100", "120") or (status == 403 and fault.code not in CATALOGUE):
         return Disconnected(
             f"QuickBooks no longer lets the pipeline into {company}: the connection was revoked, or the realm in the "
             "QuickBooks secret is not the one its token belongs to. Connect the company again with `./oqb connect`; "

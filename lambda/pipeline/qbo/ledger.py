@@ -18,9 +18,10 @@ from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
-from pipeline.qbo.client import PAGE_ROWS, Client, Json, quoted
+from pipeline.qbo.client import PAGE_ROWS, Client, quoted
 from pipeline.qbo.lists import BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import entry_id_of
+from pipeline.qbo.rows import Json
 
 ENTITIES = {
     DocumentType.INVOICE: "Invoice",

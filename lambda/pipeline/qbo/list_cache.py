@@ -35,6 +35,7 @@ from pipeline.qbo.lists import (
     named_row,
     realm_of_rows,
 )
+from pipeline.qbo.rows import understood
 
 # Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
@@ -150,6 +151,7 @@ class ListCache:
         # If the mapping names other items than before, those must be read, too.
         return lists if lists and set(self._items) <= set(lists.items_asked) else None
 
+    @understood("lists")
     def _read(self) -> Lists:
         settings = self._settings(str(self._client.query("CompanyInfo")[0].get("Country", "")))
         by_type = [(str(row.get("AccountType", "")), book_account(row)) for row in self._client.query("Account")]
@@ -173,6 +175,7 @@ class ListCache:
             items_like=self._items_like(items),
         )
 
+    @understood("preferences")
     def _settings(self, country: str) -> Realm:
         """Return what the company is like, without its accounts."""
         return realm_of_rows(self._client.query("Preferences")[0], country)
@@ -197,6 +200,7 @@ class ListCache:
             found |= {str(row.get("FullyQualifiedName", row["Name"])) for row in rows[:LIKE_MAX]}
         return tuple(sorted(found))
 
+    @understood("tax codes")
     def _tax_codes_of(self, realm: Realm) -> tuple[TaxCode, ...]:
         return self._tax_codes() if realm.sales_tax and not realm.is_us else ()
 

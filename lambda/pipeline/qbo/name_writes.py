@@ -10,9 +10,10 @@ from functools import partial
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.retry import growing, repeated
-from pipeline.qbo.client import Client, Json
+from pipeline.qbo.client import Client
 from pipeline.qbo.faults import DUPLICATE_NAME, Refused, is_name_being_edited
 from pipeline.qbo.parties import without_refused
+from pipeline.qbo.rows import Json
 
 NAME_TRIES = 4
 

@@ -17,13 +17,14 @@ from pipeline.domain.document import Document, Product
 from pipeline.domain.errors import Rejected, RetryLater, Unmapped
 from pipeline.domain.mapping import Parties
 from pipeline.domain.threads import Threads
-from pipeline.qbo.client import Client, Json, quoted
+from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, RealmKeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
 from pipeline.qbo.name_writes import write_name
 from pipeline.qbo.parties import FIELD_NAMES, not_sendable, party_body, party_names, said_of, seen_of
+from pipeline.qbo.rows import Json
 from pipeline.qbo.text import clean_name
 
 ITEM_NAME_LENGTH_MAX = 100

@@ -36,6 +36,7 @@ LEASE_TRIES = 5
 FAILED_READ_MAX = 5_000
 # How many entries one run marks and sends dead letters for; the next one goes on.
 MARKED_MAX = 500
+_UNEXPECTED = "The run ended at something unexpected ({kind}). Report it with the log of the run."
 # SQS keeps a letter for fourteen days.
 LETTER_LIVES = timedelta(days=13)
 
@@ -136,6 +137,12 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
             report.failures.append(Failure.of("", error))
         _finish(reporter, report)
         raise type(error)(str(error), code=error.code) from None
+    except Exception as error:  # a fault of ours: what was noticed before it, and by earlier runs, is reported anyway
+        logger.exception("unexpected fault")
+        ours = NeedsAttention(_UNEXPECTED.format(kind=type(error).__name__), code="unexpected")
+        report.failures.append(Failure.of("", ours))
+        _finish(reporter, report)
+        raise ours from None
     else:
         _finish(reporter, report)
 

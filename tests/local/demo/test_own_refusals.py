@@ -20,13 +20,13 @@ _OF_ORDERS = "it is of a sale order: tests/test_order_sync_handler.py"
 ELSEWHERE = {
     **dict.fromkeys(
         ("access_denied", "access_error", "database_renamed", "deleted_in_odoo", "documents_gone", "invalid_document",
-         "login_refused", "mapping_unknown_in_odoo", "no_session", "not_rendered", "odoo_error", "odoo_key_ends",
-         "odoo_key_not_rotated", "unanswered_by_odoo", "unknown_line"), _OF_ODOO,
+         "login_refused", "mapping_unknown_in_odoo", "no_session", "not_rendered", "not_stored", "odoo_error",
+         "odoo_key_ends", "odoo_key_not_rotated", "unanswered_by_odoo", "unknown_line"), _OF_ODOO,
     ),
     **dict.fromkeys(
-        ("allowance_used_up", "archived", "closed_month_changed", "connection_gone", "invalid_client", "mapping",
-         "mapping_changed", "no_refresh_token", "realm_changed", "rebuild_unreadable", "tie_out_not_known",
-         "tie_out_unexplained", "waiting_for_first_value"), _OF_A_COMPANY,
+        ("allowance_used_up", "archived", "closed_month_changed", "connection_gone", "invalid_client", "key_unusable",
+         "mapping", "mapping_changed", "no_refresh_token", "realm_changed", "rebuild_unreadable", "secret_deleted",
+         "tie_out_not_known", "tie_out_unexplained", "waiting_for_first_value"), _OF_A_COMPANY,
     ),
     **dict.fromkeys(("copy_changed", "copy_missing", "pdf_changed", "pdf_missing"), _OF_THE_STORE),
     **dict.fromkeys(("file_not_ours", "not_ours"), _OF_THE_TABLE),

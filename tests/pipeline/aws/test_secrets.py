@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipeline.aws.secrets import CHANGES_TRIED_MAX, Secrets
-from pipeline.domain.errors import Misconfigured, PipelineError, Unavailable
+from pipeline.domain.errors import AwaitsFirstValue, Misconfigured, PipelineError, Unavailable
 from pipeline.qbo.tokens import REQUIRED_KEYS
 
 VALUE = {"client_id": "id-1", "client_secret": "very-secret", "refresh_token": "r-1", "realm_ids": {"A": "1"}}
@@ -175,6 +175,26 @@ class BrokenClient:
 def test_trouble_with_the_service_is_reported_as_ours(error, kind):
     with pytest.raises(kind, match="The secret odoo-qb"):
         Secrets(BrokenClient(error)).read("arn:aws:secretsmanager:us-west-2:1:secret:odoo-qb-AbCdEf", ())
+
+
+def test_a_secret_that_is_scheduled_for_deletion_says_how_to_take_it_back(client, secrets):
+    arn = a_secret(client)
+    client.delete_secret(SecretId=arn, RecoveryWindowInDays=7)
+
+    with pytest.raises(Misconfigured, match="restore-secret") as raised:
+        secrets.read(arn, ())
+
+    assert raised.value.code == "secret_deleted"
+
+
+def test_a_secret_that_is_gone_does_not_wait_for_its_first_value(client, secrets):
+    arn = a_secret(client)
+    client.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+    with pytest.raises(Misconfigured, match="does not exist") as raised:
+        secrets.read(arn, ())
+
+    assert not isinstance(raised.value, AwaitsFirstValue)
 
 
 def test_a_change_that_changes_nothing_is_not_written(client, secrets):

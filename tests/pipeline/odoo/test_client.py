@@ -195,6 +195,22 @@ def test_an_odoo_without_json_rpc_says_that_it_takes_a_key_only(opened, secret, 
     assert secret not in str(raised.value)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("content_type", ["text/html", "application/json"])
+def test_a_redirect_is_named_with_where_it_leads_and_without_a_live_link_or_a_query(answering, status, content_type):
+    location = {"Location": "https://sso.example.com/login?next=%2Fjsonrpc&key=abc"}
+    odoo, _ = answering(Response(status, b"<a>log in</a>", content_type, location))
+
+    with pytest.raises(
+        Unavailable, match=r"sends whoever asks to https\[:\]//sso\[\.\]example\[\.\]com/login\."
+    ) as raised:
+        companies_of(odoo)
+
+    assert "odoo_api_url" in str(raised.value)
+    assert "key=abc" not in str(raised.value)
+    assert_nothing_foreign(raised.value)
+
+
 @pytest.mark.parametrize("version", [16, 18])
 def test_an_address_without_either_is_no_odoo(opened, version):
     stand_in = opened(version)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import quote_plus
 
@@ -26,7 +27,7 @@ from pipeline.qbo import client as module
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create
+from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create, item_id
 from pipeline.runtime import SystemClock, SystemThreads
 from tests.books_world import COMPANY, PDF, answered, dropped, is_write_to, log_of, served
 
@@ -336,10 +337,88 @@ def test_a_read_that_fails_twice_is_unavailable(world, case):
 
 
 def test_a_read_that_lacks_what_was_asked_for_is_unavailable(world):
-    world.break_next(ANY, answered(Response.json({"time": "now"})))
+    world.break_next(ANY, answered(Response.json({"time": "now"})), times=9)
 
     with pytest.raises(Unavailable, match="without the Customer"):
         world.client.read("Customer", "1")
+
+    assert len(world.requests("GET")) == 2
+
+
+NO_ROWS = {
+    "no response": {"time": "now"},
+    "null for the response": {"QueryResponse": None},
+    "null for the rows": {"QueryResponse": {"Customer": None}},
+    "one object for the rows": {"QueryResponse": {"Customer": {"Id": "1"}}},
+    "texts": {"QueryResponse": {"Customer": ["Azure Interior"]}},
+    "null for a row": {"QueryResponse": {"Customer": [None]}},
+    "a row without Id": {"QueryResponse": {"Customer": [{"Id": "1"}, {"DisplayName": "Deco"}]}},
+    "a row with an empty Id": {"QueryResponse": {"Customer": [{"Id": ""}]}},
+}
+
+
+@pytest.mark.parametrize("case", NO_ROWS)
+def test_an_answer_that_has_no_rows_as_they_should_be_is_unavailable_and_never_empty(world, case):
+    world.break_next(ANY, answered(Response.json(NO_ROWS[case])), times=9)
+
+    with pytest.raises(Unavailable, match="QuickBooks answered"):
+        world.client.query("Customer")
+
+
+NO_CHANGES = [
+    {"CDCResponse": None}, {"CDCResponse": [None]}, {"CDCResponse": [{"QueryResponse": {"Bill": []}}]},
+    {"CDCResponse": [{"QueryResponse": [None]}]}, {"CDCResponse": [{"QueryResponse": [{"Bill": [{}]}]}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_CHANGES, ids=str)
+def test_an_answer_that_has_no_changes_as_they_should_be_is_unavailable(world, body):
+    world.break_next(ANY, answered(Response.json(body)), times=9)
+
+    with pytest.raises(Unavailable, match="QuickBooks answered"):
+        world.client.changes(["Bill"], datetime(2026, 11, 1, tzinfo=UTC))
+
+
+def test_a_property_that_is_null_is_none(world):
+    row = {
+        "Id": "1",
+        "Line": None,
+        "TxnTaxDetail": None,
+        "BillAddr": {"City": None, "Line1": "Rue 1"},
+        "A": [None, {"B": None}],
+    }
+    world.break_next(ANY, answered(Response.json({"QueryResponse": {"Customer": [row]}})))
+
+    assert world.client.query("Customer") == [{"Id": "1", "BillAddr": {"Line1": "Rue 1"}, "A": [{}]}]
+
+
+@pytest.mark.parametrize("made", [{}, {"DisplayName": "Azure Interior"}, {"Id": None}, {"Id": ""}], ids=str)
+def test_a_write_that_is_answered_without_the_id_has_an_unknown_outcome(world, made):
+    world.break_next(ANY, answered(Response.json({"Customer": made})))
+
+    with pytest.raises(OutcomeUnknown, match="without an Id"):
+        create(world)
+
+
+def test_of_writes_sent_together_the_one_answered_without_its_id_has_an_unknown_outcome(world):
+    creates = [Create("Customer", {"DisplayName": name}, name) for name in ("Azure", "Deco")]
+    rows = [
+        {"bId": item_id("Azure"), "Customer": {"Id": "7"}},
+        {"bId": item_id("Deco"), "Customer": {"SyncToken": "0"}},
+    ]
+    world.break_next(ANY, answered(Response.json({"BatchItemResponse": rows})))
+
+    azure, deco = world.client.create_together(creates, "batch-1")
+
+    assert azure["Id"] == "7"
+    assert isinstance(deco, OutcomeUnknown)
+
+
+def test_a_file_that_is_answered_without_its_id_has_an_unknown_outcome(world):
+    world.break_next(ANY, answered(Response.json({"AttachableResponse": [{"Attachable": {"FileName": "a.pdf"}}]})))
+
+    with pytest.raises(OutcomeUnknown, match="without an Id"):
+        world.client.upload({"FileName": "a.pdf"}, "a.pdf", PDF, request_id="r-1")
 
 
 def test_a_write_that_times_out_has_an_unknown_outcome(world, monkeypatch):

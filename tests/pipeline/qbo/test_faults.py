@@ -99,6 +99,14 @@ def test_a_code_nobody_has_met_is_reported_with_quickbooks_own_words():
     assert "(QuickBooks 7777)" in str(error)
 
 
+@pytest.mark.parametrize("code", ["5020", "5030", "6000"])
+def test_a_right_or_plan_that_is_refused_by_403_is_the_documents_and_no_lost_connection(code):
+    error = error_for([Fault(code, "Permission Denied Error", "Bills are not in this plan.")], 403, "companyA")
+
+    assert isinstance(error, Refused)
+    assert "Bills are not in this plan." in str(error)
+
+
 @pytest.mark.parametrize(("code", "status"), [("3001", 429), ("3001", 403), ("", 429), ("3001", 200)])
 def test_throttling_waits_a_minute(code, status):
     error = error_for([a_fault(code)], status, COMPANY)

@@ -8,7 +8,14 @@ import pytest
 from local.stand_ins.memory import MemoryTable
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.entry import Status
-from pipeline.domain.errors import InvalidDocument, InvalidRequest, Misconfigured, PipelineError, Unavailable
+from pipeline.domain.errors import (
+    InvalidDocument,
+    InvalidRequest,
+    Misconfigured,
+    NeedsAttention,
+    PipelineError,
+    Unavailable,
+)
 from pipeline.domain.open_alerts import DIGEST_EVERY, END_AFTER, LOOK_EVERY, LOOK_SOON
 from pipeline.use_cases import report as module
 from pipeline.use_cases.answering import answering
@@ -340,6 +347,23 @@ def test_failures_are_reported_even_when_the_run_ends_in_an_error(world):
         world.run(of(world.fail()), error=Unavailable("no answer"))
 
     assert len(world.alerts.sent) == 1
+
+
+def test_a_run_that_ends_at_something_unexpected_reports_what_it_and_earlier_runs_have_failed(world):
+    world.run()
+    world.fail(1)
+    world.clock.sleep(LOOK_EVERY.total_seconds())
+
+    with pytest.raises(NeedsAttention, match="something unexpected \\(KeyError\\)") as raised:
+        world.run(of(world.fail(2)), error=KeyError("a name from outside"))
+
+    assert raised.value.code == "unexpected"
+    assert "a name from outside" not in str(raised.value)
+    assert world.entry(1).reported_at is not None
+    assert world.entry(2).reported_at is not None
+    assert "[prod] All companies: nothing moves until a person acts: the pipeline met something unexpected" in (
+        world.alerts.subjects
+    )
 
 
 def test_an_invocation_that_is_not_understood_is_answered_and_alarms_nobody(world):

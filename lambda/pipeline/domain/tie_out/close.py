@@ -138,8 +138,8 @@ def alert_text(company: str, month: Month, closure: Closure, environment: str = 
     if more:
         said += f" And {more} more: the report lists them."
     option = f" --env {environment}" if environment else ""
+    command = f'./oqb close {argument(company)} {month} --undo --because "…"{option}'
     return (
         f"{month.name} was closed by {closure.by} on {closure.at:%Y-%m-%d}, and is different now. {said} Undo it where "
-        f"it was done; or open the month with `./oqb close {argument(company)} {month} --undo "
-        f'--because "…"{option}`, and close it again.'
+        f"it was done; or open the month with `{command}`, and close it again."
     )

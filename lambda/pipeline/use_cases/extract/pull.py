@@ -19,7 +19,7 @@ from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, PipelineError
+from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, NotStored, PipelineError
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
@@ -158,6 +158,12 @@ class Extraction:
             previous = known.get(document.entry_id)
             try:
                 progress = self._take_one(document, previous)
+            except NotStored as error:
+                # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored
+                # already, other than its PDF.
+                stored = self.table.entries([document.entry_id]).get(document.entry_id)
+                self._refuse(company, _not_stored(document, error), stored)
+                continue
             except PipelineError:
                 raise
             except Exception as error:  # a fault of ours: it stops this document, and none of the others
@@ -240,6 +246,12 @@ class Extraction:
         if not self.dry_run:
             entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
+
+
+def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:
+    text = f"{error} Look in Odoo for a very long text or a very large file of it, and save it."
+    reason = InvalidDocument(f"{document.title}: {text}", code=error.code)
+    return UnreadableDocument(document.odoo_id, document.number, document.document_type, document.written_at, reason)
 
 
 def _unexpected(document: Document, error: Exception) -> UnreadableDocument:

@@ -102,6 +102,15 @@ class RealmRun:
         except Misconfigured as error:
             # A secret or a right is missing for this realm: the others go on, and it is reported once.
             self._troubles.pause = Disconnected(str(error), code=error.code, identity=error.identity)
+        except NeedsAttention:
+            raise
+        except Exception as error:  # a fault of ours, or an answer of a shape nobody knows: it stops no other realm
+            logger.exception("unexpected fault", extra={"company": ", ".join(self._companies)})
+            text = (
+                f"The pipeline met something unexpected ({type(error).__name__}) before any document. Report it with "
+                "the log of the run; the documents wait and follow by themselves."
+            )
+            self._troubles.pause = Disconnected(text, code="unexpected")
         finally:
             try:
                 self._former.close()
