@@ -52,16 +52,16 @@ settings.register_profile("suite", derandomize=True, deadline=None, database=Non
 settings.load_profile("suite")
 
 # What takes long, each of its tests or all of a file: dealt out first, so that at the end no worker waits for another.
-# The first two mostly wait, for what Terraform applies.
+# The first three mostly wait: for what Terraform applies, and for a processor that is not given.
 LONGEST_FIRST = (
     "tests/test_readme_steps.py",
     "tests/test_deployed_to_moto.py",
+    "tests/test_slow_processor.py",
     "tests/local/simulation/test_simulation.py",
     "tests/properties/",
     "tests/test_terraform.py",
     "tests/test_build.py",
     "tests/test_at_scale.py",
-    "tests/test_slow_processor.py",
     "tests/pipeline/files/test_images.py",
     "tests/test_memory.py",
     "tests/cases/test_large_papers.py",
