@@ -83,7 +83,7 @@ class Doctor:
             new = [finding for finding in problems if finding.text not in named]
             if problems and not new:
                 before = named[problems[0].text]
-                found.append(Finding(name, f"cannot be looked at before that is mended: {before}", is_problem=False))
+                found.append(Finding(name, f"cannot be looked at before that is fixed: {before}", is_problem=False))
                 continue
             problems = new
             found += problems or [Finding(name, "nothing wrong", is_problem=False)]
