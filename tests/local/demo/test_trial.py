@@ -65,6 +65,8 @@ def try_it(odoo, empty_aws, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     # To make its clients takes longer than a trial.
     monkeypatch.setattr(demo, "EmbeddedAws", lambda: empty_aws)
+    # The trial stops its AWS at its end; this one serves the tests after it, too.
+    monkeypatch.setattr(empty_aws, "close", lambda: None)
     # They are in books of their own, and a test of their own looks at them.
     monkeypatch.setattr(refusals, "provoke", list)
     return run
