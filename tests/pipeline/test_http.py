@@ -281,7 +281,11 @@ def broken_tls(path):
             socket.socket(fileno=os.dup(plain.fileno())) as beside,
             context.wrap_socket(plain, server_side=True) as secure,
         ):
-            heard.append(secure.recv(65536))
+            request = b""
+            # To its last byte: what is not read when a connection is closed resets it, before the answer is read.
+            while not request.endswith(b"\r\n\r\nx"):
+                request += secure.recv(65536)
+            heard.append(request)
             beside.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
     thread = threading.Thread(target=serve, daemon=True)
