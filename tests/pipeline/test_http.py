@@ -283,8 +283,8 @@ def broken_tls(path):
         ):
             request = b""
             # To its last byte: what is not read when a connection is closed resets it, before the answer is read.
-            while not request.endswith(b"\r\n\r\nx"):
-                request += secure.recv(65536)
+            while not request.endswith(b"\r\n\r\nx") and (piece := secure.recv(65536)):
+                request += piece
             heard.append(request)
             beside.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
 
