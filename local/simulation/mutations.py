@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -107,11 +107,12 @@ def _cursor_first() -> AbstractContextManager[Any]:
     compare: Any = getattr(odoo_extractor, "compare")  # noqa: B009
 
     def of_known(extraction: Any, source: Any, table: Any, key_values: Any, company: Any) -> None:
-        def ids(_company: Any) -> set[int]:
-            found: set[int] = source.ids(company) & table.ids(source.database, company.name).keys()
-            return found
+        def written(_company: Any) -> dict[int, datetime]:
+            seen = table.ids(source.database, company.name)
+            # Set back by nothing: what a restored backup holds would be read again as well.
+            return {odoo_id: seen[odoo_id].written_at for odoo_id in source.written(company).keys() & seen.keys()}
 
-        known = SimpleNamespace(database=source.database, ids=ids, existing=source.existing)
+        known = SimpleNamespace(database=source.database, written=written, existing=source.existing)
         compare(extraction, known, table, key_values, company)
 
     stack = ExitStack()

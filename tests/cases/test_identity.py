@@ -312,12 +312,15 @@ def two_companies(open_world):
 def move_to_b(world, move_id=561):
     """Reset a bill to draft, give it a journal of companyB, and post it again, all between two pulls."""
     (row,) = (row for row in world.odoo.rows["account.move"] if row["id"] == move_id)
+    created = row["create_date"]
     world.odoo.rows["account.move"].remove(row)
     lines = world.odoo.rows["account.move.line"]
     lines[:] = [line for line in lines if line["move_id"][0] != move_id]
     files = world.odoo.rows["ir.attachment"]
     files[:] = [file for file in files if file["res_id"] != move_id]
-    world.move(move_id, "in_invoice", [{"amount": 100.0}], partner=(906, "Mover"), company=B, ref="M-1")
+    world.move(
+        move_id, "in_invoice", [{"amount": 100.0}], partner=(906, "Mover"), company=B, ref="M-1", create_date=created
+    )
 
 
 def totals(world, realm):

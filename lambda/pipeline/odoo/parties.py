@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pipeline.domain.document import Address, Contact, Party
 from pipeline.domain.errors import InvalidDocument
-from pipeline.odoo.rows import Row, id_of, name_of, required, text
+from pipeline.odoo.rows import Row, id_of, maybe_instant, name_of, required, text
 from pipeline.odoo.states import CODE
 
 # Odoo shows a state with the code of its country, "California (US)", which no address has.
@@ -36,6 +36,7 @@ def party(move: Row, partners: Mapping[int, Row]) -> Party:
         reference=text(owner["ref"]),
         address=_address(contact),
         own=Contact(text(owner["email"]), text(owner["phone"]), _address(owner)) if contact_id != owner_id else None,
+        created_at=maybe_instant(owner.get("create_date")),
     )
 
 

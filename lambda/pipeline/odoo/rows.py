@@ -48,6 +48,11 @@ def instant(value: Any) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
+def maybe_instant(value: Any) -> datetime | None:
+    """Return an Odoo datetime, or None for an empty one."""
+    return instant(value) if value else None
+
+
 class _Text(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
