@@ -100,7 +100,8 @@ def missing_entries(scope: Scope) -> list[EntryState]:
         for document in scope.documents
         if document.odoo_id not in by_document
     )
-    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
+    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
+    return [entry for entry in there if entry.realm in ("", scope.realm)]
 
 
 def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
@@ -120,7 +121,8 @@ def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[Led
             odoo_id = odoo_id_of(transaction.entry_id)
         elif not transaction.entry_id:
             odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
-        if odoo_id in known:
+        entry = scope.entries.get(transaction.entry_id)
+        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
             by_document[odoo_id].append(transaction)
         else:
             rest.append(transaction)
@@ -312,7 +314,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
     make = Maker(None, transaction, odoo_id=odoo_id)
     state = scope.in_odoo.get(odoo_id)
     entry = scope.entries.get(transaction.entry_id)
-    if state is None:
+    if state is None or (entry is not None and entry.is_of_former(transaction.qb_id)):
         return _still_there(make, "It was deleted in Odoo.", entry, scope)
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")

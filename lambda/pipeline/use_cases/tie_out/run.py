@@ -270,6 +270,7 @@ def _state(entry: Entry) -> EntryState:
         former=entry.former,
         pdf_key=entry.pdf_key,
         attachable_id=entry.attachable_id,
+        has_successor=bool(entry.successor),
     )
 
 
