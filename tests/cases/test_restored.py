@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.demo.small_files import pdf_page
 from tests.cases.test_identity import settle, statuses
 from tests.cases.world import REALM_A, us
 
@@ -310,3 +311,96 @@ def test_an_id_that_was_reused_has_everything_compared_at_once(restored):
 
     codes = {number: entry.get("error_code") for number, entry in world.entries().items()}
     assert codes == {600: None, 601: "id_reused", 602: "deleted_in_odoo"}
+
+
+# -- contacts ----------------------------------------------------------------------------------------------------------
+
+
+def people(world, entity="Vendor"):
+    return {row["DisplayName"]: row["Id"] for row in world.people(entity)}
+
+
+def vendor_of(world, total):
+    (row,) = (row for row in world.books(REALM_A, "Bill") if row["TotalAmt"] == total)
+    return row["VendorRef"]["value"]
+
+
+def test_a_contact_that_has_the_id_of_a_lost_one_gets_a_vendor_of_its_own(restored):
+    world = restored.world
+    lost = world.partner(950, "Lost Ltd", create_date=BEFORE)
+    restored.enter(601, 100.0, ref="LOST", partner=lost)
+    world.run()
+    restored.restore()
+    bolt = world.partner(950, "Bolt", create_date=AFTER)
+    restored.enter(602, 70.0, when=AFTER, ref="NEW", partner=bolt)
+
+    settle(world)
+
+    assert people(world).keys() == {"Acme", "Lost Ltd", "Bolt"}
+    assert vendor_of(world, 70) == people(world)["Bolt"]
+
+
+def test_a_lost_contact_that_is_entered_again_is_the_vendor_that_is_there(restored):
+    world = restored.world
+    restored.enter(601, 100.0, ref="LOST", partner=world.partner(950, "Lost Ltd", create_date=BEFORE))
+    world.run()
+    restored.restore()
+    restored.enter(602, 70.0, when=AFTER, partner=world.partner(950, "Bolt", create_date=AFTER), ref="NEW")
+    settle(world)
+    restored.enter(603, 100.0, when=AFTER, partner=world.partner(951, "Lost Ltd", create_date=AFTER), ref="LOST")
+
+    settle(world)
+
+    assert people(world).keys() == {"Acme", "Lost Ltd", "Bolt"}
+    assert world.entries()[603]["qb_party"] == people(world)["Lost Ltd"]
+
+
+def test_a_contact_bound_before_its_creation_was_kept_is_told_by_the_document_that_said_so(restored):
+    world = restored.world
+    restored.enter(601, 100.0, ref="LOST", partner=world.partner(950, "Lost Ltd", create_date=False))
+    world.run()
+    restored.restore()
+    later = str(world.odoo.clock().replace(year=2099))[:19]
+    restored.enter(602, 70.0, when=later, ref="NEW", partner=world.partner(950, "Bolt", create_date=later))
+
+    settle(world)
+
+    assert vendor_of(world, 70) == people(world)["Bolt"]
+
+
+def test_a_product_that_has_the_id_of_a_lost_one_gets_an_item_of_its_own(restored):
+    world = restored.world
+    world.mapping('["companyA"]\nitems = "product"\n')
+    product = dict(world.sample["product.product"][0])
+    for when, name, move_id in ((BEFORE, "Lost", 601), (AFTER, "Found", 602)):
+        restored.restore()
+        named = {"id": 9500, "name": name, "default_code": False, "create_date": when}
+        world.odoo.rows["product.product"].append({**product, **named})
+        line = {"amount": 10.0, "product_id": [9500, name]}
+        world.move(move_id, "out_invoice", [line], partner=restored.acme, create_date=when)
+        settle(world)
+
+    items = {row["Id"]: row["Name"] for row in world.people("Item")}
+    lines = [row["Line"][0]["SalesItemLineDetail"] for row in world.books(REALM_A, "Invoice")]
+    assert sorted(items[line["ItemRef"]["value"]] for line in lines) == ["Found", "Lost"]
+
+
+# -- papers and orders -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_has_the_id_of_a_lost_one_takes_its_place_at_the_document(restored):
+    world = restored.world
+    first = pdf_page(["first"], title="first")
+    added = world.odoo.attach(600, "late.pdf", "application/pdf", first)
+    world.odoo.touch(600)
+    settle(world)
+    before = world.entries()[600]["pdf_sha256"]
+    restored.restore()
+    again = world.odoo.attach(600, "late.pdf", "application/pdf", pdf_page(["other"], title="other"))
+    world.odoo.touch(600)
+
+    settle(world)
+
+    assert again == added
+    assert world.entries()[600]["pdf_sha256"] != before
+    assert world.entries()[600]["status"] == "posted"

@@ -110,11 +110,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What was sold or bought, if Odoo names it."""
+    """What was sold or bought, if Odoo names it. `created_at` is when it was created in Odoo."""
 
     odoo_id: int
     name: str
     code: str = ""
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ PARTNER_FIELDS = (
     *("state_id", "country_id", "create_date"),
 )
 ACCOUNT_FIELDS = ("id", "code", "name", "account_type")
-PRODUCT_FIELDS = ("id", "name", "default_code")
+PRODUCT_FIELDS = ("id", "name", "default_code", "create_date")
 ANALYTIC_FIELDS = ("id", "name", "code")
 CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
@@ -126,7 +126,8 @@ def account(row: Row) -> Account:
 
 def product(row: Row) -> Product:
     """Return the product of a `product.product` row."""
-    return Product(row["id"], text(row["name"]), text(row["default_code"]))
+    created_at = maybe_instant(row.get("create_date"))
+    return Product(row["id"], text(row["name"]), text(row["default_code"]), created_at)
 
 
 def document(
