@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -29,6 +29,7 @@ from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
 from pipeline.odoo.papers import Papers
+from pipeline.odoo.source import OdooSource
 from pipeline.qbo import books, client, name_writes, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
@@ -185,6 +186,12 @@ def _answers_by_order() -> AbstractContextManager[Any]:
     return patch.object(client, "by_item", lambda creates, rows: [*rows, *[None] * len(creates)][: len(creates)])
 
 
+def _nothing_set_back() -> AbstractContextManager[Any]:
+    real = OdooSource.written
+    late = datetime.max.replace(tzinfo=UTC)
+    return patch.object(OdooSource, "written", lambda source, company: dict.fromkeys(real(source, company), late))
+
+
 def _about_nothing(entry: Entry, drift: Drift) -> Notice:
     return replace(notice_of(entry, drift), sentence="nothing")
 
@@ -196,6 +203,8 @@ MUTATIONS: dict[str, Off] = {
     "a renamed database is asked about": lambda: patch.object(
         odoo_extractor, "known_as", lambda named, *_, **__: named
     ),
+    "an id that comes back may be another document's": lambda: patch.object(Entry, "is_another", lambda *_entry: False),
+    "what a backup has set back is read again": _nothing_set_back,
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
