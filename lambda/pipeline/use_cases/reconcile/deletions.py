@@ -29,7 +29,8 @@ EVERY = timedelta(days=1)
 # Read this period again: a change in a transaction longer than the lag is then found within a day.
 DAILY_LOOKBACK = timedelta(hours=25)
 ALLOWANCE_S = 60.0
-# If more than this many disappear at once, the user has probably lost a right: change nothing and ask a person.
+# If more than this many disappear at once, and nothing shows that a backup was restored, the user has probably lost a
+# right: change nothing and ask a person.
 DELETED_MAX = 200
 _DELETED_REMEDY = (
     "Have it deleted in QuickBooks by retrying it (invoke the poster with its company and retry_failed), or keep it "
@@ -96,23 +97,27 @@ def compare(
     there = written.keys()
     gone = {odoo_id for odoo_id, seen in known.items() if seen.status not in (Status.SKIPPED, Status.VOIDED)} - there
     gone -= source.existing(company, gone) if gone else set()
-    if len(gone) > DELETED_MAX:
+    both = there & known.keys()
+    # Only a restored backup sets back when a document was written: no pull would see that it is what it was.
+    set_back = {odoo_id for odoo_id in both if written[odoo_id] < known[odoo_id].written_at}
+    is_restored = company.name in extraction.restored or bool(set_back)
+    if len(gone) > DELETED_MAX and not is_restored:
         raise NeedsAttention(
             f"Odoo no longer shows {len(gone)} of the {len(known)} documents known of {company.name}. Has its user "
             "lost a right? If they were deleted on purpose, compare them with QuickBooks by hand; nothing was changed.",
             code="documents_gone",
         )
     for odoo_id in sorted(gone):
+        if not extraction.deadline.allows(ALLOWANCE_S):
+            extraction.counts.remaining = True
+            break
         entry = table.entry(make_entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
     # If a lost right was granted again, documents taken for deleted are back without any change.
-    both = there & known.keys()
     maybe = {odoo_id for odoo_id in both if known[odoo_id].status not in (Status.SKIPPED, Status.POSTED)}
     entries = extraction.table.entries([make_entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
-    back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
-    # Only a restored backup sets back when a document was written: no pull would see that it is what it was.
-    back |= {odoo_id for odoo_id in both if written[odoo_id] < known[odoo_id].written_at}
+    back = set_back | {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
     for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
         logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
         extraction.pull_selected(company, Selection(ids=ids))
