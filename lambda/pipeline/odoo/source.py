@@ -183,9 +183,9 @@ class OdooSource:
         """Return which of these contacts exist, archived ones too."""
         return set(self._contacts(["id", "in", sorted(ids)]))
 
-    def namesakes(self, name: str) -> int:
-        """Return how many contacts have a name."""
-        return len(self._contacts(["name", "=", name]))
+    def namesakes(self, name: str) -> set[int]:
+        """Return the contacts that have a name."""
+        return set(self._contacts(["name", "=", name]))
 
     def _contacts(self, condition: list[object]) -> list[int]:
         rows = self._odoo.search_all("res.partner", [condition], ["id"], companies=list(self._companies))
