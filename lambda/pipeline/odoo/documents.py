@@ -161,13 +161,13 @@ def _document(
     currency = required(lookups.currencies, id_of(move["currency_id"]), "currency", "res.currency")
     places = int(decimal(currency["decimal_places"]))
     if not text(currency["name"]):
-        raise InvalidDocument(f"its currency has no name (res.currency {id_of(move['currency_id'])})")
+        raise InvalidDocument(f"its currency has no name (res.currency {id_of(move['currency_id'])}). Give it one.")
     sign = -1 if document_type in _CREDITED else 1
     total = rounded(decimal(move["amount_total"]), places)
     home_total = rounded(abs(decimal(move["amount_total_signed"])))
     issued_on = day(move["invoice_date"]) or day(move["date"])
     if issued_on is None:
-        raise InvalidDocument("it has no date")
+        raise InvalidDocument("it has no date. Give it one in Odoo.")
     due_on = day(move["invoice_date_due"]) or issued_on
     items = tuple(_line(line, lookups, places, sign) for line in lines if _is_shown(line))
     is_sale = document_type.is_sale

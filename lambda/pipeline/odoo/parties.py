@@ -19,12 +19,14 @@ def party(move: Row, partners: Mapping[int, Row]) -> Party:
     contact_id = id_of(move["partner_id"])
     owner_id = id_of(move["commercial_partner_id"]) or contact_id
     if not owner_id:
-        raise InvalidDocument("it has no customer or vendor")
+        raise InvalidDocument("it has no customer or vendor. Choose one in Odoo.")
     owner = required(partners, owner_id, "customer or vendor", "res.partner")
     contact = partners.get(contact_id, owner)
     name = text(owner["name"]) or text(owner["display_name"])
     if not name.strip():
-        raise InvalidDocument(f"the name of its customer or vendor (res.partner {owner_id}) is empty")
+        raise InvalidDocument(
+            f"the name of its customer or vendor (res.partner {owner_id}) is empty. Give that contact a name in Odoo."
+        )
     # The address is the one the document was sent to. The books use the commercial partner.
     return Party(
         odoo_id=owner_id,

@@ -20,7 +20,7 @@ from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.related import RelatedRows
-from pipeline.odoo.rows import instant
+from pipeline.odoo.rows import maybe_instant
 from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
@@ -148,7 +148,9 @@ class OdooSource:
         rows = self._odoo.search_all(
             "account.move", _domain(company, Selection()), ["id", "write_date"], companies=[company.odoo_id]
         )
-        return {int(row["id"]): instant(row["write_date"]) for row in rows}
+        # One that does not say when was never set back; it is reported where it is read.
+        now = self._odoo.clock.now()
+        return {int(row["id"]): maybe_instant(row["write_date"]) or now for row in rows}
 
     def existing(self, company: Company, ids: set[int]) -> set[int]:
         """Return which of these exist and were posted once, in any state and of any type."""
