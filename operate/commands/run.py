@@ -35,7 +35,7 @@ _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help=
 _PULLED = ("new", "changed", "withdrawn", "unchanged", "pdfs", "skipped", "failed", "left_out", "embedded")
 
 
-@command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012")
+@command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012", changes=True)
 @_company
 @click.option("--since", metavar="DATE", help="Documents written since then, even if they were pulled before.")
 @click.option("--until", metavar="DATE", help="Documents written until then.")
@@ -163,7 +163,7 @@ def _planned(entry: Entry, draft: Mapping[str, Any] | None) -> dict[str, Any]:
                     f"{counted(len(body.get('Line', [])), 'line')}"}  # fmt: skip
 
 
-@command("post", example="./oqb post --company companyA")
+@command("post", example="./oqb post --company companyA", changes=True)
 @_company
 @_entry
 def post(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
@@ -187,7 +187,7 @@ def _post_entries(call: Call, entries: Sequence[Entry]) -> dict[str, Any]:
     return _invoke(call, POSTER, {"entry_ids": [entry.entry_id for entry in entries]}, 1)
 
 
-@command("retry", example="./oqb retry --company companyA --cause account_unmapped")
+@command("retry", example="./oqb retry --company companyA --cause account_unmapped", changes=True)
 @_company
 @_entry
 @click.option("--cause", "causes", multiple=True, metavar="CODE", help="Only this error code; may be repeated.")
@@ -224,7 +224,7 @@ def _check_causes(causes: Sequence[str], there: set[str]) -> None:
         raise WrongUse(f"No document has failed with {', '.join(unknown)}; there is {', '.join(sorted(there))}.")
 
 
-@command("redrive", example="./oqb redrive")
+@command("redrive", example="./oqb redrive", changes=True)
 def redrive(call: Call) -> int:
     """Put all dead letters back: open what they name again, and pull and post it."""
     call.output.note("Opening again what the dead letters of the extractor and of the poster name.")
@@ -238,7 +238,7 @@ def redrive(call: Call) -> int:
     return _report(call, posted)
 
 
-@command("rebuild", example="./oqb rebuild --company companyA")
+@command("rebuild", example="./oqb rebuild --company companyA", changes=True)
 @_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
@@ -253,7 +253,7 @@ def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
     return _report(call, _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt"))
 
 
-@command("start-over", example="./oqb start-over companyA 9130357766900001")
+@command("start-over", example="./oqb start-over companyA 9130357766900001", changes=True)
 @click.argument("company")
 @click.argument("realm")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -269,7 +269,7 @@ def start_over(call: Call, *, company: str, realm: str, yes: bool) -> int:
     return _report(call, _while_remaining(call, {"company": company, "start_over": realm}, "started_over"))
 
 
-@command("orders", example="./oqb orders --json")
+@command("orders", example="./oqb orders --json", changes=True)
 def orders(call: Call) -> int:
     """Copy the newest sale orders into their table now."""
     answer = _invoke(call, ORDER_SYNC, {}, 1)
@@ -289,7 +289,7 @@ def orders(call: Call) -> int:
 def _invoke(call: Call, function: str, payload: Mapping[str, Any], round_: int) -> dict[str, Any]:
     again = f", round {round_}" if round_ > 1 else ""
     with call.output.progress(f"{call.deployment.full_name(function)} is working{again}"):
-        answer = call.deployment.invoke(function, payload)
+        answer = call.invoke(function, payload)
     # A function that has no login yet does nothing and says what it waits for; counts of nothing would look like work.
     if answer.get("waiting"):
         raise NeedsAPerson(str(answer["waiting"]))
