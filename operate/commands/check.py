@@ -38,6 +38,7 @@ from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_
 PAGE_DOCUMENTS = 500
 # Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
 PARTY_PAGES_MAX = 8
+METERED_READS_MAX = 29
 MAPPING_FILE = "mapping.toml"
 SHOWN_MAX = 40
 
@@ -174,9 +175,12 @@ def _read_books(call: Call, company: str, rules: Rules) -> Books:
 
 
 def _names(client: Client, entity: str) -> tuple[list[str], bool]:
-    """Return the names of the active customers or vendors, and whether these are all: at most eight reads."""
+    """Return the names of the active customers or vendors, and whether these are all.
+
+    At most eight reads, and no more than `METERED_READS_MAX` with all that was read before.
+    """
     names: list[str] = []
-    for page in range(PARTY_PAGES_MAX):
+    for page in range(min(PARTY_PAGES_MAX, METERED_READS_MAX - client.calls["query"])):
         rows = client.page(entity, start=page * PAGE_ROWS + 1)
         names += [str(row["DisplayName"]) for row in rows]
         if len(rows) < PAGE_ROWS:
@@ -291,8 +295,7 @@ def notes(found: Checked) -> list[str]:
         which = " and ".join(counted(len(needs), kind) for kind, needs in new.items() if needs)
         near = [f"'{need.name}' (there is {need.nearest[0]})" for need in chain(*new.values()) if need.nearest][:5]
         lines.append(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
-    most = PARTY_PAGES_MAX * PAGE_ROWS
-    lines += [f"There are more than {most:,} {entity}s: not all names were compared." for entity in found.books.cut]
+    lines += [f"There are too many {entity}s: not all names were compared." for entity in found.books.cut]
     return lines
 
 

@@ -13,6 +13,7 @@ from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.demo.fresh_company import fresh_company
 from operate.cli import World
+from operate.commands import check
 from pipeline.runtime import SystemClock
 
 FROM = ("--from", "2020-01-01")
@@ -193,14 +194,29 @@ def test_parties_that_the_mapping_does_not_create_are_named_without_a_read_for_e
     assert verdict["metered_reads"] <= 15
 
 
-def test_ten_times_the_documents_cost_no_more_reads(start_shell):
-    realm = replace(demo_realms()[0])
-    shell = start_shell(many(300, parties=40), realms=[realm])
+def test_ten_thousand_documents_of_eighteen_thousand_parties_cost_fewer_than_thirty_reads(start_shell):
+    shell = start_shell(many(16_000, parties=300), realms=[demo_realms()[0]])
+    books = shell.machine.quickbooks.books("9130357766900001")
+    for entity in ("Customer", "Vendor"):
+        table = books._tables.table(entity)
+        row = {"Active": True, "CurrencyRef": {"value": "USD"}, "SyncToken": "0"}
+        table |= {str(number): {"Id": str(number), "DisplayName": f"{entity} {number}", **row}
+                  for number in range(100_000, 109_000)}  # fmt: skip
+    before = shell.machine.quickbooks.metered
 
     verdict = checked(shell)
 
-    assert verdict["documents"] > 150
-    assert verdict["metered_reads"] < 30
+    assert verdict["documents"] >= 10_000
+    assert shell.machine.quickbooks.metered - before == verdict["metered_reads"] < 30
+
+
+def test_where_lists_are_long_fewer_parties_are_read_and_it_says_so(oqb, monkeypatch):
+    monkeypatch.setattr(check, "METERED_READS_MAX", 8)
+
+    result = oqb("check", "companyA", *FROM)
+
+    assert "customer" in result.stdout
+    assert checked(oqb)["metered_reads"] == 8
 
 
 class Racing(SystemClock):
