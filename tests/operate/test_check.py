@@ -12,6 +12,7 @@ import pytest
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.demo.fresh_company import fresh_company
+from local.stand_ins.quickbooks.realm import TaxRate
 from operate.cli import World
 from operate.commands import check
 from pipeline.runtime import SystemClock
@@ -114,6 +115,51 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
 
     assert [need["name"] for need in after["needs"] if need["kind"] == "account" and need["problem"]] == []
     assert after["would_be_posted"] > before["would_be_posted"]
+
+
+# French tax codes, none of which is called as the tax in Odoo is.
+FRENCH = [
+    TaxRate(f"{percent} FR {scope}", Decimal(percent), scope)
+    for percent in ("21.0", "6.0", "0.0")
+    for scope in ("sale", "purchase")
+]
+FRESH = {
+    "US": ("companyA", {"account"}, fresh_company("companyA", more_accounts=[SALES])),
+    "FR": ("companyB", {"account", "tax"}, replace(fresh_company("companyB", country="FR", currency="EUR"), sales_tax="global",
+                               tax_rates=FRENCH)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("country", FRESH)
+def test_once_what_it_wrote_is_filled_in_every_document_would_be_posted(start_shell, tmp_path, country):
+    """Of a company in dollars and one in euros, both with documents in currencies of others."""
+    company, lacking, realm = FRESH[country]
+    path = tmp_path / "mapping.toml"
+    options = ("--mapping", str(path))
+    shell = start_shell(load(), realms=[replace(realm, multicurrency=True)])
+    assert shell("check", company, *FROM, *options, "--write").exit_code == 1
+    before = checked(shell, company)
+
+    path.write_text("\n".join(filled_in(line) for line in path.read_text().splitlines()))
+    after = checked(shell, company, *options)
+
+    assert {need["kind"] for need in before["needs"] if need["problem"]} == lacking
+    assert before["would_be_posted"] < before["documents"]
+    assert [need["name"] for need in after["needs"] if need["problem"]] == []
+    assert after["would_be_posted"] == after["documents"] > 8
+    assert shell("check", company, *FROM, *options).exit_code == 0
+    assert before["metered_reads"] <= 15
+
+
+def filled_in(line):
+    """Return a line of a mapping as a person leaves it who takes the first suggestion, or else decides."""
+    beginning, _, right = line.removeprefix("# ").partition(" = ")
+    if not line.startswith('# "') or not right.startswith('"'):
+        return line
+    scope = "purchase" if beginning.rstrip('"').endswith("M") else "sale"
+    rate = beginning.strip('"').partition("%")[0]
+    made_up = f"{rate}.0 FR {scope}" if rate.isdigit() else "Office expenses"
+    return f'{beginning} = "{right.partition(chr(34) * 2)[0].strip(chr(34)) or made_up}"'
 
 
 def test_the_mapping_it_writes_offers_what_can_be_done_about_a_closed_period(whole, tmp_path):
