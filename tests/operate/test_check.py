@@ -117,17 +117,21 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
     assert after["would_be_posted"] > before["would_be_posted"]
 
 
-# French tax codes, none of which is called as the tax in Odoo is.
+# Two French tax codes for each rate and side, so that the rate alone does not say which one is meant.
 FRENCH = [
-    TaxRate(f"{percent} FR {scope}", Decimal(percent), scope)
+    TaxRate(f"{percent} {kind} {scope}", Decimal(percent), scope)
     for percent in ("21.0", "6.0", "0.0")
     for scope in ("sale", "purchase")
-]
+    for kind in ("FR", "FR services")
+] + [TaxRate("No VAT", Decimal(0), "both")]
 FRESH = {
     "US": ("companyA", {"account"}, fresh_company("companyA", more_accounts=[SALES])),
-    "FR": ("companyB", {"account", "tax"}, replace(fresh_company("companyB", country="FR", currency="EUR"), sales_tax="global",
-                               tax_rates=FRENCH)),
-}  # fmt: skip
+    "FR": (
+        "companyB",
+        {"account", "tax"},
+        replace(fresh_company("companyB", country="FR", currency="EUR"), sales_tax="global", tax_rates=FRENCH),
+    ),
+}
 
 
 @pytest.mark.parametrize("country", FRESH)
