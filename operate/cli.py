@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import click
+from botocore.exceptions import BotoCoreError
 
 from operate.deployment import Deployment
 from operate.errors import FOREIGN, WRONG_USE, WrongUse, explained, stopped
@@ -172,7 +173,7 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
                 if isinstance(error, BrokenPipeError):
                     raise
                 ended = explained(error)
-                if isinstance(error, OSError) and not error.filename:
+                if isinstance(error, OSError) and not isinstance(error, BotoCoreError) and not error.filename:
                     _give_up_stdout()
             except (KeyboardInterrupt, click.Abort) as error:
                 ended = stopped(error, deployment.under_way if deployment else "")
