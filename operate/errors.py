@@ -114,7 +114,7 @@ def stopped(error: BaseException, under_way: str) -> click.ClickException:
 
 
 def explained(error: Exception) -> click.ClickException:
-    """Return an error of AWS, of the pipeline or of the system as one sentence with its exit status, without a secret."""
+    """Return an error as one sentence with its exit status. No secret is in it."""
     if isinstance(error, click.ClickException):
         return error
     if isinstance(error, PipelineError):
