@@ -84,7 +84,7 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
 
     Reads its documents in Odoo and the lists in QuickBooks, translates each as the poster would, and names what has no
     counterpart, how many documents and how much money that holds up, and the nearest names. Nothing is changed in
-    either. Exit status 1 when a document would not be posted.
+    either. Exit status 1 when a document would not be posted, or there is none to tell by.
     """
     target = (path or Path(MAPPING_FILE)) if write else None
     if target and target.exists():
@@ -99,6 +99,11 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     found = checked(call, company, Selection(dated_from=start), mapping, begins=start)
     show(call.output, found, shows_all=shows_all)
     verdict = found.verdict
+    if not verdict.documents:
+        call.output.say(
+            f"No document of {company} from {start} on would be posted, so nothing was checked: look at the date"
+            + (" and at go_live in the mapping." if verdict.skipped else ".")
+        )
     if target:
         text = starting_mapping(company, start, verdict, found.books.lists)
         # Whoever else has made one meanwhile keeps it.
@@ -115,7 +120,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
             "needs": [asdict(need) for need in verdict.needs],
         }
     )  # fmt: skip
-    return NEEDS_A_PERSON if verdict.postable < verdict.documents or found.wrong else 0
+    is_checked = verdict.documents and verdict.postable == verdict.documents and not found.wrong
+    return 0 if is_checked else NEEDS_A_PERSON
 
 
 def checked(

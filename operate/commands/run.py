@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
@@ -50,9 +50,7 @@ def pull(
 
     Goes on until nothing is left. Without options it does what the schedule does.
     """
-    for name, value in (("--since", since), ("--until", until)):
-        if value and not _is_instant(value):
-            raise WrongUse(f"{name} takes a date or an instant, like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    _check_times(since, until, call.world.clock.now())
     payload = _given(company=company, since=since, until=until, numbers=list(numbers), ids=list(ids), dry_run=dry_run)
     total: Counter[str] = Counter()
     last: dict[str, Any] = {}
@@ -89,6 +87,15 @@ def pull(
     return NEEDS_A_PERSON if total["failed"] or is_missing or is_unfinished else 0
 
 
+def _check_times(since: str | None, until: str | None, now: datetime) -> None:
+    """Raise WrongUse for what is no instant, or is still to come: zeros would look like an answer."""
+    for name, value in (("--since", since), ("--until", until)):
+        if value and not _is_instant(value):
+            raise WrongUse(f"{name} takes a date or an instant, like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    if since and _instant(since) > now:
+        raise WrongUse(f"--since {since} has not come yet: nothing is written since then.")
+
+
 def _name_of(count: str) -> str:
     return "PDFs" if count == "pdfs" else count.replace("_", " ")
 
@@ -106,7 +113,7 @@ def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     """
     deployment, out = call.deployment, call.output
     if entry_ids:
-        entries = named(deployment.table, entry_ids)
+        entries = _named(call, entry_ids, company)
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(*WAITING, Status.FAILED))
         with out.progress("Reading what waits and what failed"):
@@ -172,9 +179,18 @@ def post(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     The sweep does the same every minute: this is for who does not want to wait.
     """
     if entry_ids:
-        return _report(call, _post_entries(call, named(call.deployment.table, entry_ids)))
+        return _report(call, _post_entries(call, _named(call, entry_ids, company)))
     known_company(call.deployment, company)
     return _report(call, _post_due(call, company, _given(company=company)))
+
+
+def _named(call: Call, entry_ids: Sequence[str], company: str | None) -> list[Entry]:
+    """Return the entries of these ids. Raises WrongUse for one nobody knows, and for one of another company."""
+    entries = list(named(call.deployment.table, entry_ids))
+    others = [entry for entry in entries if company and entry.company != company]
+    if others:
+        raise WrongUse(f"{others[0].entry_id} is of '{others[0].company}', and not of '{company}'.")
+    return entries
 
 
 def _post_entries(call: Call, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -195,7 +211,9 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
     """Post failed documents again, after their cause was fixed."""
     deployment, out = call.deployment, call.output
     if entry_ids:
-        chosen = named(deployment.table, entry_ids)
+        if causes:
+            raise WrongUse("--entry names single documents, and --cause all that have one: they exclude each other.")
+        chosen = _named(call, entry_ids, company)
         others = [entry for entry in chosen if entry.status is not Status.FAILED]
         if others:
             raise WrongUse(f"{others[0].entry_id} is {others[0].status}, not failed: there is nothing to retry.")
@@ -365,7 +383,12 @@ def _given(**values: Any) -> dict[str, Any]:
 
 def _is_instant(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        _instant(text)
     except ValueError:
         return False
     return True
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -280,6 +280,18 @@ class Racing(SystemClock):
         return super().now() + timedelta(minutes=2 * self.looks)
 
 
+@pytest.mark.parametrize(("begins", "go_live"), [("2099-01-01", "2026-01-01"), ("2026-01-01", "2099-01-01")])
+def test_a_check_of_no_document_is_no_success_and_says_where_to_look(oqb, tmp_path, begins, go_live):
+    path = tmp_path / "mapping.toml"
+    path.write_text(f'["companyA"]\ngo_live = {go_live}\n')
+
+    result = oqb("check", "companyA", "--from", begins, "--mapping", str(path))
+
+    assert result.exit_code == 1
+    said = f"No document of companyA from {begins} on would be posted, so nothing was checked: look at the date"
+    assert said in " ".join(result.stdout.split())
+
+
 def test_what_is_lacking_is_not_looked_for_again_and_again(new):
     new.world = World(clock=Racing())
 

@@ -471,6 +471,33 @@ def test_a_function_that_waits_for_its_login_is_no_answer_of_zeros(oqb, monkeypa
     assert len(oqb.invoked(function)) == 1
 
 
+ENTRY = "odoo_demo-account.move-310"
+NOTHING = (
+    (("retry", "--entry", ENTRY, "--cause", "period_closed"), "they exclude each other"),
+    (("retry", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("post", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("plan", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("pull", "--since", "2099-01-01"), "has not come yet"),
+    (("pull", "--since", "2099-01-01T08:00:00+02:00"), "has not come yet"),
+    (("pull", "--since", "2026-05-01", "--until", "2026-01-01"), "until is before since"),
+    (("list", "--min", "5", "--max", "1"), "nothing could be between the two"),
+    (("list", "--older-than", "99999999999999d"), "12h, 3d, 2w"),
+    (("list", "--older-than", "²d"), "12h, 3d, 2w"),
+    (("explain", ""), "explain names a document"),
+    (("explain", "  "), "explain names a document"),
+    (("start-over", "companyA", "", "--yes"), "start_over names the new realm"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "says"), NOTHING)
+def test_a_combination_that_means_nothing_is_a_sentence_and_posts_nothing(pulled, arguments, says):
+    result = pulled(*arguments)
+
+    assert result.exit_code == 2, result.output
+    assert says in " ".join(result.stderr.split())
+    assert {entry["status"] for entry in pulled.machine.deployment.entries()} == {"pending"}
+
+
 # -- who asks --------------------------------------------------------------------------------------------------------
 
 CHANGING = {

@@ -91,6 +91,8 @@ def extractor_command(event: Any) -> ExtractorCommand:
         numbers=_texts(body, "numbers"),
         ids=_whole_numbers(body, "ids"),
     )
+    if selection.since and selection.until and selection.until < selection.since:
+        raise InvalidRequest("until is before since, so no document could be between the two.")
     if _flag(body, "redrive"):
         if company or is_trial or selection != Selection():
             raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
@@ -126,8 +128,9 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     body = _body(event, _POSTER_KEYS)
     if _ACCEPT_KEYS & set(body):
         return _accepted(body, said_by(event))
-    if _text(body, "explain"):
-        if set(body) != {"explain"}:
+    # An empty name is a mistake, and no wish to post.
+    if "explain" in body:
+        if set(body) != {"explain"} or not _text(body, "explain").strip():
             raise InvalidRequest("explain names a document by number, entry or QuickBooks id, and takes nothing else.")
         return Explain(_text(body, "explain"))
     if _flag(body, "watch"):
@@ -165,8 +168,8 @@ def _sweep_of_a_realm(body: Mapping[str, Any]) -> PostDue:
 def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     _flag(body, "sweep")
     company, entry_ids = _text(body, "company"), _texts(body, "entry_ids")
-    if _text(body, "start_over"):
-        if set(body) != {"company", "start_over"} or not company:
+    if "start_over" in body:
+        if set(body) != {"company", "start_over"} or not company or not _text(body, "start_over"):
             raise InvalidRequest("start_over names the new realm, and takes a company beside it and nothing else.")
         return StartOver(company, _text(body, "start_over"))
     wants = {name: _flag(body, name) for name in ("retry_failed", "dry_run", "redrive", "rebuild")}
