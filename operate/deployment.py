@@ -154,10 +154,20 @@ class Deployment:
         said = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             raise self._failed(function, said if isinstance(said, dict) else {})
+        # Counts of nothing would look like work that was done.
+        if not isinstance(said, dict) or not said:
+            raise self.strange(function)
         # What a function does not understand, it answers with what is wrong with it.
-        if isinstance(said, dict) and "error" in said:
+        if "error" in said:
             raise WrongUse(str(said["error"]))
-        return said if isinstance(said, dict) else {}
+        return said
+
+    def strange(self, function: str) -> NeedsAPerson:
+        """Return the error for an answer that the function of this checkout would not give."""
+        return NeedsAPerson(
+            f"{self.full_name(function)} answered with something that this command does not understand: is another "
+            "version deployed? `./oqb doctor` says so; build and apply."
+        )
 
     def _failed(self, function: str, said: Mapping[str, Any]) -> NeedsAPerson:
         kind, message = str(said.get("errorType", "")), str(said.get("errorMessage", ""))

@@ -169,6 +169,8 @@ def explain(call: Call, *, name: str) -> int:
     """
     with call.output.progress("Looking it up"):
         answer = call.deployment.invoke(POSTER, {"explain": name})
+    if "documents" not in answer:
+        raise call.deployment.strange(POSTER)
     for document in answer["documents"]:
         call.output.say(document["entry_id"])
         for line in document["explained"]:

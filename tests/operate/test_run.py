@@ -471,6 +471,37 @@ def test_a_function_that_waits_for_its_login_is_no_answer_of_zeros(oqb, monkeypa
     assert len(oqb.invoked(function)) == 1
 
 
+INVOKES = {
+    "odoo-extractor": ("pull",),
+    "qb-poster": ("post",),
+    "odoo-order-sync": ("orders",),
+    "odoo-qb-tie-out": ("tie-out", "companyA", "2026-01"),
+}
+
+
+@pytest.mark.parametrize("function", INVOKES)
+@pytest.mark.parametrize("answer", [None, [], "done", 7, {}])
+def test_an_answer_that_is_none_of_ours_is_no_work_done(oqb, function, answer):
+    oqb.lambdas.replace(f"{function}-demo", lambda _event: answer)
+
+    result = oqb(*INVOKES[function])
+
+    assert result.exit_code == 1
+    assert f"{function}-demo answered with something that this command does not understand" in " ".join(
+        result.stderr.split()
+    )
+    assert result.stdout == ""
+
+
+def test_an_answer_of_a_function_that_cannot_explain_is_no_explanation(oqb):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"posted": 0})
+
+    result = oqb("explain", "INV/2026/00010")
+
+    assert result.exit_code == 1
+    assert "is another version deployed?" in " ".join(result.stderr.split())
+
+
 ENTRY = "odoo_demo-account.move-310"
 NOTHING = (
     (("retry", "--entry", ENTRY, "--cause", "period_closed"), "they exclude each other"),
