@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from operate.errors import NeedsAPerson, WrongUse
 from pipeline.aws.key_values import KeyValueTable
@@ -42,7 +42,12 @@ class Deployment:
     def client(self, name: str) -> Any:
         """Return the client of an AWS service."""
         if name not in self._clients:
-            self._clients[name] = self._session.client(name)  # type: ignore[call-overload]
+            try:
+                self._clients[name] = self._session.client(name)  # type: ignore[call-overload]
+            except ValueError as error:
+                if isinstance(error, BotoCoreError):
+                    raise
+                raise WrongUse(f"{error}: look at AWS_ENDPOINT_URL, which is for stand-ins.") from None
         return self._clients[name]
 
     @property

@@ -11,9 +11,13 @@ import click
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -55,6 +59,11 @@ _WRONG_USE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The AWS sign-in has expired: run `aws sso login` for this profile.",
     ),
     ((NoRegionError,), "No AWS region is set: add --region, with the aws_region that Terraform deployed to."),
+    (
+        # What a program that is asked for them writes may hold anything.
+        (CredentialRetrievalError,),
+        "This profile gives no AWS credentials (its credential_process or role fails): name another --profile.",
+    ),
     (
         (ProxyConnectionError,),
         "The proxy does not answer: look at HTTPS_PROXY and NO_PROXY, which AWS is reached through here.",
@@ -142,6 +151,8 @@ def _of_aws(error: Exception) -> click.ClickException:
         return _refused(error)
     if isinstance(error, ProfileNotFound):
         return WrongUse(f"{error}: look at `aws configure list-profiles`.")
+    if isinstance(error, ConfigParseError | InvalidConfigError | InvalidRegionError):
+        return WrongUse(f"{str(error).rstrip('.')}: look at the AWS configuration, --profile and --region.")
     for kinds, sentence in _WRONG_USE:
         if isinstance(error, kinds):
             return WrongUse(sentence)

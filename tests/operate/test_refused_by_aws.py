@@ -123,20 +123,48 @@ def test_a_throttled_table_is_no_fault_of_the_credentials(oqb, refuse):
     assert json.loads(result.stdout)["error"] == "AWS was asked too often (Query): try again in a minute."
 
 
-def test_a_proxy_of_the_environment_that_is_not_there_is_named(tmp_path):
+SETTINGS = {
+    "a proxy that is not there": (
+        "",
+        {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
+        "The proxy does not answer: look at HTTPS_PROXY",
+    ),
+    "a configuration that is none": ("[default\nbroken", {}, "look at the AWS configuration, --profile and --region."),
+    "a role of a profile that is missing": (
+        "[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = missing\n",
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        'The source_profile "missing" referenced in the profile "default" does not exist: look at',
+    ),
+    "a program that gives no credentials": (
+        "[default]\ncredential_process = sh -c 'echo secret-words >&2; exit 1'\n",
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        "This profile gives no AWS credentials",
+    ),
+    "a region that is none": ("", {"AWS_DEFAULT_REGION": "bad region"}, "look at the AWS configuration"),
+    "an endpoint that is none": ("", {"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense: look at AWS_END"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_a_setting_of_this_machine_that_is_in_the_way_is_named(tmp_path, case):
+    text, changed, says = SETTINGS[case]
+    (tmp_path / "config").write_text(text)
     environ = without_aws(os.environ) | {
         "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "1",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "NO_PROXY": "",
     }
+    environ = {name: value for name, value in (environ | changed).items() if value is not None}
     result = subprocess.run(
-        [sys.executable, "-m", "operate", "status", "--region", "us-west-2"], env=environ, capture_output=True,
-        text=True, check=False, timeout=60,
+        [sys.executable, "-m", "operate", "status"], env=environ, capture_output=True, text=True, check=False,
+        timeout=60,
     )  # fmt: skip
 
     assert result.returncode == 2, result.stderr
-    assert "The proxy does not answer: look at HTTPS_PROXY" in result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret-words" not in result.stderr
