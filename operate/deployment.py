@@ -150,10 +150,11 @@ class Deployment:
             tcp_keepalive=True,
         )
         client: Any = self._session.client("lambda", config=patient)
-        self.under_way = (
-            f"{self.full_name(function)} works on for at most {may_run_s} s, and stores what it does: look with "
-            "`./oqb status` before you run this again."
-        )
+        if not _only_looks(payload):
+            self.under_way = (
+                f"{self.full_name(function)} works on for at most {may_run_s} s, and stores what it does: look with "
+                "`./oqb status` before you run this again."
+            )
         answer = client.invoke(FunctionName=self.full_name(function), Payload=json.dumps(dict(payload)).encode())
         self.under_way = ""
         said = json.loads(answer["Payload"].read() or b"null")
@@ -182,3 +183,8 @@ class Deployment:
                 "goes on from there: invoke it again, or wait for the schedule."
             )
         return NeedsAPerson(f"{self.full_name(function)} failed: {message or kind or 'without a word'}")
+
+
+def _only_looks(payload: Mapping[str, Any]) -> bool:
+    """Whether a payload asks a function for an answer alone, so that nothing of it goes on after Ctrl-C."""
+    return bool(payload.get("dry_run")) or "explain" in payload

@@ -256,6 +256,19 @@ def test_ctrl_c_ends_with_130_and_says_what_goes_on_without_the_command(oqb, mon
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("arguments", [("explain", "INV/2026/00010"), ("pull", "--dry-run")])
+def test_ctrl_c_while_a_function_only_answers_says_of_nothing_that_it_goes_on(oqb, monkeypatch, arguments):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupted)
+    monkeypatch.setattr(Deployment, "configuration", lambda *_: {"Timeout": 300})
+
+    result = oqb(*arguments)
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
+
+
 def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkeypatch):
     def interrupted(*_arguments):
         raise KeyboardInterrupt
