@@ -143,7 +143,7 @@ class Poster:
         try:
             secret = self.secret()
         except AwaitsFirstValue as error:
-            if self.was_used():
+            if self.table.has_sent():
                 raise emptied(error) from None
             report.failures.append(Failure.of("", error))
             return Results(waiting=str(error))
@@ -180,12 +180,6 @@ class Poster:
         results.drift_noticed = len(self.watch.notices)
         results.drift_open, results.drift_age_s = self.watch.open, self.watch.age_s
         return results
-
-    def was_used(self) -> bool:
-        """Whether a document was sent to QuickBooks before, as far as any entry of the table tells."""
-        entry_id = self.table.any_entry_id()
-        entry = self.table.entry(entry_id) if entry_id else None
-        return entry is not None and self.key_values.realm(entry.company) is not None
 
     def secret(self) -> dict[str, Any]:
         """Return the QuickBooks secret as it is now."""

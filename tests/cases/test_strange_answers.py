@@ -36,6 +36,10 @@ def is_create(request):
     return is_write(request) and request.path.rsplit("/", 1)[-1] in ("batch", "invoice", "bill", "creditmemo")
 
 
+def is_upload(request):
+    return request.path.endswith("/upload")
+
+
 def without(*names):
     """Return what renames properties in an answer, as a new minor version may."""
 
@@ -66,6 +70,17 @@ def another_shape(entity, **changes):
     return changed
 
 
+def everywhere(changes):
+    """Return what changes properties wherever they occur in an answer, at any depth."""
+
+    def put(value):
+        if isinstance(value, dict):
+            return {name: changes[name] if name in changes else put(inner) for name, inner in value.items()}
+        return [put(inner) for inner in value] if isinstance(value, list) else value
+
+    return lambda answer: Response.json(put(json.loads(answer.body)), answer.status)
+
+
 def always(response):
     return lambda _answer: response
 
@@ -82,9 +97,19 @@ STRANGE = {
     "a query answered by a list": (is_query, always(Response.json([]))),
     "a create without Id": (is_create, without("Id")),
     "a create without SyncToken and Id": (is_create, without("Id", "SyncToken")),
+    "a create with a list for its total": (is_create, everywhere({"TotalAmt": [100]})),
+    "a create with a text for its lines": (is_create, everywhere({"Line": "SubTotal"})),
+    "a create with an object for its Id": (is_create, everywhere({"Id": {"value": "7"}})),
+    "a create with lists for texts": (is_create, everywhere({"SyncToken": ["0"], "DocNumber": ["1"]})),
+    "a create with a text for its customer or vendor": (
+        is_create, everywhere({"CustomerRef": "58", "VendorRef": "58"}),
+    ),
+    "a create with a text for when it was changed": (is_create, everywhere({"MetaData": "now"})),
+    "a file with a word for its size": (is_upload, everywhere({"Size": "large"})),
+    "a file with a text for what it is attached to": (is_upload, everywhere({"AttachableRef": ["58"]})),
     "a batch without its parts": (is_create, without("BatchItemResponse")),
-    "a file without Id": (lambda request: request.path.endswith("/upload"), without("Id")),
-    "a file without its part": (lambda request: request.path.endswith("/upload"), without("AttachableResponse")),
+    "a file without Id": (is_upload, without("Id")),
+    "a file without its part": (is_upload, without("AttachableResponse")),
     "a fault that is null": (is_write, always(Response.json({"Fault": None}, 400))),
     "a fault that is one object": (is_write, always(Response.json({"Fault": {"Error": {"code": "6000"}}}, 400))),
     "a web page of HTTP 200": (is_company, always(Response.html("<h1>Scheduled maintenance</h1>", 200))),

@@ -143,6 +143,21 @@ def test_an_empty_secret_says_how_to_fill_it(machine):
     assert [line["RunsCompleted"] for line in machine.metrics] == [[1.0]] * 3
 
 
+def test_an_empty_secret_of_a_deployment_in_use_is_no_first_one_whatever_waits_in_the_table(machine):
+    machine.post()
+    one = next(iter(machine.entries().values()))
+    key = {"entry_id": {"S": one["entry_id"]}}
+    item = machine.client("dynamodb").get_item(TableName=machine.deployment.table, Key=key)["Item"]
+    new = {**item, "entry_id": {"S": "odoo_demo-account.move-1"}, "company": {"S": "a new company"},
+           "status": {"S": "pending"}, "realm": {"S": ""}, "qb_id": {"S": ""}}  # fmt: skip
+    machine.client("dynamodb").put_item(TableName=machine.deployment.table, Item=new)
+    arn = machine.client("secretsmanager").create_secret(Name="empty")["ARN"]
+    machine.set_environ("qb-poster", QB_SECRET_ARN=arn)
+
+    with pytest.raises(Misconfigured, match="It had one before"):
+        machine.post()
+
+
 def test_a_missing_variable_is_named(machine):
     for name in ("QB_SECRET_ARN", "SNS_ALERT_TOPIC", "S3_BUCKET", "DYNAMODB_TABLE", "ENVIRONMENT"):
         machine.set_environ("qb-poster", **{name: ""})

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.aws.items import from_dataclass, item, plain_values
 from pipeline.aws.poster_table import PosterTable
-from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX
+from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX, STATUS_INDEX
 from pipeline.domain.entry import DriftPart, Entry, Status, names_of
 
 # DynamoDB compares with at most a hundred values.
@@ -35,6 +35,22 @@ class DriftTable(PosterTable):
         """Yield the entries of a company with this number, or this id or number in the books. Reads all of them."""
         condition = "#number = :name OR qb_id = :name OR qb_doc_number = :name"
         yield from self._filtered(company, condition, {":name": {"S": name}}, {"#number": "number"})
+
+    def has_sent(self) -> bool:
+        """Whether anything of any company was ever sent to the books. Reads all entries if nothing was."""
+        return any(
+            True
+            for status in Status
+            for _ in self._items(
+                IndexName=STATUS_INDEX,
+                KeyConditionExpression="#status = :status",
+                # Any text is greater than the empty one. Entries of earlier releases have no realm.
+                FilterExpression="#realm > :empty OR qb_id > :empty",
+                ProjectionExpression="entry_id",
+                ExpressionAttributeNames={"#status": "status", "#realm": "realm"},
+                ExpressionAttributeValues={":status": {"S": status.value}, ":empty": {"S": ""}},
+            )
+        )
 
     def _filtered(
         self, company: str, condition: str, values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})

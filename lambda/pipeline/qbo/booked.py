@@ -65,7 +65,9 @@ def tax_of(row: Mapping[str, Any]) -> Decimal:
 
 def attached(row: Mapping[str, Any]) -> Attached:
     """Return a file as it is in QuickBooks."""
-    return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)), str(row.get(TID, "")))
+    return Attached(
+        str(row["Id"]), str(row.get("FileName", "")), int(decimal(row.get("Size", 0))), str(row.get(TID, ""))
+    )
 
 
 def hangs_on(row: Mapping[str, Any]) -> list[tuple[str, str]]:

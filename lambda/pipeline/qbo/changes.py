@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.drift import Seen
+from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import decimal
 from pipeline.domain.values import dataclass
 from pipeline.qbo.booked import fingerprint, party_of, tax_of
@@ -97,7 +98,7 @@ def _seen(entity: str, row: Json) -> Seen | None:
     """Return a changed transaction, or None if it cannot be read: one must not hide the others."""
     try:
         return _read(_KINDS[entity], row)
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidDocument) as error:
         logger.warning(
             "a changed transaction cannot be read",
             extra={"entity": entity, "qb_id": str(row.get("Id")), "reason": type(error).__name__},

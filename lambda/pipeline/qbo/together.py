@@ -75,5 +75,6 @@ def _is_of(attachable: Any, upload: Upload) -> bool:
 
 
 def _linked(attachable: Mapping[str, Any]) -> list[tuple[str, str]]:
-    references = [link.get("EntityRef") or {} for link in attachable.get("AttachableRef") or []]
-    return [(str(reference.get("type")), str(reference.get("value"))) for reference in references]
+    links = attachable.get("AttachableRef")
+    references = [link.get("EntityRef") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+    return [(str(part.get("type")), str(part.get("value"))) for part in references if isinstance(part, dict)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,7 @@ from pipeline.domain.entry import (
     names_of,
 )
 from pipeline.domain.errors import Misconfigured, Unavailable
+from pipeline.domain.transitions import ForbiddenTransition
 from tests.books_world import COMPANY, NOW, a_document, an_entry, log_of
 
 NAME = "tracking"
@@ -345,3 +347,18 @@ def test_trouble_with_dynamodb_is_reported_as_ours(call, error, kind, words):
 
 def test_the_batch_is_what_dynamodb_takes():
     assert batch_read.KEYS_MAX == 100
+
+
+@pytest.mark.parametrize("sent", [{"qb_id": "7"}, {"realm": "9341"}], ids=str)
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED, Status.VOIDED])
+def test_that_something_was_sent_shows_whatever_else_is_in_the_table(table, sent, status):
+    def keep(number, **changes):
+        with suppress(ForbiddenTransition):
+            table.save_extracted(replace(entry_of(), entry_id=f"odoo-account.move-{number}", **changes), previous=None)
+
+    for number in range(3):
+        keep(number)
+    before = table.has_sent()
+    keep(9, status=status, **sent)
+
+    assert (before, table.has_sent()) == (False, True)

@@ -110,6 +110,21 @@ def test_a_transaction_that_cannot_be_read_does_not_hide_the_others(company, now
     assert [one.qb_id for one in found.seen] == ["1", "3", "4", "5", "6"]
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"TotalAmt": "ten"}, {"Line": "x"}, {"CurrencyRef": 1}, {"TxnTaxDetail": [1]}], ids=str
+)
+def test_a_transaction_of_another_shape_does_not_hide_the_others(company, now, wrong):
+    client = company.new_client()
+    answered = client.changes(["Invoice"], now - HOUR)
+    answered[1][1].update(wrong)
+    client.changes = lambda *_: answered
+
+    found = Changes(client, NoLists()).since(now - HOUR, now)
+
+    assert len(found.seen) >= 5
+    assert {one.qb_id for one in found.seen} >= {"1", "3", "4", "5", "6"}
+
+
 def test_lists_are_asked_about_in_the_same_call_and_are_no_transactions(company, now):
     client, lists = company.new_client(), AskedLists()
 

@@ -24,6 +24,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, InvalidDocument, OutcomeUnknown, OutOfTime, Throttled, Unavailable
 from pipeline.http import ANSWER_BYTES_MAX
 from pipeline.qbo import client as module
+from pipeline.qbo.booked import booked
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.limiter import Limiter
@@ -398,6 +399,60 @@ def test_a_write_that_is_answered_without_the_id_has_an_unknown_outcome(world, m
 
     with pytest.raises(OutcomeUnknown, match="without an Id"):
         create(world)
+
+
+# What a property of a transaction or a file has never been. Whoever reads it on would stumble, or store it.
+OF_NO_KNOWN_SHAPE = {
+    "a list for the number": {"DocNumber": ["INV/1"]},
+    "an object for the date": {"TxnDate": {"day": 1}},
+    "a list for the note": {"PrivateNote": ["[x]"]},
+    "an object for the SyncToken": {"SyncToken": {}},
+    "a word for the total": {"TotalAmt": "ten"},
+    "a truth value for the total": {"TotalAmt": True},
+    "a text that is no number": {"TotalAmt": "NaN"},
+    "a list for the tax": {"TxnTaxDetail": [1]},
+    "a list for its sum": {"TxnTaxDetail": {"TotalTax": [1]}},
+    "a text for the currency": {"CurrencyRef": "USD"},
+    "a list for its code": {"CurrencyRef": {"value": ["USD"]}},
+    "a text for the customer": {"CustomerRef": "58"},
+    "an object for the lines": {"Line": {"Amount": 1}},
+    "a text among the lines": {"Line": [{"Amount": 1}, "x"]},
+    "an object for the amount of a line": {"Line": [{"Amount": {}}]},
+    "a list for the kind of a line": {"Line": [{"DetailType": ["SalesItemLineDetail"]}]},
+    "a text for the details of a line": {"Line": [{"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": "x"}]},
+    "a text for the item of a line": {
+        "Line": [{"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": "1"}}]
+    },
+    "a text for when it was changed": {"MetaData": "2026-11-02"},
+    "a list for when it was changed": {"MetaData": {"LastUpdatedTime": []}},
+    "a word for the size": {"Size": "large"},
+    "a list for the name of a file": {"FileName": ["a.pdf"]},
+    "a text for what a file is attached to": {"AttachableRef": ["58"]},
+    "a text for which it is attached to": {"AttachableRef": [{"EntityRef": "58"}]},
+    "a truth value for the Id": {"Id": True},
+    "a list for the Id": {"Id": ["1"]},
+}
+
+
+@pytest.mark.parametrize("case", OF_NO_KNOWN_SHAPE)
+def test_what_has_never_been_of_its_shape_leaves_a_write_unknown_and_a_read_without_an_answer(world, case):
+    row = {"Id": "1", **OF_NO_KNOWN_SHAPE[case]}
+    world.break_next(ANY, answered(Response.json({"Customer": row, "QueryResponse": {"Customer": [row]}})), times=9)
+
+    for read in (lambda: world.client.read("Customer", "1"), lambda: world.client.query("Customer")):
+        with pytest.raises(Unavailable, match="QuickBooks answered"):
+            read()
+    with pytest.raises(OutcomeUnknown, match="QuickBooks answered"):
+        create(world)
+
+
+def test_an_id_that_is_a_number_and_an_amount_that_is_a_text_are_what_they_say(world):
+    row = {"Id": 7, "SyncToken": 0, "TotalAmt": "100.10", "Line": [{"Amount": "100.10"}]}
+    world.break_next(ANY, answered(Response.json({"Customer": row})))
+
+    found = booked(world.client.read("Customer", "7"))
+
+    assert (found.qb_id, found.sync_token, found.total) == ("7", "0", Decimal("100.10"))
 
 
 def test_of_writes_sent_together_the_one_answered_without_its_id_has_an_unknown_outcome(world):
