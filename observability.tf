@@ -210,12 +210,12 @@ resource "aws_cloudwatch_metric_alarm" "silence" {
   depends_on = [aws_cloudwatch_event_target.schedule, aws_lambda_permission.schedule]
 }
 
-# The functions count what SNS or Slack did not take. CloudWatch may still reach the topic when they may not.
+# The functions count what SNS, Slack or their dead-letter queue did not take. CloudWatch may still reach the topic when they may not.
 resource "aws_cloudwatch_metric_alarm" "alerts_undelivered" {
   for_each = local.functions
 
   alarm_name          = "${each.key}-alerts-undelivered-${var.environment}"
-  alarm_description   = "Alerts of ${each.key} were not taken by SNS or Slack; it tries them again every minute. Runbook: docs/runbooks/alerts-undelivered.md"
+  alarm_description   = "Alerts of ${each.key} were not taken by SNS or Slack, or its dead letters not by their queue; it tries again in each run. Runbook: docs/runbooks/alerts-undelivered.md"
   namespace           = local.metrics_namespace
   metric_name         = "AlertsUndelivered"
   statistic           = "Sum"

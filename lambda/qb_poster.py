@@ -22,7 +22,7 @@ from pipeline.aws.token_parameters import TokenParameters
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive, WatchBooks
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import AwaitsFirstValue, emptied
+from pipeline.domain.errors import AwaitsFirstValue, PipelineError, emptied
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts
@@ -175,11 +175,19 @@ class Poster:
             results.remaining |= taking.remaining
         PostingRun(collaborators, outcomes).execute(realms, command)
         if results.recovered and not isinstance(command, Redrive):
-            recovered = list(Taking(self.letters, self.deadline, allowance_s=SETTLE_ALLOWANCE_S))
-            settle(self.letters, self.table, recovered, self.deadline)
+            self._settle(report)
         results.drift_noticed = len(self.watch.notices)
         results.drift_open, results.drift_age_s = self.watch.open, self.watch.age_s
         return results
+
+    def _settle(self, report: Report) -> None:
+        """Remove the letters of what came right. It is posted whatever becomes of them, so none ends the run."""
+        try:
+            recovered = list(Taking(self.letters, self.deadline, allowance_s=SETTLE_ALLOWANCE_S))
+            settle(self.letters, self.table, recovered, self.deadline)
+        except PipelineError as error:
+            logger.warning("dead letters not settled", extra={"reason": str(error)})
+            report.undelivered += 1
 
     def secret(self) -> dict[str, Any]:
         """Return the QuickBooks secret as it is now."""

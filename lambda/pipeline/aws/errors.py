@@ -15,6 +15,8 @@ CONFLICT = "TransactionConflictException"
 CANCELLED = "TransactionCanceledException"
 _FINAL = {
     "ResourceNotFoundException": "does not exist: is the environment variable that names it right?",
+    "AWS.SimpleQueueService.NonExistentQueue": "does not exist: `terraform apply` makes it again",
+    "QueueDoesNotExist": "does not exist: `terraform apply` makes it again",
     "NoSuchBucket": "does not exist: is the environment variable that names it right?",
     "AccessDeniedException": "may not be used by this function: look at its IAM policy",
     "AccessDenied": "may not be used by this function: look at its IAM policy",

@@ -109,7 +109,7 @@ class Reporter:
 
 @dataclass(slots=True)
 class Report:
-    """Collects what one run has noticed. `undelivered` counts deliveries that failed.
+    """Collects what one run has noticed. `undelivered` counts alerts and dead letters that were not taken.
 
     `checked` are the companies of which the run knows that nothing else is wrong with them ("" for what concerns all).
     `notices` is what people did in the books, said once in a digest, and `gone` are the entries about which there is
@@ -158,7 +158,7 @@ def _finish(reporter: Reporter, report: Report) -> None:
         logger.warning("alert state not available", extra={"reason": str(error)})
         # Better reported twice than never.
         _send_all(reporter, report.failures)
-    report.undelivered = reporter.alerts.undelivered
+    report.undelivered += reporter.alerts.undelivered
 
 
 def _send_all(reporter: Reporter, failures: Iterable[Failure]) -> None:
@@ -315,4 +315,5 @@ class _Reporting:
         )
         is_put = self._with.letters is not None and self._with.letters.put(failure)
         self._is_complete &= is_put
+        self._run.undelivered += not is_put
         return is_put
