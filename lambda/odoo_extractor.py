@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline import cold_start  # before anything else of ours
@@ -151,7 +151,7 @@ class Extractor:
             answer_contacts(source, self.key_values, now)
         # What concerns all companies was looked at above.
         report.checked.add("")
-        extraction = self._extraction(command, source, mapping, report)
+        extraction = self._extraction(command, source, companies, mapping, report)
         run(
             extraction,
             wanted,
@@ -185,8 +185,9 @@ class Extractor:
         return source, companies
 
     def _extraction(
-        self, command: ExtractorCommand, source: OdooSource, mapping: MappingFile, report: Report
-    ) -> Extraction:
+        self, command: ExtractorCommand, source: OdooSource, companies: Sequence[Company], mapping: MappingFile,
+        report: Report,
+    ) -> Extraction:  # fmt: skip
         waits = isinstance(command, Pull) and bool(command.go_on_for_s or command.go_on_until)
         return Extraction(
             source=source,
@@ -195,6 +196,7 @@ class Extractor:
             store=self.store,
             deadline=self.deadline,
             now=self.runtime.clock.now(),
+            companies=companies,
             dry_run=command.is_trial,
             go_live=lambda name: mapping.rules(name).go_live,
             skips_receipts=lambda name: mapping.rules(name).receipts is Receipts.SKIP,

@@ -192,6 +192,7 @@ def extraction_of(odoo, aws, *, now=NOW, clock=None, dry_run=False, go_live=lamb
         store=aws.store,
         deadline=Deadline(lambda: int(clock.left_s * 1000)),
         now=now,
+        companies=odoo.companies(),
         dry_run=dry_run,
         go_live=go_live,
     )

@@ -201,7 +201,7 @@ class World:
         extraction = Extraction(
             source=odoo, table=Through(process, self.table), cursors=Through(process, self.key_values),
             store=Through(process, self.store), deadline=Deadline(lambda: int(seconds * 1000)), now=self.now,
-            go_live=lambda _name: GO_LIVE,
+            companies=[COMPANY], go_live=lambda _name: GO_LIVE,
         )  # fmt: skip
         table, key_values = Through(process, ComparisonsTable(self.table)), Through(process, self.key_values)
         with suppress(Crash, PipelineError):

@@ -213,7 +213,7 @@ class World:
                 extraction = Extraction(
                     source=through(self.odoo), table=through(self.table), cursors=through(self.key_values),
                     store=through(self.store), deadline=Deadline(lambda: 300_000), now=self.now,
-                    failures=report.failures, checked=report.checked,
+                    companies=self.companies, failures=report.failures, checked=report.checked,
                 )  # fmt: skip
                 run(extraction, self.companies, None)
         except PipelineError:

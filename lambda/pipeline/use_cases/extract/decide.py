@@ -81,3 +81,14 @@ def _is_taken_up(previous: Entry, skip_code: str) -> bool:
     """
     is_skipped = previous.error_code in (BEFORE_GO_LIVE, RECEIPT_SKIPPED)
     return (is_skipped and previous.error_code != skip_code) or previous.error_code in LOST
+
+
+def is_news_of_itself(document: Document, entry: Entry) -> bool:
+    """Whether what Odoo keeps of a document beside its content is not what the entry has.
+
+    An entry of an earlier release does not say when its document was created. A restored backup sets back when it was
+    written.
+    """
+    is_the_document = not entry.successor and entry.content_hash == document.content_hash
+    is_new = document.created_at is not None and document.created_at != entry.odoo_created_at
+    return is_the_document and (is_new or document.written_at < entry.odoo_write_date)

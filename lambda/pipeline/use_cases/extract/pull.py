@@ -26,7 +26,7 @@ from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.domain.values import dataclass
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
-from pipeline.use_cases.extract.decide import Decision, News, decide
+from pipeline.use_cases.extract.decide import Decision, News, decide, is_news_of_itself
 from pipeline.use_cases.extract.fetch import PdfFetching
 from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, read_page, to_try_again, unanswered
 
@@ -53,6 +53,8 @@ class Extraction:
     store: ExtractorStore
     deadline: Deadline
     now: datetime
+    # All companies that the source has, whichever are pulled.
+    companies: Sequence[Company]
     dry_run: bool = False
     # The date from which a company's documents are for the books. None means all of them.
     go_live: Callable[[str], date | None] = lambda _company: None
@@ -137,7 +139,10 @@ class Extraction:
             self.pull_selected(company, Selection(ids=tuple(sorted(ids))))
 
     def _page(self, company: Company, selection: Selection, after_id: int, limit: int) -> Page:
-        return read_page(self.source, company, selection, after_id=after_id, limit=limit, deadline=self.deadline)
+        return read_page(
+            self.source, company, selection,
+            after_id=after_id, limit=limit, deadline=self.deadline, companies=self.companies,
+        )  # fmt: skip
 
     def _move(self, company: Company, cursor: Cursor) -> None:
         if not self.dry_run:
@@ -198,7 +203,7 @@ class Extraction:
             self._report_reused(entry, previous)
         elif decision.news is not News.UNCHANGED:
             entry = self._save_extracted(document, entry, previous)
-        elif _is_news_of_itself(document, entry):
+        elif is_news_of_itself(document, entry):
             self.table.keep_seen(
                 replace(entry, odoo_created_at=document.created_at, odoo_write_date=document.written_at)
             )
@@ -264,17 +269,6 @@ class Extraction:
         if not self.dry_run:
             entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
-
-
-def _is_news_of_itself(document: Document, entry: Entry) -> bool:
-    """Whether what Odoo keeps of a document beside its content is not what the entry has.
-
-    An entry of an earlier release does not say when its document was created. A restored backup sets back when it was
-    written.
-    """
-    is_the_document = not entry.successor and entry.content_hash == document.content_hash
-    is_new = document.created_at is not None and document.created_at != entry.odoo_created_at
-    return is_the_document and (is_new or document.written_at < entry.odoo_write_date)
 
 
 def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:

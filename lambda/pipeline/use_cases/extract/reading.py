@@ -3,15 +3,17 @@
 A server may fail on one document every time: a module raises an error on it, or reading its lines takes too long. Such
 a page is read again in smaller parts, down to that document alone. It is then noted by its name, and the others go on.
 
-A server that fails on every document is not such a case. So before a document is noted, another one must be readable.
+A server that fails on every document is not such a case. So before a document is noted, another one must be readable:
+of its company, or of another one where its company has no other.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import islice
 
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
@@ -26,19 +28,22 @@ logger = logging.getLogger(__name__)
 PAGE_ALLOWANCE_S = 45.0
 # How many times smaller a page is read again.
 FEWER = 8
-# How many of the following documents are tried to see whether the source answers for others.
+# How many of the following documents, or else of the other companies' first ones, are tried to see whether the source
+# answers for others.
 OTHERS_TRIED_MAX = 3
 # A document without an answer may cost minutes of a run, so it is tried again after this, and last.
 TRIED_AGAIN_AFTER = timedelta(hours=1)
 
 
 def read_page(
-    source: ExtractorSource, company: Company, selection: Selection, *, after_id: int, limit: int, deadline: Deadline
-) -> Page:
+    source: ExtractorSource, company: Company, selection: Selection, *,
+    after_id: int, limit: int, deadline: Deadline, companies: Sequence[Company],
+) -> Page:  # fmt: skip
     """Return a page of at most `limit` documents. Raises TooMany if a smaller one should be asked for.
 
     A document that is alone is tried twice, and then returned as unreadable. Without time for that it raises TooMany.
-    If no other document can be read either, it raises what the source said: nothing is wrong with this one.
+    If no other document of the `companies` can be read either, or there is none, it raises what the source said:
+    nothing shows that it is this one.
     """
     try:
         return source.page(company, selection, after_id=after_id, limit=limit)
@@ -49,7 +54,7 @@ def read_page(
         # What is left of the time may itself be the reason.
         if limit > 1 or not deadline.allows(PAGE_ALLOWANCE_S):
             raise
-    answers = _answers_for_others(source, company, selection, after_id, deadline)
+    answers = _answers_for_others(source, company, selection, after_id, deadline, companies)
     if not answers:
         raise too_many if answers is None else too_many.reason
     try:
@@ -59,32 +64,43 @@ def read_page(
 
 
 def _answers_for_others(
-    source: ExtractorSource, company: Company, selection: Selection, after_id: int, deadline: Deadline
-) -> bool | None:
-    """Whether a document can be read that is not the next one, or there is no other. None without time to try."""
-    found: bool | None = True
-    for where, other in _others(source, company, selection, after_id):
+    source: ExtractorSource, company: Company, selection: Selection, after_id: int, deadline: Deadline,
+    companies: Sequence[Company],
+) -> bool | None:  # fmt: skip
+    """Whether a document can be read that is not the next one. None without time to try any."""
+    is_tried = False
+    for where, chosen, other in _others(source, company, selection, after_id, companies):
         if not deadline.allows(PAGE_ALLOWANCE_S):
-            return None if found else False
-        found = False
+            return False if is_tried else None
+        is_tried = True
         with suppress(TooMany):
-            if source.page(company, where, after_id=other - 1, limit=1).last_id:
+            if source.page(where, chosen, after_id=other - 1, limit=1).last_id:
                 return True
-    return found
+    return False
 
 
 def _others(
-    source: ExtractorSource, company: Company, selection: Selection, after_id: int
-) -> Iterator[tuple[Selection, int]]:
-    """Yield a few documents that come after the next one, and then the first of the company."""
+    source: ExtractorSource, company: Company, selection: Selection, after_id: int, companies: Sequence[Company]
+) -> Iterator[tuple[Company, Selection, int]]:
+    """Yield a few documents that come after the next one, and then the first of the company.
+
+    Where the company has no other document, yield the first ones of a few other companies.
+    """
+    is_alone = True
     suspect = last = source.next_id(company, selection, after_id)
     for _ in range(OTHERS_TRIED_MAX):
         last = source.next_id(company, selection, last) if last else 0
         if last:
-            yield selection, last
+            is_alone = False
+            yield company, selection, last
     first = source.next_id(company, Selection(), 0)
     if first not in (0, suspect):
-        yield Selection(), first
+        is_alone = False
+        yield company, Selection(), first
+    if is_alone:
+        firsts = ((other, source.next_id(other, Selection(), 0)) for other in companies if other != company)
+        for other, first in islice(((other, first) for other, first in firsts if first), OTHERS_TRIED_MAX):
+            yield other, Selection(), first
 
 
 def unanswered(entries: Iterable[Entry]) -> list[Entry]:

@@ -12,7 +12,7 @@ from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.use_cases.extract.reading import FEWER, OTHERS_TRIED_MAX, PAGE_ALLOWANCE_S, TRIED_AGAIN_AFTER
 from tests.builders import WRITTEN_AT, a_document
-from tests.odoo_world import NOW, Aws, Clock, FakeOdoo, pull
+from tests.odoo_world import NOW, OTHER, Aws, Clock, FakeOdoo, pull
 
 MESSAGE = "INV/9 gets no usable answer from Odoo."
 
@@ -122,6 +122,34 @@ def test_one_that_was_asked_for_by_its_id_is_found_out_too():
     assert aws.entry(6).is_ready
 
 
+@pytest.mark.parametrize("elsewhere", [{20, 21}, {20}, set()], ids=str)
+def test_the_only_document_of_a_company_is_called_unanswered_only_when_another_company_is_answered(elsewhere):
+    aws = Aws()
+    others = [a_document(odoo_id, company=OTHER) for odoo_id in (20, 21)]
+    odoo = PoisonedOdoo(a_document(1), *others, poison={1, *elsewhere})
+
+    if 20 in elsewhere:
+        with pytest.raises(Unavailable, match="HTTP 502"):
+            pull(odoo, aws)
+    else:
+        pull(odoo, aws)
+
+    assert (1 in {entry.odoo_id for entry in aws.table.failed(9)}) is (20 not in elsewhere)
+
+
+def test_the_only_document_there_is_at_all_is_never_called_unanswered():
+    aws = Aws()
+    odoo = PoisonedOdoo(a_document(1), poison={1})
+
+    with pytest.raises(Unavailable, match="HTTP 502"):
+        pull(odoo, aws)
+
+    assert not aws.stored
+    odoo.poison.clear()
+    pull(odoo, aws)
+    assert aws.entry(1).is_ready
+
+
 def test_an_odoo_that_answers_for_no_document_fails_none_of_them_and_is_asked_a_bounded_number_of_times():
     aws = Aws()
     odoo = PoisonedOdoo(*documents(20), poison=range(1, 21))
@@ -147,14 +175,6 @@ def test_what_odoo_complains_about_every_document_is_the_companys_trouble():
         pull(odoo, aws)
 
     assert not aws.stored
-
-
-def test_the_only_document_of_a_company_is_noted_too():
-    aws = Aws()
-
-    extraction = pull(PoisonedOdoo(*documents(1), poison={1}), aws)
-
-    assert [failure.code for failure in extraction.failures] == [UNANSWERED_BY_ODOO]
 
 
 def test_a_row_of_them_is_found_out_when_the_first_document_of_the_company_is_readable():
