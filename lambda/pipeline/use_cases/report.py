@@ -136,7 +136,9 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
         if is_news and not any(not failure.title for failure in report.failures):
             report.failures.append(Failure.of("", error))
         _finish(reporter, report)
-        raise type(error)(str(error), code=error.code) from None
+        # The error itself: a new one of its class would lose what it carries, or could not be made.
+        error.__context__ = None
+        raise error.with_traceback(None) from None
     except Exception as error:  # a fault of ours: what was noticed before it, and by earlier runs, is reported anyway
         logger.exception("unexpected fault")
         ours = NeedsAttention(_UNEXPECTED.format(kind=type(error).__name__), code="unexpected")
