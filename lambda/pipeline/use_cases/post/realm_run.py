@@ -298,13 +298,14 @@ class RealmRun:
         names = ", ".join(self._companies)
         now = self._with.clock.now()
         if session is not None:
-            results.calls += session.calls
+            days_left = session.refresh_days_left
+            with self._outcomes.lock:
+                results.calls += session.calls
+                results.refresh_days_left |= {} if days_left is None else dict.fromkeys(self._companies, days_left)
             lease = replace(
                 lease, recent_calls=session.recent_calls, recent_batches=session.recent_batches, recent_at=now,
                 through_at=self._troubles.through_at,
             )  # fmt: skip
-            if session.refresh_days_left is not None:
-                results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
         if pause is None and (self._troubles.is_out_of_time or isinstance(self._command, WatchBooks)):
             # Such a run does not show whether what paused the realm is over.
             self._with.leases.release_lease(lease, now)
