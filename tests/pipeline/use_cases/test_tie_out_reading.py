@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -20,7 +20,7 @@ from pipeline.domain.tie_out.tie_out import Verdict
 from pipeline.odoo import journal as journal_module
 from pipeline.qbo import client as client_module
 from pipeline.qbo import ledger as ledger_module
-from pipeline.use_cases.tie_out import months, reading
+from pipeline.use_cases.tie_out import months, reading, run
 from pipeline.use_cases.tie_out.run import Comparison
 from tests.tie_out_world import OCTOBER, PASSWORD, TieOutWorld
 
@@ -124,6 +124,19 @@ def test_a_realm_that_the_poster_holds_is_compared_later(world):
 
     assert world.run() is None
     assert world.reports.kept != {}
+
+
+def test_a_realm_is_not_waited_for_when_time_is_up(world):
+    world.hold(world.realm)
+    began = world.poster._clock.now()
+    ends_at = began + timedelta(seconds=90)
+    deadline = Deadline(lambda: int((ends_at - world.poster._clock.now()).total_seconds() * 1000))
+
+    found = Comparison(replace(world.collaborators(), deadline=deadline), world.company, OCTOBER).run()
+
+    assert found is None
+    assert world.reports.kept != {}
+    assert deadline.remaining_s >= reading.PAGE_ALLOWANCE_S
 
 
 def test_a_realm_that_is_not_free_for_an_hour_is_not_known(world):
@@ -274,6 +287,14 @@ def test_a_customer_renamed_in_quickbooks_is_still_the_same(world):
 
     assert found.verdict is Verdict.TIES_OUT
     assert any("is called Our best customer in QuickBooks" in note for note in found.notes)
+
+
+def test_of_many_renamed_customers_the_rest_is_counted(world, monkeypatch):
+    monkeypatch.setattr(run, "RENAMED_SHOWN_MAX", 0)
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row["CustomerRef"].update(name="Our best customer"))
+
+    assert "1 more customers or vendors have another name in QuickBooks." in world.tie_out().notes
 
 
 def test_the_reason_of_a_failed_document_does_not_name_it_again(world):
