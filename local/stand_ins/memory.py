@@ -466,7 +466,8 @@ class MemoryKeyValues:
         with self._lock:
             kept = self.leases.get(realm)
             is_paused = realm in self.paused_until and self.paused_until[realm] >= now
-            if kept and (kept.until >= now or (is_paused and not force)):
+            is_ours = kept is not None and (kept.holder, kept.until) == (holder, until)
+            if kept and not is_ours and (kept.until >= now or (is_paused and not force)):
                 return None
             self.leases[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
             return self.leases[realm]
