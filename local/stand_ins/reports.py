@@ -46,8 +46,8 @@ class MemoryReports:
         return folder
 
     def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
-        """Store one more file in the pack of a closed month. Nothing is replaced."""
-        if f"{folder}/{name}" in self.store.objects:
+        """Store one more file in the pack of a closed month. Raises Unavailable if another is there under its name."""
+        if self.store.objects.get(f"{folder}/{name}", content) != content:
             raise Unavailable(f"{folder}/{name} is stored already.")
         self.store.put(f"{folder}/{name}", content)
 

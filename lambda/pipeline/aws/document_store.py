@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.aws.errors import Expected, error_of, errors_of
+from pipeline.aws.errors import MISSING, Expected, error_of, errors_of
 from pipeline.domain.books import Filed
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
-_MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 class _TooLarge(Exception):
@@ -101,7 +100,7 @@ class DocumentStore:
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
-        # It is filed already if a run ended between filing it and recording that.
+        # It is filed already if a run ended after filing it and before recording that.
         for key in (pending_key(entry.entry_id), entry.pdf_key, posted_key(entry)):
             content = self._get(key) if key else None
             if content is not None:
@@ -114,7 +113,7 @@ class DocumentStore:
     def copy_posted(self, entry: Entry) -> str:
         """Copy the PDF from `pending/` to where a person looks for it, and return its key.
 
-        How the document is in the books goes along as metadata of the object: see `filed_at`.
+        The object's metadata says how the document is in the books: `filed_at` reads it.
         """
         target = posted_key(entry)
         filed = {"qb-id": entry.qb_id, "qb-sync-token": entry.qb_sync_token, "qb-fingerprint": entry.qb_fingerprint}
@@ -133,7 +132,7 @@ class DocumentStore:
         return target
 
     def filed(self, entry: Entry) -> Filed | None:
-        """Return how a document was in the books when its PDF was filed where it is filed now, or None."""
+        """Return how a document was in the books when its PDF was filed, or None if that is not known."""
         return self.filed_at(posted_key(entry))
 
     def filed_at(self, key: str) -> Filed | None:
@@ -179,14 +178,11 @@ class DocumentStore:
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
         """Store an object and return the SHA-256 that S3 computed of what it received."""
-
-        def put() -> str:
+        with errors_of(f"The bucket {self._bucket}"):
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=content, ContentType=media_type, ChecksumAlgorithm="SHA256"
             )
-            return base64.b64decode(answer["ChecksumSHA256"]).hex()
-
-        return self._unless_missing(put) or ""
+        return base64.b64decode(answer["ChecksumSHA256"]).hex()
 
     def _listed(self, prefix: str) -> Iterator[ObjectTypeDef]:
         with errors_of(f"The bucket {self._bucket}"):
@@ -206,7 +202,7 @@ class DocumentStore:
 
     def _unless_missing[T](self, call: Callable[[], T]) -> T | None:
         try:
-            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+            with errors_of(f"The bucket {self._bucket}", expected=MISSING):
                 return call()
         except Expected:
             return None
