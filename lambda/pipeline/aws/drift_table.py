@@ -56,16 +56,16 @@ class DriftTable(PosterTable):
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept) if kept else ""
         expression += " REMOVE " + ", ".join(f"#{name}" for name in empty) if empty else ""
         placeholders = {f":{name}": value for name, value in kept.items()}
-        was = "attribute_not_exists(#drift)"
+        unchanged = "attribute_not_exists(#drift)"
         if entry.drift:
-            was, placeholders[":was"] = "#drift = :was", {"S": entry.drift}
+            unchanged, placeholders[":previous"] = "#drift = :previous", {"S": entry.drift}
         placeholders[":qb_id"] = {"S": entry.qb_id}
         done = self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
                 Key={"entry_id": {"S": entry.entry_id}},
                 UpdateExpression=expression.strip(),
-                ConditionExpression=f"qb_id = :qb_id AND {was}",
+                ConditionExpression=f"qb_id = :qb_id AND {unchanged}",
                 ExpressionAttributeNames={f"#{name}": name for name in _NAMES},
                 ExpressionAttributeValues=placeholders,
                 ReturnValues="UPDATED_OLD",
