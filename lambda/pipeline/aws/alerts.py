@@ -11,7 +11,7 @@ from pipeline.aws.slack_address import SlackAddress
 from pipeline.domain.alert import SUBJECT_LENGTH_MAX, Alert
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
-from pipeline.domain.quoting import CUT, ascii_line
+from pipeline.domain.quoting import ascii_line, cut
 from pipeline.http import new_session, send
 
 if TYPE_CHECKING:
@@ -78,10 +78,9 @@ class Alerts:
         return True
 
     def _by_slack(self, alert: Alert, address: str) -> bool:
-        text = f"*{alert.subject}*\n{alert.text}"
         # Cut before it is escaped: half an escaped character would show.
-        cut = text if len(text) <= SLACK_LENGTH_MAX else text[: SLACK_LENGTH_MAX - len(CUT)] + CUT
-        return post_to_slack(address, _escaped(cut), self._clock, subject=alert.subject)
+        text = _escaped(cut(f"*{alert.subject}*\n{alert.text}", SLACK_LENGTH_MAX))
+        return post_to_slack(address, text, self._clock, subject=alert.subject)
 
 
 def post_to_slack(address: str, text: str, clock: Clock, *, subject: str = "") -> bool:
