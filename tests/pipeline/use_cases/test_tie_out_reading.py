@@ -341,6 +341,18 @@ def test_of_forty_open_months_the_newest_twelve_are_compared_and_the_rest_is_nam
     assert len(left_out) == 40 - months.MONTHS_MAX
 
 
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "2026-10 is compared only when"), (2, "2026-10 and 1 earlier ones are compared only when")]
+)
+def test_the_open_months_that_are_left_out_are_named(world, monkeypatch, count, words):
+    found = [Month(2026, 10), Month(2026, 9)][:count]
+    monkeypatch.setattr(months, "open_months", lambda *_arguments: ([], found))
+
+    results = months.run(world.collaborators(), [world.company], CompareMonths())
+
+    assert words in results.left_out[0]
+
+
 def test_a_company_nobody_knows_is_refused_with_those_that_are_known(world):
     with pytest.raises(InvalidRequest, match=r"no company 'companyX'. The Odoo user sees 'companyA', 'companyB'"):
         months.run(world.collaborators(), [world.other, world.company], CompareMonths("companyX"))

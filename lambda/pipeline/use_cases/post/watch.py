@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from pipeline.domain.books import FIRST_SYNC_TOKEN
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
 from pipeline.domain.commands import AcceptDrift
@@ -47,8 +48,8 @@ OVERLAP = timedelta(minutes=10)
 # A call and the entries of a thousand objects.
 LOOK_ALLOWANCE_S = 45.0
 NOTE_ALLOWANCE_S = 20.0
+# So many open differences of a realm are kept in one item of the table. More are logged and not counted.
 OPEN_MAX = 1_000
-FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -189,6 +190,9 @@ class Watch:
                 "deletions may have been overlooked",
                 extra={"realm": realm, "until": found.deletions_since.isoformat()},
             )
+        if len(still_open) > OPEN_MAX:
+            left_out = len(still_open) - OPEN_MAX
+            logger.warning("too many open differences to keep", extra={"realm": realm, "left_out": left_out})
         self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]), tuple(companies))
         self._open_since.extend(still_open.values())
 

@@ -43,7 +43,7 @@ class Values(Protocol):
 
 @dataclass(slots=True)
 class Results:
-    """What came of an invocation. `remaining` is True if something is gone on with in the next run.
+    """What came of an invocation. `remaining` is True if the next run goes on with something.
 
     `waiting` says what must be filled before anything can be compared, `closing` what came of closing a month.
     """
@@ -134,9 +134,10 @@ def _wanted(
         followed = closures.followed(collaborators, company.name, index)
         months, left_out = open_months(index, today, followed)
         if left_out:
+            earlier = f" and {len(left_out) - 1} earlier ones are" if len(left_out) > 1 else " is"
             results.left_out.append(
-                f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
-                f"{len(left_out) - 1} earlier ones are compared only when asked for by name."
+                f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]}{earlier} compared only "
+                "when asked for by name."
             )
         yield from ((company, month) for month in months)
 
@@ -232,7 +233,7 @@ def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, 
 
 
 def is_unfinished(key_values: Values, company: str) -> bool:
-    """Whether a month of a company was begun and is to be gone on with: one read, so that asking costs nothing."""
+    """Whether a month of a company is unfinished, so that the next run goes on with it. It costs one read."""
     return any(kept.get("verdict") == UNFINISHED for kept in _kept(key_values, company).values())
 
 
