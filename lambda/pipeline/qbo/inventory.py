@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from pipeline.domain.books import Attached, Existing
-from pipeline.qbo.booked import attached, booked, hangs_on, party_of
+from pipeline.qbo.booked import attached, attached_to, booked, party_of
 from pipeline.qbo.client import Client
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.payloads import ENTITIES
@@ -15,7 +15,7 @@ def inventory(client: Client) -> dict[str, Existing]:
     """Return the documents that carry our marker, by entry id, with their parties and files."""
     files: defaultdict[tuple[str, str], list[Attached]] = defaultdict(list)
     for row in client.query("Attachable"):
-        for place in hangs_on(row):
+        for place in attached_to(row):
             files[place].append(attached(row))
     found = {}
     for entity in ENTITIES.values():

@@ -1,8 +1,8 @@
 """The lists of a QuickBooks company, stored between runs.
 
-They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored ones hold for six
-hours, and six more from each time that the watch over the books has seen nothing in them changed (`list_watch.py`), a
-week at most. Settings and tax codes, of which it sees nothing, are read again after six hours. But nobody is refused
+They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored lists are used for
+six hours. Each time the watch over the books sees no change in them (`list_watch.py`) they are used for six more, a
+week at most. It does not see settings and tax codes, so these are read again after six hours. No document is refused
 because of stored lists: before that they are read again, once per run, because a person may just have done what the
 last refusal asked for.
 """
@@ -39,7 +39,7 @@ from pipeline.qbo.rows import understood
 
 # Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
-# However sure it is that nothing has changed.
+# The longest that lists are used, even while the watch sees no change.
 KEPT_S_MAX = 7 * 24 * 3600
 # What was read within the last minute is not read again for every refusal of QuickBooks.
 FRESH_S = 60
@@ -81,7 +81,7 @@ class ListCache:
             )
             lists = self._lists
             if lists is not None and not is_no_newer and self._is_old(lists.settings_read_at or lists.read_at):
-                # What the watch says nothing about. Where that is other than it was, so may everything be.
+                # The watch does not see these. If they have changed, anything else may have, too.
                 lists = self._with_settings_read_again(lists)
             if lists is None or not self._hold(lists) or (is_no_newer and not self._was_read):
                 self._before = self._lists or self._before
