@@ -6,6 +6,7 @@ count or a crash after a write takes a subclass that calls the double.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -28,7 +29,7 @@ from pipeline.domain.errors import InvalidDocument, PipelineError, outcome
 from pipeline.domain.history import Wrote
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.lease import Lease
-from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.source import Copy, Pdf, PdfDigest, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 from pipeline.domain.transitions import Actor, ForbiddenTransition, is_allowed
 from pipeline.domain.waiting import Waiting
@@ -315,9 +316,10 @@ class MemoryStore:
                 return content
         raise InvalidDocument(f"{entry.title}: its PDF is missing. Retry it.", code="pdf_missing")
 
-    def pdf_at(self, key: str) -> bytes | None:
-        """Return the PDF under a key, or None."""
-        return self.objects.get(key)
+    def pdf_digest_at(self, key: str) -> PdfDigest | None:
+        """Return the hash and size of the PDF under a key, or None."""
+        content = self.objects.get(key)
+        return None if content is None else PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
 
     def copy_posted(self, entry: Entry) -> str:
         """Copy the PDF to where a person looks for it, and return its key."""

@@ -53,9 +53,8 @@ class MemoryReports:
 
     def closed_file(self, folder: str, name: str) -> bytes | None:
         """Return a file of the pack of a closed month, or None."""
-        return self.store.pdf_at(f"{folder}/{name}")
+        return self.store.objects.get(f"{folder}/{name}")
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key."""
-        found = {key: self.store.pdf_at(key) for key in keys}
-        return {key: len(content) for key, content in found.items() if content is not None}
+        return {key: len(self.store.objects[key]) for key in keys if key in self.store.objects}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.aws.errors import MISSING, Expected, error_of, errors_of
@@ -15,7 +17,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
 from pipeline.domain.mapping import FILE
 from pipeline.domain.mapping_file import MappingFile
-from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.source import Copy, Pdf, PdfDigest, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
+PIECE_BYTES = 2**20
 
 
 class _TooLarge(Exception):
@@ -67,9 +70,18 @@ class DocumentStore:
             raise InvalidDocument(f"The copy {key} is missing.", code="copy_missing")
         return loads(Document, content)
 
-    def pdf_at(self, key: str) -> bytes | None:
-        """Return the PDF under a key, or None."""
-        return self._get(key)
+    def pdf_digest_at(self, key: str) -> PdfDigest | None:
+        """Return the hash and size of the PDF under a key, or None. The PDF is read in pieces of 1 MB."""
+
+        def digest() -> PdfDigest:
+            sha256, size_bytes = hashlib.sha256(), 0
+            with closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+                for piece in body.iter_chunks(PIECE_BYTES):
+                    sha256.update(piece)
+                    size_bytes += len(piece)
+            return PdfDigest(sha256.hexdigest(), size_bytes)
+
+        return self._unless_missing(digest)
 
     def copies(self) -> list[Copy]:
         """Return the last stored copy of every document, with the key of its waiting or last filed PDF."""

@@ -189,3 +189,33 @@ def test_a_mapping_that_is_no_utf_8_is_reported_with_its_line(store, client):
 
     with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):
         store.mapping().rules("A")
+
+
+class LargeBody:
+    """The body of an object of 300 MB that is given in pieces only."""
+
+    def __init__(self):
+        self.is_closed = False
+
+    def iter_chunks(self, size):
+        return (b"x" * size for _ in range(300 * 2**20 // size))
+
+    def close(self):
+        self.is_closed = True
+
+
+class LargeObjects:
+    def __init__(self):
+        self.body = LargeBody()
+
+    def get_object(self, **_arguments):
+        return {"Body": self.body}
+
+
+def test_a_pdf_is_hashed_in_pieces_because_a_rebuild_reads_several_at_once():
+    client = LargeObjects()
+
+    digest = DocumentStore(client, BUCKET).pdf_digest_at("posted/large.pdf")
+
+    assert digest.size_bytes == 300 * 2**20
+    assert client.body.is_closed
