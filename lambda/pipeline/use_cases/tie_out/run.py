@@ -14,9 +14,10 @@ from pipeline.domain.errors import Misconfigured, OutOfTime, PipelineError, Thro
 from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
-from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
+from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
+from pipeline.domain.tie_out.matching import Scope, missing_entries, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,
