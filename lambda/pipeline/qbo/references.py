@@ -82,11 +82,11 @@ class References:
 
     @property
     def as_of(self) -> int:
-        """When the lists were read that everything rests on now, in seconds since 1970."""
+        """When the lists in use were read, in seconds since 1970."""
         return self._list_cache.current().read_at
 
     def have_changed_since(self, as_of: int) -> bool:
-        """Whether a refusal that rests on the lists of `as_of` may be out of date. Reads them again, once per run."""
+        """Whether a refusal based on the lists of `as_of` may be out of date. Reads them again, once per run."""
         return self._list_cache.have_changed_since(as_of)
 
     # -- lists -----------------------------------------------------------------------------------------------------

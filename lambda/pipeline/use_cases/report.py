@@ -37,7 +37,7 @@ FAILED_READ_MAX = 5_000
 # How many entries one run marks and sends dead letters for; the next one goes on.
 MARKED_MAX = 500
 _UNEXPECTED = "The run ended at something unexpected ({kind}). Report it with the log of the run."
-# SQS keeps a letter for fourteen days.
+# SQS keeps a letter for fourteen days: a new one is sent before it is gone.
 LETTER_LIVES = timedelta(days=13)
 
 
@@ -131,7 +131,7 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
     try:
         yield report
     except PipelineError as error:
-        # Who typed something we do not understand is answered, and nobody is alarmed.
+        # Somebody who typed what we do not understand gets an answer, and nobody is alarmed.
         is_news = isinstance(error, NeedsAttention) and not isinstance(error, InvalidRequest)
         if is_news and not any(not failure.title for failure in report.failures):
             report.failures.append(Failure.of("", error))

@@ -51,9 +51,9 @@ GROUPS_MAX = 4
 LOOKED_FOR_AT_ONCE = 400
 # What the report of one failure may take when the documents are done.
 REPORTING_S = 0.05
-# So many entries that were worked on when a run was killed are tried again in a run. The others wait for the next.
+# How many entries that were worked on when a run was killed are tried again in one run. The others wait for the next.
 SUSPECTS_MAX = 50
-# A read, a write, and what there is of pages between.
+# A read, a write, and a page of the index in between.
 START_OVER_ALLOWANCE_S = 10.0
 _DEADLY = (
     f"working on it {attempts.REASON}. Look whether it is in QuickBooks. Make it smaller in Odoo (its PDF, or the "

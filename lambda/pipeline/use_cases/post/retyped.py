@@ -10,7 +10,7 @@ from pipeline.domain.errors import Rejected
 
 
 def as_posted(document: Document, entry: Entry) -> Document:
-    """Return a document as the type it is in the books as: its entry keeps that while it is there.
+    """Return a document with the type it has in the books, which its entry keeps while the document is there.
 
     Raises Rejected for one that is to stay in the books as another type: no transaction becomes another.
     """

@@ -1,7 +1,7 @@
-"""Look what people did in the books since the last look, and note it on the entries. It changes nothing in the books.
+"""Find what people did in the books since the last look, and note it on the entries. Nothing is changed in the books.
 
-A look is complete only when what it found was taken over by the alerts: until then the next one begins where this one
-began, so a run that is killed loses nothing.
+A look is complete only when the alerts have stored what it found. Until then the next one begins where this one began,
+so a run that is killed loses nothing.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Watch:
             logger.warning("the books were not looked at", extra={"realm": realm, "reason": str(error)})
 
     def complete(self) -> None:
-        """Store up to when was looked: what was found is in the alerts now."""
+        """Store when each realm was looked at: the alerts have what was found."""
         for realm, state in self._looked.items():
             self.key_values.keep(_key(realm), dumps(state))
 
