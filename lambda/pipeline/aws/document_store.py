@@ -16,7 +16,7 @@ from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
 from pipeline.domain.mapping import FILE
-from pipeline.domain.mapping_file import MappingFile
+from pipeline.domain.mapping_file import FILE_BYTES_MAX, MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfDigest, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
@@ -186,7 +186,9 @@ class DocumentStore:
 
     def _read_mapping(self) -> tuple[bytes, str]:
         answer = self._client.get_object(Bucket=self._bucket, Key=FILE)
-        return answer["Body"].read(), answer.get("VersionId", "none")
+        with closing(answer["Body"]) as body:
+            # One byte more shows that it is too large.
+            return body.read(FILE_BYTES_MAX + 1), answer.get("VersionId", "none")
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
         """Store an object and return the SHA-256 that S3 computed of what it received."""
