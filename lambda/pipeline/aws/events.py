@@ -40,7 +40,7 @@ NAME_LENGTH_MAX = 200
 _NAMED = {"accept", "because", "close"}
 _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
-# A pull that goes on starts its own function once more. AWS stops a function that does so again and again.
+# AWS stops a function that starts itself again and again.
 GO_ON_MAX_S = 3600
 _CLOSE_KEYS = {"close", "company", "by", "undo", "because"}
 _TIE_OUT_KEYS = _CLOSE_KEYS | {"month", "continue"}
@@ -128,8 +128,9 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     body = _body(event, _POSTER_KEYS)
     if _ACCEPT_KEYS & set(body):
         return _accepted(body)
+    # An empty name is a mistake, and no wish to post.
     if "explain" in body:
-        if set(body) != {"explain"} or not _text(body, "explain"):
+        if set(body) != {"explain"} or not _text(body, "explain").strip():
             raise InvalidRequest("explain names a document by number, entry or QuickBooks id, and takes nothing else.")
         return Explain(_text(body, "explain"))
     if _flag(body, "watch"):
@@ -169,7 +170,7 @@ def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     company, entry_ids = _text(body, "company"), _texts(body, "entry_ids")
     if "start_over" in body:
         if set(body) != {"company", "start_over"} or not company or not _text(body, "start_over"):
-            raise InvalidRequest("start_over names the new realm, and takes a company and nothing else.")
+            raise InvalidRequest("start_over names the new realm, and takes a company beside it and nothing else.")
         return StartOver(company, _text(body, "start_over"))
     wants = {name: _flag(body, name) for name in ("retry_failed", "dry_run", "redrive", "rebuild")}
     others = [name for name, wanted in wants.items() if wanted and name not in ("redrive", "rebuild")]

@@ -247,7 +247,7 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Whether two names look the same to a reader, apart from upper and lower case."""
+    """Whether two names are the same to who reads them, whatever their capitals."""
     return clean_line(one).casefold() == clean_line(other).casefold()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -283,7 +283,7 @@ def _state(entry: Entry) -> EntryState:
 
 def _notes(pairs: Iterable[Pair], reading: Reading) -> Iterable[str]:
     """Yield what was compared less closely, in sentences."""
-    by_qb: defaultdict[str, set[str]] = defaultdict(set)
+    by_qb: Mapping[str, set[str]] = defaultdict(set)
     stock = sum(item.kind == "stock" for document in reading.documents for item in document.items)
     if stock:
         yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
