@@ -73,12 +73,17 @@ class Client:
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
-        rows: list[Json] = []
+        return list(self.rows(entity, where))
+
+    def rows(self, entity: str, where: str = "") -> Iterator[Json]:
+        """Yield all matching rows of an entity, with one page of a thousand in memory at a time."""
+        start = 1
         while True:
-            page = self.page(entity, where, start=len(rows) + 1)
-            rows += page
+            page = self.page(entity, where, start=start)
+            yield from page
             if len(page) < PAGE_ROWS:
-                return rows
+                return
+            start += len(page)
 
     def page(self, entity: str, where: str = "", *, start: int = 1) -> list[Json]:
         """Return at most a thousand matching rows, from a position on that counts from one."""
