@@ -76,7 +76,7 @@ class DocumentStore:
         def digest() -> PdfDigest:
             sha256, size_bytes = hashlib.sha256(), 0
             with closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
-                for piece in body.iter_chunks(PIECE_BYTES):
+                while piece := body.read(PIECE_BYTES):
                     sha256.update(piece)
                     size_bytes += len(piece)
             return PdfDigest(sha256.hexdigest(), size_bytes)

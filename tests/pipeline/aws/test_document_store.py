@@ -206,9 +206,11 @@ class LargeBody:
 
     def __init__(self):
         self.is_closed = False
+        self.left = 300 * 2**20
 
-    def iter_chunks(self, size):
-        return (b"x" * size for _ in range(300 * 2**20 // size))
+    def read(self, size):
+        self.left -= size
+        return b"x" * size if self.left >= 0 else b""
 
     def close(self):
         self.is_closed = True
