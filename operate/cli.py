@@ -9,11 +9,13 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import boto3
 import click
 
+from operate.commands import MODULES
 from operate.deployment import Deployment
 from operate.errors import FOREIGN, explained, stopped
 from operate.output import Output
@@ -65,10 +67,15 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Group(click.Group):
-    """Lists the commands in the order of a person's day, and not by the alphabet."""
+    """Imports a command when it is asked for, and lists all in the order of a person's day."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in MODULES:
+            import_module(f"operate.commands.{MODULES[cmd_name]}")
+        return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the framework's signature
-        return list(self.commands)
+        return list(MODULES)
 
 
 @click.group(
