@@ -56,6 +56,9 @@ class Response:
     def json(cls, value: Any, status: int = 200, **headers: str) -> Self:
         """Return a JSON response."""
         text = json.dumps(value, default=_number, ensure_ascii=False)
+        if text.isascii():
+            # A file of 25 MB, too, in which a search takes longer than all else.
+            return cls(status, text.encode(), headers=headers)
         # Half of a pair has no bytes of its own: it is written as Odoo writes all that is not ASCII.
         body = _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
         return cls(status, body, headers=headers)
