@@ -10,12 +10,12 @@ last refusal asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import replace
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.list_watch import ListWatch, lists_key, stored
 from pipeline.qbo.lists import (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
@@ -16,7 +15,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, OutOfTime, PipelineError, RetryLater, Unavailable
 from pipeline.domain.retry import growing, repeated
 from pipeline.domain.threads import Threads
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
 from pipeline.qbo.issuer import Issuer, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark
