@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 from moto.dynamodb.models import dynamodb_backends
 
@@ -18,6 +17,7 @@ from local.stand_ins.aws import ACCOUNT, REGION
 from pipeline.aws.document_store import DOCUMENTS
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
+from pipeline.domain.values import replace
 from tests.cases.conftest import open_world  # noqa: F401 - a fixture
 from tests.limited_process import ROOT
 
