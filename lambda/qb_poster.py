@@ -29,9 +29,8 @@ from pipeline.domain.mapping import Receipts
 from pipeline.domain.mapping_file import CompanyMapping
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.connections import connection_days, consent_days, dates_by_realm, idle_companies
-from pipeline.qbo.issuer import IntuitIssuer
-from pipeline.qbo.realms import NO_REALM
-from pipeline.qbo.session import QuickBooksSession, companies, companies_by_realm, realm_of
+from pipeline.qbo.realms import NO_REALM, companies, companies_by_realm, realm_of
+from pipeline.qbo.session import QuickBooksSession
 from pipeline.qbo.tokens import REQUIRED_KEYS, Places, Tokens
 from pipeline.runtime import Runtime, system
 from pipeline.settings import PosterSettings
@@ -115,7 +114,8 @@ class Poster:
         self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
         self.table = DriftTable(runtime.client("dynamodb"), settings.table, runtime.new_name, self.history.wrote)
         self.store = DocumentStore(runtime.client("s3"), settings.bucket)
-        self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
+        parameters = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
+        self.tokens = Places(self.secrets, settings.qb_secret_arn, parameters, self.key_values)
         self.letters = DeadLetters(lambda: runtime.client("sqs"), f"{SERVICE}-dlq-{settings.environment}")
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
@@ -195,20 +195,10 @@ class Poster:
         secret = self.secret()
         for company in in_realm:
             realm_of(secret, company)
-        clock, threads = self.runtime.clock, self.runtime.threads
-        tokens = Tokens(
-            Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
-            lease.realm,
-            in_realm,
-            IntuitIssuer(self.settings.qb_discovery_url, clock),
-            clock=clock,
-            threads=threads,
-            deadline=self.deadline,
-        )
         return QuickBooksSession(
             lease,
             api_url=self.settings.qb_api_url,
-            tokens=tokens,
+            tokens=Tokens.of(lease, in_realm, self.tokens, self.settings.qb_discovery_url, self.runtime, self.deadline),
             key_values=self.key_values,
             mapping=self.mapping,
             host=self.runtime,

@@ -30,7 +30,6 @@ from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.odoo.journal import Journal
 from pipeline.odoo.secret import SECRET_KEYS, odoo_of
 from pipeline.qbo.client import Client
-from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.ledger import Ledger
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.realms import companies_by_realm
@@ -102,7 +101,8 @@ class TieOutFunction:
         self.key_values = KeyValueTable(runtime.client("dynamodb"), settings.table, runtime.clock)
         self.history = History(self.key_values, runtime.clock, runtime.threads, origin)
         self.table = TrackingTable(runtime.client("dynamodb"), settings.table)
-        self.tokens = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
+        parameters = TokenParameters(lambda: runtime.client("ssm"), settings.environment)
+        self.tokens = Places(self.secrets, settings.qb_secret_arn, parameters, self.key_values)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
 
     def reporter(self) -> Reporter:
@@ -170,15 +170,7 @@ class TieOutFunction:
     def _ledger(self, lease: Lease, company: Company, rules: Rules, in_realm: Sequence[str]) -> Ledger:
         """Return a company's books, while the lease of their realm is held. `in_realm` are all its companies."""
         clock, threads = self.runtime.clock, self.runtime.threads
-        tokens = Tokens(
-            Places(self.secrets, self.settings.qb_secret_arn, self.tokens, self.key_values),
-            lease.realm,
-            in_realm,
-            IntuitIssuer(self.settings.qb_discovery_url, clock),
-            clock=clock,
-            threads=threads,
-            deadline=self.deadline,
-        )
+        tokens = Tokens.of(lease, in_realm, self.tokens, self.settings.qb_discovery_url, self.runtime, self.deadline)
         limiter = Limiter.of(lease, clock, threads)
         client = Client(
             self.settings.qb_api_url, lease.realm, company.name, tokens, limiter, clock=clock, threads=threads

@@ -23,7 +23,7 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
-from pipeline.qbo.session import companies_by_realm, realm_of
+from pipeline.qbo.realms import companies_by_realm, realm_of
 from pipeline.runtime import Runtime, SystemClock, SystemThreads
 from qb_poster import Poster
 

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -511,6 +512,20 @@ def test_orders_of_every_company_are_copied(start):
     records = machine.sync_orders()["records"]
 
     assert {record["company_name"] for record in records} == {"companyA", "companyB"}
+
+
+def test_orders_of_the_last_of_many_companies_are_copied(start):
+    machine = start(1)
+    first = machine.odoo.rows["res.company"][0]
+    more = [{**first, "id": 1_000 + number, "name": f"company {number}"} for number in range(300)]
+    machine.odoo.rows["res.company"] += more
+    everything = tuple(company["id"] for company in machine.odoo.rows["res.company"])
+    machine.odoo.users = [replace(user, company_ids=everything) for user in machine.odoo.users]
+    row(machine, 1000)["company_id"] = [1_299, "company 299"]
+
+    records = machine.sync_orders()["records"]
+
+    assert [record["company_name"] for record in records] == ["company 299"]
 
 
 def test_an_odoo_without_json_rpc_is_read_by_json2(start_machine):

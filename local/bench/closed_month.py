@@ -70,11 +70,12 @@ def measure(count: int = DOCUMENTS) -> dict[str, float]:
         raise RuntimeError(f"one document was changed, and {found.count} were found")
     return {
         "documents": count, "pack_s": round(packed - began, 1), "compared_s": round(ended - packed, 1),
-        "manifest_mb": round(len(text) / 1e6, 1), "peak_mb": round(_peak_mb()),
+        "manifest_mb": round(len(text) / 1e6, 1), "peak_mb": round(peak_mb()),
     }  # fmt: skip
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Return the most memory that this process has had, in megabytes."""
     # Not `getrusage`: what that says begins with the process that has started this one.
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

@@ -53,6 +53,7 @@ def _starts() -> list[Row]:
 PARTS: Mapping[str, Callable[..., list[Row]]] = {
     "speed": _speed,
     "nothing": lambda documents=str(nothing.DOCUMENTS): nothing.from_nothing(int(documents)),
+    "rendered": lambda documents=str(nothing.RENDERED_DOCUMENTS): nothing.from_nothing_rendered(int(documents)),
     "starts": _starts,
     "calls": lambda: [pulls.odoo_calls()],
     "memory": lambda documents=str(pulls.PULLED_DOCUMENTS): pulls.peak_memory(int(documents)),

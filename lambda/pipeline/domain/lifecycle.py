@@ -43,9 +43,9 @@ DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 
 BEFORE_GO_LIVE = "before_go_live"
 # A document for which Odoo gives no usable answer, though it answers for others.
+UNANSWERED_BY_ODOO = "unanswered_by_odoo"
 # A number and a name are shown to people, and a text of Odoo may be longer than an item of the table.
 SHOWN_LENGTH_MAX = 300
-UNANSWERED_BY_ODOO = "unanswered_by_odoo"
 RECEIPT_SKIPPED = "receipt_skipped"
 # How many former realms of a document are kept as history.
 FORMER_MAX = 10

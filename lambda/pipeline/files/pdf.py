@@ -1,4 +1,4 @@
-"""PDFs as bytes: open one, merge several with what is embedded in them, draw a plain page.
+"""PDFs as bytes: open one, merge several with what is embedded in them.
 
 The libraries are imported where they are used: a run that only finds unchanged documents needs none of them.
 """
@@ -11,15 +11,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from pipeline.domain.document import Document, LineKind
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.money import plain, shown
 from pipeline.files.file_kinds import HEADER_WITHIN
 from pipeline.files.images import image_page
 from pipeline.files.pdf_active import ActiveContent, active_content, is_program, remove_from
 from pipeline.files.pdf_embedding import with_appended
 
-__all__ = ["acting", "check", "embedding", "image_page", "merged", "plain_page"]
+__all__ = ["acting", "check", "embedding", "image_page", "merged"]
 
 PAGES_MAX = 2_000
 # How many entries the tree of pages may have in all. Its branches come to few beside its leaves.
@@ -28,7 +26,6 @@ IN_MEMORY_BYTES_MAX = 8 * 2**20
 # What is left of smaller files Python frees by itself in time. To look for it costs more than to merge them.
 COLLECTED_BYTES_MIN = 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
-_PLAIN_LINES_MAX = 300
 
 
 def check(content: bytes) -> None:
@@ -188,78 +185,3 @@ def _check_page_tree(catalog: Any) -> None:
             raise InvalidDocument(f"has more than {PAGES_MAX} pages")
         opened = (leaf.get_object() for leaf in leaves)
         branches += [leaf for leaf in opened if leaf is not None and "/Kids" in leaf]
-
-
-def plain_page(document: Document, notes: Sequence[str]) -> bytes:
-    """Return a PDF made from the document's data, because Odoo has none. The notes say why it was made."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.pdfgen.canvas import Canvas
-
-    # Viewers include this font; it shows Latin, Greek, Cyrillic and East Asian names.
-    wide_font = "HeiseiKakuGo-W5"
-    pdfmetrics.registerFont(UnicodeCIDFont(wide_font))
-    target = io.BytesIO()
-    # `invariant` leaves out the time of day, so that the same document makes the same bytes.
-    canvas = Canvas(target, pagesize=A4, invariant=1)
-    canvas.setTitle(_drawable(f"{document.document_type.noun} {document.number}"))
-    top = A4[1] - 60
-    y = top
-    for given, size in _plain_text(document, notes):
-        text = _drawable(given)
-        if y < 60:
-            canvas.showPage()
-            y = top
-        canvas.setFont("Helvetica" if _is_latin(text) else wide_font, size)
-        canvas.drawString(50, y, text[:110])
-        y -= size + 6
-    canvas.save()
-    return target.getvalue()
-
-
-def _drawable(text: str) -> str:
-    # A lone surrogate is not a character in any font.
-    return text.encode("utf-8", "replace").decode()
-
-
-def _is_latin(text: str) -> bool:
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _plain_text(document: Document, notes: Sequence[str]) -> list[tuple[str, int]]:
-    """Return the lines of the plain page with their sizes in points."""
-    currency = document.currency
-    facts = [
-        ("Company", document.company.name),
-        ("Party", document.party.name.strip()),
-        ("Reference", document.reference),
-        ("Date", document.issued_on.isoformat()),
-        ("Due", document.due_on.isoformat()),
-        ("Odoo", document.url),
-    ]
-    lines = [(f"{document.document_type.noun.capitalize()} {document.number}", 16), ("", 10)]
-    lines += [(f"{name}: {value}", 10) for name, value in facts if value]
-    lines.append(("", 10))
-    for line in document.lines[:_PLAIN_LINES_MAX]:
-        description = " ".join(line.description.split())[:70]
-        if line.kind is LineKind.ITEM:
-            quantity = f"{plain(line.quantity)} x {plain(line.unit_price)}"
-            lines.append((f"{description}   {quantity}   {shown(line.amount, currency)}", 9))
-        elif description:
-            lines.append((description, 9))
-    if len(document.lines) > _PLAIN_LINES_MAX:
-        lines.append((f"... and {len(document.lines) - _PLAIN_LINES_MAX} more lines", 9))
-    lines += [
-        ("", 10),
-        (f"Untaxed {shown(document.untaxed, currency)}", 10),
-        (f"Tax {shown(document.tax, currency)}", 10),
-        (f"Total {shown(document.total, currency)}", 12),
-        ("", 10),
-        ("This page was made from the document's data, because Odoo gave no PDF of it.", 8),
-    ]
-    return lines + [(note, 8) for note in notes]

@@ -23,7 +23,6 @@ from pipeline.odoo.numbering import Numbering
 from pipeline.odoo.rows import Row, day, id_of, instant, name_of, text
 
 PAGE_MOVES = 1_000
-COMPANIES_MAX = 1_000
 NUMBERS_ASKED_MAX = 1_000
 _TYPES = {
     "out_invoice": DocumentType.INVOICE,
@@ -68,10 +67,9 @@ class Journal:
 
     def companies(self) -> list[Company]:
         """Return the companies the user may read, by name."""
-        rows = self._odoo.search_read(
-            "res.company", [], ("id", "name", "currency_id"), companies=[], limit=COMPANIES_MAX, order="name"
-        )
-        self._companies = [Company(row["id"], text(row["name"]), name_of(row["currency_id"])) for row in rows]
+        rows = self._odoo.search_all("res.company", [], ("id", "name", "currency_id"), companies=[])
+        found = (Company(row["id"], text(row["name"]), name_of(row["currency_id"])) for row in rows)
+        self._companies = sorted(found, key=lambda company: company.name)
         return self._companies
 
     def count(self, company: Company, month: Month) -> int:

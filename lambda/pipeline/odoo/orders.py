@@ -68,7 +68,7 @@ class OdooOrders:
         return found
 
     def _companies(self) -> list[int]:
-        rows = self._odoo.search_read("res.company", [], ["id"], companies=[], limit=200, order="id asc")
+        rows = self._odoo.search_all("res.company", [], ["id"], companies=[])
         return [int(row["id"]) for row in rows]
 
 

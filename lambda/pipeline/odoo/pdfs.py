@@ -11,6 +11,7 @@ from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineErro
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.files import pdf as pages
+from pipeline.files.plain_page import plain_page
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.papers import PDF_BYTES_MAX, Papers, names_of_papers, received
@@ -64,7 +65,7 @@ class Pdfs:
                 notes.append(f"{source.value} PDF: {error}")
                 if source is PdfSource.ATTACHED:
                     papers.leave_all("could not be fetched")
-        page = pages.plain_page(document, (*papers.left_out, *notes))
+        page = plain_page(document, (*papers.left_out, *notes))
         return _pdf(papers.whole(page, [("plain page", page)]), PdfSource.PLAIN, papers, notes)
 
     def untouched(self, document: Document, reason: str) -> Pdf:
@@ -75,7 +76,7 @@ class Pdfs:
         left_out = () if document.document_type.is_sale else names_of_papers(document, reason)
         papers = Papers(self.files, document, left_out=list(left_out))
         notes = [] if left_out else [f"Its PDF {reason}."]
-        return _pdf(pages.plain_page(document, (*left_out, *notes)), PdfSource.PLAIN, papers, notes)
+        return _pdf(plain_page(document, (*left_out, *notes)), PdfSource.PLAIN, papers, notes)
 
     def _legal(self, papers: Papers, notes: list[str]) -> bytes | None:
         """Return the PDF that Odoo made of a sale. That of a bill is one of its papers, and goes along with them."""

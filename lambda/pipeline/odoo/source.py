@@ -23,7 +23,6 @@ from pipeline.odoo.related import RelatedRows
 from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
-COMPANIES_MAX = 1_000
 RATE_SINCE = 18
 # The types of receivable and payable accounts, and of the journals for payments and bank statements.
 _OWED = ("asset_receivable", "liability_payable")
@@ -80,10 +79,8 @@ class OdooSource:
 
     def companies(self) -> list[Company]:
         """Return the companies that the user may read, by name."""
-        rows = self._odoo.search_read(
-            "res.company", [], rows_to.COMPANY_FIELDS, companies=[], limit=COMPANIES_MAX, order="name"
-        )
-        found = [rows_to.company(row) for row in rows]
+        rows = self._odoo.search_all("res.company", [], rows_to.COMPANY_FIELDS, companies=[])
+        found = sorted(map(rows_to.company, rows), key=lambda company: company.name)
         self._companies = {company.odoo_id: company for company in found}
         self._related.begin(self._companies)
         return found

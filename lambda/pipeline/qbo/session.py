@@ -17,11 +17,8 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.list_watch import ListWatch
 from pipeline.qbo.lists import RealmKeyValues
-from pipeline.qbo.realms import companies, companies_by_realm, realm_of
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
-
-__all__ = ["QuickBooksSession", "companies", "companies_by_realm", "realm_of"]
 
 
 class QuickBooksSession:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, OutOfTime, PipelineError, RetryLater, Unavailable
+from pipeline.domain.lease import Lease
 from pipeline.domain.retry import growing, repeated
+from pipeline.domain.runtime import Host
 from pipeline.domain.threads import Threads
 from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
-from pipeline.qbo.issuer import Issuer, TokenRefused
+from pipeline.qbo.issuer import IntuitIssuer, Issuer, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark
 
 logger = logging.getLogger(__name__)
@@ -101,6 +103,14 @@ class Tokens:
         self._access_token = ""
         self._expires_at = 0.0
         self.refresh_days_left: float | None = None
+
+    @classmethod
+    def of(
+        cls, lease: Lease, companies: Sequence[str], places: Places, discovery_url: str, host: Host, deadline: Deadline
+    ) -> Tokens:
+        """Return the tokens of the realm whose lease is held, issued by Intuit. `companies` are all that share it."""
+        issuer = IntuitIssuer(discovery_url, host.clock)
+        return cls(places, lease.realm, companies, issuer, clock=host.clock, threads=host.threads, deadline=deadline)
 
     def access_token(self, *, refused: str = "") -> str:
         """Return an access token. `refused` is one that QuickBooks has just refused; it is then replaced.

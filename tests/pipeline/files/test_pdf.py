@@ -1,8 +1,6 @@
-"""PDFs are opened before they are kept; images become upright pages; the plain page always works."""
+"""PDFs are opened before they are kept; images become upright pages."""
 
 import io
-from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +9,9 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from local.demo.small_files import pdf_page, png_image
-from pipeline.domain.document import LineKind, Party
 from pipeline.domain.errors import InvalidDocument
 from pipeline.files import images
 from pipeline.files import pdf as pages
-from tests.builders import COMPANY, LINE, a_document
 
 ONE, TWO = pdf_page(["first"]), pdf_page(["second"])
 
@@ -203,58 +199,3 @@ def test_an_image_too_large_for_the_memory_is_refused_before_it_is_unpacked(monk
 
     with pytest.raises(InvalidDocument, match="40 by 30 pixels, too large"):
         pages.image_page(content)
-
-
-def test_a_plain_page_shows_the_document_and_why_it_was_made():
-    content = pages.plain_page(a_document(url="https://odoo.example/web#id=1"), ["rendered PDF: no report."])
-
-    text = texts(content)[0]
-    for expected in ("Invoice INV/2026/00001", "Acme Corp", "companyA", "2026-12-01", "110.00 USD", "no report."):
-        assert expected in text
-
-
-def test_the_same_document_makes_the_same_plain_page():
-    assert pages.plain_page(a_document(), ["a"]) == pages.plain_page(a_document(), ["a"])
-
-
-def test_a_document_of_many_lines_still_shows_its_totals_and_notes():
-    content = pages.plain_page(a_document(lines=(LINE,) * 1000), ["a note"])
-
-    text = "\n".join(texts(content))
-    assert "Total 110.00 USD" in text
-    assert "a note" in text
-    assert "more lines" in text
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ÄÖÜ Müller & Söhne <GmbH>",
-        "株式会社テスト",
-        "Ελληνική ООО Ромашка",
-        "شركة الاختبار",
-        "emoji 🚀🧾",
-        "\ud800 half a character",
-        "tab\tnew\nline\x00nul\x1b",
-        "(\\)%&",
-        "x" * 500,
-        "../../etc/passwd",
-    ],
-)
-def test_a_plain_page_can_be_made_for_any_name(name):
-    document = a_document(
-        number=name, reference=name, party=Party(1, name), company=replace(COMPANY, name=name),
-        lines=(LINE, replace(LINE, kind=LineKind.SECTION, description=name)),
-    )  # fmt: skip
-
-    content = pages.plain_page(document, [name])
-
-    pages.check(content)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.text(), st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**12), max_value=10**12))
-def test_a_plain_page_can_be_made_of_anything(text, amount):
-    line = replace(LINE, description=text, amount=amount, unit_price=Decimal("1E+3"))
-
-    pages.check(pages.plain_page(a_document(number=text, lines=(line,)), [text]))

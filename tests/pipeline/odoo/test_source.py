@@ -216,6 +216,17 @@ def test_what_exists_is_returned_whatever_its_state_and_what_was_deleted_is_not(
     assert source.existing(company, {304, 305, 315}) == {304, 315}
 
 
+def test_the_last_of_many_companies_is_not_forgotten(opened):
+    first = ROWS["res.company"][0]
+    more = [{**first, "id": 1_000 + number, "name": f"subsidiary {number:05}"} for number in range(1_200)]
+    _, source = opened(rows={**ROWS, "res.company": [*ROWS["res.company"], *more]})
+
+    companies = source.companies()
+
+    assert len(companies) == len(ROWS["res.company"]) + 1_200
+    assert companies[-1].name == "subsidiary 01199"
+
+
 def test_a_company_sees_its_own_documents_only(opened):
     _, source = opened()
     first, second = source.companies()
