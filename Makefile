@@ -6,6 +6,8 @@ PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
 # What is never imported is never compiled: that is most of it, and takes as long as all else.
 INSTALL := $(PYTHON) -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r
+# Hundreds of processes import the same modules, which are compiled once, also where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 # One more than two cores have work for: whoever applies Terraform mostly waits.
 WORKERS ?= 3
 

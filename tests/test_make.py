@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -21,10 +22,15 @@ def make_test(tmp_path):
         for name in ("ruff", "mypy", "python"):
             program = tmp_path / ".venv/bin" / name
             program.parent.mkdir(exist_ok=True)
-            program.write_text(f'#!/bin/sh\necho "{name} $@"\nexit {int(name == failing)}\n')
+            program.write_text(
+                f'#!/bin/sh\necho "{name} $@"\necho "compiles: ${{PYTHONDONTWRITEBYTECODE:-yes}}"\nexit {int(name == failing)}\n'
+            )
             program.chmod(0o755)
         (tmp_path / ".venv/test").touch()
-        return subprocess.run(["make", "test"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            ["make", "test"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60
+        )
 
     return run
 
@@ -34,7 +40,8 @@ def test_it_checks_style_types_and_tests(make_test):
 
     assert done.returncode == 0
     said = {line for line in done.stdout.splitlines() if not line.startswith(".venv")}
-    assert {"ruff format --check .", "ruff check .", "mypy "} < said
+    assert {"ruff format --check .", "ruff check .", "mypy ", "compiles: yes"} < said
+    assert "compiles: 1" not in said
     assert any(line.startswith("python -m pytest") for line in said)
 
 
