@@ -22,9 +22,8 @@ def make_test(tmp_path):
         for name in ("ruff", "mypy", "python"):
             program = tmp_path / ".venv/bin" / name
             program.parent.mkdir(exist_ok=True)
-            program.write_text(
-                f'#!/bin/sh\necho "{name} $@"\necho "compiles: ${{PYTHONDONTWRITEBYTECODE:-yes}}"\nexit {int(name == failing)}\n'
-            )
+            said = f'{name} $@"\necho "compiles: ${{PYTHONDONTWRITEBYTECODE:-yes}}'
+            program.write_text(f'#!/bin/sh\necho "{said}"\nexit {int(name == failing)}\n')
             program.chmod(0o755)
         (tmp_path / ".venv/test").touch()
         environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
