@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pipeline import cold_start  # before anything else of ours
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
+from pipeline.aws.said_by import said_by
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure, Place
@@ -19,6 +21,7 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
+from pipeline.use_cases.answering import answering
 from pipeline.use_cases.remembered import Remembered
 from pipeline.use_cases.report import Reporter, reporting
 from pipeline.use_cases.sync_order_attempts import OrderAttempts
@@ -28,6 +31,7 @@ from pipeline.use_cases.sync_orders import Sync
 cold_start.over()
 
 SERVICE = "odoo-order-sync"
+logger = logging.getLogger("pipeline.odoo_order_sync")
 _reported = Remembered()
 
 
@@ -51,12 +55,23 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     return handle(event, context, system())
 
 
-def handle(_event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
+def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """Copy the newest orders. The status of each record says whether it was copied.
 
-    If nothing can be read at all, raise (category `odoo_error`), so that the alarm and the dead letter see it.
+    If nothing can be read at all, raise (category `odoo_error`), so that the alarm and the dead letter see it. Of what
+    the event says, only who asks for it is read.
     """
     log_as_json(SERVICE)
+    with answering() as answer:
+        # Nothing is recorded of orders in the history of documents: the log has the name.
+        by = said_by(event)
+        if by:
+            logger.info("orders asked for", extra={"by": by})
+        answer.value = _handled(context, runtime)
+    return answer.value
+
+
+def _handled(context: Any, runtime: Runtime) -> dict[str, Any]:
     settings = OrderSyncSettings.from_env(os.environ)
     reporter = Reporter(
         place=Place(SERVICE, settings.environment, settings.region, settings.odoo_url),

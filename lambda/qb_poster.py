@@ -107,6 +107,7 @@ class Poster:
 
     def __init__(self, settings: PosterSettings, deadline: Deadline, runtime: Runtime, origin: Origin) -> None:
         self.settings = settings
+        self.origin = origin
         self.deadline = deadline
         self.runtime = runtime
         self.secrets = Secrets(runtime.client("secretsmanager"))
@@ -164,7 +165,7 @@ class Poster:
             watch=lambda session, realm, names, is_asked: self.watch.look(
                 session.changes, realm, names, is_asked=is_asked
             ),
-            start=lambda realm: self.own_function.start(sweep_of(realm)),
+            start=lambda realm: self.own_function.start(sweep_of(realm, self.origin.by)),
         )
         results = Results(refresh_days_left=connection_days(dates, now), consent_days_left=consent_days(dates, now))
         outcomes = Outcomes(collaborators, results, report.failures, report.checked)

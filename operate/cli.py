@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import getpass
 import inspect
 import os
 import sys
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 import boto3
 import click
+from botocore.exceptions import BotoCoreError
 
 from operate.commands import MODULES
 from operate.deployment import Deployment
-from operate.errors import FOREIGN, explained, stopped
+from operate.errors import FOREIGN, WRONG_USE, WrongUse, explained, stopped
 from operate.output import Output
+from pipeline.aws.said_by import BY
 from pipeline.domain.clock import Clock
 from pipeline.runtime import SystemClock
 
@@ -36,11 +39,24 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the command line: the deployment it is about, where its results go, and the machine."""
+    """One call of the command line: the deployment it is about, where its results go, and the machine.
+
+    `by` is who runs a command that changes something; empty for one that only looks, or where nobody knows.
+    """
 
     deployment: Deployment
     output: Output
     world: World
+    by: str = ""
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke a function as `Deployment.invoke` does, and say who asks, for the history."""
+        return self.deployment.invoke(function, {**payload, BY: self.by} if self.by else payload)
+
+    def check_named(self) -> None:
+        """Raise WrongUse unless it is known who runs the command, for what is stored under that name."""
+        if not self.by:
+            raise WrongUse("This machine does not say who you are: add --by NAME.")
 
     def ask(self, question: str, *, yes: bool) -> bool:
         """Ask a person, unless `yes`; without a terminal to ask at, the answer is no and a note says what to add."""
@@ -66,6 +82,38 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+_by = click.option(f"--{BY}", metavar="NAME", help="Who does it, for the history; your login here if left out.")
+
+
+def login() -> str:
+    """Return the login of whoever runs this; empty where the machine has no name for it (a container)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+class _AsJson(click.ClickException):
+    """Wrong use of the command line, where JSON was asked for: an error like every other one."""
+
+    exit_code = WRONG_USE
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - the framework's signature
+        """Write it to standard output."""
+        _say_error(Output(as_json=True), self.message)
+
+
+@contextmanager
+def _wrong_use(arguments: list[str]) -> Iterator[None]:
+    """Raise what the framework says of wrong arguments as JSON, if they ask for that."""
+    try:
+        yield
+    except click.UsageError as error:
+        if "--json" not in arguments:
+            raise
+        raise _AsJson(error.format_message()) from None
+
+
 class _Group(click.Group):
     """Imports a command when it is asked for, and lists all in the order of a person's day."""
 
@@ -73,6 +121,18 @@ class _Group(click.Group):
         if cmd_name in MODULES:
             import_module(f"operate.commands.{MODULES[cmd_name]}")
         return super().get_command(ctx, cmd_name)
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        """Parse the options before the command."""
+        with _wrong_use(list(args)):
+            ctx = super().make_context(info_name, list(args), *rest, **extra)
+        ctx.meta["arguments"] = args
+        return ctx
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the command and its options, and run it."""
+        with _wrong_use(ctx.meta["arguments"]):
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the framework's signature
         return list(MODULES)
@@ -91,44 +151,63 @@ def cli(ctx: click.Context, /, **shared: Any) -> None:
     ctx.meta["shared"] = shared
 
 
-def command(name: str, *, example: str) -> Callable[[Callable[..., int]], click.Command]:
+def command(name: str, *, example: str, changes: bool = False) -> Callable[[Callable[..., int]], click.Command]:
     """Make a command of a function that takes a Call and its own options, and returns the exit status.
 
-    The function's docstring is the help; `example` ends it.
+    The function's docstring is the help; `example` ends it. One that `changes` something in the deployment through its
+    functions says who asks for it: the call has the name.
     """
 
     def decorate(function: Callable[..., int]) -> click.Command:
         @cli.command(name, help=inspect.getdoc(function), epilog=f"\b\nExample:\n  {example}")
         @_with_options_of(function)
+        @(_by if changes else _unchanged)
         @_shared
         @click.pass_context
         def run(ctx: click.Context, /, **given: Any) -> None:
             before = ctx.meta["shared"]
             own = {option: given.pop(option) or before[option] for option in before}
+            by = (given.pop(BY) or "").strip() or login() if changes else ""
             output = Output(as_json=own["as_json"])
             deployment: Deployment | None = None
             try:
                 session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
-                status = function(Call(deployment, output, ctx.obj), **given)
+                status = function(Call(deployment, output, ctx.obj, by), **given)
                 # What is left to write is written here, where a full disk is still a sentence.
                 sys.stdout.flush()
             except (*FOREIGN, click.ClickException, OSError) as error:
                 if isinstance(error, BrokenPipeError):
                     raise
                 ended = explained(error)
-                if isinstance(error, OSError) and not error.filename:
+                if isinstance(error, OSError) and not isinstance(error, BotoCoreError) and not error.filename:
                     _give_up_stdout()
             except (KeyboardInterrupt, click.Abort) as error:
                 ended = stopped(error, deployment.under_way if deployment else "")
             else:
                 ctx.exit(status)
-            output.error(ended.format_message())
+            _say_error(output, ended.format_message())
             ctx.exit(ended.exit_code)
 
         return run
 
     return decorate
+
+
+def _unchanged[T](function: T) -> T:
+    return function
+
+
+def _say_error(output: Output, text: str) -> None:
+    """Write why the command ends; to standard error where standard output, which JSON goes to, cannot take it."""
+    try:
+        output.error(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        _give_up_stdout()
+        Output().error(text)
 
 
 def _with_options_of(function: Any) -> Callable[[Any], Any]:

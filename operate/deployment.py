@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from operate.errors import NeedsAPerson, WrongUse
 from pipeline.aws.key_values import KeyValueTable
@@ -42,7 +42,12 @@ class Deployment:
     def client(self, name: str) -> Any:
         """Return the client of an AWS service."""
         if name not in self._clients:
-            self._clients[name] = self._session.client(name)  # type: ignore[call-overload]
+            try:
+                self._clients[name] = self._session.client(name)  # type: ignore[call-overload]
+            except ValueError as error:
+                if isinstance(error, BotoCoreError):
+                    raise
+                raise WrongUse(f"{error}: look at AWS_ENDPOINT_URL, which is for stand-ins.") from None
         return self._clients[name]
 
     @property
@@ -145,19 +150,30 @@ class Deployment:
             tcp_keepalive=True,
         )
         client: Any = self._session.client("lambda", config=patient)
-        self.under_way = (
-            f"{self.full_name(function)} works on for at most {may_run_s} s, and stores what it does: look with "
-            "`./oqb status` before you run this again."
-        )
+        if not _only_looks(payload):
+            self.under_way = (
+                f"{self.full_name(function)} works on for at most {may_run_s} s, and stores what it does: look with "
+                "`./oqb status` before you run this again."
+            )
         answer = client.invoke(FunctionName=self.full_name(function), Payload=json.dumps(dict(payload)).encode())
         self.under_way = ""
         said = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
             raise self._failed(function, said if isinstance(said, dict) else {})
+        # Counts of nothing would look like work that was done.
+        if not isinstance(said, dict) or not said:
+            raise self.strange(function)
         # What a function does not understand, it answers with what is wrong with it.
-        if isinstance(said, dict) and "error" in said:
+        if "error" in said:
             raise WrongUse(str(said["error"]))
-        return said if isinstance(said, dict) else {}
+        return said
+
+    def strange(self, function: str) -> NeedsAPerson:
+        """Return the error for an answer that the function of this checkout would not give."""
+        return NeedsAPerson(
+            f"{self.full_name(function)} answered with something that this command does not understand: is another "
+            "version deployed? `./oqb doctor` says so; build and apply."
+        )
 
     def _failed(self, function: str, said: Mapping[str, Any]) -> NeedsAPerson:
         kind, message = str(said.get("errorType", "")), str(said.get("errorMessage", ""))
@@ -167,3 +183,8 @@ class Deployment:
                 "goes on from there: invoke it again, or wait for the schedule."
             )
         return NeedsAPerson(f"{self.full_name(function)} failed: {message or kind or 'without a word'}")
+
+
+def _only_looks(payload: Mapping[str, Any]) -> bool:
+    """Whether a payload asks a function for an answer alone, so that nothing of it goes on after Ctrl-C."""
+    return bool(payload.get("dry_run")) or "explain" in payload

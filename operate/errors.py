@@ -11,14 +11,20 @@ import click
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
@@ -54,10 +60,36 @@ _WRONG_USE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ),
     ((NoRegionError,), "No AWS region is set: add --region, with the aws_region that Terraform deployed to."),
     (
+        # What a program that is asked for them writes may hold anything.
+        (CredentialRetrievalError,),
+        "This profile gives no AWS credentials (its credential_process or role fails): name another --profile.",
+    ),
+    (
+        (ProxyConnectionError,),
+        "The proxy does not answer: look at HTTPS_PROXY and NO_PROXY, which AWS is reached through here.",
+    ),
+    (
+        (SSLError,),
+        "The certificate of AWS is not trusted here: behind a proxy that opens TLS, set AWS_CA_BUNDLE to those of it.",
+    ),
+    (
         (ConnectTimeoutError, EndpointConnectionError),
         "AWS cannot be reached: is the region right, and the network up?",
     ),
 )
+
+
+# What Lambda, DynamoDB and the rest answer that will take the same a little later.
+_LATER = {
+    "TooManyRequestsException": "Lambda runs as many functions as this account may at once",
+    "ResourceConflictException": "The function is being updated",
+    "ResourceNotReadyException": "The function is being made ready",
+    "Throttling": "AWS was asked too often",
+    "ThrottlingException": "AWS was asked too often",
+    "ProvisionedThroughputExceededException": "AWS was asked too often",
+    "RequestLimitExceeded": "AWS was asked too often",
+    "SlowDown": "AWS was asked too often",
+}
 
 
 class WrongUse(click.ClickException):
@@ -91,19 +123,36 @@ def stopped(error: BaseException, under_way: str) -> click.ClickException:
 
 
 def explained(error: Exception) -> click.ClickException:
-    """Return an error of AWS or of the pipeline as one sentence with its exit status. No secret is in it."""
+    """Return an error as one sentence with its exit status. No secret is in it."""
     if isinstance(error, click.ClickException):
         return error
     if isinstance(error, PipelineError):
-        return (WrongUse if isinstance(error, InvalidRequest) else NeedsAPerson)(str(error))
-    if isinstance(error, ClientError):
-        return _refused(error)
-    if isinstance(error, OSError):
+        return _of_the_pipeline(error)
+    # Much of what botocore raises is an OSError, too, and has nothing to do with a file.
+    if isinstance(error, OSError) and not isinstance(error, BotoCoreError):
         what = str(error.filename) if error.filename else "The result"
         text = f"{what} could not be read or written: {(error.strerror or type(error).__name__).lower()}."
         return (NeedsAPerson if error.errno in _OF_THE_DISK else WrongUse)(text)
+    return _of_aws(error)
+
+
+def _of_the_pipeline(error: PipelineError) -> click.ClickException:
+    # The functions and this program share what reads AWS: here it is a person whom AWS refuses, and no function.
+    cause = error.__cause__
+    if isinstance(cause, ClientError) and _code(cause) in (*_REFUSED_CREDENTIALS, *_DENIED, *_LATER):
+        return _refused(cause)
+    if isinstance(cause, BotoCoreError):
+        return _of_aws(cause)
+    return (WrongUse if isinstance(error, InvalidRequest) else NeedsAPerson)(str(error))
+
+
+def _of_aws(error: Exception) -> click.ClickException:
+    if isinstance(error, ClientError):
+        return _refused(error)
     if isinstance(error, ProfileNotFound):
         return WrongUse(f"{error}: look at `aws configure list-profiles`.")
+    if isinstance(error, ConfigParseError | InvalidConfigError | InvalidRegionError):
+        return WrongUse(f"{str(error).rstrip('.')}: look at the AWS configuration, --profile and --region.")
     for kinds, sentence in _WRONG_USE:
         if isinstance(error, kinds):
             return WrongUse(sentence)
@@ -112,14 +161,23 @@ def explained(error: Exception) -> click.ClickException:
     return NeedsAPerson(f"AWS could not be asked ({type(error).__name__}).")
 
 
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
 def _refused(error: ClientError) -> click.ClickException:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = _code(error)
     if code in _REFUSED_CREDENTIALS:
         return WrongUse(f"AWS refuses these credentials ({code}): sign in again, or name another --profile.")
     if code in _DENIED:
         return WrongUse(f"These AWS credentials may not call {error.operation_name} ({code}): use another --profile.")
-    if code == "TooManyRequestsException":
-        return NeedsAPerson("Lambda runs as many functions as this account may at once: try again in a minute.")
+    if code in _LATER:
+        return NeedsAPerson(f"{_LATER[code]} ({error.operation_name}): try again in a minute.")
+    if code.startswith("KMS"):
+        return NeedsAPerson(
+            f"{error.operation_name} needs a key in KMS that cannot be used ({code}): enable it, cancel its deletion, "
+            "or let the function's role use it."
+        )
     return NeedsAPerson(f"AWS refused {error.operation_name} ({code}).")
 
 

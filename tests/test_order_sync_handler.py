@@ -559,3 +559,20 @@ def test_an_order_that_ends_the_function_when_it_is_written_does_not_keep_the_ot
             machine.sync_orders()
 
     assert set(items(machine)) == {"S1000", "S1001", "S1002"}
+
+
+@pytest.mark.parametrize(("event", "names"), [({"by": "Ann\nBob"}, ["Ann Bob"]), ({}, []), (None, [])])
+def test_the_log_has_who_asked_for_the_orders(start_machine, event, names):
+    machine = start_machine()
+    machine.invoke("odoo-order-sync", event)
+
+    assert [line["by"] for line in machine.log if line.get("message") == "orders asked for"] == names
+
+
+def test_a_name_that_is_none_is_answered_and_nothing_is_copied(start_machine):
+    machine = start_machine()
+
+    answer = machine.invoke("odoo-order-sync", {"by": 7})
+
+    assert answer["error"] == "by must be a text."
+    assert items(machine) == {}

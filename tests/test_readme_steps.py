@@ -279,6 +279,19 @@ def program_named(name: str, script: Path, folder: Path) -> Path:
     return folder
 
 
+def what_terraform_keeps(person: Person) -> str:
+    """Return all that Terraform has stored in the folder: state and plan, as files and as it shows them."""
+    show = [str(program()), "show", "-json"]
+    shown = [
+        subprocess.run([*show, *which], cwd=person.folder, env=person.environment, capture_output=True, text=True,
+                       check=True).stdout
+        for which in ([], ["tfplan"])
+    ]  # fmt: skip
+    files = [path.read_text() for path in person.folder.glob("terraform.tfstate*")]
+    assert files
+    return "\n".join([*shown, *files])
+
+
 def commands_of(page: str) -> str:
     """Return the commands of a runbook, in its order, as a script for the documents that are there.
 
@@ -327,6 +340,13 @@ def test_readme_leads_from_a_fresh_copy_to_a_posted_document_and_the_runbooks_ca
     assert "3 posted" in person.outputs["./oqb post"]
     assert re.search(r"companyA .* 3 ", person.outputs["./oqb status"])
     assert person.outputs["./oqb doctor"].rstrip().endswith("nothing wrong")
+    kept = what_terraform_keeps(person)
+    secrets = {"client-secret", odoo.users[0].password}
+    for connection in quickbooks.tokens._connections.values():
+        secrets |= {connection.refresh_token, *connection.access_tokens}
+    assert "odoo_api_url" in kept
+    assert len(secrets) > 3
+    assert [secret for secret in secrets if secret in kept] == []
 
     edit_in_quickbooks(quickbooks)
     pages = {page.name: commands_of(page.read_text()) for page in sorted((ROOT / "docs/runbooks").glob("*.md"))}

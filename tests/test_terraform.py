@@ -223,6 +223,33 @@ def test_no_statement_is_for_everything_but_the_ones_that_must_be():
     }
 
 
+# What is granted for AWS' own part of a function, or to CloudTrail; and the calls that have another name.
+NO_CALL_OF_OURS = {
+    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords", "xray:PutTraceSegments", "s3:GetBucketAcl",
+    "dynamodb:LeadingKeys", "sts:AssumeRole",
+}  # fmt: skip
+CALLED = {"lambda:InvokeFunction": "invoke", "s3:ListBucket": "list_objects_v2"}
+
+
+def uncalled(text: str) -> list[str]:
+    """Return the actions in a text of the configuration that no code of the functions calls."""
+    code = "\n".join(path.read_text() for path in sorted((ROOT / "lambda").rglob("*.py")))
+    granted = set(re.findall(r'"((?!aws:)[a-z0-9]+:[A-Z][A-Za-z]+)"', text)) - NO_CALL_OF_OURS
+    assert len(granted) > 15
+    calls = {name: CALLED.get(name) or re.sub(r"(?<!^)([A-Z])", r"_\1", name.split(":")[1]).lower() for name in granted}
+    return sorted(name for name, call in calls.items() if not re.search(rf"\b{call}\b", code))
+
+
+def test_nothing_is_granted_that_no_function_calls():
+    assert uncalled(configuration_text()) == []
+
+
+def test_a_grant_that_is_not_used_is_found():
+    unused = configuration_text() + 'actions = ["secretsmanager:DescribeSecret"]'
+
+    assert uncalled(unused) == ["secretsmanager:DescribeSecret"]
+
+
 def test_every_exception_to_checkov_has_a_reason():
     skips = re.findall(r"#\s*checkov:skip=(\w+)(.*)", configuration_text())
 

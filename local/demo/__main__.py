@@ -87,6 +87,7 @@ def main() -> int:
     # In a pipe the headings would otherwise come after all progress.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
+    _reach_this_machine_directly()
     try:
         _check_writable(REPORT.parent)
         status = _run(Setting.chosen(), time.monotonic())
@@ -106,6 +107,13 @@ def main() -> int:
     except PipelineError as error:
         raise SystemExit(sentence(error)) from None
     return status
+
+
+def _reach_this_machine_directly() -> None:
+    """Leave the stand-ins out of the proxy that the environment may name: none reaches a port of this machine."""
+    for name in ("no_proxy", "NO_PROXY"):
+        kept = os.environ.get(name) or os.environ.get(name.swapcase()) or ""
+        os.environ[name] = ",".join(filter(None, (kept, "127.0.0.1", "localhost")))
 
 
 def _check_writable(folder: Path) -> None:

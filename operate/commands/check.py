@@ -38,6 +38,7 @@ from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_
 PAGE_DOCUMENTS = 500
 # Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
 PARTY_PAGES_MAX = 8
+METERED_READS_MAX = 29
 MAPPING_FILE = "mapping.toml"
 SHOWN_MAX = 40
 
@@ -83,7 +84,7 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
 
     Reads its documents in Odoo and the lists in QuickBooks, translates each as the poster would, and names what has no
     counterpart, how many documents and how much money that holds up, and the nearest names. Nothing is changed in
-    either. Exit status 1 when a document would not be posted.
+    either. Exit status 1 when a document would not be posted, or there is none to tell by.
     """
     target = (path or Path(MAPPING_FILE)) if write else None
     if target and target.exists():
@@ -98,6 +99,11 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     found = checked(call, company, Selection(dated_from=start), mapping, begins=start)
     show(call.output, found, shows_all=shows_all)
     verdict = found.verdict
+    if not verdict.documents:
+        call.output.say(
+            f"No document of {company} from {start} on would be posted, so nothing was checked: look at the date"
+            + (" and at go_live in the mapping." if verdict.skipped else ".")
+        )
     if target:
         text = starting_mapping(company, start, verdict, found.books.lists)
         # Whoever else has made one meanwhile keeps it.
@@ -114,7 +120,8 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
             "needs": [asdict(need) for need in verdict.needs],
         }
     )  # fmt: skip
-    return NEEDS_A_PERSON if verdict.postable < verdict.documents or found.wrong else 0
+    is_checked = verdict.documents and verdict.postable == verdict.documents and not found.wrong
+    return 0 if is_checked else NEEDS_A_PERSON
 
 
 def checked(
@@ -174,9 +181,12 @@ def _read_books(call: Call, company: str, rules: Rules) -> Books:
 
 
 def _names(client: Client, entity: str) -> tuple[list[str], bool]:
-    """Return the names of the active customers or vendors, and whether these are all: at most eight reads."""
+    """Return the names of the active customers or vendors, and whether these are all.
+
+    At most eight reads, and no more than `METERED_READS_MAX` with all that was read before.
+    """
     names: list[str] = []
-    for page in range(PARTY_PAGES_MAX):
+    for page in range(min(PARTY_PAGES_MAX, METERED_READS_MAX - client.calls["query"])):
         rows = client.page(entity, start=page * PAGE_ROWS + 1)
         names += [str(row["DisplayName"]) for row in rows]
         if len(rows) < PAGE_ROWS:
@@ -291,8 +301,7 @@ def notes(found: Checked) -> list[str]:
         which = " and ".join(counted(len(needs), kind) for kind, needs in new.items() if needs)
         near = [f"'{need.name}' (there is {need.nearest[0]})" for need in chain(*new.values()) if need.nearest][:5]
         lines.append(f"{which} would be created" + (f", {', '.join(near)}." if near else "."))
-    most = PARTY_PAGES_MAX * PAGE_ROWS
-    lines += [f"There are more than {most:,} {entity}s: not all names were compared." for entity in found.books.cut]
+    lines += [f"There are too many {entity}s: not all names were compared." for entity in found.books.cut]
     return lines
 
 

@@ -154,6 +154,8 @@ def _status(
 
 # -- list ------------------------------------------------------------------------------------------------------------
 
+# A hundred thousand weeks ago is before there are dates.
+AGE_DIGITS_MAX = 4
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _COLUMNS = ("entry_id", "company", "status", "document_type", "number", "party", "document_date", "total", "currency",
             "error_code", "error_message", "qb_id", "qb_open", "waits_since")  # fmt: skip
@@ -166,7 +168,7 @@ class _Age(click.ParamType[timedelta]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         number, unit = str(value)[:-1], str(value)[-1:]
-        if not number.isdigit() or unit not in _UNITS:
+        if not number.isdecimal() or len(number) > AGE_DIGITS_MAX or unit not in _UNITS:
             self.fail("an age is a number of hours, days or weeks: 12h, 3d, 2w", param, ctx)
         return int(number) * _UNITS[unit]
 
@@ -226,6 +228,8 @@ def list_entries(  # noqa: PLR0913 - one for each option
     deployment, out = call.deployment, call.output
     if as_csv and out.as_json:
         raise WrongUse("--csv and --json exclude each other.")
+    if amount_min is not None and amount_max is not None and amount_max < amount_min:
+        raise WrongUse("--max is less than --min, so nothing could be between the two.")
     wanted = Wanted(
         companies=known_company(deployment, company),
         statuses=tuple(Status(status) for status in statuses) or (*WAITING, Status.FAILED),

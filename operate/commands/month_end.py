@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -32,7 +31,7 @@ ROUNDS_MAX = 8
 ENDINGS = ("html", "xlsx", "json")
 
 
-@command("tie-out", example="./oqb tie-out companyA 2026-10")
+@command("tie-out", example="./oqb tie-out companyA 2026-10", changes=True)
 @click.argument("company")
 @click.argument("month")
 def tie_out(call: Call, *, company: str, month: str) -> int:
@@ -46,7 +45,7 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     for number in range(1, ROUNDS_MAX + 1):
         again = f", round {number}" if number > 1 else ""
         with call.output.progress(f"{call.deployment.full_name(TIE_OUT)} is comparing{again}"):
-            answer = call.deployment.invoke(TIE_OUT, {"company": company, "month": month})
+            answer = call.invoke(TIE_OUT, {"company": company, "month": month})
         if not answer.get("remaining"):
             break
     found = answer.get("tie_outs", [])
@@ -62,18 +61,16 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     return 0 if ties and not answer.get("remaining") else NEEDS_A_PERSON
 
 
-@command("close", example="./oqb close companyA 2026-10")
+@command("close", example="./oqb close companyA 2026-10", changes=True)
 @click.argument("company")
 @click.argument("month")
-@click.option("--by", metavar="NAME", help="Who closes it; your login on this machine if left out.")
 @click.option("--undo", is_flag=True, help="Open a closed month again.")
 @click.option("--because", default="", metavar="TEXT", help="Why it is opened again.")
 @click.option("--with-pdfs", is_flag=True, help="Fetch its pack and the PDFs of its documents, too.")
 @click.option("--to", "folder", metavar="FOLDER", help="Where to put them; a temporary folder if left out.")
 def close(
-    call: Call, *, company: str, month: str, by: str | None, undo: bool, because: str, with_pdfs: bool,
-    folder: str | None,
-) -> int:  # fmt: skip
+    call: Call, *, company: str, month: str, undo: bool, because: str, with_pdfs: bool, folder: str | None
+) -> int:
     """Close MONTH of COMPANY: compare it now, and store its pack if it ties out.
 
     Ends with 1 and lists what is open when it cannot be closed. What changes in a closed month later is an alert.
@@ -84,13 +81,14 @@ def close(
         raise WrongUse('--undo needs a reason, --because "…", and --because belongs to --undo.')
     if undo and with_pdfs:
         raise WrongUse("A month that is opened again has no pack: --with-pdfs does not go with --undo.")
-    payload: dict[str, Any] = {"close": month, "company": company, "by": by or _login()}
+    call.check_named()
+    payload: dict[str, Any] = {"close": month, "company": company}
     if undo:
         payload |= {"undo": True, "because": because}
     answer: dict[str, Any] = {}
     for _ in range(ROUNDS_MAX):
         with call.output.progress(f"{call.deployment.full_name(TIE_OUT)} is at work"):
-            answer = call.deployment.invoke(TIE_OUT, payload)
+            answer = call.invoke(TIE_OUT, payload)
         if not answer.get("remaining"):
             break
     call.output.say(answer.get("sentence") or answer.get("waiting", ""))
@@ -171,6 +169,8 @@ def explain(call: Call, *, name: str) -> int:
     """
     with call.output.progress("Looking it up"):
         answer = call.deployment.invoke(POSTER, {"explain": name})
+    if "documents" not in answer:
+        raise call.deployment.strange(POSTER)
     for document in answer["documents"]:
         call.output.say(document["entry_id"])
         for line in document["explained"]:
@@ -187,17 +187,16 @@ def explain(call: Call, *, name: str) -> int:
     return 0
 
 
-@command("accept", example='./oqb accept odoo-account.move-17 --because "agreed with the customer"')
+@command("accept", example='./oqb accept odoo-account.move-17 --because "agreed with the customer"', changes=True)
 @click.argument("entry_id")
 @click.option("--because", required=True, metavar="TEXT", help="Why it stays as it is in QuickBooks.")
-@click.option("--by", metavar="NAME", help="Who accepts it; your login on this machine if left out.")
-def accept(call: Call, *, entry_id: str, because: str, by: str | None) -> int:
+def accept(call: Call, *, entry_id: str, because: str) -> int:
     """Accept what a person changed in QuickBooks in the document of ENTRY_ID.
 
     It holds for what was found: a later change is reported again.
     """
-    payload = {"accept": entry_id, "because": because, "by": by or _login()}
-    answer = call.deployment.invoke(POSTER, payload)
+    call.check_named()
+    answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
     call.output.say(f"Accepted: {entry_id}.")
     call.output.result(answer)
     return 0
@@ -254,14 +253,6 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
             elif "#" not in key and "updated_at" in stored:
                 updated[key] = stored["updated_at"]["S"]
     return texts, updated
-
-
-def _login() -> str:
-    """Return the login of whoever runs this. Raises WrongUse where the machine has no name for it (a container)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        raise WrongUse("This machine does not say who you are: add --by NAME.") from None
 
 
 def _month(call: Call, text: str) -> Month:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
@@ -35,7 +35,7 @@ _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help=
 _PULLED = ("new", "changed", "withdrawn", "unchanged", "pdfs", "skipped", "failed", "left_out", "embedded")
 
 
-@command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012")
+@command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012", changes=True)
 @_company
 @click.option("--since", metavar="DATE", help="Documents written since then, even if they were pulled before.")
 @click.option("--until", metavar="DATE", help="Documents written until then.")
@@ -50,9 +50,7 @@ def pull(
 
     Goes on until nothing is left. Without options it does what the schedule does.
     """
-    for name, value in (("--since", since), ("--until", until)):
-        if value and not _is_instant(value):
-            raise WrongUse(f"{name} takes a date or an instant, like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    _check_times(since, until, call.world.clock.now())
     payload = _given(company=company, since=since, until=until, numbers=list(numbers), ids=list(ids), dry_run=dry_run)
     total: Counter[str] = Counter()
     last: dict[str, Any] = {}
@@ -89,6 +87,15 @@ def pull(
     return NEEDS_A_PERSON if total["failed"] or is_missing or is_unfinished else 0
 
 
+def _check_times(since: str | None, until: str | None, now: datetime) -> None:
+    """Raise WrongUse for what is no instant, or is still to come: zeros would look like an answer."""
+    for name, value in (("--since", since), ("--until", until)):
+        if value and not _is_instant(value):
+            raise WrongUse(f"{name} takes a date or an instant, like 2026-11-01 or 2026-11-01T08:00:00Z.")
+    if since and _instant(since) > now:
+        raise WrongUse(f"--since {since} has not come yet: nothing is written since then.")
+
+
 def _name_of(count: str) -> str:
     return "PDFs" if count == "pdfs" else count.replace("_", " ")
 
@@ -106,7 +113,7 @@ def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     """
     deployment, out = call.deployment, call.output
     if entry_ids:
-        entries = named(deployment.table, entry_ids)
+        entries = _named(call, entry_ids, company)
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(*WAITING, Status.FAILED))
         with out.progress("Reading what waits and what failed"):
@@ -163,7 +170,7 @@ def _planned(entry: Entry, draft: Mapping[str, Any] | None) -> dict[str, Any]:
                     f"{counted(len(body.get('Line', [])), 'line')}"}  # fmt: skip
 
 
-@command("post", example="./oqb post --company companyA")
+@command("post", example="./oqb post --company companyA", changes=True)
 @_company
 @_entry
 def post(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
@@ -172,9 +179,18 @@ def post(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     The sweep does the same every minute: this is for who does not want to wait.
     """
     if entry_ids:
-        return _report(call, _post_entries(call, named(call.deployment.table, entry_ids)))
+        return _report(call, _post_entries(call, _named(call, entry_ids, company)))
     known_company(call.deployment, company)
     return _report(call, _post_due(call, company, _given(company=company)))
+
+
+def _named(call: Call, entry_ids: Sequence[str], company: str | None) -> list[Entry]:
+    """Return the entries of these ids. Raises WrongUse for one nobody knows, and for one of another company."""
+    entries = list(named(call.deployment.table, entry_ids))
+    others = [entry for entry in entries if company and entry.company != company]
+    if others:
+        raise WrongUse(f"{others[0].entry_id} is of '{others[0].company}', and not of '{company}'.")
+    return entries
 
 
 def _post_entries(call: Call, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -187,7 +203,7 @@ def _post_entries(call: Call, entries: Sequence[Entry]) -> dict[str, Any]:
     return _invoke(call, POSTER, {"entry_ids": [entry.entry_id for entry in entries]}, 1)
 
 
-@command("retry", example="./oqb retry --company companyA --cause account_unmapped")
+@command("retry", example="./oqb retry --company companyA --cause account_unmapped", changes=True)
 @_company
 @_entry
 @click.option("--cause", "causes", multiple=True, metavar="CODE", help="Only this error code; may be repeated.")
@@ -195,7 +211,9 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
     """Post failed documents again, after their cause was fixed."""
     deployment, out = call.deployment, call.output
     if entry_ids:
-        chosen = named(deployment.table, entry_ids)
+        if causes:
+            raise WrongUse("--entry names single documents, and --cause all that have one: they exclude each other.")
+        chosen = _named(call, entry_ids, company)
         others = [entry for entry in chosen if entry.status is not Status.FAILED]
         if others:
             raise WrongUse(f"{others[0].entry_id} is {others[0].status}, not failed: there is nothing to retry.")
@@ -224,7 +242,7 @@ def _check_causes(causes: Sequence[str], there: set[str]) -> None:
         raise WrongUse(f"No document has failed with {', '.join(unknown)}; there is {', '.join(sorted(there))}.")
 
 
-@command("redrive", example="./oqb redrive")
+@command("redrive", example="./oqb redrive", changes=True)
 def redrive(call: Call) -> int:
     """Put all dead letters back: open what they name again, and pull and post it."""
     call.output.note("Opening again what the dead letters of the extractor and of the poster name.")
@@ -238,7 +256,7 @@ def redrive(call: Call) -> int:
     return _report(call, posted)
 
 
-@command("rebuild", example="./oqb rebuild --company companyA")
+@command("rebuild", example="./oqb rebuild --company companyA", changes=True)
 @_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
@@ -253,7 +271,7 @@ def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
     return _report(call, _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt"))
 
 
-@command("start-over", example="./oqb start-over companyA 9130357766900001")
+@command("start-over", example="./oqb start-over companyA 9130357766900001", changes=True)
 @click.argument("company")
 @click.argument("realm")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -269,7 +287,7 @@ def start_over(call: Call, *, company: str, realm: str, yes: bool) -> int:
     return _report(call, _while_remaining(call, {"company": company, "start_over": realm}, "started_over"))
 
 
-@command("orders", example="./oqb orders --json")
+@command("orders", example="./oqb orders --json", changes=True)
 def orders(call: Call) -> int:
     """Copy the newest sale orders into their table now."""
     answer = _invoke(call, ORDER_SYNC, {}, 1)
@@ -289,7 +307,7 @@ def orders(call: Call) -> int:
 def _invoke(call: Call, function: str, payload: Mapping[str, Any], round_: int) -> dict[str, Any]:
     again = f", round {round_}" if round_ > 1 else ""
     with call.output.progress(f"{call.deployment.full_name(function)} is working{again}"):
-        answer = call.deployment.invoke(function, payload)
+        answer = call.invoke(function, payload)
     # A function that has no login yet does nothing and says what it waits for; counts of nothing would look like work.
     if answer.get("waiting"):
         raise NeedsAPerson(str(answer["waiting"]))
@@ -365,7 +383,12 @@ def _given(**values: Any) -> dict[str, Any]:
 
 def _is_instant(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        _instant(text)
     except ValueError:
         return False
     return True
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

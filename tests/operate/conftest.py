@@ -18,6 +18,7 @@ from pipeline.qbo import limiter
 from tests.conftest import HANDLERS, Machine
 
 ENVIRONMENT = "demo"
+LOGIN = "ann.login"
 TIMEOUTS_S = {"odoo-extractor": 300, "qb-poster": 120, "odoo-order-sync": 120}
 
 
@@ -59,9 +60,16 @@ class Shell:
         """Return the JSON that a command wrote to standard output."""
         return json.loads(self(*arguments, "--json").stdout)
 
-    def invoked(self, function: str) -> list[Any]:
+    def events(self, function: str) -> list[Any]:
         """Return the payloads a function was invoked with."""
         return [event for name, event in self.lambdas.invoked if name == f"{function}-{ENVIRONMENT}"]
+
+    def invoked(self, function: str) -> list[Any]:
+        """Return the payloads a function was invoked with, without the login of this machine that is in them."""
+        return [
+            {name: value for name, value in event.items() if (name, value) != ("by", LOGIN)}
+            for event in self.events(function)
+        ]
 
 
 @pytest.fixture
@@ -80,6 +88,7 @@ def start_shell(start_machine, monkeypatch) -> Iterator[Callable[..., Shell]]:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", lambdas.url)
         monkeypatch.setenv("ENVIRONMENT", ENVIRONMENT)
+        monkeypatch.setenv("LOGNAME", LOGIN)
         return Shell(machine, lambdas)
 
     yield start

@@ -12,7 +12,9 @@ import pytest
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.demo.fresh_company import fresh_company
+from local.stand_ins.quickbooks.realm import TaxRate
 from operate.cli import World
+from operate.commands import check
 from pipeline.runtime import SystemClock
 
 FROM = ("--from", "2020-01-01")
@@ -115,6 +117,55 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
     assert after["would_be_posted"] > before["would_be_posted"]
 
 
+# Two French tax codes for each rate and side, so that the rate alone does not say which one is meant.
+FRENCH = [
+    TaxRate(f"{percent} {kind} {scope}", Decimal(percent), scope)
+    for percent in ("21.0", "6.0", "0.0")
+    for scope in ("sale", "purchase")
+    for kind in ("FR", "FR services")
+] + [TaxRate("No VAT", Decimal(0), "both")]
+FRESH = {
+    "US": ("companyA", {"account"}, fresh_company("companyA", more_accounts=[SALES])),
+    "FR": (
+        "companyB",
+        {"account", "tax"},
+        replace(fresh_company("companyB", country="FR", currency="EUR"), sales_tax="global", tax_rates=FRENCH),
+    ),
+}
+
+
+@pytest.mark.parametrize("country", FRESH)
+def test_once_what_it_wrote_is_filled_in_every_document_would_be_posted(start_shell, tmp_path, country):
+    """Of a company in dollars and one in euros, both with documents in currencies of others."""
+    company, lacking, realm = FRESH[country]
+    path = tmp_path / "mapping.toml"
+    options = ("--mapping", str(path))
+    shell = start_shell(load(), realms=[replace(realm, multicurrency=True)])
+    assert shell("check", company, *FROM, *options, "--write").exit_code == 1
+    before = checked(shell, company)
+
+    path.write_text("\n".join(filled_in(line) for line in path.read_text().splitlines()))
+    after = checked(shell, company, *options)
+
+    assert {need["kind"] for need in before["needs"] if need["problem"]} == lacking
+    assert before["would_be_posted"] < before["documents"]
+    assert [need["name"] for need in after["needs"] if need["problem"]] == []
+    assert after["would_be_posted"] == after["documents"] > 8
+    assert shell("check", company, *FROM, *options).exit_code == 0
+    assert before["metered_reads"] <= 15
+
+
+def filled_in(line):
+    """Return a line of a mapping as a person leaves it who takes the first suggestion, or else decides."""
+    beginning, _, right = line.removeprefix("# ").partition(" = ")
+    if not line.startswith('# "') or not right.startswith('"'):
+        return line
+    scope = "purchase" if beginning.rstrip('"').endswith("M") else "sale"
+    rate = beginning.strip('"').partition("%")[0]
+    made_up = f"{rate}.0 FR {scope}" if rate.isdigit() else "Office expenses"
+    return f'{beginning} = "{right.partition(chr(34) * 2)[0].strip(chr(34)) or made_up}"'
+
+
 def test_the_mapping_it_writes_offers_what_can_be_done_about_a_closed_period(whole, tmp_path):
     path = tmp_path / "mapping.toml"
 
@@ -193,14 +244,29 @@ def test_parties_that_the_mapping_does_not_create_are_named_without_a_read_for_e
     assert verdict["metered_reads"] <= 15
 
 
-def test_ten_times_the_documents_cost_no_more_reads(start_shell):
-    realm = replace(demo_realms()[0])
-    shell = start_shell(many(300, parties=40), realms=[realm])
+def test_ten_thousand_documents_of_eighteen_thousand_parties_cost_fewer_than_thirty_reads(start_shell):
+    shell = start_shell(many(16_000, parties=300), realms=[demo_realms()[0]])
+    books = shell.machine.quickbooks.books("9130357766900001")
+    for entity in ("Customer", "Vendor"):
+        table = books._tables.table(entity)
+        row = {"Active": True, "CurrencyRef": {"value": "USD"}, "SyncToken": "0"}
+        table |= {str(number): {"Id": str(number), "DisplayName": f"{entity} {number}", **row}
+                  for number in range(100_000, 109_000)}  # fmt: skip
+    before = shell.machine.quickbooks.metered
 
     verdict = checked(shell)
 
-    assert verdict["documents"] > 150
-    assert verdict["metered_reads"] < 30
+    assert verdict["documents"] >= 10_000
+    assert shell.machine.quickbooks.metered - before == verdict["metered_reads"] < 30
+
+
+def test_where_lists_are_long_fewer_parties_are_read_and_it_says_so(oqb, monkeypatch):
+    monkeypatch.setattr(check, "METERED_READS_MAX", 8)
+
+    result = oqb("check", "companyA", *FROM)
+
+    assert "customer" in result.stdout
+    assert checked(oqb)["metered_reads"] == 8
 
 
 class Racing(SystemClock):
@@ -212,6 +278,18 @@ class Racing(SystemClock):
     def now(self) -> datetime:
         self.looks += 1
         return super().now() + timedelta(minutes=2 * self.looks)
+
+
+@pytest.mark.parametrize(("begins", "go_live"), [("2099-01-01", "2026-01-01"), ("2026-01-01", "2099-01-01")])
+def test_a_check_of_no_document_is_no_success_and_says_where_to_look(oqb, tmp_path, begins, go_live):
+    path = tmp_path / "mapping.toml"
+    path.write_text(f'["companyA"]\ngo_live = {go_live}\n')
+
+    result = oqb("check", "companyA", "--from", begins, "--mapping", str(path))
+
+    assert result.exit_code == 1
+    said = f"No document of companyA from {begins} on would be posted, so nothing was checked: look at the date"
+    assert said in " ".join(result.stdout.split())
 
 
 def test_what_is_lacking_is_not_looked_for_again_and_again(new):

@@ -151,6 +151,32 @@ def test_a_question_without_a_terminal_is_answered_with_no():
     assert frame.Call(None, out, world).ask("Sure?", yes=True)  # type: ignore[arg-type]
 
 
+WRONG = (
+    ["lok"], ["list", "--stauts", "failed"], ["start-over", "companyA"], ["doctor", "x"], ["list", "--min", "much"],
+    ["list", "--status", "lost"], ["--evn", "prod", "status"], ["connect", "--port", "0"], [],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_wrong_use_is_json_where_json_was_asked_for(arguments, place):
+    given = ["--json", *arguments] if place == "before" else [*arguments, "--json"]
+
+    result = CliRunner().invoke(cli, given, obj=World())
+
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]
+    assert result.stderr == ""
+
+
+def test_wrong_use_is_explained_to_a_person_as_before():
+    result = CliRunner().invoke(cli, ["list", "--stauts", "failed"], obj=World())
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: ")
+    assert "No such option '--stauts'" in result.stderr
+
+
 # -- the script ------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +279,19 @@ def test_ctrl_c_ends_with_130_and_says_what_goes_on_without_the_command(oqb, mon
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("arguments", [("explain", "INV/2026/00010"), ("pull", "--dry-run")])
+def test_ctrl_c_while_a_function_only_answers_says_of_nothing_that_it_goes_on(oqb, monkeypatch, arguments):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", interrupted)
+    monkeypatch.setattr(Deployment, "configuration", lambda *_: {"Timeout": 300})
+
+    result = oqb(*arguments)
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
+
+
 def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkeypatch):
     def interrupted(*_arguments):
         raise KeyboardInterrupt
@@ -298,6 +337,27 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
     said = "" if "--json" in options else result.stderr.splitlines()[-1]
     assert "--json" in options or said == "The result could not be read or written: no space left on device."
     assert "Exception" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(("list", "--env", "dmeo"), 2), (("report", "companyA", "2026-01"), 1), (("lok",), 2)]
+)
+def test_an_error_that_a_full_disk_does_not_take_as_json_is_said_elsewhere(oqb, arguments, status):
+    environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
+    environ |= {
+        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
+        "AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url,
+        "ENVIRONMENT": "demo",
+    }
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "operate", *arguments, "--json"], env=environ, stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    assert result.returncode == status, result.stderr
+    assert "Exception" not in result.stderr
+    assert any(word in result.stderr for word in ("no deployment 'dmeo'", "There is no report", "No such command"))
 
 
 def test_json_keeps_every_letter_where_the_encoding_lacks_it(monkeypatch):

@@ -11,7 +11,9 @@ import boto3
 import pytest
 
 from local.stand_ins.http_server import Fault
+from operate.cli import cli
 from pipeline.domain.errors import Unavailable
+from tests.operate.conftest import LOGIN
 
 
 @pytest.fixture
@@ -467,3 +469,138 @@ def test_a_function_that_waits_for_its_login_is_no_answer_of_zeros(oqb, monkeypa
     assert result.stderr.splitlines()[-1] == "The secret x is empty."
     assert result.stdout == ""
     assert len(oqb.invoked(function)) == 1
+
+
+INVOKES = {
+    "odoo-extractor": ("pull",),
+    "qb-poster": ("post",),
+    "odoo-order-sync": ("orders",),
+    "odoo-qb-tie-out": ("tie-out", "companyA", "2026-01"),
+}
+
+
+@pytest.mark.parametrize("function", INVOKES)
+@pytest.mark.parametrize("answer", [None, [], "done", 7, {}])
+def test_an_answer_that_is_none_of_ours_is_no_work_done(oqb, function, answer):
+    oqb.lambdas.replace(f"{function}-demo", lambda _event: answer)
+
+    result = oqb(*INVOKES[function])
+
+    assert result.exit_code == 1
+    assert f"{function}-demo answered with something that this command does not understand" in " ".join(
+        result.stderr.split()
+    )
+    assert result.stdout == ""
+
+
+def test_an_answer_of_a_function_that_cannot_explain_is_no_explanation(oqb):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"posted": 0})
+
+    result = oqb("explain", "INV/2026/00010")
+
+    assert result.exit_code == 1
+    assert "is another version deployed?" in " ".join(result.stderr.split())
+
+
+ENTRY = "odoo_demo-account.move-310"
+NOTHING = (
+    (("retry", "--entry", ENTRY, "--cause", "period_closed"), "they exclude each other"),
+    (("retry", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("post", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("plan", "--entry", ENTRY, "--company", "companyB"), f"{ENTRY} is of 'companyA', and not of 'companyB'"),
+    (("pull", "--since", "2099-01-01"), "has not come yet"),
+    (("pull", "--since", "2099-01-01T08:00:00+02:00"), "has not come yet"),
+    (("pull", "--since", "2026-05-01", "--until", "2026-01-01"), "until is before since"),
+    (("list", "--min", "5", "--max", "1"), "nothing could be between the two"),
+    (("list", "--older-than", "99999999999999d"), "12h, 3d, 2w"),
+    (("list", "--older-than", "²d"), "12h, 3d, 2w"),
+    (("explain", ""), "explain names a document"),
+    (("explain", "  "), "explain names a document"),
+    (("start-over", "companyA", "", "--yes"), "start_over names the new realm"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "says"), NOTHING)
+def test_a_combination_that_means_nothing_is_a_sentence_and_posts_nothing(pulled, arguments, says):
+    result = pulled(*arguments)
+
+    assert result.exit_code == 2, result.output
+    assert says in " ".join(result.stderr.split())
+    assert {entry["status"] for entry in pulled.machine.deployment.entries()} == {"pending"}
+
+
+# -- who asks --------------------------------------------------------------------------------------------------------
+
+CHANGING = {
+    "pull": ("pull",),
+    "post": ("post", "--company", "companyA"),
+    "retry": ("retry",),
+    "redrive": ("redrive",),
+    "rebuild": ("rebuild", "--yes"),
+    "start-over": ("start-over", "companyA", "9130357766900001", "--yes"),
+    "orders": ("orders",),
+    "tie-out": ("tie-out", "companyA", "2026-01"),
+    "close": ("close", "companyA", "2026-01"),
+    "accept": ("accept", "odoo_demo-account.move-10", "--because", "agreed"),
+}
+LOOKING = (("plan",), ("explain", "INV/2026/00010"), ("status",), ("list",))
+
+
+def test_every_command_that_invokes_a_function_to_change_something_is_in_the_list():
+    asks_by = {name for name, one in cli.commands.items() if any(option.name == "by" for option in one.params)}
+
+    assert asks_by == set(CHANGING)
+
+
+@pytest.mark.parametrize("command", CHANGING)
+def test_a_command_that_changes_something_says_who_runs_it(posted, command):
+    before = len(posted.lambdas.invoked)
+    posted(*CHANGING[command])
+    posted(*CHANGING[command], "--by", "Bob")
+    said = [event.get("by") for _name, event in posted.lambdas.invoked[before:]]
+
+    assert len(said) >= 2
+    assert set(said) == {LOGIN, "Bob"}
+
+
+@pytest.mark.parametrize("arguments", LOOKING)
+def test_a_command_that_only_looks_says_nobody(posted, arguments):
+    before = len(posted.lambdas.invoked)
+    posted(*arguments)
+
+    assert all("by" not in event for _name, event in posted.lambdas.invoked[before:])
+
+
+@pytest.mark.parametrize("command", ["pull", "post", "redrive", "orders"])
+def test_where_the_machine_has_no_name_for_anybody_the_work_is_done_all_the_same(oqb, monkeypatch, command):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    result = oqb(command)
+
+    assert result.exit_code in (0, 1), result.output
+    assert oqb.lambdas.invoked
+    assert all("by" not in event for _name, event in oqb.lambdas.invoked)
+
+
+def test_the_life_of_a_document_names_who_had_it_read_posted_and_retried(oqb):
+    oqb("pull", "--by", "Ann")
+    oqb("post", "--by", "Bob")
+    oqb("retry", "--by", "Eve\n\x1b[2Jnobody")
+
+    (document,) = oqb.json("explain", "odoo_demo-account.move-345")["documents"]
+    told = "\n".join(document["history"])
+
+    assert "(odoo-extractor, person: Ann, run" in told
+    assert "(qb-poster, person: Bob, run" in told
+    assert "(qb-poster, person: Eve [2Jnobody, run" in told
+    assert "invocation" not in told
+
+
+def test_a_name_that_is_too_long_is_refused_and_nothing_is_done(oqb):
+    result = oqb("pull", "--by", "a" * 201)
+
+    assert result.exit_code == 2
+    assert "by is a name of at most 200 characters" in result.stderr
+    assert oqb.machine.entries() == {}

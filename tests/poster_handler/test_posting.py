@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from decimal import Decimal
 
+import qb_poster
 from local.demo.books import REALM_A
+from pipeline.runtime import Runtime, aws_client
+from tests.builders import demo_documents
 from tests.poster_world import booked, good_secret, kept_tokens, make_due, move_id_of, of_company_a, statuses
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event"}
@@ -144,3 +148,26 @@ def test_a_merged_customer_is_followed_without_an_alert(start_machine):
     (document,) = [row for row in booked(machine) if row["Id"] == qb_id]
     assert document[f"{entity}Ref"]["value"] == new["Id"]
     assert machine.alerts() == []
+
+
+def test_a_run_that_is_started_for_another_realm_is_of_whoever_asked(start_machine, monkeypatch):
+    started = []
+
+    class Lambda:
+        def invoke(self, **arguments):
+            started.append(json.loads(arguments["Payload"]))
+
+    def client(service):
+        return Lambda() if service == "lambda" else aws_client(service)
+
+    def handler(event, context):
+        return qb_poster.handle(event, context, Runtime(client=client))
+
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "qb-poster-demo")
+    machine = start_machine(demo_documents(310, 218))
+    machine.extract()
+    assert machine.deployment.invoke("qb-poster", handler, {"by": "Ann"}, timeout_s=120)["started"] == 1
+
+    (event,) = started
+    assert event == {"sweep": True, "realm": event["realm"], "by": "Ann"}
+    assert machine.post(event)["posted"] == 1

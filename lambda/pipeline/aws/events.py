@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
+from pipeline.aws.said_by import BY, said_by
 from pipeline.domain.commands import (
     AcceptDrift,
     CloseMonth,
@@ -35,17 +36,14 @@ from pipeline.domain.history import Origin
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
-NAME_LENGTH_MAX = 200
-# Commands that store who gives them.
-_NAMED = {"accept", "because", "close"}
 _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
 # AWS stops a function that starts itself again and again.
 GO_ON_MAX_S = 3600
-_CLOSE_KEYS = {"close", "company", "by", "undo", "because"}
+_CLOSE_KEYS = {"close", "company", "undo", "because"}
 _TIE_OUT_KEYS = _CLOSE_KEYS | {"month", "continue"}
 REASON_LENGTH_MAX = 500
-_ACCEPT_KEYS = {"accept", "because", "by"}
+_ACCEPT_KEYS = {"accept", "because"}
 _POSTER_KEYS = _ACCEPT_KEYS | {
     "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
     "explain",
@@ -93,6 +91,8 @@ def extractor_command(event: Any) -> ExtractorCommand:
         numbers=_texts(body, "numbers"),
         ids=_whole_numbers(body, "ids"),
     )
+    if selection.since and selection.until and selection.until < selection.since:
+        raise InvalidRequest("until is before since, so no document could be between the two.")
     if _flag(body, "redrive"):
         if company or is_trial or selection != Selection():
             raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
@@ -127,9 +127,10 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
         return WakeUp(tuple(entry_ids_of(event)))
     body = _body(event, _POSTER_KEYS)
     if _ACCEPT_KEYS & set(body):
-        return _accepted(body)
-    if _text(body, "explain"):
-        if set(body) != {"explain"}:
+        return _accepted(body, said_by(event))
+    # An empty name is a mistake, and no wish to post.
+    if "explain" in body:
+        if set(body) != {"explain"} or not _text(body, "explain").strip():
             raise InvalidRequest("explain names a document by number, entry or QuickBooks id, and takes nothing else.")
         return Explain(_text(body, "explain"))
     if _flag(body, "watch"):
@@ -139,9 +140,9 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     return _sweep_of_a_realm(body) if "realm" in body else _of_a_person(body)
 
 
-def sweep_of(realm: str) -> dict[str, Any]:
-    """Return the event that asks the poster for what is due in one realm."""
-    return {"sweep": True, "realm": realm}
+def sweep_of(realm: str, by: str = "") -> dict[str, Any]:
+    """Return the event that asks the poster for what is due in one realm, on behalf of whoever asked for all of it."""
+    return {"sweep": True, "realm": realm} | ({BY: by} if by else {})
 
 
 def tie_out_command(event: Any) -> TieOutCommand:
@@ -150,7 +151,7 @@ def tie_out_command(event: Any) -> TieOutCommand:
         return CompareMonths()
     body = _body(event, _TIE_OUT_KEYS)
     if (_CLOSE_KEYS - {"company"}) & set(body):
-        return _closed(body)
+        return _closed(body, said_by(event))
     company, month, goes_on = _text(body, "company"), _text(body, "month"), _flag(body, "continue")
     if goes_on and (company or month):
         raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
@@ -167,8 +168,8 @@ def _sweep_of_a_realm(body: Mapping[str, Any]) -> PostDue:
 def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     _flag(body, "sweep")
     company, entry_ids = _text(body, "company"), _texts(body, "entry_ids")
-    if _text(body, "start_over"):
-        if set(body) != {"company", "start_over"} or not company:
+    if "start_over" in body:
+        if set(body) != {"company", "start_over"} or not company or not _text(body, "start_over"):
             raise InvalidRequest("start_over names the new realm, and takes a company beside it and nothing else.")
         return StartOver(company, _text(body, "start_over"))
     wants = {name: _flag(body, name) for name in ("retry_failed", "dry_run", "redrive", "rebuild")}
@@ -189,27 +190,25 @@ def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     return PostEntries(entry_ids, company) if entry_ids else PostDue(company)
 
 
-def _accepted(body: Mapping[str, Any]) -> AcceptDrift:
+def _accepted(body: Mapping[str, Any], by: str) -> AcceptDrift:
     if not set(body) <= _ACCEPT_KEYS or not _text(body, "accept") or not _text(body, "because").strip():
         raise InvalidRequest(
             'accept names an entry and says why, such as {"accept": "odoo-account.move-17", "because": "agreed with '
             'the customer", "by": "Ann"}, and takes nothing else.'
         )
-    return AcceptDrift(_text(body, "accept"), _text(body, "because"), _text(body, "by"))
+    return AcceptDrift(_text(body, "accept"), _text(body, "because"), by)
 
 
-def _closed(body: Mapping[str, Any]) -> CloseMonth | ReopenMonth:
+def _closed(body: Mapping[str, Any], by: str) -> CloseMonth | ReopenMonth:
     company, month, is_undone = _text(body, "company"), _text(body, "close"), _flag(body, "undo")
-    by, because = (" ".join(_text(body, name).split()) for name in ("by", "because"))
+    because = " ".join(_text(body, "because").split())
     if not set(body) <= _CLOSE_KEYS or not (company and month and by):
         raise InvalidRequest(
             'close names a month, its company and who closes it, such as {"close": "2026-10", "company": "companyA", '
             '"by": "Ann"}, and takes nothing else but undo and because.'
         )
-    if len(by) > NAME_LENGTH_MAX or len(because) > REASON_LENGTH_MAX:
-        raise InvalidRequest(
-            f"by is a name of at most {NAME_LENGTH_MAX} characters, because a reason of at most {REASON_LENGTH_MAX}."
-        )
+    if len(because) > REASON_LENGTH_MAX:
+        raise InvalidRequest(f"because is a reason of at most {REASON_LENGTH_MAX} characters.")
     if is_undone != bool(because):
         raise InvalidRequest("undo opens a closed month again and needs a reason in because; because belongs to undo.")
     return ReopenMonth(company, month, by, because) if is_undone else CloseMonth(company, month, by)
@@ -218,15 +217,15 @@ def _closed(body: Mapping[str, Any]) -> CloseMonth | ReopenMonth:
 def origin_of(function: str, event: Any, context: Any) -> Origin:
     """Return whose work an invocation is, for the history.
 
-    AWS does not tell a function who invoked it. A schedule and a person may both send `{}`; `by` is what a person says.
+    A schedule and a person may both send `{}`; `by` is what a person says. Raises InvalidRequest as `said_by` does.
     """
     run = str(getattr(context, "aws_request_id", ""))
     if is_from_s3(event):
         return Origin(function, run, "event: a PDF is stored")
     body = event if isinstance(event, Mapping) else {}
-    by = body.get("by")
-    if isinstance(by, str) and by:
-        return Origin(function, run, f"person: {by[:NAME_LENGTH_MAX]}")
+    by = said_by(body)
+    if by:
+        return Origin(function, run, f"person: {by}", by)
     if is_schedule(event) or {"sweep", "watch", "continue"} & set(body):
         return Origin(function, run, "schedule")
     return Origin(function, run, "invocation" if body else "schedule, or an invocation without a name")
@@ -234,21 +233,16 @@ def origin_of(function: str, event: Any, context: Any) -> Origin:
 
 def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
     if not isinstance(event, Mapping):
-        raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known))}.")
-    if len(event) > 1 and isinstance(event.get("by"), str) and not _NAMED & set(event):
-        # Who asks is for the history (`origin_of`), and nothing to the command.
-        return _known({name: value for name, value in event.items() if name != "by"}, known)
-    return _known(event, known)
-
-
-def _known(event: Mapping[str, Any], known: set[str]) -> Mapping[str, Any]:
-    unknown = sorted(str(key) for key in event if key not in known)
+        raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known | {BY}))}.")
+    # Who asks is for the history, and changes nothing of what is asked for: `{"by": "Ann"}` asks for what `{}` does.
+    body = {name: value for name, value in event.items() if name != BY}
+    unknown = sorted(str(key) for key in body if key not in known)
     if unknown:
         raise InvalidRequest(
             f"The payload has {', '.join(unknown[:5])}, which this function does not know; it knows "
-            f"{', '.join(sorted(known))}."
+            f"{', '.join(sorted(known | {BY}))}."
         )
-    return event
+    return body
 
 
 def _flag(body: Mapping[str, Any], name: str) -> bool:

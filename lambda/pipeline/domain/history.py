@@ -48,11 +48,15 @@ _EMPTY = {"withdrawn": False, "generation": 0, "qb_total": None, "qb_open": None
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose work is recorded: the function, its run (AWS' request id), and who asked for it."""
+    """Whose work is recorded: the function, its run (AWS' request id), and who asked for it.
+
+    `by` is the name of the person, as the payload says it; empty where it says none.
+    """
 
     function: str
     run: str
     actor: str
+    by: str = ""
 
 
 @dataclass(slots=True)

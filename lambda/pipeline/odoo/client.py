@@ -131,16 +131,22 @@ class Odoo(Wire):
     def call(self, model: str, method: str, *, ids: list[int] | None = None, **keywords: Any) -> Any:
         """Call a method of a model with keyword arguments. Return its result, or None for a method without one."""
         try:
-            return self._repeat(lambda: self._call(model, method, ids, keywords))
+            return self._called(model, method, ids, keywords)
         except (Unauthorized, Unavailable) as error:
             # A stored uid dies with its user or key, and JSON-RPC with an update: probe once more before giving up.
             if error.code not in ("access_denied", NO_JSONRPC):
                 raise
             self._forget()
-            return self._repeat(lambda: self._call(model, method, ids, keywords))
+            return self._called(model, method, ids, keywords)
 
-    def _call(self, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]) -> Any:
+    def _called(self, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]) -> Any:
+        # Probed before, because each of its calls is repeated already: a wrong database would be tried nine times.
         connection = self.connection
+        return self._repeat(lambda: self._call(connection, model, method, ids, keywords))
+
+    def _call(
+        self, connection: Connection, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]
+    ) -> Any:
         bytes_max = ANSWER_BYTES_MAX if (model, method) == (FILES, "read") else ROWS_BYTES_MAX
         if connection.transport == "json2":
             body = {"ids": ids, **keywords} if ids is not None else keywords

@@ -165,17 +165,18 @@ def _open_day(document: Document, references: LineResolver, *, is_booked: bool) 
 
 
 def _check(document: Document, realm: Realm) -> None:
-    if document.currency != realm.home_currency and not realm.multicurrency:
-        raise Unmapped(
-            f"it is in {document.currency}, but {document.company.name} keeps its QuickBooks books in "
-            f"{realm.home_currency} only. Turn on Multicurrency in QuickBooks, or invoice in {realm.home_currency}.",
-            code="currency_unmapped",
-        )
+    # First, because multicurrency cannot be turned off again, and would help nobody here.
     if document.company.currency != realm.home_currency:
         raise Unmapped(
             f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks. "
             "If these are not its books, name the right realm under realm_ids in the QuickBooks secret and retry.",
             code="realm_differs",
+        )
+    if document.currency != realm.home_currency and not realm.multicurrency:
+        raise Unmapped(
+            f"it is in {document.currency}, but {document.company.name} keeps its QuickBooks books in "
+            f"{realm.home_currency} only. Turn on Multicurrency in QuickBooks, or invoice in {realm.home_currency}.",
+            code="currency_unmapped",
         )
     if document.total < 0:
         other = {

@@ -211,6 +211,19 @@ def test_a_rebuild_takes_nothing_but_a_company_beside_it():
         poster_command({"rebuild": True, "dry_run": True})
 
 
+@pytest.mark.parametrize(
+    "event", [{"explain": ""}, {"explain": " "}, {"company": "A", "start_over": ""}, {"start_over": "7"}]
+)
+def test_what_is_asked_for_without_a_name_is_refused_and_no_wish_to_post(event):
+    with pytest.raises(InvalidRequest, match="names"):
+        poster_command(event)
+
+
+def test_a_time_that_ends_before_it_begins_is_refused():
+    with pytest.raises(InvalidRequest, match="until is before since"):
+        extractor_command({"since": "2026-05-01", "until": "2026-01-01"})
+
+
 @pytest.mark.parametrize("event", [None, [], "aws.events", {"source": "aws.s3"}])
 def test_only_eventbridges_own_words_are_a_tick(event):
     assert is_schedule(event) is False

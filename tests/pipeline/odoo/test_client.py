@@ -392,6 +392,15 @@ def test_a_wrong_database_is_named(opened, version, secret):
     assert_nothing_foreign(raised.value)
 
 
+@pytest.mark.parametrize("version", [18, 19])
+def test_a_wrong_database_is_not_tried_over_and_over(opened, version, waits):
+    """Whoever has mistyped it waits at a terminal; an outage of seconds is waited for all the same."""
+    with pytest.raises(Unavailable):
+        companies_of(odoo_at(opened(version), database="nowhere"))
+
+    assert 2 < sum(waits) < 3
+
+
 def test_a_wrong_database_over_json2_names_the_server(opened):
     stand_in = opened(19)
 

@@ -76,6 +76,23 @@ def test_nothing_is_wider_than_the_screen(shown, width):
     assert shown.run(wider) == 0
 
 
+def test_a_date_that_differs_is_not_broken_on_a_phone(browser, tmp_path):
+    dates = (Difference("due date", "2026-03-06", "2026-04-05"), Difference("tax of that line", "1,234.50", "1,000.00"))
+    file = tmp_path / "dates.html"
+    file.write_bytes(files_of(a_tie_out(a_finding(DifferenceClass.CHANGED, differences=dates)))["html"])
+    browser.show_on(width=PHONE)
+    browser.open(file.as_uri())
+    browser.text()
+
+    lines = """[...document.querySelectorAll('.differences td')].map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getClientRects().length;
+    })"""
+    assert browser.run(f"JSON.stringify({lines})") == "[1,1,1,1]"
+    assert browser.run("document.documentElement.scrollWidth") <= PHONE
+
+
 def test_the_keyboard_reaches_the_documents_and_sorts_them(shown):
     shown.press("Tab")
     assert shown.run("document.activeElement.textContent") == "To the documents"

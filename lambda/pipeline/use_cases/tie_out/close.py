@@ -36,7 +36,7 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Tie
         return months.run(collaborators, companies, command)
     month = Month.parse(command.month, collaborators.clock.now().date())
     company = months.chosen(companies, command.company, collaborators)[0]
-    results = Results()
+    results = Results(is_asked=True)
     with months.holding(collaborators, company, month) as is_held:
         if not is_held:
             results.closing = _answer(company, month, f"Nothing was done: {months.ANOTHER_RUNS}")

@@ -46,6 +46,7 @@ class Results:
     """What came of an invocation. `remaining` is True if something is gone on with in the next run.
 
     `waiting` says what must be filled before anything can be compared, `closing` what came of closing a month.
+    `is_asked` says that a person asks for one month by name, and reads the answer.
     """
 
     tie_outs: list[dict[str, Any]] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Results:
     checked: set[str] = field(default_factory=set)
     waiting: str = ""
     closing: dict[str, Any] = field(default_factory=dict)
+    is_asked: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the invocation answers."""
@@ -100,7 +102,7 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Com
 
     Raises InvalidRequest for a company or a month that cannot be compared.
     """
-    results = Results()
+    results = Results(is_asked=bool(command.month))
     today = collaborators.clock.now().date()
     wanted = list(_wanted(collaborators, companies, command, today, results))
     for company, month in wanted:
@@ -109,7 +111,7 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Com
             results.remaining = True
             continue
         _one(collaborators, company, month, results)
-    for name in sorted({company.name for company, _ in wanted} & results.checked):
+    for name in sorted({one["company"] for one in results.tie_outs}):
         results.failures += closures.changed(collaborators, name, _kept(collaborators.key_values, name))
     return results
 
@@ -192,43 +194,58 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
         "at": tie_out.at.isoformat(),
         "sentence": tie_out.sentence[:SENTENCE_MAX],
     }
-    _mark(collaborators, tie_out.company, tie_out.month, kept)
+    is_told = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
+    # A month of which nothing is known is compared every day, until it is overdue: not one that somebody only asked
+    # for, such as a month before the first document.
+    if not is_told or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
+        _mark(collaborators, tie_out.company, tie_out.month, kept)
     # The dashboard asks the log for it.
     said = {"company": tie_out.company, "month": str(tie_out.month), **kept}
     logger.info("month compared", extra=said)
-    _count(tie_out, keys, collaborators, results)
-
-
-def _count(tie_out: TieOut, keys: dict[str, str], collaborators: Collaborators, results: Results) -> None:
-    today = collaborators.clock.now().date()
-    has_ended = tie_out.month.last < today
-    unexplained = tie_out.counts.get(DifferenceClass.UNEXPLAINED, 0) + len(tie_out.unexplained_sums)
-    results.unexplained += unexplained
-    results.checked.add(tie_out.company)
+    if not is_told:
+        _count(tie_out, collaborators, results)
+        _notice(tie_out, keys, results, collaborators.clock.now().date())
     results.metered_reads += tie_out.metered_reads
-    if has_ended:
+    results.tie_outs.append(_answered(tie_out, keys))
+
+
+def _count(tie_out: TieOut, collaborators: Collaborators, results: Results) -> None:
+    today = collaborators.clock.now().date()
+    results.unexplained += _unexplained(tie_out)
+    if tie_out.month.last < today:
         results.open_months += tie_out.verdict is Verdict.OPEN
         results.not_known += tie_out.verdict is Verdict.NOT_KNOWN
     is_overdue = tie_out.month.last + collaborators.overdue_after < today
     results.overdue += is_overdue and tie_out.verdict is not Verdict.TIES_OUT
+
+
+def _unexplained(tie_out: TieOut) -> int:
+    return tie_out.counts.get(DifferenceClass.UNEXPLAINED, 0) + len(tie_out.unexplained_sums)
+
+
+def _notice(tie_out: TieOut, keys: dict[str, str], results: Results, today: date) -> None:
+    """Put what a person must be told of a month into the results; the alerts send it."""
+    results.checked.add(tie_out.company)
+    unexplained = _unexplained(tie_out)
     code = "tie_out_unexplained" if unexplained else "tie_out_not_known"
-    if unexplained or (has_ended and tie_out.not_known):
+    if unexplained or (tie_out.month.last < today and tie_out.not_known):
         message = f"{tie_out.sentence} The report is {keys.get('html', '')}."
         results.failures.append(Failure(tie_out.company, code, "", message, stops=False))
+
+
+def _answered(tie_out: TieOut, keys: dict[str, str]) -> dict[str, Any]:
+    """Return a month as the invocation answers it."""
     closure = tie_out.closure
     closed = {"closed": closure.sentence, "changes": [change.sentence for change in closure.changes]} if closure else {}
-    results.tie_outs.append(
-        {
-            "company": tie_out.company,
-            "month": str(tie_out.month),
-            "verdict": tie_out.verdict.value,
-            "sentence": tie_out.sentence,
-            "documents": {which.value: count for which, count in tie_out.counts.items()},
-            "metered_reads": tie_out.metered_reads,
-            "report": keys,
-        }
-        | closed
-    )
+    return {
+        "company": tie_out.company,
+        "month": str(tie_out.month),
+        "verdict": tie_out.verdict.value,
+        "sentence": tie_out.sentence,
+        "documents": {which.value: count for which, count in tie_out.counts.items()},
+        "metered_reads": tie_out.metered_reads,
+        "report": keys,
+    } | closed
 
 
 def is_unfinished(key_values: Values, company: str) -> bool:

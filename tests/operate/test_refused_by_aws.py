@@ -1,0 +1,170 @@
+"""What AWS refuses whoever runs a command: a sentence about their credentials, never about a function's policy."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import botocore.client
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from tests.terraform_tools import ROOT, without_aws
+
+# A command, and what it asks AWS for itself, outside of the functions.
+ASKED = (
+    (("status",), "GetFunctionConfiguration"),
+    (("status",), "GetSecretValue"),
+    (("status",), "Query"),
+    (("status",), "GetMetricStatistics"),
+    (("list",), "Query"),
+    (("pull",), "Invoke"),
+    (("orders",), "Invoke"),
+    (("plan",), "GetSecretValue"),
+    (("retry",), "Query"),
+    (("audit", "verify"), "Scan"),
+    (("report", "companyA", "2026-01"), "GetObject"),
+    (("report", "companyA", "2026-01"), "GetSecretValue"),
+    (("check", "companyA", "--from", "2026-01-01"), "GetObject"),
+    (("check", "companyA", "--from", "2026-01-01"), "UpdateItem"),
+    (("check", "companyA", "--from", "2026-01-01"), "GetParameter"),
+    (("connect", "companyA"), "GetSecretValue"),
+    (("connect", "--odoo"), "GetSecretValue"),
+)
+UNREACHABLE = {
+    "a proxy that is down": (ProxyConnectionError(proxy_url="http://proxy:3128"), 2, "look at HTTPS_PROXY"),
+    "a proxy that opens TLS": (SSLError(endpoint_url="x", error="self-signed"), 2, "set AWS_CA_BUNDLE"),
+    "no network": (EndpointConnectionError(endpoint_url="x"), 2, "is the region right, and the network up?"),
+    "a network that is slow": (ConnectTimeoutError(endpoint_url="x"), 2, "is the region right, and the network up?"),
+    "no answer": (ReadTimeoutError(endpoint_url="x"), 1, "AWS did not answer in time"),
+}
+
+
+@pytest.fixture
+def refuse(oqb, monkeypatch):
+    """Return a function that has AWS refuse an operation from now on."""
+    make_call = botocore.client.BaseClient._make_api_call
+
+    def refuse(operation, error):
+        def call(self, name, arguments):
+            if name == operation:
+                raise ClientError({"Error": {"Code": error}}, name) if isinstance(error, str) else error
+            return make_call(self, name, arguments)
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    return refuse
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException"])
+@pytest.mark.parametrize(("command", "operation"), ASKED)
+def test_whose_credentials_do_not_suffice_is_told_so(oqb, refuse, command, operation, code):
+    refuse(operation, code)
+
+    result = oqb(*command)
+
+    assert result.exit_code == 2, result.output
+    assert code in result.stderr
+    assert "--profile" in result.stderr
+    assert "this function" not in result.stderr
+    assert "Traceback" not in result.output
+    if code.startswith("Access"):
+        assert f"may not call {operation}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("TooManyRequestsException", "as many functions as this account may at once (Invoke): try again in a minute"),
+        ("ResourceConflictException", "The function is being updated (Invoke): try again in a minute"),
+        ("ThrottlingException", "AWS was asked too often (Invoke): try again in a minute"),
+        ("KMSDisabledException", "needs a key in KMS that cannot be used (KMSDisabledException): enable it"),
+        ("RequestTooLargeException", "AWS refused Invoke (RequestTooLargeException)"),
+    ],
+)
+def test_what_lambda_refuses_is_a_sentence_and_may_be_tried_again(oqb, refuse, code, says):
+    refuse("Invoke", code)
+
+    result = oqb("post")
+
+    assert (result.exit_code, says in " ".join(result.stderr.split())) == (1, True), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "operation"), [(("pull",), "Invoke"), (("status",), "Query"), (("list",), "Query")]
+)
+@pytest.mark.parametrize("case", UNREACHABLE)
+def test_what_is_in_the_way_to_aws_is_named_whoever_asks_it(oqb, refuse, command, operation, case):
+    error, status, says = UNREACHABLE[case]
+    assert isinstance(error, BotoCoreError)
+    refuse(operation, error)
+
+    result = oqb(*command)
+
+    assert (result.exit_code, says in " ".join(result.stderr.split())) == (status, True), result.stderr
+
+
+def test_a_throttled_table_is_no_fault_of_the_credentials(oqb, refuse):
+    refuse("Query", "ThrottlingException")
+
+    result = oqb("status", "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == "AWS was asked too often (Query): try again in a minute."
+
+
+SETTINGS = {
+    "a proxy that is not there": (
+        "",
+        {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""},
+        "The proxy does not answer: look at HTTPS_PROXY",
+    ),
+    "a configuration that is none": ("[default\nbroken", {}, "look at the AWS configuration, --profile and --region."),
+    "a role of a profile that is missing": (
+        "[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = missing\n",
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        'The source_profile "missing" referenced in the profile "default" does not exist: look at',
+    ),
+    "a program that gives no credentials": (
+        "[default]\ncredential_process = sh -c 'echo secret-words >&2; exit 1'\n",
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        "This profile gives no AWS credentials",
+    ),
+    "a region that is none": ("", {"AWS_DEFAULT_REGION": "bad region"}, "look at the AWS configuration"),
+    "an endpoint that is none": ("", {"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense: look at AWS_END"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_a_setting_of_this_machine_that_is_in_the_way_is_named(tmp_path, case):
+    text, changed, says = SETTINGS[case]
+    (tmp_path / "config").write_text(text)
+    environ = without_aws(os.environ) | {
+        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    environ = {name: value for name, value in (environ | changed).items() if value is not None}
+    result = subprocess.run(
+        [sys.executable, "-m", "operate", "status"], env=environ, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+    assert result.returncode == 2, result.stderr
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret-words" not in result.stderr
