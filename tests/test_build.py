@@ -135,10 +135,11 @@ def test_the_extractor_can_draw_and_convert_pages(run_in_lambda, tmp_path):
         """
 from pathlib import Path, PurePosixPath
 from pipeline.files import pdf as pages
+from pipeline.files.plain_page import plain_page
 from pipeline.domain.codec import loads
 from pipeline.domain.document import Document
 document = loads(Document, Path(sys.argv[1]).read_text())
-contents = [pages.plain_page(document, ["Żółw", "株式会社"])]
+contents = [plain_page(document, ["Żółw", "株式会社"])]
 contents += [pages.image_page(Path(name).read_bytes()) for name in sys.argv[2:]]
 pages.check(pages.merged(contents))
 print(len(contents))
