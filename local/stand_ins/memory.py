@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count, islice
@@ -31,6 +30,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.source import Copy, Pdf, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 from pipeline.domain.transitions import Actor, ForbiddenTransition, is_allowed
+from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
 
 # Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.

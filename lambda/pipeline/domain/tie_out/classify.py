@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -23,7 +23,7 @@ from pipeline.domain.tie_out.facts import (
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
 PULLED_WITHIN = timedelta(hours=1)

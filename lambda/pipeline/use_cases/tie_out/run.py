@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.domain.document import Company, DocumentType
@@ -27,6 +26,7 @@ from pipeline.domain.tie_out.numbers import (
 )
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
 from pipeline.use_cases.tie_out.reading import OutOfTime, Reader, Reading
 
