@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from itertools import batched
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from pipeline.aws.items import from_dataclass, item, plain_values
 from pipeline.aws.poster_table import PosterTable
 from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX
 from pipeline.domain.entry import DriftPart, Entry, Status, names_of
+from pipeline.domain.values import replace
 
 # DynamoDB compares with at most a hundred values.
 IDS_AT_ONCE = 100

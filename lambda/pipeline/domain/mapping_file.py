@@ -12,14 +12,14 @@ import re
 import tomllib
 from collections import abc
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.mapping import FILE, Rules
 from pipeline.domain.mapping_reader import meant, read_content
 from pipeline.domain.toml_lines import line_numbers, there_twice
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 ERRORS_SHOWN_MAX = 30
 # Some ten thousand lines: every run of both functions reads them.

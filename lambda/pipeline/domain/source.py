@@ -62,6 +62,7 @@ class UnreadableDocument:
     written_at: datetime
     error: NeedsAttention
     withdrawn: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
@@ -12,7 +12,7 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo import files, taken_numbers
 from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same

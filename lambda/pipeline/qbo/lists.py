@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
@@ -248,7 +249,13 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 def is_same_name(one: str, other: str) -> bool:
     """Whether two names are the same to who reads them, whatever their capitals."""
-    return clean_line(one).casefold() == clean_line(other).casefold()
+    return _as_read(one) == _as_read(other)
+
+
+# A name is compared with all of a list, for every line of every document.
+@lru_cache(4_000)
+def _as_read(name: str) -> str:
+    return clean_line(name).casefold()
 
 
 def _only[T](found: Sequence[T]) -> T | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
@@ -18,7 +17,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.retry import growing, repeated
 from pipeline.domain.runtime import Host
 from pipeline.domain.threads import Threads
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
 from pipeline.qbo.issuer import IntuitIssuer, Issuer, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark

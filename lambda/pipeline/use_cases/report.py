@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.lease import Lease
 from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion, noticed
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 

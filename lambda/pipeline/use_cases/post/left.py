@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.domain.books import FIRST_SYNC_TOKEN, Booked, came_of
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import replace
 
 
 def as_we_left_it(found: Booked, entry: Entry) -> Booked:

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from itertools import batched
 from typing import Any
 
@@ -27,6 +26,7 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
+from pipeline.domain.values import replace
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.moved import FormerRealms

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import Rejected
+from pipeline.domain.values import replace
 
 
 def as_posted(document: Document, entry: Entry) -> Document:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -37,7 +37,7 @@ from pipeline.domain.drift import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date
 from functools import partial
 from itertools import batched
@@ -24,7 +24,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError
 from pipeline.domain.source import Copy, PdfDigest
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipeline.domain.codec import encode
@@ -20,6 +19,7 @@ from pipeline.domain.tie_out.close import listed, manifest, not_ended, what_is_o
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.history import head_of
 from pipeline.use_cases.tie_out import months
 from pipeline.use_cases.tie_out.closures import MANIFEST, closure_of, keep_closure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 
 from pipeline.domain.alert import Failure
@@ -12,6 +11,7 @@ from pipeline.domain.tie_out.close import alert_text, compared, is_followed
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, KeyValues
 
 MANIFEST = "manifest.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.codec import dumps, loads
@@ -10,7 +9,7 @@ from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.errors import NeedsAttention, OutOfTime, Unavailable
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
 
 # A page of a thousand documents with their journal items takes Odoo some seconds; a client's time-out is a minute.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.domain.document import Company, DocumentType
@@ -28,6 +27,7 @@ from pipeline.domain.tie_out.numbers import (
 )
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
 from pipeline.use_cases.tie_out.reading import PAGE_ALLOWANCE_S, Reader, Reading
 
@@ -278,6 +278,7 @@ def _state(entry: Entry) -> EntryState:
         former=entry.former,
         pdf_key=entry.pdf_key,
         attachable_id=entry.attachable_id,
+        has_successor=bool(entry.successor),
     )
 
 
