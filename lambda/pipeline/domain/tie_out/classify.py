@@ -52,62 +52,6 @@ def classify(scope: Scope) -> list[Pair]:
     return pairs
 
 
-<<<<<<< HEAD
-=======
-def unmatched_ids(scope: Scope) -> set[int]:
-    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
-    known = {document.odoo_id for document in scope.documents}
-    _, rest = _matched(scope)
-    own = (transaction.entry_id for transaction in rest if _is_of(transaction.entry_id, scope.database))
-    return {odoo_id_of(entry_id) for entry_id in own} - known
-
-
-def missing_entries(scope: Scope) -> list[EntryState]:
-    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
-    by_document, _ = _matched(scope)
-    entries = (
-        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
-        for document in scope.documents
-        if document.odoo_id not in by_document
-    )
-    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
-    return [entry for entry in there if entry.realm in ("", scope.realm)]
-
-
-def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
-    """Return the transactions of each document, and the others. The marker decides, and without one the entry's id."""
-    known = {document.odoo_id for document in scope.documents}
-    places = {
-        (scope.entries[key].qb_id, document.document_type): document.odoo_id
-        for document in scope.documents
-        if (key := make_entry_id(scope.database, document.odoo_id)) in scope.entries
-        and scope.entries[key].realm in ("", scope.realm)
-    }
-    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
-    rest = []
-    for transaction in scope.transactions:
-        odoo_id = 0
-        if _is_of(transaction.entry_id, scope.database):
-            odoo_id = odoo_id_of(transaction.entry_id)
-        elif not transaction.entry_id:
-            odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
-        entry = scope.entries.get(transaction.entry_id)
-        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
-            by_document[odoo_id].append(transaction)
-        else:
-            rest.append(transaction)
-    return dict(by_document), rest
-
-
-def _place(transaction: LedgerTransaction) -> tuple[DocumentType, str]:
-    return transaction.document_type, transaction.qb_id
-
-
-def _is_of(entry_id: str, database: str) -> bool:
-    return entry_id.rpartition("-account.move-")[0] == database
-
-
->>>>>>> main
 # -- a document of Odoo ------------------------------------------------------------------------------------------------
 
 

@@ -72,7 +72,8 @@ def missing_entries(scope: Scope) -> list[EntryState]:
         for document in scope.documents
         if document.odoo_id not in by_document
     )
-    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
+    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
+    return [entry for entry in there if entry.realm in ("", scope.realm)]
 
 
 def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
@@ -92,7 +93,8 @@ def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[Ledg
             odoo_id = odoo_id_of(transaction.entry_id)
         elif not transaction.entry_id:
             odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
-        if odoo_id in known:
+        entry = scope.entries.get(transaction.entry_id)
+        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
             by_document[odoo_id].append(transaction)
         else:
             rest.append(transaction)
