@@ -195,15 +195,15 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
         "at": tie_out.at.isoformat(),
         "sentence": tie_out.sentence[:SENTENCE_MAX],
     }
-    is_told = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
+    is_only_answered = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
     # A month of which nothing is known is compared every day, until it is overdue: not one that somebody only asked
     # for, such as a month before the first document.
-    if not is_told or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
+    if not is_only_answered or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
         _mark(collaborators, tie_out.company, tie_out.month, kept)
     # The dashboard asks the log for it.
     said = {"company": tie_out.company, "month": str(tie_out.month), **kept}
     logger.info("month compared", extra=said)
-    if not is_told:
+    if not is_only_answered:
         _count(tie_out, collaborators, results)
         _notice(tie_out, keys, results, collaborators.clock.now().date())
     results.metered_reads += tie_out.metered_reads
