@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +27,7 @@ from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
+from pipeline.domain.values import replace
 from pipeline.odoo.papers import Papers
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo import books, client, name_writes, names

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from pipeline.domain.entry import Entry, OdooPart, PdfPart, Seen, Status, WorkPa
 from pipeline.domain.history import Wrote
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.transitions import Actor, is_allowed
+from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
 
 if TYPE_CHECKING:

@@ -26,12 +26,12 @@ def id_reused(entry: Entry, successor: str) -> str:
     """Return what to do about a document whose id another document, the `successor`, has in Odoo now."""
     place = f"as {_number(entry)} (Id {entry.qb_id})" if entry.qb_id else "perhaps"
     return (
-        f"Its id in Odoo ({entry.odoo_id}) now belongs to another document, the {successor}, as after a restore from a "
-        f"backup. The {entry.title} of {entry.document_date} is no longer in Odoo, and is {place} in QuickBooks; "
-        f"nothing of it was changed there. Retry it by its entry id or by the cause {ID_REUSED} to have the former one "
-        "deleted in QuickBooks, and then the present one posted. If the former one is to stay there, first delete the "
-        f"mark [{entry.entry_id}] at the beginning of its private note (memo), so that it counts as typed in by hand, "
-        "and retry."
+        f"Its id in Odoo ({entry.odoo_id}) belongs to another document now, the {successor}. This happens when Odoo is "
+        f"restored from a backup. The {entry.title} of {entry.document_date} is gone from Odoo; in QuickBooks it is "
+        f"still there {place}, unchanged. To replace it, retry it by its entry id or by the cause {ID_REUSED}: it is "
+        "deleted in QuickBooks, and the document that Odoo has now is posted. To keep it, delete the mark "
+        f"[{entry.entry_id}] at the beginning of its private note (memo) in QuickBooks first, so that it counts as "
+        "typed in by hand, and then retry."
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -34,6 +33,7 @@ from pipeline.domain.transitions import (
     ForbiddenTransition,
     is_allowed,
 )
+from pipeline.domain.values import replace
 
 # The objects of an entry that may be reported lost in S3. They come back if the document is pulled again.
 LOST = frozenset(("copy_missing", COPY_CHANGED, "pdf_missing", "pdf_changed"))

@@ -114,6 +114,14 @@ class StoredPdf:
 
 
 @dataclass(frozen=True, slots=True)
+class PdfDigest:
+    """What is known of a stored PDF without its content: its SHA-256 and its size in bytes."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """The last stored copy of a document: its version, the key of its PDF, and of its last filed one, if there are."""
 

@@ -40,9 +40,8 @@ _NO_AMOUNT = ("SubTotalLineDetail", "DescriptionOnly")
 
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
-    """A file attached to a transaction: the transaction's id, the file's own id, and its size in bytes."""
+    """A file attached to a transaction: its own id and its size in bytes."""
 
-    transaction_id: str
     attachable_id: str
     size_bytes: int
 
@@ -73,7 +72,7 @@ class Ledger:
         return self._transactions(kind, rows), len(rows) < PAGE_ROWS
 
     def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
-        """Return the transactions with these ids that exist, whatever their date."""
+        """Return the transactions with these ids that exist, whatever their date. At most a thousand are looked up."""
         wanted = sorted(set(ids))[:LOOKED_UP_MAX]
         return self._transactions(kind, self._client.query_any(ENTITIES[kind], "Id", wanted)) if wanted else []
 
@@ -106,7 +105,7 @@ class Ledger:
         return _by_place(self._client.query("Attachable", where))
 
     def files_by_ids(self, ids: Iterable[str]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
-        """Return files by their own ids, by what they are attached to."""
+        """Return the files with these ids, by what they are attached to. At most a thousand are looked up."""
         wanted = sorted(set(ids))[:LOOKED_UP_MAX]
         return _by_place(self._client.query_any("Attachable", "Id", wanted)) if wanted else {}
 
@@ -181,7 +180,7 @@ class Ledger:
                 amounts[own or self._item_accounts.get((side, _value(detail["ItemRef"])), "")] += amount
             elif kind == "AccountBasedExpenseLineDetail":
                 amounts[""] += amount
-            # QuickBooks takes a sales line without an item for a remark: its amount counts for nothing.
+            # To QuickBooks a sales line without an item is a remark: its amount does not count.
         yield from (LedgerLine(account, amount) for account, amount in sorted(amounts.items()) if amount != ZERO)
 
 
@@ -229,8 +228,7 @@ def _by_place(rows: Iterable[Json]) -> dict[tuple[DocumentType, str], list[Attac
             kind = _KINDS.get(str(reference.get("type", "")))
             if kind is None:
                 continue
-            place = (kind, _value(reference))
-            files[place].append(AttachedFile(place[1], str(row["Id"]), int(row.get("Size") or 0)))
+            files[kind, _value(reference)].append(AttachedFile(str(row["Id"]), int(row.get("Size") or 0)))
     return dict(files)
 
 

@@ -10,13 +10,13 @@ import difflib
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Product
 from pipeline.domain.errors import Rejected, RetryLater, Unmapped
 from pipeline.domain.mapping import Parties
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import replace
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, RealmKeyValues, book_item

@@ -261,7 +261,7 @@ def _copied(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Return rows of one's own: changing them leaves the given ones alone."""
     return {
         model: [
-            {name: value.copy() if isinstance(value, list | dict) else value for name, value in row.items()}
+            {name: value.copy() if type(value) in (list, dict) else value for name, value in row.items()}
             for row in table
         ]
         for model, table in rows.items()

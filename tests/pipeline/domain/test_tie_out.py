@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.domain.document import Account, DocumentType
 from pipeline.domain.tie_out.classes import DifferenceClass
-from pipeline.domain.tie_out.classify import Scope, classify
+from pipeline.domain.tie_out.classify import classify
 from pipeline.domain.tie_out.comparison import differences, same_party
 from pipeline.domain.tie_out.facts import (
     EntryState,
@@ -24,6 +24,7 @@ from pipeline.domain.tie_out.facts import (
     OdooState,
     Policies,
 )
+from pipeline.domain.tie_out.matching import Scope
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
-from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
-from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
+from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates
 from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
     LedgerTransaction,
-    Names,
     OdooState,
     PdfSizes,
-    Policies,
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
-from pipeline.domain.tie_out.month import Month
-from pipeline.domain.values import dataclass
+from pipeline.domain.tie_out.matching import Scope, TypedIn, copies_of, is_of, matched, place_of, typed_in
+from pipeline.domain.values import dataclass, replace
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
 PULLED_WITHIN = timedelta(hours=1)
-_NO_POLICIES = Policies()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Everything that was read of one company and month. `began_at` is when reading began.
-
-    `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
-    by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
-    QuickBooks id.
-    """
-
-    company: str
-    month: Month
-    database: str
-    realm: str
-    home_currency: str
-    began_at: datetime
-    documents: Sequence[JournalDocument]
-    transactions: Sequence[LedgerTransaction]
-    entries: Mapping[str, EntryState]
-    names: Names
-    elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
-    in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
-    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
-    policies: Policies = _NO_POLICIES
-    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
-    neighbours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,107 +36,40 @@ class Pair:
 
 def classify(scope: Scope) -> list[Pair]:
     """Return how every document of the month came out, in the order of Odoo and then of QuickBooks."""
-    by_document, rest = _matched(scope)
+    by_document, rest = matched(scope)
+    typed = typed_in(rest)
     pairs = []
     for document in scope.documents:
         found = by_document.get(document.odoo_id, [])
         if document.is_posted or found:
-            pairs.append(_of_document(document, found, rest, scope))
-    copies = {_place(transaction) for pair in pairs for transaction in pair.extra}
+            pairs.append(_of_document(document, found, typed, scope))
+    copies = {place_of(transaction) for pair in pairs for transaction in pair.extra}
     pairs += [
         Pair(_of_transaction(transaction, scope), None, transaction)
         for transaction in rest
-        if _place(transaction) not in copies and not _is_of_neighbour(transaction, scope)
+        if place_of(transaction) not in copies and not _is_of_neighbour(transaction, scope)
     ]
     return pairs
-
-
-def unmatched_ids(scope: Scope) -> set[int]:
-    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
-    known = {document.odoo_id for document in scope.documents}
-    _, rest = _matched(scope)
-    own = (transaction.entry_id for transaction in rest if _is_of(transaction.entry_id, scope.database))
-    return {odoo_id_of(entry_id) for entry_id in own} - known
-
-
-def missing_entries(scope: Scope) -> list[EntryState]:
-    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
-    by_document, _ = _matched(scope)
-    entries = (
-        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
-        for document in scope.documents
-        if document.odoo_id not in by_document
-    )
-    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
-    return [entry for entry in there if entry.realm in ("", scope.realm)]
-
-
-def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
-    """Return the transactions of each document, and the others. The marker decides, and without one the entry's id."""
-    known = {document.odoo_id for document in scope.documents}
-    places = {
-        (scope.entries[key].qb_id, document.document_type): document.odoo_id
-        for document in scope.documents
-        if (key := make_entry_id(scope.database, document.odoo_id)) in scope.entries
-        and scope.entries[key].realm in ("", scope.realm)
-    }
-    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
-    rest = []
-    for transaction in scope.transactions:
-        odoo_id = 0
-        if _is_of(transaction.entry_id, scope.database):
-            odoo_id = odoo_id_of(transaction.entry_id)
-        elif not transaction.entry_id:
-            odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
-        entry = scope.entries.get(transaction.entry_id)
-        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
-            by_document[odoo_id].append(transaction)
-        else:
-            rest.append(transaction)
-    return dict(by_document), rest
-
-
-def _place(transaction: LedgerTransaction) -> tuple[DocumentType, str]:
-    return transaction.document_type, transaction.qb_id
-
-
-def _is_of(entry_id: str, database: str) -> bool:
-    return entry_id.rpartition("-account.move-")[0] == database
 
 
 # -- a document of Odoo ------------------------------------------------------------------------------------------------
 
 
-def _of_document(
-    document: JournalDocument, found: list[LedgerTransaction], rest: Sequence[LedgerTransaction], scope: Scope
-) -> Pair:
+def _of_document(document: JournalDocument, found: list[LedgerTransaction], typed: TypedIn, scope: Scope) -> Pair:
     entry = scope.entries.get(make_entry_id(scope.database, document.odoo_id))
     if not document.is_posted:
         return _withdrawn(document, found, entry, scope)
-    copies = [transaction for transaction in rest if found and _is_copy(transaction, document)]
+    copies = copies_of(document, typed) if found else []
     if len(found) + len(copies) > 1:
         where = ", ".join(f"Id {transaction.qb_id}" for transaction in [*found, *copies])
-        typed = " One was typed in by a person." if copies else ""
-        finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{typed}")
+        note = " One was typed in by a person." if copies else ""
+        finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{note}")
         booked = sum((transaction.total for transaction in [*found, *copies]), Decimal(0))
         finding = replace(finding, booked_total=sign_of(document.document_type) * booked)
         return Pair(finding, document, found[0], (*found[1:], *copies))
     if found:
         return Pair(_compared(document, found[0], entry, scope), document, found[0])
     return Pair(_absent(document, entry, scope), document, None)
-
-
-def _is_copy(transaction: LedgerTransaction, document: JournalDocument) -> bool:
-    """Whether a person typed in what the pipeline posted as well."""
-    number = document.number if document.document_type.is_sale else document.reference
-    return (
-        not transaction.entry_id
-        and bool(number)
-        and transaction.document_type is document.document_type
-        and transaction.doc_number.casefold() == number.casefold()
-        and transaction.total == document.total
-        and same_party(document, transaction)
-    )
 
 
 def _compared(
@@ -296,7 +196,7 @@ def _still_there(make: Maker, reason: str, entry: EntryState | None, scope: Scop
 
 
 def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
-    if not _is_of(transaction.entry_id, scope.database):
+    if not is_of(transaction.entry_id, scope.database):
         return False
     state, entry = scope.in_odoo.get(odoo_id_of(transaction.entry_id)), scope.entries.get(transaction.entry_id)
     company = state.company if state else entry.company if entry else ""
@@ -307,7 +207,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
     make = Maker(None, transaction)
     if not transaction.entry_id:
         return make(DifferenceClass.ONLY_IN_QUICKBOOKS, "A person typed it in: it carries no mark of the pipeline.")
-    if not _is_of(transaction.entry_id, scope.database):
+    if not is_of(transaction.entry_id, scope.database):
         other = transaction.entry_id.rpartition("-account.move-")[0]
         return make(DifferenceClass.UNEXPLAINED, f"It carries the mark of another Odoo database, {other}.")
     odoo_id = odoo_id_of(transaction.entry_id)
@@ -341,7 +241,7 @@ def _of_another_month(
 
 
 def _sizes(transaction: LedgerTransaction, scope: Scope) -> PdfSizes | None:
-    return None if scope.pdfs is None else scope.pdfs.get(_place(transaction), PdfSizes(None, ()))
+    return None if scope.pdfs is None else scope.pdfs.get(place_of(transaction), PdfSizes(None, ()))
 
 
 def _pdf_word(sizes: PdfSizes | None, found: Sequence[Difference]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.closed import booked_fingerprint, odoo_fingerprint
 from pipeline.domain.tie_out.comparison import Difference, expected_dates
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Policies
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date, datetime, timedelta
 
 from pipeline.domain import lifecycle
@@ -23,7 +23,7 @@ from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttenti
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import Decision, News, decide, is_news_of_itself

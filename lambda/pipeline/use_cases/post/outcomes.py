@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import NeedsAttention, RetryLater
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.results import Results

@@ -8,7 +8,7 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
 from pipeline.domain.errors import Deferred, NeedsAttention, Rejected, outcome
 from pipeline.domain.quoting import continued
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.post import paper, reused
 from pipeline.use_cases.post.left import as_we_left_it
 from pipeline.use_cases.post.paper import Paper

@@ -7,7 +7,6 @@ same comparison finds what a pull cannot have seen (a transaction that committed
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Protocol
@@ -21,6 +20,7 @@ from pipeline.domain.entry import Entry, Seen, Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Selection
+from pipeline.domain.values import replace
 from pipeline.use_cases.extract.pull import Extraction
 
 logger = logging.getLogger(__name__)

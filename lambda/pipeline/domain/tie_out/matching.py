@@ -1,0 +1,128 @@
+"""What was read of one company and month, and which transaction is of which document."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+from decimal import Decimal
+
+from pipeline.domain.document import DocumentType
+from pipeline.domain.identity import make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.comparison import same_party
+from pipeline.domain.tie_out.facts import (
+    EntryState,
+    JournalDocument,
+    LedgerTransaction,
+    Names,
+    OdooState,
+    PdfSizes,
+    Policies,
+)
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.values import dataclass
+
+_NO_POLICIES = Policies()
+
+# Transactions that people typed in, by type, number and total.
+type TypedIn = Mapping[tuple[DocumentType, str, Decimal], Sequence[LedgerTransaction]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything that was read of one company and month. `began_at` is when reading began.
+
+    `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
+    by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
+    QuickBooks id.
+    """
+
+    company: str
+    month: Month
+    database: str
+    realm: str
+    home_currency: str
+    began_at: datetime
+    documents: Sequence[JournalDocument]
+    transactions: Sequence[LedgerTransaction]
+    entries: Mapping[str, EntryState]
+    names: Names
+    elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
+    in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
+    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
+    policies: Policies = _NO_POLICIES
+    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
+    neighbours: frozenset[str] = frozenset()
+
+
+def unmatched_ids(scope: Scope) -> set[int]:
+    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
+    known = {document.odoo_id for document in scope.documents}
+    _, rest = matched(scope)
+    own = (transaction.entry_id for transaction in rest if is_of(transaction.entry_id, scope.database))
+    return {odoo_id_of(entry_id) for entry_id in own} - known
+
+
+def missing_entries(scope: Scope) -> list[EntryState]:
+    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
+    by_document, _ = matched(scope)
+    entries = (
+        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
+        for document in scope.documents
+        if document.odoo_id not in by_document
+    )
+    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
+    return [entry for entry in there if entry.realm in ("", scope.realm)]
+
+
+def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
+    """Return the transactions of each document, and the others. The marker decides, and without one the entry's id."""
+    known = {document.odoo_id for document in scope.documents}
+    places = {
+        (scope.entries[key].qb_id, document.document_type): document.odoo_id
+        for document in scope.documents
+        if (key := make_entry_id(scope.database, document.odoo_id)) in scope.entries
+        and scope.entries[key].realm in ("", scope.realm)
+    }
+    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
+    rest = []
+    for transaction in scope.transactions:
+        odoo_id = 0
+        if is_of(transaction.entry_id, scope.database):
+            odoo_id = odoo_id_of(transaction.entry_id)
+        elif not transaction.entry_id:
+            odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
+        entry = scope.entries.get(transaction.entry_id)
+        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
+            by_document[odoo_id].append(transaction)
+        else:
+            rest.append(transaction)
+    return dict(by_document), rest
+
+
+def place_of(transaction: LedgerTransaction) -> tuple[DocumentType, str]:
+    """Return what tells a transaction from all others of a realm: its type and its id."""
+    return transaction.document_type, transaction.qb_id
+
+
+def is_of(entry_id: str, database: str) -> bool:
+    """Whether an entry is of a document of this Odoo database."""
+    return entry_id.rpartition("-account.move-")[0] == database
+
+
+def typed_in(rest: Sequence[LedgerTransaction]) -> TypedIn:
+    """Return what people typed in, by what a document must share with it: a month may have thousands of both."""
+    typed: defaultdict[tuple[DocumentType, str, Decimal], list[LedgerTransaction]] = defaultdict(list)
+    for transaction in rest:
+        if transaction.doc_number and not transaction.entry_id:
+            key = (transaction.document_type, transaction.doc_number.casefold(), transaction.total)
+            typed[key].append(transaction)
+    return typed
+
+
+def copies_of(document: JournalDocument, typed: TypedIn) -> list[LedgerTransaction]:
+    """Return what a person typed in although the pipeline posted it as well."""
+    number = document.number if document.document_type.is_sale else document.reference
+    same = typed.get((document.document_type, number.casefold(), document.total), ())
+    return [transaction for transaction in same if same_party(document, transaction)]
