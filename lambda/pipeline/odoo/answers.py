@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -28,6 +29,19 @@ def rows_of(found: Any, model: str, *, checked: bool) -> list[Row]:
     if checked and not all(isinstance(row, dict) and type(row.get("id")) is int for row in found):
         raise Unavailable(f"Odoo answered the read of {model} with something that is no list of records")
     return found
+
+
+def check_page(rows: Sequence[Any], model: str, *, after: int, limit: int) -> None:
+    """Raise Unavailable unless rows are a page by id: above `after`, ascending, none twice, and at most `limit`.
+
+    Whoever goes on from the last id of another answer misses rows, counts some twice, or never comes to an end.
+    """
+    ids = [after, *(row["id"] for row in rows)]
+    if len(rows) > limit or any(former >= latter for former, latter in pairwise(ids)):
+        raise Unavailable(
+            f"Odoo answered the read of {model} with other rows than were asked for: too many, some twice, or in "
+            "another order. Look whether a proxy keeps its answers."
+        )
 
 
 def version_of(found: Any, url: str) -> int:

@@ -13,6 +13,7 @@ from pipeline.domain.values import replace
 from pipeline.http import ANSWER_BYTES_MAX, Answer, TooLarge
 from pipeline.odoo.answers import (
     Row,
+    check_page,
     key_only,
     login_refused,
     mapping,
@@ -88,7 +89,10 @@ class Odoo(Wire):
             order=order,
             context=_context(companies),
         )
-        return rows_of(rows, model, checked=checked)
+        found = rows_of(rows, model, checked=checked)
+        if checked and order == "id asc":
+            check_page(found, model, after=_after(domain), limit=limit)
+        return found
 
     def search_all(self, model: str, domain: Domain, fields: Sequence[str], *, companies: Sequence[int]) -> list[Row]:
         """Return all rows, ten thousand to a call or as many as fit into an answer, in the order of their ids."""
@@ -277,6 +281,11 @@ class Odoo(Wire):
                 return answer
             self._signed_in = False
         raise Unauthorized(f"Odoo at {self.url} opens no web session for '{self.username}'", code="no_session")
+
+
+def _after(domain: Domain) -> int:
+    """Return the id above which a domain asks for rows."""
+    return max((term[2] for term in domain if isinstance(term, list) and term[:2] == ["id", ">"]), default=0)
 
 
 def _context(companies: Sequence[int]) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def day(value: Any) -> date | None:
 
 
 def instant(value: Any) -> datetime:
-    """Return an Odoo datetime, which is UTC and in whole seconds."""
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    """Return an Odoo datetime, which is in whole seconds and, where it names no zone, in UTC."""
+    found = datetime.fromisoformat(value)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def maybe_instant(value: Any) -> datetime | None:

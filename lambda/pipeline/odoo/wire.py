@@ -53,7 +53,7 @@ class Wire:
 
     def _jsonrpc(self, service: str, method: str, arguments: list[Any], bytes_max: int = ROWS_BYTES_MAX) -> Any:
         params = {"service": service, "method": method, "args": arguments}
-        body = {"jsonrpc": "2.0", "method": "call", "params": params, "id": 1}
+        body = {"jsonrpc": "2.0", "method": "call", "params": params, "id": self.calls + 1}
         answer = self._post("/jsonrpc", body, bytes_max=bytes_max)
         if answer.status in (404, 410):
             raise Unavailable(str(no_odoo(self.url, answer)), code=NO_JSONRPC)
@@ -66,6 +66,8 @@ class Wire:
             error = mapping(envelope["error"])
             data = mapping(error.get("data")) or error
             raise self._complaint(str(data.get("name", "")), str(data.get("message", "")))
+        if "result" in envelope and envelope.get("id", body["id"]) != body["id"]:
+            raise Unavailable(f"Odoo at {self.url} answered another request than this one")
         # A method that returns nothing is answered without a result key at all (18).
         return envelope.get("result")
 

@@ -550,6 +550,34 @@ def test_an_answer_that_is_none_is_unavailable_and_never_an_empty_day(answering,
     assert_nothing_foreign(raised.value)
 
 
+@pytest.mark.parametrize("ids", [[5, 4], [4, 4], [0, 4], [-4], [2, 3]], ids=lambda ids: f"{len(ids)} from {ids[0]}")
+def test_rows_that_were_not_asked_for_are_no_page_and_nobody_goes_on_from_them(answering, ids):
+    rows = [{"id": number, "name": "x"} for number in ids]
+    odoo, server = answering(Response.json({"jsonrpc": "2.0", "result": rows}))
+    after = 3 if ids == [2, 3] else 0
+
+    with pytest.raises(Unavailable, match="other rows than were asked for"):
+        odoo.search_read("res.company", [["id", ">", after]], ["name"], companies=[], limit=9, order="id asc")
+    with pytest.raises(Unavailable, match="other rows than were asked for"):
+        odoo.search_all("res.company", [["id", ">", after]], ["name"], companies=[])
+
+    assert len(server.requests) < 20
+
+
+def test_more_rows_than_were_asked_for_are_no_page(answering):
+    odoo, _ = answering(Response.json({"result": [{"id": number, "name": "x"} for number in range(1, 11)]}))
+
+    with pytest.raises(Unavailable, match="other rows than were asked for"):
+        companies_of(odoo)
+
+
+def test_the_answer_to_another_request_is_none_to_this_one(answering):
+    odoo, _ = answering(Response.json({"jsonrpc": "2.0", "id": 4_711, "result": [{"id": 1, "name": "companyA"}]}))
+
+    with pytest.raises(Unavailable, match="answered another request"):
+        companies_of(odoo)
+
+
 @pytest.mark.parametrize(
     "response",
     [Response(200, b"{}"), Response(200, b'{"result": null}'), Response(200, b'{"result": {"server_serie": ""}}')],

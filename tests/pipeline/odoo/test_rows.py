@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.odoo.rows import HTML_LENGTH_MAX, plain_text
+from pipeline.odoo.rows import HTML_LENGTH_MAX, instant, plain_text
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,10 @@ def test_a_text_that_is_made_to_be_slow_is_read_in_a_moment(part):
 
 def test_a_text_is_read_as_far_as_its_limit():
     assert plain_text("x" * 10 * HTML_LENGTH_MAX) == "x" * HTML_LENGTH_MAX
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-11-02 10:00:00", "2026-11-02T10:00:00Z", "2026-11-02 12:00:00+02:00", "2026-11-02 10:00:00.000000"]
+)
+def test_an_instant_is_the_same_with_a_zone_and_without(value):
+    assert instant(value) == datetime(2026, 11, 2, 10, tzinfo=UTC)
