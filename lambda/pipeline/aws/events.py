@@ -33,9 +33,15 @@ from pipeline.domain.commands import (
 )
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import Origin
+from pipeline.domain.quoting import one_line
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
+# No name, number or entry is longer, and an answer may repeat it.
+TEXT_LENGTH_MAX = 1_000
+KEY_SHOWN_MAX = 40
+# Outside of these years an instant has no neighbours to compute with, and no document is dated there.
+YEARS = range(1970, 9999)
 _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
 _EXTRACTOR_KEYS = {"company", "since", "until", "numbers", "ids", "dry_run", "redrive"} | _GO_ON_KEYS
 # AWS stops a function that starts itself again and again.
@@ -236,7 +242,7 @@ def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
         raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known | {BY}))}.")
     # Who asks is for the history, and changes nothing of what is asked for: `{"by": "Ann"}` asks for what `{}` does.
     body = {name: value for name, value in event.items() if name != BY}
-    unknown = sorted(str(key) for key in body if key not in known)
+    unknown = sorted(one_line(str(key), KEY_SHOWN_MAX) for key in body if key not in known)
     if unknown:
         raise InvalidRequest(
             f"The payload has {', '.join(unknown[:5])}, which this function does not know; it knows "
@@ -254,8 +260,8 @@ def _flag(body: Mapping[str, Any], name: str) -> bool:
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name, "")
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a text.")
+    if not isinstance(value, str) or len(value) > TEXT_LENGTH_MAX:
+        raise InvalidRequest(f"{name} must be a text of at most {TEXT_LENGTH_MAX:,} characters.")
     return value
 
 
@@ -263,6 +269,8 @@ def _texts(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = body.get(name, [])
     if not isinstance(value, list) or len(value) > LISTED_MAX or not all(isinstance(item, str) for item in value):
         raise InvalidRequest(f"{name} must be a list of at most {LISTED_MAX} texts.")
+    if any(len(item) > TEXT_LENGTH_MAX for item in value):
+        raise InvalidRequest(f"{name} must be a list of texts of at most {TEXT_LENGTH_MAX:,} characters.")
     return tuple(value)
 
 
@@ -281,4 +289,6 @@ def _instant(body: Mapping[str, Any], name: str) -> datetime | None:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"{name} must be an instant like 2026-11-01T00:00:00Z or a date.") from error
+    if moment.year not in YEARS:
+        raise InvalidRequest(f"{name} must be an instant of the years {YEARS[0]} to {YEARS[-1]}.")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
