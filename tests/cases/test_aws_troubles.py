@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,9 +18,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from local.demo.small_files import pdf_page
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.errors import Misconfigured, PipelineError
 from pipeline.domain.open_alerts import AlertState
+from pipeline.files import pdf
 from pipeline.qbo import books
 from pipeline.use_cases.report import STATE_KEY
 from tests.cases.test_strange_answers import add_documents, booked, go_on, statuses
@@ -269,6 +272,26 @@ def test_memory_that_is_not_there_for_one_document_ends_no_run_and_the_others_ar
     assert len(world.alerts()) == 1
     assert statuses(world) == {"posted": 4}
     assert set(booked(world).values()) == {1}
+
+
+def test_a_disk_that_is_full_costs_no_bill_its_paper_once_there_is_room(open_world):
+    world = open_world()
+    add_documents(world)
+    world.odoo.attach(802, "second.pdf", "application/pdf", pdf_page("second"))
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with patch.object(pdf, "_write_merged", full):
+        world.run()
+    meanwhile = statuses(world)
+    world.run()
+
+    assert meanwhile == {"posted": 3, "pending": 1}
+    assert statuses(world) == {"posted": 4}
+    assert set(booked(world).values()) == {1}
+    assert "stays in Odoo" not in str(world.entries()[802].get("error_message"))
+    assert world.alerts() == []
 
 
 @pytest.mark.parametrize("allowed", range(6))

@@ -5,13 +5,14 @@ The libraries are imported where they are used: a run that only finds unchanged 
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, Unavailable
 from pipeline.files.file_kinds import HEADER_WITHIN
 from pipeline.files.images import image_page
 from pipeline.files.pdf_active import ActiveContent, active_content, is_program, remove_from
@@ -47,11 +48,20 @@ def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -
 
     An embedded file may be an e-invoice (Factur-X, ZUGFeRD). Active content, such as scripts, launch actions and
     embedded programs, is removed: nobody has checked it, and people open the file from the books. A single PDF without
-    `files` is returned byte for byte.
+    `files` is returned byte for byte. Raises Unavailable while the disk has no room for it.
     """
     if len(contents) == 1 and not files:
         check(contents[0])
         return contents[0]
+    try:
+        return _merged(contents, files)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise Unavailable("The function's disk has no room to merge the papers of a document") from error
+
+
+def _merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]]) -> bytes:
     # The result is written to a file while pypdf still holds what it has read: both are as large as all files together.
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES_MAX) as target:
         _write_merged(contents, files, target)
