@@ -318,3 +318,27 @@ def test_threads_that_cannot_be_started_lose_nothing_and_no_run_hangs(open_world
 
     assert statuses(world) == {"posted": 4}
     assert set(booked(world).values()) == {1}
+
+
+@pytest.mark.parametrize("skip", [0, 6, 12, 18])
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "AccessDeniedException"])
+def test_whatever_aws_refuses_the_order_sync_and_the_tie_out_its_end_is_a_sentence_and_the_next_run_is_whole(
+    open_world, skip, code
+):
+    world = open_world()
+    add_documents(world)
+    world.run()
+    world.alerts()
+
+    for run in (world.machine.sync_orders, world.machine.tie_out):
+        with refusing(EVERYTHING, refusal(code), skip=skip), suppress(PipelineError):
+            run()
+    meanwhile = world.alerts()
+    world.free_lease()  # a lease that could not be released ends with the time of its run
+    world.machine.sync_orders()
+    result = world.machine.tie_out()
+
+    assert len(meanwhile) <= 2  # one of each function at most
+    assert "unexpected" not in str(meanwhile)
+    assert result["remaining"] is False
+    says_nothing_secret(world.machine)
