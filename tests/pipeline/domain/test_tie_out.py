@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.domain.document import Account, DocumentType
 from pipeline.domain.tie_out.classes import DifferenceClass
-from pipeline.domain.tie_out.classify import Scope, classify
+from pipeline.domain.tie_out.classify import classify
 from pipeline.domain.tie_out.comparison import differences, same_party
 from pipeline.domain.tie_out.facts import (
     EntryState,
@@ -23,6 +23,7 @@ from pipeline.domain.tie_out.facts import (
     Names,
     OdooState,
     Policies,
+    TaxOfLedger,
 )
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
@@ -35,6 +36,7 @@ from pipeline.domain.tie_out.numbers import (
     number_gaps,
     split_number,
 )
+from pipeline.domain.tie_out.scope import Scope
 from pipeline.domain.tie_out.sums import sums, unexplained
 
 OCTOBER = Month(2026, 10)
@@ -374,8 +376,106 @@ def test_a_sum_that_differs_without_a_document_that_says_why_is_unexplained():
     all_sums = sums(pairs, NAMES, home_currency="USD")
     broken = replace(all_sums, types=(replace(all_sums.types[0], odoo=Decimal(999)),))
 
-    assert unexplained(all_sums, pairs) == ()
-    assert unexplained(broken, pairs) == broken.types
+    assert unexplained(all_sums) == ()
+    assert unexplained(broken) == broken.types
+
+
+def test_a_document_that_is_equal_explains_no_sum():
+    """The home total of tax differs by more than rounding, though the document's own amounts are equal."""
+    document = a_document(item(100), item(21, TAX, ItemKind.TAX, home="21.50"))
+    transaction = replace(a_transaction(), home_total=Decimal("121.50"), currency="USD")
+    pairs = classified([document], [transaction], [an_entry()])
+
+    (row,) = unexplained(sums(pairs, NAMES, home_currency="USD"))
+
+    assert [pair.finding.difference_class for pair in pairs] == [DifferenceClass.EQUAL]
+    assert (row.name, row.difference, row.documents) == ("all that is kept as tax", Decimal("0.50"), ())
+
+
+def taxed(*amounts, **changes):
+    items = [replace(item(amount, TAX, ItemKind.TAX), tax=name) for name, amount in amounts]
+    return a_document(item(100), *items, **changes)
+
+
+def rated(*amounts, **changes):
+    taxes = tuple(TaxOfLedger(rate, Decimal(amount)) for rate, amount in amounts)
+    return a_transaction(tax=sum(amount for _, amount in amounts), taxes=taxes, **changes)
+
+
+NAMES_WITH_RATES = replace(NAMES, rate_names={"1": "15%", "2": "5%", "3": "VAT reduced"})
+
+
+def test_tax_moved_between_two_rates_that_both_sides_name_alike_is_found_although_the_total_agrees():
+    document = taxed(("15%", 15), ("5%", 5))
+
+    assert fields(document, rated(("1", 15), ("2", 5)), NAMES_WITH_RATES) == []
+    assert fields(document, rated(("1", 10), ("2", 10)), NAMES_WITH_RATES) == ["tax 15%", "tax 5%"]
+
+
+def test_a_tax_that_quickbooks_names_otherwise_is_compared_as_part_of_the_total_only():
+    assert fields(taxed(("15%", 15), ("5%", 5)), rated(("1", 15), ("3", 5)), NAMES_WITH_RATES) == []
+
+
+def test_the_part_of_a_tax_that_is_a_line_is_no_difference_of_the_tax():
+    half = replace(item(10, COSTS, ItemKind.TAX), tax="15%")
+    document = a_document(item(100), half, replace(item(10, TAX, ItemKind.TAX), tax="15%"))
+    transaction = a_transaction(("600000", 110), tax=10, taxes=(TaxOfLedger("1", Decimal(10)),))
+
+    assert fields(document, transaction, NAMES_WITH_RATES) == []
+
+
+def test_two_taxes_swapped_on_two_documents_are_found_though_every_sum_agrees():
+    documents = [taxed(("15%", 15), ("5%", 5)), taxed(("15%", 15), ("5%", 5), odoo_id=8)]
+    transactions = [
+        rated(("1", 10), ("2", 10)),
+        rated(("1", 20), ("2", 0), qb_id="146", entry_id="db-account.move-8"),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    pairs = classified(documents, transactions, entries, names=NAMES_WITH_RATES)
+
+    assert {pair.finding.difference_class for pair in pairs} == {DifferenceClass.UNEXPLAINED}
+
+
+# -- whose transaction it is -----------------------------------------------------------------------------------------
+
+
+def test_a_transaction_whose_mark_a_person_wrote_over_is_still_the_one_that_was_posted():
+    """Nobody is told to delete it, and the document whose mark it got is not called there twice."""
+    documents = [a_document(), a_document(odoo_id=8, number="BILL/8", reference="R-8")]
+    transactions = [
+        a_transaction(entry_id="db-account.move-8", changes=1),
+        a_transaction(entry_id="db-account.move-8", qb_id="146", doc_number="R-8"),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    first, second = (pair.finding for pair in classified(documents, transactions, entries))
+
+    assert (first.difference_class, first.qb_id) == (DifferenceClass.CHANGED, "145")
+    assert [difference.field for difference in first.differences] == ["mark"]
+    assert (second.difference_class, second.qb_id) == (DifferenceClass.EQUAL, "146")
+
+
+@pytest.mark.parametrize("mark", ["db-account.move-999", "other-account.move-7"])
+def test_a_transaction_with_the_mark_of_a_document_that_does_not_exist_is_in_one_class_only(mark):
+    finding = only([a_document()], [a_transaction(entry_id=mark)], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.CHANGED
+    assert [difference.field for difference in finding.differences] == ["mark"]
+
+
+def test_two_transactions_that_carry_each_others_mark_are_compared_by_it():
+    documents = [a_document(), a_document(item(50), odoo_id=8)]
+    transactions = [
+        a_transaction(entry_id="db-account.move-8", changes=1),
+        a_transaction(("600000", 50), tax=0, entry_id="db-account.move-7", qb_id="146", changes=1),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    found = [pair.finding for pair in classified(documents, transactions, entries)]
+
+    assert {finding.difference_class for finding in found} == {DifferenceClass.CHANGED}
+    assert [finding.qb_id for finding in found] == ["146", "145"]
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------

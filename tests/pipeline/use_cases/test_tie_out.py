@@ -60,6 +60,27 @@ def test_a_difference_is_found_in_its_class_and_nothing_else_is(world, kind):
         assert bool(row.difference) <= (different[0].title in row.documents)
 
 
+def test_a_transaction_whose_note_a_person_has_cut_is_equal_with_its_pdf(world):
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row.update(PrivateNote=""))
+
+    finding = world.finding(number)
+
+    assert (finding.difference_class, finding.pdf, finding.differences) == (DifferenceClass.EQUAL, "there", ())
+
+
+def test_a_mark_of_another_document_on_what_was_posted_is_one_difference_of_one_document(world):
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row.update(PrivateNote="[odoo_demo-account.move-999999] Odoo INV/1"))
+
+    found = world.tie_out()
+    (different,) = [one for one in found.findings if one.difference_class is not DifferenceClass.EQUAL]
+
+    assert (different.difference_class, different.number) == (DifferenceClass.CHANGED, number)
+    assert [difference.field for difference in different.differences] == ["mark"]
+    assert {row.difference for row in found.sums.all} == {0}
+
+
 def test_what_is_open_is_what_a_person_does_something_about():
     from pipeline.domain.tie_out.classes import WHAT_TO_DO
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
-from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
@@ -16,45 +14,15 @@ from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
     LedgerTransaction,
-    Names,
     OdooState,
     PdfSizes,
-    Policies,
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.scope import Scope, is_of, matched, place_of
 from pipeline.domain.values import dataclass
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
 PULLED_WITHIN = timedelta(hours=1)
-_NO_POLICIES = Policies()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Everything that was read of one company and month. `began_at` is when reading began.
-
-    `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
-    by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
-    QuickBooks id.
-    """
-
-    company: str
-    month: Month
-    database: str
-    realm: str
-    home_currency: str
-    began_at: datetime
-    documents: Sequence[JournalDocument]
-    transactions: Sequence[LedgerTransaction]
-    entries: Mapping[str, EntryState]
-    names: Names
-    elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
-    in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
-    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
-    policies: Policies = _NO_POLICIES
-    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
-    neighbours: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,70 +37,19 @@ class Pair:
 
 def classify(scope: Scope) -> list[Pair]:
     """Return how every document of the month came out, in the order of Odoo and then of QuickBooks."""
-    by_document, rest = _matched(scope)
+    by_document, rest = matched(scope)
     pairs = []
     for document in scope.documents:
         found = by_document.get(document.odoo_id, [])
         if document.is_posted or found:
             pairs.append(_of_document(document, found, rest, scope))
-    copies = {_place(transaction) for pair in pairs for transaction in pair.extra}
+    copies = {place_of(transaction) for pair in pairs for transaction in pair.extra}
     pairs += [
         Pair(_of_transaction(transaction, scope), None, transaction)
         for transaction in rest
-        if _place(transaction) not in copies and not _is_of_neighbour(transaction, scope)
+        if place_of(transaction) not in copies and not _is_of_neighbour(transaction, scope)
     ]
     return pairs
-
-
-def unmatched_ids(scope: Scope) -> set[int]:
-    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
-    known = {document.odoo_id for document in scope.documents}
-    _, rest = _matched(scope)
-    own = (transaction.entry_id for transaction in rest if _is_of(transaction.entry_id, scope.database))
-    return {odoo_id_of(entry_id) for entry_id in own} - known
-
-
-def missing_entries(scope: Scope) -> list[EntryState]:
-    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
-    by_document, _ = _matched(scope)
-    entries = (
-        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
-        for document in scope.documents
-        if document.odoo_id not in by_document
-    )
-    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
-
-
-def _matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
-    """Return the transactions of each document, and the others. The marker decides, and without one the entry's id."""
-    known = {document.odoo_id for document in scope.documents}
-    places = {
-        (scope.entries[key].qb_id, document.document_type): document.odoo_id
-        for document in scope.documents
-        if (key := make_entry_id(scope.database, document.odoo_id)) in scope.entries
-        and scope.entries[key].realm in ("", scope.realm)
-    }
-    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
-    rest = []
-    for transaction in scope.transactions:
-        odoo_id = 0
-        if _is_of(transaction.entry_id, scope.database):
-            odoo_id = odoo_id_of(transaction.entry_id)
-        elif not transaction.entry_id:
-            odoo_id = places.get((transaction.qb_id, transaction.document_type), 0)
-        if odoo_id in known:
-            by_document[odoo_id].append(transaction)
-        else:
-            rest.append(transaction)
-    return dict(by_document), rest
-
-
-def _place(transaction: LedgerTransaction) -> tuple[DocumentType, str]:
-    return transaction.document_type, transaction.qb_id
-
-
-def _is_of(entry_id: str, database: str) -> bool:
-    return entry_id.rpartition("-account.move-")[0] == database
 
 
 # -- a document of Odoo ------------------------------------------------------------------------------------------------
@@ -175,6 +92,7 @@ def _compared(
 ) -> Finding:
     sizes = _sizes(transaction, scope)
     found = differences(document, transaction, scope.names, home_currency=scope.home_currency, pdf=sizes)
+    found = (*found, *_mark(document, transaction, scope))
     make = Maker(document, transaction, found, _pdf_word(sizes, found))
     if entry is not None and entry.status == "failed":
         return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
@@ -191,11 +109,18 @@ def _compared(
     return _changed(make, transaction, found)
 
 
+def _mark(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> list[Difference]:
+    """Return a difference if a transaction carries the mark of another document. One without a mark tells nothing."""
+    own = make_entry_id(scope.database, document.odoo_id)
+    return [] if transaction.entry_id in ("", own) else [Difference("mark", own, transaction.entry_id)]
+
+
 def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Difference]) -> Finding:
     if transaction.is_voided:
         return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
-    only_pdf = {difference.field for difference in found} == {"PDF"}
-    if transaction.was_never_changed and not only_pdf:
+    # Neither a file nor a mark that was written over counts as a change of the transaction for certain.
+    only_beside = {difference.field for difference in found} <= {"PDF", "mark"}
+    if transaction.was_never_changed and not only_beside:
         return make(DifferenceClass.UNEXPLAINED, "It is in QuickBooks as it was created: nobody has changed it since.")
     return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
 
@@ -254,6 +179,7 @@ def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Findi
 
 def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
     found = differences(document, moved, scope.names, home_currency=scope.home_currency)
+    found = (*found, *_mark(document, moved, scope))
     others = tuple(difference for difference in found if difference.field != "date")
     make = Maker(document, moved, found)
     if _is_not_pulled_yet(document, entry, scope):
@@ -294,7 +220,7 @@ def _still_there(make: Maker, reason: str, entry: EntryState | None, scope: Scop
 
 
 def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
-    if not _is_of(transaction.entry_id, scope.database):
+    if not is_of(transaction.entry_id, scope.database):
         return False
     state, entry = scope.in_odoo.get(odoo_id_of(transaction.entry_id)), scope.entries.get(transaction.entry_id)
     company = state.company if state else entry.company if entry else ""
@@ -305,7 +231,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
     make = Maker(None, transaction)
     if not transaction.entry_id:
         return make(DifferenceClass.ONLY_IN_QUICKBOOKS, "A person typed it in: it carries no mark of the pipeline.")
-    if not _is_of(transaction.entry_id, scope.database):
+    if not is_of(transaction.entry_id, scope.database):
         other = transaction.entry_id.rpartition("-account.move-")[0]
         return make(DifferenceClass.UNEXPLAINED, f"It carries the mark of another Odoo database, {other}.")
     odoo_id = odoo_id_of(transaction.entry_id)
@@ -339,7 +265,7 @@ def _of_another_month(
 
 
 def _sizes(transaction: LedgerTransaction, scope: Scope) -> PdfSizes | None:
-    return None if scope.pdfs is None else scope.pdfs.get(_place(transaction), PdfSizes(None, ()))
+    return None if scope.pdfs is None else scope.pdfs.get(place_of(transaction), PdfSizes(None, ()))
 
 
 def _pdf_word(sizes: PdfSizes | None, found: Sequence[Difference]) -> str:

@@ -18,6 +18,7 @@ from pipeline.domain.money import ZERO, rounded
 from pipeline.domain.tie_out.facts import (
     ItemKind,
     JournalDocument,
+    JournalItem,
     LedgerTransaction,
     Names,
     PdfSizes,
@@ -63,10 +64,25 @@ class AccountAmounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxAmounts:
+    """What both sides keep as tax under one name, in document and in home currency."""
+
+    name: str
+    odoo: Decimal
+    quickbooks: Decimal
+    odoo_home: Decimal
+    quickbooks_home: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Both sides by account and the tax that is left. One side may be absent, and then counts nothing."""
+    """Both sides by account and the tax that is left. One side may be absent, and then counts nothing.
+
+    `taxes` are those that both sides name alike.
+    """
 
     accounts: tuple[AccountAmounts, ...]
+    taxes: tuple[TaxAmounts, ...]
     odoo_tax: Decimal
     quickbooks_tax: Decimal
     odoo_tax_home: Decimal
@@ -77,7 +93,7 @@ class Breakdown:
 def breakdown(document: JournalDocument | None, transaction: LedgerTransaction | None, names: Names) -> Breakdown:
     """Return what both sides book on each account, and the tax that no line carries."""
     booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    taxes: defaultdict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    taxes: defaultdict[str, list[JournalItem]] = defaultdict(list)
     booked_home: defaultdict[str, Decimal] = defaultdict(Decimal)
     odoo_names: defaultdict[str, set[str]] = defaultdict(set)
     for item in document.items if document else ():
@@ -87,7 +103,7 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
         key = found.qb_id if found else f"?{item.account}"
         odoo_names[key].add(str(item.account))
         if item.kind is ItemKind.TAX:
-            taxes[key].append((item.amount, item.home_amount))
+            taxes[key].append(item)
         else:
             booked[key] += item.amount
             booked_home[key] += item.home_amount
@@ -96,44 +112,70 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
         lines[line.account_id] += line.amount
     rate = transaction.rate if transaction else Decimal(1)
     rows, wrong = [], []
-    tax = tax_home = ZERO
+    kept: list[JournalItem] = []
     for key in sorted({*booked, *taxes, *lines}):
-        in_lines = list(taxes[key])
-        for amounts in _as_tax(booked[key] - lines[key], taxes[key]) if transaction else taxes[key]:
-            in_lines.remove(amounts)
-            tax, tax_home = tax + amounts[0], tax_home + amounts[1]
+        as_tax = _as_tax(booked[key] - lines[key], taxes[key]) if transaction else taxes[key]
+        kept += as_tax
+        in_lines = [item for item in taxes[key] if not any(item is other for other in as_tax)]
         row = AccountAmounts(
             _account_name(key, names),
             tuple(sorted(odoo_names[key])),
-            booked[key] + sum((amount for amount, _ in in_lines), ZERO),
+            booked[key] + sum((item.amount for item in in_lines), ZERO),
             lines[key],
-            booked_home[key] + sum((home for _, home in in_lines), ZERO),
+            booked_home[key] + sum((item.home_amount for item in in_lines), ZERO),
             rounded(lines[key] * rate),
         )
         rows.append(row)
         if row.odoo != row.quickbooks:
             wrong.append(row)
     ledger_tax = transaction.tax if transaction else ZERO
-    shown = tuple(row for row in rows if any((row.odoo, row.quickbooks, row.odoo_home, row.quickbooks_home)))
-    return Breakdown(shown, tax, ledger_tax, tax_home, rounded(ledger_tax * rate), tuple(wrong))
+    return Breakdown(
+        tuple(row for row in rows if any((row.odoo, row.quickbooks, row.odoo_home, row.quickbooks_home))),
+        tuple(_taxes_by_name(kept, transaction, names)),
+        sum((item.amount for item in kept), ZERO),
+        ledger_tax,
+        sum((item.home_amount for item in kept), ZERO),
+        rounded(ledger_tax * rate),
+        tuple(wrong),
+    )
 
 
-def _as_tax(short: Decimal, taxes: Sequence[tuple[Decimal, Decimal]]) -> Sequence[tuple[Decimal, Decimal]]:
+def _taxes_by_name(
+    kept: Sequence[JournalItem], transaction: LedgerTransaction | None, names: Names
+) -> Iterable[TaxAmounts]:
+    """Yield what each tax comes to that both sides name alike. Of the others only all together can be compared."""
+    odoo: defaultdict[str, list[JournalItem]] = defaultdict(list)
+    for item in kept:
+        odoo[item.tax].append(item)
+    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for tax in transaction.taxes if transaction else ():
+        booked[names.rate_names.get(tax.rate_id, "")] += tax.amount
+    for name in sorted((odoo.keys() & booked.keys()) - {""}):
+        yield TaxAmounts(
+            name,
+            sum((item.amount for item in odoo[name]), ZERO),
+            booked[name],
+            sum((item.home_amount for item in odoo[name]), ZERO),
+            rounded(booked[name] * (transaction.rate if transaction else 1)),
+        )
+
+
+def _as_tax(short: Decimal, taxes: Sequence[JournalItem]) -> Sequence[JournalItem]:
     """Return the tax items of an account that no line carries: all of them if what is short is not made of some.
 
     `short` is what QuickBooks' lines lack of the items that are not tax.
     """
-    missing = short + sum((amount for amount, _ in taxes), ZERO)
+    missing = short + sum((item.amount for item in taxes), ZERO)
     whole = [[], list(taxes)]
-    tried: Iterable[list[tuple[Decimal, Decimal]]] = whole if len(taxes) > TAX_ITEMS_TRIED_MAX else _subsets(taxes)
+    tried: Iterable[list[JournalItem]] = whole if len(taxes) > TAX_ITEMS_TRIED_MAX else _subsets(taxes)
     # Of several combinations the largest: usually no line carries a tax.
-    fitting = [subset for subset in tried if sum((amount for amount, _ in subset), ZERO) == missing]
+    fitting = [subset for subset in tried if sum((item.amount for item in subset), ZERO) == missing]
     return max(fitting, key=len, default=taxes)
 
 
-def _subsets(taxes: Sequence[tuple[Decimal, Decimal]]) -> Iterable[list[tuple[Decimal, Decimal]]]:
+def _subsets(taxes: Sequence[JournalItem]) -> Iterable[list[JournalItem]]:
     for bits in range(2 ** len(taxes)):
-        yield [amounts for position, amounts in enumerate(taxes) if bits >> position & 1]
+        yield [item for position, item in enumerate(taxes) if bits >> position & 1]
 
 
 def _account_name(key: str, names: Names) -> str:
@@ -242,6 +284,11 @@ def _accounts(document: JournalDocument, transaction: LedgerTransaction, names: 
     ]
     if parts.odoo_tax != parts.quickbooks_tax:
         found.append(Difference("tax", _shown(parts.odoo_tax), _shown(parts.quickbooks_tax)))
+    found += [
+        Difference(f"tax {tax.name}", _shown(tax.odoo), _shown(tax.quickbooks))
+        for tax in parts.taxes
+        if not is_rounding(tax.odoo - tax.quickbooks, document)
+    ]
     rate = _rounding(parts, document)
     return [*found, *([rate] if rate and not found else [])]
 
@@ -257,7 +304,7 @@ def _rounding(parts: Breakdown, document: JournalDocument) -> Difference | None:
 
 
 def is_rounding(difference: Decimal, document: JournalDocument) -> bool:
-    """Whether a difference in home currency is no more than rounding each journal item can come to."""
+    """Whether a difference in home currency or of one tax is no more than rounding each journal item can come to."""
     return abs(difference) <= ROUNDING_PER_LINE * max(1, len(document.items))
 
 

@@ -14,7 +14,7 @@ from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unav
 from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
-from pipeline.domain.tie_out.classify import Pair, Scope, classify, missing_entries, unmatched_ids
+from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
 from pipeline.domain.tie_out.month import Month
@@ -25,6 +25,7 @@ from pipeline.domain.tie_out.numbers import (
     missing_numbers,
     number_gaps,
 )
+from pipeline.domain.tie_out.scope import Scope, missing_entries, own_entries, place_of, unmatched_ids
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
@@ -133,7 +134,7 @@ class Comparison:
             odoo_url=self._with.journal.url,
             findings=tuple(pair.finding for pair in pairs),
             sums=all_sums,
-            unexplained_sums=unexplained(all_sums, pairs),
+            unexplained_sums=unexplained(all_sums),
             gaps=tuple(number_gaps(scope.documents, missing, elsewhere)),
             not_carried=tuple(self._with.journal.not_carried(self._company, self._month)),
             notes=tuple(_notes(pairs, reading)),
@@ -197,7 +198,7 @@ class Comparison:
             for transaction in ledger.by_ids(kind, ids):
                 if transaction.dated_on in scope.month:
                     overlooked.append(transaction)
-                elif transaction.entry_id in ("", ids[transaction.qb_id]):
+                else:
                     elsewhere[ids[transaction.qb_id]] = transaction
         return replace(scope, elsewhere=elsewhere, transactions=(*scope.transactions, *overlooked))
 
@@ -226,12 +227,9 @@ class Comparison:
         return replace(ledger.names(reading.transactions), owner_of=owner_of, partners=by_name)
 
     def _pdfs(self, scope: Scope, ledger: Ledger) -> dict[tuple[DocumentType, str], PdfSizes]:
-        own = [transaction for transaction in scope.transactions if transaction.entry_id]
+        entries = own_entries(scope)
+        own = [transaction for transaction in scope.transactions if place_of(transaction) in entries]
         files: dict[tuple[DocumentType, str], Sequence[File]] = dict(ledger.files(own))
-        entries = {
-            (transaction.document_type, transaction.qb_id): scope.entries.get(transaction.entry_id)
-            for transaction in own
-        }
         # A file that was replaced later is not among those made with the transactions.
         later = [entry.attachable_id for place, entry in entries.items()
                  if entry and entry.attachable_id and place not in files]  # fmt: skip

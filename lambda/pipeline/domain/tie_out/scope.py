@@ -1,0 +1,125 @@
+"""What was read of one company and month, and which transaction of QuickBooks is which document of Odoo."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+
+from pipeline.domain.document import DocumentType
+from pipeline.domain.identity import make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.facts import (
+    EntryState,
+    JournalDocument,
+    LedgerTransaction,
+    Names,
+    OdooState,
+    PdfSizes,
+    Policies,
+)
+from pipeline.domain.tie_out.month import Month
+from pipeline.domain.values import dataclass
+
+type Place = tuple[DocumentType, str]
+
+_NO_POLICIES = Policies()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything that was read of one company and month. `began_at` is when reading began.
+
+    `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
+    by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
+    QuickBooks id.
+    """
+
+    company: str
+    month: Month
+    database: str
+    realm: str
+    home_currency: str
+    began_at: datetime
+    documents: Sequence[JournalDocument]
+    transactions: Sequence[LedgerTransaction]
+    entries: Mapping[str, EntryState]
+    names: Names
+    elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
+    in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
+    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
+    policies: Policies = _NO_POLICIES
+    # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
+    neighbours: frozenset[str] = frozenset()
+
+
+def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
+    """Return the transactions of each document of the month by Odoo id, and the others.
+
+    The marker decides. A person may have removed or overwritten it: a document whose marker is on no transaction is
+    where its entry says.
+    """
+    known = {document.odoo_id for document in scope.documents}
+    marked = [_marked(transaction, scope) for transaction in scope.transactions]
+    found = set(marked)
+    places = {
+        (document.document_type, entry.qb_id): document.odoo_id
+        for document in scope.documents
+        if document.odoo_id not in found
+        and (entry := scope.entries.get(make_entry_id(scope.database, document.odoo_id))) is not None
+        and entry.realm in ("", scope.realm)
+    }
+    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
+    rest = []
+    for transaction, by_marker in zip(scope.transactions, marked, strict=True):
+        odoo_id = places.get(place_of(transaction), by_marker)
+        if odoo_id in known:
+            by_document[odoo_id].append(transaction)
+        else:
+            rest.append(transaction)
+    return dict(by_document), rest
+
+
+def unmatched_ids(scope: Scope) -> set[int]:
+    """Return the Odoo ids of transactions whose document is not in Odoo's month."""
+    known = {document.odoo_id for document in scope.documents}
+    _, rest = matched(scope)
+    return {_marked(transaction, scope) for transaction in rest} - known - {0}
+
+
+def missing_entries(scope: Scope) -> list[EntryState]:
+    """Return the entries of posted documents that say where they are in this realm, but are not there this month."""
+    by_document, _ = matched(scope)
+    entries = (
+        scope.entries.get(make_entry_id(scope.database, document.odoo_id))
+        for document in scope.documents
+        if document.odoo_id not in by_document
+    )
+    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
+
+
+def own_entries(scope: Scope) -> dict[Place, EntryState | None]:
+    """Return the entry of every transaction that the pipeline has posted, with or without its marker."""
+    by_document, rest = matched(scope)
+    own = {
+        place_of(transaction): scope.entries.get(make_entry_id(scope.database, odoo_id))
+        for odoo_id, transactions in by_document.items()
+        for transaction in transactions
+    }
+    marked = [transaction for transaction in rest if transaction.entry_id]
+    return own | {place_of(transaction): scope.entries.get(transaction.entry_id) for transaction in marked}
+
+
+def place_of(transaction: LedgerTransaction) -> Place:
+    """Return where a transaction is: an id means nothing without its type."""
+    return transaction.document_type, transaction.qb_id
+
+
+def is_of(entry_id: str, database: str) -> bool:
+    """Whether an entry is of a database."""
+    return entry_id.rpartition("-account.move-")[0] == database
+
+
+def _marked(transaction: LedgerTransaction, scope: Scope) -> int:
+    """Return the Odoo id that a transaction's marker names, or 0."""
+    return odoo_id_of(transaction.entry_id) if is_of(transaction.entry_id, scope.database) else 0
