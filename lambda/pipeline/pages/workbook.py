@@ -86,7 +86,7 @@ class _Writer:
         self._book = book
         self._title = title
         self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._amount = book.add_format({"num_format": "#,##0.00;[Red]-#,##0.00", "valign": "top"})
+        self._amount = book.add_format({"num_format": "#,##0.00##;[Red]-#,##0.00##", "valign": "top"})
         self._count = book.add_format({"valign": "top"})
         self._text = book.add_format({"text_wrap": True, "valign": "top"})
         self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"})

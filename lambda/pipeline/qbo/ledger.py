@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pipeline.domain.document import Account, DocumentType
@@ -19,7 +20,7 @@ from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTrans
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
-from pipeline.qbo.lists import BookAccount, book_account, find_account, find_target_account
+from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.rows import Json
 
@@ -88,6 +89,7 @@ class Ledger:
             account_of=_finder(active, every, self._rules),
             account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
             rate_names={str(row["Id"]): str(row["Name"]) for row in rates},
+            owed_account_of=_owed_finder(rows, self._rules),
         )
 
     def files(self, transactions: Sequence[LedgerTransaction]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
@@ -164,6 +166,7 @@ class Ledger:
             is_voided=note.startswith("Voided") and not total,
             created_at=str(meta.get("CreateTime", "")),
             updated_at=str(meta.get("LastUpdatedTime", "")),
+            owed_account_id=_value(row.get("ARAccountRef") or row.get("APAccountRef")),
         )
 
     def _booked(self, row: Json, side: str) -> Iterator[LedgerLine]:
@@ -207,9 +210,27 @@ def _finder(
     return find
 
 
+def _owed_finder(rows: Sequence[Json], rules: Rules) -> Callable[[Account, DocumentType, str], str]:
+    """Return what finds the receivable or payable account of one in Odoo if QuickBooks has several of a currency."""
+
+    def find(account: Account, kind: DocumentType, currency: str) -> str:
+        wanted = RECEIVABLE if kind.is_sale else PAYABLE
+        accounts = [book_account(row) for row in rows if row.get("AccountType") == wanted and row.get("Active", True)]
+        candidates = [one for one in accounts if one.currency in ("", currency)]
+        if len(candidates) < 2:
+            return ""
+        target = rules.account(account.code, account.name)
+        row = find_target_account(candidates, target.name) if target else find_account(candidates, account)
+        return row.qb_id if row else ""
+
+    return cache(find)
+
+
 def _item_without_account(line: Json) -> str:
+    """Return the item whose account is to be looked up. QuickBooks' own, as for shipping, has a word for an id."""
     detail = line.get(str(line.get("DetailType", ""))) or {}
-    return _value(detail.get("ItemRef")) if detail.get("ItemRef") and not detail.get("ItemAccountRef") else ""
+    item = _value(detail.get("ItemRef"))
+    return item if item.isdecimal() and not detail.get("ItemAccountRef") else ""
 
 
 def _lines(lines: Any) -> Iterator[Json]:

@@ -368,6 +368,40 @@ def test_a_later_date_by_policy_is_explained_on_both_months():
     assert (without.difference_class, without.is_explained) == (DifferenceClass.DATED_OTHERWISE, False)
 
 
+@pytest.mark.parametrize(("dated_on", "explained"), [(date(2026, 11, 1), True), (date(2028, 3, 17), False)])
+def test_the_policy_explains_no_date_that_nobody_can_have_closed_the_books_to(dated_on, explained):
+    policies = Policies(dates_on_first_open_day=True)
+    moved = a_transaction(dated_on=dated_on, changes=1)
+
+    finding = only([a_document()], [], [an_entry()], elsewhere={"db-account.move-7": moved}, policies=policies)
+
+    assert (finding.difference_class, finding.is_explained) == (DifferenceClass.DATED_OTHERWISE, explained)
+
+
+# -- what is owed, and to how many places ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "expected"),
+    [("211000", "211100", ["payable account"]), ("211000", "211000", []), ("211000", "", []), ("", "211100", [])],
+)
+def test_a_bill_on_another_payable_account_is_found_where_both_are_known(wanted, found, expected):
+    names = replace(NAMES, owed_account_of=lambda account, kind, currency: wanted if account == OWED else "")
+
+    assert fields(a_document(), a_transaction(owed_account_id=found), names) == expected
+
+
+def test_a_third_decimal_place_that_quickbooks_dropped_is_a_difference_and_is_shown():
+    document = a_document(item("1.234"))
+
+    transaction = a_transaction(("600000", "1.23"), tax=0)
+
+    total, account = differences(document, transaction, NAMES, home_currency="BHD")
+
+    assert (total.field, total.odoo, total.quickbooks) == ("total", "1.234", "1.23")
+    assert (account.field, account.odoo) == ("account 600000 Expenses", "1.234")
+
+
 # -- sums ------------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ class FakeClient:
     def __init__(self, **rows):
         self.rows = rows
         self.asked = []
+        self.values = []
         self.calls = {"query": 0, "read": 0}
 
     def query(self, entity, where=""):
@@ -35,6 +36,7 @@ class FakeClient:
 
     def query_any(self, entity, attribute, values, where=""):
         wanted = set(values)
+        self.values.append(sorted(wanted))
         return [row for row in self.query(entity, where) if row[attribute] in wanted]
 
     def page(self, entity, where="", *, start=1):
@@ -119,6 +121,19 @@ def test_an_item_whose_account_the_transaction_does_not_say_is_looked_up_once():
     assert [entity for entity, _ in client.asked].count("Item") == 1
 
 
+def test_what_quickbooks_adds_itself_has_a_word_for_an_item_and_is_not_looked_up():
+    """Asking for an item with such an id would fail, and with it the whole month."""
+    found, client = read(
+        INVOICE,
+        a_row(sale(60, "7"), sale(10, "SHIPPING_ITEM_ID")),
+        Item=[{"Id": "7", "IncomeAccountRef": {"value": "3"}}],
+    )
+
+    assert booked(found) == {"3": 60, "": 10}
+    assert [entity for entity, _ in client.asked] == ["Invoice", "Item"]
+    assert client.values == [["9"], ["7"]]
+
+
 def test_a_voided_transaction_is_known_by_its_note_and_its_total():
     found, _ = read(BILL, a_row(expense(0), TotalAmt=Decimal(0), PrivateNote="Voided - [db-account.move-7] Odoo"))
 
@@ -189,3 +204,37 @@ def test_at_most_a_thousand_ids_are_looked_up():
     ledger, _ = ledger_of(Bill=[a_row(expense(100), Id=str(number)) for number in range(3_000)])
 
     assert len(ledger.by_ids(BILL, map(str, range(3_000)))) == 1_000
+
+
+# -- the receivable or payable account -------------------------------------------------------------------------------
+
+PAYABLE_OF_ODOO = Account(9, "211000", "Account Payable")
+
+
+def payables(*rows):
+    kept = [{"Id": qb_id, "Name": name, "AcctNum": number, "AccountType": "Accounts Payable", "Active": True,
+             "CurrencyRef": {"value": currency}} for qb_id, number, name, currency in rows]  # fmt: skip
+    ledger, _ = ledger_of(Account=kept)
+    return ledger.names([])
+
+
+def test_the_account_that_is_owed_on_is_read_where_quickbooks_says_it():
+    found, _ = read(BILL, a_row(expense(100), APAccountRef={"value": "33"}))
+    without, _ = read(BILL, a_row(expense(100)))
+
+    assert (found.owed_account_id, without.owed_account_id) == ("33", "")
+
+
+def test_of_several_payable_accounts_of_a_currency_the_one_of_odoos_number_is_meant():
+    names = payables(("33", "211000", "Payable", "USD"), ("34", "211100", "Payable to staff", "USD"))
+
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "USD") == "33"
+    assert names.owed_account_of(PAYABLE_OF_ODOO, INVOICE, "USD") == ""
+    assert names.owed_account_of(Account(8, "999", "Nobody"), BILL, "USD") == ""
+
+
+def test_where_quickbooks_has_one_payable_account_of_a_currency_it_has_no_choice():
+    names = payables(("33", "211000", "Payable", "USD"), ("34", "", "Accounts Payable (A/P) - EUR", "EUR"))
+
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "USD") == ""
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "EUR") == ""

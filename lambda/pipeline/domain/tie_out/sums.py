@@ -8,9 +8,10 @@ from dataclasses import field
 from decimal import Decimal
 
 from pipeline.domain.money import ZERO, rounded
+from pipeline.domain.tie_out.breakdown import Breakdown, breakdown
 from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
-from pipeline.domain.tie_out.comparison import Breakdown, breakdown, is_rounding
+from pipeline.domain.tie_out.comparison import is_rounding
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names
 from pipeline.domain.values import dataclass
 
