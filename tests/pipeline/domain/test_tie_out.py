@@ -32,6 +32,7 @@ from pipeline.domain.tie_out.numbers import (
     Series,
     begun_before,
     missing_before,
+    missing_count,
     missing_numbers,
     number_gaps,
     split_number,
@@ -527,6 +528,10 @@ def test_holes_are_found_in_each_series_and_a_new_month_or_year_begins_a_new_one
 
 def test_a_series_that_jumps_is_not_counted_to_the_end():
     assert len(missing_numbers(numbered("INV/1", "INV/99999999"))) == GAPS_LOOKED_UP_MAX
+
+
+def test_every_missing_number_is_counted_though_not_all_are_listed():
+    assert missing_count(numbered("INV/1", "INV/3", "INV/99999999", "BILL/1")) == 99_999_996
 
 
 def test_a_number_of_a_draft_is_no_hole_and_a_missing_one_says_what_odoo_knows():

@@ -200,12 +200,6 @@ def test_files_are_found_by_what_they_are_attached_to_and_others_are_ignored():
     assert ledger.files([]) == {}
 
 
-def test_at_most_a_thousand_ids_are_looked_up():
-    ledger, _ = ledger_of(Bill=[a_row(expense(100), Id=str(number)) for number in range(3_000)])
-
-    assert len(ledger.by_ids(BILL, map(str, range(3_000)))) == 1_000
-
-
 # -- the receivable or payable account -------------------------------------------------------------------------------
 
 PAYABLE_OF_ODOO = Account(9, "211000", "Account Payable")

@@ -18,7 +18,7 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
-from pipeline.domain.tie_out.scope import Scope, is_of, matched, place_of
+from pipeline.domain.tie_out.scope import LOOKED_UP_MAX, Scope, is_of, matched, place_of
 from pipeline.domain.values import dataclass
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
@@ -162,8 +162,16 @@ def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -
     moved = scope.elsewhere.get(entry.entry_id)
     if moved is not None:
         return _moved(document, moved, entry, scope)
-    reason = "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
-    return make(DifferenceClass.MISSING, reason, entry.updated_at)
+    return make(DifferenceClass.MISSING, _why_missing(entry, scope), entry.updated_at)
+
+
+def _why_missing(entry: EntryState, scope: Scope) -> str:
+    if entry.entry_id in scope.not_looked_up:
+        return (
+            f"It was posted, and is not dated in {scope.month.name} in QuickBooks. It was not looked up elsewhere, "
+            f"because more than {LOOKED_UP_MAX:,} of its type are missing."
+        )
+    return "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
 
 
 def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Finding:

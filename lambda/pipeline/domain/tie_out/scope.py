@@ -23,6 +23,8 @@ from pipeline.domain.values import dataclass
 
 type Place = tuple[DocumentType, str]
 
+# More ids of a type are not looked up one by one: so many missing documents are one fault, not thousands.
+LOOKED_UP_MAX = 1_000
 _NO_POLICIES = Policies()
 
 
@@ -32,7 +34,8 @@ class Scope:
 
     `entries` are by entry id, `elsewhere` are transactions dated outside the month by entry id, `in_odoo` are documents
     by Odoo id that transactions of this month are of but that are not in Odoo's month, `pdfs` are by type and
-    QuickBooks id.
+    QuickBooks id, None where they are not known. `not_looked_up` are entries that are not in the month and too many to
+    look up.
     """
 
     company: str
@@ -46,8 +49,9 @@ class Scope:
     entries: Mapping[str, EntryState]
     names: Names
     elsewhere: Mapping[str, LedgerTransaction] = field(default_factory=dict)
+    not_looked_up: frozenset[str] = frozenset()
     in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
-    pdfs: Mapping[tuple[DocumentType, str], PdfSizes] | None = None
+    pdfs: Mapping[Place, PdfSizes | None] | None = None
     policies: Policies = _NO_POLICIES
     # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
     neighbours: frozenset[str] = frozenset()
