@@ -379,6 +379,33 @@ def test_the_policy_explains_no_date_that_nobody_can_have_closed_the_books_to(da
     assert (finding.difference_class, finding.is_explained) == (DifferenceClass.DATED_OTHERWISE, explained)
 
 
+# -- what people do beside the transaction ---------------------------------------------------------------------------
+
+
+def test_an_account_that_quickbooks_has_no_more_was_changed_there_and_is_no_fault_of_the_pipeline():
+    document = a_document(item(100, Account(9, "999", "Travel")), item(21, TAX, ItemKind.TAX))
+
+    finding = only([document], [a_transaction()], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.CHANGED
+    assert finding.reason.startswith("QuickBooks has no account 999 'Travel' any more: it was renamed or removed there")
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"party": "Somebody Else", "party_id": "56"}, "merge the contacts in Odoo, too."),
+        ({"lines": (LedgerLine("251000", Decimal(100)),)}, "If the account was mapped otherwise"),
+        ({"due_on": None}, "nobody has changed it since."),
+    ],
+)
+def test_what_looks_like_a_fault_and_may_be_a_merge_or_another_mapping_says_so(changes, hint):
+    finding = only([a_document()], [a_transaction(**changes)], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.UNEXPLAINED
+    assert hint in finding.reason
+
+
 # -- what is owed, and to how many places ----------------------------------------------------------------------------
 
 

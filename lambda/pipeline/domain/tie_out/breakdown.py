@@ -17,6 +17,8 @@ from pipeline.domain.values import dataclass
 
 # Above so many tax items on one account, only all of them or none may be short. Fewer are tried in all combinations.
 TAX_ITEMS_TRIED_MAX = 10
+# Behind the name of an account of Odoo for which QuickBooks has none.
+NO_COUNTERPART = " (none in QuickBooks)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +151,5 @@ def _subsets(taxes: Sequence[JournalItem]) -> Iterable[list[JournalItem]]:
 def account_name(key: str, names: Names) -> str:
     """Return how a person names an account by its id in QuickBooks, or by `?` and Odoo's name where it has none."""
     if key.startswith("?"):
-        return f"{key[1:]} (none in QuickBooks)"
+        return f"{key[1:]}{NO_COUNTERPART}"
     return names.account_names.get(key, "an account QuickBooks does not name" if not key else f"account with Id {key}")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from pipeline.domain.identity import make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
 from pipeline.domain.tie_out.facts import (
@@ -120,9 +121,26 @@ def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Differ
         return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
     # Neither a file nor a mark that was written over counts as a change of the transaction for certain.
     only_beside = {difference.field for difference in found} <= {"PDF", "mark"}
+    without = [difference.field for difference in found if difference.field.endswith(NO_COUNTERPART)]
+    if without:
+        # It had one when it was posted: without an account nothing is.
+        name = without[0].removesuffix(NO_COUNTERPART)
+        reason = f"QuickBooks has no {name} any more: it was renamed or removed there, renamed in Odoo, or its line of the mapping has changed."
+        return make(DifferenceClass.CHANGED, reason)
     if transaction.was_never_changed and not only_beside:
-        return make(DifferenceClass.UNEXPLAINED, "It is in QuickBooks as it was created: nobody has changed it since.")
+        reason = f"It is in QuickBooks as it was created: nobody has changed it since.{_hint(found)}"
+        return make(DifferenceClass.UNEXPLAINED, reason)
     return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
+
+
+def _hint(found: Sequence[Difference]) -> str:
+    """Return what people do that leaves a transaction as it was created, if it would look like this."""
+    fields = {difference.field for difference in found}
+    if fields <= {"customer", "vendor"}:
+        return " If the two were merged in QuickBooks, merge the contacts in Odoo, too."
+    if all(field.startswith("account ") for field in fields):
+        return " If the account was mapped otherwise when it was posted, that is why."
+    return ""
 
 
 def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
