@@ -125,7 +125,7 @@ def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Differ
     if without:
         # It had one when it was posted: without an account nothing is.
         name = without[0].removesuffix(NO_COUNTERPART)
-        reason = f"QuickBooks has no {name} any more: it was renamed or removed there, renamed in Odoo, or its line of the mapping has changed."
+        reason = f"QuickBooks has no {name} any more: it was renamed or removed there, or mapped otherwise."
         return make(DifferenceClass.CHANGED, reason)
     if transaction.was_never_changed and not only_beside:
         reason = f"It is in QuickBooks as it was created: nobody has changed it since.{_hint(found)}"
