@@ -89,14 +89,14 @@ class _Writer:
     def __init__(self, book: Any, title: str) -> None:
         self._book = book
         self._title = title
-        self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top", "indent": 1})
-        self._amount = book.add_format({"num_format": "#,##0.00##;[Red]-#,##0.00##", "valign": "top"})
-        self._count = book.add_format({"valign": "top"})
-        # Beside an amount a text begins a little later.
-        self._text = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
+        self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+        # As accountants do, a figure ends before the edge of its cell.
+        self._amount = book.add_format({"num_format": "#,##0.00##_);[Red]-#,##0.00##_)", "valign": "top"})
+        self._count = book.add_format({"num_format": "0_)", "valign": "top"})
+        self._text = book.add_format({"text_wrap": True, "valign": "top"})
         self._head_of_figures = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top",
                                                  "align": "right"})  # fmt: skip
-        self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "valign": "top", "indent": 1})
+        self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"})
 
     def sheet(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add a sheet with a head that stays, filters, and the rows."""
@@ -212,7 +212,7 @@ def _sum(row: Sum) -> Sequence[Any]:
         row.quickbooks,
         row.rounding,
         row.difference,
-        row.odoo_count,
-        row.quickbooks_count,
+        row.odoo_count if row.odoo_count or row.quickbooks_count else "",
+        row.quickbooks_count if row.odoo_count or row.quickbooks_count else "",
         ", ".join(row.documents) if row.difference else "",
     )
