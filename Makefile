@@ -4,10 +4,14 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
+# What is never imported is never compiled: that is most of it, and takes as long as all else.
+INSTALL := $(PYTHON) -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r
+# Hundreds of processes import the same modules, which are compiled once, also where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 # One more than two cores have work for: whoever applies Terraform mostly waits.
 WORKERS ?= 3
 
-.PHONY: help demo test lint unit faults bench cost build doctor rotate-odoo-key checkov lock clean
+.PHONY: help demo test lint style types unit faults bench cost build doctor rotate-odoo-key checkov lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -15,11 +19,19 @@ help:  ## list the targets
 demo: $(VENV)/demo  ## run the whole pipeline on this machine, or try it with your own Odoo (ODOO_…, BOOKS, MAPPING)
 	@$(RUN) -m local.demo
 
-test: $(VENV)/test lint unit  ## everything that must hold: style, types, tests, Terraform
+# The types are checked beside the tests, which often wait. What is wrong with them is said at once, and fails the whole.
+test: $(VENV)/test style  ## everything that must hold: style, types, tests, Terraform
+	@$(MAKE) --no-print-directory types & types=$$!; \
+	$(MAKE) --no-print-directory unit; tests=$$?; \
+	wait $$types || { echo "The types are wrong: make types says where."; exit 1; }; exit $$tests
 
-lint: $(VENV)/test
+lint: style types
+
+style: $(VENV)/test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+
+types: $(VENV)/test
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/test
@@ -61,17 +73,17 @@ $(PYTHON):
 
 $(VENV)/demo: $(PYTHON) local/requirements.txt
 	@echo "Installing what the demo needs into $(VENV) ..."
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r local/requirements.txt
+	@$(INSTALL) local/requirements.txt
 	@touch $@
 
 $(VENV)/operate: $(PYTHON) operate/requirements.txt
 	@echo "Installing what operating a deployment needs into $(VENV) ..."
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r operate/requirements.txt
+	@$(INSTALL) operate/requirements.txt
 	@touch $@
 
 $(VENV)/test: $(PYTHON) tests/requirements.txt
 	@echo "Installing what the tests need into $(VENV) ..."
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@$(INSTALL) tests/requirements.txt
 	@touch $@ $(VENV)/demo $(VENV)/operate
 
 .venv-checkov/done: $(PYTHON) tests/checkov-requirements.txt

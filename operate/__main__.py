@@ -10,9 +10,6 @@ try:
     # Imported here, because importing takes a second in which a person may change their mind.
     from operate.cli import PROGRAM, World, cli
 
-    # Each module adds its commands to the group, in the order in which the help lists them: that of a person's day.
-    from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401
-
     cli(prog_name=PROGRAM, obj=World())
 except KeyboardInterrupt:
     print("Stopped.", file=sys.stderr)

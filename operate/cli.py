@@ -10,12 +10,14 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from operate.commands import MODULES
 from operate.deployment import Deployment
 from operate.errors import FOREIGN, WRONG_USE, WrongUse, explained, stopped
 from operate.output import Output
@@ -113,7 +115,12 @@ def _wrong_use(arguments: list[str]) -> Iterator[None]:
 
 
 class _Group(click.Group):
-    """Lists the commands in the order of a person's day, and not by the alphabet."""
+    """Imports a command when it is asked for, and lists all in the order of a person's day."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in MODULES:
+            import_module(f"operate.commands.{MODULES[cmd_name]}")
+        return super().get_command(ctx, cmd_name)
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         """Parse the options before the command."""
@@ -128,7 +135,7 @@ class _Group(click.Group):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the framework's signature
-        return list(self.commands)
+        return list(MODULES)
 
 
 @click.group(

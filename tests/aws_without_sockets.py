@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.hooks import EventAliaser
 from botocore.useragent import UserAgentString
 from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
@@ -115,8 +116,10 @@ def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any
 
 
 BaseClient._make_api_call = _make_api_call
-# What both work out at each request, and what is always the same: who asks, and the methods of a class.
+# What both work out at each request, and what is always the same: who asks, what an event is called now, and the
+# methods of a class.
 UserAgentString.to_string = cache(UserAgentString.to_string)
+EventAliaser._alias_event_name = lru_cache(10_000)(EventAliaser._alias_event_name)
 for always_the_same in ("method_names_from_class", "camelcase_to_underscores"):
     setattr(responses, always_the_same, cache(getattr(responses, always_the_same)))
 # botocore gives these to every session it makes; moto does the same with its own.

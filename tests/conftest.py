@@ -101,6 +101,10 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
 
 
+# The stand-in copies its rows.
+_demo = cache(load)
+
+
 class Machine:
     """The deployed pipeline with the stand-ins it talks to.
 
@@ -258,7 +262,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     ) -> Machine:  # fmt: skip
         aws.empty()
         odoo_order_sync._reported = Remembered()
-        rows, files = documents or load()
+        rows, files = documents or _demo()
         odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
         realms = realms or demo_realms()
         quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)

@@ -73,8 +73,12 @@ class FakeOdoo:
             and (not selection.numbers or document.number in selection.numbers)
         )
 
-    def ids(self, company):
-        return {odoo_id for odoo_id, document in self.documents.items() if document.company == company} - self.hidden
+    def written(self, company):
+        return {
+            odoo_id: document.written_at
+            for odoo_id, document in self.documents.items()
+            if document.company == company and odoo_id not in self.hidden
+        }
 
     def existing(self, company, ids):
         return {odoo_id for odoo_id in ids if odoo_id in self.documents} - self.hidden

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -27,6 +26,7 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.source import Pdf, PdfSource, UnreadableDocument
 from pipeline.domain.transitions import Actor
+from pipeline.domain.values import replace
 from tests.doubles.books import MemoryBooks
 from tests.odoo_world import FakeOdoo
 

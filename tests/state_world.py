@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -28,6 +28,7 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Selection
+from pipeline.domain.values import replace
 from pipeline.use_cases.extract.pull import Extraction, run
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.run import PostingRun

@@ -11,7 +11,6 @@ import random
 import re
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -29,6 +28,7 @@ from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import PipelineError, Unavailable, Unmapped
 from pipeline.domain.transitions import is_allowed
+from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
 from pipeline.use_cases.extract.pull import Extraction, run
 from pipeline.use_cases.post.collaborators import Collaborators

@@ -270,7 +270,7 @@ NOT_OURS = [
     (None, "must be a JSON object"),
     ([], "must be a JSON object"),
     ("pull", "must be a JSON object"),
-    ({"compny": "companyA"}, "has compny, which this function does not know; it knows company"),
+    ({"compny": "companyA"}, "has compny, which this function does not know; it knows by, company"),
     ({"company": 1}, "company must be a text"),
     ({"company": "companyC"}, "no company 'companyC'; it shows 'companyA', 'companyB'"),
     ({"since": "yesterday"}, "since must be an instant like"),

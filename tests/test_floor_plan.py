@@ -171,7 +171,7 @@ def test_the_tie_out_uses_of_an_entry_only_who_waits_and_where_it_is():
     }
 
     assert used == {"entry_id", "company", "status", "error_message", "pending_since", "updated_at", "realm", "qb_id",
-                    "former", "pdf_key", "attachable_id"}  # fmt: skip
+                    "former", "pdf_key", "attachable_id", "successor"}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"domain.values", "domain.tie_out.month"}))

@@ -83,6 +83,20 @@ def test_a_second_run_writes_only_what_has_changed_an_order_or_one_of_its_lines(
     assert answer["history"] == {"found": 2, "written": 2, "unchanged": 0, "failed": 0, "remaining": False}
 
 
+@pytest.mark.parametrize("every", ["true", ""])
+def test_an_order_that_has_the_number_of_one_that_a_restored_backup_lost_takes_its_place(start, every):
+    machine = start(3, ORDER_SYNC_ALL=every)
+    machine.sync_orders()
+    machine.odoo.row("sale.order", 1002).update(
+        create_date=machine.odoo.stamp(), write_date=machine.odoo.stamp(), client_order_ref="ANOTHER"
+    )
+
+    machine.sync_orders()
+
+    assert items(machine)["S1002"]["customer_reference"] == {"S": "ANOTHER"}
+    assert len(items(machine)) == 3
+
+
 def test_what_is_read_once_more_because_of_the_lag_is_not_written_again(start):
     machine = start(3)
     machine.sync_orders()

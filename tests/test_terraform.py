@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.terraform_tools import (
     configuration_files,
     configuration_text,
     function_names,
+    provider_kept_running,
     working_copy,
 )
 
@@ -35,8 +37,9 @@ NEWER_THAN_1_0 = (
 
 
 @pytest.fixture(scope="module")
-def terraform(tmp_path_factory) -> Terraform:
-    return working_copy(tmp_path_factory.mktemp("terraform") / "tree")
+def terraform(tmp_path_factory) -> Iterator[Terraform]:
+    with provider_kept_running(working_copy(tmp_path_factory.mktemp("terraform") / "tree")) as terraform:
+        yield terraform
 
 
 def test_the_configuration_is_formatted(terraform):
@@ -56,10 +59,9 @@ def test_the_configuration_is_valid(terraform):
 def test_an_example_calls_the_configuration_with_values_it_takes(terraform, example):
     folder = terraform.folder / "examples" / example.name
     shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".terraform*"))
-    called = Terraform(folder)
-    called.init()
+    Terraform(folder).init()
 
-    done = called.run("validate")
+    done = Terraform(folder, terraform.environment).run("validate")
 
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -198,7 +198,7 @@ def test_a_month_that_ran_out_of_time_is_finished_by_the_next_run(machine):
             {"company": "companyX", "month": "2026-10"},
             "no company 'companyX'. The Odoo user sees 'companyA', 'companyB'",
         ),
-        ({"continue": True, "month": "2026-10"}, "takes nothing beside it"),
+        ({"continue": True, "month": "2026-10"}, "takes nothing else"),
         (
             {"realm": "1"},
             "which this function does not know; it knows because, by, close, company, continue, month, undo",

@@ -233,7 +233,7 @@ def test_what_is_changed_once_more_after_it_was_accepted_is_open_again(machine):
         ({"because": "so"}, "accept names an entry and says why"),
         ({"accept": "x", "because": "  "}, "accept names an entry and says why"),
         ({"accept": "x", "because": "so", "company": "companyA"}, "takes nothing else"),
-        ({"watch": True, "company": "companyA"}, "takes nothing beside it"),
+        ({"watch": True, "company": "companyA"}, "takes nothing else"),
     ],
 )
 def test_bad_input_is_answered_with_a_sentence(machine, event, words):

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.advice import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.commands import StartOver
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
-from pipeline.domain.lifecycle import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, LOST, UNANSWERED_BY_ODOO
+from pipeline.domain.lifecycle import LOST, UNANSWERED_BY_ODOO
 from pipeline.domain.unanswered import QUIET_TRIES_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from tests.builders import COMPANY

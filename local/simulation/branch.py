@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.aws.secrets import Secrets
+from pipeline.domain.values import replace
 
 if TYPE_CHECKING:
     from local.simulation.world import World

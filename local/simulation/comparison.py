@@ -13,6 +13,7 @@ from local.simulation.actions import Script
 from local.simulation.in_quickbooks import EDITED_TO, ENTITIES, OUR_MARK, SALES, entry_id_of
 from local.simulation.verdict import Verdict
 from local.simulation.world import World, sha256
+from pipeline.domain.advice import ID_REUSED
 from pipeline.domain.codec import loads
 from pipeline.domain.drift import Drift
 from pipeline.qbo.parties import FIELD_NAMES
@@ -138,8 +139,13 @@ def _compare_one(
     code = str(entry.get("error_code", "")) if entry else ""
     if reported:
         verdict.injected[f"(failed: {code})"] += 1
-        if code not in script.in_quickbooks.excuses(move):
+        excuses = script.in_quickbooks.excuses(move) | ({ID_REUSED} if move["id"] in script.in_odoo.reused else set())
+        if code not in excuses:
             verdict.complain(f"{name} failed without need: {entry and entry['error_message']}")
+    former = script.in_odoo.reused.get(move["id"])
+    if former and any(row["Id"] == former and str(move["name"]) in row["PrivateNote"] for row in standing):
+        verdict.losses += 1
+        verdict.complain(f"{name} was written over another document that had its id")
     if len(standing) > 1:
         verdict.duplicates += 1
         verdict.complain(f"{name} is {len(standing)} times in QuickBooks")

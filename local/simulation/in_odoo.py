@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,10 @@ NO_PDFS_OF_TEN = 6
 
 
 class InOdoo:
-    """People at work in Odoo; `deleted` are rows that Odoo no longer has."""
+    """People at work in Odoo; `deleted` are rows that Odoo no longer has.
+
+    `reused` are ids that belong to another document since a restore, with the id in QuickBooks of the former one.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -24,6 +28,8 @@ class InOdoo:
         self.deleted: list[dict[str, Any]] = []
         # By the id of the document, what of its papers belongs inside its PDF.
         self.papers: dict[int, dict[str, bytes]] = {}
+        self.reused: dict[int, str] = {}
+        self.is_restored = False
         self._twins = 0
 
     def any_move(self) -> int:
@@ -116,9 +122,49 @@ class InOdoo:
             "line_ids": [ids[line] for line in move["line_ids"]],
             "invoice_line_ids": [ids[line] for line in move["invoice_line_ids"]],
         })  # fmt: skip
-        self._world.odoo.touch(twin)
-        self._moves.append(twin)
+        self._created(twin)
         self._injected["bill entered twice in Odoo"] += 1
+
+    def _created(self, move: int) -> None:
+        self._world.odoo.touch(move)
+        row = self._world.odoo.move(move)
+        row["create_date"] = row["write_date"]
+        self._moves.append(move)
+
+    def back_up(self) -> Any:
+        """Return everything of Odoo as it is now."""
+        odoo = self._world.odoo
+        return deepcopy((odoo.rows, odoo.files, self._moves, self.papers))
+
+    def restore(self, backup: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Restore a backup, and return the documents that are lost by that, each with its lines."""
+        odoo = self._world.odoo
+        now = list(odoo.rows["account.move"])
+        lines = list(odoo.rows["account.move.line"])
+        rows, files, self._moves, self.papers = backup
+        odoo.rows.clear()
+        odoo.rows.update(rows)
+        odoo.files.clear()
+        odoo.files.update(files)
+        there = {row["id"] for row in rows["account.move"]}
+        self.deleted = [row for row in self.deleted if row["id"] not in there]
+        lost = [dict(row) for row in now if row["id"] not in there]
+        self.deleted += lost
+        self.is_restored = True
+        return [(row, [line for line in lines if line["move_id"][0] == row["id"]]) for row in lost]
+
+    def enter_in_place_of(self, lost: dict[str, Any], lines: list[dict[str, Any]], qb_id: str) -> None:
+        """Enter another document, which gets the id of a lost one."""
+        rows, move = self._world.odoo.rows, lost["id"]
+        rows["account.move.line"] += [dict(line) for line in lines]
+        rows["account.move"].append({
+            **lost, "name": f"AGAIN/{move}", "ref": f"again {move}", "state": "posted", "posted_before": True,
+            "attachment_ids": [], "message_main_attachment_id": False,
+        })  # fmt: skip
+        self._created(move)
+        self.deleted = [row for row in self.deleted if row["id"] != move]
+        self.reused[move] = qb_id
+        self._injected["id of a lost document used again"] += 1
 
     def late_commit(self) -> None:
         """Let a long transaction commit now, whose write date is when it began: before the last pull."""

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +27,9 @@ from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
+from pipeline.domain.values import replace
 from pipeline.odoo.papers import Papers
+from pipeline.odoo.source import OdooSource
 from pipeline.qbo import books, client, name_writes, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
@@ -107,11 +108,12 @@ def _cursor_first() -> AbstractContextManager[Any]:
     compare: Any = getattr(odoo_extractor, "compare")  # noqa: B009
 
     def of_known(extraction: Any, source: Any, table: Any, key_values: Any, company: Any) -> None:
-        def ids(_company: Any) -> set[int]:
-            found: set[int] = source.ids(company) & table.ids(source.database, company.name).keys()
-            return found
+        def written(_company: Any) -> dict[int, datetime]:
+            seen = table.ids(source.database, company.name)
+            # Set back by nothing: what a restored backup holds would be read again as well.
+            return {odoo_id: seen[odoo_id].written_at for odoo_id in source.written(company).keys() & seen.keys()}
 
-        known = SimpleNamespace(database=source.database, ids=ids, existing=source.existing)
+        known = SimpleNamespace(database=source.database, written=written, existing=source.existing)
         compare(extraction, known, table, key_values, company)
 
     stack = ExitStack()
@@ -184,6 +186,12 @@ def _answers_by_order() -> AbstractContextManager[Any]:
     return patch.object(client, "by_item", lambda creates, rows: [*rows, *[None] * len(creates)][: len(creates)])
 
 
+def _nothing_set_back() -> AbstractContextManager[Any]:
+    real = OdooSource.written
+    late = datetime.max.replace(tzinfo=UTC)
+    return patch.object(OdooSource, "written", lambda source, company: dict.fromkeys(real(source, company), late))
+
+
 def _about_nothing(entry: Entry, drift: Drift) -> Notice:
     return replace(notice_of(entry, drift), sentence="nothing")
 
@@ -195,6 +203,8 @@ MUTATIONS: dict[str, Off] = {
     "a renamed database is asked about": lambda: patch.object(
         odoo_extractor, "known_as", lambda named, *_, **__: named
     ),
+    "an id that comes back may be another document's": lambda: patch.object(Entry, "is_another", lambda *_entry: False),
+    "what a backup has set back is read again": _nothing_set_back,
     "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),

@@ -8,6 +8,7 @@ import random
 from local.simulation import comparison
 from local.simulation import world as worlds
 from local.simulation.actions import Script
+from local.simulation.backup import restore_from_backup, retry_reused
 from local.simulation.branch import open_branch
 from local.simulation.fault_injector import Rates
 from local.simulation.lost_table import lose_and_rebuild
@@ -26,6 +27,8 @@ RATES = (
 BRANCHES = 0.25
 # How often the tracking table is lost on the way.
 TABLE_LOST = 0.15
+# How often Odoo is restored from a backup on the way.
+RESTORED = 0.12
 # How often the books are kept for two days more.
 LONG = 0.2
 # How often it is checked that people know what the broken runs have failed; the day it takes heals other things.
@@ -55,11 +58,15 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
         actions = world.random.randint(ACTIONS_MIN, ACTIONS_MAX)
         of_its_own = random.Random(seed + 5)  # noqa: S311
         lost_at = of_its_own.randrange(actions) if of_its_own.random() < TABLE_LOST else None
+        of_a_restore = random.Random(seed + 6)  # noqa: S311
+        restored_at = of_a_restore.randrange(actions) if of_a_restore.random() < RESTORED else None
         for number in range(actions):
             world.injector.rates = world.random.choice(RATES)
             script.act()
             if of_its_own.random() < WATCHED:
                 world.post(WATCH)
+            if number == restored_at:
+                restore_from_backup(world, script, of_a_restore)
             if number == lost_at:
                 lose_and_rebuild(world, script, verdict)
         if of_its_own.random() < TOUCHED:
@@ -88,7 +95,8 @@ def _heal(world: World, script: Script, verdict: Verdict) -> None:
     reported = len(world.alerts())
     _come_to_rest(world, script, verdict, rounds_min=2)
     # Tokens last an hour, refresh tokens a day; and what was deleted in Odoo shows once a day.
-    days = 2 if world.random.random() < LONG else 1 if script.in_odoo.deleted else 0
+    waits_a_day = bool(script.in_odoo.deleted) or script.in_odoo.is_restored
+    days = 2 if world.random.random() < LONG else 1 if waits_a_day else 0
     for _ in range(days):
         world.clock.pass_by(25 * 3600)
         world.post({"retry_failed": True})
@@ -127,6 +135,8 @@ def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min:
         world.post(WATCH)
         if round_ == rounds_min - 1 and any(entry["status"] == "failed" for entry in world.entries()):
             world.post({"retry_failed": True})
+            if verdict.seed % 2:
+                retry_reused(world)
         world.clock.pass_by(TICK_S)
         open_ids = {int(entry["odoo_id"]) for entry in world.entries() if entry["status"] in ("pending", "posting")}
         if round_ >= rounds_min and not open_ids - gone and _state(world) == before:

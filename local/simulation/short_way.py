@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from typing import Any
 from unittest.mock import patch
 
+import requests
 from botocore.exceptions import ClientError
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.core.utils import camelcase_to_underscores
@@ -215,12 +216,15 @@ def in_a_hurry() -> Iterator[None]:
         stack.enter_context(patch.object(validators, "deepcopy", _copied_tree))
         stack.enter_context(patch.object(_Traverser, "traverse_node_recursively", _traverse))
         stack.enter_context(patch.object(DynamoDBBackend, "transact_write_items", write_together))
+        # The same few addresses over and over.
+        stack.enter_context(patch.object(requests.models, "parse_url", _parsed_url))
         # An item is far from DynamoDB's limit of 400 KB.
         stack.enter_context(patch.object(LimitedSizeDict, "__setitem__", dict.__setitem__))
         yield
 
 
 _read = lru_cache(500)(_Parser.make)
+_parsed_url = lru_cache(1_000)(requests.models.parse_url)
 _pickled = lru_cache(500)(pickle.dumps)
 
 

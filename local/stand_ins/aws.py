@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.exceptions import SecretHasNoValueException, SecretNotFoundException
 from moto.secretsmanager.models import SecretsManagerBackend
+from moto.sns.models import Subscription
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.stand_ins.transactions import write_together
@@ -91,6 +93,19 @@ def _secret_value(
         raise
 
 
+_moto_signing_key = Subscription.private_key.__wrapped__
+
+
+@cache
+def _signing_key() -> Any:
+    return _moto_signing_key(None)
+
+
+def _signing_key_of(_subscription: Subscription) -> Any:
+    """Return the key that signs messages, the same for all subscriptions: making one takes a tenth of a second."""
+    return _signing_key()
+
+
 class _Silent(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -133,6 +148,7 @@ class EmbeddedAws:
     def __init__(self) -> None:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         SecretsManagerBackend.get_secret_value = _secret_value  # type: ignore[method-assign,assignment]
+        Subscription.private_key = _signing_key_of  # type: ignore[method-assign,assignment]
         application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.calls, self.asked = application.calls, application.asked
         self.lock, self.count = application.lock, application.count

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +56,9 @@ class Response:
     def json(cls, value: Any, status: int = 200, **headers: str) -> Self:
         """Return a JSON response."""
         text = json.dumps(value, default=_number, ensure_ascii=False)
+        if text.isascii():
+            # A file of 25 MB, too, in which a search takes longer than all else.
+            return cls(status, text.encode(), headers=headers)
         # Half of a pair has no bytes of its own: it is written as Odoo writes all that is not ASCII.
         body = _HALF.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
         return cls(status, body, headers=headers)
@@ -91,6 +96,29 @@ def no_fault(_request: Request) -> Fault | None:
     return None
 
 
+class _UntilClosed(ThreadingHTTPServer):
+    """Waits for requests without a clock: `serve_forever` wakes up a hundred times a second, or stops late."""
+
+    daemon_threads = True
+    _is_closed = False
+
+    def serve_until_closed(self) -> None:
+        """Serve until `stop`, which may come before."""
+        while not self._is_closed:
+            self.handle_request()
+
+    def stop(self) -> None:
+        """End what serves, by a connection that asks nothing."""
+        self._is_closed = True
+        # Whoever served is on the way out already if nobody listens any more.
+        with suppress(OSError):
+            socket.create_connection(self.server_address[:2]).close()  # type: ignore[arg-type]
+
+    def verify_request(self, *_arguments: Any) -> bool:
+        """Take no connection after the end."""
+        return not self._is_closed
+
+
 class StandInServer:
     """Serves `answer` on 127.0.0.1 at a free port until closed; `requests` is the log of what was asked."""
 
@@ -119,10 +147,10 @@ class StandInServer:
             def log_message(self, *_arguments: object) -> None:
                 """Stay silent: the log of requests is kept by the server."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _UntilClosed(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        self._serving = threading.Thread(target=self._http.serve_until_closed, daemon=True)
+        self._serving.start()
 
     def _serve(self, connection: BaseHTTPRequestHandler) -> None:
         length = int(connection.headers.get("Content-Length") or 0)
@@ -161,5 +189,6 @@ class StandInServer:
 
     def close(self) -> None:
         """Stop serving."""
-        self._http.shutdown()
+        self._http.stop()
+        self._serving.join()
         self._http.server_close()

@@ -30,9 +30,11 @@ def request_of(prepared: requests.PreparedRequest) -> Request:
 def response_to(prepared: requests.PreparedRequest, answer: Response) -> requests.Response:
     """Return an answer as `requests` would have read it."""
     headers = {"Content-Type": answer.content_type, **answer.headers, "Content-Length": str(len(answer.body))}
+    # Without cookies `requests` need not look for any, three times.
+    original = _Original(headers) if any(name.lower() == "set-cookie" for name in answer.headers) else None
     raw = HTTPResponse(
         io.BytesIO(answer.body), headers=headers, status=answer.status, preload_content=False,
-        original_response=_Original(headers),  # type: ignore[arg-type]
+        original_response=original,  # type: ignore[arg-type]
     )  # fmt: skip
     return _ADAPTER.build_response(prepared, raw)
 

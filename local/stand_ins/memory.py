@@ -6,12 +6,12 @@ count or a crash after a write takes a subclass that calls the double.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count, islice
@@ -23,14 +23,15 @@ from pipeline.domain.codec import dumps, encode
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
 from pipeline.domain.document import Document
-from pipeline.domain.entry import BooksPart, DriftPart, Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.entry import BooksPart, DriftPart, Entry, OdooPart, PdfPart, Seen, Status, WorkPart, names_of
 from pipeline.domain.errors import InvalidDocument, PipelineError, outcome
 from pipeline.domain.history import Wrote
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.lease import Lease
-from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.source import Copy, Pdf, PdfDigest, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 from pipeline.domain.transitions import Actor, ForbiddenTransition, is_allowed
+from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
 
 # Where nothing follows: such a decision holds only as long as the entry has the status it was taken on.
@@ -80,11 +81,11 @@ class MemoryTable:
             [entry for entry in list(self.stored.values()) if (entry.company, entry.status) == (company, status)]
         )
 
-    def ids(self, database: str, company: str) -> dict[int, Status]:
-        """Return the Odoo id and the status of every entry of a company."""
+    def ids(self, database: str, company: str) -> dict[int, Seen]:
+        """Return the Odoo id of every entry of a company, its status and when Odoo wrote it."""
         beginning = make_entry_id(database, 0)[:-1]
         return {
-            odoo_id_of(entry.entry_id): entry.status
+            odoo_id_of(entry.entry_id): Seen(entry.status, entry.odoo_write_date)
             for entry in self.stored.values()
             if entry.company == company and entry.entry_id.startswith(beginning)
         }
@@ -183,6 +184,14 @@ class MemoryTable:
             stored = self.stored.get(entry.entry_id)
             if stored and stored.version == entry.version and stored.status is Status.PENDING:
                 names = [*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message"]
+                self._write(stored, _with(stored, entry, names), self.extracted_by, names)
+
+    def keep_seen(self, entry: Entry) -> None:
+        """Store when Odoo created and wrote a document, while its entry has this version."""
+        with self._lock:
+            stored = self.stored.get(entry.entry_id)
+            if stored and stored.version == entry.version:
+                names = ("odoo_created_at", "odoo_write_date")
                 self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
     def ask_for_pdf(self, entry: Entry) -> None:
@@ -315,9 +324,10 @@ class MemoryStore:
                 return content
         raise InvalidDocument(f"{entry.title}: its PDF is missing. Retry it.", code="pdf_missing")
 
-    def pdf_at(self, key: str) -> bytes | None:
-        """Return the PDF under a key, or None."""
-        return self.objects.get(key)
+    def pdf_digest_at(self, key: str) -> PdfDigest | None:
+        """Return the hash and size of the PDF under a key, or None."""
+        content = self.objects.get(key)
+        return None if content is None else PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
 
     def copy_posted(self, entry: Entry) -> str:
         """Copy the PDF to where a person looks for it, and return its key."""
@@ -466,7 +476,8 @@ class MemoryKeyValues:
         with self._lock:
             kept = self.leases.get(realm)
             is_paused = realm in self.paused_until and self.paused_until[realm] >= now
-            if kept and (kept.until >= now or (is_paused and not force)):
+            is_ours = kept is not None and (kept.holder, kept.until) == (holder, until)
+            if kept and not is_ours and (kept.until >= now or (is_paused and not force)):
                 return None
             self.leases[realm] = replace(kept or Lease(realm, "", now), holder=holder, until=until)
             return self.leases[realm]

@@ -46,16 +46,15 @@ class MemoryReports:
         return folder
 
     def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
-        """Store one more file in the pack of a closed month. Nothing is replaced."""
-        if f"{folder}/{name}" in self.store.objects:
+        """Store one more file in the pack of a closed month. Raises Unavailable if another is there under its name."""
+        if self.store.objects.get(f"{folder}/{name}", content) != content:
             raise Unavailable(f"{folder}/{name} is stored already.")
         self.store.put(f"{folder}/{name}", content)
 
     def closed_file(self, folder: str, name: str) -> bytes | None:
         """Return a file of the pack of a closed month, or None."""
-        return self.store.pdf_at(f"{folder}/{name}")
+        return self.store.objects.get(f"{folder}/{name}")
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key."""
-        found = {key: self.store.pdf_at(key) for key in keys}
-        return {key: len(content) for key, content in found.items() if content is not None}
+        return {key: len(self.store.objects[key]) for key in keys if key in self.store.objects}

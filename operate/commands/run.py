@@ -221,7 +221,8 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
         wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,))
         failed = list(found(deployment.table, wanted, call.world.clock.now()))
         _check_causes(causes, {entry.error_code for entry in failed})
-        chosen = [entry for entry in failed if not causes or entry.error_code in causes]
+        # What a retry would delete in QuickBooks is retried only by its name or its cause.
+        chosen = [entry for entry in failed if entry.error_code in causes or not (causes or entry.successor)]
     chosen = [entry for entry in chosen if entry.can_be_retried]
     if not chosen:
         out.say("Nothing has failed that could be retried.")

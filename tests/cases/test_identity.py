@@ -312,12 +312,15 @@ def two_companies(open_world):
 def move_to_b(world, move_id=561):
     """Reset a bill to draft, give it a journal of companyB, and post it again, all between two pulls."""
     (row,) = (row for row in world.odoo.rows["account.move"] if row["id"] == move_id)
+    created = row["create_date"]
     world.odoo.rows["account.move"].remove(row)
     lines = world.odoo.rows["account.move.line"]
     lines[:] = [line for line in lines if line["move_id"][0] != move_id]
     files = world.odoo.rows["ir.attachment"]
     files[:] = [file for file in files if file["res_id"] != move_id]
-    world.move(move_id, "in_invoice", [{"amount": 100.0}], partner=(906, "Mover"), company=B, ref="M-1")
+    world.move(
+        move_id, "in_invoice", [{"amount": 100.0}], partner=(906, "Mover"), company=B, ref="M-1", create_date=created
+    )
 
 
 def totals(world, realm):
@@ -658,3 +661,17 @@ def test_what_a_person_deleted_in_quickbooks_says_so_and_a_retry_posts_it_again(
     assert "a person deleted it in QuickBooks" in failed["error_message"]
     assert statuses(world) == {701: "posted"}
     assert len(world.books()) == 1
+
+
+def test_namesakes_have_vendors_of_their_own_after_one_pull_however_many_they_are(open_world):
+    world = open_world(realms=[us()])
+    for number in range(30):
+        partner = world.partner(2000 + number, "John Smith")
+        world.move(700 + number, "in_invoice", [{"amount": 10.0 + number}], partner=partner, ref=f"JS-{number}")
+
+    settle(world, rounds=3)
+
+    assert set(statuses(world).values()) == {"posted"}
+    names = {row["DisplayName"] for row in world.people("Vendor")}
+    assert len(names) == 30
+    assert "John Smith" in names

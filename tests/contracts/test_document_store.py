@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.books import Filed
 from pipeline.domain.document import Company, Party
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.source import Copy, Pdf, PdfSource
+from pipeline.domain.source import Copy, Pdf, PdfDigest, PdfSource
 from tests.books_world import PDF, US_TAX, a_document, an_entry, line, tax_amount
 
 BUCKET = "documents"
@@ -20,6 +21,10 @@ ENTRY = an_entry(a_document())
 WAITING = "pending/odoo-account.move-17.pdf"
 FILED = "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
 NEW_PDF = b"%PDF-new"
+
+
+def digest(content):
+    return PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
 
 
 class InS3:
@@ -153,7 +158,8 @@ def test_a_pdf_waits_under_pending_with_the_hash_of_its_content(bucket, store):
 
     assert (stored.key, stored.sha256) == (WAITING, a_pdf().sha256)
     assert bucket.keys() == {WAITING}
-    assert store.pdf(ENTRY) == store.pdf_at(WAITING) == PDF
+    assert store.pdf(ENTRY) == PDF
+    assert store.pdf_digest_at(WAITING) == digest(PDF)
 
 
 def filed(store):
@@ -170,7 +176,7 @@ def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
 
     assert key == FILED
     assert bucket.keys() == {FILED}
-    assert store.pdf_at(FILED) == PDF
+    assert store.pdf_digest_at(FILED) == digest(PDF)
 
 
 def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
@@ -179,7 +185,7 @@ def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
     key = store.copy_posted(booked)
 
     assert store.filed(ENTRY) == store.filed_at(key) == Filed("129", "3", "0f3a tax 8.25")
-    assert store.pdf_at(key) == PDF
+    assert store.pdf_digest_at(key) == digest(PDF)
 
 
 def test_a_pdf_that_was_never_posted_or_by_an_earlier_release_says_nothing_of_the_books(store):
@@ -202,7 +208,7 @@ def test_a_newer_pdf_takes_the_place_of_the_filed_one(store):
         store.put_pdf(ENTRY.entry_id, a_pdf(content))
         filed(store)
 
-    assert store.pdf_at(FILED) == NEW_PDF
+    assert store.pdf_digest_at(FILED) == digest(NEW_PDF)
 
 
 def test_a_filed_pdf_is_found_by_its_key_and_by_where_it_belongs(store):
@@ -237,7 +243,7 @@ def test_a_pdf_that_is_gone_is_for_a_person(store):
 
 
 def test_no_pdf_under_a_key_is_none(store):
-    assert store.pdf_at("pending/none.pdf") is None
+    assert store.pdf_digest_at("pending/none.pdf") is None
 
 
 def test_dropping_takes_the_waiting_pdf_only_and_what_is_not_there_is_no_matter(bucket, store):

@@ -167,6 +167,13 @@ def test_a_lease_that_is_held_is_not_taken_even_by_a_person(key_values, force):
     assert take(key_values, "two", NOW + MINUTE, force=force) is None
 
 
+def test_a_lease_is_taken_by_a_request_that_is_repeated_because_its_answer_was_lost(key_values):
+    lease = take(key_values)
+
+    assert take(key_values) == lease
+    assert take(key_values, lasts=3 * MINUTE) is None
+
+
 def test_each_company_has_its_own_lease(key_values):
     take(key_values)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 
 import pytest
 
 from local.stand_ins.memory import MemoryStore
 from local.stand_ins.reports import MemoryReports
-from pipeline.aws.report_store import ReportStore
+from pipeline.aws.report_store import ReportStore, folder_of
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.tie_out.month import Month
 
@@ -104,6 +105,26 @@ def test_a_pack_of_a_closed_month_is_stored_once_and_read_back(bucket):
     assert bucket.keys() == {f"{folder}/{name}" for name in ("manifest.json", "tie-out.html", "reopened.json")}
     assert bucket.reports.closed_file(folder, "manifest.json") == b"{}"
     assert bucket.reports.closed_file(folder, "nothing.json") is None
+
+
+def test_the_same_file_is_stored_in_a_pack_twice_because_an_answer_may_be_lost(bucket):
+    folder = bucket.reports.put_closed("companyA", OCTOBER, {"manifest.json": b"{}"}, AT)
+
+    bucket.reports.add_to_closed(folder, "manifest.json", b"{}")
+
+    assert bucket.reports.closed_file(folder, "manifest.json") == b"{}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"text", mtime=0)[:15], gzip.compress(b"\xff\xfe", mtime=0)],
+    ids=["no gzip", "cut", "no text"],
+)
+def test_an_unfinished_reading_that_is_damaged_is_none(moto, content):
+    store = InS3(moto.client("s3"))
+    store.have(f"{folder_of('companyA', OCTOBER)}/unfinished.json.gz", content)
+
+    assert store.reports.unfinished("companyA", OCTOBER) is None
 
 
 def test_what_is_in_a_pack_is_never_replaced(bucket):

@@ -14,12 +14,13 @@ from local.stand_ins.memory import MemoryTable
 from pipeline.aws.drift_table import DriftTable
 from pipeline.domain import lifecycle
 from pipeline.domain.document import DocumentType
-from pipeline.domain.entry import Status, Step
+from pipeline.domain.entry import Seen, Status, Step
 from pipeline.domain.transitions import ForbiddenTransition
 from pipeline.domain.waiting import Waiting
 from tests.books_world import COMPANY, NOW, a_document, an_entry
 
-LATER = NOW + timedelta(seconds=150)
+LATER_BY = timedelta(seconds=150)
+LATER = NOW + LATER_BY
 
 
 @pytest.fixture(params=["moto", "empty_aws", "memory"])
@@ -84,7 +85,8 @@ def test_the_ids_of_a_company_are_returned_with_their_status_and_those_of_anothe
     kept(table, 3, company="other")
     kept(table, 4, entry_id="another-account.move-4")
 
-    assert table.ids("odoo", COMPANY) == {1: Status.PENDING, 2: Status.VOIDED}
+    written_at = entry_of().odoo_write_date
+    assert table.ids("odoo", COMPANY) == {1: Seen(Status.PENDING, written_at), 2: Seen(Status.VOIDED, written_at)}
 
 
 def test_some_entry_is_returned_whatever_its_status_once_there_is_one(table):
@@ -292,6 +294,29 @@ def test_any_other_status_follows_whatever_the_entry_has_become(table, status):
 
 
 # -- the PDF ---------------------------------------------------------------------------------------------------------
+
+
+def test_when_odoo_created_and_wrote_a_document_is_kept_and_nothing_else_changes(table):
+    before = kept(table, version=3, odoo_created_at=None)
+
+    table.keep_seen(replace(before, odoo_created_at=NOW, odoo_write_date=NOW - LATER_BY, number="another"))
+    table.keep_seen(replace(before, odoo_created_at=LATER, version=2))
+
+    assert now_in(table, before) == replace(before, odoo_created_at=NOW, odoo_write_date=NOW - LATER_BY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_ready"),
+    [({}, True), ({"successor": "bill 2"}, False), ({"successor": "bill 2", "qb_id": "7"}, True),
+     ({"successor": "bill 2", "step": Step.CREATE}, True)],
+)  # fmt: skip
+def test_a_withdrawal_waits_for_the_extractor_once_another_document_can_have_its_id(table, changes, is_ready):
+    entry = kept(table, withdrawn=True, pdf_sha256="", **changes)
+
+    (waiting,) = table.waiting()
+
+    assert (waiting.is_ready, waiting) == (is_ready, Waiting.of(entry))
+    assert bool(table.unfinished(COMPANY, 9)) is not is_ready
 
 
 def test_a_pdf_makes_its_entry_ready_and_changes_nothing_else(table):

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from operate import cli as frame
 from operate.cli import World, cli
+from operate.commands import MODULES
 from operate.deployment import Deployment
 from operate.output import Output, wrapped
 from tests.terraform_tools import ROOT, without_aws
@@ -38,6 +40,27 @@ def test_every_command_has_help_with_an_example_within_eighty_columns(command):
     assert f"Example:\n    ./oqb {command}" in result.stdout
     assert {"--env", "--region", "--profile", "--json"} <= set(result.stdout.split())
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_every_module_of_commands_is_found_by_the_names_of_its_commands():
+    here = {path.stem for path in (ROOT / "operate/commands").glob("*.py")} - {"__init__"}
+    for module in here:
+        import_module(f"operate.commands.{module}")
+
+    assert set(MODULES) == set(cli.commands)
+    assert set(MODULES.values()) == here
+    assert list(MODULES) == cli.list_commands(None)
+
+
+def test_a_command_does_without_what_the_others_import():
+    code = (
+        "import sys; from operate.cli import cli; cli.get_command(None, 'status')\n"
+        "print(*(name for name in sys.modules if name.startswith('operate.commands.')))"
+    )
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}/lambda:{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["operate.commands.look"]
 
 
 def test_the_commands_are_all_in_the_documentation():
@@ -182,7 +205,7 @@ def test_the_script_makes_its_environment_once_from_pins_with_hashes(checkout):
 
     asked = (checkout / "asked").read_text().splitlines()
     assert [line for line in asked if "pip" in line] == [
-        "-m pip install -q --disable-pip-version-check --require-hashes -r operate/requirements.txt"
+        "-m pip install -q --disable-pip-version-check --no-compile --require-hashes -r operate/requirements.txt"
     ]
     assert asked.count("-m operate --help") == 2
     assert all(result.returncode == 0 and result.stdout.startswith("Usage: ./oqb") for result in results)

@@ -130,6 +130,23 @@ def test_a_retry_of_one_cause_leaves_the_others(posted):
     assert "1 needs a person" in result.stdout
 
 
+def test_what_a_retry_deletes_in_quickbooks_is_retried_only_by_its_cause_or_name(posted):
+    (key,) = [entry["entry_id"] for entry in posted.machine.entries().values()
+              if entry.get("error_code") == "period_closed"]  # fmt: skip
+    posted.machine.client("dynamodb").update_item(
+        TableName=posted.machine.deployment.table, Key={"entry_id": {"S": key}},
+        UpdateExpression="SET successor = :other", ExpressionAttributeValues={":other": {"S": "bill 2"}},
+    )  # fmt: skip
+
+    posted("retry")
+    posted("retry", "--cause", "period_closed")
+
+    whole, by_cause = [event["entry_ids"] for event in posted.invoked("qb-poster") if event.get("retry_failed")]
+    assert len(whole) == 2
+    assert key not in whole
+    assert by_cause == [key]
+
+
 def test_there_may_be_nothing_to_retry(pulled):
     result = pulled("retry")
 

@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from pipeline.aws.errors import errors_of
 from pipeline.aws.slack_address import SlackAddress
 from pipeline.domain.alert import SUBJECT_LENGTH_MAX, Alert
 from pipeline.domain.clock import Clock
 from pipeline.domain.errors import PipelineError
-from pipeline.domain.quoting import ascii_line
+from pipeline.domain.quoting import ascii_line, cut
 from pipeline.http import new_session, send
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEXT_BYTES_MAX = 250_000
+_LONGER = b"\n[This message was longer than an e-mail of SNS may be, and is cut here.]"
 SLACK_LENGTH_MAX = 3_000
 SLACK_TIMEOUT_S = 5.0
 
@@ -69,25 +69,27 @@ class Alerts:
     def _by_mail(self, alert: Alert) -> bool:
         # SNS refuses a subject that is not printable ASCII, or too long, with its whole message.
         subject = ascii_line(alert.subject, SUBJECT_LENGTH_MAX)
-        text = alert.text.encode("utf-8", "replace")[:TEXT_BYTES_MAX].decode(errors="ignore")
         try:
-            self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)
-        except (ClientError, BotoCoreError) as error:
-            logger.error("alert not sent by e-mail", extra={"subject": subject, "reason": type(error).__name__})  # noqa: TRY400
+            with errors_of(f"The topic {self._topic}"):
+                self._client.publish(TopicArn=self._topic, Subject=subject, Message=_within_bytes(alert.text))
+        except PipelineError as error:
+            logger.error("alert not sent by e-mail", extra={"subject": subject, "reason": str(error)})  # noqa: TRY400
             return False
         return True
 
     def _by_slack(self, alert: Alert, address: str) -> bool:
-        text = f"*{_escaped(alert.subject)}*\n{_escaped(alert.text)}"[:SLACK_LENGTH_MAX]
+        # Cut before it is escaped: half an escaped character would show.
+        text = _escaped(cut(f"*{alert.subject}*\n{alert.text}", SLACK_LENGTH_MAX))
         return post_to_slack(address, text, self._clock, subject=alert.subject)
 
 
 def post_to_slack(address: str, text: str, clock: Clock, *, subject: str = "") -> bool:
     """Post a text to Slack's incoming webhook, and return whether it was taken; if not, why is logged."""
     try:
-        answer = send(
-            new_session(), "POST", address, who="Slack", timeout_s=SLACK_TIMEOUT_S, clock=clock, json={"text": text}
-        )
+        with new_session() as session:
+            answer = send(
+                session, "POST", address, who="Slack", timeout_s=SLACK_TIMEOUT_S, clock=clock, json={"text": text}
+            )
     except PipelineError as error:
         # The address is a secret: log only our own text about the failure.
         logger.error("alert not sent to Slack", extra={"subject": subject, "reason": str(error)})  # noqa: TRY400
@@ -95,6 +97,14 @@ def post_to_slack(address: str, text: str, clock: Clock, *, subject: str = "") -
     if answer.status != 200:
         logger.error("alert not sent to Slack", extra={"subject": subject, "status": answer.status})
     return answer.status == 200
+
+
+def _within_bytes(text: str) -> str:
+    """Return a text as SNS takes it. One that is too long is cut and says so."""
+    content = text.encode("utf-8", "replace")
+    if len(content) <= TEXT_BYTES_MAX:
+        return content.decode()
+    return content[: TEXT_BYTES_MAX - len(_LONGER)].decode(errors="ignore") + _LONGER.decode()
 
 
 def _escaped(text: str) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.aws.errors import Expected, error_of, errors_of
+from pipeline.aws.errors import MISSING, Expected, error_of, errors_of
 from pipeline.domain.books import Filed
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable, outcome
 from pipeline.domain.mapping import FILE
-from pipeline.domain.mapping_file import MappingFile
-from pipeline.domain.source import Copy, Pdf, StoredPdf
+from pipeline.domain.mapping_file import FILE_BYTES_MAX, MappingFile
+from pipeline.domain.source import Copy, Pdf, PdfDigest, StoredPdf
 from pipeline.domain.stored import COPY_BYTES_MAX, changed, stored_document
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
-_MISSING = ("NoSuchKey", "404", "NotFound")
+PIECE_BYTES = 2**20
 
 
 class _TooLarge(Exception):
@@ -68,9 +70,18 @@ class DocumentStore:
             raise InvalidDocument(f"The copy {key} is missing.", code="copy_missing")
         return loads(Document, content)
 
-    def pdf_at(self, key: str) -> bytes | None:
-        """Return the PDF under a key, or None."""
-        return self._get(key)
+    def pdf_digest_at(self, key: str) -> PdfDigest | None:
+        """Return the hash and size of the PDF under a key, or None. The PDF is read in pieces of 1 MB."""
+
+        def digest() -> PdfDigest:
+            sha256, size_bytes = hashlib.sha256(), 0
+            with closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+                while piece := body.read(PIECE_BYTES):
+                    sha256.update(piece)
+                    size_bytes += len(piece)
+            return PdfDigest(sha256.hexdigest(), size_bytes)
+
+        return self._unless_missing(digest)
 
     def copies(self) -> list[Copy]:
         """Return the last stored copy of every document, with the key of its waiting or last filed PDF."""
@@ -101,7 +112,7 @@ class DocumentStore:
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
-        # It is filed already if a run ended between filing it and recording that.
+        # It is filed already if a run ended after filing it and before recording that.
         for key in (pending_key(entry.entry_id), entry.pdf_key, posted_key(entry)):
             content = self._get(key) if key else None
             if content is not None:
@@ -114,7 +125,7 @@ class DocumentStore:
     def copy_posted(self, entry: Entry) -> str:
         """Copy the PDF from `pending/` to where a person looks for it, and return its key.
 
-        How the document is in the books goes along as metadata of the object: see `filed_at`.
+        The object's metadata says how the document is in the books: `filed_at` reads it.
         """
         target = posted_key(entry)
         filed = {"qb-id": entry.qb_id, "qb-sync-token": entry.qb_sync_token, "qb-fingerprint": entry.qb_fingerprint}
@@ -133,7 +144,7 @@ class DocumentStore:
         return target
 
     def filed(self, entry: Entry) -> Filed | None:
-        """Return how a document was in the books when its PDF was filed where it is filed now, or None."""
+        """Return how a document was in the books when its PDF was filed, or None if that is not known."""
         return self.filed_at(posted_key(entry))
 
     def filed_at(self, key: str) -> Filed | None:
@@ -175,18 +186,17 @@ class DocumentStore:
 
     def _read_mapping(self) -> tuple[bytes, str]:
         answer = self._client.get_object(Bucket=self._bucket, Key=FILE)
-        return answer["Body"].read(), answer.get("VersionId", "none")
+        with closing(answer["Body"]) as body:
+            # One byte more shows that it is too large.
+            return body.read(FILE_BYTES_MAX + 1), answer.get("VersionId", "none")
 
     def _put(self, key: str, content: bytes, media_type: str) -> str:
         """Store an object and return the SHA-256 that S3 computed of what it received."""
-
-        def put() -> str:
+        with errors_of(f"The bucket {self._bucket}"):
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=content, ContentType=media_type, ChecksumAlgorithm="SHA256"
             )
-            return base64.b64decode(answer["ChecksumSHA256"]).hex()
-
-        return self._unless_missing(put) or ""
+        return base64.b64decode(answer["ChecksumSHA256"]).hex()
 
     def _listed(self, prefix: str) -> Iterator[ObjectTypeDef]:
         with errors_of(f"The bucket {self._bucket}"):
@@ -206,7 +216,7 @@ class DocumentStore:
 
     def _unless_missing[T](self, call: Callable[[], T]) -> T | None:
         try:
-            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+            with errors_of(f"The bucket {self._bucket}", expected=MISSING):
                 return call()
         except Expected:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from itertools import batched
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from pipeline.aws.items import from_dataclass, item, plain_values
 from pipeline.aws.poster_table import PosterTable
 from pipeline.aws.tracking_table import COMPANY_STATUS_INDEX
 from pipeline.domain.entry import DriftPart, Entry, Status, names_of
+from pipeline.domain.values import replace
 
 # DynamoDB compares with at most a hundred values.
 IDS_AT_ONCE = 100
@@ -56,16 +56,16 @@ class DriftTable(PosterTable):
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept) if kept else ""
         expression += " REMOVE " + ", ".join(f"#{name}" for name in empty) if empty else ""
         placeholders = {f":{name}": value for name, value in kept.items()}
-        was = "attribute_not_exists(#drift)"
+        unchanged = "attribute_not_exists(#drift)"
         if entry.drift:
-            was, placeholders[":was"] = "#drift = :was", {"S": entry.drift}
+            unchanged, placeholders[":previous"] = "#drift = :previous", {"S": entry.drift}
         placeholders[":qb_id"] = {"S": entry.qb_id}
         done = self._conditional(
             lambda: self._client.update_item(
                 TableName=self._name,
                 Key={"entry_id": {"S": entry.entry_id}},
                 UpdateExpression=expression.strip(),
-                ConditionExpression=f"qb_id = :qb_id AND {was}",
+                ConditionExpression=f"qb_id = :qb_id AND {unchanged}",
                 ExpressionAttributeNames={f"#{name}": name for name in _NAMES},
                 ExpressionAttributeValues=placeholders,
                 ReturnValues="UPDATED_OLD",

@@ -10,24 +10,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.domain.errors import Misconfigured, NeedsAttention, NotStored, PipelineError, Unavailable
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
-# A transaction of somebody else is writing the item; and the answer to a transaction of which nothing was written.
+# Another transaction is writing the item. A cancelled transaction has written nothing.
 CONFLICT = "TransactionConflictException"
 CANCELLED = "TransactionCanceledException"
+_NOT_THERE = "does not exist: is the environment variable that names it right?"
+_NOT_ALLOWED = "may not be used by this function: look at its IAM policy"
 _FINAL = {
-    "ResourceNotFoundException": "does not exist: is the environment variable that names it right?",
-    "NoSuchBucket": "does not exist: is the environment variable that names it right?",
-    "AccessDeniedException": "may not be used by this function: look at its IAM policy",
-    "AccessDenied": "may not be used by this function: look at its IAM policy",
+    "ResourceNotFoundException": _NOT_THERE,
+    "NoSuchBucket": _NOT_THERE,
+    # SNS about a topic, and SQS about a queue.
+    "NotFound": _NOT_THERE,
+    "AWS.SimpleQueueService.NonExistentQueue": _NOT_THERE,
+    "QueueDoesNotExist": _NOT_THERE,
+    "AuthorizationError": _NOT_ALLOWED,
+    "AccessDeniedException": _NOT_ALLOWED,
+    "AccessDenied": _NOT_ALLOWED,
     "PermanentRedirect": "is in another region than this function: is the environment variable that names it right?",
 }
-
-
+# S3's answers for an object that does not exist.
+MISSING = ("NoSuchKey", "404", "NotFound")
 # S3's answer for an object in an archive class from which nothing is read at once.
-# What is sent is too large, or is nothing that the service knows.
-_NOT_TAKEN = ("ValidationException", "EntityTooLarge", "KeyTooLongError")
 _ARCHIVED = "InvalidObjectState"
-
-
+# What is sent is too large, or the service does not understand it.
+_NOT_TAKEN = ("ValidationException", "EntityTooLarge", "KeyTooLongError")
 # A key in KMS with which a bucket, table, queue or secret is encrypted, in the words of each service.
 _KEYS = ("KMS", "DecryptionFailure", "EncryptionFailure", "InvalidKeyId")
 _KEY_MAY_WORK_LATER = ("Throttling", "Internal", "Timeout", "Unavailable")

@@ -95,7 +95,7 @@ def extractor_command(event: Any) -> ExtractorCommand:
         raise InvalidRequest("until is before since, so no document could be between the two.")
     if _flag(body, "redrive"):
         if company or is_trial or selection != Selection():
-            raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+            raise InvalidRequest("redrive puts all dead letters back and takes nothing else.")
         return RedrivePulls()
     return PullSelected(selection, company, is_trial) if selection != Selection() else Pull(company, is_trial)
 
@@ -107,7 +107,7 @@ def go_on_until(instant: datetime) -> dict[str, Any]:
 
 def _goes_on(body: Mapping[str, Any]) -> Pull:
     if len(body) != 1:
-        raise InvalidRequest("go_on_for_s and go_on_until are for the schedule and take nothing beside them.")
+        raise InvalidRequest("go_on_for_s and go_on_until are for the schedule and take nothing else.")
     if "go_on_until" in body:
         return Pull(go_on_until=_instant(body, "go_on_until"))
     seconds = body["go_on_for_s"]
@@ -135,7 +135,7 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
         return Explain(_text(body, "explain"))
     if _flag(body, "watch"):
         if set(body) != {"watch"}:
-            raise InvalidRequest("watch looks at the books of all companies and takes nothing beside it.")
+            raise InvalidRequest("watch looks at the books of all companies and takes nothing else.")
         return WatchBooks()
     return _sweep_of_a_realm(body) if "realm" in body else _of_a_person(body)
 
@@ -154,14 +154,14 @@ def tie_out_command(event: Any) -> TieOutCommand:
         return _closed(body, said_by(event))
     company, month, goes_on = _text(body, "company"), _text(body, "month"), _flag(body, "continue")
     if goes_on and (company or month):
-        raise InvalidRequest("continue goes on with everything that was begun and takes nothing beside it.")
+        raise InvalidRequest("continue goes on with everything that was begun, and takes nothing else.")
     return CompareMonths(company, month, goes_on)
 
 
 def _sweep_of_a_realm(body: Mapping[str, Any]) -> PostDue:
     realm = _text(body, "realm")
     if set(body) != {"sweep", "realm"} or not _flag(body, "sweep") or not realm:
-        raise InvalidRequest("realm limits the sweep to one realm and takes nothing else beside it.")
+        raise InvalidRequest("realm limits the sweep to one realm and takes nothing else.")
     return PostDue(realm=realm)
 
 
@@ -176,11 +176,11 @@ def _of_a_person(body: Mapping[str, Any]) -> PosterCommand:
     others = [name for name, wanted in wants.items() if wanted and name not in ("redrive", "rebuild")]
     if wants["redrive"]:
         if company or entry_ids or others or wants["rebuild"]:
-            raise InvalidRequest("redrive puts all dead letters back and takes nothing beside it.")
+            raise InvalidRequest("redrive puts all dead letters back and takes nothing else.")
         return Redrive()
     if wants["rebuild"]:
         if entry_ids or others:
-            raise InvalidRequest("rebuild takes nothing beside it except a company.")
+            raise InvalidRequest("rebuild takes nothing else but a company.")
         return RebuildEntries(company)
     # A trial shows what a retry would send but retries nothing.
     if wants["dry_run"]:

@@ -161,20 +161,22 @@ class KeyValueTable:
     ) -> Lease | None:
         """Take a realm's lease until an instant. Return None if another run holds it or the realm is paused.
 
-        `force` ignores a pause, because a person asked. `companies` are those of the realm: before this release each
-        company had its own lease, which may still be held.
+        `force` ignores a pause, because a person asked. `companies` are those of the realm: a former release gave each
+        company its own lease, which may still be held.
         """
         nobody_was_here = "attribute_not_exists(entry_id)"
         the_holder_is_gone = "#until < :now"
         the_pause_is_over = "(attribute_not_exists(paused_until) OR paused_until < :now)"
         free = the_holder_is_gone if force else f"({the_holder_is_gone} AND {the_pause_is_over})"
+        # The SDK repeats a write that had no answer, although it may have been done.
+        it_is_ours = "(holder = :holder AND #until = :until)"
         try:
             with self._errors(expected=(CONDITION_FAILED,)):
                 answer = self._client.update_item(
                     TableName=self._name,
                     Key={"entry_id": {"S": _lease_key(realm)}},
                     UpdateExpression="SET holder = :holder, #until = :until",
-                    ConditionExpression=f"{nobody_was_here} OR {free}",
+                    ConditionExpression=f"{nobody_was_here} OR {free} OR {it_is_ours}",
                     ExpressionAttributeNames={"#until": "until"},
                     ExpressionAttributeValues={
                         ":holder": {"S": holder},

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws.document_store import key_part
-from pipeline.aws.errors import Expected, errors_of
+from pipeline.aws.errors import MISSING, Expected, errors_of
+from pipeline.domain.errors import Unavailable
 from pipeline.domain.tie_out.month import Month
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
 
 REPORTS = "reports/"
 MEDIA_TYPES = {
@@ -22,7 +27,6 @@ MEDIA_TYPES = {
 }
 # Folders of PDFs whose sizes are listed. The documents of a month are filed under few months.
 FOLDERS_LISTED_MAX = 24
-_MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 class ReportStore:
@@ -52,14 +56,18 @@ class ReportStore:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/gzip")
 
     def unfinished(self, company: str, month: Month) -> str | None:
-        """Return what was read until time ran out, or None."""
+        """Return what was read until time ran out, or None if nothing was kept or it is damaged: all is read again."""
         key = f"{folder_of(company, month)}/unfinished.json.gz"
         try:
-            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+            with errors_of(f"The bucket {self._bucket}", expected=MISSING):
                 body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except Expected:
             return None
-        return gzip.decompress(body).decode("utf-8", "surrogatepass")
+        try:
+            return gzip.decompress(body).decode("utf-8", "surrogatepass")
+        except (OSError, EOFError, ValueError, zlib.error):
+            logger.warning("unfinished reading is damaged", extra={"key": key})
+            return None
 
     def drop_unfinished(self, company: str, month: Month) -> None:
         """Remove what was read until time ran out."""
@@ -74,23 +82,31 @@ class ReportStore:
         return folder
 
     def add_to_closed(self, folder: str, name: str, content: bytes) -> None:
-        """Store one more file in the pack of a closed month. Nothing is replaced."""
-        media_type = MEDIA_TYPES[name.rpartition(".")[2]]
-        with errors_of(f"The bucket {self._bucket}"):
-            self._client.put_object(
-                Bucket=self._bucket, Key=f"{folder}/{name}", Body=content, ContentType=media_type, IfNoneMatch="*"
-            )
+        """Store one more file in the pack of a closed month. Raises Unavailable if another is there under its name."""
+        media_type, key = MEDIA_TYPES[name.rpartition(".")[2]], f"{folder}/{name}"
+        try:
+            with errors_of(f"The bucket {self._bucket}", expected=("PreconditionFailed",)):
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=content, ContentType=media_type, IfNoneMatch="*"
+                )
+        except Expected:
+            # The SDK repeats a write that had no answer: then it is our own that is there.
+            if self.closed_file(folder, name) != content:
+                raise Unavailable(f"The bucket {self._bucket} has another {key} already.") from None
 
     def closed_file(self, folder: str, name: str) -> bytes | None:
         """Return a file of the pack of a closed month, or None."""
         try:
-            with errors_of(f"The bucket {self._bucket}", expected=_MISSING):
+            with errors_of(f"The bucket {self._bucket}", expected=MISSING):
                 return self._client.get_object(Bucket=self._bucket, Key=f"{folder}/{name}")["Body"].read()
         except Expected:
             return None
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the sizes in bytes of filed PDFs by key: one listing per folder and thousand files."""
+        """Return the sizes in bytes of filed PDFs by key: one listing per folder and thousand files.
+
+        PDFs that do not exist, and those in more than 24 folders, are left out.
+        """
         wanted = set(keys)
         folders = sorted({key.rpartition("/")[0] for key in wanted if "/" in key})[:FOLDERS_LISTED_MAX]
         found = {}
@@ -108,5 +124,5 @@ def folder_of(company: str, month: Month) -> str:
 
 
 def closed_folder(company: str, month: Month, at: datetime) -> str:
-    """Return where the pack of a month is that was closed at an instant."""
+    """Return the folder of the pack of a month that was closed at an instant."""
     return f"{folder_of(company, month)}/closed/{at:%Y%m%dT%H%M%S.%fZ}"

@@ -21,8 +21,8 @@ CHANGES_TRIED_MAX = 10
 FIRST_VERSION = "00000000-0000-4000-8000-000000000001"
 # What AWS answers to a read of a secret that was deleted and can still be taken back.
 MARKED_FOR_DELETION = "InvalidRequestException"
-# A secret that does not exist and one without a value are answered with one code. Only the text tells them apart:
-# "can't find the specified secret value for staging label: AWSCURRENT" is of a secret that there is.
+# AWS answers with one code for a secret that does not exist and for one without a value. Only the text tells which:
+# "can't find the specified secret value for staging label: AWSCURRENT" is about a secret that exists.
 NO_VALUE = "secret value"
 NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 

@@ -18,9 +18,9 @@ def _is_positive(value: float) -> bool:
     return value > 0
 
 
-# What an alarm of observability.tf watches, and which of its values are sent as a metric. CloudWatch charges a metric
-# for every hour in which it is sent. What is as it should be is therefore not sent, and the alarm takes missing data
-# for that. Only of completed runs the absence is the alarm.
+# What an alarm of observability.tf watches, and which of its values are sent as a metric. CloudWatch charges for every
+# hour in which a metric is sent. A value that is as it should be is therefore not sent, and the alarm treats missing
+# data as good. Only for completed runs is missing data itself the alarm.
 WATCHED: Mapping[str, Callable[[float], bool]] = {
     "AlertsUndelivered": _is_positive,
     "BacklogAgeSeconds": _is_positive,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,10 +20,11 @@ from pipeline.aws.conditional import conditional
 from pipeline.aws.entry_update import entry_update
 from pipeline.aws.errors import errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
-from pipeline.domain.entry import Entry, OdooPart, PdfPart, Status, WorkPart, names_of
+from pipeline.domain.entry import Entry, OdooPart, PdfPart, Seen, Status, WorkPart, names_of
 from pipeline.domain.history import Wrote
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.transitions import Actor, is_allowed
+from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ _FIELDS = names_of(Entry)
 # the work, and only if the version is still the one they read.
 _EXTRACTED = (*names_of(OdooPart), *names_of(PdfPart), *names_of(WorkPart))
 _PDF = (*names_of(PdfPart), "pdf_key", "attempts", "killed_attempts", "error_message")
+_SEEN = ("odoo_created_at", "odoo_write_date")
 _EXTRACTORS = (Actor.EXTRACTOR, Actor.COMPARISON, Actor.REBUILD)
 _WAITING_INSTANTS = ("next_attempt_at", "pending_since", "created_at")
-_WAITING = ("entry_id", "company", "withdrawn", "pdf_sha256", *_WAITING_INSTANTS)
+_WAITING = ("entry_id", "company", "withdrawn", "pdf_sha256", "successor", "qb_id", "step", *_WAITING_INSTANTS)
 # Statuses after which nothing follows: a decision that holds only while the entry still has the status it was read at.
 DECIDED = (Status.SKIPPED, Status.VOIDED)
 
@@ -130,15 +131,16 @@ class TrackingTable:
             done = self._update(entry, names, version=previous.version, status=status, by=_EXTRACTORS)
         return done
 
-    def ids(self, database: str, company: str) -> dict[int, Status]:
-        """Return the Odoo id and the status of every entry of a company, from the index."""
+    def ids(self, database: str, company: str) -> dict[int, Seen]:
+        """Return the Odoo id of every entry of a company, its status and when Odoo wrote it, from the index."""
         beginning = make_entry_id(database, 0)[:-1]
-        found: dict[int, Status] = {}
+        found: dict[int, Seen] = {}
         for status in Status:
-            for stored in self._items(**_having(company, status), ProjectionExpression="entry_id"):
+            for stored in self._items(**_having(company, status), ProjectionExpression="entry_id, odoo_write_date"):
                 key = str(stored["entry_id"]["S"])
                 if key.startswith(beginning):
-                    found[odoo_id_of(key)] = status
+                    written_at = datetime.fromisoformat(stored["odoo_write_date"]["S"])
+                    found[odoo_id_of(key)] = Seen(status, written_at)
         return found
 
     def any_entry_id(self) -> str | None:
@@ -164,6 +166,10 @@ class TrackingTable:
         Do this only while the entry waits for a PDF: if the poster has failed it meanwhile, the remedy must stay.
         """
         self._update(entry, _PDF, version=entry.version, status=Status.PENDING)
+
+    def keep_seen(self, entry: Entry) -> None:
+        """Store when Odoo created and wrote the document of an unchanged entry, unless the entry has changed since."""
+        self._update(entry, _SEEN, version=entry.version)
 
     def unfinished(self, company: str, limit: int) -> list[Entry]:
         """Return at most `limit` entries: pending ones that lack their PDF, and failed ones that were unreadable."""
@@ -259,11 +265,12 @@ class TrackingTable:
 def _waiting(stored: Item, status: Status) -> Waiting:
     values = plain_values(stored)
     at = {name: datetime.fromisoformat(values[name]) for name in _WAITING_INSTANTS if name in values}
+    is_vacated = bool(values.get("successor")) and not (values.get("qb_id") or values.get("step"))
     return Waiting(
         entry_id=values["entry_id"],
         company=values["company"],
         status=status,
-        is_ready=bool(values.get("withdrawn") or values.get("pdf_sha256")),
+        is_ready=bool(values.get("pdf_sha256") or (values.get("withdrawn") and not is_vacated)),
         next_attempt_at=at.get("next_attempt_at"),
         since=at.get("pending_since") or at["created_at"],
     )

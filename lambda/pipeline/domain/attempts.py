@@ -7,9 +7,8 @@ such attempts it is not tried again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import replace
 
 KILLED_ATTEMPTS_MAX = 3
 # Why such a document is not tried again, after its name or "it".

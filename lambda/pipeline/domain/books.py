@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import NeedsAttention, PipelineError
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

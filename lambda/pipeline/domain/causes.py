@@ -31,6 +31,7 @@ WORDS: dict[str, str] = {
     "dynamo_error": "a record cannot be stored",
     "ended_the_function": "working on it ended the function",
     "file_not_ours": "a file in QuickBooks is not ours",
+    "id_reused": "the id in Odoo belongs to another document now",
     "invalid_client": "Intuit does not know the app's credentials",
     "invalid_document": "Odoo's document lacks something",
     "invalid_record": "a record in Odoo cannot be read",

@@ -14,7 +14,7 @@ from pipeline.domain.codec import encode
 _AS_IF = {"written_at": encode(datetime.min.replace(tzinfo=UTC)), "left_out": []}
 # Came with later releases: if they counted, every document posted before would look changed after an upgrade. None
 # of them changes without the document, except for the code of a state, which no state changes.
-_NOT_COUNTED = frozenset({"embedded", "state_code"})
+_NOT_COUNTED = frozenset({"embedded", "state_code", "created_at"})
 
 
 def content_hash(values: Mapping[str, Any]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.source import Page
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 # By so much Odoo's clock may be behind ours. Write dates are by its clock, the beginning of a walk is by ours.
 CLOCKS_DIFFER = timedelta(hours=1)

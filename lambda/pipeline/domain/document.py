@@ -80,7 +80,8 @@ class Contact:
 class Party:
     """The customer or vendor: Odoo's commercial partner, with the contact the document was addressed to.
 
-    If that contact is somebody else, `own` is how the customer or vendor itself is reached.
+    If that contact is somebody else, `own` is how the customer or vendor itself is reached. `created_at` is when it was
+    created in Odoo.
     """
 
     odoo_id: int
@@ -92,6 +93,7 @@ class Party:
     reference: str = ""
     address: Address = Address()
     own: Contact | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What was sold or bought, if Odoo names it."""
+    """What was sold or bought, if Odoo names it. `created_at` is when it was created in Odoo."""
 
     odoo_id: int
     name: str
     code: str = ""
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,8 @@ class Document:
     in draft. `left_out` names the files that are not in its PDF, one sentence with the reason per file. It is known
     once the PDF is fetched, and is not part of what Odoo says; so is `embedded`, which names those that are no pages
     and are embedded in the PDF. `owed_on` is the receivable or payable account on which
-    the amount owed is booked. A receipt is an invoice or a bill with `is_receipt`.
+    the amount owed is booked. A receipt is an invoice or a bill with `is_receipt`. `created_at` is when the document
+    was created in Odoo, which nothing changes: after a restore from a backup Odoo gives its id to another document.
     """
 
     database: str
@@ -271,6 +275,7 @@ class Document:
     early_discount: EarlyDiscount | None = None
     owed_on: Account | None = None
     embedded: tuple[str, ...] = ()
+    created_at: datetime | None = None
 
     @property
     def entry_id(self) -> str:

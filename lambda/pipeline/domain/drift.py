@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -20,7 +19,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import one_line
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 VALUE_LENGTH_MAX = 200
 LINES_SHOWN_MAX = 10

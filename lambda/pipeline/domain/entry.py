@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.money import shown
@@ -72,7 +73,9 @@ class KeyPart:
 class OdooPart:
     """What Odoo says about the document. Only the extractor writes it, and every change raises `version`.
 
-    A draft may have become another type before it is posted again.
+    A draft may have become another type before it is posted again. `odoo_created_at` is when the document was created
+    in Odoo. `successor` names another document that has the same id in Odoo now, as after a restore from a backup; all
+    else is still about the former one, and it is withdrawn.
     """
 
     document_type: DocumentType
@@ -87,6 +90,8 @@ class OdooPart:
     version: int = 1
     document_key: str = ""
     withdrawn: bool = False
+    odoo_created_at: datetime | None = None
+    successor: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +211,27 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
     @property
     def is_ready(self) -> bool:
         """Whether the extractor is done with it: its PDF is stored, or it is a withdrawal and needs none."""
-        return self.withdrawn or bool(self.pdf_sha256)
+        return (self.withdrawn and not self.is_vacated) or bool(self.pdf_sha256)
+
+    @property
+    def is_vacated(self) -> bool:
+        """Whether the former document of its id has left the books, and the one Odoo has now is to be pulled."""
+        return bool(self.successor) and self.status is Status.PENDING and not self.may_be_in_books
+
+    @property
+    def may_be_in_books(self) -> bool:
+        """Whether the document is in the books, or an open write may put it there."""
+        return bool(self.qb_id) or self.step is not None
+
+    def is_another(self, created_at: datetime | None) -> bool:
+        """Whether a document of this id that was created at an instant is not the one that the entry is about.
+
+        Odoo never changes when a document was created. Of an entry that was stored before that was kept, the document
+        existed when it was last written.
+        """
+        if created_at is None:
+            return False
+        return created_at > self.odoo_write_date if self.odoo_created_at is None else created_at != self.odoo_created_at
 
     @property
     def is_unfinished(self) -> bool:
@@ -253,14 +278,26 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
 
     @property
     def was_never_sent(self) -> bool:
-        """Whether the document was never in the books, and no open write may put it there."""
-        settled = self.status in (Status.SKIPPED, Status.FAILED)
-        return settled and not (self.qb_id or self.step or self.posted_at or self.generation)
+        """Whether the document was never in the books, and no open write may put it there.
+
+        Nothing is skipped that was ever sent. What a skipped entry has of an earlier time is of another document.
+        """
+        was_sent = self.may_be_in_books or (
+            self.status is not Status.SKIPPED and bool(self.posted_at or self.generation)
+        )
+        return self.status in (Status.SKIPPED, Status.FAILED) and not was_sent
 
     @property
     def title(self) -> str:
         """How alerts name it: type, number, party and amount."""
         return document_title(self.document_type.noun, self.number, self.party, shown(self.total, self.currency))
+
+
+class Seen(NamedTuple):
+    """The status of an entry, and when Odoo had written its document when that was read last."""
+
+    status: Status
+    written_at: datetime
 
 
 @cache

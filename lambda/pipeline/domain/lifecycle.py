@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from pipeline.domain import advice
+from pipeline.domain.advice import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, ID_REUSED
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.entry import COPY_CHANGED, BooksPart, Entry, Intent, PdfPart, Status, Step, names_of
-from pipeline.domain.errors import Rejected
 from pipeline.domain.money import ZERO
 from pipeline.domain.source import UnreadableDocument
 from pipeline.domain.transitions import (
@@ -33,13 +33,10 @@ from pipeline.domain.transitions import (
     ForbiddenTransition,
     is_allowed,
 )
+from pipeline.domain.values import replace
 
 # The objects of an entry that may be reported lost in S3. They come back if the document is pulled again.
 LOST = frozenset(("copy_missing", COPY_CHANGED, "pdf_missing", "pdf_changed"))
-# A document that was still in QuickBooks when Odoo no longer had it.
-DELETED_IN_ODOO = "deleted_in_odoo"
-# A document that a person deleted in QuickBooks: only a retry posts it again.
-DELETED_IN_QUICKBOOKS = "deleted_in_quickbooks"
 
 BEFORE_GO_LIVE = "before_go_live"
 # A document for which Odoo gives no usable answer, though it answers for others.
@@ -49,15 +46,6 @@ SHOWN_LENGTH_MAX = 300
 RECEIPT_SKIPPED = "receipt_skipped"
 # How many former realms of a document are kept as history.
 FORMER_MAX = 10
-
-
-def deleted_by_a_person() -> Rejected:
-    """Return the error of a document that a person deleted in QuickBooks. A retry posts it again."""
-    return Rejected(
-        "a person deleted it in QuickBooks, so the change made in Odoo was not carried over. Retry it to have it "
-        "posted there again, or leave it deleted and leave this as it is.",
-        code=DELETED_IN_QUICKBOOKS,
-    )
 
 
 def _moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool = False, **changes: Any) -> Entry:
@@ -101,6 +89,8 @@ def extracted(document: Document, previous: Entry | None, now: datetime, *, by: 
         currency=document.currency,
         total=document.total,
         odoo_write_date=document.written_at,
+        odoo_created_at=document.created_at,
+        successor="",
         content_hash=document.content_hash,
         version=base.version + 1,
         withdrawn=document.withdrawn,
@@ -137,6 +127,26 @@ def _skipped(entry: Entry, previous: Entry | None, code: str, reason: str, by: A
     if not is_allowed(previous.status if previous else None, SKIPPED, by):
         raise ForbiddenTransition(f"{by} may not skip {entry.entry_id}")
     return replace(entry, status=SKIPPED, error_code=code, error_message=reason, letter_at=None)
+
+
+def succeeded(entry: Entry, document: Document, now: datetime) -> Entry:
+    """Return the entry of a document in the books whose id another has in Odoo now: that of the former, withdrawn."""
+    successor = f"{document.title} of {document.issued_on}"[:SHOWN_LENGTH_MAX]
+    empty = PdfPart()
+    return _moved(
+        entry,
+        FAILED,
+        EXTRACTOR,
+        now,
+        successor=successor,
+        withdrawn=True,
+        version=entry.version + 1,
+        attempts=0,
+        next_attempt_at=entry.settles_at,
+        error_code=ID_REUSED,
+        error_message=advice.id_reused(entry, successor),
+        **{name: getattr(empty, name) for name in names_of(PdfPart)},
+    )
 
 
 def unreadable(
@@ -188,12 +198,7 @@ def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: dat
     If anything was sent, a person must decide. Otherwise it is voided next, or now if there is no stored copy.
     """
     if entry.qb_id or entry.step is not None:
-        place = f" as {entry.qb_doc_number or 'a document without number'} (Id {entry.qb_id})" if entry.qb_id else ""
-        status, code = FAILED, DELETED_IN_ODOO
-        message = (
-            f"It was deleted in Odoo after it was posted, and is still in QuickBooks{place}. "
-            "Retry it to have it deleted there, or keep it there and leave this as it is."
-        )
+        status, code, message = FAILED, DELETED_IN_ODOO, advice.deleted_in_odoo(entry)
     else:
         status, code = (PENDING if has_copy else VOIDED), ""
         message = "It was deleted in Odoo before it was posted."
@@ -203,6 +208,7 @@ def deleted_in_odoo(entry: Entry, document_key: str, *, has_copy: bool, now: dat
         COMPARISON,
         now,
         withdrawn=True,
+        successor="",
         version=entry.version + 1,
         document_key=document_key,
         content_hash="",
@@ -249,8 +255,20 @@ def posted(entry: Entry, pdf_key: str, now: datetime, noted: Sequence[str] = ())
 
 
 def voided(entry: Entry, now: datetime) -> Entry:
-    """Return the entry of a withdrawn document that is not (or no longer) in the books."""
-    return _moved(entry, VOIDED, POSTER, now, step=None, error_code="", error_message="", next_attempt_at=None)
+    """Return the entry of a withdrawn document that is not (or no longer) in the books.
+
+    If another document has its id in Odoo now, it is pending: the extractor pulls that one.
+    """
+    status, since = (PENDING, now) if entry.successor else (VOIDED, entry.pending_since)
+    return _moved(
+        entry, status, POSTER, now, step=None, pending_since=since, error_code="", error_message="",
+        next_attempt_at=None,
+    )  # fmt: skip
+
+
+def let_go(entry: Entry, now: datetime) -> Entry:
+    """Return the entry of a document that a person keeps in the books without our marker. It goes to `former`."""
+    return replace(deleted_in_books(entry, now), former=_with_former(entry))
 
 
 def failed(entry: Entry, code: str, message: str, now: datetime) -> Entry:
@@ -310,13 +328,17 @@ def started_over(entry: Entry, now: datetime) -> Entry:
     """
     if not (entry.qb_id or entry.step):
         return replace(entry, realm="", updated_at=now)
-    former = {"realm": entry.realm, "qb_id": entry.qb_id, "doc_number": entry.qb_doc_number}
-    history = [*(json.loads(entry.former) if entry.former else []), former][-FORMER_MAX:]
-    again = replace(deleted_in_books(entry, now), realm="", former=json.dumps(history), pdf_losses=0)
+    again = replace(deleted_in_books(entry, now), realm="", former=_with_former(entry), pdf_losses=0)
     return _moved(
         again, PENDING, PERSON, now, attempts=0, next_attempt_at=None, pending_since=now, error_code="",
         error_message="",
     )  # fmt: skip
+
+
+def _with_former(entry: Entry) -> str:
+    former = json.loads(entry.former) if entry.former else []
+    former.append({"realm": entry.realm, "qb_id": entry.qb_id, "doc_number": entry.qb_doc_number})
+    return json.dumps(former[-FORMER_MAX:])
 
 
 # -- by the rebuild ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import field
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from pipeline.domain.values import dataclass
 
@@ -159,6 +160,7 @@ def spelled(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
+@lru_cache(1_000)
 def combination(names: str) -> tuple[str, ...]:
     """Return the taxes that a left side names, in an order that does not depend on how they are written."""
     return tuple(sorted(spelled(part) for part in names.split(AND)))

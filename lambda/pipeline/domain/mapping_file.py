@@ -12,18 +12,20 @@ import re
 import tomllib
 from collections import abc
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Self
 
 from pipeline.domain.errors import Misconfigured
 from pipeline.domain.mapping import FILE, Rules
 from pipeline.domain.mapping_reader import meant, read_content
 from pipeline.domain.toml_lines import line_numbers, there_twice
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 ERRORS_SHOWN_MAX = 30
 # Some ten thousand lines: every run of both functions reads them.
 FILE_LENGTH_MAX = 2**20
+# A character takes up to four bytes.
+FILE_BYTES_MAX = 4 * FILE_LENGTH_MAX
 _NESTED = "it is nested too deeply, or has a number that is none"
 # tomllib's messages end with the place.
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
@@ -53,7 +55,15 @@ class MappingFile:
 
     @classmethod
     def of_object(cls, content: bytes, object_version: str) -> Self:
-        """Return what an object in S3 says, with all errors in it, its hash and its version."""
+        """Return what an object in S3 says, with all errors in it, its hash and its version.
+
+        Of one with more than `FILE_BYTES_MAX` bytes, `content` may be the beginning.
+        """
+        if len(content) > FILE_BYTES_MAX:
+            found = cls(
+                errors=(f"it has more than {FILE_BYTES_MAX} bytes; {FILE_LENGTH_MAX} characters are read at most",)
+            )
+            return replace(found, sha256=hashlib.sha256(content).hexdigest(), object_version=object_version)
         # Windows editors begin a file with a byte order mark.
         own = content.removeprefix(codecs.BOM_UTF8)
         try:

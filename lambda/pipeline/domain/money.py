@@ -22,20 +22,20 @@ def decimal(value: Any) -> Decimal:
     fields, so the caller decides.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise InvalidDocument(f"{value!r} is not a number")
+        raise InvalidDocument(f"{value!r} is not a number. Open it in Odoo and save it.")
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise InvalidDocument(f"{value!r:.40} is not a number") from error
+        raise InvalidDocument(f"{value!r:.40} is not a number. Open it in Odoo and save it.") from error
     if not number.is_finite() or abs(number.adjusted()) > MAGNITUDE_MAX:
-        raise InvalidDocument(f"{str(value)[:40]} is not a finite number")
+        raise InvalidDocument(f"{str(value)[:40]} is not a finite number. Correct it in Odoo.")
     return number
 
 
 def rounded(value: Decimal, decimal_places: int = 2) -> Decimal:
     """Return the amount rounded half up, as both Odoo and QuickBooks round; raises InvalidDocument beyond 10^12."""
     if abs(value) > AMOUNT_MAX:
-        raise InvalidDocument(f"{value} is larger than any amount of money")
+        raise InvalidDocument(f"{value} is larger than any amount of money. Correct it in Odoo.")
     return value.quantize(Decimal(1).scaleb(-decimal_places), rounding=ROUND_HALF_UP)
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pipeline.domain.alert import SEVERAL_LINES, Failure, message_of
 from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 DIGEST_EVERY = timedelta(days=1)
 # A cause that was gone for so long has ended: what flickers is one cause.

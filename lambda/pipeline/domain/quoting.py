@@ -36,13 +36,13 @@ _WRITTEN = str.maketrans({
 
 def plain_line(text: str, limit: int = TEXT_LENGTH_MAX) -> str:
     """Return a text as one line of at most `limit` characters, without control characters and marks that hide it."""
-    return _cut(_visible(text[: limit * _LOOKED_AT]), limit)
+    return cut(_visible(text[: limit * _LOOKED_AT]), limit)
 
 
 def one_line(text: str, limit: int = TEXT_LENGTH_MAX) -> str:
     """Return a text as one line of at most `limit` characters, without control characters and live links."""
     shown = _visible(text[: limit * _LOOKED_AT]).replace("://", "[:]//").replace("@", "[at]")
-    return _cut(_DOT.sub(lambda found: f"[{found[0]}]", shown), limit)
+    return cut(_DOT.sub(lambda found: f"[{found[0]}]", shown), limit)
 
 
 def named(name: str, limit: int = FILE_NAME_LENGTH_MAX) -> str:
@@ -63,7 +63,8 @@ def _visible(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters. One that is longer ends in an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + CUT
 
 

@@ -62,6 +62,7 @@ class UnreadableDocument:
     written_at: datetime
     error: NeedsAttention
     withdrawn: bool = False
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,14 @@ class StoredPdf:
 
     key: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PdfDigest:
+    """What is known of a stored PDF without its content: its SHA-256 and its size in bytes."""
+
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

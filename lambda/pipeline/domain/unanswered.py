@@ -6,10 +6,10 @@ tell the two apart: while they go through, it is this one that the books cannot 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import replace
 
 # Tries between which others went through: half an hour at the usual waits (1, 2, 4, 8, 16 minutes).
 TRIES_MAX = 6

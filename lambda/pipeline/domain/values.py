@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "replace"]
 
 if TYPE_CHECKING:
     # To the type checker this is the standard library's, with all that it knows of it.
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
     import dataclasses
     from collections.abc import Callable
@@ -45,6 +45,29 @@ else:
             return kind
 
         return made
+
+    def replace(one: object, /, **changes: object) -> object:
+        """Return a copy with other values in some fields, as `dataclasses.replace`, which makes it field by field.
+
+        An entry has seventy, and a document on its way changes its entry ten times.
+        """
+        kind = one.__class__
+        names = _names(kind)
+        if names is None or not changes.keys() <= names:
+            return dataclasses.replace(one, **changes)
+        made = object.__new__(kind)
+        state = one.__dict__
+        # What a property has kept belongs to the object that it was found out for.
+        made.__dict__.update(state if len(state) == len(names) else {name: state[name] for name in names}, **changes)
+        return made
+
+    @cache
+    def _names(kind: type) -> frozenset[str] | None:
+        """Return the fields of a class that are all there is to its objects; None where making one takes more."""
+        fields = dataclasses.fields(kind)
+        is_plain = all(field.init for field in fields) and not hasattr(kind, "__post_init__")
+        has_dict = kind.__dictoffset__ != 0
+        return frozenset(field.name for field in fields) if is_plain and has_dict else None
 
     _MADE_BY_PYTHON = ("__dict__", "__weakref__")
 

@@ -22,7 +22,7 @@ _RTF_FIELDS_MAX = 5_000
 _RTF_FIELD_BYTES = 1_000
 _RTF_CODE = re.compile(r"\\'([0-9a-f]{2})|\\u(-?\d{1,6}) ?\??|\\[a-z]+-?\d* ?|\\[^a-z]|[{}\r\n]", re.IGNORECASE)
 _RTF_BRACE = re.compile(rb"\\[^a-z]|[{}]")
-# A program skips what it does not know: a word in it would be another one here than there.
+# Programs skip a group they do not know, so a word that is hidden in one would be read here and not there.
 _RTF_HIDDEN = re.compile(rb"\\\*\s*\\(?!datafield|formfield)", re.IGNORECASE)
 # Fields that show something of the document itself, or follow a click.
 _HARMLESS_FIELDS = frozenset((
@@ -65,7 +65,7 @@ def check_rtf(content: bytes) -> None:
 
 
 def _to_its_end(content: bytes) -> bytes:
-    """Return what is in the group that the beginning of these bytes is in, or all of it if that does not end."""
+    """Return the rest of the group that these bytes begin in, or all of them if the group does not end."""
     depth = 1
     for brace in _RTF_BRACE.finditer(content):
         depth += {b"{": 1, b"}": -1}.get(brace[0], 0)

@@ -1,7 +1,7 @@
-"""Files that are no pages and go along inside the PDF: DOCX, XLSX, XML, RTF and texts, unless they could act.
+"""Files that are not pages and are embedded in the PDF: DOCX, XLSX, XML, RTF and texts, unless they could act.
 
-QuickBooks takes these kinds as files of their own. Inside the PDF they are one file with it, so that no failure in
-between can lose or double one. What a file is, its bytes say; its name decides nothing but how it is called.
+QuickBooks takes these kinds as files of their own. Embedded, they are one file with the PDF, so that no failure in
+between can lose or double one. The kind of a file comes from its bytes, never from its name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
 def is_embeddable(kind: FileKind) -> bool:
-    """Return whether files of this kind go along inside the PDF, if nothing in them could act."""
+    """Return whether files of this kind are embedded in the PDF, if nothing in them could act."""
     return kind in _ENDINGS
 
 

@@ -172,7 +172,7 @@ def _worded(text: str) -> FileKind | None:
     start = text.lstrip().lower()
     if start.startswith(("<!doctype html", "<html", "<head", "<body")):
         return FileKind.HTML
-    if start.startswith(("<?xml", "<!--", "<")) and re.match(r"<[?!a-z]", start):
+    if re.match(r"<[?!a-z]", start):
         first = re.search(r"<([a-z][\w.-]*:)?([a-z][\w.-]*)", start)
         named = first[2] if first else ""
         return {"html": FileKind.HTML, "svg": FileKind.SVG}.get(named, FileKind.XML)

@@ -73,7 +73,7 @@ def _check_parts(archive: zipfile.ZipFile, parts: Iterable[tuple[zipfile.ZipInfo
     for part, name in parts:
         with archive.open(part) as opened:
             start = opened.read(_CHUNK_BYTES)
-            # Drawings of an older kind are no well-formed XML, and hold no instructions.
+            # Drawings of an older kind are not well-formed XML, and hold no instructions.
             if name.endswith(".vml") or not (name.endswith((".xml", ".rels")) or _IS_XML.match(start)):
                 continue
             left -= part.file_size
@@ -99,7 +99,7 @@ class _Part:
         self._is_instruction = False
 
     def read(self, start: bytes, rest: IO[bytes]) -> str:
-        """Return in words what could act in it, or an empty text. Raises ExpatError if it is no XML."""
+        """Return in words what could act in it, or an empty text. Raises ExpatError if it is not XML."""
         from xml.parsers import expat
 
         parser = expat.ParserCreate(namespace_separator=" ")

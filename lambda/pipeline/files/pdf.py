@@ -37,7 +37,7 @@ def acting(content: bytes) -> ActiveContent:
     """Return the active content of a PDF. Raises InvalidDocument if it does not open."""
     found = active_content(_reader(content))
     if len(content) > IN_MEMORY_BYTES_MAX:
-        # What pypdf has read refers to itself, and is freed only so.
+        # pypdf's objects refer to each other, so only a collection frees them.
         gc.collect()
     return found
 
@@ -45,10 +45,9 @@ def acting(content: bytes) -> ActiveContent:
 def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -> bytes:
     """Return one PDF with all pages, all embedded files, and `files` (name, bytes) embedded, too.
 
-    A single PDF is returned byte for byte, if there are no `files`.
-
-    An e-invoice (Factur-X, ZUGFeRD) is such a file. Active content, such as scripts, launch actions and embedded
-    programs, is removed: nobody has checked it, and people open the file from the books.
+    An embedded file may be an e-invoice (Factur-X, ZUGFeRD). Active content, such as scripts, launch actions and
+    embedded programs, is removed: nobody has checked it, and people open the file from the books. A single PDF without
+    `files` is returned byte for byte.
     """
     if len(contents) == 1 and not files:
         check(contents[0])
@@ -57,7 +56,7 @@ def merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]] = ()) -
     with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES_MAX) as target:
         _write_merged(contents, files, target)
         if sum(map(len, contents)) + sum(len(file) for _, file in files) > COLLECTED_BYTES_MIN:
-            # What pypdf has read refers to itself, and is freed only so.
+            # pypdf's objects refer to each other, so only a collection frees them.
             gc.collect()
         target.seek(0)
         return target.read()
@@ -83,6 +82,7 @@ def embedding(content: bytes, files: Sequence[tuple[str, bytes]]) -> bytes | Non
 
 
 def _unique(files: Sequence[tuple[str, bytes]], known: set[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield files under names that are not in `known`, and add the names to it."""
     for name, content in files:
         own = next(candidate for candidate in _names(name) if candidate not in known)
         known.add(own)
@@ -123,7 +123,8 @@ def _embedded(readers: Sequence[Any], files: Sequence[tuple[str, bytes]]) -> Ite
 
     After them yield `files`.
     """
-    known: dict[str, bytes] = {}
+    names: set[str] = set()
+    known: set[bytes] = set()
     size = 0
     for reader in readers:
         programs = {file.name for file in reader.attachment_list if is_program(file.pdf_object)}
@@ -131,15 +132,14 @@ def _embedded(readers: Sequence[Any], files: Sequence[tuple[str, bytes]]) -> Ite
             if name in programs:
                 continue
             for content in contents:
-                if content in known.values():
+                if content in known:
                     continue
                 size += len(content)
                 if size > EMBEDDED_BYTES_MAX:
                     raise InvalidDocument("do not merge: what is embedded in them is too large")
-                own = next(candidate for candidate in _names(name) if candidate not in known)
-                known[own] = content
-                yield own, content
-    yield from _unique(files, set(known))
+                known.add(content)
+                yield from _unique([(name, content)], names)
+    yield from _unique(files, names)
 
 
 def _names(name: str) -> Iterator[str]:

@@ -127,7 +127,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _kinds(entries: Any) -> Iterator[str]:
-    action = _said(entries, "/S")
+    action = _text(entries, "/S")
     if _ACTIONS.get(action):
         yield _ACTIONS[action]
     if _is_player(entries):
@@ -140,12 +140,12 @@ def _kinds(entries: Any) -> Iterator[str]:
 def _acts(key: str, value: Any) -> bool:
     """Return whether the value of a key does something. Most files have a page to begin with as their /OpenAction."""
     if key == "/OpenAction":
-        return isinstance(value, dict) and _said(value, "/S") not in ("", "/GoTo")
+        return isinstance(value, dict) and _text(value, "/S") not in ("", "/GoTo")
     return bool(value) if isinstance(value, (dict, list)) else value is not None
 
 
 def _is_player(entries: Any) -> bool:
-    return "/Rect" in entries and _said(entries, "/Subtype") in _PLAYERS
+    return "/Rect" in entries and _text(entries, "/Subtype") in _PLAYERS
 
 
 # -- embedded programs -------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def is_program(entries: Any) -> bool:
     """Return whether a dictionary is a file specification that embeds a program, by a name of it or by its bytes."""
     if "/EF" not in entries:
         return False
-    names = [_said(entries, key) for key in ("/UF", "/F", "/DOS", "/Mac", "/Unix")]
+    names = [_text(entries, key) for key in ("/UF", "/F", "/DOS", "/Mac", "/Unix")]
     return any(map(is_program_name, names)) or any(map(_starts_a_program, map(_head, _streams(entries))))
 
 
@@ -165,7 +165,7 @@ def _starts_a_program(head: bytes) -> bool:
 
 
 def _name(entries: Any) -> str:
-    return quoted(_said(entries, "/UF") or _said(entries, "/F") or "without a name")
+    return quoted(_text(entries, "/UF") or _text(entries, "/F") or "without a name")
 
 
 def _streams(entries: Any) -> list[Any]:
@@ -204,7 +204,7 @@ def remove_from(value: Any, depth: int = 0) -> None:
     if isinstance(value, DictionaryObject):
         # The object that a reference leads to is written even if nothing refers to it any more.
         _empty(_value(value, "/JS"))
-        if _said(value, "/S") in _ACTIONS or _is_player(value):
+        if _text(value, "/S") in _ACTIONS or _is_player(value):
             value.clear()
             return
         if is_program(value):
@@ -226,13 +226,13 @@ def _empty(stream: Any) -> None:
         stream._data = b""  # noqa: SLF001 - pypdf refuses to set what it cannot pack again
 
 
-def _said(entries: Any, key: str) -> str:
+def _text(entries: Any, key: str) -> str:
     found = _value(entries, key)
     return str(found) if isinstance(found, str) else ""
 
 
 def _value(entries: Any, key: str) -> Any:
-    # Do not use the mapping's `get`: it would follow a reference to itself for ever.
+    # Do not use the mapping's `get`: it would follow a reference to itself forever.
     found: Any = dict.get(entries, key)
     try:
         return found.get_object() if hasattr(found, "get_object") else found

@@ -1,8 +1,8 @@
 """Embed files into one PDF by adding to its end: every byte of it stays, so that a signature in it still holds.
 
 A PDF is changed by an incremental update (ISO 32000-1, 7.5.6): new objects, a new catalogue that names them, and a
-table of where they are. Viewers say of a signed file that something was added after the signature, and that what was
-signed is as it was.
+table of where they are. Of a signed file, viewers show that something was added after the signature and that the signed
+part is unchanged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def with_appended(content: bytes, reader: Any, files: Sequence[tuple[str, bytes]
 
 
 class _NotPossible(Exception):
-    """The catalogue of a PDF is not as it has to be."""
+    """Nothing can be added to the end of this PDF."""
 
 
 class _Update:

@@ -1,7 +1,7 @@
 """A plain page: a PDF made from a document's own data, for one that Odoo has no PDF of.
 
-It is the last resort, so it shows what the document says and why there is nothing better. No text is cut off: what does
-not fit into a line goes on in the next.
+It is the last resort, so it shows what the document says and why there is nothing better. What does not fit into a line
+goes on in the next. A very long text ends in an ellipsis.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.domain.document import Document, Line, LineKind
 from pipeline.domain.money import plain, shown
+from pipeline.domain.quoting import cut
 
 LINES_MAX = 300
 TEXT_LENGTH_MAX = 1_000
@@ -22,7 +23,7 @@ _LEFT, _TOP, _BOTTOM = 50, 782, 60
 # Where a description ends, and where quantities and amounts end.
 _DESCRIPTION_TO, _QUANTITY_TO, _AMOUNT_TO = 300, 430, 545
 _LATIN_FONT = "Helvetica"
-# The European scripts of DejaVu Sans (`DejaVuSans-LICENSE.txt`), without hinting. What is used of it goes along.
+# The European scripts of DejaVu Sans (`DejaVuSans-LICENSE.txt`), without hinting. Only the letters in use are embedded.
 _EUROPEAN_FONT = "DejaVuSans"
 _EUROPEAN_FILE = Path(__file__).with_name("DejaVuSans.ttf")
 # Shows East Asian names in viewers that have a font for them: one of our own would be ten times the function.
@@ -86,7 +87,7 @@ def _draw(page: _Page, document: Document, notes: Sequence[str]) -> None:
 
 
 def _draw_line(page: _Page, line: Line, currency: str) -> None:
-    description = " ".join(line.description.split())[:DESCRIPTION_LENGTH_MAX]
+    description = cut(" ".join(line.description.split()), DESCRIPTION_LENGTH_MAX)
     if line.kind is LineKind.ITEM:
         quantity = f"{plain(line.quantity)} x {plain(line.unit_price)}"
         page.row(description, quantity, shown(line.amount, currency), 9)
@@ -113,7 +114,7 @@ class _Page:
 
     def text(self, text: str, size: int) -> None:
         """Draw a text over the whole width, in as many lines as it takes."""
-        for part in self._wrapped(text[:TEXT_LENGTH_MAX], size, _AMOUNT_TO - _LEFT):
+        for part in self._wrapped(cut(text, TEXT_LENGTH_MAX), size, _AMOUNT_TO - _LEFT):
             self._begin_line(size)
             self._put(part, size)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from typing import Any
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Unauthorized, Unavailable
+from pipeline.domain.values import replace
 from pipeline.http import ANSWER_BYTES_MAX, Answer, TooLarge
 from pipeline.odoo.answers import (
     Row,

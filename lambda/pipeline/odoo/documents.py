@@ -24,10 +24,11 @@ from pipeline.domain.document import (
 )
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.mapping import BETWEEN_PLANS
-from pipeline.domain.money import ZERO, decimal, rounded
+from pipeline.domain.money import decimal, rounded
 from pipeline.domain.values import dataclass
 from pipeline.odoo.parties import party, ship_to
-from pipeline.odoo.rows import Row, day, id_of, instant, name_of, plain_text, required, text
+from pipeline.odoo.rates import rate
+from pipeline.odoo.rows import Row, day, id_of, instant, maybe_instant, name_of, plain_text, required, text
 from pipeline.odoo.taxes import TAX_TYPES, is_tax, tax_amounts
 
 TYPES = {
@@ -48,7 +49,14 @@ MOVE_FIELDS = (
     *("id", "name", "ref", "move_type", "state", "posted_before", "date", "invoice_date", "invoice_date_due"),
     *("partner_id", "commercial_partner_id", "company_id", "journal_id", "currency_id", "company_currency_id"),
     *("invoice_payment_term_id", "invoice_user_id", "invoice_origin", "narration", "amount_untaxed", "amount_tax"),
-    *("amount_total", "amount_total_signed", "message_main_attachment_id", "write_date", "partner_shipping_id"),
+    *(
+        "amount_total",
+        "amount_total_signed",
+        "message_main_attachment_id",
+        "write_date",
+        "partner_shipping_id",
+        "create_date",
+    ),
 )
 # 16 and 17 do not have this field. Without it the rate follows from the two totals, or from the journal items.
 MOVE_FIELDS_SINCE_18 = ("invoice_currency_rate",)
@@ -59,10 +67,10 @@ LINE_FIELDS = (
 )
 PARTNER_FIELDS = (
     *("id", "name", "display_name", "email", "phone", "vat", "ref", "street", "street2", "city", "zip"),
-    *("state_id", "country_id"),
+    *("state_id", "country_id", "create_date"),
 )
 ACCOUNT_FIELDS = ("id", "code", "name", "account_type")
-PRODUCT_FIELDS = ("id", "name", "default_code")
+PRODUCT_FIELDS = ("id", "name", "default_code", "create_date")
 ANALYTIC_FIELDS = ("id", "name", "code")
 CURRENCY_FIELDS = ("id", "name", "decimal_places")
 COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
@@ -70,7 +78,6 @@ COMPANY_FIELDS = ("id", "name", "currency_id", "country_id")
 TERM_FIELDS = ("id", "name", "early_discount", "discount_percentage", "discount_days")
 ATTACHMENT_FIELDS = ("id", "name", "mimetype", "file_size", "checksum", "res_id", "res_field", "type")
 
-RATE_STEP = Decimal("1e-9")
 NAME_LENGTH_MAX = 200
 
 # Lines that carry money to an account. Only the first is a person's own; the others Odoo adds in pairs that come to
@@ -119,7 +126,8 @@ def account(row: Row) -> Account:
 
 def product(row: Row) -> Product:
     """Return the product of a `product.product` row."""
-    return Product(row["id"], text(row["name"]), text(row["default_code"]))
+    created_at = maybe_instant(row.get("create_date"))
+    return Product(row["id"], text(row["name"]), text(row["default_code"]), created_at)
 
 
 def document(
@@ -153,13 +161,13 @@ def _document(
     currency = required(lookups.currencies, id_of(move["currency_id"]), "currency", "res.currency")
     places = int(decimal(currency["decimal_places"]))
     if not text(currency["name"]):
-        raise InvalidDocument(f"its currency has no name (res.currency {id_of(move['currency_id'])})")
+        raise InvalidDocument(f"its currency has no name (res.currency {id_of(move['currency_id'])}). Give it one.")
     sign = -1 if document_type in _CREDITED else 1
     total = rounded(decimal(move["amount_total"]), places)
     home_total = rounded(abs(decimal(move["amount_total_signed"])))
     issued_on = day(move["invoice_date"]) or day(move["date"])
     if issued_on is None:
-        raise InvalidDocument("it has no date")
+        raise InvalidDocument("it has no date. Give it one in Odoo.")
     due_on = day(move["invoice_date_due"]) or issued_on
     items = tuple(_line(line, lookups, places, sign) for line in lines if _is_shown(line))
     is_sale = document_type.is_sale
@@ -176,7 +184,7 @@ def _document(
         due_on=due_on,
         currency=text(currency["name"]),
         decimal_places=places,
-        exchange_rate=_rate(move, lines, own_company, total, home_total),
+        exchange_rate=rate(move, lines, own_company, total, home_total),
         party=party(move, lookups.partners),
         lines=items,
         taxes=tax_amounts(lines, items, lookups, places, sign, is_sale=is_sale),
@@ -202,6 +210,7 @@ def _document(
         is_receipt=move["move_type"] in RECEIPTS,
         early_discount=_early_discount(lookups.terms.get(id_of(move["invoice_payment_term_id"])), issued_on),
         owed_on=_owed_on(lines, lookups),
+        created_at=maybe_instant(move.get("create_date")),
     )
 
 
@@ -272,23 +281,6 @@ def _owed_on(lines: Sequence[Row], lookups: Lookups) -> Account | None:
     """Return the account that the amount owed is booked on, or None if there is none or several."""
     accounts = {id_of(row["account_id"]) for row in lines if row["display_type"] == "payment_term"}
     return lookups.accounts.get(accounts.pop()) if len(accounts) == 1 else None
-
-
-def _rate(move: Row, lines: Sequence[Row], own_company: Company, total: Decimal, home_total: Decimal) -> Decimal:
-    """Return home currency per unit of document currency, or 0 if unknown. Odoo's own rate is the inverse.
-
-    A zero total, as on a final invoice after a down payment, gives no rate; its journal items do.
-    """
-    if name_of(move["currency_id"]) == own_company.currency:
-        return Decimal(1)
-    per_home = decimal(move.get("invoice_currency_rate") or 0)
-    if per_home > 0:
-        return (1 / per_home).quantize(RATE_STEP)
-    if total:
-        return (home_total / total).quantize(RATE_STEP)
-    foreign = sum((abs(decimal(line["amount_currency"])) for line in lines), ZERO)
-    home = sum((abs(decimal(line["balance"])) for line in lines), ZERO)
-    return (home / foreign).quantize(RATE_STEP) if foreign else ZERO
 
 
 def _shares(distribution: Any, lookups: Lookups) -> tuple[Share, ...]:

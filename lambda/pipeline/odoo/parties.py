@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pipeline.domain.document import Address, Contact, Party
 from pipeline.domain.errors import InvalidDocument
-from pipeline.odoo.rows import Row, id_of, name_of, required, text
+from pipeline.odoo.rows import Row, id_of, maybe_instant, name_of, required, text
 from pipeline.odoo.states import CODE
 
 # Odoo shows a state with the code of its country, "California (US)", which no address has.
@@ -19,12 +19,14 @@ def party(move: Row, partners: Mapping[int, Row]) -> Party:
     contact_id = id_of(move["partner_id"])
     owner_id = id_of(move["commercial_partner_id"]) or contact_id
     if not owner_id:
-        raise InvalidDocument("it has no customer or vendor")
+        raise InvalidDocument("it has no customer or vendor. Choose one in Odoo.")
     owner = required(partners, owner_id, "customer or vendor", "res.partner")
     contact = partners.get(contact_id, owner)
     name = text(owner["name"]) or text(owner["display_name"])
     if not name.strip():
-        raise InvalidDocument(f"the name of its customer or vendor (res.partner {owner_id}) is empty")
+        raise InvalidDocument(
+            f"the name of its customer or vendor (res.partner {owner_id}) is empty. Give that contact a name in Odoo."
+        )
     # The address is the one the document was sent to. The books use the commercial partner.
     return Party(
         odoo_id=owner_id,
@@ -36,6 +38,7 @@ def party(move: Row, partners: Mapping[int, Row]) -> Party:
         reference=text(owner["ref"]),
         address=_address(contact),
         own=Contact(text(owner["email"]), text(owner["phone"]), _address(owner)) if contact_id != owner_id else None,
+        created_at=maybe_instant(owner.get("create_date")),
     )
 
 

@@ -19,7 +19,10 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 def required[T](known: Mapping[int, T], row_id: int, what: str, model: str) -> T:
     """Return a row that must exist. A missing one is hidden from the Odoo user, or is itself unreadable."""
     if row_id not in known:
-        raise InvalidDocument(f"its {what} cannot be read ({model} {row_id})")
+        raise InvalidDocument(
+            f"its {what} cannot be read ({model} {row_id}). Give the Odoo user the right to see it, or choose one of "
+            "the document's own company."
+        )
     return known[row_id]
 
 
@@ -46,6 +49,11 @@ def day(value: Any) -> date | None:
 def instant(value: Any) -> datetime:
     """Return an Odoo datetime, which is UTC and in whole seconds."""
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def maybe_instant(value: Any) -> datetime | None:
+    """Return an Odoo datetime, or None for an empty one."""
+    return instant(value) if value else None
 
 
 class _Text(HTMLParser):

@@ -20,6 +20,7 @@ from pipeline.odoo.client import FEWER, Domain, Odoo
 from pipeline.odoo.names import names
 from pipeline.odoo.pdfs import Pdfs
 from pipeline.odoo.related import RelatedRows
+from pipeline.odoo.rows import maybe_instant
 from pipeline.odoo.unreadable import as_unreadable, unanswered_page, unreadable_page
 from pipeline.odoo.wire import ROWS_BYTES_MAX
 
@@ -33,7 +34,7 @@ _POSTED_ONCE: Domain = [
 ]
 
 
-_NAME_FIELDS = ("id", "name", "move_type", "write_date")
+_NAME_FIELDS = ("id", "name", "move_type", "write_date", "create_date")
 logger = logging.getLogger(__name__)
 
 
@@ -139,14 +140,19 @@ class OdooSource:
         moves = self._read("account.move", domain, fields, company, limit)
         return self._filled(moves, company) if moves else Page((), (), 0)
 
-    def ids(self, company: Company) -> set[int]:
-        """Return the ids of all documents of a company, ten thousand to a call."""
-        rows = self._odoo.search_all("account.move", _domain(company, Selection()), ["id"], companies=[company.odoo_id])
-        return {int(row["id"]) for row in rows}
+    def written(self, company: Company) -> dict[int, datetime]:
+        """Return the ids of all documents of a company and when each was written, ten thousand to a call."""
+        rows = self._odoo.search_all(
+            "account.move", _domain(company, Selection()), ["id", "write_date"], companies=[company.odoo_id]
+        )
+        # One that does not say when was never set back; it is reported where it is read.
+        now = self._odoo.clock.now()
+        return {int(row["id"]): maybe_instant(row["write_date"]) or now for row in rows}
 
     def existing(self, company: Company, ids: set[int]) -> set[int]:
-        """Return which of these still exist, in any state."""
-        rows = self._odoo.search_all("account.move", [["id", "in", sorted(ids)]], ["id"], companies=[company.odoo_id])
+        """Return which of these exist and were posted once, in any state and of any type."""
+        domain: Domain = [["id", "in", sorted(ids)], ["posted_before", "=", True]]
+        rows = self._odoo.search_all("account.move", domain, ["id"], companies=[company.odoo_id])
         return {int(row["id"]) for row in rows}
 
     def not_carried(self, company: Company, since: date | None = None) -> NotCarried:
@@ -176,9 +182,9 @@ class OdooSource:
         """Return which of these contacts exist, archived ones too."""
         return set(self._contacts(["id", "in", sorted(ids)]))
 
-    def namesakes(self, name: str) -> int:
-        """Return how many contacts have a name."""
-        return len(self._contacts(["name", "=", name]))
+    def namesakes(self, name: str) -> set[int]:
+        """Return the contacts that have a name."""
+        return set(self._contacts(["name", "=", name]))
 
     def _contacts(self, condition: list[object]) -> list[int]:
         rows = self._odoo.search_all("res.partner", [condition], ["id"], companies=list(self._companies))

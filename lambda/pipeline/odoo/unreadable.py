@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from pipeline.domain.document import DocumentType
@@ -11,7 +12,7 @@ from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.answers import Row
-from pipeline.odoo.rows import instant, text
+from pipeline.odoo.rows import instant, maybe_instant, text
 
 _UNANSWERED = (
     "gets no usable answer from Odoo (an error of the server, or none in time), though Odoo answers for others. Open "
@@ -45,4 +46,10 @@ def as_unreadable(move: Row, error: InvalidDocument, now: datetime) -> Unreadabl
         moment = now
     kind = rows_to.TYPES.get(str(move.get("move_type")), DocumentType.INVOICE)
     name, withdrawn = text(move.get("name"))[: rows_to.NAME_LENGTH_MAX], move.get("state") in ("cancel", "draft")
-    return UnreadableDocument(int(move["id"]), name, kind, moment, error, withdrawn)
+    return UnreadableDocument(int(move["id"]), name, kind, moment, error, withdrawn, _created(move))
+
+
+def _created(move: Row) -> datetime | None:
+    with suppress(TypeError, ValueError):
+        return maybe_instant(move.get("create_date"))
+    return None

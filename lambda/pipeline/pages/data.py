@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from pipeline.domain.codec import encode, long_json
 from pipeline.domain.tie_out.classes import Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 
 
 def as_json(tie_out: TieOut) -> bytes:

@@ -1,9 +1,10 @@
-"""The report as one HTML page that needs nothing beside it and may load nothing."""
+"""The report as one HTML page that needs no other file and may load nothing."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.domain.money import figure
 from pipeline.domain.tie_out.classes import OPEN, READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict, reading_order
+from pipeline.domain.values import dataclass
 
 # A browser still sorts so many rows at once. What differs comes first; the workbook has everything.
 ROWS_MAX = 5_000
@@ -40,6 +42,17 @@ _QUICKBOOKS_PAGES = {
     DocumentType.BILL: "bill",
     DocumentType.VENDOR_CREDIT: "vendorcredit",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of sums: its title, the head of its first column, its rows, and how many more the workbook has."""
+
+    title: str
+    head: str
+    rows: Sequence[Sum]
+    by_count: bool = False
+    left_out: int = 0
 
 
 def page(tie_out: TieOut, *, is_sandbox: bool = False) -> bytes:
@@ -109,19 +122,21 @@ def _groups(ordered: list[Finding]) -> list[tuple[DifferenceClass, str, list[Fin
     return groups
 
 
-def _tables(tie_out: TieOut) -> list[tuple[str, str, tuple[Sum, ...], bool]]:
+def _tables(tie_out: TieOut) -> list[_Table]:
     sums = tie_out.sums
     return [
-        ("By type and currency", "Type", sums.types, True),
-        ("By account", "Account", sums.accounts, False),
-        ("By tax", "Tax", sums.taxes, False),
-        ("Receivable, by customer", "Customer", _differing_first(sums.receivable), True),
-        ("Payable, by vendor", "Vendor", _differing_first(sums.payable), True),
+        _Table("By type and currency", "Type", sums.types, by_count=True),
+        _Table("By account", "Account", sums.accounts),
+        _Table("By tax", "Tax", sums.taxes),
+        _parties("Receivable, by customer", "Customer", sums.receivable),
+        _parties("Payable, by vendor", "Vendor", sums.payable),
     ]
 
 
-def _differing_first(rows: tuple[Sum, ...]) -> tuple[Sum, ...]:
-    return tuple(sorted(rows, key=lambda row: (not row.difference, row.name))[:ROWS_MAX])
+def _parties(title: str, head: str, rows: tuple[Sum, ...]) -> _Table:
+    """Return a table of parties, with those that differ first."""
+    ordered = sorted(rows, key=lambda row: (not row.difference, row.name))
+    return _Table(title, head, ordered[:ROWS_MAX], by_count=True, left_out=len(ordered[ROWS_MAX:]))
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 
 import xlsxwriter
 
+from pipeline.domain.quoting import cut
 from pipeline.domain.tie_out.classes import READING_ORDER, WHAT_TO_DO, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, reading_order
@@ -158,9 +159,9 @@ def _sentence(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return a text as a cell takes it: a workbook is XML, which has no control characters."""
+    """Return a text as a cell takes it: without control characters, which XML does not have, and not too long."""
     kept = "".join(character if character.isprintable() or character in "\n\t" else " " for character in text)
-    return kept.encode("utf-8", "replace").decode()[:CELL_LENGTH_MAX]
+    return cut(kept.encode("utf-8", "replace").decode(), CELL_LENGTH_MAX)
 
 
 def _verdict(tie_out: TieOut) -> Iterable[Sequence[Any]]:

@@ -68,7 +68,7 @@ def attached(row: Mapping[str, Any]) -> Attached:
     return Attached(str(row["Id"]), str(row.get("FileName", "")), int(row.get("Size", 0)), str(row.get(TID, "")))
 
 
-def hangs_on(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def attached_to(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the transactions a file is attached to, as kind and id."""
     references = [part.get("EntityRef", {}) for part in row.get("AttachableRef", [])]
     return [(str(reference.get("type", "")), str(reference.get("value", ""))) for reference in references]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
@@ -12,7 +12,7 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo import files, taken_numbers
 from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
@@ -53,7 +53,7 @@ class QuickBooksBooks:
         """Return what would be sent for a document; may create its customer, vendor or item.
 
         Raises Unmapped or InvalidDocument for what cannot be posted, and InvalidDocument when the body does not add
-        up to Odoo's total: that is found out before anything is sent. No refusal rests on lists of an earlier run.
+        up to Odoo's total, before anything is sent. No refusal is based on lists of an earlier run.
         """
         as_of = self.references.as_of
         try:
@@ -153,9 +153,9 @@ class QuickBooksBooks:
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return what is in QuickBooks under the document's number: ours by its marker, or one to be adopted.
 
-        QuickBooks lets a number be used twice unless a company has forbidden it, so nothing but a look keeps a bill
-        that a person has typed in from being there twice. The same number, party, date and total are the same
-        document: raises Rejected then, unless such are adopted. Another one with that number is none of our business.
+        QuickBooks lets a number be used twice unless a company has forbidden it, so only a look prevents a bill that a
+        person has typed in from being there twice. The same number, party, date and total are the same document: raises
+        Rejected then, unless such are adopted. Another one with that number is a different document.
         """
         if not draft.doc_number:
             return None
@@ -289,7 +289,7 @@ class QuickBooksBooks:
             raise error
         fewer = without_refused_address(body, error.fault)
         if fewer != body:
-            # An address is worth no document: its tax is Odoo's, and its paper hangs on it.
+            # An address must not hold a document back: its tax is Odoo's, and the address is on its PDF.
             logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
             return replace(self._written(draft, fewer, f"{request_id[:48]}-a"), omitted=ADDRESS_OMITTED)
         raise self.references.after_refusal(error, body, draft.as_of) from error
@@ -315,7 +315,7 @@ class QuickBooksBooks:
     def is_gone(self, error: Exception, document: Document, qb_id: str) -> bool:
         """Whether a refusal of an update or a file says that the document is no longer in QuickBooks.
 
-        The same code may be about a reference of its that is inactive, so it is looked for: a metered read.
+        The same code may be about an inactive account or item, so the document is looked for: a metered read.
         """
         if not isinstance(error, Refused) or error.fault.code != OBJECT_NOT_FOUND:
             return False

@@ -87,6 +87,8 @@ class Classes:
         """
         if not self.per_line:
             return [Part(line.amount, "")]
+        if not line.shares:
+            return [Part(line.amount, self.of_journal)]
         percentages: dict[str, Decimal] = {}
         shares = [share for share in line.shares if share.percentage]
         targets = [(target, share) for share in shares if (target := self._target(line, share))]

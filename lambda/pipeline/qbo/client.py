@@ -14,6 +14,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, PipelineError, Throttled, Unavailable
+from pipeline.domain.retry import repeated
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
@@ -72,12 +73,17 @@ class Client:
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
-        rows: list[Json] = []
+        return list(self.rows(entity, where))
+
+    def rows(self, entity: str, where: str = "") -> Iterator[Json]:
+        """Yield all matching rows of an entity, with one page of a thousand in memory at a time."""
+        start = 1
         while True:
-            page = self.page(entity, where, start=len(rows) + 1)
-            rows += page
+            page = self.page(entity, where, start=start)
+            yield from page
             if len(page) < PAGE_ROWS:
-                return rows
+                return
+            start += len(page)
 
     def page(self, entity: str, where: str = "", *, start: int = 1) -> list[Json]:
         """Return at most a thousand matching rows, from a position on that counts from one."""
@@ -197,13 +203,13 @@ class Client:
         return [item if isinstance(item, PipelineError) else {**item, TID: body[TID]} for item in items]
 
     def _read[T](self, kind: str, path: str, parameters: dict[str, str], of: Callable[[Json], T]) -> T:
-        for tried in range(READ_TRIES):
-            try:
-                return of(self._call(kind, "GET", path, parameters, is_write=False))
-            except Unavailable:
-                if tried == READ_TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+        return repeated(
+            lambda: of(self._call(kind, "GET", path, parameters, is_write=False)),
+            tries=READ_TRIES,
+            wait_s=lambda _failures: 0.0,
+            clock=self._clock,
+            on=lambda error: isinstance(error, Unavailable),
+        )
 
     def _call(
         self,

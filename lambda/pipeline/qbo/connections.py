@@ -44,7 +44,7 @@ class ConnectionDates:
 
 
 def stored_dates(key_values: DateKeyValues, realm: str) -> ConnectionDates:
-    """Return what is known of a realm's connection, nothing of a new one."""
+    """Return what is known of a realm's connection. Of a new one nothing is."""
     return _dates(key_values.value(_key(realm)))
 
 

@@ -10,6 +10,7 @@ from pipeline.domain.money import ZERO, rounded, shown
 from pipeline.qbo.references import References
 from pipeline.qbo.taxes import Taxes
 
+LINES_SHOWN_MAX = 5
 _LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
 # Automated sales tax drops the tax that was sent if it finds that no tax is owed.
 _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
@@ -72,15 +73,17 @@ def _way_out(document: Document, references: References) -> str:
     )
 
 
-def _lines_that_differ(draft: Draft, standing: Booked) -> str:
-    """Return the lines that differ from what was sent, at most five of them."""
+def _lines_that_differ(draft: Draft, booked: Booked) -> str:
+    """Return the lines that differ from what was sent. At most five are named, the rest is counted."""
     sent = [line for line in draft.body["Line"] if "Amount" in line or line["DetailType"] == "DescriptionOnly"]
-    if len(sent) != len(standing.line_amounts):
+    if len(sent) != len(booked.line_amounts):
         return ""
     differing = [
         f"line {number} '{str(line.get('Description', ''))[:40]}' was sent with {line.get('Amount', ZERO)} and is "
         f"there with {amount}"
-        for number, (line, amount) in enumerate(zip(sent, standing.line_amounts, strict=True), 1)
+        for number, (line, amount) in enumerate(zip(sent, booked.line_amounts, strict=True), 1)
         if rounded(line.get("Amount", ZERO)) != rounded(amount)
     ]
-    return f"; {'; '.join(differing[:5])}" if differing else ""
+    if len(differing) > LINES_SHOWN_MAX:
+        differing[LINES_SHOWN_MAX:] = [f"and {len(differing) - LINES_SHOWN_MAX} more lines"]
+    return "".join(f"; {line}" for line in differing)

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.domain.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
+from pipeline.domain.quoting import CUT, cut
 from pipeline.domain.values import dataclass
 
 THROTTLE_WAIT_S = 60
+# What is shown of QuickBooks' own explanation.
+DETAIL_LENGTH_MAX = 400
 
 AUTHENTICATION_FAILED = "3200"
 DUPLICATE_DOC_NUMBER = "6140"
@@ -131,7 +134,7 @@ def faults(body: Any) -> list[Fault]:
     if not isinstance(envelope, Mapping):
         return []
     errors = _either(envelope, "Error", "error")
-    return [_fault(error) for error in errors or [] if isinstance(error, Mapping)]
+    return [_fault(error) for error in errors if isinstance(error, Mapping)] if isinstance(errors, list) else []
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:
@@ -190,5 +193,5 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
 
 
 def _shortened(detail: str) -> str:
-    text = " ".join(detail.split())[:400]
-    return text if text.endswith((".", "!", "?")) else text + "."
+    text = cut(" ".join(detail.split()), DETAIL_LENGTH_MAX)
+    return text if text.endswith((".", "!", "?", CUT)) else text + "."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pipeline.domain.books import Attached, File
 from pipeline.domain.entry import OUR_FILE
 from pipeline.domain.errors import PipelineError, Rejected
-from pipeline.qbo.booked import attached, hangs_on
+from pipeline.qbo.booked import attached, attached_to
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import OBJECT_NOT_FOUND, Refused
 from pipeline.qbo.together import TID, Upload
@@ -65,7 +65,7 @@ def detach(client: Client, entity: str, qb_id: str, attachable_id: str, request_
     if not rows:
         return ""
     name = attached(rows[0]).file_name
-    if (entity, qb_id) not in hangs_on(rows[0]) or not OUR_FILE.search(name):
+    if (entity, qb_id) not in attached_to(rows[0]) or not OUR_FILE.search(name):
         raise Rejected(
             f"the file '{name}' (Id {attachable_id}) in QuickBooks is not the PDF that was attached to it, so it was "
             "not removed. Remove the former PDF there by hand if it is there, then retry.",

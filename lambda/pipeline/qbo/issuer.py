@@ -59,11 +59,12 @@ class IntuitIssuer:
         clock = self._clock
 
         class OurClient(AuthClient):  # type: ignore[misc]
-            """The client is a requests session with neither limits nor our rules: let our own send its requests."""
+            """Intuit's client is a requests session without limits, so its requests are sent by ours."""
 
             def request(self, method: str, url: str, **arguments: Any) -> requests.Response:
                 asked = {name: arguments.get(name) for name in ("params", "data", "headers")}
-                answer = send(new_session(), method, url, who=WHO, timeout_s=TIMEOUT_S, clock=clock, **asked)
+                with new_session() as session:
+                    answer = send(session, method, url, who=WHO, timeout_s=TIMEOUT_S, clock=clock, **asked)
                 response = requests.Response()
                 response.status_code = answer.status
                 response.headers.update(answer.headers)

@@ -11,7 +11,7 @@ from pipeline.domain.values import dataclass
 from pipeline.qbo.connections import DAY_S, ConnectionDates
 from pipeline.qbo.issuer import Issued
 
-# Refresh tokens change once a day. Older ones than a month are refused by Intuit, and then the kept one is tried.
+# Refresh tokens change once a day. Intuit refuses those older than a month, and then the kept one is tried.
 SUPERSEDED_MAX = 30
 
 
@@ -64,9 +64,9 @@ class KeptTokens:
 def candidates(in_secret: Sequence[str], kept: KeptTokens, dates: ConnectionDates, now: float) -> list[str]:
     """Return the refresh tokens to use, in this order. Each is worth one try, and none was ever exchanged by us.
 
-    The secret has the first word, because a person who connects a company again stores the new token there. Where it
-    has one that we have exchanged since (writing the secret was refused, or an old version was restored), the newest
-    takes its place. The kept one is tried last: it helps when the secret has a token that Intuit refuses. A superseded
+    The secret's come first, because a person who connects a company again stores the new token there. If it has one
+    that we have exchanged since (writing the secret was refused, or an old version was restored), the newest takes its
+    place. The kept one is tried last: it helps when the secret has a token that Intuit refuses. A superseded
     one is never tried, because Intuit may revoke the connection of a refresh token that is used twice.
     """
     found = [kept.refresh_token if kept.is_superseded(token) else token for token in in_secret]

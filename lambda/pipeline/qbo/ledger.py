@@ -39,9 +39,8 @@ _NO_AMOUNT = ("SubTotalLineDetail", "DescriptionOnly")
 
 @dataclass(frozen=True, slots=True)
 class AttachedFile:
-    """A file attached to a transaction: the transaction's id, the file's own id, and its size in bytes."""
+    """A file attached to a transaction: its own id and its size in bytes."""
 
-    transaction_id: str
     attachable_id: str
     size_bytes: int
 
@@ -106,7 +105,7 @@ class Ledger:
         return _by_place(self._client.query("Attachable", where))
 
     def files_by_ids(self, ids: Iterable[str]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
-        """Return files by their own ids, by what they are attached to: one metered read per some hundred."""
+        """Return the files with these ids, by what they are attached to: one metered read per some hundred."""
         wanted = sorted(set(ids))
         return _by_place(self._client.query_any("Attachable", "Id", wanted)) if wanted else {}
 
@@ -182,7 +181,7 @@ class Ledger:
                 amounts[own or self._item_accounts.get((side, _value(detail["ItemRef"])), "")] += amount
             elif kind == "AccountBasedExpenseLineDetail":
                 amounts[""] += amount
-            # QuickBooks takes a sales line without an item for a remark: its amount counts for nothing.
+            # To QuickBooks a sales line without an item is a remark: its amount does not count.
         yield from (LedgerLine(account, amount) for account, amount in sorted(amounts.items()) if amount != ZERO)
 
 
@@ -248,8 +247,7 @@ def _by_place(rows: Iterable[Json]) -> dict[tuple[DocumentType, str], list[Attac
             kind = _KINDS.get(str(reference.get("type", "")))
             if kind is None:
                 continue
-            place = (kind, _value(reference))
-            files[place].append(AttachedFile(place[1], str(row["Id"]), int(row.get("Size") or 0)))
+            files[kind, _value(reference)].append(AttachedFile(str(row["Id"]), int(row.get("Size") or 0)))
     return dict(files)
 
 

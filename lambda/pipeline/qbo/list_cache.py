@@ -1,8 +1,8 @@
 """The lists of a QuickBooks company, stored between runs.
 
-They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored ones hold for six
-hours, and six more from each time that the watch over the books has seen nothing in them changed (`list_watch.py`), a
-week at most. Settings and tax codes, of which it sees nothing, are read again after six hours. But nobody is refused
+They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored lists are used for
+six hours. Each time the watch over the books sees no change in them (`list_watch.py`) they are used for six more, a
+week at most. It does not see settings and tax codes, so these are read again after six hours. No document is refused
 because of stored lists: before that they are read again, once per run, because a person may just have done what the
 last refusal asked for.
 """
@@ -10,12 +10,12 @@ last refusal asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import replace
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.list_watch import ListWatch, lists_key, stored
 from pipeline.qbo.lists import (
@@ -39,7 +39,7 @@ from pipeline.qbo.rows import understood
 
 # Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
-# However sure it is that nothing has changed.
+# The longest that lists are used, even while the watch sees no change.
 KEPT_S_MAX = 7 * 24 * 3600
 # What was read within the last minute is not read again for every refusal of QuickBooks.
 FRESH_S = 60
@@ -76,12 +76,15 @@ class ListCache:
         with self._reading:
             if self._lists is None and not self._was_read:
                 self._lists = self._kept()
+            if self._lists is not None and older_than is None and self._is_new(self._lists):
+                # A document asks a hundred times: the clock is read once for each.
+                return self._lists
             is_no_newer = (
                 self._lists is not None and older_than is not None and self._lists.read_at <= older_than.read_at
             )
             lists = self._lists
             if lists is not None and not is_no_newer and self._is_old(lists.settings_read_at or lists.read_at):
-                # What the watch says nothing about. Where that is other than it was, so may everything be.
+                # The watch does not see these. If they have changed, anything else may have, too.
                 lists = self._with_settings_read_again(lists)
             if lists is None or not self._hold(lists) or (is_no_newer and not self._was_read):
                 self._before = self._lists or self._before
@@ -104,6 +107,9 @@ class ListCache:
 
     def _is_old(self, instant: int) -> bool:
         return self._clock.now().timestamp() - instant > KEPT_S
+
+    def _is_new(self, lists: Lists) -> bool:
+        return not self._is_old(min(lists.read_at, lists.settings_read_at or lists.read_at))
 
     def _hold(self, lists: Lists) -> bool:
         """Whether stored lists may be used. What the watch has seen is looked up once, for those that are old."""

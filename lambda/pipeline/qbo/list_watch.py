@@ -1,11 +1,11 @@
 """Whether stored lists of a QuickBooks company still hold, by what change data capture says of them.
 
-The watch over the books asks what changed as often as the extractor pulls, in one metered call whatever it asks about.
-So it asks about the lists, too: as long as it has asked without a gap since they were read, and nothing in them is
-other than it was read, they need no reading again. Where anything is, they are forgotten.
+The watch over the books asks what changed as often as the extractor pulls. That is one metered call, however much it
+asks about, so it asks about the lists, too. While it has asked without a gap since the lists were read, and nothing in
+them has changed, they need not be read again. When something has changed, they are forgotten.
 
-An answer says more than is needed: an account may come because of its balance, an item because we have made it. So each
-object is compared with what was stored of it.
+An answer says more than is needed: an account may be in it because of its balance, an item because we created it. So
+each object is compared with what is stored of it.
 
 Sources: Intuit's page about change data capture, which names what it leaves out (of the lists: tax codes and rates);
 that a company without classes or locations answers for them is not documented. A refusal therefore costs the lists
@@ -44,7 +44,7 @@ MARGIN_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """From when until when every change of the lists was seen, in seconds since 1970; and when that was refused."""
+    """The time in which every change of the lists was seen, and when QuickBooks refused; in seconds since 1970."""
 
     since: int = 0
     until: int = 0
@@ -69,9 +69,9 @@ class ListWatch:
         self._keep(Watched(refused_at=int(now.timestamp())))
 
     def note(self, rows: Iterable[tuple[str, dict[str, Any]]], since: datetime, now: datetime) -> None:
-        """Take over which objects of the lists changed between two instants. Forget the lists if they say otherwise.
+        """Note which objects of the lists changed between two instants. Forget the stored lists if one differs.
 
-        `since` is from when on nothing is missing in the answer.
+        From `since` on, no change is missing in the answer.
         """
         rows = list(rows)
         # What is stored is read only if there is something to compare with it.
@@ -115,7 +115,7 @@ def stored(key_values: RealmKeyValues, key: str) -> Lists | None:
 
 
 def _differs(lists: Lists, entity: str, row: dict[str, Any]) -> bool:
-    """Whether an object of QuickBooks is other than the lists have it. What cannot be read is taken for that."""
+    """Whether an object of QuickBooks differs from the stored lists. One that cannot be read counts as different."""
     try:
         return _is_other(lists, entity, row)
     except (LookupError, TypeError, ValueError, AttributeError):

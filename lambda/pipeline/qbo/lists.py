@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Tax
@@ -16,8 +17,6 @@ from pipeline.qbo.text import clean_line
 
 HOME_COUNTRY_WITHOUT_CODES = "US"
 NO_TAX_NAMES = ("no vat", "no tax", "out of scope")
-
-
 # QuickBooks' types of receivable and payable accounts.
 RECEIVABLE, PAYABLE = "Accounts Receivable", "Accounts Payable"
 
@@ -150,21 +149,22 @@ def realm_of_rows(preferences: dict[str, Any], country: str) -> Realm:
     accounting = preferences.get("AccountingInfoPrefs", {})
     closed_to = accounting.get("BookCloseDate")
     taxes = preferences.get("TaxPrefs", {})
-    by_line, by_transaction = accounting.get("ClassTrackingPerTxnLine"), accounting.get("ClassTrackingPerTxn")
     return Realm(
         country=country,
         home_currency=str(currency.get("HomeCurrency", {}).get("value", "")),
         multicurrency=bool(currency.get("MultiCurrencyEnabled")),
         sales_tax=bool(taxes.get("UsingSalesTax")),
         closed_to=date.fromisoformat(str(closed_to)[:10]) if closed_to else None,
-        class_tracking=ClassTracking.LINE
-        if by_line
-        else ClassTracking.TRANSACTION
-        if by_transaction
-        else ClassTracking.OFF,
+        class_tracking=_class_tracking(accounting),
         departments_tracked=bool(accounting.get("TrackDepartments")),
         works_out_tax=bool(taxes.get("PartnerTaxEnabled")),
     )
+
+
+def _class_tracking(accounting: dict[str, Any]) -> ClassTracking:
+    if accounting.get("ClassTrackingPerTxnLine"):
+        return ClassTracking.LINE
+    return ClassTracking.TRANSACTION if accounting.get("ClassTrackingPerTxn") else ClassTracking.OFF
 
 
 def book_account(row: dict[str, Any]) -> BookAccount:
@@ -249,7 +249,13 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 def is_same_name(one: str, other: str) -> bool:
     """Whether two names are the same to who reads them, whatever their capitals."""
-    return clean_line(one).casefold() == clean_line(other).casefold()
+    return _as_read(one) == _as_read(other)
+
+
+# A name is compared with all of a list, for every line of every document.
+@lru_cache(4_000)
+def _as_read(name: str) -> str:
+    return clean_line(name).casefold()
 
 
 def _only[T](found: Sequence[T]) -> T | None:

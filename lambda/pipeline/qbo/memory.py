@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 
 from pipeline.domain.values import dataclass
 from pipeline.qbo.lists import RealmKeyValues
+from pipeline.qbo.merged import FORMER
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Known:
 
     Of a party that we have written: a hash of what was `said`, one of what QuickBooks made of it (`seen`), its token
     then, when the document was written that said so, and the fields that QuickBooks refused (`omitted`). Empty where a
-    person made it, or has changed it since.
+    person made it, or has changed it since. `born` is when the contact or product was created in Odoo.
     """
 
     qb_id: str
@@ -26,6 +28,14 @@ class Known:
     token: str = ""
     as_of: str = ""
     omitted: str = ""
+    born: str = ""
+
+    def is_of_another(self, created_at: str) -> bool:
+        """Whether a contact or product of the same id, created at an instant, is another one.
+
+        Of one that was bound before that was kept, the contact existed when a document said so.
+        """
+        return self.born != created_at if self.born else bool(self.as_of) and created_at > self.as_of
 
 
 class Memory:
@@ -35,7 +45,8 @@ class Memory:
         self._key_values = key_values
         self._realm = realm
         self._dry_run = dry_run
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, Known | None] = {}
+        self._born: dict[str, str] = {}
 
     def owner_key(self, entity: str, qb_id: str) -> str:
         """Return the key under which the owner of an object is stored."""
@@ -50,6 +61,21 @@ class Memory:
         if not self._dry_run:
             self._key_values.keep(self.owner_key(entity, qb_id), key)
 
+    def meet(self, entity: str, key: str, created_at: datetime | None) -> None:
+        """Note when the contact or product of a key was created in Odoo; forget what is remembered of another one.
+
+        After a restore from a backup, Odoo gives an id to another contact. What belonged to the former one is nobody's.
+        """
+        if created_at is None:
+            return
+        born = self._born[key] = created_at.isoformat()
+        known = self.remembered(key)
+        if known and known.is_of_another(born):
+            self.hand_over(entity, known.qb_id, key + FORMER)
+            self._known[key] = None
+        elif known and not known.born:
+            self.remember(key, known)
+
     def remembered(self, key: str) -> Known | None:
         """Return what is remembered under a key, or None."""
         if key not in self._known:
@@ -57,12 +83,13 @@ class Memory:
             if not kept:
                 return None
             values = json.loads(kept)
-            parts = ("name", "account", "said", "seen", "token", "as_of", "omitted")
+            parts = ("name", "account", "said", "seen", "token", "as_of", "omitted", "born")
             self._known[key] = Known(str(values["id"]), *(str(values.get(part, "")) for part in parts))
         return self._known[key]
 
     def remember(self, key: str, known: Known) -> Known:
         """Remember it under a key, and return it."""
+        known = replace(known, born=self._born.get(key, known.born))
         if not self._dry_run:
             values = {"id": known.qb_id, **{name: part for name, part in asdict(known).items() if name != "qb_id"}}
             self._key_values.keep(key, json.dumps({name: value for name, value in values.items() if value}))

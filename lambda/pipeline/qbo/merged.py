@@ -15,6 +15,8 @@ from pipeline.domain.contact import ContactState, read_answer
 from pipeline.domain.errors import Deferred, Rejected
 
 ANSWER_KEPT = timedelta(days=1)
+# The end of the key of an owner whose Odoo id belongs to another contact now.
+FORMER = "#former"
 # A person who does what the message says does not wait a day.
 AMBIGUOUS_KEPT = timedelta(minutes=5)
 
@@ -35,10 +37,12 @@ def takes_over(questions: Questions, clock: Clock, *, owner: str, key: str, name
     Both are keys of parties (`party#<realm>#<kind>#<database>#<contact>`, perhaps with a currency). Raises Deferred
     until Odoo was asked, and Rejected, naming both, where only a person can say who was merged into whom.
     """
-    *place, contact, currency = _parts(owner)
+    *place, contact, currency = _parts(owner.removesuffix(FORMER))
     *own_place, own_contact, own_currency = _parts(key)
     if (place, currency) != (own_place, own_currency):
         return False
+    if owner.endswith(FORMER):
+        return True
     database = place[-1]
     state, at = read_answer(questions.value(f"contact#{database}#{contact}"))
     age = clock.now() - at if at else timedelta.max

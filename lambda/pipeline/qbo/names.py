@@ -10,13 +10,13 @@ import difflib
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, Product
 from pipeline.domain.errors import Rejected, RetryLater, Unmapped
 from pipeline.domain.mapping import Parties
 from pipeline.domain.threads import Threads
+from pipeline.domain.values import replace
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_NAME, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.lists import BookAccount, BookItem, RealmKeyValues, book_item
@@ -61,6 +61,7 @@ class Names:
         """
         entity, key = self._party_key(document, is_foreign=is_foreign)
         names = party_names(document.party, entity, f" ({document.currency})" if is_foreign else "")
+        self._memory.meet(entity, key, document.party.created_at)
         known = self._memory.remembered(key)
         body = party_body(document.party, currency, entity)
         if known:
@@ -221,6 +222,7 @@ class Names:
         """Return the item of a product; made for the account its first line was booked to."""
         key = f"item#{self._client.realm}#product#{database}#{product.odoo_id}"
         name = f"{product.code} {product.name}" if product.code else product.name
+        self._memory.meet("Item", key, product.created_at)
         return self._item(key, name, f"[{product.odoo_id}]", account)
 
     def _item(self, key: str, name: str, mark: str, account: BookAccount) -> Known:

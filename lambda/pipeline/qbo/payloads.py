@@ -198,7 +198,7 @@ def _check(document: Document, realm: Realm) -> None:
             code="too_many_decimals",
         )
     if not any(line.kind is LineKind.ITEM for line in document.lines):
-        raise InvalidDocument("it has no line with an amount.", code="no_lines")
+        raise InvalidDocument("it has no line with an amount. Add one in Odoo, or cancel it there.", code="no_lines")
 
 
 def _currency(document: Document, realm: Realm) -> Json:

@@ -5,7 +5,6 @@ The result is an exact match or a clear refusal, never a guess. Ids in QuickBook
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -15,7 +14,6 @@ from pipeline.domain.document import Account, Document, Product, Tax
 from pipeline.domain.errors import PipelineError, RetryLater, Unmapped
 from pipeline.domain.mapping import AND, ClosedPeriod, Items, Rules, Target
 from pipeline.domain.mapping_file import broken
-from pipeline.domain.money import plain
 from pipeline.domain.quoting import quoted
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
@@ -37,6 +35,7 @@ from pipeline.qbo.lists import (
 from pipeline.qbo.names import Names, books_to
 from pipeline.qbo.rule_check import problems
 from pipeline.qbo.sales_tax import SalesTaxWatch
+from pipeline.qbo.unmapped import gone, no_account, no_code
 
 _NO_RULES = Rules()
 
@@ -83,11 +82,11 @@ class References:
 
     @property
     def as_of(self) -> int:
-        """When the lists were read that everything rests on now, in seconds since 1970."""
+        """When the lists in use were read, in seconds since 1970."""
         return self._list_cache.current().read_at
 
     def have_changed_since(self, as_of: int) -> bool:
-        """Whether a refusal that rests on the lists of `as_of` may be out of date. Reads them again, once per run."""
+        """Whether a refusal based on the lists of `as_of` may be out of date. Reads them again, once per run."""
         return self._list_cache.have_changed_since(as_of)
 
     # -- lists -----------------------------------------------------------------------------------------------------
@@ -123,8 +122,10 @@ class References:
             found = self._list_cache.look(lambda lists: find_target_account(lists.accounts, target.name))
         else:
             found = self._list_cache.look(lambda lists: find_account(lists.accounts, account))
+        if found is None and target:
+            raise gone(target, "account", "account_unmapped")
         if found is None:
-            raise _gone(target, "account", "account_unmapped") if target else self._no_account(account)
+            raise no_account(account, self.lists.accounts, self._client.company)
         return found
 
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
@@ -136,7 +137,7 @@ class References:
         if target:
             found = self._list_cache.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
             if found is None:
-                raise _gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
+                raise gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
             return found
         if len(taxes) > 1:
             names = AND.join(tax.name for tax in taxes)
@@ -148,7 +149,7 @@ class References:
         tax = taxes[0] if taxes else None
         found = self._list_cache.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
         if found is None:
-            raise self._no_code(tax, is_sale=is_sale)
+            raise no_code(tax, self._client.company, is_sale=is_sale)
         return found
 
     def term(self, name: str) -> str:
@@ -163,44 +164,15 @@ class References:
         """Return the id of a class the mapping points to. Raises Unmapped if it is gone."""
         found = self._list_cache.look(lambda lists: find_named(lists.classes, target.name))
         if found is None:
-            raise _gone(target, "class", "class_unmapped")
+            raise gone(target, "class", "class_unmapped")
         return found.qb_id
 
     def department(self, target: Target) -> str:
         """Return the id of a location the mapping points to. Raises Unmapped if it is gone."""
         found = self._list_cache.look(lambda lists: find_named(lists.departments, target.name))
         if found is None:
-            raise _gone(target, "location", "department_unmapped")
+            raise gone(target, "location", "department_unmapped")
         return found.qb_id
-
-    def _no_account(self, account: Account) -> Unmapped:
-        names = {account.name for account in self._list_cache.current().accounts}
-        near = difflib.get_close_matches(account.name, sorted(names), n=1)
-        return Unmapped(
-            f"account {account} has no QuickBooks account with that number or name"
-            + (f"; nearest by name: '{near[0]}'" if near else "")
-            + f". Give an account of {self._client.company} in QuickBooks this number or name, or name one in the "
-            "mapping.",
-            code="account_unmapped",
-        )
-
-    def _no_code(self, tax: Tax | None, *, is_sale: bool) -> Unmapped:
-        side = "sales" if is_sale else "purchases"
-        if tax and not tax.has_rate:
-            return Unmapped(
-                f"tax '{tax.name}' is no plain percentage (but a fixed amount, a group, a formula, a share of the "
-                "price with tax, withheld, or deductible in part), so no code is found by its number. Name the tax "
-                f'code of {self._client.company} for {side} in the mapping ("{tax.name}" = "…" under taxes), or give '
-                "the tax an account in Odoo that is none for taxes: then it goes as a line of its own.",
-                code="tax_unmapped",
-            )
-        what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
-        return Unmapped(
-            f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "
-            f"tax code of {self._client.company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}"
-            + (", or name one in the mapping." if tax else "."),
-            code="tax_unmapped",
-        )
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -260,7 +232,7 @@ class References:
             item = self._list_cache.look(lambda lists: find_named(lists.items, target.name))
             if item is None:
                 like = self._list_cache.current().items_like
-                raise _gone(target, "product or service", "item_unmapped", like)
+                raise gone(target, "product or service", "item_unmapped", like)
             name, where, theirs = item.name, f"line {target.line} of the mapping", item.account
             if books_to(item, account):
                 return item.qb_id
@@ -317,11 +289,11 @@ class References:
     def _what_is_inactive(self, body: dict[str, Any]) -> str | PipelineError:
         entity = "Customer" if "CustomerRef" in body else "Vendor"
         try:
-            said = self._names.follow_party(entity, body[f"{entity}Ref"]["value"])
+            message = self._names.follow_party(entity, body[f"{entity}Ref"]["value"])
         except PipelineError as error:
             return error
-        if said:
-            return said
+        if message:
+            return message
         details = [line.get(line["DetailType"], {}) for line in body["Line"]]
         items = sorted({detail["ItemRef"]["value"] for detail in details if "ItemRef" in detail})
         inactive = self._names.inactive_items(items)
@@ -333,13 +305,3 @@ class References:
 
 def _is_closed(realm: Realm, day: date) -> bool:
     return realm.closed_to is not None and day <= realm.closed_to
-
-
-def _gone(target: Target, kind: str, code: str, like: Sequence[str] = ()) -> Unmapped:
-    near = difflib.get_close_matches(target.name, like, n=1)
-    return Unmapped(
-        f"the mapping (line {target.line}) points from '{target.source}' to '{target.name}', and QuickBooks has no "
-        f"{kind} of that name{f"; nearest by name: '{near[0]}'" if near else ''}. Correct the mapping, or make it in "
-        "QuickBooks.",
-        code=code,
-    )

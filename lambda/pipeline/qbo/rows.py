@@ -1,7 +1,7 @@
 """QuickBooks' JSON read strictly: rows of a query, one object, and changes, each a record with its Id.
 
-Whatever else QuickBooks answers, such as null in the place of rows or an object without Id, is no empty answer and no
-refusal: it is none that can be used, so nothing follows from it.
+Anything else that QuickBooks answers, such as null in the place of rows or an object without Id, is neither an empty
+answer nor a refusal: it cannot be used, so nothing follows from it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def part_of(body: Any, entity: str) -> Json:
 
 @contextmanager
 def understood(what: str) -> Iterator[None]:
-    """Raise Unavailable, naming `what` was answered, when rows are none that can be read as they were always."""
+    """Raise Unavailable, naming `what` was answered, if rows do not have the shape they always had."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.domain.books import Draft
 from pipeline.domain.document import Document
 from pipeline.domain.errors import NeedsAttention, Rejected
+from pipeline.domain.values import replace
 from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, Refused, holder_named_in

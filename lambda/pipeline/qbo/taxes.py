@@ -7,7 +7,6 @@ Odoo does not book as tax (cost, a fee, a withholding) is sent as a line of its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Protocol, Self
 
@@ -15,7 +14,7 @@ from pipeline.domain.document import Document, Line, LineKind, Tax, TaxAmount, T
 from pipeline.domain.errors import InvalidDocument, Unmapped
 from pipeline.domain.mapping import AND, Rules
 from pipeline.domain.money import ZERO, plain, rounded, shown
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.lists import Rate, Realm, TaxCode, is_same_name
 
 type Json = dict[str, Any]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
@@ -18,7 +17,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.retry import growing, repeated
 from pipeline.domain.runtime import Host
 from pipeline.domain.threads import Threads
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
 from pipeline.qbo.issuer import IntuitIssuer, Issuer, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark
@@ -32,7 +31,7 @@ STORE_TRIES = 5
 # The time a refresh may take until it is stored: discovery and token at their time-outs, and the attempts to store.
 REFRESH_ALLOWANCE_S = 50.0
 # Written into the secret by earlier releases.
-_NO_LONGER_THERE = ("access_tokens", "previous_refresh_tokens")
+_OBSOLETE_KEYS = ("access_tokens", "previous_refresh_tokens")
 
 
 class SecretStore(Protocol):
@@ -238,8 +237,8 @@ class Tokens:
     def _keep(self, found: _Found, kept: KeptTokens, used: str) -> None:
         """Store the issued tokens; if the refresh token is another, in one of two places at least.
 
-        The old one may be dead by now, so try several times. What only the secret has not got is stored there after
-        the next refresh: until then `candidates` finds the newest by its marks.
+        The old one may be dead by now, so try several times. If only the secret lacks the new one, it is stored there
+        after the next refresh: until then `candidates` finds the newest by its marks.
         """
         places: list[Callable[[], object]] = []
         if self._is_ours_to_keep(found):
@@ -284,7 +283,7 @@ class Tokens:
         there = self._refresh_tokens(current)
         if there == [kept.refresh_token] or not any(token == used or kept.is_superseded(token) for token in there):
             return dict(current)
-        changed = {name: value for name, value in current.items() if name not in _NO_LONGER_THERE}
+        changed = {name: value for name, value in current.items() if name not in _OBSOLETE_KEYS}
         by_company = current.get("refresh_tokens") or {}
         mine = [company for company in self._companies if by_company.get(company)]
         if mine:

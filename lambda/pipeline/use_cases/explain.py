@@ -1,4 +1,4 @@
-"""Find a document by what a person calls it, and tell its life."""
+"""Find a document by what a person calls it, and say what happened to it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import encode
 from pipeline.domain.entry import Entry
-from pipeline.domain.errors import PipelineError, outcome
+from pipeline.domain.errors import PipelineError, Unavailable, outcome
 from pipeline.domain.history import (
     DAYS_BRIDGED,
     TEXT_LENGTH_MAX,
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 TOGETHER_MAX = 100
 # Most entries have fewer records than this; DynamoDB gives a hundred values in one read.
 READ_TOGETHER = 4
-# Whoever finds so many others ahead of it while it writes gives up, and counts it as lost.
+# A record or link that finds so many keys taken by other runs is given up and counted as lost.
 TRIES_MAX = 20
 # How often the hint is renewed where the chain of a day ends, in links.
 HINTED_EVERY = 8
@@ -113,12 +113,14 @@ class History:
         changed = [collected for collected in taken if collected.steps or collected.moments]
         for some in batched(changed, TOGETHER_MAX):
             kept: dict[str, str] = {}
-            lost = 0
+            reason = "other runs wrote first"
             try:
                 kept.update(self._records(some))
             except PipelineError as error:
-                lost = len(some) - len(kept)
-                logger.warning("history not kept", extra={"records": lost, "reason": str(error)})
+                reason = str(error)
+            lost = len(some) - len(kept)
+            if lost:
+                logger.warning("history not kept", extra={"records": lost, "reason": reason})
             try:
                 with self._chain:
                     self._add_link(kept, lost)
@@ -129,7 +131,7 @@ class History:
                 self.lost += lost
 
     def _records(self, some: Sequence[Collected]) -> Iterator[tuple[str, str]]:
-        """Keep the record of each entry; yield its key and hash as soon as it is kept."""
+        """Keep the record of each entry; yield its key and hash once it is kept. One without a free key is left out."""
         heads = self._heads([collected.entry_id for collected in some])
         claimed = self._claimed_together(some, heads)
         for collected in some:
@@ -171,6 +173,7 @@ class History:
         return heads
 
     def _add_link(self, kept: Mapping[str, str], lost: int) -> None:
+        """Add the link of some records to the chain of the day. Raises Unavailable if it cannot be kept."""
         now = self._clock.now()
         day = now.date()
         last, before = _end_of(self._values, day)
@@ -184,6 +187,7 @@ class History:
                 if number % HINTED_EVERY == 0:
                     self._values.keep(head_key(day), str(number))
                 return
+        raise Unavailable("Other runs wrote first")
 
 
 def _end_of(values: HistoryReader, day: date) -> tuple[int, str]:

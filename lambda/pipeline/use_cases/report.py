@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.lease import Lease
 from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion, noticed
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ FAILED_READ_MAX = 5_000
 # How many entries one run marks and sends dead letters for; the next one goes on.
 MARKED_MAX = 500
 _UNEXPECTED = "The run ended at something unexpected ({kind}). Report it with the log of the run."
-# SQS keeps a letter for fourteen days.
+# SQS keeps a letter for fourteen days: a new one is sent before it is gone.
 LETTER_LIVES = timedelta(days=13)
 
 
@@ -131,12 +131,14 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
     try:
         yield report
     except PipelineError as error:
-        # Who typed something we do not understand is answered, and nobody is alarmed.
+        # Somebody who typed what we do not understand gets an answer, and nobody is alarmed.
         is_news = isinstance(error, NeedsAttention) and not isinstance(error, InvalidRequest)
         if is_news and not any(not failure.title for failure in report.failures):
             report.failures.append(Failure.of("", error))
         _finish(reporter, report)
-        raise type(error)(str(error), code=error.code) from None
+        # The error itself: a new one of its class would lose what it carries, or could not be made.
+        error.__context__ = None
+        raise error.with_traceback(None) from None
     except Exception as error:  # a fault of ours: what was noticed before it, and by earlier runs, is reported anyway
         logger.exception("unexpected fault")
         ours = NeedsAttention(_UNEXPECTED.format(kind=type(error).__name__), code="unexpected")

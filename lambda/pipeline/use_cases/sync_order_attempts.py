@@ -9,13 +9,12 @@ killed is counted, that order comes last from then on, and after three times it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Protocol, Self
 
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX, REASON
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.order import OrderCursor
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 SOMETHING = "*"
 # More orders than that do not end the function: what does is then something else.

@@ -28,6 +28,8 @@ _EMPTY: dict[str, Any] = {
     "monetary": 0.0,
     "one2many": [],
 }
+# When rows were created of which it was not recorded: before anything was written in the recorded database.
+_CREATED = "2026-11-20 20:00:00"
 # Fields of a line that repeat its document's.
 _OF_THE_MOVE = {"move_type": "move_type", "parent_state": "state"}
 _LEGAL_PDF = "invoice_pdf_report_file"
@@ -50,6 +52,9 @@ class OdooDatabase:
         self._lock = threading.RLock()
         # Its own, because a test may take a model or a field away.
         self._fields = {model: dict(fields) for model, fields in field_tables(version).items()}
+        for known in self._fields.values():
+            # Every model has it, and few recordings asked for it.
+            known.setdefault("create_date", {"type": "datetime", "unrecorded": True})
         self._referenced = {info.get("relation") for fields in self._fields.values() for info in fields.values()}
         self.rows = adapted(_copied(rows), version)
         for model, table in own_rows(version).items():
@@ -110,6 +115,8 @@ class OdooDatabase:
         return list(empty) if isinstance(empty, list) else empty
 
     def _computed(self, model: str, row: Row, field: str) -> Any:
+        if field == "create_date":
+            return _CREATED
         if field == "datas":
             return field if row["id"] in self.files else False
         if field == _LEGAL_PDF:
@@ -254,7 +261,7 @@ def _copied(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Return rows of one's own: changing them leaves the given ones alone."""
     return {
         model: [
-            {name: value.copy() if isinstance(value, list | dict) else value for name, value in row.items()}
+            {name: value.copy() if type(value) in (list, dict) else value for name, value in row.items()}
             for row in table
         ]
         for model, table in rows.items()

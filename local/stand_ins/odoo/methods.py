@@ -6,6 +6,7 @@ import base64
 import inspect
 import json
 import uuid
+from functools import cache
 from typing import Any
 
 from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
@@ -37,6 +38,10 @@ _OF_API_KEYS = ("generate", "revoke")
 _MODEL_LEVEL = frozenset({*_ANYWHERE, "context_get", *_OF_API_KEYS})
 
 
+# Finding out a signature takes longer than most calls.
+_signature = cache(inspect.signature)
+
+
 class Methods(Rights):
     """The public methods, seen by a user with a context."""
 
@@ -44,7 +49,7 @@ class Methods(Rights):
         """Return what a public method returns; with `ids` first in the arguments when it works on records."""
         function = self.function(model, method)
         try:
-            inspect.signature(function).bind(model, *arguments, **keywords)
+            _signature(function.__func__).bind(self, model, *arguments, **keywords)
         except TypeError as error:
             raise type_error(f"BaseModel.{method}() {error}") from error
         return self.run(function, model, arguments, keywords)

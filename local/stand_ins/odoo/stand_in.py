@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import secrets
-from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from local.stand_ins.odoo.errors import (
 )
 from local.stand_ins.odoo.methods import Methods
 from local.stand_ins.odoo.rights import User
+from pipeline.domain.values import replace
 
 POOL_EXHAUSTED = Fault("pool_exhausted", OVERLOADED)
 CONNECTION_CLOSED = Fault("connection_closed")

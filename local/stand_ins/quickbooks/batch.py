@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 
 from local.stand_ins.http_server import Request, Response
 from local.stand_ins.quickbooks.checks import body_of
 from local.stand_ins.quickbooks.faults import refusal
 from local.stand_ins.quickbooks.realm import Row
+from pipeline.domain.values import replace
 
 ITEMS_MAX = 30
 REQUEST_ID_LENGTH_MAX = 36

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import threading
 from collections import Counter
@@ -12,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from local.stand_ins.copies import copied
 from local.stand_ins.quickbooks import documents, names, seed
 from local.stand_ins.quickbooks.checks import conform
 from local.stand_ins.quickbooks.faults import business, refusal
@@ -98,7 +98,7 @@ class Books:
                 return [seed.company_info(self.realm)]
             if entity == "Preferences":
                 return [seed.preferences(self.realm)]
-            return copy.deepcopy(list(self._tables.table(entity).values()))
+            return copied(list(self._tables.table(entity).values()))
 
     def named(self, entity: str, name: str) -> Row:
         """Return the row of that name; raise KeyError when there is none."""
@@ -106,7 +106,7 @@ class Books:
             row = self._tables.named(entity, name)
             if row is None:
                 raise KeyError(f"{entity} {name!r}")
-            return copy.deepcopy(row)
+            return copied(row)
 
     def pay(self, entity: str, row_id: str, amount: Decimal) -> None:
         """Record that a person applied a payment to part of a document."""
@@ -159,7 +159,7 @@ class Books:
         """Store a new row and return it, or refuse it."""
         row = self._create(entity, body)
         self.creates[entity] += 1
-        return copy.deepcopy(row)
+        return copied(row)
 
     def _create(self, entity: str, body: Row) -> Row:
         clean = self._clean(entity, body)
@@ -202,7 +202,7 @@ class Books:
         if retires:
             self._retire(entity, row)
         self.updates[entity] += 1
-        return copy.deepcopy(row)
+        return copied(row)
 
     def delete(self, entity: str, body: Row) -> Row:
         """Take a document or an attachable out of the books; names cannot be deleted."""
@@ -229,15 +229,16 @@ class Books:
         self._remember(entity, row, row)
         self._touch(row)
         self.voids[entity] += 1
-        return copy.deepcopy(row)
+        return copied(row)
 
     def changed(self, entity: str, since: float) -> list[Row]:
         """Return the rows that were written since an instant, and those that were deleted with their id only."""
-        rows = [
-            row
-            for row in self.rows(entity)
-            if datetime.fromisoformat(row["MetaData"]["LastUpdatedTime"]).timestamp() >= since
-        ]
+        with self.lock:
+            rows = [
+                copied(row)
+                for row in self._tables.table(entity).values()
+                if datetime.fromisoformat(row["MetaData"]["LastUpdatedTime"]).timestamp() >= since
+            ]
         gone = [row_id for (kind, row_id), at in self._deleted.items() if kind == entity and at >= since]
         return [*rows, *({"domain": "QBO", "status": "Deleted", "Id": row_id} for row_id in gone)]
 
@@ -250,7 +251,7 @@ class Books:
         row = self._tables.table(entity).get(row_id)
         if row is None or (entity == "TaxCode" and row_id in ("TAX", "NON")):
             raise not_found()
-        return copy.deepcopy(row)
+        return copied(row)
 
     def attach(self, body: Row, content: bytes) -> Row:
         """Store an uploaded file under its metadata and return the attachable."""
@@ -258,7 +259,7 @@ class Books:
         row["Size"] = len(content)
         self._contents[row["Id"]] = content
         self.creates["Attachable"] += 1
-        return copy.deepcopy(row)
+        return copied(row)
 
     def content(self, row_id: str) -> bytes | None:
         """Return the bytes of an attachable."""

@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -39,6 +39,7 @@ from local.stand_ins.quickbooks.faults import (
 from local.stand_ins.quickbooks.realm import Realm, Row, Switches
 from local.stand_ins.quickbooks.schema import ENTITIES, PEOPLE, READ_ONLY
 from local.stand_ins.quickbooks.tokens import CONSENT_PATH, REVOKE_PATH, TOKEN_PATH, Tokens, discovery
+from pipeline.domain.values import replace
 
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")

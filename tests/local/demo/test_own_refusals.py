@@ -19,7 +19,8 @@ _OF_A_CLASS = "the general cause of a family of errors, of which each has one of
 _OF_ORDERS = "it is of a sale order: tests/test_order_sync_handler.py"
 ELSEWHERE = {
     **dict.fromkeys(
-        ("access_denied", "access_error", "database_renamed", "deleted_in_odoo", "documents_gone", "invalid_document",
+        ("access_denied", "access_error", "database_renamed", "deleted_in_odoo", "documents_gone", "id_reused",
+         "invalid_document",
          "login_refused", "mapping_unknown_in_odoo", "no_session", "not_rendered", "not_stored", "odoo_error",
          "odoo_key_ends", "odoo_key_not_rotated", "unanswered_by_odoo", "unknown_line"), _OF_ODOO,
     ),

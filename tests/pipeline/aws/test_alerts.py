@@ -61,6 +61,7 @@ def test_a_text_of_any_length_fits_into_a_message():
     Alerts(sns, TOPIC, SystemClock()).deliver(Alert("s", "é" * 200_000))
 
     assert len(sns.published[0]["Message"].encode()) <= 250_000
+    assert sns.published[0]["Message"].endswith("and is cut here.]")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_an_alert_that_cannot_be_sent_is_logged_and_counted_and_never_raised(err
         taken = [alerts.deliver(Alert("one", "text")), alerts.deliver(Alert("two", "text"))]
 
     assert (taken, alerts.undelivered) == ([False, False], 2)
+    assert all(record.reason.startswith(f"The topic {TOPIC} ") for record in records)
     assert [(record.message, record.subject) for record in records] == [
         ("alert not sent by e-mail", "one"),
         ("alert not sent by e-mail", "two"),
@@ -135,4 +137,13 @@ def test_a_webhook_that_is_no_address_is_counted_and_not_shown(url):
 def test_a_long_text_is_cut_for_slack(slack):
     Alerts(Sns(), TOPIC, SystemClock(), slack=lambda: slack.url).deliver(Alert("s", "x" * 9_000))
 
-    assert len(json.loads(slack.requests[0].body)["text"]) == 3_000
+    text = json.loads(slack.requests[0].body)["text"]
+    assert len(text) == 3_000
+    assert text.endswith("xx…")
+
+
+def test_no_character_is_cut_in_half_for_slack(slack):
+    Alerts(Sns(), TOPIC, SystemClock(), slack=lambda: slack.url).deliver(Alert("s", "&" * 9_000))
+
+    text = json.loads(slack.requests[0].body)["text"]
+    assert text.removeprefix("*s*\n").removesuffix("…").replace("&amp;", "") == ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import date
 
@@ -8,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from pipeline.aws.document_store import DocumentStore, entry_id_of_pending, pending_key, posted_key
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
-from pipeline.domain.mapping_file import MappingFile
+from pipeline.domain.mapping_file import FILE_BYTES_MAX, MappingFile
 from pipeline.domain.source import Copy, Pdf, PdfSource
 from tests.books_world import PDF, a_document, an_entry
 
@@ -184,8 +185,49 @@ def test_the_mapping_is_read_with_or_without_a_byte_order_mark(store, client, ma
     assert store.mapping().rules("companyÄ").go_live == date(2026, 1, 1)
 
 
+def test_of_a_mapping_that_is_far_too_large_only_the_beginning_is_read(store, client):
+    client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body=b"#" * (FILE_BYTES_MAX + 1_000))
+
+    found = store.mapping()
+
+    assert "bytes; 1048576 characters are read at most" in found.errors[0]
+    assert found.sha256 == hashlib.sha256(b"#" * (FILE_BYTES_MAX + 1)).hexdigest()
+
+
 def test_a_mapping_that_is_no_utf_8_is_reported_with_its_line(store, client):
     client.put_object(Bucket=BUCKET, Key="config/mapping.toml", Body='[A]\nrealm = "Ä"'.encode("latin-1"))
 
     with pytest.raises(Misconfigured, match="line 2: it is not UTF-8"):
         store.mapping().rules("A")
+
+
+class LargeBody:
+    """The body of an object of 300 MB that is given in pieces only."""
+
+    def __init__(self):
+        self.is_closed = False
+        self.left = 300 * 2**20
+
+    def read(self, size):
+        self.left -= size
+        return b"x" * size if self.left >= 0 else b""
+
+    def close(self):
+        self.is_closed = True
+
+
+class LargeObjects:
+    def __init__(self):
+        self.body = LargeBody()
+
+    def get_object(self, **_arguments):
+        return {"Body": self.body}
+
+
+def test_a_pdf_is_hashed_in_pieces_because_a_rebuild_reads_several_at_once():
+    client = LargeObjects()
+
+    digest = DocumentStore(client, BUCKET).pdf_digest_at("posted/large.pdf")
+
+    assert digest.size_bytes == 300 * 2**20
+    assert client.body.is_closed

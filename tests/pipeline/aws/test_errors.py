@@ -40,3 +40,20 @@ def test_what_aws_does_not_take_is_for_a_person_and_perhaps_of_one_document(code
 @pytest.mark.parametrize("code", LATER, ids=str)
 def test_what_may_pass_by_itself_is_tried_again(code):
     assert isinstance(error_of(code, "The bucket documents"), Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("ResourceNotFoundException", "does not exist"),
+        ("NotFound", "does not exist"),
+        ("AWS.SimpleQueueService.NonExistentQueue", "does not exist"),
+        ("AccessDenied", "may not be used by this function"),
+        ("AuthorizationError", "may not be used by this function"),
+    ],
+)
+def test_what_does_not_exist_or_may_not_be_used_is_for_a_person_in_the_words_of_every_service(code, words):
+    error = error_of(code, "The queue letters")
+
+    assert isinstance(error, Misconfigured)
+    assert str(error).startswith(f"The queue letters {words}")

@@ -142,7 +142,10 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
         ({"sweep": True, "realm": ""}, "realm limits the sweep to one realm"),
         ({"sweep": False, "realm": "7"}, "realm limits the sweep to one realm"),
         ({"realm": "7"}, "realm limits the sweep to one realm"),
-        ({"sweep": True, "realm": "7", "company": "A"}, "takes nothing else beside it"),
+        ({"explain": ""}, "explain names a document"),
+        ({"explain": "", "company": "A"}, "explain names a document"),
+        ({"start_over": "", "company": "A"}, "start_over names the new realm"),
+        ({"sweep": True, "realm": "7", "company": "A"}, "takes nothing else"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(event, words):
@@ -207,7 +210,7 @@ def test_a_redrive_takes_nothing_beside_it(event):
 
 
 def test_a_rebuild_takes_nothing_but_a_company_beside_it():
-    with pytest.raises(InvalidRequest, match="rebuild takes nothing beside it except a company"):
+    with pytest.raises(InvalidRequest, match="rebuild takes nothing else but a company"):
         poster_command({"rebuild": True, "dry_run": True})
 
 

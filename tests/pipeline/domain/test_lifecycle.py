@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from pipeline.domain import lifecycle
+from pipeline.domain.advice import DELETED_IN_QUICKBOOKS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Intent, Status, Step
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.lifecycle import DELETED_IN_QUICKBOOKS
 from pipeline.domain.source import UnreadableDocument
 from pipeline.domain.transitions import ForbiddenTransition
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
@@ -55,10 +55,13 @@ TRANSITIONS = {
         lambda status: lifecycle.extracted(WITHDRAWN, entry_of(status), NOW),
         *2 * [(PENDING, POSTING, POSTED, FAILED, VOIDED)], PENDING,
     ),
-    "skipped_before_go_live": (skipped, NEW, (None, FAILED, SKIPPED), SKIPPED),
+    "skipped_before_go_live": (skipped, NEW, (None, PENDING, FAILED, SKIPPED, VOIDED), SKIPPED),
     "skipped_receipt": (
         lambda status: lifecycle.skipped_receipt(an_entry(), entry_of(status), a_document()), NEW,
-        (None, FAILED, SKIPPED), SKIPPED,
+        (None, PENDING, FAILED, SKIPPED, VOIDED), SKIPPED,
+    ),
+    "succeeded": (
+        lambda status: lifecycle.succeeded(entry_of(status, **SENT), a_document(), NOW), EVERY, EVERY, FAILED,
     ),
     "unreadable": (
         lambda status: lifecycle.unreadable(ROW, an_entry().entry_id, COMPANY, entry_of(status), NOW), NEW, NEW, FAILED,
@@ -84,6 +87,10 @@ TRANSITIONS = {
         lambda status: lifecycle.posted(entry_of(status), "posted/1.pdf", NOW), EVERY, (PENDING, POSTING, POSTED),
         POSTED,
     ),
+    "voided, succeeded": (
+        lambda status: lifecycle.voided(entry_of(status, successor="invoice 2"), NOW), EVERY,
+        (PENDING, POSTING), PENDING,
+    ),
     "voided": (lambda status: lifecycle.voided(entry_of(status), NOW), EVERY, (PENDING, POSTING, VOIDED), VOIDED),
     "failed": (
         lambda status: lifecycle.failed(entry_of(status), "code", "Do it.", NOW), EVERY, (PENDING, POSTING, FAILED),
@@ -101,6 +108,7 @@ TRANSITIONS = {
     "rebuilt, voided": (rebuilt(VOIDED), NEW, (None, VOIDED), VOIDED),
 }  # fmt: skip
 KEEPING = {
+    "let_go": lambda entry: lifecycle.let_go(entry, NOW),
     "deleted_in_books": lambda entry: lifecycle.deleted_in_books(entry, NOW),
     "started_over": lambda entry: lifecycle.started_over(entry, NOW),
 }

@@ -27,6 +27,9 @@ def test_a_copy_that_a_former_release_has_written_is_known_by_what_it_wrote():
     del written["is_receipt"]  # a field of a later release, with a default
     # Of later ones, which do not count.
     del written["embedded"], written["party"]["address"]["state_code"]
+    del written["created_at"], written["party"]["created_at"]
+    for line in written["lines"]:
+        (line["product"] or {}).pop("created_at", None)
     text = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     still = {**written, "written_at": encode(datetime.min.replace(tzinfo=UTC))}
     hashed = json.dumps(still, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

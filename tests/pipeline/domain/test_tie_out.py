@@ -25,6 +25,7 @@ from pipeline.domain.tie_out.facts import (
     Policies,
     TaxOfLedger,
 )
+from pipeline.domain.tie_out.matching import Scope
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,
@@ -37,7 +38,6 @@ from pipeline.domain.tie_out.numbers import (
     number_gaps,
     split_number,
 )
-from pipeline.domain.tie_out.scope import Scope
 from pipeline.domain.tie_out.sums import sums, unexplained
 
 OCTOBER = Month(2026, 10)

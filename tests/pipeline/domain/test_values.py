@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, field, fields, replace
+from functools import cached_property
 
 import pytest
 
@@ -169,3 +170,58 @@ def test_only_the_fields_with_names_can_be_assigned_to():
 
     with pytest.raises(AttributeError):
         value.nmae = "b"
+
+
+# -- replacing fields ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kinds", [OURS, THEIRS], ids=["ours", "theirs"])
+def test_a_replaced_field_is_that_of_a_copy_and_all_else_stays(kinds):
+    value, _, _, part, whole = kinds
+    for one, changes in ((value("a", (1,)), {"name": "b"}), (part(name="a"), {}), (whole(name="a"), {"size": 3})):
+        copy = values.replace(one, **changes)
+
+        assert copy == replace(one, **changes)
+        assert type(copy) is type(one)
+        assert asdict(copy) == {**asdict(one), **changes}
+        assert copy is not one
+
+
+@pytest.mark.parametrize("kinds", [OURS, THEIRS], ids=["ours", "theirs"])
+def test_no_field_is_replaced_that_is_none_or_is_found_out(kinds):
+    _, _, state, _, whole = kinds
+    for one, changes in ((whole(name="a"), {"sise": 3}), (state("a"), {"count": 3})):
+        with pytest.raises((TypeError, ValueError)) as ours:
+            values.replace(one, **changes)
+        with pytest.raises((TypeError, ValueError)) as theirs:
+            replace(one, **changes)
+
+        assert str(ours.value) == str(theirs.value)
+
+
+def test_what_an_object_has_found_out_is_not_its_copys():
+    @values.dataclass(frozen=True)
+    class Circle:
+        radius: int
+
+        @cached_property
+        def diameter(self) -> int:
+            return 2 * self.radius
+
+    one = Circle(1)
+    assert one.diameter == 2
+
+    assert values.replace(one, radius=2).diameter == 4
+
+
+def test_what_a_class_does_after_an_object_is_made_is_done_with_a_copy():
+    @values.dataclass(frozen=True)
+    class Checked:
+        size: int
+
+        def __post_init__(self) -> None:
+            if self.size < 0:
+                raise ValueError("negative")
+
+    with pytest.raises(ValueError, match="negative"):
+        values.replace(Checked(1), size=-1)

@@ -51,6 +51,15 @@ def test_nothing_is_drawn_beyond_the_edge_of_the_paper(word):
     assert max(right_ends(content)) < A4[0] - 40
 
 
+def test_what_is_very_long_ends_in_an_ellipsis():
+    document = a_document(reference="§" * 1_001, lines=(replace(LINE, description="¶" * 301),))
+
+    shown = "".join(texts(plain_page(document, ["¥" * 1_001])))
+
+    assert shown.count("…") == 3
+    assert (shown.count("¶"), shown.count("¥")) == (299, 999)
+
+
 def test_a_long_note_is_there_to_its_last_word():
     content = plain_page(a_document(), [LONG * 3 + "and this is its end."])
 

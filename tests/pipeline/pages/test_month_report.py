@@ -165,7 +165,16 @@ def test_a_month_with_more_documents_than_a_browser_sorts_shows_what_differs_and
 
     rows = re.findall(r'<tr data-class="([^"]+)"', html)
     assert rows == ["missing in QuickBooks", "equal", "equal"]
-    assert "7 equal documents are left out here" in html
+    assert "7 documents are left out here; the workbook has all of them." in html
+
+
+def test_customers_beyond_what_a_browser_shows_are_counted(tie_out, monkeypatch):
+    monkeypatch.setattr(page_module, "ROWS_MAX", 1)
+    (row, *_) = tie_out.sums.accounts
+
+    html = html_of(replace(tie_out, sums=replace(tie_out.sums, receivable=(row, row, row))))
+
+    assert "2 more are in the workbook." in html
 
 
 def test_every_table_has_heads_and_every_control_a_name(tie_out):
@@ -227,6 +236,13 @@ def test_control_characters_do_not_break_the_workbook():
     content = files_of(a_tie_out(a_finding(number="INV\x01\ud800\x0b1")))["xlsx"]
 
     assert sheets_of(content)["Equal"][1][1].startswith("INV ")
+
+
+def test_a_text_that_is_too_long_for_a_cell_ends_in_an_ellipsis():
+    content = files_of(a_tie_out(a_finding(number="1" * 40_000)))["xlsx"]
+
+    number = sheets_of(content)["Equal"][1][2]
+    assert (len(number), number[-2:]) == (32_000, "1…")
 
 
 def papers_of(content):

@@ -301,6 +301,16 @@ def test_a_difference_names_the_lines_that_came_out_otherwise(world):
     assert "; line 2 'Travel' was sent with 40.00 and is there with 39.99. Look" in difference
 
 
+def test_a_difference_in_many_lines_names_five_and_counts_the_rest(world):
+    draft = world.books.draft(a_document(lines=(line("10.00"),) * 10))
+    booked = replace(booked_as("99.30"), line_amounts=(money("9.90"),) * 7 + (money("10.00"),) * 3)
+
+    difference = world.books.difference(a_document(), draft, booked)
+
+    assert difference.count("was sent with") == 5
+    assert "; and 2 more lines. Look" in difference
+
+
 @pytest.mark.parametrize(("home_total", "words"), [("107.53", ""), ("107.54", ""), ("108.00", "108.00 USD in its own")])
 def test_the_home_total_is_compared_too_but_for_what_the_rounding_of_lines_may_do(world, home_total, words):
     document = replace(a_document(), currency="EUR", home_total=money("107.53"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import quote_plus
@@ -26,6 +27,7 @@ from pipeline.http import ANSWER_BYTES_MAX
 from pipeline.qbo import client as module
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
+from pipeline.qbo.inventory import inventory
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create, item_id
 from pipeline.runtime import SystemClock, SystemThreads
@@ -160,6 +162,43 @@ def test_a_query_goes_on_beyond_a_page_of_a_thousand():
 
         assert len({row["Id"] for row in rows}) == 2_100
         assert world.client.calls["query"] == 3
+
+
+def test_rows_are_read_a_page_at_a_time_because_those_of_a_company_are_more_than_the_memory():
+    accounts = [{"Name": f"Account {number}", "AccountType": "Expense"} for number in range(1_100)]
+    with served(accounts=accounts) as world:
+        rows = world.client.rows("Account")
+        next(rows)
+
+        assert world.client.calls["query"] == 1
+        assert len(list(rows)) == 1_099
+        assert world.client.calls["query"] == 2
+
+
+class Pages:
+    """A client that gives 20,000 rows, and counts those that are still in memory."""
+
+    def __init__(self):
+        self.kept = weakref.WeakSet()
+        self.kept_max = 0
+
+    def rows(self, entity):
+        for number in range(20_000 if entity == "Invoice" else 0):
+            row = Row({"Id": str(number), "PrivateNote": f"[odoo-account.move-{number}] Odoo INV/{number}", "Line": []})
+            self.kept.add(row)
+            self.kept_max = max(self.kept_max, len(self.kept))
+            yield row
+
+
+class Row(dict):
+    __hash__ = object.__hash__
+
+
+def test_an_inventory_keeps_what_it_needs_of_each_row_and_not_the_row():
+    pages = Pages()
+
+    assert len(inventory(pages)) == 20_000
+    assert pages.kept_max < 10
 
 
 def test_a_full_last_page_is_followed_by_one_more_question():

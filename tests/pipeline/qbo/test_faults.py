@@ -72,7 +72,8 @@ def test_several_errors_of_one_fault_are_all_reported():
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], "text", {}, {"Fault": None}, {"Fault": "x"}, {"Invoice": {}}, {"fault": {}}]
+    "body",
+    [None, [], "text", {}, {"Fault": None}, {"Fault": "x"}, {"Invoice": {}}, {"fault": {}}, {"Fault": {"Error": 7}}],
 )
 def test_what_is_no_fault_has_none(body):
     assert faults(body) == []
@@ -153,6 +154,7 @@ def test_a_long_or_broken_detail_is_reported_in_one_short_sentence():
     text = explained(a_fault("6000", "first\nsecond\t" + "x" * 1_000))
 
     assert "first second" in text
+    assert "xx… Correct the document" in text
     assert len(text) < 600
 
 

@@ -299,6 +299,24 @@ def test_records_that_were_kept_before_the_table_was_gone_are_listed(machine):
     assert any("could not keep 25 records" in found for found in machine.findings())
 
 
+class Overtaken(MemoryKeyValues):
+    """Values that another run always writes first, where the key begins so."""
+
+    def __init__(self, of: MemoryKeyValues, beginning: str) -> None:
+        super().__init__()
+        self.values, self._beginning = of.values, beginning
+
+    def claim(self, key: str, value: str) -> str:
+        return "another run's" if key.startswith(self._beginning) else super().claim(key, value)
+
+
+@pytest.mark.parametrize("beginning", [RECORDS, LINKS])
+def test_what_never_finds_a_free_key_is_counted_as_lost(machine, beginning):
+    history = noted(machine, Overtaken(machine.values, beginning), count=1)
+
+    assert history.lost == 1
+
+
 def test_two_runs_that_end_at_once_write_one_after_the_other(machine):
     others = machine.run()
     others.wrote(replace(ENTRY, status=Status.FAILED), ("status",), {"status": "posted"})

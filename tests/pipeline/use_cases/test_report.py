@@ -17,6 +17,7 @@ from pipeline.domain.errors import (
     Unavailable,
 )
 from pipeline.domain.open_alerts import DIGEST_EVERY, END_AFTER, LOOK_EVERY, LOOK_SOON
+from pipeline.qbo.faults import Fault, Refused
 from pipeline.use_cases import report as module
 from pipeline.use_cases.answering import answering
 from pipeline.use_cases.remembered import Remembered
@@ -433,5 +434,17 @@ def test_nothing_of_a_foreign_error_leaves_the_function(world):
         fails()
 
     assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None
     assert raised.value.__suppress_context__
     assert raised.value.code == "broken"
+
+
+def test_an_error_leaves_with_what_it_carries(world):
+    refused = Refused("Turn it on there. (QuickBooks 5020)", Fault("5020", "Feature Not Supported", "classes"))
+
+    with pytest.raises(Refused) as raised:
+        world.run(error=refused)
+
+    assert raised.value.fault.code == "5020"
+    assert raised.value.code == "quickbooks_5020"
+    assert len(world.alerts.sent) == 1

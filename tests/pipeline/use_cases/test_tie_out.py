@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.domain.document import DocumentType
+from pipeline.domain.entry import Status
 from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.pipeline.use_cases.tie_out_kinds import KINDS
@@ -58,6 +59,22 @@ def test_a_difference_is_found_in_its_class_and_nothing_else_is(world, kind):
     assert found.unexplained_sums == ()
     for row in found.sums.all:
         assert bool(row.difference) <= (different[0].title in row.documents)
+
+
+def test_a_transaction_whose_id_in_odoo_is_another_documents_now_is_not_compared_with_that_one(world):
+    number = world.number(DocumentType.BILL)
+    qb_id = world.row(number)["Id"]
+    world.set_entry(number, status=Status.FAILED, successor="bill 2 of Bolt", error_message="its id was reused")
+
+    found = world.tie_out()
+
+    different = [one for one in found.findings if one.difference_class is not DifferenceClass.EQUAL]
+    assert [one.difference_class for one in different] == [DifferenceClass.NEEDS_A_PERSON] * 2
+    assert [one.reason for one in different] == ["its id was reused"] * 2
+    present, former = sorted(different, key=lambda one: one.booked_total is not None)
+    assert (present.number, present.booked_total) == (number, None)
+    assert (former.qb_id, former.odoo_total) == (qb_id, None)
+    assert found.unexplained_sums == ()
 
 
 def test_a_transaction_whose_note_a_person_has_cut_is_equal_with_its_pdf(world):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -21,7 +21,7 @@ from pipeline.domain.tie_out.tie_out import Verdict
 from pipeline.odoo import journal as journal_module
 from pipeline.qbo import client as client_module
 from pipeline.qbo import ledger as ledger_module
-from pipeline.use_cases.tie_out import elsewhere, months, reading
+from pipeline.use_cases.tie_out import elsewhere, months, reading, run
 from pipeline.use_cases.tie_out.run import Comparison
 from tests.tie_out_world import OCTOBER, PASSWORD, TieOutWorld
 
@@ -125,6 +125,19 @@ def test_a_realm_that_the_poster_holds_is_compared_later(world):
 
     assert world.run() is None
     assert world.reports.kept != {}
+
+
+def test_a_realm_is_not_waited_for_when_time_is_up(world):
+    world.hold(world.realm)
+    began = world.poster._clock.now()
+    ends_at = began + timedelta(seconds=90)
+    deadline = Deadline(lambda: int((ends_at - world.poster._clock.now()).total_seconds() * 1000))
+
+    found = Comparison(replace(world.collaborators(), deadline=deadline), world.company, OCTOBER).run()
+
+    assert found is None
+    assert world.reports.kept != {}
+    assert deadline.remaining_s >= reading.PAGE_ALLOWANCE_S
 
 
 def test_a_realm_that_is_not_free_for_an_hour_is_not_known(world):
@@ -336,6 +349,14 @@ def test_a_customer_renamed_in_quickbooks_is_still_the_same(world):
     assert any("is called Our best customer in QuickBooks" in note for note in found.notes)
 
 
+def test_of_many_renamed_customers_the_rest_is_counted(world, monkeypatch):
+    monkeypatch.setattr(run, "RENAMED_SHOWN_MAX", 0)
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row["CustomerRef"].update(name="Our best customer"))
+
+    assert "1 more customers or vendors have another name in QuickBooks." in world.tie_out().notes
+
+
 def test_the_reason_of_a_failed_document_does_not_name_it_again(world):
     number = world.number(DocumentType.BILL)
     message = f"bill {number} of A (B) Corp (1,234.50 EUR): it has no account (see 5.00 EUR): map it."
@@ -378,6 +399,18 @@ def test_of_forty_open_months_the_newest_twelve_are_compared_and_the_rest_is_nam
 
     assert len(found) == months.MONTHS_MAX
     assert len(left_out) == 40 - months.MONTHS_MAX
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "2026-10 is compared only when"), (2, "2026-10 and 1 earlier ones are compared only when")]
+)
+def test_the_open_months_that_are_left_out_are_named(world, monkeypatch, count, words):
+    found = [Month(2026, 10), Month(2026, 9)][:count]
+    monkeypatch.setattr(months, "open_months", lambda *_arguments: ([], found))
+
+    results = months.run(world.collaborators(), [world.company], CompareMonths())
+
+    assert words in results.left_out[0]
 
 
 def test_a_company_nobody_knows_is_refused_with_those_that_are_known(world):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
-from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates, same_party
+from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates
 from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
@@ -19,8 +18,17 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
-from pipeline.domain.tie_out.scope import LOOKED_UP_MAX, Scope, is_of, matched, place_of
-from pipeline.domain.values import dataclass
+from pipeline.domain.tie_out.matching import (
+    LOOKED_UP_MAX,
+    Scope,
+    TypedIn,
+    copies_of,
+    is_of,
+    matched,
+    place_of,
+    typed_in,
+)
+from pipeline.domain.values import dataclass, replace
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
 PULLED_WITHIN = timedelta(hours=1)
@@ -39,11 +47,12 @@ class Pair:
 def classify(scope: Scope) -> list[Pair]:
     """Return how every document of the month came out, in the order of Odoo and then of QuickBooks."""
     by_document, rest = matched(scope)
+    typed = typed_in(rest)
     pairs = []
     for document in scope.documents:
         found = by_document.get(document.odoo_id, [])
         if document.is_posted or found:
-            pairs.append(_of_document(document, found, rest, scope))
+            pairs.append(_of_document(document, found, typed, scope))
     copies = {place_of(transaction) for pair in pairs for transaction in pair.extra}
     pairs += [
         Pair(_of_transaction(transaction, scope), None, transaction)
@@ -56,36 +65,21 @@ def classify(scope: Scope) -> list[Pair]:
 # -- a document of Odoo ------------------------------------------------------------------------------------------------
 
 
-def _of_document(
-    document: JournalDocument, found: list[LedgerTransaction], rest: Sequence[LedgerTransaction], scope: Scope
-) -> Pair:
+def _of_document(document: JournalDocument, found: list[LedgerTransaction], typed: TypedIn, scope: Scope) -> Pair:
     entry = scope.entries.get(make_entry_id(scope.database, document.odoo_id))
     if not document.is_posted:
         return _withdrawn(document, found, entry, scope)
-    copies = [transaction for transaction in rest if found and _is_copy(transaction, document)]
+    copies = copies_of(document, typed) if found else []
     if len(found) + len(copies) > 1:
         where = ", ".join(f"Id {transaction.qb_id}" for transaction in [*found, *copies])
-        typed = " One was typed in by a person." if copies else ""
-        finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{typed}")
+        note = " One was typed in by a person." if copies else ""
+        finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{note}")
         booked = sum((transaction.total for transaction in [*found, *copies]), Decimal(0))
         finding = replace(finding, booked_total=sign_of(document.document_type) * booked)
         return Pair(finding, document, found[0], (*found[1:], *copies))
     if found:
         return Pair(_compared(document, found[0], entry, scope), document, found[0])
     return Pair(_absent(document, entry, scope), document, None)
-
-
-def _is_copy(transaction: LedgerTransaction, document: JournalDocument) -> bool:
-    """Whether a person typed in what the pipeline posted as well."""
-    number = document.number if document.document_type.is_sale else document.reference
-    return (
-        not transaction.entry_id
-        and bool(number)
-        and transaction.document_type is document.document_type
-        and transaction.doc_number.casefold() == number.casefold()
-        and transaction.total == document.total
-        and same_party(document, transaction)
-    )
 
 
 def _compared(
@@ -264,7 +258,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
     make = Maker(None, transaction, odoo_id=odoo_id)
     state = scope.in_odoo.get(odoo_id)
     entry = scope.entries.get(transaction.entry_id)
-    if state is None:
+    if state is None or (entry is not None and entry.is_of_former(transaction.qb_id)):
         return _still_there(make, "It was deleted in Odoo.", entry, scope)
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from pipeline.domain.codec import decode, encode, long_json
@@ -22,6 +21,7 @@ from pipeline.domain.tie_out.closed import (
 )
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 
 # A quarter: until then the next tax return is made of the month. A month that has changed is followed until it has not.
 FOLLOWED_FOR = timedelta(days=90)

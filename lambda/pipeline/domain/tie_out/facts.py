@@ -144,7 +144,10 @@ class LedgerTransaction:
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """What an entry says of a document: who waits, for what and since when, and where it is. No figures."""
+    """What an entry says of a document: who waits, for what and since when, and where it is. No figures.
+
+    With `has_successor` another document has its id in Odoo now: what it says is about the former one.
+    """
 
     entry_id: str
     company: str
@@ -157,6 +160,11 @@ class EntryState:
     former: str = ""
     pdf_key: str = ""
     attachable_id: str = ""
+    has_successor: bool = False
+
+    def is_of_former(self, qb_id: str) -> bool:
+        """Whether a transaction is of the former document of its id, and not of the one Odoo has now."""
+        return self.has_successor and qb_id == self.qb_id
 
     @property
     def is_open(self) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.closed import booked_fingerprint, odoo_fingerprint
 from pipeline.domain.tie_out.comparison import Difference, expected_dates
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Policies
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 # Nobody closes books for longer ahead. What is dated later was dated so by a person.
 CLOSED_AHEAD_MAX = timedelta(days=31)

@@ -55,6 +55,9 @@ class ExtractorTable(Protocol):
     def attach_pdf(self, entry: Entry) -> None:
         """Store where the PDF of this version of the entry is, which makes it ready to post, or how attempts went."""
 
+    def keep_seen(self, entry: Entry) -> None:
+        """Store when Odoo created and wrote the document of an unchanged entry, unless the entry has changed since."""
+
     def unfinished(self, company: str, limit: int) -> list[Entry]:
         """Return pending entries that still lack their PDF, and failed ones that could not be read."""
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from pipeline.domain.contact import ContactState, state_of
 
+# Of one name. Each answer is a write to the table.
+NAMESAKES_MAX = 200
 logger = logging.getLogger(__name__)
 
 
@@ -20,8 +22,8 @@ class ContactSource(Protocol):
     def existing_contacts(self, ids: set[int]) -> set[int]:
         """Return which of these contacts exist, archived ones too."""
 
-    def namesakes(self, name: str) -> int:
-        """Return how many contacts have a name."""
+    def namesakes(self, name: str) -> set[int]:
+        """Return the contacts that have a name."""
 
 
 class ContactQuestions(Protocol):
@@ -35,14 +37,19 @@ class ContactQuestions(Protocol):
 
 
 def answer_contacts(source: ContactSource, questions: ContactQuestions, now: datetime) -> None:
-    """Ask Odoo about the contacts that the poster asked for, and store the answers."""
+    """Ask Odoo about the contacts that the poster asked for, and store the answers.
+
+    Those that have the same name exist, and the poster would ask about them next, one at each pull.
+    """
     asked = questions.contacts_asked(source.database)
     if not asked:
         return
     existing = source.existing_contacts(set(asked))
-    answers = {
-        contact: state_of(exists=contact in existing, namesakes=0 if contact in existing else source.namesakes(name))
-        for contact, name in asked.items()
-    }
+    answers: dict[int, ContactState] = {}
+    for contact, name in asked.items():
+        namesakes = source.namesakes(name)
+        others = sorted(namesakes - asked.keys())[:NAMESAKES_MAX]
+        answers |= dict.fromkeys(others, ContactState.EXISTS)
+        answers[contact] = state_of(exists=contact in existing, namesakes=len(namesakes))
     questions.answer_contacts(source.database, answers, now)
     logger.info("contacts looked up", extra={"contacts": {str(contact): state for contact, state in answers.items()}})

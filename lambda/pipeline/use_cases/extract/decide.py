@@ -18,6 +18,8 @@ class News(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     WITHDRAWN = "withdrawn"
+    # Another document has the id of one that is in the books: a person must decide.
+    ANOTHER = "failed"
     UNCHANGED = "unchanged"
 
 
@@ -41,13 +43,20 @@ def decide(
     """Return the decision for a document that was read. `go_live` is None if the company has none.
 
     A document dated before the go-live is skipped, and so is a receipt with `skips_receipts`, unless it was (or may
-    have been) sent before.
+    have been) sent before. Another document than the one that the entry is about, which has its id after a restore from
+    a backup, waits for a person while the former one may be in the books.
     """
-    was_never_sent = previous is None or previous.was_never_sent
+    is_another = previous is not None and _is_another(document, previous)
+    if previous and is_another and previous.may_be_in_books:
+        if previous.successor:
+            return Decision(News.UNCHANGED, previous, needs_pdf=False)
+        return Decision(News.ANOTHER, lifecycle.succeeded(previous, document, now), needs_pdf=False)
+    was_never_sent = previous is None or previous.was_never_sent or is_another
     is_early = go_live is not None and document.booked_on < go_live and was_never_sent
     is_unwanted = skips_receipts and document.is_receipt and was_never_sent
     skip_code = BEFORE_GO_LIVE if is_early else RECEIPT_SKIPPED if is_unwanted else ""
-    if previous and previous.content_hash == document.content_hash and not _is_taken_up(previous, skip_code):
+    is_same = previous is not None and previous.content_hash == document.content_hash and not previous.successor
+    if previous and is_same and not _is_taken_up(previous, skip_code):
         return Decision(News.UNCHANGED, previous, previous.status is Status.PENDING and not previous.is_ready)
     entry = lifecycle.extracted(document, previous, now)
     if is_early and go_live and entry.status is not Status.SKIPPED:
@@ -56,6 +65,12 @@ def decide(
         entry = lifecycle.skipped_receipt(entry, previous, document)
     news = News.WITHDRAWN if document.withdrawn else News.CHANGED if previous else News.NEW
     return Decision(news, entry, not (entry.status is Status.SKIPPED or entry.withdrawn))
+
+
+def _is_another(document: Document, previous: Entry) -> bool:
+    """Whether a document has only the id in common with that of the entry. One entered again as it was is the same."""
+    is_alike = previous.content_hash == document.content_hash and not previous.successor
+    return bool(previous.successor) or (previous.is_another(document.created_at) and not is_alike)
 
 
 def _is_taken_up(previous: Entry, skip_code: str) -> bool:

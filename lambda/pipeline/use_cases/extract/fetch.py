@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from dataclasses import field, replace
+from dataclasses import field
 
 from pipeline.domain import attempts
 from pipeline.domain.deadline import Deadline
@@ -17,7 +17,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError, Unavailable
 from pipeline.domain.quoting import plain_line
 from pipeline.domain.source import NotRendered, Pdf
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date, datetime, timedelta
 
 from pipeline.domain import lifecycle
@@ -23,7 +23,7 @@ from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttenti
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import Decision, News, decide
@@ -67,6 +67,8 @@ class Extraction:
     wait: Callable[[float], None] | None = None
     # The companies that were not pulled, because too many of their documents wait to be posted.
     held_up: list[Company] = field(default_factory=list)
+    # The companies in which another document has the id of one that is in the books.
+    restored: set[str] = field(default_factory=set)
     _refused: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -192,8 +194,14 @@ class Extraction:
         if self.dry_run:
             return Progress.COMPLETE
         entry = decision.entry
-        if decision.news is not News.UNCHANGED:
+        if decision.news is News.ANOTHER:
+            self._report_reused(entry, previous)
+        elif decision.news is not News.UNCHANGED:
             entry = self._save_extracted(document, entry, previous)
+        elif _is_news_of_itself(document, entry):
+            self.table.keep_seen(
+                replace(entry, odoo_created_at=document.created_at, odoo_write_date=document.written_at)
+            )
         return self.pdfs.fetch(document, entry) if decision.needs_pdf else Progress.COMPLETE
 
     def _save_extracted(self, document: Document, entry: Entry, previous: Entry | None) -> Entry:
@@ -210,6 +218,15 @@ class Extraction:
         )  # fmt: skip
         return entry
 
+    def _report_reused(self, entry: Entry, previous: Entry | None) -> None:
+        """Store that another document has the id of one in the books, and report it. Odoo was probably restored."""
+        self.restored.add(entry.company)
+        self.failures.append(
+            Failure(entry.company, entry.error_code, entry.title, entry.error_message, entry_id=entry.entry_id)
+        )
+        self.table.save_extracted(entry, previous=previous)
+        logger.warning("id reused in Odoo", extra={"entry_id": entry.entry_id, "company": entry.company})
+
     # -- unreadable rows -------------------------------------------------------------------------------------------
 
     def _take_back(self, row: UnreadableDocument, previous: Entry) -> bool:
@@ -222,7 +239,8 @@ class Extraction:
             document = self.store.document(previous)
         except InvalidDocument:
             return False
-        self._take_one(replace(document, withdrawn=True, written_at=row.written_at), previous)
+        created_at = row.created_at or document.created_at
+        self._take_one(replace(document, withdrawn=True, written_at=row.written_at, created_at=created_at), previous)
         return True
 
     def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
@@ -246,6 +264,17 @@ class Extraction:
         if not self.dry_run:
             entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
+
+
+def _is_news_of_itself(document: Document, entry: Entry) -> bool:
+    """Whether what Odoo keeps of a document beside its content is not what the entry has.
+
+    An entry of an earlier release does not say when its document was created. A restored backup sets back when it was
+    written.
+    """
+    is_the_document = not entry.successor and entry.content_hash == document.content_hash
+    is_new = document.created_at is not None and document.created_at != entry.odoo_created_at
+    return is_the_document and (is_new or document.written_at < entry.odoo_write_date)
 
 
 def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:

@@ -88,8 +88,8 @@ class Collaborators:
     """What a run of the poster works with.
 
     `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries of a lost table. `watch` looks what people did in the books of a realm. `start` starts a
-    run for one realm beside this one, and returns whether it did.
+    makes a company's entries of a lost table. `watch` notes what people did in the books of a realm. `start` starts
+    another run for one realm, and returns whether it did.
     """
 
     table: PostingTable

@@ -9,7 +9,7 @@ from pipeline.domain.threads import Threads
 
 # A PDF is in memory once. The poster has 256 MB, of which it takes about 90 by itself.
 BYTES_MAX = 32 * 2**20
-# What an entry counts whose size nobody has stored: the largest paper that is carried along.
+# An entry without a stored size counts as the largest PDF that is carried.
 UNKNOWN_BYTES = 25 * 2**20
 
 
@@ -21,7 +21,7 @@ class InFlight:
         self._bytes = 0
 
     def take(self, entry: Entry) -> bool:
-        """Count an entry, and return True, if there is room for it. One that is larger than all room goes alone."""
+        """Count an entry and return True if there is room for it. One larger than all the room goes alone."""
         size = _bytes_of(entry)
         with self._lock:
             if size and self._bytes and self._bytes + size > BYTES_MAX:

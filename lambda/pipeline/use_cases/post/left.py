@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.domain.books import FIRST_SYNC_TOKEN, Booked, came_of
 from pipeline.domain.entry import Entry
+from pipeline.domain.values import replace
 
 
 def as_we_left_it(found: Booked, entry: Entry) -> Booked:
     """Return what a look has found as it was when we last knew it, if somebody has changed it since.
 
-    Whatever is written then, by the token of before, the books refuse as stale, which leads to a second thought.
+    The books refuse a write with that earlier token as stale, so the posting looks again before it writes.
     """
     ours = {entry.sent_fingerprint, entry.qb_fingerprint} - {""}
     is_new = not entry.qb_id and found.sync_token == FIRST_SYNC_TOKEN

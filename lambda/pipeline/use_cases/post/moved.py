@@ -10,7 +10,6 @@ The entry names the former realm until the delete there is confirmed, so after a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from pipeline.domain.alert import Failure
 from pipeline.domain.books import Books
@@ -27,7 +26,7 @@ from pipeline.domain.errors import (
     RetryLater,
 )
 from pipeline.domain.lease import Lease
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.posting import Posting

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from pipeline.domain import lifecycle
 from pipeline.domain.alert import Failure
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import NeedsAttention, RetryLater
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.in_flight import InFlight
 from pipeline.use_cases.post.results import Results
@@ -66,7 +66,7 @@ class Outcomes:
                                             "status": finished.status.value, "qb_id": finished.qb_id})  # fmt: skip
         with self.lock:
             self.results.recovered += bool(previous.error_code)
-            if finished.status is Status.VOIDED:
+            if finished.status is Status.VOIDED or finished.is_vacated:
                 self.results.voided += 1
             else:
                 self.results.posted += 1
@@ -79,6 +79,7 @@ class Outcomes:
         """
         for entry_id in entry_ids:
             entry = self.collaborators.table.entry(entry_id)
-            if entry and entry.can_be_retried:
+            # Of dead letters nobody has looked at each: that something is deleted in the books takes more.
+            if entry and entry.can_be_retried and (has_letter or not entry.successor):
                 again = lifecycle.reopened(entry, self.collaborators.clock.now())
                 self.collaborators.table.save(again if has_letter else replace(again, letter_at=None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from pipeline.domain import lifecycle
@@ -12,6 +11,7 @@ from pipeline.domain.books import Attached, Booked, Books, File, Filed, as_filed
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
+from pipeline.domain.values import replace
 from pipeline.use_cases.post.record import Record, Superseded
 
 # How often the PDF of an entry is fetched again before a person is asked.

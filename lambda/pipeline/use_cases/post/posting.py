@@ -8,23 +8,24 @@ crash finds it, looks into the books, and only then acts. `steps.py` decides; th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
 from pipeline.domain import lifecycle
+from pipeline.domain.advice import deleted_by_a_person
 from pipeline.domain.books import Attached, Booked, Books, Draft, File, booked_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
 from pipeline.domain.errors import Deferred, NeedsAttention, Rejected, outcome
 from pipeline.domain.quoting import continued
-from pipeline.domain.values import dataclass
-from pipeline.use_cases.post import paper
+from pipeline.domain.values import dataclass, replace
+from pipeline.use_cases.post import paper, reused
 from pipeline.use_cases.post.left import as_we_left_it
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record, RecordTable
-from pipeline.use_cases.post.refusals import changed_in_quickbooks, party_changed, realm_changed
+from pipeline.use_cases.post.refusals import changed_in_quickbooks, check_party, realm_changed
 from pipeline.use_cases.post.retyped import as_posted
 from pipeline.use_cases.post.steps import Action, Found, next_step
 from pipeline.use_cases.post.taken_numbers import refusal_of_number
@@ -203,12 +204,12 @@ class Posting:
 
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
-        self._check_party(document, booked)
+        check_party(self.entry, self._draft, document, self.books)
         try:
             self._send_update(booked)
         except NeedsAttention as error:
             if self.books.is_gone(error, document, booked.qb_id):
-                raise lifecycle.deleted_by_a_person() from error
+                raise deleted_by_a_person() from error
             if self.books.is_number_taken(error):
                 self._step_aside(booked, error)
             if not self.books.is_stale(error):
@@ -220,12 +221,6 @@ class Posting:
         if existing is None or existing.fingerprint != booked.fingerprint:
             raise changed_in_quickbooks()
         self._send_update(existing)
-
-    def _check_party(self, document: Document, booked: Booked) -> None:
-        """Raise Rejected when the change would take a paid document away from the customer or vendor who paid it."""
-        payer, party = self.entry.qb_party, self._draft.party
-        if payer and party and payer != party and self.books.is_paid(document, booked.qb_id):
-            raise party_changed(document)
 
     def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:
         """Take another number until that of another document is free; raises what its refusal means."""
@@ -258,7 +253,11 @@ class Posting:
             raise Rejected(f"{difference}. It was taken back out of QuickBooks.", code="booked_otherwise")
 
     def _withdraw(self, document: Document) -> None:
-        self._delete(document, self._booked(document), self.why_deleted)
+        booked = self._booked(document)
+        if self.entry.successor and reused.is_let_go(self.books, document, booked.qb_id):
+            self.record.save(lifecycle.let_go(self.entry, self.record.clock.now()))
+        else:
+            self._delete(document, booked, reused.WHY if self.entry.successor else self.why_deleted)
 
     def _delete(self, document: Document, booked: Booked, why: str) -> None:
         """Delete it in the books; raises Rejected, saying why it should go, when a person has to do so."""
@@ -292,7 +291,7 @@ class Posting:
     def attached(self, answer: Attached | Exception) -> None:
         """Note what became of the PDF; raises what it says."""
         if isinstance(answer, Exception) and self.books.is_gone(answer, self._document, self.entry.qb_id):
-            answer = lifecycle.deleted_by_a_person()
+            answer = deleted_by_a_person()
         self._paper.attached(answer)
         # Its bytes are not needed to file it, and there is little room for others.
         self.found, self.pdf = replace(self.found, pdf=b""), None

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from itertools import batched
 from typing import Any
 
@@ -27,6 +26,7 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
+from pipeline.domain.values import replace
 from pipeline.use_cases.post.collaborators import Collaborators, Session
 from pipeline.use_cases.post.group import TOGETHER_MAX, Group, Task
 from pipeline.use_cases.post.moved import FormerRealms
@@ -51,9 +51,9 @@ GROUPS_MAX = 4
 LOOKED_FOR_AT_ONCE = 400
 # What the report of one failure may take when the documents are done.
 REPORTING_S = 0.05
-# So many entries that were worked on when a run was killed are tried again in a run. The others wait for the next.
+# How many entries that were worked on when a run was killed are tried again in one run. The others wait for the next.
 SUSPECTS_MAX = 50
-# A read, a write, and what there is of pages between.
+# A read, a write, and a page of the index in between.
 START_OVER_ALLOWANCE_S = 10.0
 _DEADLY = (
     f"working on it {attempts.REASON}. Look whether it is in QuickBooks. Make it smaller in Odoo (its PDF, or the "
@@ -298,13 +298,14 @@ class RealmRun:
         names = ", ".join(self._companies)
         now = self._with.clock.now()
         if session is not None:
-            results.calls += session.calls
+            days_left = session.refresh_days_left
+            with self._outcomes.lock:
+                results.calls += session.calls
+                results.refresh_days_left |= {} if days_left is None else dict.fromkeys(self._companies, days_left)
             lease = replace(
                 lease, recent_calls=session.recent_calls, recent_batches=session.recent_batches, recent_at=now,
                 through_at=self._troubles.through_at,
             )  # fmt: skip
-            if session.refresh_days_left is not None:
-                results.refresh_days_left |= dict.fromkeys(self._companies, session.refresh_days_left)
         if pause is None and (self._troubles.is_out_of_time or isinstance(self._command, WatchBooks)):
             # Such a run does not show whether what paused the realm is over.
             self._with.leases.release_lease(lease, now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from pipeline.domain.books import Booked
 from pipeline.domain.clock import Clock
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Intent, proof_of
 from pipeline.domain.errors import OutOfTime, PipelineError
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 # A step is a call to QuickBooks, which is cut off in time, and one to AWS.
 STEP_ALLOWANCE_S = 8.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.domain.books import Books, Draft
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import Disconnected, Rejected
@@ -14,6 +15,13 @@ def changed_in_quickbooks() -> Rejected:
         "Make the two agree by hand, or undo the change in QuickBooks and retry.",
         code="changed_in_quickbooks",
     )
+
+
+def check_party(entry: Entry, draft: Draft, document: Document, books: Books) -> None:
+    """Raise Rejected when a change would take a paid document away from the customer or vendor who paid it."""
+    payer, party = entry.qb_party, draft.party
+    if payer and party and payer != party and books.is_paid(document, entry.qb_id):
+        raise party_changed(document)
 
 
 def party_changed(document: Document) -> Rejected:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, field
 from itertools import islice
 from typing import Any
 
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 # Lambda returns at most 6 MB.
 UNREADABLE_SHOWN = 100

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import Rejected
+from pipeline.domain.values import replace
 
 
 def as_posted(document: Document, entry: Entry) -> Document:
-    """Return a document as the type it is in the books as: its entry keeps that while it is there.
+    """Return a document with the type it has in the books, which its entry keeps while the document is there.
 
     Raises Rejected for one that is to stay in the books as another type: no transaction becomes another.
     """

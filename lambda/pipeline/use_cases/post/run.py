@@ -192,8 +192,11 @@ class PostingRun:
     def _reopen_failed(self, company: str, entry_ids: Sequence[str]) -> None:
         """Set the failed entries of a company to pending again, at most 5,000 at a time and while there is time."""
         wanted = set(entry_ids)
-        failed = (entry.entry_id for entry in self._with.table.with_status(company, Status.FAILED))
-        chosen = [entry_id for entry_id in failed if not wanted or entry_id in wanted][: RETRIED_MAX + 1]
+        chosen = [
+            entry.entry_id for entry in self._with.table.with_status(company, Status.FAILED)
+            # What a retry deletes in the books is retried only by its name.
+            if entry.entry_id in wanted or not (wanted or entry.successor)
+        ][: RETRIED_MAX + 1]  # fmt: skip
         for number, entry_id in enumerate(chosen):
             if number == RETRIED_MAX or not self._with.deadline.allows(REALM_ALLOWANCE_S):
                 self.outcomes.results.remaining = True

@@ -106,7 +106,7 @@ def _next_of_booked(entry: Entry, found: Found) -> Decision:
 
 
 def _next_of_withdrawn(entry: Entry) -> Decision:
-    if entry.status is Status.VOIDED:
+    if entry.status is Status.VOIDED or entry.is_vacated:
         return Decision(Action.FINISH, "it is not in the books")
     if entry.qb_id:
         return Decision(Action.DELETE, "it was withdrawn in Odoo")

@@ -14,7 +14,7 @@ from pipeline.use_cases.post.record import Record
 
 # After so many tries, some nine hours, a person is asked.
 WAITS_MAX = 15
-# It was free when somebody looked, perhaps because that one has just left it. After so many tries that is no accident.
+# The number was free at the look, perhaps because its holder has just left it. After so many tries that is no accident.
 FREE_MAX = 2
 
 

@@ -1,18 +1,19 @@
-"""Look what people did in the books since the last look, and note it on the entries. It changes nothing in the books.
+"""Find what people did in the books since the last look, and note it on the entries. Nothing is changed in the books.
 
-A look is complete only when what it found was taken over by the alerts: until then the next one begins where this one
-began, so a run that is killed loses nothing.
+A look is complete only when the alerts have stored what it found. Until then the next one begins where this one began,
+so a run that is killed loses nothing.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from pipeline.domain.books import FIRST_SYNC_TOKEN
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
 from pipeline.domain.commands import AcceptDrift
@@ -36,7 +37,7 @@ from pipeline.domain.drift import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ OVERLAP = timedelta(minutes=10)
 # A call and the entries of a thousand objects.
 LOOK_ALLOWANCE_S = 45.0
 NOTE_ALLOWANCE_S = 20.0
+# So many open differences of a realm are kept in one item of the table. More are logged and not counted.
 OPEN_MAX = 1_000
-FIRST_SYNC_TOKEN = "0"  # noqa: S105 - no secret
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -144,7 +145,7 @@ class Watch:
             logger.warning("the books were not looked at", extra={"realm": realm, "reason": str(error)})
 
     def complete(self) -> None:
-        """Store up to when was looked: what was found is in the alerts now."""
+        """Store when each realm was looked at: the alerts have what was found."""
         for realm, state in self._looked.items():
             self.key_values.keep(_key(realm), dumps(state))
 
@@ -189,6 +190,9 @@ class Watch:
                 "deletions may have been overlooked",
                 extra={"realm": realm, "until": found.deletions_since.isoformat()},
             )
+        if len(still_open) > OPEN_MAX:
+            left_out = len(still_open) - OPEN_MAX
+            logger.warning("too many open differences to keep", extra={"realm": realm, "left_out": left_out})
         self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]), tuple(companies))
         self._open_since.extend(still_open.values())
 

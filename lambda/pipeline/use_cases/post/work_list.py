@@ -12,16 +12,16 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators
 
-# So many documents are read at once, and a document larger than this, of some hundred lines, only when its turn comes:
-# what is read ahead is in memory until then. Of many with many lines only so many lines stay there; the others are read
-# again.
+# How many documents are read at once. The first are fewer, and so are the next ones if reading took long: no more are
+# read at once than take `READING_S`.
 READ_AT_ONCE = 30
-# The first are fewer, and so are the next ones where they took long: nothing is read for longer than this at once.
 READ_FIRST = 8
 READING_S = 8.0
+# What is read ahead is in memory until its turn comes. A larger document, of some hundred lines, is read then, and so
+# is what exceeds this many lines together.
 READ_AHEAD_BYTES_MAX = 64 * 2**10
 LINES_AHEAD_MAX = 5_000
-# So many entries are read with one call.
+# How many entries are read in one call.
 ENTRIES_AT_ONCE = 100
 # An entry that is looked at costs a read. None is begun with less time than this.
 LOOK_ALLOWANCE_S = 25.0

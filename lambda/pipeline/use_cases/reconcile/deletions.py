@@ -7,20 +7,20 @@ same comparison finds what a pull cannot have seen (a transaction that committed
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Protocol
 
 from pipeline.domain import lifecycle
+from pipeline.domain.advice import DELETED_IN_ODOO
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS
 from pipeline.domain.document import Company
-from pipeline.domain.entry import Entry, Status
+from pipeline.domain.entry import Entry, Seen, Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.domain.identity import make_entry_id
-from pipeline.domain.lifecycle import DELETED_IN_ODOO
 from pipeline.domain.source import Selection
+from pipeline.domain.values import replace
 from pipeline.use_cases.extract.pull import Extraction
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ EVERY = timedelta(days=1)
 # Read this period again: a change in a transaction longer than the lag is then found within a day.
 DAILY_LOOKBACK = timedelta(hours=25)
 ALLOWANCE_S = 60.0
-# If more than this many disappear at once, the user has probably lost a right: change nothing and ask a person.
+# If more than this many disappear at once, and nothing shows that a backup was restored, the user has probably lost a
+# right: change nothing and ask a person.
 DELETED_MAX = 200
 _DELETED_REMEDY = (
     "Have it deleted in QuickBooks by retrying it (invoke the poster with its company and retry_failed), or keep it "
@@ -42,11 +43,11 @@ class ComparisonSource(Protocol):
 
     database: str
 
-    def ids(self, company: Company) -> set[int]:
-        """Return the ids of all documents of a company."""
+    def written(self, company: Company) -> dict[int, datetime]:
+        """Return the ids of all documents of a company, and when each was written."""
 
     def existing(self, company: Company, ids: set[int]) -> set[int]:
-        """Return which of these still exist, in any state."""
+        """Return which of these exist and were posted once, in any state and of any type."""
 
 
 class ComparisonTable(Protocol):
@@ -55,8 +56,8 @@ class ComparisonTable(Protocol):
     def entry(self, entry_id: str) -> Entry | None:
         """Return an entry."""
 
-    def ids(self, database: str, company: str) -> dict[int, Status]:
-        """Return the Odoo id and the status of every entry of a company."""
+    def ids(self, database: str, company: str) -> dict[int, Seen]:
+        """Return the Odoo id of every entry of a company, its status and when Odoo wrote it."""
 
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write Odoo's new version of an entry."""
@@ -79,31 +80,44 @@ def compare(
     key_values: ComparisonKeyValues,
     company: Company,
 ) -> None:
-    """Compare a company's ids if a day has passed and its last pull was complete. Report what was deleted."""
+    """Compare a company's ids if a day has passed and its last pull was complete. Report what was deleted.
+
+    Where the pull has met an id that belongs to another document now, Odoo was restored from a backup, and the
+    comparison does not wait for the day to pass. What Odoo has as it was before we read it last is read again.
+    """
     database, now = source.database, extraction.now
     if extraction.dry_run or extraction.cursors.cursor(database, company.name).walk_began is not None:
         return
     last = key_values.compared_at(database, company.name)
-    if (last is not None and now - last < EVERY) or not extraction.deadline.allows(ALLOWANCE_S):
+    is_due = last is None or now - last >= EVERY or company.name in extraction.restored
+    if not is_due or not extraction.deadline.allows(ALLOWANCE_S):
         return
     known = table.ids(database, company.name)
-    there = source.ids(company)
-    gone = {odoo_id for odoo_id, status in known.items() if status not in (Status.SKIPPED, Status.VOIDED)} - there
+    written = source.written(company)
+    there = written.keys()
+    gone = {odoo_id for odoo_id, seen in known.items() if seen.status not in (Status.SKIPPED, Status.VOIDED)} - there
     gone -= source.existing(company, gone) if gone else set()
-    if len(gone) > DELETED_MAX:
+    both = there & known.keys()
+    # Only a restored backup sets back when a document was written: no pull would see that it is what it was.
+    set_back = {odoo_id for odoo_id in both if written[odoo_id] < known[odoo_id].written_at}
+    is_restored = company.name in extraction.restored or bool(set_back)
+    if len(gone) > DELETED_MAX and not is_restored:
         raise NeedsAttention(
             f"Odoo no longer shows {len(gone)} of the {len(known)} documents known of {company.name}. Has its user "
             "lost a right? If they were deleted on purpose, compare them with QuickBooks by hand; nothing was changed.",
             code="documents_gone",
         )
     for odoo_id in sorted(gone):
+        if not extraction.deadline.allows(ALLOWANCE_S):
+            extraction.counts.remaining = True
+            break
         entry = table.entry(make_entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
     # If a lost right was granted again, documents taken for deleted are back without any change.
-    maybe = {odoo_id for odoo_id in there & known.keys() if known[odoo_id] not in (Status.SKIPPED, Status.POSTED)}
+    maybe = {odoo_id for odoo_id in both if known[odoo_id].status not in (Status.SKIPPED, Status.POSTED)}
     entries = extraction.table.entries([make_entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
-    back = {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
+    back = set_back | {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
     for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
         logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
         extraction.pull_selected(company, Selection(ids=ids))

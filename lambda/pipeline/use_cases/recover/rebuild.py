@@ -6,10 +6,9 @@ books carry our marker, so nothing is posted twice. Entries that already exist a
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date
 from functools import partial
 from itertools import batched
@@ -22,10 +21,10 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
 from pipeline.domain.errors import NeedsAttention, PipelineError
-from pipeline.domain.source import Copy
+from pipeline.domain.source import Copy, PdfDigest
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +62,8 @@ class RebuildStore(Protocol):
     def document_at(self, key: str) -> Document:
         """Return the document of a copy."""
 
-    def pdf_at(self, key: str) -> bytes | None:
-        """Return the PDF under a key, or None."""
+    def pdf_digest_at(self, key: str) -> PdfDigest | None:
+        """Return the hash and size of the PDF under a key, or None."""
 
     def filed_at(self, key: str) -> Filed | None:
         """Return how a document was in the books when its PDF was filed under a key, or None if that is not known."""
@@ -186,10 +185,11 @@ class Rebuild:
             return lifecycle.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
         if found is None and self.skips_receipts and document.is_receipt:
             return lifecycle.skipped_receipt(entry, None, document, by=Actor.REBUILD)
-        pdf = self._read(self.store.pdf_at, copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
+        pdf = self._read(self.store.pdf_digest_at, copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
-            sha256 = hashlib.sha256(pdf).hexdigest()
-            entry = replace(entry, pdf_key=copy.pdf_key, pdf_sha256=sha256, pdf_bytes=len(pdf), stored_sha256=sha256)
+            entry = replace(
+                entry, pdf_key=copy.pdf_key, pdf_sha256=pdf.sha256, pdf_bytes=pdf.size_bytes, stored_sha256=pdf.sha256
+            )
         if found is None:
             return entry
         entry = self._completed(entry, found, is_new=True)

@@ -14,7 +14,7 @@ from pipeline.domain.values import dataclass
 
 # How many letters one run takes; the next one goes on.
 LETTERS_MAX = 1_000
-# Opening the entries of ten letters takes three seconds, and the documents want to be pulled or posted after that.
+# Opening the entries of ten letters takes three seconds, and the documents must still be pulled or posted.
 REOPEN_ALLOWANCE_S = 45.0
 # What must be left to remove or put back one letter.
 LETTER_ALLOWANCE_S = 5.0

@@ -1,7 +1,6 @@
-"""Close a month: compare it, refuse while something is open, store its pack, and then that it is closed.
+"""Close a month: compare it, refuse while something is open, store its pack, and then its closure.
 
-The pack is stored first. A run that is killed before it is stored that the month is closed leaves a pack to which
-nothing refers, and the month open.
+The pack is stored first. A run that is killed in between leaves a pack that nothing refers to, and the month open.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipeline.domain.codec import encode
@@ -21,6 +19,7 @@ from pipeline.domain.tie_out.close import listed, manifest, not_ended, what_is_o
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.history import head_of
 from pipeline.use_cases.tie_out import months
 from pipeline.use_cases.tie_out.closures import MANIFEST, closure_of, keep_closure
@@ -31,7 +30,7 @@ REOPENED = "reopened.json"
 
 
 def run(collaborators: Collaborators, companies: Sequence[Company], command: TieOutCommand) -> Results:
-    """Do what the command asks for. Raises InvalidRequest for a company or a month that is none."""
+    """Do what the command asks for. Raises InvalidRequest for an unknown company or a text that is not a month."""
     if isinstance(command, CompareMonths):
         return months.run(collaborators, companies, command)
     month = Month.parse(command.month, collaborators.clock.now().date())
@@ -50,8 +49,8 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Tie
 def _close(collaborators: Collaborators, company: Company, month: Month, command: CloseMonth, results: Results) -> None:
     before = closure_of(collaborators.key_values, company.name, month)
     if before is not None:
-        said = f"{month.name} is closed already. {before.sentence}"
-        results.closing = _answer(company, month, said, closure=before)
+        sentence = f"{month.name} is closed already. {before.sentence}"
+        results.closing = _answer(company, month, sentence, closure=before)
         return
     reason = not_ended(month, collaborators.clock.now().date())
     if reason:
@@ -66,30 +65,28 @@ def _close(collaborators: Collaborators, company: Company, month: Month, command
         months.keep_report(collaborators, tie_out, collaborators.render(tie_out), results)
         results.closing = _answer(company, month, f"{month.name} cannot be closed.", open=still_open)
         return
-    closed, files = _pack(collaborators, tie_out, command.by)
-    if closed.closure is not None:
-        keep_closure(collaborators.key_values, company.name, month, closed.closure)
-        collaborators.history.decided(
-            month_name(company.name, str(month)),
-            closed_by=command.by, pack=closed.closure.folder, manifest_sha256=closed.closure.manifest_sha256,
-        )  # fmt: skip
-    months.keep_report(collaborators, closed, files, results)
-    said = f"{month.name} of {company.name} is closed. {tie_out.sentence}"
-    results.closing = _answer(company, month, said, closure=closed.closure)
+    closure, files = _pack(collaborators, tie_out, command.by)
+    keep_closure(collaborators.key_values, company.name, month, closure)
+    collaborators.history.decided(
+        month_name(company.name, str(month)),
+        closed_by=command.by, pack=closure.folder, manifest_sha256=closure.manifest_sha256,
+    )  # fmt: skip
+    months.keep_report(collaborators, replace(tie_out, closure=closure), files, results)
+    sentence = f"{month.name} of {company.name} is closed. {tie_out.sentence}"
+    results.closing = _answer(company, month, sentence, closure=closure)
 
 
-def _pack(collaborators: Collaborators, tie_out: TieOut, by: str) -> tuple[TieOut, dict[str, bytes]]:
-    """Store the pack of a month; return its tie-out with that it is closed, and the files of its report."""
+def _pack(collaborators: Collaborators, tie_out: TieOut, by: str) -> tuple[Closure, dict[str, bytes]]:
+    """Store the pack of a month. Return the closure, and the files of the report in it."""
     at = collaborators.clock.now()
-    # The report in the pack says by whom and when, and not where: its own hash is in the manifest.
+    # The report in the pack says by whom and when, but not where: its own hash is in the manifest.
     closed = replace(tie_out, closure=Closure(by, at, "", ""))
     files = collaborators.render(closed)
     named = {f"tie-out.{ending}": content for ending, content in files.items()}
     head = head_of(collaborators.key_values, at.date())
     text = manifest(tie_out, named, listed(tie_out, _pdf_hashes(collaborators, tie_out)), head=head, by=by, at=at)
     folder = collaborators.reports.put_closed(tie_out.company, tie_out.month, named | {MANIFEST: text}, at)
-    closure = Closure(by, at, folder, hashlib.sha256(text).hexdigest())
-    return replace(tie_out, closure=closure), files
+    return Closure(by, at, folder, hashlib.sha256(text).hexdigest()), files
 
 
 def _pdf_hashes(collaborators: Collaborators, tie_out: TieOut) -> dict[int, str]:
@@ -109,9 +106,9 @@ def _reopened(collaborators: Collaborators, company: Company, month: Month, comm
         return _answer(company, month, f"{month.name} of {company.name} is not closed, so there is nothing to undo.")
     now = collaborators.clock.now()
     after = replace(before, reopened_at=now, reopened_by=command.by, because=command.because)
-    said = {"by": command.by, "at": encode(now), "because": command.because}
-    text = json.dumps(said, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    # The next closing replaces what is kept of this one; the pack keeps it.
+    decision = {"by": command.by, "at": encode(now), "because": command.because}
+    text = json.dumps(decision, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    # The next closure of this month replaces this one; its pack keeps the decision.
     collaborators.reports.add_to_closed(before.folder, f"{now:%Y%m%dT%H%M%S.%fZ}-{REOPENED}", text)
     keep_closure(collaborators.key_values, company.name, month, after)
     collaborators.history.decided(

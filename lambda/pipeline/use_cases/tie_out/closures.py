@@ -1,9 +1,8 @@
-"""Which months of a company are closed, and what is different of them since, kept in a value for each month."""
+"""Which months of a company are closed, and what has changed in them since: one stored value for each month."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 
 from pipeline.domain.alert import Failure
@@ -12,6 +11,7 @@ from pipeline.domain.tie_out.close import alert_text, compared, is_followed
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, KeyValues
 
 MANIFEST = "manifest.json"
@@ -21,19 +21,19 @@ CLOSED = "tie-outs##closed#"
 
 
 def closure_key(company: str, month: Month | str) -> str:
-    """Return the key under which it is kept that a month is closed."""
+    """Return the key of the closure of a month."""
     return f"{CLOSED}{company}#{month}"
 
 
 def closure_of(key_values: KeyValues, company: str, month: Month) -> Closure | None:
-    """Return that a month is closed, or None. One that was opened again is not."""
+    """Return the closure of a month, or None if the month is open or was opened again."""
     kept = key_values.value(closure_key(company, month))
     closure = loads(Closure, kept) if kept else None
     return closure if closure is not None and closure.is_closed else None
 
 
 def keep_closure(key_values: KeyValues, company: str, month: Month, closure: Closure) -> None:
-    """Keep that a month is closed, or that it was opened again."""
+    """Store the closure of a month; one that was opened again says so."""
     key_values.keep(closure_key(company, month), dumps(closure))
 
 
@@ -53,7 +53,7 @@ def followed(collaborators: Collaborators, company: str, months: Iterable[str]) 
 
 
 def with_closure(collaborators: Collaborators, tie_out: TieOut) -> TieOut:
-    """Return a tie-out that says whether its month is closed and what is different since, and keep that."""
+    """Return a tie-out with the closure of its month and what has changed since, and store that."""
     before = closure_of(collaborators.key_values, tie_out.company, tie_out.month)
     if before is None:
         return tie_out
@@ -65,9 +65,9 @@ def with_closure(collaborators: Collaborators, tie_out: TieOut) -> TieOut:
 
 
 def changed(collaborators: Collaborators, company: str, months: Iterable[str]) -> list[Failure]:
-    """Return a failure for each closed month that was found different, whether or not this run has compared it.
+    """Return a failure for each closed month that has changed, whether or not this run has compared it.
 
-    So a run that compares another month ends no alert.
+    Otherwise a run that compares another month would end the alert.
     """
     return [
         Failure(company, CODE, "", alert_text(company, month, closure, collaborators.environment), stops=False)

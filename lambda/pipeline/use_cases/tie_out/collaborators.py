@@ -18,6 +18,9 @@ from pipeline.domain.tie_out.numbers import Series
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import dataclass
 
+# Until then the last bills of a month arrive, and a person acts on what is open.
+OVERDUE_DAYS = 10
+
 
 class Journal(Protocol):
     """Odoo's journal items."""
@@ -136,10 +139,6 @@ class Reports(Protocol):
 
     def pdf_sizes(self, keys: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of filed PDFs by key."""
-
-
-# The last bills of a month arrive, and a person acts on what is open. Later, nobody does.
-OVERDUE_DAYS = 10
 
 
 class Decisions(Protocol):

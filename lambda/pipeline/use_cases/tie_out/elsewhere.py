@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.tie_out.facts import LedgerTransaction, PdfSizes
+from pipeline.domain.tie_out.matching import LOOKED_UP_MAX, Place, Scope, missing_entries, own_entries, place_of
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.tie_out.scope import LOOKED_UP_MAX, Place, Scope, missing_entries, own_entries, place_of
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import File, Ledger, Reports
 
 # Of what is not looked up by its id, the months are read in which most of the others are dated.

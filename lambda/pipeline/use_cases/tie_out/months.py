@@ -43,7 +43,7 @@ class Values(Protocol):
 
 @dataclass(slots=True)
 class Results:
-    """What came of an invocation. `remaining` is True if something is gone on with in the next run.
+    """What came of an invocation. `remaining` is True if the next run goes on with something.
 
     `waiting` says what must be filled before anything can be compared, `closing` what came of closing a month.
     `is_asked` says that a person asks for one month by name, and reads the answer.
@@ -136,9 +136,10 @@ def _wanted(
         followed = closures.followed(collaborators, company.name, index)
         months, left_out = open_months(index, today, followed)
         if left_out:
+            earlier = f" and {len(left_out) - 1} earlier ones are" if len(left_out) > 1 else " is"
             results.left_out.append(
-                f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]} and "
-                f"{len(left_out) - 1} earlier ones are compared only when asked for by name."
+                f"{company.name} has {len(months) + len(left_out)} open months; {left_out[0]}{earlier} compared only "
+                "when asked for by name."
             )
         yield from ((company, month) for month in months)
 
@@ -194,15 +195,15 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
         "at": tie_out.at.isoformat(),
         "sentence": tie_out.sentence[:SENTENCE_MAX],
     }
-    is_told = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
+    is_only_answered = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
     # A month of which nothing is known is compared every day, until it is overdue: not one that somebody only asked
     # for, such as a month before the first document.
-    if not is_told or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
+    if not is_only_answered or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
         _mark(collaborators, tie_out.company, tie_out.month, kept)
     # The dashboard asks the log for it.
     said = {"company": tie_out.company, "month": str(tie_out.month), **kept}
     logger.info("month compared", extra=said)
-    if not is_told:
+    if not is_only_answered:
         _count(tie_out, collaborators, results)
         _notice(tie_out, keys, results, collaborators.clock.now().date())
     results.metered_reads += tie_out.metered_reads
@@ -249,7 +250,7 @@ def _answered(tie_out: TieOut, keys: dict[str, str]) -> dict[str, Any]:
 
 
 def is_unfinished(key_values: Values, company: str) -> bool:
-    """Whether a month of a company was begun and is to be gone on with: one read, so that asking costs nothing."""
+    """Whether a month of a company is unfinished, so that the next run goes on with it. It costs one read."""
     return any(kept.get("verdict") == UNFINISHED for kept in _kept(key_values, company).values())
 
 

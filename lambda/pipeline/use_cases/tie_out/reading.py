@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Company, DocumentType
-from pipeline.domain.errors import RetryLater, Unavailable
+from pipeline.domain.errors import NeedsAttention, OutOfTime, Unavailable
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
 
 # A page of a thousand documents with their journal items takes Odoo some seconds; a client's time-out is a minute.
@@ -19,12 +18,6 @@ PAGE_ALLOWANCE_S = 75.0
 KEPT_FOR = timedelta(hours=6)
 DOCUMENTS_MAX = 100_000
 _KINDS = tuple(DocumentType)
-
-
-class OutOfTime(RetryLater):
-    """The run's time is up. What was read is kept, and the next run goes on."""
-
-    code = "out_of_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,10 @@ class Reader:
         self._with.reports.put_unfinished(self._company.name, self._month, dumps(self.reading))
 
     def read_journal(self) -> None:
-        """Read what is left of Odoo's month. Raises OutOfTime, and Unavailable if Odoo counts other documents."""
+        """Read what is left of Odoo's month.
+
+        Raises OutOfTime, Unavailable if Odoo counts other documents than it returns, and NeedsAttention for too many.
+        """
         for _ in range(2):
             while not self.reading.is_journal_read:
                 self._check_time()
@@ -88,7 +84,7 @@ class Reader:
         )
 
     def read_ledger(self, ledger: Ledger) -> None:
-        """Read what is left of QuickBooks' month. Raises OutOfTime."""
+        """Read what is left of QuickBooks' month. Raises OutOfTime, and NeedsAttention for too many transactions."""
         while not self.reading.is_ledger_read:
             self._check_time()
             reading = self.reading
@@ -105,11 +101,12 @@ class Reader:
             )
 
     def _check_time(self) -> None:
+        # What was read is kept, and the next run goes on.
         if not self._with.deadline.allows(PAGE_ALLOWANCE_S):
             raise OutOfTime("The time of this run is up; the next one goes on.")
 
     def _check_size(self, count: int) -> None:
         if count > DOCUMENTS_MAX:
-            raise Unavailable(
+            raise NeedsAttention(
                 f"{self._month.name} has more than {DOCUMENTS_MAX:,} documents, more than one tie-out can hold."
             )

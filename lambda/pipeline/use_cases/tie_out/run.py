@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import Misconfigured, PipelineError, Throttled, Unavailable
+from pipeline.domain.errors import Misconfigured, OutOfTime, PipelineError, Throttled, Unavailable
 from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, Names, Policies
+from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,
@@ -26,12 +26,12 @@ from pipeline.domain.tie_out.numbers import (
     missing_numbers,
     number_gaps,
 )
-from pipeline.domain.tie_out.scope import Scope, unmatched_ids
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
+from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
 from pipeline.use_cases.tie_out.elsewhere import pdf_sizes, with_elsewhere
-from pipeline.use_cases.tie_out.reading import OutOfTime, Reader, Reading
+from pipeline.use_cases.tie_out.reading import PAGE_ALLOWANCE_S, Reader, Reading
 
 # The poster holds a realm for seconds when little is due, and for two minutes at most.
 LEASE_TRIES = 24
@@ -39,6 +39,8 @@ LEASE_WAIT_S = 5.0
 # A realm that was not free for so long, over several runs, is not known: the newest report would only grow old.
 LEASE_PATIENCE = timedelta(hours=1)
 THROTTLED_FOR_S = 60
+# So many parties with another name in QuickBooks are named in the report; the rest is counted.
+RENAMED_SHOWN_MAX = 20
 # A message names its document first, which the report has named already.
 _OWN_TITLE = re.compile(r"\A[a-z ]+ .{1,600}? \(-?[\d,.]+ [A-Z]{3}\): ", re.DOTALL)
 
@@ -98,7 +100,10 @@ class Comparison:
         return replace(found, metered_reads=self._reader.reading.metered_reads)
 
     def _take(self, realm: str) -> Lease:
-        """Take the realm's lease. Raises OutOfTime if the poster holds it, or has paused the realm, all the time."""
+        """Take the realm's lease. Raises OutOfTime if the poster holds it, or has paused the realm, all the time.
+
+        It waits two minutes, and only while there is time for a page after that.
+        """
         clock = self._with.clock
         for _ in range(LEASE_TRIES):
             now = clock.now()
@@ -106,13 +111,15 @@ class Comparison:
             lease = self._with.key_values.take_lease(realm, self._with.holder, now, until, force=False)
             if lease is not None:
                 return lease
+            if not self._with.deadline.allows(LEASE_WAIT_S + PAGE_ALLOWANCE_S):
+                break
             clock.sleep(LEASE_WAIT_S)
         if clock.now() - self._reader.reading.began_at > LEASE_PATIENCE:
             raise Unavailable(
-                "The realm was not free for an hour: the poster works in it, or it is paused after an error, of "
-                "which an alert was sent."
+                f"The realm {realm} was not free for an hour: the poster works in it, or it is paused after an error "
+                "that an alert has named."
             )
-        raise OutOfTime("Another run holds the realm, or it is paused after an error.")
+        raise OutOfTime(f"Another run holds the realm {realm}, or it is paused after an error.")
 
     # -- comparing -------------------------------------------------------------------------------------------------
 
@@ -238,6 +245,7 @@ def _state(entry: Entry) -> EntryState:
         former=entry.former,
         pdf_key=entry.pdf_key,
         attachable_id=entry.attachable_id,
+        has_successor=bool(entry.successor),
     )
 
 
@@ -252,7 +260,7 @@ def _left_out(numbers: int) -> Iterable[str]:
 def _notes(pairs: Iterable[Pair], scope: Scope) -> Iterable[str]:
     """Yield what was compared less closely, in sentences."""
     by_qb: Mapping[str, set[str]] = defaultdict(set)
-    stock = sum(bool(item.kind == "stock") for document in scope.documents for item in document.items)
+    stock = sum(item.kind == "stock" for document in scope.documents for item in document.items)
     if stock:
         yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
     unknown = sum(sizes is None for sizes in scope.pdfs.values()) if scope.pdfs else 0
@@ -262,5 +270,8 @@ def _notes(pairs: Iterable[Pair], scope: Scope) -> Iterable[str]:
         document, transaction = pair.document, pair.transaction
         if document and transaction and not same_party(document, transaction):
             by_qb[document.party.strip()].add(transaction.party.strip())
-    for name, others in sorted(by_qb.items())[:20]:
+    renamed = sorted(by_qb.items())
+    for name, others in renamed[:RENAMED_SHOWN_MAX]:
         yield f"{name} is called {' and '.join(sorted(others))} in QuickBooks."
+    if len(renamed) > RENAMED_SHOWN_MAX:
+        yield f"{len(renamed) - RENAMED_SHOWN_MAX} more customers or vendors have another name in QuickBooks."

@@ -11,8 +11,9 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.drift import Seen, noted, state_of
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidDocument, OutOfTime, Rejected, Throttled
+from pipeline.use_cases.post import watch as watch_module
 from pipeline.use_cases.post.watch import LATE_AFTER, OVERLAP, Watch
-from tests.books_world import COMPANY, NOW, Clock, a_document, an_entry
+from tests.books_world import COMPANY, NOW, Clock, a_document, an_entry, log_of
 
 REALM = "123"
 DOCUMENT = a_document()
@@ -177,6 +178,17 @@ def test_it_is_noted_as_of_the_look(world):
     world.look()
 
     assert noted(world.entry).noticed_at == world.clock.now() == NOW
+
+
+def test_more_open_differences_than_are_kept_are_logged(world, monkeypatch):
+    monkeypatch.setattr(watch_module, "OPEN_MAX", 0)
+    world.answer = (GONE,)
+
+    with log_of() as records:
+        watch = world.look()
+
+    assert watch.open == 0
+    assert [record.left_out for record in records] == [1]
 
 
 def test_an_open_difference_is_as_old_as_it_was_noticed_however_often_it_is_looked_at(world):

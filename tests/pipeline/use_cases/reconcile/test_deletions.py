@@ -7,11 +7,12 @@ import pytest
 
 from local.stand_ins.memory import MemoryKeyValues
 from pipeline.domain.cursor import Cursor
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import Status, Step
 from pipeline.domain.errors import InvalidDocument, NeedsAttention
 from pipeline.use_cases.extract.pull import LOOKBACK
 from pipeline.use_cases.reconcile.deletions import ALLOWANCE_S, DELETED_IN_ODOO, DELETED_MAX, EVERY, compare
-from tests.builders import COMPANY, a_document
+from tests.builders import COMPANY, WRITTEN_AT, a_document
 from tests.odoo_world import NOW, OTHER, Aws, Clock, FakeOdoo, extraction_of, pull
 
 DATABASE = FakeOdoo.database
@@ -184,6 +185,46 @@ def test_many_at_once_are_a_right_that_was_lost_and_nothing_is_touched():
 
     assert raised.value.code == "documents_gone"
     assert {entry.status for entry in world.aws.stored.values()} == {Status.PENDING}
+
+
+def test_where_a_backup_was_restored_all_that_is_lost_is_reported_however_much_it_is():
+    world = World(*(a_document(number) for number in range(1, DELETED_MAX + 4)))
+    for number in range(1, DELETED_MAX + 2):
+        world.post(number)
+        del world.odoo.documents[number]
+    world.odoo.put(a_document(DELETED_MAX + 2, written_at=WRITTEN_AT - DAY))
+
+    extraction = world.compare()
+
+    assert extraction.counts.failed == DELETED_MAX + 1
+    assert world.aws.entry(1).error_code == DELETED_IN_ODOO
+    assert "lost by a restored backup" in world.aws.entry(1).error_message
+
+
+def test_without_the_time_for_all_that_is_lost_the_rest_is_reported_later():
+    world = World(*(a_document(number) for number in range(1, 9)))
+    world.odoo.documents.clear()
+    left = iter([ALLOWANCE_S + 1] * 3)
+    extraction = extraction_of(world.odoo, world.aws)
+    extraction.deadline = Deadline(lambda: next(left, 0) * 1000)
+
+    compare(extraction, world.odoo, world.aws.table, world.key_values, COMPANY)
+
+    statuses = [entry.status for entry in world.aws.stored.values()]
+    assert (statuses.count(Status.PENDING), extraction.counts.remaining) == (8, True)
+    assert sum(entry.withdrawn for entry in world.aws.stored.values()) == 2
+    assert world.key_values.compared_at(DATABASE, COMPANY.name) is None
+
+
+def test_what_is_set_back_is_read_again_once(world):
+    world.post(7)
+    world.odoo.put(a_document(7, written_at=WRITTEN_AT - DAY))
+
+    first, second = world.compare(), world.compare(now=NOW + 2 * DAY)
+
+    assert (first.counts.found, first.counts.unchanged) == (1, 1)
+    assert second.counts.found == 0
+    assert world.aws.entry(7).odoo_write_date == WRITTEN_AT - DAY
 
 
 # -- missed by the pulls ---------------------------------------------------------------------------------------------

@@ -458,10 +458,10 @@ class ArchivedStore(NotedStore):
             raise self.trouble[key]
         return super().document_at(key)
 
-    def pdf_at(self, key):
+    def pdf_digest_at(self, key):
         if key in self.trouble:
             raise self.trouble[key]
-        return super().pdf_at(key)
+        return super().pdf_digest_at(key)
 
 
 TROUBLE = {

@@ -28,7 +28,8 @@ class Letters:
         self.journal = []
 
     def take(self):
-        some = [letter for letter in self.letters if letter not in self.hidden][:TOGETHER]
+        hidden = {letter.receipt for letter in self.hidden}
+        some = [letter for letter in self.letters if letter.receipt not in hidden][:TOGETHER]
         self.hidden += some
         return some
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from pipeline.domain.commands import WakeUp
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Unmapped
+from pipeline.use_cases.post.outcomes import Outcomes
 from tests.books_world import COMPANY, NOW, log_of
 from tests.posting_run_world import OTHER
 
@@ -35,6 +37,31 @@ def test_a_run_that_did_not_measure_does_not_say_zero(world):
     metrics = world.run(WakeUp(("odoo-account.move-1",))).metrics()
 
     assert {"Backlog", "BacklogAgeSeconds"} & set(metrics) == set()
+
+
+class LockedCounter(Counter):
+    """Counts of calls that are added to only under the lock of the results."""
+
+    lock = None
+
+    def __iadd__(self, other):
+        assert self.lock.locked()
+        return super().__iadd__(other)
+
+
+def test_realms_that_end_at_once_add_their_calls_one_after_the_other(world, monkeypatch):
+    init = Outcomes.__post_init__
+
+    def with_locked_counter(outcomes):
+        init(outcomes)
+        outcomes.results.calls = LockedCounter()
+        outcomes.results.calls.lock = outcomes.lock
+
+    monkeypatch.setattr(Outcomes, "__post_init__", with_locked_counter)
+    world.add(1)
+    world.add(2, OTHER)
+
+    assert world.run().calls == Counter(create=4, query=2)
 
 
 def test_calls_and_the_days_left_are_measured(world):

@@ -1,4 +1,4 @@
-"""What was read of one company and month, and which transaction of QuickBooks is which document of Odoo."""
+"""What was read of one company and month, and which transaction is of which document."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
+from decimal import Decimal
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
@@ -21,11 +23,13 @@ from pipeline.domain.tie_out.facts import (
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 
-type Place = tuple[DocumentType, str]
-
 # More ids of a type are not looked up one by one: so many missing documents are one fault, not thousands.
 LOOKED_UP_MAX = 1_000
 _NO_POLICIES = Policies()
+
+type Place = tuple[DocumentType, str]
+# Transactions that people typed in, by type, number and total.
+type TypedIn = Mapping[tuple[DocumentType, str, Decimal], Sequence[LedgerTransaction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +61,6 @@ class Scope:
     neighbours: frozenset[str] = frozenset()
 
 
-def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
-    """Return the transactions of each document of the month by Odoo id, and the others.
-
-    The marker decides. A person may have removed or overwritten it: a document whose marker is on no transaction is
-    where its entry says.
-    """
-    known = {document.odoo_id for document in scope.documents}
-    marked = [_marked(transaction, scope) for transaction in scope.transactions]
-    found = set(marked)
-    places = {
-        (document.document_type, entry.qb_id): document.odoo_id
-        for document in scope.documents
-        if document.odoo_id not in found
-        and (entry := scope.entries.get(make_entry_id(scope.database, document.odoo_id))) is not None
-        and entry.realm in ("", scope.realm)
-    }
-    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
-    rest = []
-    for transaction, by_marker in zip(scope.transactions, marked, strict=True):
-        odoo_id = places.get(place_of(transaction), by_marker)
-        if odoo_id in known:
-            by_document[odoo_id].append(transaction)
-        else:
-            rest.append(transaction)
-    return dict(by_document), rest
-
-
 def unmatched_ids(scope: Scope) -> set[int]:
     """Return the Odoo ids of transactions whose document is not in Odoo's month."""
     known = {document.odoo_id for document in scope.documents}
@@ -99,7 +76,37 @@ def missing_entries(scope: Scope) -> list[EntryState]:
         for document in scope.documents
         if document.odoo_id not in by_document
     )
-    return [entry for entry in entries if entry and entry.qb_id and entry.realm in ("", scope.realm)]
+    there = (entry for entry in entries if entry and entry.qb_id and not entry.has_successor)
+    return [entry for entry in there if entry.realm in ("", scope.realm)]
+
+
+def matched(scope: Scope) -> tuple[dict[int, list[LedgerTransaction]], list[LedgerTransaction]]:
+    """Return the transactions of each document of the month by Odoo id, and the others.
+
+    The marker decides. A person may have removed it, or written another one over it: a document whose marker is on no
+    transaction is where its entry says.
+    """
+    known = {document.odoo_id for document in scope.documents}
+    marked = [_marked(transaction, scope) for transaction in scope.transactions]
+    found = set(marked)
+    places = {
+        (document.document_type, entry.qb_id): document.odoo_id
+        for document in scope.documents
+        if document.odoo_id not in found
+        and (entry := scope.entries.get(make_entry_id(scope.database, document.odoo_id))) is not None
+        and entry.realm in ("", scope.realm)
+        and not entry.has_successor
+    }
+    by_document: defaultdict[int, list[LedgerTransaction]] = defaultdict(list)
+    rest = []
+    for transaction, by_marker in zip(scope.transactions, marked, strict=True):
+        odoo_id = places.get(place_of(transaction), by_marker)
+        entry = scope.entries.get(transaction.entry_id)
+        if odoo_id in known and not (entry and entry.is_of_former(transaction.qb_id)):
+            by_document[odoo_id].append(transaction)
+        else:
+            rest.append(transaction)
+    return dict(by_document), rest
 
 
 def own_entries(scope: Scope) -> dict[Place, EntryState | None]:
@@ -115,13 +122,30 @@ def own_entries(scope: Scope) -> dict[Place, EntryState | None]:
 
 
 def place_of(transaction: LedgerTransaction) -> Place:
-    """Return where a transaction is: an id means nothing without its type."""
+    """Return what tells a transaction from all others of a realm: its type and its id."""
     return transaction.document_type, transaction.qb_id
 
 
 def is_of(entry_id: str, database: str) -> bool:
-    """Whether an entry is of a database."""
+    """Whether an entry is of a document of this Odoo database."""
     return entry_id.rpartition("-account.move-")[0] == database
+
+
+def typed_in(rest: Sequence[LedgerTransaction]) -> TypedIn:
+    """Return what people typed in, by what a document must share with it: a month may have thousands of both."""
+    typed: defaultdict[tuple[DocumentType, str, Decimal], list[LedgerTransaction]] = defaultdict(list)
+    for transaction in rest:
+        if transaction.doc_number and not transaction.entry_id:
+            key = (transaction.document_type, transaction.doc_number.casefold(), transaction.total)
+            typed[key].append(transaction)
+    return typed
+
+
+def copies_of(document: JournalDocument, typed: TypedIn) -> list[LedgerTransaction]:
+    """Return what a person typed in although the pipeline posted it as well."""
+    number = document.number if document.document_type.is_sale else document.reference
+    same = typed.get((document.document_type, number.casefold(), document.total), ())
+    return [transaction for transaction in same if same_party(document, transaction)]
 
 
 def _marked(transaction: LedgerTransaction, scope: Scope) -> int:

@@ -1,0 +1,52 @@
+"""`make test` ends as what it runs ends: the style before all else, the types and the tests side by side."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from tests.terraform_tools import ROOT
+
+
+@pytest.fixture
+def make_test(tmp_path):
+    """Return a function that runs `make test` where one of its programs fails, or none; the others say who they are."""
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    for path in ("tests/requirements.txt", ".venv/test"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+
+    def run(failing: str = "") -> subprocess.CompletedProcess[str]:
+        for name in ("ruff", "mypy", "python"):
+            program = tmp_path / ".venv/bin" / name
+            program.parent.mkdir(exist_ok=True)
+            said = f'{name} $@"\necho "compiles: ${{PYTHONDONTWRITEBYTECODE:-yes}}'
+            program.write_text(f'#!/bin/sh\necho "{said}"\nexit {int(name == failing)}\n')
+            program.chmod(0o755)
+        (tmp_path / ".venv/test").touch()
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            ["make", "test"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    return run
+
+
+def test_it_checks_style_types_and_tests(make_test):
+    done = make_test()
+
+    assert done.returncode == 0
+    said = {line for line in done.stdout.splitlines() if not line.startswith(".venv")}
+    assert {"ruff format --check .", "ruff check .", "mypy ", "compiles: yes"} < said
+    assert "compiles: 1" not in said
+    assert any(line.startswith("python -m pytest") for line in said)
+
+
+@pytest.mark.parametrize("failing", ["ruff", "mypy", "python"])
+def test_it_fails_as_soon_as_one_of_them_does(make_test, failing):
+    done = make_test(failing)
+
+    assert done.returncode != 0
+    assert ("python -m pytest" in done.stdout) == (failing != "ruff")
