@@ -396,6 +396,7 @@ def test_an_account_that_quickbooks_has_no_more_was_changed_there_and_is_no_faul
     [
         ({"party": "Somebody Else", "party_id": "56"}, "merge the contacts in Odoo, too."),
         ({"lines": (LedgerLine("251000", Decimal(100)),)}, "If the account was mapped otherwise"),
+        ({"lines": (LedgerLine("600000", Decimal(121)),), "tax": Decimal(0)}, "nobody has changed it since."),
         ({"due_on": None}, "nobody has changed it since."),
     ],
 )
@@ -404,6 +405,20 @@ def test_what_looks_like_a_fault_and_may_be_a_merge_or_another_mapping_says_so(c
 
     assert finding.difference_class is DifferenceClass.UNEXPLAINED
     assert hint in finding.reason
+
+
+def test_what_a_person_copied_without_its_number_is_named_as_perhaps_the_same():
+    """QuickBooks clears the number of a bill that is copied. Two equal bills of one day may both be right."""
+    copy = a_transaction(entry_id="", qb_id="146", doc_number="")
+    other = a_transaction(entry_id="", qb_id="147", doc_number="", dated_on=date(2026, 10, 6))
+
+    _, first, second = (
+        pair.finding for pair in classified([a_document()], [a_transaction(), copy, other], [an_entry()])
+    )
+
+    assert {first.difference_class, second.difference_class} == {DifferenceClass.ONLY_IN_QUICKBOOKS}
+    assert "Is it BILL/2026/10/0007 once more?" in first.reason
+    assert "once more" not in second.reason
 
 
 # -- what is owed, and to how many places ----------------------------------------------------------------------------

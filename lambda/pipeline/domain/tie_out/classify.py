@@ -20,9 +20,12 @@ from pipeline.domain.tie_out.facts import (
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
 from pipeline.domain.tie_out.matching import (
     LOOKED_UP_MAX,
+    Alike,
     Scope,
     TypedIn,
     copies_of,
+    documents_alike,
+    documents_like,
     is_of,
     matched,
     place_of,
@@ -54,8 +57,9 @@ def classify(scope: Scope) -> list[Pair]:
         if document.is_posted or found:
             pairs.append(_of_document(document, found, typed, scope))
     copies = {place_of(transaction) for pair in pairs for transaction in pair.extra}
+    alike = documents_alike(scope)
     pairs += [
-        Pair(_of_transaction(transaction, scope), None, transaction)
+        Pair(_of_transaction(transaction, scope, alike), None, transaction)
         for transaction in rest
         if place_of(transaction) not in copies and not _is_of_neighbour(transaction, scope)
     ]
@@ -132,7 +136,9 @@ def _hint(found: Sequence[Difference]) -> str:
     fields = {difference.field for difference in found}
     if fields <= {"customer", "vendor"}:
         return " If the two were merged in QuickBooks, merge the contacts in Odoo, too."
-    if all(field.startswith("account ") for field in fields):
+    accounts = [field for field in fields if field.startswith("account ")]
+    # From one account to another. A tax that is cost now is on one account only.
+    if len(accounts) > 1 and fields <= {*accounts, "tax"}:
         return " If the account was mapped otherwise when it was posted, that is why."
     return ""
 
@@ -247,10 +253,14 @@ def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
     return company in scope.neighbours
 
 
-def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
+def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) -> Finding:
     make = Maker(None, transaction)
     if not transaction.entry_id:
-        return make(DifferenceClass.ONLY_IN_QUICKBOOKS, "A person typed it in: it carries no mark of the pipeline.")
+        reason = "A person typed it in: it carries no mark of the pipeline."
+        same = documents_like(transaction, alike)
+        if same:
+            reason += f" Is it {same[0].number or same[0].reference} once more? Party, date and total are the same."
+        return make(DifferenceClass.ONLY_IN_QUICKBOOKS, reason)
     if not is_of(transaction.entry_id, scope.database):
         other = transaction.entry_id.rpartition("-account.move-")[0]
         return make(DifferenceClass.UNEXPLAINED, f"It carries the mark of another Odoo database, {other}.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id, odoo_id_of
-from pipeline.domain.tie_out.comparison import same_party
+from pipeline.domain.tie_out.comparison import expected_dates, same_party
 from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
@@ -28,6 +28,8 @@ LOOKED_UP_MAX = 1_000
 _NO_POLICIES = Policies()
 
 type Place = tuple[DocumentType, str]
+# Posted documents, by type, total and date.
+type Alike = Mapping[tuple[DocumentType, Decimal, date], Sequence[JournalDocument]]
 # Transactions that people typed in, by type, number and total.
 type TypedIn = Mapping[tuple[DocumentType, str, Decimal], Sequence[LedgerTransaction]]
 
@@ -146,6 +148,22 @@ def copies_of(document: JournalDocument, typed: TypedIn) -> list[LedgerTransacti
     number = document.number if document.document_type.is_sale else document.reference
     same = typed.get((document.document_type, number.casefold(), document.total), ())
     return [transaction for transaction in same if same_party(document, transaction)]
+
+
+def documents_alike(scope: Scope) -> Alike:
+    """Return the posted documents of the month by what a transaction shares with one that was copied of it."""
+    alike: defaultdict[tuple[DocumentType, Decimal, date], list[JournalDocument]] = defaultdict(list)
+    for document in scope.documents:
+        if document.is_posted:
+            for day in expected_dates(document):
+                alike[document.document_type, document.total, day].append(document)
+    return alike
+
+
+def documents_like(transaction: LedgerTransaction, alike: Alike) -> list[JournalDocument]:
+    """Return the documents of the party, the date and the total of a transaction, whatever its number."""
+    same = alike.get((transaction.document_type, transaction.total, transaction.dated_on), ())
+    return [document for document in same if same_party(document, transaction)]
 
 
 def _marked(transaction: LedgerTransaction, scope: Scope) -> int:
