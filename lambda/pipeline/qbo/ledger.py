@@ -23,6 +23,7 @@ from pipeline.qbo.client import PAGE_ROWS, Client, quoted
 from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.rows import Json
+from pipeline.qbo.tax_names import finder, names_of_rates
 
 ENTITIES = {
     DocumentType.INVOICE: "Invoice",
@@ -76,16 +77,18 @@ class Ledger:
         return self._transactions(kind, self._client.query_any(ENTITIES[kind], "Id", wanted)) if wanted else []
 
     def names(self, transactions: Sequence[LedgerTransaction]) -> Names:
-        """Return the names that are needed to compare: of all accounts, and of tax rates if any transaction has one."""
+        """Return the names that are needed to compare: of all accounts, and of tax codes if any transaction has one."""
         rows = self._client.query("Account", _ANY)
         active = [book_account(row) for row in rows if row.get("Active", True)]
         every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
         has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
-        rates = self._client.query("TaxRate") if has_rates else []
+        # A code names its rates, and is called like Odoo's tax; a rate has a name of its own.
+        rates = names_of_rates(self._client.query("TaxCode") if has_rates else [])
         return Names(
             account_of=_finder(active, every, self._rules),
             account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
-            rate_names={str(row["Id"]): str(row["Name"]) for row in rates},
+            rate_names={rate: name for rate, (name, _is_sale) in rates.items()},
+            tax_of=finder(rates, self._rules),
             owed_account_of=_owed_finder(rows, self._rules),
         )
 

@@ -167,20 +167,59 @@ def test_accounts_are_found_by_the_mapping_then_by_number_then_by_name_and_inact
     assert [account and account.qb_id for account in found] == ["1", "1", "3", "2", None]
 
 
-def test_tax_rates_are_read_only_if_a_transaction_has_any():
+def a_code(name, *, sales=(), purchases=()):
+    return {
+        "Id": name,
+        "Name": name,
+        **{
+            which: {"TaxRateDetail": [{"TaxRateRef": {"value": rate}} for rate in rates]}
+            for which, rates in (("SalesTaxRateList", sales), ("PurchaseTaxRateList", purchases))
+        },
+    }
+
+
+def names_with(*codes, rules=None):
     row = a_row(expense(100), TxnTaxDetail={"TotalTax": Decimal(21), "TaxLine": [
         {"Amount": Decimal(21), "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "8"}}}
     ]})  # fmt: skip
-    ledger, client = ledger_of(Bill=[row], Account=ACCOUNTS, TaxRate=[{"Id": "8", "Name": "21%"}])
+    ledger, client = ledger_of(Bill=[row], Account=ACCOUNTS, TaxCode=list(codes), rules=rules)
     without = ledger.names([])
     transactions = ledger.by_ids(BILL, ["9"])
+    return without, ledger.names(transactions), transactions[0], client
 
-    names = ledger.names(transactions)
+
+def test_tax_codes_are_read_only_if_a_transaction_has_a_rate():
+    without, names, transaction, client = names_with(a_code("21% M", purchases=["8"]))
 
     assert without.rate_names == {}
-    assert names.rate_names == {"8": "21%"}
-    assert transactions[0].tax == 21
-    assert [entity for entity, _ in client.asked].count("TaxRate") == 1
+    assert names.rate_names == {"8": "21% M"}
+    assert transaction.tax == 21
+    assert [entity for entity, _ in client.asked].count("TaxCode") == 1
+
+
+def test_a_rate_is_known_by_its_code_only_if_both_belong_to_each_other_alone():
+    codes = [
+        a_code("21%", sales=["1"], purchases=["2"]),
+        a_code("GST/PST", sales=["3", "4"]),
+        a_code("GST", sales=["3"]),
+        a_code("A", sales=["5"]), a_code("B", sales=["5"]),
+    ]  # fmt: skip
+
+    _, names, _, _ = names_with(*codes)
+
+    assert names.rate_names == {"1": "21%", "2": "21%"}
+    assert (names.tax_of("21%", True), names.tax_of("gst", True), names.tax_of("A", True)) == ("21%", "", "")
+
+
+def test_a_tax_of_odoo_is_the_code_the_mapping_names_on_the_side_that_has_it():
+    rules = Rules(taxes={"BTW 21": Target("BTW 21", "21%", 1), "x + y": Target("x + y", "6%", 2)})
+    codes = [a_code("21%", sales=["1"]), a_code("x", sales=["2"])]
+
+    _, names, _, _ = names_with(*codes, rules=rules)
+
+    assert (names.tax_of("BTW 21", True), names.tax_of("BTW 21", False)) == ("21%", "")
+    # Together with another it may be under the code of both.
+    assert names.tax_of("x", True) == ""
 
 
 def test_files_are_found_by_what_they_are_attached_to_and_others_are_ignored():

@@ -48,7 +48,7 @@ class TaxAmounts:
 class Breakdown:
     """Both sides by account and the tax that is left. One side may be absent, and then counts nothing.
 
-    `taxes` are those that both sides name alike.
+    `taxes` are there if all of the document's are known by name on both sides.
     """
 
     accounts: tuple[AccountAmounts, ...]
@@ -101,7 +101,7 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
     ledger_tax = transaction.tax if transaction else ZERO
     return Breakdown(
         tuple(row for row in rows if any((row.odoo, row.quickbooks, row.odoo_home, row.quickbooks_home))),
-        tuple(_taxes_by_name(kept, transaction, names)),
+        tuple(_taxes_by_name(kept, document, transaction, names)),
         sum((item.amount for item in kept), ZERO),
         ledger_tax,
         sum((item.home_amount for item in kept), ZERO),
@@ -111,22 +111,27 @@ def breakdown(document: JournalDocument | None, transaction: LedgerTransaction |
 
 
 def _taxes_by_name(
-    kept: Sequence[JournalItem], transaction: LedgerTransaction | None, names: Names
+    kept: Sequence[JournalItem], document: JournalDocument | None, transaction: LedgerTransaction | None, names: Names
 ) -> Iterable[TaxAmounts]:
-    """Yield what each tax comes to that both sides name alike. Of the others only all together can be compared."""
+    """Yield what each tax comes to if every tax of the document is known by name. If not, only all together compare."""
+    if document is None or transaction is None:
+        return
     odoo: defaultdict[str, list[JournalItem]] = defaultdict(list)
     for item in kept:
-        odoo[item.tax].append(item)
+        odoo[names.tax_of(item.tax, document.document_type.is_sale)].append(item)
     booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for tax in transaction.taxes if transaction else ():
-        booked[names.rate_names.get(tax.rate_id, "")] += tax.amount
-    for name in sorted((odoo.keys() & booked.keys()) - {""}):
+    for tax in transaction.taxes:
+        if tax.amount:
+            booked[names.rate_names.get(tax.rate_id, "")] += tax.amount
+    if "" in booked or any(item.amount for item in odoo.get("", ())) or not booked:
+        return
+    for name in sorted({*odoo, *booked} - {""}):
         yield TaxAmounts(
             name,
-            sum((item.amount for item in odoo[name]), ZERO),
+            sum((item.amount for item in odoo.get(name, ())), ZERO),
             booked[name],
-            sum((item.home_amount for item in odoo[name]), ZERO),
-            rounded(booked[name] * (transaction.rate if transaction else 1)),
+            sum((item.home_amount for item in odoo.get(name, ())), ZERO),
+            rounded(booked[name] * transaction.rate),
         )
 
 
