@@ -160,6 +160,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if sys.version_info[:2] != (3, 12):
         sys.exit(f"bytecode for Lambda's python3.12 cannot be made by Python {sys.version.split()[0]}")
+    intern_single_letters()
     try:
         for handler in handlers(arguments.sources):
             limit = LIMITS_BYTES.get(handler, LIMIT_BYTES)
@@ -344,6 +345,15 @@ def is_unused(distribution: str, file: str) -> bool:
     """Tell whether a file of a distribution stays out of the zips."""
     patterns = (*UNUSED_ANYWHERE, *UNUSED.get(distribution, ()))
     return any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)
+
+
+def intern_single_letters() -> None:
+    """Make bytecode the same whatever this process has imported before, and from source or not.
+
+    Python has each of these letters once, and says of it in bytecode whether anybody has interned it so far.
+    """
+    for code in range(256):
+        sys.intern(chr(code))
 
 
 @cache

@@ -269,7 +269,32 @@ def test_the_same_sources_give_the_same_bytes_elsewhere(zips, tmp_path):
     for name in HANDLERS:
         for kind in ("zip", "cdx.json"):
             path = f"lambda/{name}.{kind}"
-            assert (ROOT / path).read_bytes() == (elsewhere / path).read_bytes()
+            assert digest(ROOT / path) == digest(elsewhere / path), path
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("interned", ["", ".:/"])
+def test_bytecode_is_the_same_whatever_the_building_process_has_imported_before(tmp_path, interned):
+    source = tmp_path / "module.py"
+    source.write_text("AT = ':'\nBETWEEN = '.' + name\nUNDER = '/'\n")
+    build = f"""
+import sys
+from pathlib import Path
+from bundling import package
+for letter in {interned!r}:
+    sys.intern(letter)
+package.intern_single_letters()
+sys.stdout.buffer.write(package.with_bytecode("module.py", Path({str(source)!r}))["__pycache__/module.cpython-312.pyc"])
+"""
+
+    done = subprocess.run([sys.executable, "-c", build], cwd=ROOT, capture_output=True, check=True)
+
+    # A short text of ASCII that is interned; one that is not begins with z.
+    assert done.stdout.count(b"\xda\x01.") == 1
+    assert b"\xfa\x01." not in done.stdout
 
 
 # -- the list of what a zip holds ------------------------------------------------------------------------------------
