@@ -168,7 +168,7 @@ class Books(MemoryBooks):
 
     def detach(self, document_type, qb_id, attachable_id, request_id):
         self._meets("read")
-        super().detach(document_type, qb_id, attachable_id, request_id)
+        return super().detach(document_type, qb_id, attachable_id, request_id)
 
     def _write(self, call, request_id, effect):
         kind = self._meets(call)

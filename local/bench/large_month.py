@@ -156,8 +156,9 @@ class _Books(Client):
         self.calls["query"] += 1
         if entity == "Account":
             return [{"Id": str(odoo_id), "Name": f"Account {odoo_id}", "AcctNum": str(odoo_id)} for odoo_id in ACCOUNTS]
-        if entity == "TaxRate":
-            return [{"Id": "7", "Name": "10 %"}]
+        if entity == "TaxCode":
+            sales, purchases = ({"TaxRateDetail": [{"TaxRateRef": {"value": rate}}]} for rate in ("7", "8"))
+            return [{"Id": "1", "Name": "10 %", "SalesTaxRateList": sales, "PurchaseTaxRateList": purchases}]
         if entity == "Attachable":
             return _parsed(map(self._file, range(start, min(start + PAGE, self._count + 1))))
         kind = next(kind for kind, name in ENTITIES.items() if name == entity)
@@ -174,7 +175,8 @@ class _Books(Client):
             "Line": [{"Id": "1", "Amount": amount, "DetailType": detail, "Description": "what was bought " * 5,
                       detail: {"AccountRef": {"value": "4000", "name": "Account 4000"}}}],
             "TxnTaxDetail": {"TotalTax": tax, "TaxLine": [
-                {"Amount": tax, "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "7"}}}]},
+                {"Amount": tax, "DetailType": "TaxLineDetail",
+                 "TaxLineDetail": {"TaxRateRef": {"value": "7" if kind.is_sale else "8"}}}]},
             "MetaData": {"CreateTime": "2026-10-31T03:00:00-07:00", "LastUpdatedTime": "2026-10-31T03:00:00-07:00"},
         }  # fmt: skip
 

@@ -19,7 +19,7 @@ from operate.output import counted
 from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
 from pipeline.domain.alert import Place
-from pipeline.domain.audit import verified
+from pipeline.domain.audit import Written, verified
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
 from pipeline.domain.identity import odoo_id_of
@@ -216,8 +216,8 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
         except ValueError:
             raise WrongUse("A day is written like 2026-11-29.") from None
     with call.output.progress("Reading the history"):
-        texts, updated = _stored(call)
-    found = verified(texts, updated, day=day or "")
+        texts, written = _stored(call)
+    found = verified(texts, written, day=day or "")
     for finding in found.findings:
         call.output.say(finding.sentence)
     what_is_wrong = "nothing was changed, removed or put in"
@@ -232,16 +232,16 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
     return NEEDS_A_PERSON if found.findings else 0
 
 
-def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the records and links by key, and when each entry was last written."""
-    texts, updated = {}, {}
+def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
+    """Return the records and links by key, and when each entry was written."""
+    texts, written = {}, {}
     pages = (
         call.deployment.client("dynamodb")
         .get_paginator("scan")
         .paginate(
             TableName=call.deployment.poster.table,
             ConsistentRead=True,
-            ProjectionExpression="entry_id, #value, updated_at",
+            ProjectionExpression="entry_id, #value, created_at, updated_at",
             ExpressionAttributeNames={"#value": "value"},
         )
     )
@@ -251,8 +251,9 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, str]]:
             if key.startswith((RECORDS, LINKS)):
                 texts[key] = stored.get("value", {}).get("S", "")
             elif "#" not in key and "updated_at" in stored:
-                updated[key] = stored["updated_at"]["S"]
-    return texts, updated
+                created_at = stored.get("created_at", {}).get("S", "")
+                written[key] = Written(created_at, stored["updated_at"]["S"])
+    return texts, written
 
 
 def _month(call: Call, text: str) -> Month:

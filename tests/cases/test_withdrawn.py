@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from local.demo.small_files import pdf_page
 from tests.cases.world import REALM_A, us
 
 LOST = {
@@ -121,17 +122,33 @@ def test_a_document_may_become_another_type_while_it_is_a_draft(world):
     assert world.entries()[521]["document_type"] == "credit_note"
 
 
+def recorded_answers(world, field):
+    """Return the calls whose answers the history names in a field, in order."""
+    answers = [line for line in world.machine.log if line.get("message") == "QuickBooks answered"]
+    calls = ("create", "update", "upload", "delete")
+    written = {line["intuit_tid"]: line["call"] for line in answers if line["call"] in calls}
+    records = [item for item in world.machine.items(world.machine.deployment.table)
+               if item["entry_id"]["S"].startswith("history#")]  # fmt: skip
+    steps = [step for record in records for step in json.loads(record["value"]["S"])["steps"]]
+    return [written[step[field]] for step in steps if step.get(field)]
+
+
 def test_intuits_id_of_a_create_an_upload_and_a_delete_is_in_the_history(world):
     world.odoo.cancel(521)
     world.run()
 
-    answers = [line for line in world.machine.log if line.get("message") == "QuickBooks answered"]
-    written = {line["intuit_tid"]: line["call"] for line in answers if line["call"] in ("create", "upload", "delete")}
-    records = [item for item in world.machine.items(world.machine.deployment.table)
-               if item["entry_id"]["S"].startswith("history#")]  # fmt: skip
-    steps = [step for record in records for step in json.loads(record["value"]["S"])["steps"]]
-    recorded = [written[step["qb_tid"]] for step in steps if step.get("qb_tid")]
-    assert recorded == ["create", "upload", "delete"]
+    assert recorded_answers(world, "qb_tid") == ["create", "upload", "delete"]
+
+
+def test_intuits_id_of_the_removal_of_a_replaced_file_is_in_the_history(world):
+    for row in world.odoo.rows["ir.attachment"]:
+        row["res_field"] = False
+    world.odoo.attach(521, "other.pdf", "application/pdf", pdf_page(["another"], title="another"), res_field=True)
+    change(world, invoice_date_due="2026-12-24")
+
+    world.run()
+
+    assert recorded_answers(world, "removed_tid") == ["delete"]
 
 
 def test_why_a_withdrawn_document_stays_is_one_sentence(world):

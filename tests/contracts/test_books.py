@@ -531,9 +531,11 @@ def test_two_files_hang_side_by_side_until_one_is_removed(world, books):
     first, second = attach(world, booked), attach(world, booked, SECOND, b"%PDF-22", "attach 2")
     both = {file.qb_id for file in books.attachments(world.type, booked.qb_id)}
 
-    books.detach(world.type, booked.qb_id, first.qb_id, "detach 1")
-    books.detach(world.type, booked.qb_id, first.qb_id, "detach 2")
+    answered = books.detach(world.type, booked.qb_id, first.qb_id, "detach 1")
+    again = books.detach(world.type, booked.qb_id, first.qb_id, "detach 2")
 
+    assert answered
+    assert again == ""
     assert both == {first.qb_id, second.qb_id}
     assert [file.qb_id for file in books.attachments(world.type, booked.qb_id)] == [second.qb_id]
 

@@ -215,10 +215,11 @@ class MemoryBooks:
         row = self.rows.get(qb_id)
         owner = next((other for other in self.rows.values() if attachable_id in other.files), None)
         if owner is None:
-            return
+            return ""
         if owner is not row or not OUR_FILE.search(owner.files[attachable_id][0]):
             raise Rejected("the file is not ours on this document. Remove it there.", code="file_not_ours")
         del owner.files[attachable_id]
+        return "1-detached"
 
     def _write(self, call: str, request_id: str, effect: Callable[[], Any]) -> Any:
         """Do a write, or answer it as before."""

@@ -22,7 +22,7 @@ _OF_A_RECORD = {"before", "entry_id", "number", "moments", "begins"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one record or link: its key, the day it is about (or an empty text), and a sentence."""
+    """What is wrong with one record or link: its key, the day it is about (empty if nobody knows), and a sentence."""
 
     key: str
     day: str
@@ -39,26 +39,43 @@ class Verified:
     findings: tuple[Finding, ...]
 
 
-def verified(texts: Mapping[str, str], updated: Mapping[str, str], *, day: str = "") -> Verified:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """When an entry was created and last written, as the table has it."""
+
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a link says of a record: its hash, and the day of the link."""
+
+    hash: str
+    day: str
+
+
+def verified(texts: Mapping[str, str], written: Mapping[str, Written], *, day: str = "") -> Verified:
     """Verify the history, of one `day` (like 2026-11-29) or all of it.
 
-    `texts` are all records and links by key, `updated` when each entry was last written, by entry id.
+    `texts` are all records and links by key, `written` when each entry was written, by entry id. A finding whose day
+    nobody knows is one of every day.
     """
     records = {key: text for key, text in texts.items() if key.startswith(RECORDS)}
     links = {key: text for key, text in texts.items() if key.startswith(LINKS)}
-    listed: dict[str, str] = {}
-    found = [*_chain_of_days(links, listed), *_listed(records, listed), *_chains_of_entries(records)]
-    found += _unrecorded(records, updated)
+    listed: dict[str, _Listed] = {}
+    found = [*_chain_of_days(links, listed), *_listed(records, listed), *_chains_of_entries(records, listed)]
+    found += [*_unrecorded(records, written), *_without_a_record(records, links, written)]
     last = max(links, default="")
     return Verified(
         records=len(records),
         links=len(links),
         head=(last, hash_of(links[last])) if last else ("", ""),
-        findings=tuple(dict.fromkeys(finding for finding in found if day in ("", finding.day))),
+        findings=tuple(dict.fromkeys(finding for finding in found if not day or finding.day in ("", day))),
     )
 
 
-def _chain_of_days(links: Mapping[str, str], listed: dict[str, str]) -> Iterator[Finding]:
+def _chain_of_days(links: Mapping[str, str], listed: dict[str, _Listed]) -> Iterator[Finding]:
     """Follow the links from day to day, and add the hashes of the records they list."""
     by_day: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for key, text in links.items():
@@ -87,17 +104,17 @@ def _chain_of_days(links: Mapping[str, str], listed: dict[str, str]) -> Iterator
                     day,
                     f"{key}: run {link['run']} could not keep {link['lost']} records; its log says why.",
                 )
-            listed.update(link["records"])
+            listed.update({key: _Listed(known, day) for key, known in link["records"].items()})
             before = hash_of(chain[number])
         last_day = day
 
 
-def _listed(records: Mapping[str, str], listed: Mapping[str, str]) -> Iterator[Finding]:
+def _listed(records: Mapping[str, str], listed: Mapping[str, _Listed]) -> Iterator[Finding]:
     for key, known in listed.items():
         if key not in records:
-            yield Finding(key, "", f"{key} was removed: a link lists it.")
-        elif hash_of(records[key]) != known:
-            yield Finding(key, _day(records[key]), f"{key} was changed after it was written.")
+            yield Finding(key, known.day, f"{key} was removed: a link lists it.")
+        elif hash_of(records[key]) != known.hash:
+            yield Finding(key, known.day, f"{key} was changed after it was written.")
     for key in records.keys() - listed.keys():
         yield Finding(
             key,
@@ -106,7 +123,7 @@ def _listed(records: Mapping[str, str], listed: Mapping[str, str]) -> Iterator[F
         )
 
 
-def _chains_of_entries(records: Mapping[str, str]) -> Iterator[Finding]:
+def _chains_of_entries(records: Mapping[str, str], listed: Mapping[str, _Listed]) -> Iterator[Finding]:
     chains: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for key, text in records.items():
         entry_id, number = _numbered(key.removeprefix(RECORDS))
@@ -115,13 +132,14 @@ def _chains_of_entries(records: Mapping[str, str]) -> Iterator[Finding]:
         before: str | None = ""
         for number in range(1, max(chain) + 1):
             key = record_key(entry_id, number)
+            day = listed[key].day if key in listed else ""
             if number not in chain:
-                yield Finding(key, "", f"{key} was removed: a later record of the entry is there.")
+                yield Finding(key, day, f"{key} was removed: a later record of the entry is there.")
                 before = None
                 continue
             record = _read(chain[number])
             if record is None or (record["entry_id"], record["number"]) != (entry_id, number):
-                yield Finding(key, "", f"{key} is not the record of its key: it was changed.")
+                yield Finding(key, day, f"{key} is not the record of its key: it was changed.")
             elif before is not None and record["before"] != before:
                 yield Finding(
                     key,
@@ -131,7 +149,21 @@ def _chains_of_entries(records: Mapping[str, str]) -> Iterator[Finding]:
             before = hash_of(chain[number])
 
 
-def _unrecorded(records: Mapping[str, str], updated: Mapping[str, str]) -> Iterator[Finding]:
+def _without_a_record(
+    records: Mapping[str, str], links: Mapping[str, str], written: Mapping[str, Written]
+) -> Iterator[Finding]:
+    """Find entries that were created after the history had begun and have no record: those of a day may be removed."""
+    recorded = {_numbered(key.removeprefix(RECORDS))[0] for key in records}
+    began_at = min((str((_read(text) or {}).get("at", "~")) for text in links.values()), default="~")
+    for entry_id, entry in written.items():
+        if entry_id not in recorded and entry.created_at > began_at:
+            yield Finding(
+                entry_id, entry.created_at[:10],
+                f"{entry_id} was created at {entry.created_at}, and has no record: removed, or its run was killed.",
+            )  # fmt: skip
+
+
+def _unrecorded(records: Mapping[str, str], written: Mapping[str, Written]) -> Iterator[Finding]:
     """Find writes of entries that no record tells. What was written before an entry's first record is not known."""
     chains: defaultdict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for key, text in records.items():
@@ -147,7 +179,7 @@ def _unrecorded(records: Mapping[str, str], updated: Mapping[str, str]) -> Itera
             for moment in record["begins"]:
                 if moment not in known:
                     yield Finding(key, moment[:10], f"{key}: what was written at {moment} is in no record.")
-        moment = updated.get(entry_id, "")
+        moment = written[entry_id].updated_at if entry_id in written else ""
         if moment and any(record["moments"] for _number, record in chain) and moment not in known:
             yield Finding(
                 record_key(entry_id, chain[-1][0]), moment[:10],

@@ -216,8 +216,11 @@ class Books(Protocol):
     def attachments(self, document_type: DocumentType, qb_id: str) -> list[Attached]:
         """Return the files attached to the document."""
 
-    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
-        """Remove a file that a newer one has replaced. Raises Rejected if the file is not ours."""
+    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> str:
+        """Remove a file that a newer one has replaced. Return the id of the answer, empty if it was gone already.
+
+        Raises Rejected if the file is not ours.
+        """
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how the figures in the books differ from the document's, or an empty text."""

@@ -121,7 +121,8 @@ class BooksPart:
     `qb_omitted` says what of it QuickBooks refused and was left out.
 
     `realm` is the QuickBooks company it was sent to; nothing in another realm is ever touched. `qb_proof` proves that
-    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last write.
+    `qb_id` came from an answer about this very document. `qb_tid` is Intuit's id of its answer to the last write,
+    `removed_tid` that of its answer to the removal of files that were replaced.
     `former` is JSON: where the document was before its company started over in another realm.
     """
 
@@ -143,6 +144,7 @@ class BooksPart:
     qb_fingerprint: str = ""
     qb_omitted: str = ""
     qb_tid: str = ""
+    removed_tid: str = ""
     payload_hash: str = ""
     pdf_attached: bool = False
     attachable_id: str = ""

@@ -39,7 +39,7 @@ TEXT_LENGTH_MAX = 300
 TRACKED = (
     "status", "version", "content_hash", "number", "party", "total", "currency", "withdrawn", "pdf_sha256", "realm",
     "step", "request_id", "batch_id", "payload_hash", "qb_id", "qb_doc_number", "qb_sync_token", "qb_total", "qb_tid",
-    "attached_sha256", "generation", "error_code", "error_message", "drift", "qb_open",
+    "attached_sha256", "removed_tid", "generation", "error_code", "error_message", "drift", "qb_open",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ _WORDS = {
     "qb_total": "QuickBooks' total {}",
     "qb_tid": "Intuit's id of its answer {}",
     "attached_sha256": "PDF attached",
+    "removed_tid": "the file it replaced removed, Intuit's id of its answer {}",
     "generation": "not in QuickBooks any more",
 }
 _SENT = {"create": "its creation", "update": "its change", "delete": "its deletion", "attach": "its PDF"}

@@ -45,6 +45,12 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def figure(value: Decimal) -> str:
+    """Return the amount with two decimal places, or as many more as it has: `1,234.50`, `1.234`."""
+    places = max(2, -int(value.normalize().as_tuple().exponent)) if value else 2
+    return f"{value:,.{places}f}"
+
+
 def shown(value: Decimal, currency: str) -> str:
     """Return the amount as a person reads it: `1,234.50 USD`."""
     places = max(0, -int(value.as_tuple().exponent))

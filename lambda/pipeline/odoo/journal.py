@@ -42,6 +42,8 @@ _ITEM_FIELDS = ("id", "move_id", "display_type", "account_id", "tax_line_id", "n
 _GAP_FIELD = "made_sequence_gap"
 # Less than the smallest amount of any currency: what reading an amount as a binary fraction may add to it.
 _NOISE = Decimal("1e-6")
+# Odoo has currencies of three places, and of four for units of account.
+PLACES_MAX = 4
 _TEXT_ITEMS = ("line_section", "line_subsection", "line_note")
 
 
@@ -215,8 +217,8 @@ class Journal:
         return JournalItem(
             account,
             what,
-            sign * rounded(decimal(row["amount_currency"])),
-            sign * rounded(decimal(row["balance"])),
+            sign * _amount(row["amount_currency"]),
+            sign * _amount(row["balance"]),
             _tax_name(row) if what is ItemKind.TAX else "",
         )
 
@@ -228,6 +230,13 @@ def _kind(row: Row) -> ItemKind:
     if display == "cogs":
         return ItemKind.STOCK
     return ItemKind.TAX if row["tax_line_id"] or display in ("tax", "non_deductible_tax") else ItemKind.LINE
+
+
+def _amount(value: Any) -> Decimal:
+    """Return an amount without what a binary fraction adds. Some currencies have three places; they are kept."""
+    amount = decimal(value)
+    cents = rounded(amount)
+    return cents if abs(amount - cents) < _NOISE else rounded(amount, PLACES_MAX)
 
 
 def _party_id(move: Row) -> int:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
 from pipeline.domain.document import DocumentType
+from pipeline.domain.money import figure
 from pipeline.domain.tie_out.classes import OPEN, READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict, reading_order
@@ -164,7 +165,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def _amount(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:,.2f}"
+    return "" if value is None else figure(value)
 
 
 def _sentence(value: Any) -> str:

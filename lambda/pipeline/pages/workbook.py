@@ -6,12 +6,13 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import xlsxwriter
 
 from pipeline.domain.quoting import cut
-from pipeline.domain.tie_out.classes import READING_ORDER, Finding
+from pipeline.domain.tie_out.classes import READING_ORDER, WHAT_TO_DO, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, reading_order
 
@@ -20,24 +21,25 @@ SHEET_NAME_LENGTH_MAX = 31
 CELL_LENGTH_MAX = 32_000
 # It takes 255 for a header, of which an ampersand takes two.
 HEADER_LENGTH_MAX = 100
+# Every sheet is one page wide on A4 and on Letter, at 60 % or more. A character is seven pixels, of which 96 make an
+# inch; the narrower of both has ten and a half inches between these margins.
 _WIDTHS = {
-    "Class": 20, "Currency": 9, "Date": 11, "In Odoo": 40, "Made by": 60, "Name": 40, "Number": 20, "Party": 28,
-    "Reason": 50, "Sentence": 110, "Type": 13, "What Odoo says": 60, "What differs": 50, "What to do": 50,
+    "Class": 12, "Currency": 8, "Date": 11, "Documents in Odoo": 11, "Documents in QuickBooks": 11, "Explained": 10,
+    "Id in Odoo": 8, "Id in QuickBooks": 11, "In Odoo": 30, "Made by": 50, "Name": 30, "Number": 17,
+    "Number in QuickBooks": 15, "PDF": 7, "Paid": 8, "Party": 18, "Reason": 24, "Sentence": 100, "Since": 11,
+    "Type": 10, "What": 24, "What Odoo says": 60, "What differs": 24,
 }  # fmt: skip
 _WIDTH = 14
-# On paper: a sheet is one page wide where its text stays this large. A wider one breaks between columns, at this scale,
-# and the columns that say which row it is are on every page. A character is seven pixels, of which 96 make an inch;
-# the narrower of A4 and Letter has ten inches between these margins.
+_FIGURES = frozenset({"Odoo", "QuickBooks", "Difference", "Rounding", "Documents in Odoo", "Documents in QuickBooks",
+                      "Entries", "Sum of debits", "Id in Odoo"})  # fmt: skip
 ONE_PAGE_SCALE_MIN = 60
-BROKEN_SCALE = 70
-MARGIN_INCHES = 0.4
-PAPER_INCHES = 10.0
-_PIXELS_A_CHARACTER, _PIXELS_A_COLUMN, _PIXELS_AN_INCH = 7, 5, 96
-# The last column that is repeated, by the title of the first one.
-_REPEATED_TO = {"Class": 2, "Name": 0}
+MARGIN_INCHES = 0.25
+PAPER_INCHES = 10.5
+# A line of text is fifteen points high, and a row 409 at most. Words do not fill a line to its end.
+_LINE_POINTS, _ROW_POINTS_MAX, _FILLED = 15, 409, 0.85
 _DOCUMENT_COLUMNS = (
     *("Class", "Type", "Number", "Party", "Date", "Currency", "Odoo", "QuickBooks", "Difference", "Reason", "Since"),
-    *("What differs", "What to do", "Paid", "PDF", "Number in QuickBooks", "Id in QuickBooks", "Id in Odoo"),
+    *("What differs", "Paid", "PDF", "Number in QuickBooks", "Id in QuickBooks", "Id in Odoo"),
 )
 _SUM_COLUMNS = (
     *("Name", "In Odoo", "Currency", "Odoo", "QuickBooks", "Rounding", "Difference", "Documents in Odoo"),
@@ -59,7 +61,9 @@ def workbook(tie_out: TieOut) -> bytes:
     for which in READING_ORDER:
         found = [finding for finding in ordered if finding.difference_class is which]
         if found:
-            writer.sheet(_sentence(which.value.partition(",")[0]), _DOCUMENT_COLUMNS, map(_document, found))
+            # Its name is the class.
+            of_class = (_document(finding)[1:] for finding in found)
+            writer.sheet(_sentence(which.value.partition(",")[0]), _DOCUMENT_COLUMNS[1:], of_class)
     for name, rows in (
         ("Sums by type", tie_out.sums.types),
         ("Sums by account", tie_out.sums.accounts),
@@ -87,40 +91,42 @@ class _Writer:
         self._book = book
         self._title = title
         self._head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._amount = book.add_format({"num_format": "#,##0.00;[Red]-#,##0.00", "valign": "top"})
-        self._count = book.add_format({"valign": "top"})
+        # As accountants do, a figure ends before the edge of its cell.
+        self._amount = book.add_format({"num_format": "#,##0.00##_);[Red]-#,##0.00##_)", "valign": "top"})
+        self._count = book.add_format({"num_format": "0_)", "valign": "top"})
         self._text = book.add_format({"text_wrap": True, "valign": "top"})
+        self._head_of_figures = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top",
+                                                 "align": "right"})  # fmt: skip
         self._date = book.add_format({"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"})
 
     def sheet(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add a sheet with a head that stays, filters, and the rows."""
         sheet = self._book.add_worksheet(_sheet_name(name))
         sheet.freeze_panes(1, 0)
-        self._set_up_paper(sheet, columns)
+        self._set_up_paper(sheet)
+        widths = [_WIDTHS.get(title, _WIDTH) for title in columns]
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        # Not every program fits a row to its text when it opens a workbook.
+        sheet.set_row(0, _height(columns, widths))
         for column, title in enumerate(columns):
-            sheet.set_column(column, column, _WIDTHS.get(title, _WIDTH))
-            sheet.write_string(0, column, title, self._head)
+            sheet.write_string(0, column, title, self._head_of_figures if title in _FIGURES else self._head)
         last = 0
         for last, row in enumerate(rows, start=1):
+            height = _height(row, widths)
+            if height > _LINE_POINTS:
+                sheet.set_row(last, height)
             for column, value in enumerate(row):
                 self._write(sheet, last, column, value)
         sheet.autofilter(0, 0, last, len(columns) - 1)
 
-    def _set_up_paper(self, sheet: Any, columns: Sequence[str]) -> None:
+    def _set_up_paper(self, sheet: Any) -> None:
         sheet.set_landscape()
         sheet.set_margins(left=MARGIN_INCHES, right=MARGIN_INCHES)
         sheet.set_header(f"&L{_clean(self._title)[:HEADER_LENGTH_MAX].replace('&', '&&')}&R&A")
         sheet.set_footer("&RPage &P of &N")
         sheet.repeat_rows(0)
-        widths = [_WIDTHS.get(title, _WIDTH) for title in columns]
-        pixels = sum(_PIXELS_A_CHARACTER * width + _PIXELS_A_COLUMN for width in widths)
-        if PAPER_INCHES * _PIXELS_AN_INCH / pixels * 100 >= ONE_PAGE_SCALE_MIN:
-            sheet.fit_to_pages(1, 0)
-            return
-        sheet.set_print_scale(BROKEN_SCALE)
-        sheet.repeat_columns(0, _REPEATED_TO.get(columns[0], 0))
-        # The parts of one row after each other, then the next rows.
-        sheet.print_across()
+        sheet.fit_to_pages(1, 0)
 
     def _write(self, sheet: Any, row: int, column: int, value: Any) -> None:
         if isinstance(value, Decimal):
@@ -131,6 +137,17 @@ class _Writer:
             sheet.write_datetime(row, column, value, self._date)
         elif value:
             sheet.write_string(row, column, _clean(str(value)), self._text)
+
+
+def _height(row: Sequence[Any], widths: Sequence[int]) -> int:
+    """Return how high a row must be for its longest text, in points."""
+    lines = max(
+        sum(max(1, ceil(len(part) / (width * _FILLED))) for part in value.split("\n"))
+        if isinstance(value, str) and len(value) > width * _FILLED
+        else 1
+        for value, width in zip(row, widths, strict=True)
+    )
+    return min(_LINE_POINTS * lines, _ROW_POINTS_MAX)
 
 
 def _sheet_name(name: str) -> str:
@@ -157,7 +174,8 @@ def _verdict(tie_out: TieOut) -> Iterable[Sequence[Any]]:
         for change in tie_out.closure.changes:
             yield "Since then", change.sentence
     for which, count in tie_out.counts.items():
-        yield _sentence(which.value), str(count)
+        is_open = any(finding.what_to_do for finding in tie_out.findings if finding.difference_class is which)
+        yield _sentence(which.value), f"{count}. {WHAT_TO_DO[which]}" if is_open and WHAT_TO_DO[which] else str(count)
     for reason in tie_out.not_known:
         yield "Not known", reason
     for note in tie_out.notes:
@@ -178,7 +196,6 @@ def _document(finding: Finding) -> Sequence[Any]:
         finding.reason,
         finding.since,
         "; ".join(map(str, finding.differences)),
-        finding.what_to_do,
         ("paid or credited" if finding.is_paid else "open") if finding.qb_id else "",
         finding.pdf,
         finding.doc_number,
@@ -196,7 +213,7 @@ def _sum(row: Sum) -> Sequence[Any]:
         row.quickbooks,
         row.rounding,
         row.difference,
-        row.odoo_count,
-        row.quickbooks_count,
+        row.odoo_count if row.odoo_count or row.quickbooks_count else "",
+        row.quickbooks_count if row.odoo_count or row.quickbooks_count else "",
         ", ".join(row.documents) if row.difference else "",
     )

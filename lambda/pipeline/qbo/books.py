@@ -266,9 +266,12 @@ class QuickBooksBooks:
         """Return the files that are attached to a document."""
         return files.attachments(self.client, ENTITIES[document_type], qb_id)
 
-    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> None:
-        """Delete a file that a newer one has replaced; raises Rejected when it is not ours on this document."""
-        files.detach(self.client, ENTITIES[document_type], qb_id, attachable_id, request_id)
+    def detach(self, document_type: DocumentType, qb_id: str, attachable_id: str, request_id: str) -> str:
+        """Delete a file that a newer one has replaced; return Intuit's id of its answer, empty if it was gone already.
+
+        Raises Rejected when it is not ours on this document.
+        """
+        return files.detach(self.client, ENTITIES[document_type], qb_id, attachable_id, request_id)
 
     def difference(self, document: Document, draft: Draft, booked: Booked) -> str:
         """Return how QuickBooks' figures and accounts differ from Odoo's and what to do, or an empty text."""

@@ -11,7 +11,7 @@ from pipeline.domain.errors import PipelineError, Rejected
 from pipeline.qbo.booked import attached, attached_to
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import OBJECT_NOT_FOUND, Refused
-from pipeline.qbo.together import Upload
+from pipeline.qbo.together import TID, Upload
 
 FILE_NAME_LENGTH_MAX = 200
 
@@ -56,14 +56,14 @@ def attachments(client: Client, entity: str, qb_id: str) -> list[Attached]:
     return [attached(row) for row in client.query("Attachable", where)]
 
 
-def detach(client: Client, entity: str, qb_id: str, attachable_id: str, request_id: str) -> None:
-    """Delete a file that a newer one has replaced; one that is gone already is no matter.
+def detach(client: Client, entity: str, qb_id: str, attachable_id: str, request_id: str) -> str:
+    """Delete a file that a newer one has replaced; return Intuit's id of its answer, empty if it was gone already.
 
     Raises Rejected when it is not a file of ours on this transaction.
     """
     rows = client.query("Attachable", f"Id = {quoted(attachable_id)}")
     if not rows:
-        return
+        return ""
     name = attached(rows[0]).file_name
     if (entity, qb_id) not in attached_to(rows[0]) or not OUR_FILE.search(name):
         raise Rejected(
@@ -73,7 +73,8 @@ def detach(client: Client, entity: str, qb_id: str, attachable_id: str, request_
         )
     body = {"Id": attachable_id, "SyncToken": rows[0]["SyncToken"]}
     try:
-        client.write("Attachable", body, request_id=request_id, operation="delete")
+        return str(client.write("Attachable", body, request_id=request_id, operation="delete")[TID])
     except Refused as error:
         if error.fault.code != OBJECT_NOT_FOUND:
             raise
+        return ""

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pipeline.domain.document import Account, DocumentType
@@ -19,9 +20,10 @@ from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTrans
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
-from pipeline.qbo.lists import BookAccount, book_account, find_account, find_target_account
+from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.rows import Json
+from pipeline.qbo.tax_names import finder, names_of_rates
 
 ENTITIES = {
     DocumentType.INVOICE: "Invoice",
@@ -30,8 +32,6 @@ ENTITIES = {
     DocumentType.VENDOR_CREDIT: "VendorCredit",
 }
 _KINDS = {entity: kind for kind, entity in ENTITIES.items()}
-# More ids are not looked up one by one: so many missing documents are one fault, not thousands.
-LOOKED_UP_MAX = 1_000
 # QuickBooks' clock and the time a file takes to follow its transaction.
 FILES_FOLLOW = timedelta(hours=1)
 _ANY = "Active in (true, false)"
@@ -72,21 +72,24 @@ class Ledger:
         return self._transactions(kind, rows), len(rows) < PAGE_ROWS
 
     def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
-        """Return the transactions with these ids that exist, whatever their date. At most a thousand are looked up."""
-        wanted = sorted(set(ids))[:LOOKED_UP_MAX]
+        """Return the transactions with these ids that exist, whatever their date: one metered read per some hundred."""
+        wanted = sorted(set(ids))
         return self._transactions(kind, self._client.query_any(ENTITIES[kind], "Id", wanted)) if wanted else []
 
     def names(self, transactions: Sequence[LedgerTransaction]) -> Names:
-        """Return the names that are needed to compare: of all accounts, and of tax rates if any transaction has one."""
+        """Return the names that are needed to compare: of all accounts, and of tax codes if any transaction has one."""
         rows = self._client.query("Account", _ANY)
         active = [book_account(row) for row in rows if row.get("Active", True)]
         every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
         has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
-        rates = self._client.query("TaxRate") if has_rates else []
+        # A code names its rates, and is called like Odoo's tax; a rate has a name of its own.
+        rates = names_of_rates(self._client.query("TaxCode") if has_rates else [])
         return Names(
             account_of=_finder(active, every, self._rules),
             account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
-            rate_names={str(row["Id"]): str(row["Name"]) for row in rates},
+            rate_names={rate: name for rate, (name, _is_sale) in rates.items()},
+            tax_of=finder(rates, self._rules),
+            owed_account_of=_owed_finder(rows, self._rules),
         )
 
     def files(self, transactions: Sequence[LedgerTransaction]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
@@ -105,8 +108,8 @@ class Ledger:
         return _by_place(self._client.query("Attachable", where))
 
     def files_by_ids(self, ids: Iterable[str]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
-        """Return the files with these ids, by what they are attached to. At most a thousand are looked up."""
-        wanted = sorted(set(ids))[:LOOKED_UP_MAX]
+        """Return the files with these ids, by what they are attached to: one metered read per some hundred."""
+        wanted = sorted(set(ids))
         return _by_place(self._client.query_any("Attachable", "Id", wanted)) if wanted else {}
 
     def _transactions(self, kind: DocumentType, rows: Sequence[Json]) -> list[LedgerTransaction]:
@@ -163,6 +166,7 @@ class Ledger:
             is_voided=note.startswith("Voided") and not total,
             created_at=str(meta.get("CreateTime", "")),
             updated_at=str(meta.get("LastUpdatedTime", "")),
+            owed_account_id=_value(row.get("ARAccountRef") or row.get("APAccountRef")),
         )
 
     def _booked(self, row: Json, side: str) -> Iterator[LedgerLine]:
@@ -206,9 +210,27 @@ def _finder(
     return find
 
 
+def _owed_finder(rows: Sequence[Json], rules: Rules) -> Callable[[Account, DocumentType, str], str]:
+    """Return what finds the receivable or payable account of one in Odoo if QuickBooks has several of a currency."""
+
+    def find(account: Account, kind: DocumentType, currency: str) -> str:
+        wanted = RECEIVABLE if kind.is_sale else PAYABLE
+        accounts = [book_account(row) for row in rows if row.get("AccountType") == wanted and row.get("Active", True)]
+        candidates = [one for one in accounts if one.currency in ("", currency)]
+        if len(candidates) < 2:
+            return ""
+        target = rules.account(account.code, account.name)
+        row = find_target_account(candidates, target.name) if target else find_account(candidates, account)
+        return row.qb_id if row else ""
+
+    return cache(find)
+
+
 def _item_without_account(line: Json) -> str:
+    """Return the item whose account is to be looked up. QuickBooks' own, as for shipping, has a word for an id."""
     detail = line.get(str(line.get("DetailType", ""))) or {}
-    return _value(detail.get("ItemRef")) if detail.get("ItemRef") and not detail.get("ItemAccountRef") else ""
+    item = _value(detail.get("ItemRef"))
+    return item if item.isdecimal() and not detail.get("ItemAccountRef") else ""
 
 
 def _lines(lines: Any) -> Iterator[Json]:

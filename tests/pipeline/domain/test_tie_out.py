@@ -23,6 +23,7 @@ from pipeline.domain.tie_out.facts import (
     Names,
     OdooState,
     Policies,
+    TaxOfLedger,
 )
 from pipeline.domain.tie_out.matching import Scope
 from pipeline.domain.tie_out.month import Month
@@ -32,6 +33,7 @@ from pipeline.domain.tie_out.numbers import (
     Series,
     begun_before,
     missing_before,
+    missing_count,
     missing_numbers,
     number_gaps,
     split_number,
@@ -367,6 +369,82 @@ def test_a_later_date_by_policy_is_explained_on_both_months():
     assert (without.difference_class, without.is_explained) == (DifferenceClass.DATED_OTHERWISE, False)
 
 
+@pytest.mark.parametrize(("dated_on", "explained"), [(date(2026, 11, 1), True), (date(2028, 3, 17), False)])
+def test_the_policy_explains_no_date_that_nobody_can_have_closed_the_books_to(dated_on, explained):
+    policies = Policies(dates_on_first_open_day=True)
+    moved = a_transaction(dated_on=dated_on, changes=1)
+
+    finding = only([a_document()], [], [an_entry()], elsewhere={"db-account.move-7": moved}, policies=policies)
+
+    assert (finding.difference_class, finding.is_explained) == (DifferenceClass.DATED_OTHERWISE, explained)
+
+
+# -- what people do beside the transaction ---------------------------------------------------------------------------
+
+
+def test_an_account_that_quickbooks_has_no_more_was_changed_there_and_is_no_fault_of_the_pipeline():
+    document = a_document(item(100, Account(9, "999", "Travel")), item(21, TAX, ItemKind.TAX))
+
+    finding = only([document], [a_transaction()], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.CHANGED
+    assert finding.reason.startswith("QuickBooks has no account 999 'Travel' any more: it was renamed or removed there")
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"party": "Somebody Else", "party_id": "56"}, "merge the contacts in Odoo, too."),
+        ({"lines": (LedgerLine("251000", Decimal(100)),)}, "If the account was mapped otherwise"),
+        ({"lines": (LedgerLine("600000", Decimal(121)),), "tax": Decimal(0)}, "nobody has changed it since."),
+        ({"due_on": None}, "nobody has changed it since."),
+    ],
+)
+def test_what_looks_like_a_fault_and_may_be_a_merge_or_another_mapping_says_so(changes, hint):
+    finding = only([a_document()], [a_transaction(**changes)], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.UNEXPLAINED
+    assert hint in finding.reason
+
+
+def test_what_a_person_copied_without_its_number_is_named_as_perhaps_the_same():
+    """QuickBooks clears the number of a bill that is copied. Two equal bills of one day may both be right."""
+    copy = a_transaction(entry_id="", qb_id="146", doc_number="")
+    other = a_transaction(entry_id="", qb_id="147", doc_number="", dated_on=date(2026, 10, 6))
+
+    _, first, second = (
+        pair.finding for pair in classified([a_document()], [a_transaction(), copy, other], [an_entry()])
+    )
+
+    assert {first.difference_class, second.difference_class} == {DifferenceClass.ONLY_IN_QUICKBOOKS}
+    assert "Is it BILL/2026/10/0007 once more?" in first.reason
+    assert "once more" not in second.reason
+
+
+# -- what is owed, and to how many places ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "expected"),
+    [("211000", "211100", ["payable account"]), ("211000", "211000", []), ("211000", "", []), ("", "211100", [])],
+)
+def test_a_bill_on_another_payable_account_is_found_where_both_are_known(wanted, found, expected):
+    names = replace(NAMES, owed_account_of=lambda account, kind, currency: wanted if account == OWED else "")
+
+    assert fields(a_document(), a_transaction(owed_account_id=found), names) == expected
+
+
+def test_a_third_decimal_place_that_quickbooks_dropped_is_a_difference_and_is_shown():
+    document = a_document(item("1.234"))
+
+    transaction = a_transaction(("600000", "1.23"), tax=0)
+
+    total, account = differences(document, transaction, NAMES, home_currency="BHD")
+
+    assert (total.field, total.odoo, total.quickbooks) == ("total", "1.234", "1.23")
+    assert (account.field, account.odoo) == ("account 600000 Expenses", "1.234")
+
+
 # -- sums ------------------------------------------------------------------------------------------------------------
 
 
@@ -375,8 +453,114 @@ def test_a_sum_that_differs_without_a_document_that_says_why_is_unexplained():
     all_sums = sums(pairs, NAMES, home_currency="USD")
     broken = replace(all_sums, types=(replace(all_sums.types[0], odoo=Decimal(999)),))
 
-    assert unexplained(all_sums, pairs) == ()
-    assert unexplained(broken, pairs) == broken.types
+    assert unexplained(all_sums) == ()
+    assert unexplained(broken) == broken.types
+
+
+def test_a_document_that_is_equal_explains_no_sum():
+    """The home total of tax differs by more than rounding, though the document's own amounts are equal."""
+    document = a_document(item(100), item(21, TAX, ItemKind.TAX, home="21.50"))
+    transaction = replace(a_transaction(), home_total=Decimal("121.50"), currency="USD")
+    pairs = classified([document], [transaction], [an_entry()])
+
+    (row,) = unexplained(sums(pairs, NAMES, home_currency="USD"))
+
+    assert [pair.finding.difference_class for pair in pairs] == [DifferenceClass.EQUAL]
+    assert (row.name, row.difference, row.documents) == ("all that is kept as tax", Decimal("0.50"), ())
+
+
+def taxed(*amounts, **changes):
+    items = [replace(item(amount, TAX, ItemKind.TAX), tax=name) for name, amount in amounts]
+    return a_document(item(100), *items, **changes)
+
+
+def rated(*amounts, **changes):
+    taxes = tuple(TaxOfLedger(rate, Decimal(amount)) for rate, amount in amounts)
+    return a_transaction(tax=sum(amount for _, amount in amounts), taxes=taxes, **changes)
+
+
+NAMES_WITH_RATES = replace(
+    NAMES, rate_names={"1": "15%", "2": "5%"}, tax_of=lambda name, _is_sale: name if name in ("15%", "5%") else ""
+)
+
+
+def test_tax_moved_between_two_rates_that_both_sides_name_alike_is_found_although_the_total_agrees():
+    document = taxed(("15%", 15), ("5%", 5))
+
+    assert fields(document, rated(("1", 15), ("2", 5)), NAMES_WITH_RATES) == []
+    assert fields(document, rated(("1", 10), ("2", 10)), NAMES_WITH_RATES) == ["tax 15%", "tax 5%"]
+
+
+def test_a_tax_under_the_rate_of_another_is_found_although_its_amount_agrees():
+    assert fields(taxed(("15%", 15)), rated(("2", 15)), NAMES_WITH_RATES) == ["tax 15%", "tax 5%"]
+
+
+def test_where_one_tax_is_not_known_by_name_only_the_total_of_all_is_compared():
+    """Two taxes of Odoo may be one in QuickBooks, and a code of several rates is none of them."""
+    assert fields(taxed(("15%", 15), ("15% G", 5)), rated(("1", 20)), NAMES_WITH_RATES) == []
+    assert fields(taxed(("15%", 15), ("5%", 5)), rated(("1", 10), ("3", 10)), NAMES_WITH_RATES) == []
+
+
+def test_the_part_of_a_tax_that_is_a_line_is_no_difference_of_the_tax():
+    half = replace(item(10, COSTS, ItemKind.TAX), tax="15%")
+    document = a_document(item(100), half, replace(item(10, TAX, ItemKind.TAX), tax="15%"))
+    transaction = a_transaction(("600000", 110), tax=10, taxes=(TaxOfLedger("1", Decimal(10)),))
+
+    assert fields(document, transaction, NAMES_WITH_RATES) == []
+
+
+def test_two_taxes_swapped_on_two_documents_are_found_though_every_sum_agrees():
+    documents = [taxed(("15%", 15), ("5%", 5)), taxed(("15%", 15), ("5%", 5), odoo_id=8)]
+    transactions = [
+        rated(("1", 10), ("2", 10)),
+        rated(("1", 20), ("2", 0), qb_id="146", entry_id="db-account.move-8"),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    pairs = classified(documents, transactions, entries, names=NAMES_WITH_RATES)
+
+    assert {pair.finding.difference_class for pair in pairs} == {DifferenceClass.UNEXPLAINED}
+
+
+# -- whose transaction it is -----------------------------------------------------------------------------------------
+
+
+def test_a_transaction_whose_mark_a_person_wrote_over_is_still_the_one_that_was_posted():
+    """Nobody is told to delete it, and the document whose mark it got is not called there twice."""
+    documents = [a_document(), a_document(odoo_id=8, number="BILL/8", reference="R-8")]
+    transactions = [
+        a_transaction(entry_id="db-account.move-8", changes=1),
+        a_transaction(entry_id="db-account.move-8", qb_id="146", doc_number="R-8"),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    first, second = (pair.finding for pair in classified(documents, transactions, entries))
+
+    assert (first.difference_class, first.qb_id) == (DifferenceClass.CHANGED, "145")
+    assert [difference.field for difference in first.differences] == ["mark"]
+    assert (second.difference_class, second.qb_id) == (DifferenceClass.EQUAL, "146")
+
+
+@pytest.mark.parametrize("mark", ["db-account.move-999", "other-account.move-7"])
+def test_a_transaction_with_the_mark_of_a_document_that_does_not_exist_is_in_one_class_only(mark):
+    finding = only([a_document()], [a_transaction(entry_id=mark)], [an_entry()])
+
+    assert finding.difference_class is DifferenceClass.CHANGED
+    assert [difference.field for difference in finding.differences] == ["mark"]
+
+
+def test_two_transactions_that_carry_each_others_mark_are_compared_by_it():
+    documents = [a_document(), a_document(item(50), odoo_id=8)]
+    transactions = [
+        a_transaction(entry_id="db-account.move-8", changes=1),
+        a_transaction(("600000", 50), tax=0, entry_id="db-account.move-7", qb_id="146", changes=1),
+    ]
+    entries = [an_entry(), an_entry(entry_id="db-account.move-8", qb_id="146")]
+
+    found = [pair.finding for pair in classified(documents, transactions, entries)]
+
+    assert {finding.difference_class for finding in found} == {DifferenceClass.CHANGED}
+    assert [finding.qb_id for finding in found] == ["146", "145"]
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------
@@ -394,6 +578,10 @@ def test_holes_are_found_in_each_series_and_a_new_month_or_year_begins_a_new_one
 
 def test_a_series_that_jumps_is_not_counted_to_the_end():
     assert len(missing_numbers(numbered("INV/1", "INV/99999999"))) == GAPS_LOOKED_UP_MAX
+
+
+def test_every_missing_number_is_counted_though_not_all_are_listed():
+    assert missing_count(numbered("INV/1", "INV/3", "INV/99999999", "BILL/1")) == 99_999_996
 
 
 def test_a_number_of_a_draft_is_no_hole_and_a_missing_one_says_what_odoo_knows():

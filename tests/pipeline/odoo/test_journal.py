@@ -171,3 +171,18 @@ def test_odoos_own_mark_of_a_gap_is_read_where_the_version_has_it(odoo, monkeypa
     journal, companies = journal_of(odoo)
 
     assert all(document.sequence_gap for document in whole_month(journal, companies["companyB"], JULY))
+
+
+def test_a_currency_of_three_places_keeps_them_and_a_binary_fraction_adds_none(odoo):
+    journal, companies = journal_of(odoo)
+    first = whole_month(journal, companies["companyA"], JULY)[0]
+    rows = [row for row in odoo.rows["account.move.line"] if row["move_id"][0] == first.odoo_id]
+    line, owed = (next(row for row in rows if row["display_type"] == what) for what in ("product", "payment_term"))
+    line.update(amount_currency=line["amount_currency"] + 0.004, balance=line["balance"] + 1e-11)
+    owed.update(amount_currency=owed["amount_currency"] - 0.004)
+
+    document = whole_month(journal, companies["companyA"], JULY)[0]
+
+    assert abs(document.total - first.total) == Decimal("0.004")
+    assert document.home_total == first.home_total
+    assert {item.home_amount.as_tuple().exponent for item in document.items} == {-2}

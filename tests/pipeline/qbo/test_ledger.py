@@ -26,6 +26,7 @@ class FakeClient:
     def __init__(self, **rows):
         self.rows = rows
         self.asked = []
+        self.values = []
         self.calls = {"query": 0, "read": 0}
 
     def query(self, entity, where=""):
@@ -35,6 +36,7 @@ class FakeClient:
 
     def query_any(self, entity, attribute, values, where=""):
         wanted = set(values)
+        self.values.append(sorted(wanted))
         return [row for row in self.query(entity, where) if row[attribute] in wanted]
 
     def page(self, entity, where="", *, start=1):
@@ -119,6 +121,19 @@ def test_an_item_whose_account_the_transaction_does_not_say_is_looked_up_once():
     assert [entity for entity, _ in client.asked].count("Item") == 1
 
 
+def test_what_quickbooks_adds_itself_has_a_word_for_an_item_and_is_not_looked_up():
+    """Asking for an item with such an id would fail, and with it the whole month."""
+    found, client = read(
+        INVOICE,
+        a_row(sale(60, "7"), sale(10, "SHIPPING_ITEM_ID")),
+        Item=[{"Id": "7", "IncomeAccountRef": {"value": "3"}}],
+    )
+
+    assert booked(found) == {"3": 60, "": 10}
+    assert [entity for entity, _ in client.asked] == ["Invoice", "Item"]
+    assert client.values == [["9"], ["7"]]
+
+
 def test_a_voided_transaction_is_known_by_its_note_and_its_total():
     found, _ = read(BILL, a_row(expense(0), TotalAmt=Decimal(0), PrivateNote="Voided - [db-account.move-7] Odoo"))
 
@@ -152,20 +167,59 @@ def test_accounts_are_found_by_the_mapping_then_by_number_then_by_name_and_inact
     assert [account and account.qb_id for account in found] == ["1", "1", "3", "2", None]
 
 
-def test_tax_rates_are_read_only_if_a_transaction_has_any():
+def a_code(name, *, sales=(), purchases=()):
+    return {
+        "Id": name,
+        "Name": name,
+        **{
+            which: {"TaxRateDetail": [{"TaxRateRef": {"value": rate}} for rate in rates]}
+            for which, rates in (("SalesTaxRateList", sales), ("PurchaseTaxRateList", purchases))
+        },
+    }
+
+
+def names_with(*codes, rules=None):
     row = a_row(expense(100), TxnTaxDetail={"TotalTax": Decimal(21), "TaxLine": [
         {"Amount": Decimal(21), "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "8"}}}
     ]})  # fmt: skip
-    ledger, client = ledger_of(Bill=[row], Account=ACCOUNTS, TaxRate=[{"Id": "8", "Name": "21%"}])
+    ledger, client = ledger_of(Bill=[row], Account=ACCOUNTS, TaxCode=list(codes), rules=rules)
     without = ledger.names([])
     transactions = ledger.by_ids(BILL, ["9"])
+    return without, ledger.names(transactions), transactions[0], client
 
-    names = ledger.names(transactions)
+
+def test_tax_codes_are_read_only_if_a_transaction_has_a_rate():
+    without, names, transaction, client = names_with(a_code("21% M", purchases=["8"]))
 
     assert without.rate_names == {}
-    assert names.rate_names == {"8": "21%"}
-    assert transactions[0].tax == 21
-    assert [entity for entity, _ in client.asked].count("TaxRate") == 1
+    assert names.rate_names == {"8": "21% M"}
+    assert transaction.tax == 21
+    assert [entity for entity, _ in client.asked].count("TaxCode") == 1
+
+
+def test_a_rate_is_known_by_its_code_only_if_both_belong_to_each_other_alone():
+    codes = [
+        a_code("21%", sales=["1"], purchases=["2"]),
+        a_code("GST/PST", sales=["3", "4"]),
+        a_code("GST", sales=["3"]),
+        a_code("A", sales=["5"]), a_code("B", sales=["5"]),
+    ]  # fmt: skip
+
+    _, names, _, _ = names_with(*codes)
+
+    assert names.rate_names == {"1": "21%", "2": "21%"}
+    assert (names.tax_of("21%", True), names.tax_of("gst", True), names.tax_of("A", True)) == ("21%", "", "")
+
+
+def test_a_tax_of_odoo_is_the_code_the_mapping_names_on_the_side_that_has_it():
+    rules = Rules(taxes={"BTW 21": Target("BTW 21", "21%", 1), "x + y": Target("x + y", "6%", 2)})
+    codes = [a_code("21%", sales=["1"]), a_code("x", sales=["2"])]
+
+    _, names, _, _ = names_with(*codes, rules=rules)
+
+    assert (names.tax_of("BTW 21", True), names.tax_of("BTW 21", False)) == ("21%", "")
+    # Together with another it may be under the code of both.
+    assert names.tax_of("x", True) == ""
 
 
 def test_files_are_found_by_what_they_are_attached_to_and_others_are_ignored():
@@ -185,7 +239,35 @@ def test_files_are_found_by_what_they_are_attached_to_and_others_are_ignored():
     assert ledger.files([]) == {}
 
 
-def test_at_most_a_thousand_ids_are_looked_up():
-    ledger, _ = ledger_of(Bill=[a_row(expense(100), Id=str(number)) for number in range(3_000)])
+# -- the receivable or payable account -------------------------------------------------------------------------------
 
-    assert len(ledger.by_ids(BILL, map(str, range(3_000)))) == 1_000
+PAYABLE_OF_ODOO = Account(9, "211000", "Account Payable")
+
+
+def payables(*rows):
+    kept = [{"Id": qb_id, "Name": name, "AcctNum": number, "AccountType": "Accounts Payable", "Active": True,
+             "CurrencyRef": {"value": currency}} for qb_id, number, name, currency in rows]  # fmt: skip
+    ledger, _ = ledger_of(Account=kept)
+    return ledger.names([])
+
+
+def test_the_account_that_is_owed_on_is_read_where_quickbooks_says_it():
+    found, _ = read(BILL, a_row(expense(100), APAccountRef={"value": "33"}))
+    without, _ = read(BILL, a_row(expense(100)))
+
+    assert (found.owed_account_id, without.owed_account_id) == ("33", "")
+
+
+def test_of_several_payable_accounts_of_a_currency_the_one_of_odoos_number_is_meant():
+    names = payables(("33", "211000", "Payable", "USD"), ("34", "211100", "Payable to staff", "USD"))
+
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "USD") == "33"
+    assert names.owed_account_of(PAYABLE_OF_ODOO, INVOICE, "USD") == ""
+    assert names.owed_account_of(Account(8, "999", "Nobody"), BILL, "USD") == ""
+
+
+def test_where_quickbooks_has_one_payable_account_of_a_currency_it_has_no_choice():
+    names = payables(("33", "211000", "Payable", "USD"), ("34", "", "Accounts Payable (A/P) - EUR", "EUR"))
+
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "USD") == ""
+    assert names.owed_account_of(PAYABLE_OF_ODOO, BILL, "EUR") == ""

@@ -10,7 +10,7 @@ import pytest
 
 from local.stand_ins.memory import MemoryKeyValues, MemoryTable
 from pipeline.domain import lifecycle
-from pipeline.domain.audit import verified
+from pipeline.domain.audit import Written, verified
 from pipeline.domain.entry import Intent, Status, Step
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.history import HEADS, LINKS, RECORDS, Origin, canonical, link_key, record_key
@@ -60,9 +60,12 @@ class Machine:
 
     def findings(self, day: str = "") -> list[str]:
         """Return the sentences of a verification."""
-        updated = {name: entry.updated_at.isoformat() for name, entry in self.table.stored.items()}
+        written = {
+            name: Written(entry.created_at.isoformat(), entry.updated_at.isoformat())
+            for name, entry in self.table.stored.items()
+        }
         texts = {key: str(value) for key, value in self.values.values.items() if key.startswith((RECORDS, LINKS))}
-        return [finding.sentence for finding in verified(texts, updated, day=day).findings]
+        return [finding.sentence for finding in verified(texts, written, day=day).findings]
 
     def keys(self, beginning: str) -> list[str]:
         return sorted(key for key in self.values.values if key.startswith(beginning))
@@ -153,6 +156,57 @@ def test_a_change_of_one_day_is_no_finding_of_another(machine):
 
     assert machine.findings(day=NOW.date().isoformat())
     assert machine.findings(day="2020-01-01") == []
+
+
+def test_what_was_removed_of_a_day_is_a_finding_of_that_day(machine):
+    del machine.values.values[SECOND]
+
+    assert any(f"{SECOND} was removed" in found for found in machine.findings(day=NOW.date().isoformat()))
+    assert machine.findings(day="2020-01-01") == []
+
+
+def test_two_records_that_changed_places_are_found(machine):
+    values = machine.values.values
+    values[FIRST], values[SECOND] = values[SECOND], values[FIRST]
+
+    assert any("is not the record of its key" in found for found in machine.findings())
+
+
+def work_of_the_next_day(machine):
+    """Post another document on the day after, and return the keys of what was kept of it."""
+    before = set(machine.keys("history"))
+    machine.clock.sleep(24 * 3600)
+    other = replace(ENTRY, entry_id="odoo-account.move-8", created_at=machine.at(), updated_at=machine.at())
+    machine.extract(other)
+    return set(machine.keys("history")) - before
+
+
+def test_a_whole_day_that_was_removed_shows_by_the_day_after_it(machine):
+    kept = work_of_the_next_day(machine)
+    machine.values.values = {key: machine.values.values[key] for key in kept}
+
+    found = machine.findings()
+
+    assert any("does not follow the link before it" in sentence for sentence in found)
+
+
+def test_the_last_day_that_was_removed_with_all_its_records_shows_by_the_entries_without_any(machine):
+    """No link after it tells of it, and its documents have no other record."""
+    for key in work_of_the_next_day(machine):
+        del machine.values.values[key]
+
+    (found,) = machine.findings()
+
+    assert "odoo-account.move-8 was created at" in found
+    assert "and has no record" in found
+
+
+def test_an_entry_that_is_older_than_the_history_needs_no_record(machine):
+    long_ago = NOW - timedelta(days=30)
+    old = replace(ENTRY, entry_id="odoo-account.move-9", created_at=long_ago, updated_at=long_ago)
+    machine.table.stored[old.entry_id] = old
+
+    assert machine.findings() == []
 
 
 class Broken(MemoryKeyValues):

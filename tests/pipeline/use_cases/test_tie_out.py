@@ -77,6 +77,44 @@ def test_a_transaction_whose_id_in_odoo_is_another_documents_now_is_not_compared
     assert found.unexplained_sums == ()
 
 
+def test_tax_under_the_rate_of_another_code_is_found_although_the_total_agrees(worlds):
+    world = worlds["companyB"].restore()
+    number = world.number(DocumentType.BILL, taxed=True)
+    others = {row["Name"]: row["Id"] for row in world.books.rows("TaxRate")}
+    row = world.row(number)
+    (first, *_) = [line for line in row["TxnTaxDetail"]["TaxLine"] if line["Amount"]]
+    is_high = first["TaxLineDetail"]["TaxRateRef"]["value"] == others["21% M (Purchase)"]
+    first["TaxLineDetail"]["TaxRateRef"] = {"value": others["6% M (Purchase)" if is_high else "21% M (Purchase)"]}
+
+    found = world.tie_out()
+    (different,) = [one for one in found.findings if one.difference_class is not DifferenceClass.EQUAL]
+
+    assert (different.difference_class, different.number) == (DifferenceClass.UNEXPLAINED, number)
+    assert {difference.field for difference in different.differences} == {"tax 21% M", "tax 6% M"}
+    assert {row.name for row in found.sums.taxes if row.difference} == {"21% M", "6% M"}
+
+
+def test_a_transaction_whose_note_a_person_has_cut_is_equal_with_its_pdf(world):
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row.update(PrivateNote=""))
+
+    finding = world.finding(number)
+
+    assert (finding.difference_class, finding.pdf, finding.differences) == (DifferenceClass.EQUAL, "there", ())
+
+
+def test_a_mark_of_another_document_on_what_was_posted_is_one_difference_of_one_document(world):
+    number = world.number(DocumentType.INVOICE)
+    world.edit(number, lambda row: row.update(PrivateNote="[odoo_demo-account.move-999999] Odoo INV/1"))
+
+    found = world.tie_out()
+    (different,) = [one for one in found.findings if one.difference_class is not DifferenceClass.EQUAL]
+
+    assert (different.difference_class, different.number) == (DifferenceClass.CHANGED, number)
+    assert [difference.field for difference in different.differences] == ["mark"]
+    assert {row.difference for row in found.sums.all} == {0}
+
+
 def test_what_is_open_is_what_a_person_does_something_about():
     from pipeline.domain.tie_out.classes import WHAT_TO_DO
 

@@ -14,13 +14,14 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.mapping import Rules, Target
+from pipeline.domain.mapping import ClosedPeriod, Rules, Target
+from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.tie_out import Verdict
 from pipeline.odoo import journal as journal_module
 from pipeline.qbo import client as client_module
 from pipeline.qbo import ledger as ledger_module
-from pipeline.use_cases.tie_out import months, reading, run
+from pipeline.use_cases.tie_out import elsewhere, months, reading, run
 from pipeline.use_cases.tie_out.run import Comparison
 from tests.tie_out_world import OCTOBER, PASSWORD, TieOutWorld
 
@@ -245,6 +246,65 @@ def test_a_document_that_slipped_between_two_pages_is_looked_up_by_its_id(world,
     )
 
     assert world.tie_out().verdict is Verdict.TIES_OUT
+
+
+def dated_next_month(world, kind, day="2026-11-01"):
+    """Post every document of a type on the first open day, as a policy for closed periods does."""
+    world.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
+    numbers = [number for number, document in world.documents.items() if document.document_type is kind]
+    for number in numbers:
+        world.row(number)["TxnDate"] = day
+    return numbers
+
+
+def test_documents_dated_in_another_month_are_found_there_when_they_are_too_many_to_look_up(world, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOKED_UP_MAX", 1)
+    numbers = dated_next_month(world, DocumentType.BILL)
+
+    found = world.tie_out()
+
+    assert len(numbers) > 2
+    assert found.verdict is Verdict.TIES_OUT
+    assert found.counts[DifferenceClass.DATED_OTHERWISE] == len(numbers)
+    assert found.metered_reads == len(DocumentType) + 1 + 2 + 2
+
+
+def test_what_is_in_none_of_the_months_that_were_read_says_that_it_was_not_looked_up(world, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOKED_UP_MAX", 1)
+    first, *others = dated_next_month(world, DocumentType.BILL)
+    by_id = sorted((first, *others), key=lambda number: world.row(number)["Id"])
+    world.row(by_id[-1])["TxnDate"] = "2027-03-01"
+
+    finding = world.finding(by_id[-1])
+
+    assert finding.difference_class is DifferenceClass.MISSING
+    assert "was not looked up" in finding.reason
+    assert world.finding(by_id[0]).difference_class is DifferenceClass.DATED_OTHERWISE
+
+
+def test_a_pdf_that_was_not_looked_up_is_not_known_and_the_report_says_so(world, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOKED_UP_MAX", 0)
+    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
+    for row in world.books._tables.table("Attachable").values():
+        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
+            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+
+    found = world.tie_out()
+
+    assert found.verdict is Verdict.TIES_OUT
+    assert [one.pdf for one in found.findings if one.qb_id == qb_id and one.document_type is DocumentType.BILL] == [
+        "not known"
+    ]
+    assert "were not looked up: 1." in " ".join(found.notes)
+
+
+def test_more_missing_numbers_than_are_listed_are_counted_in_a_note(world):
+    world.move(world.number(DocumentType.BILL))["name"] = "BILL/2026/09999"
+
+    found = world.tie_out()
+
+    assert len(found.gaps) == 1_000
+    assert any("numbers are missing" in note and "The first 1,000 are listed." in note for note in found.notes)
 
 
 def test_two_accounts_of_odoo_on_one_in_quickbooks_are_added_up(world):

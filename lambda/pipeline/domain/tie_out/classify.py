@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from pipeline.domain.identity import make_entry_id, odoo_id_of
+from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates
 from pipeline.domain.tie_out.facts import (
@@ -17,7 +18,19 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
-from pipeline.domain.tie_out.matching import Scope, TypedIn, copies_of, is_of, matched, place_of, typed_in
+from pipeline.domain.tie_out.matching import (
+    LOOKED_UP_MAX,
+    Alike,
+    Scope,
+    TypedIn,
+    copies_of,
+    documents_alike,
+    documents_like,
+    is_of,
+    matched,
+    place_of,
+    typed_in,
+)
 from pipeline.domain.values import dataclass, replace
 
 # A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
@@ -44,8 +57,9 @@ def classify(scope: Scope) -> list[Pair]:
         if document.is_posted or found:
             pairs.append(_of_document(document, found, typed, scope))
     copies = {place_of(transaction) for pair in pairs for transaction in pair.extra}
+    alike = documents_alike(scope)
     pairs += [
-        Pair(_of_transaction(transaction, scope), None, transaction)
+        Pair(_of_transaction(transaction, scope, alike), None, transaction)
         for transaction in rest
         if place_of(transaction) not in copies and not _is_of_neighbour(transaction, scope)
     ]
@@ -77,6 +91,7 @@ def _compared(
 ) -> Finding:
     sizes = _sizes(transaction, scope)
     found = differences(document, transaction, scope.names, home_currency=scope.home_currency, pdf=sizes)
+    found = (*found, *_mark(document, transaction, scope))
     make = Maker(document, transaction, found, _pdf_word(sizes, found))
     if entry is not None and entry.status == "failed":
         return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
@@ -93,13 +108,39 @@ def _compared(
     return _changed(make, transaction, found)
 
 
+def _mark(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> list[Difference]:
+    """Return a difference if a transaction carries the mark of another document. One without a mark tells nothing."""
+    own = make_entry_id(scope.database, document.odoo_id)
+    return [] if transaction.entry_id in ("", own) else [Difference("mark", own, transaction.entry_id)]
+
+
 def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Difference]) -> Finding:
     if transaction.is_voided:
         return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
-    only_pdf = {difference.field for difference in found} == {"PDF"}
-    if transaction.was_never_changed and not only_pdf:
-        return make(DifferenceClass.UNEXPLAINED, "It is in QuickBooks as it was created: nobody has changed it since.")
+    # Neither a file nor a mark that was written over counts as a change of the transaction for certain.
+    only_beside = {difference.field for difference in found} <= {"PDF", "mark"}
+    without = [difference.field for difference in found if difference.field.endswith(NO_COUNTERPART)]
+    if without:
+        # It had one when it was posted: without an account nothing is.
+        name = without[0].removesuffix(NO_COUNTERPART)
+        reason = f"QuickBooks has no {name} any more: it was renamed or removed there, or mapped otherwise."
+        return make(DifferenceClass.CHANGED, reason)
+    if transaction.was_never_changed and not only_beside:
+        reason = f"It is in QuickBooks as it was created: nobody has changed it since.{_hint(found)}"
+        return make(DifferenceClass.UNEXPLAINED, reason)
     return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
+
+
+def _hint(found: Sequence[Difference]) -> str:
+    """Return what people do that leaves a transaction as it was created, if it would look like this."""
+    fields = {difference.field for difference in found}
+    if fields <= {"customer", "vendor"}:
+        return " If the two were merged in QuickBooks, merge the contacts in Odoo, too."
+    accounts = [field for field in fields if field.startswith("account ")]
+    # From one account to another. A tax that is cost now is on one account only.
+    if len(accounts) > 1 and fields <= {*accounts, "tax"}:
+        return " If the account was mapped otherwise when it was posted, that is why."
+    return ""
 
 
 def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
@@ -139,8 +180,16 @@ def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -
     moved = scope.elsewhere.get(entry.entry_id)
     if moved is not None:
         return _moved(document, moved, entry, scope)
-    reason = "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
-    return make(DifferenceClass.MISSING, reason, entry.updated_at)
+    return make(DifferenceClass.MISSING, _why_missing(entry, scope), entry.updated_at)
+
+
+def _why_missing(entry: EntryState, scope: Scope) -> str:
+    if entry.entry_id in scope.not_looked_up:
+        return (
+            f"It was posted, and is not dated in {scope.month.name} in QuickBooks. It was not looked up elsewhere, "
+            f"because more than {LOOKED_UP_MAX:,} of its type are missing."
+        )
+    return "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
 
 
 def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Finding:
@@ -156,6 +205,7 @@ def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Findi
 
 def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
     found = differences(document, moved, scope.names, home_currency=scope.home_currency)
+    found = (*found, *_mark(document, moved, scope))
     others = tuple(difference for difference in found if difference.field != "date")
     make = Maker(document, moved, found)
     if _is_not_pulled_yet(document, entry, scope):
@@ -203,10 +253,14 @@ def _is_of_neighbour(transaction: LedgerTransaction, scope: Scope) -> bool:
     return company in scope.neighbours
 
 
-def _of_transaction(transaction: LedgerTransaction, scope: Scope) -> Finding:
+def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) -> Finding:
     make = Maker(None, transaction)
     if not transaction.entry_id:
-        return make(DifferenceClass.ONLY_IN_QUICKBOOKS, "A person typed it in: it carries no mark of the pipeline.")
+        reason = "A person typed it in: it carries no mark of the pipeline."
+        same = documents_like(transaction, alike)
+        if same:
+            reason += f" Is it {same[0].number or same[0].reference} once more? Party, date and total are the same."
+        return make(DifferenceClass.ONLY_IN_QUICKBOOKS, reason)
     if not is_of(transaction.entry_id, scope.database):
         other = transaction.entry_id.rpartition("-account.move-")[0]
         return make(DifferenceClass.UNEXPLAINED, f"It carries the mark of another Odoo database, {other}.")

@@ -1,20 +1,14 @@
-"""One document against its transaction: by account, by date, by party, to the cent.
-
-QuickBooks does not say which account it books a tax on. So every account is compared as if the taxes were lines: what
-is short of it in QuickBooks must be tax items of Odoo, and all that is short together must be what QuickBooks keeps as
-tax. That holds whether a tax was sent as tax or as a line of its own, and fails if a tax became cost.
-"""
+"""One document against its transaction: by account, by date, by party, to the cent."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
 from pipeline.domain.document import DocumentType
-from pipeline.domain.money import ZERO, rounded
+from pipeline.domain.money import figure, rounded
+from pipeline.domain.tie_out.breakdown import Breakdown, account_name, breakdown
 from pipeline.domain.tie_out.facts import (
     ItemKind,
     JournalDocument,
@@ -25,8 +19,6 @@ from pipeline.domain.tie_out.facts import (
 from pipeline.domain.tie_out.texts import begins_alike, same_text, shown
 from pipeline.domain.values import dataclass
 
-# Above so many tax items on one account, only all of them or none may be short. Fewer are tried in all combinations.
-TAX_ITEMS_TRIED_MAX = 10
 # QuickBooks cuts a longer number; what was sent of it begins with the number's own beginning.
 DOC_NUMBER_LENGTH_MAX = 21
 _CUT_AT = 12
@@ -50,98 +42,6 @@ class Difference:
         return f"{self.field}: {self.odoo or 'nothing'} in Odoo, {self.quickbooks or 'nothing'} in QuickBooks"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountAmounts:
-    """What both sides book on one account of QuickBooks, in document and in home currency."""
-
-    account: str
-    odoo_names: tuple[str, ...]
-    odoo: Decimal
-    quickbooks: Decimal
-    odoo_home: Decimal
-    quickbooks_home: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Breakdown:
-    """Both sides by account and the tax that is left. One side may be absent, and then counts nothing."""
-
-    accounts: tuple[AccountAmounts, ...]
-    odoo_tax: Decimal
-    quickbooks_tax: Decimal
-    odoo_tax_home: Decimal
-    quickbooks_tax_home: Decimal
-    wrong_accounts: tuple[AccountAmounts, ...]
-
-
-def breakdown(document: JournalDocument | None, transaction: LedgerTransaction | None, names: Names) -> Breakdown:
-    """Return what both sides book on each account, and the tax that no line carries."""
-    booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-    taxes: defaultdict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
-    booked_home: defaultdict[str, Decimal] = defaultdict(Decimal)
-    odoo_names: defaultdict[str, set[str]] = defaultdict(set)
-    for item in document.items if document else ():
-        if item.kind in (ItemKind.OWED, ItemKind.STOCK):
-            continue
-        found = names.account_of(item.account)
-        key = found.qb_id if found else f"?{item.account}"
-        odoo_names[key].add(str(item.account))
-        if item.kind is ItemKind.TAX:
-            taxes[key].append((item.amount, item.home_amount))
-        else:
-            booked[key] += item.amount
-            booked_home[key] += item.home_amount
-    lines: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for line in transaction.lines if transaction else ():
-        lines[line.account_id] += line.amount
-    rate = transaction.rate if transaction else Decimal(1)
-    rows, wrong = [], []
-    tax = tax_home = ZERO
-    for key in sorted({*booked, *taxes, *lines}):
-        in_lines = list(taxes[key])
-        for amounts in _as_tax(booked[key] - lines[key], taxes[key]) if transaction else taxes[key]:
-            in_lines.remove(amounts)
-            tax, tax_home = tax + amounts[0], tax_home + amounts[1]
-        row = AccountAmounts(
-            _account_name(key, names),
-            tuple(sorted(odoo_names[key])),
-            booked[key] + sum((amount for amount, _ in in_lines), ZERO),
-            lines[key],
-            booked_home[key] + sum((home for _, home in in_lines), ZERO),
-            rounded(lines[key] * rate),
-        )
-        rows.append(row)
-        if row.odoo != row.quickbooks:
-            wrong.append(row)
-    ledger_tax = transaction.tax if transaction else ZERO
-    shown = tuple(row for row in rows if any((row.odoo, row.quickbooks, row.odoo_home, row.quickbooks_home)))
-    return Breakdown(shown, tax, ledger_tax, tax_home, rounded(ledger_tax * rate), tuple(wrong))
-
-
-def _as_tax(short: Decimal, taxes: Sequence[tuple[Decimal, Decimal]]) -> Sequence[tuple[Decimal, Decimal]]:
-    """Return the tax items of an account that no line carries: all of them if what is short is not made of some.
-
-    `short` is what QuickBooks' lines lack of the items that are not tax.
-    """
-    missing = short + sum((amount for amount, _ in taxes), ZERO)
-    whole = [[], list(taxes)]
-    tried: Iterable[list[tuple[Decimal, Decimal]]] = whole if len(taxes) > TAX_ITEMS_TRIED_MAX else _subsets(taxes)
-    # Of several combinations the largest: usually no line carries a tax.
-    fitting = [subset for subset in tried if sum((amount for amount, _ in subset), ZERO) == missing]
-    return max(fitting, key=len, default=taxes)
-
-
-def _subsets(taxes: Sequence[tuple[Decimal, Decimal]]) -> Iterable[list[tuple[Decimal, Decimal]]]:
-    for bits in range(2 ** len(taxes)):
-        yield [amounts for position, amounts in enumerate(taxes) if bits >> position & 1]
-
-
-def _account_name(key: str, names: Names) -> str:
-    if key.startswith("?"):
-        return f"{key[1:]} (none in QuickBooks)"
-    return names.account_names.get(key, "an account QuickBooks does not name" if not key else f"account with Id {key}")
-
-
 def differences(
     document: JournalDocument,
     transaction: LedgerTransaction,
@@ -152,8 +52,8 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Return every field on which a document and its transaction differ, the date last but for the PDF.
 
-    Compared are type, party, number, currency, total, rate, accounts, tax, due date, date and PDF. Texts, quantities,
-    terms and classes are not: they are on no journal item.
+    Compared are type, party, number, currency, total, rate, accounts (the receivable or payable one if QuickBooks has
+    several), tax, due date, date and PDF. Texts, quantities, terms and classes are not: they are on no journal item.
     """
     found = [
         *_kind(document, transaction),
@@ -161,6 +61,7 @@ def differences(
         *_number(document, transaction),
         *_amounts(document, transaction, home_currency),
         *_accounts(document, transaction, names),
+        *_owed_account(document, transaction, names),
         *_due(document, transaction),
         *_date(document, transaction),
         *(_pdf(pdf) if pdf is not None else ()),
@@ -225,25 +126,40 @@ def _amounts(document: JournalDocument, transaction: LedgerTransaction, home: st
     if document.currency != currency:
         found.append(Difference("currency", document.currency, currency))
     if document.total != transaction.total:
-        found.append(Difference("total", _shown(document.total), _shown(transaction.total)))
+        found.append(Difference("total", figure(document.total), figure(transaction.total)))
     ledger_home = transaction.home_total
     if ledger_home is None:
         ledger_home = rounded(transaction.total * transaction.rate)
     if rounded(document.home_total) != ledger_home and (found == [] or document.currency != home):
         name = f"total in {home}"
-        found.append(Difference(name, _shown(document.home_total), _shown(ledger_home)))
+        found.append(Difference(name, figure(document.home_total), figure(ledger_home)))
     return found
 
 
 def _accounts(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> list[Difference]:
     parts = breakdown(document, transaction, names)
     found = [
-        Difference(f"account {row.account}", _shown(row.odoo), _shown(row.quickbooks)) for row in parts.wrong_accounts
+        Difference(f"account {row.account}", figure(row.odoo), figure(row.quickbooks)) for row in parts.wrong_accounts
     ]
     if parts.odoo_tax != parts.quickbooks_tax:
-        found.append(Difference("tax", _shown(parts.odoo_tax), _shown(parts.quickbooks_tax)))
+        found.append(Difference("tax", figure(parts.odoo_tax), figure(parts.quickbooks_tax)))
+    found += [
+        Difference(f"tax {tax.name}", figure(tax.odoo), figure(tax.quickbooks))
+        for tax in parts.taxes
+        if not is_rounding(tax.odoo - tax.quickbooks, document)
+    ]
     rate = _rounding(parts, document)
     return [*found, *([rate] if rate and not found else [])]
+
+
+def _owed_account(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> list[Difference]:
+    accounts = {item.account for item in document.items if item.kind is ItemKind.OWED}
+    wanted = {names.owed_account_of(account, document.document_type, document.currency) for account in accounts}
+    if not transaction.owed_account_id or wanted & {"", transaction.owed_account_id}:
+        return []
+    word = "receivable account" if document.document_type.is_sale else "payable account"
+    expected = " or ".join(sorted(account_name(qb_id, names) for qb_id in wanted))
+    return [Difference(word, expected, account_name(transaction.owed_account_id, names))] if wanted else []
 
 
 def _rounding(parts: Breakdown, document: JournalDocument) -> Difference | None:
@@ -251,13 +167,13 @@ def _rounding(parts: Breakdown, document: JournalDocument) -> Difference | None:
     for row in parts.accounts:
         if not is_rounding(row.odoo_home - row.quickbooks_home, document):
             return Difference(
-                f"account {row.account} in home currency", _shown(row.odoo_home), _shown(row.quickbooks_home)
+                f"account {row.account} in home currency", figure(row.odoo_home), figure(row.quickbooks_home)
             )
     return None
 
 
 def is_rounding(difference: Decimal, document: JournalDocument) -> bool:
-    """Whether a difference in home currency is no more than rounding each journal item can come to."""
+    """Whether a difference in home currency or of one tax is no more than rounding each journal item can come to."""
     return abs(difference) <= ROUNDING_PER_LINE * max(1, len(document.items))
 
 
@@ -291,7 +207,3 @@ def _pdf(sizes: PdfSizes) -> list[Difference]:
 
 def _day(day: date | None) -> str:
     return day.isoformat() if day else ""
-
-
-def _shown(amount: Decimal) -> str:
-    return f"{amount:,.2f}"

@@ -128,6 +128,8 @@ class LedgerTransaction:
     is_voided: bool
     created_at: str
     updated_at: str
+    # The receivable or payable account, where QuickBooks says it.
+    owed_account_id: str = ""
 
     @property
     def is_paid(self) -> bool:
@@ -195,13 +197,19 @@ class Names:
 
     `account_of` returns the account in QuickBooks of one in Odoo, or None. `owner_of` returns the Odoo partner that a
     customer or vendor in QuickBooks was bound to, or 0; its arguments are the type of a document and QuickBooks' id.
+    `owed_account_of` returns the id of QuickBooks' receivable or payable account for one in Odoo, a type of document
+    and a currency; it is empty if QuickBooks has but one, or none of that number or name. `rate_names` are the names of
+    the tax codes of rates that belong to one code alone, by the rate's id; `tax_of` returns such a name for a tax of
+    Odoo on sales or on purchases, or an empty text.
     `partners` are the Odoo partners of the month by name, in lower case.
     """
 
     account_of: Callable[[Account], LedgerAccount | None]
     account_names: Mapping[str, str]
     rate_names: Mapping[str, str] = field(default_factory=dict)
+    tax_of: Callable[[str, bool], str] = lambda _name, _is_sale: ""
     owner_of: Callable[[DocumentType, str], int] = lambda _kind, _qb_id: 0
+    owed_account_of: Callable[[Account, DocumentType, str], str] = lambda _account, _kind, _currency: ""
     partners: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
 from pipeline.domain.tie_out.closed import booked_fingerprint, odoo_fingerprint
 from pipeline.domain.tie_out.comparison import Difference, expected_dates
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Policies
 from pipeline.domain.values import dataclass, replace
+
+# Nobody closes books for longer ahead. What is dated later was dated so by a person.
+CLOSED_AHEAD_MAX = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,13 @@ def finding_of(
     )
 
 
+def _open_until(transaction: LedgerTransaction) -> date:
+    """Return the last day that may have been the first open one when a transaction was created."""
+    if not transaction.created_at:
+        return date.max
+    return datetime.fromisoformat(transaction.created_at).date() + CLOSED_AHEAD_MAX
+
+
 def why_dated_otherwise(
     transaction: LedgerTransaction, dated_on: date, issued_on: date | None, policies: Policies
 ) -> str:
@@ -71,6 +81,7 @@ def why_dated_otherwise(
     if is_sale and transaction.dated_on == issued_on != dated_on:
         return f"A sale has its own date in QuickBooks, as on the customer's copy. Odoo booked it on {dated_on}."
     expected = issued_on if is_sale and issued_on else dated_on
-    if policies.dates_on_first_open_day and transaction.dated_on > expected:
+    is_later = expected < transaction.dated_on <= _open_until(transaction)
+    if policies.dates_on_first_open_day and is_later:
         return 'Its period was closed, and the mapping says closed_period = "first_open_day".'
     return ""

@@ -90,6 +90,13 @@ def missing_numbers(documents: Iterable[JournalDocument]) -> list[tuple[str, str
     return missing
 
 
+def missing_count(documents: Iterable[JournalDocument]) -> int:
+    """Return how many numbers are missing between the first and the last number of a series in the month."""
+    return sum(
+        after - before - 1 for numbers in _by_series(documents).values() for before, after in pairwise(sorted(numbers))
+    )
+
+
 def begun_before(documents: Iterable[JournalDocument]) -> list[Series]:
     """Return the series whose first number in the month is not 1: there may be a hole before it."""
     found = []

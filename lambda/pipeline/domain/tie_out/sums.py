@@ -8,10 +8,11 @@ from dataclasses import field
 from decimal import Decimal
 
 from pipeline.domain.money import ZERO, rounded
+from pipeline.domain.tie_out.breakdown import Breakdown, breakdown
 from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
-from pipeline.domain.tie_out.comparison import breakdown, is_rounding
-from pipeline.domain.tie_out.facts import ItemKind, JournalDocument, LedgerTransaction, Names
+from pipeline.domain.tie_out.comparison import is_rounding
+from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names
 from pipeline.domain.values import dataclass
 
 # Of a difference so many documents are named; the list of documents has all of them.
@@ -67,6 +68,11 @@ class _Row:
     rounding: Decimal = ZERO
     odoo_count: int = 0
     quickbooks_count: int = 0
+
+    def name(self, title: str) -> None:
+        """Name a document as what makes a difference. An empty title is one that is equal: it explains nothing."""
+        if title:
+            self.documents[title] = None
 
     def sum(self, name: str, currency: str) -> Sum:
         shown = " and ".join(sorted(self.odoo_names))
@@ -127,7 +133,7 @@ class _Tables:
     def add(self, pair: Pair) -> None:
         """Add one document, with what is booked of it."""
         document, transactions = _sides(pair)
-        title = pair.finding.title
+        title = pair.finding.title if pair.finding.difference_class is not DifferenceClass.EQUAL else ""
         self._add_types(document, transactions, title)
         self._add_accounts(document, transactions, title)
         is_same = not any(difference.field in ("customer", "vendor") for difference in pair.finding.differences)
@@ -154,7 +160,7 @@ class _Tables:
         odoo = document.total if document else ZERO
         if len(places) > 1 or odoo != sum((transaction.total for transaction in transactions), ZERO):
             for place in places:
-                self.types[place].documents[title] = None
+                self.types[place].name(title)
 
     def _add_accounts(
         self, document: JournalDocument | None, transactions: Sequence[LedgerTransaction], title: str
@@ -176,8 +182,8 @@ class _Tables:
                 if own and transaction and amounts.odoo == amounts.quickbooks and is_rounding(short, own):
                     row.rounding += sign * short
                 else:
-                    row.documents[title] = None
-            self._add_taxes(own, transaction, sign, title)
+                    row.name(title)
+            self._add_taxes(parts, own, sign, title)
             total = self.taxes["all that is kept as tax", self.home]
             total.odoo += sign * parts.odoo_tax_home
             total.quickbooks += sign * parts.quickbooks_tax_home
@@ -185,30 +191,19 @@ class _Tables:
             if own and transaction and parts.odoo_tax == parts.quickbooks_tax and is_rounding(short, own):
                 total.rounding += sign * short
             elif parts.odoo_tax or parts.quickbooks_tax:
-                total.documents[title] = None
+                total.name(title)
 
-    def _add_taxes(
-        self, own: JournalDocument | None, transaction: LedgerTransaction | None, sign: int, title: str
-    ) -> None:
+    def _add_taxes(self, parts: Breakdown, own: JournalDocument | None, sign: int, title: str) -> None:
         """Add the taxes by name where both sides name one tax alike; the total of all is compared in any case."""
-        odoo: defaultdict[str, list[Decimal]] = defaultdict(list)
-        for item in own.items if own else ():
-            if item.kind is ItemKind.TAX:
-                odoo[item.tax].append(item.home_amount)
-        booked: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for tax in transaction.taxes if transaction else ():
-            name = self.names.rate_names.get(tax.rate_id)
-            if name:
-                booked[name] += rounded(tax.amount * (transaction.rate if transaction else 1))
-        for name in odoo.keys() & booked.keys():
-            row = self.taxes[name, self.home]
-            row.odoo += sign * sum(odoo[name], ZERO)
-            row.quickbooks += sign * booked[name]
-            difference = sum(odoo[name], ZERO) - booked[name]
-            if own and own.currency != self.home and is_rounding(difference, own):
-                row.rounding += sign * difference
-            elif difference:
-                row.documents[title] = None
+        for tax in parts.taxes:
+            row = self.taxes[tax.name, self.home]
+            row.odoo += sign * tax.odoo_home
+            row.quickbooks += sign * tax.quickbooks_home
+            short = tax.odoo_home - tax.quickbooks_home
+            if own and is_rounding(short, own):
+                row.rounding += sign * short
+            elif short:
+                row.name(title)
 
     def _add_parties(
         self,
@@ -239,11 +234,9 @@ class _Tables:
             touched.append(row)
         for row in touched:
             if balance[id(row)]:
-                row.documents[title] = None
+                row.name(title)
 
 
-def unexplained(all_sums: Sums, pairs: Sequence[Pair]) -> tuple[Sum, ...]:
+def unexplained(all_sums: Sums) -> tuple[Sum, ...]:
     """Return the sums that differ although no document says why."""
-    if any(pair.finding.difference_class is not DifferenceClass.EQUAL for pair in pairs):
-        return tuple(row for row in all_sums.all if row.difference and not row.documents)
-    return tuple(row for row in all_sums.all if row.difference)
+    return tuple(row for row in all_sums.all if row.difference and not row.documents)

@@ -59,8 +59,8 @@ class Paper:
         left = [file for file in files if file.qb_id != entry.attachable_id and OUR_FILE.search(file.file_name)]
         # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
         for file in sorted(left, key=lambda file: file.file_name == file_name(entry)):
-            self._detach_replaced()
-            self._record.note(attachable_id=file.qb_id)
+            removed = self._detach_replaced()
+            self._record.note(attachable_id=file.qb_id, **_of_removal(removed))
 
     def read(self) -> bytes:
         """Return the PDF of this version. One that is lost, or another version's, is fetched from Odoo again.
@@ -115,8 +115,8 @@ class Paper:
                 record.forget_intent()
             raise answer
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
-        if record.entry.attachable_id != answer.qb_id:
-            self._detach_replaced()
+        is_other = record.entry.attachable_id != answer.qb_id
+        removed = self._detach_replaced() if is_other else ""
         record.note(
             pdf_attached=True,
             attachable_id=answer.qb_id,
@@ -125,15 +125,24 @@ class Paper:
             sent_at=None,
             # One that was found there was no answer to a write.
             **({"qb_tid": answer.tid} if answer.tid else {}),
+            **_of_removal(removed),
         )
 
-    def _detach_replaced(self) -> None:
-        """Remove the file that is attached so far, where the company does not keep such as history."""
+    def _detach_replaced(self) -> str:
+        """Remove the file that is attached so far, where the company does not keep such as history.
+
+        Returns the id of the answer, empty if nothing was removed.
+        """
         replaced = self._record.entry.attachable_id
-        if replaced and not self._books.keeps_replaced_files:
-            request_id = make_request_id(self._books.realm, self._record.entry, Step.DELETE, f"attachable {replaced}")
-            entry = self._record.entry
-            self._books.detach(entry.document_type, entry.qb_id, replaced, request_id)
+        if not replaced or self._books.keeps_replaced_files:
+            return ""
+        entry = self._record.entry
+        request_id = make_request_id(self._books.realm, entry, Step.DELETE, f"attachable {replaced}")
+        return self._books.detach(entry.document_type, entry.qb_id, replaced, request_id)
+
+
+def _of_removal(tid: str) -> dict[str, str]:
+    return {"removed_tid": tid} if tid else {}
 
 
 def _same_file(files: list[Attached], name: str, size_bytes: int) -> Attached | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from pipeline.domain.document import Company, DocumentType
@@ -15,20 +15,22 @@ from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
-from pipeline.domain.tie_out.facts import EntryState, LedgerTransaction, Names, PdfSizes, Policies
-from pipeline.domain.tie_out.matching import Scope, missing_entries, unmatched_ids
+from pipeline.domain.tie_out.facts import EntryState, Names, Policies
+from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,
     begun_before,
     missing_before,
+    missing_count,
     missing_numbers,
     number_gaps,
 )
 from pipeline.domain.tie_out.sums import sums, unexplained
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import replace
-from pipeline.use_cases.tie_out.collaborators import Collaborators, File, Ledger
+from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
+from pipeline.use_cases.tie_out.elsewhere import pdf_sizes, with_elsewhere
 from pipeline.use_cases.tie_out.reading import PAGE_ALLOWANCE_S, Reader, Reading
 
 # The poster holds a realm for seconds when little is due, and for two minutes at most.
@@ -130,7 +132,9 @@ class Comparison:
         pairs = classify(scope)
         all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
         begun = self._with.journal.numbers_before(self._company, self._month, begun_before(scope.documents))
-        missing = (missing_numbers(scope.documents) + missing_before(begun))[:GAPS_LOOKED_UP_MAX]
+        before = missing_before(begun)
+        left_out = missing_count(scope.documents) + len(before) - GAPS_LOOKED_UP_MAX
+        missing = (missing_numbers(scope.documents) + before)[:GAPS_LOOKED_UP_MAX]
         elsewhere = self._with.journal.with_numbers(self._company, missing)
         return TieOut(
             company=self._company.name,
@@ -141,10 +145,10 @@ class Comparison:
             odoo_url=self._with.journal.url,
             findings=tuple(pair.finding for pair in pairs),
             sums=all_sums,
-            unexplained_sums=unexplained(all_sums, pairs),
+            unexplained_sums=unexplained(all_sums),
             gaps=tuple(number_gaps(scope.documents, missing, elsewhere)),
             not_carried=tuple(self._with.journal.not_carried(self._company, self._month)),
-            notes=tuple(_notes(pairs, reading)),
+            notes=(*_notes(pairs, scope), *_left_out(left_out)),
         )
 
     def _nothing_read(self, reading: Reading) -> str:
@@ -187,27 +191,9 @@ class Comparison:
                 skips_receipts=rules.receipts is Receipts.SKIP,
             ),
         )
-        scope = self._with_elsewhere(scope, ledger)
+        scope = with_elsewhere(scope, ledger)
         in_odoo = self._with.journal.by_ids(unmatched_ids(scope))
-        return replace(scope, in_odoo=in_odoo, pdfs=self._pdfs(scope, ledger))
-
-    def _with_elsewhere(self, scope: Scope, ledger: Ledger) -> Scope:
-        """Look up what should be in the month and is not: it may be dated otherwise, or a page has shifted."""
-        kinds = {
-            make_entry_id(scope.database, document.odoo_id): document.document_type for document in scope.documents
-        }
-        wanted: defaultdict[DocumentType, dict[str, str]] = defaultdict(dict)
-        for entry in missing_entries(scope):
-            wanted[kinds[entry.entry_id]][entry.qb_id] = entry.entry_id
-        elsewhere: dict[str, LedgerTransaction] = {}
-        overlooked = []
-        for kind, ids in wanted.items():
-            for transaction in ledger.by_ids(kind, ids):
-                if transaction.dated_on in scope.month:
-                    overlooked.append(transaction)
-                elif transaction.entry_id in ("", ids[transaction.qb_id]):
-                    elsewhere[ids[transaction.qb_id]] = transaction
-        return replace(scope, elsewhere=elsewhere, transactions=(*scope.transactions, *overlooked))
+        return replace(scope, in_odoo=in_odoo, pdfs=pdf_sizes(scope, ledger, self._with.reports))
 
     def _entries(self, reading: Reading) -> dict[str, EntryState]:
         ids = {make_entry_id(self._with.database, document.odoo_id): None for document in reading.documents}
@@ -232,25 +218,6 @@ class Comparison:
             partners[document.party.strip().casefold()].add(document.party_id)
         by_name = {name: frozenset(ids) for name, ids in partners.items()}
         return replace(ledger.names(reading.transactions), owner_of=owner_of, partners=by_name)
-
-    def _pdfs(self, scope: Scope, ledger: Ledger) -> dict[tuple[DocumentType, str], PdfSizes]:
-        own = [transaction for transaction in scope.transactions if transaction.entry_id]
-        files: dict[tuple[DocumentType, str], Sequence[File]] = dict(ledger.files(own))
-        entries = {
-            (transaction.document_type, transaction.qb_id): scope.entries.get(transaction.entry_id)
-            for transaction in own
-        }
-        # A file that was replaced later is not among those made with the transactions.
-        later = [entry.attachable_id for place, entry in entries.items()
-                 if entry and entry.attachable_id and place not in files]  # fmt: skip
-        files |= ledger.files_by_ids(later)
-        filed = self._with.reports.pdf_sizes(entry.pdf_key for entry in entries.values() if entry and entry.pdf_key)
-        return {
-            place: PdfSizes(
-                filed.get(entry.pdf_key) if entry else None, tuple(file.size_bytes for file in files.get(place, ()))
-            )
-            for place, entry in entries.items()
-        }
 
     def _not_known(self, reason: str) -> TieOut:
         return TieOut(
@@ -282,12 +249,23 @@ def _state(entry: Entry) -> EntryState:
     )
 
 
-def _notes(pairs: Iterable[Pair], reading: Reading) -> Iterable[str]:
+def _left_out(numbers: int) -> Iterable[str]:
+    if numbers > 0:
+        yield (
+            f"{numbers + GAPS_LOOKED_UP_MAX:,} numbers are missing, as where a series was renumbered. The first "
+            f"{GAPS_LOOKED_UP_MAX:,} are listed."
+        )
+
+
+def _notes(pairs: Iterable[Pair], scope: Scope) -> Iterable[str]:
     """Yield what was compared less closely, in sentences."""
     by_qb: Mapping[str, set[str]] = defaultdict(set)
-    stock = sum(item.kind == "stock" for document in reading.documents for item in document.items)
+    stock = sum(item.kind == "stock" for document in scope.documents for item in document.items)
     if stock:
         yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
+    unknown = sum(sizes is None for sizes in scope.pdfs.values()) if scope.pdfs else 0
+    if unknown:
+        yield f"PDFs that were replaced long after they were posted, and were not looked up: {unknown:,}."
     for pair in pairs:
         document, transaction = pair.document, pair.transaction
         if document and transaction and not same_party(document, transaction):

@@ -73,7 +73,7 @@ def test_what_was_posted_is_posted_again_without_a_write(world):
     work = world.rebuild()
 
     kept = {"created_at", "updated_at", "pending_since", "posted_at", "pdf_key", "request_id", "stored_sha256",
-            "qb_tid"}  # fmt: skip
+            "qb_tid", "removed_tid"}  # fmt: skip
     rebuilt = world.entry()
     differing = {name for name in Entry.__dataclass_fields__ if getattr(rebuilt, name) != getattr(posted, name)}
     assert work.count == 1
