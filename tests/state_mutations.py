@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -152,7 +152,12 @@ def _a_decision_ignores_what_happened_since() -> AbstractContextManager[Any]:
 
 
 def _deleted_ones_are_not_looked_for() -> AbstractContextManager[Any]:
-    return patch.object(state_fakes.Odoo, "ids", lambda odoo, _company: {*odoo.documents, *range(1, 10)})
+    written = state_fakes.Odoo.written
+
+    def all_there(odoo: state_fakes.Odoo, company: Any) -> dict[int, datetime]:
+        return dict.fromkeys(range(1, 10), datetime.max.replace(tzinfo=UTC)) | written(odoo, company)
+
+    return patch.object(state_fakes.Odoo, "written", all_there)
 
 
 def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:

@@ -60,7 +60,7 @@ WHAT_TO_DO = {
     DifferenceClass.CHANGED: "Set it back in QuickBooks, or make the same change in Odoo. "
     "Accepting the change does not make the two equal.",
     DifferenceClass.NEEDS_A_PERSON: "Do what the reason says. It is then posted when it changes in Odoo, or by the "
-    "command ./oqb retry.",
+    "command: ./oqb retry",
     DifferenceClass.DATED_OTHERWISE: "Give it Odoo's date in QuickBooks, or change the date in Odoo.",
     DifferenceClass.WAITING: "Nothing yet: it follows by itself.",
     DifferenceClass.ONLY_IN_QUICKBOOKS: "Check that it belongs there: Odoo has no such document.",
