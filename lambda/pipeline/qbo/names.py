@@ -87,8 +87,9 @@ class Names:
             # Of one that was taken over it stays what its former contact said, so that this one's data follow.
             if known.seen and not known.said:
                 as_of = document.written_at.isoformat()
-                self._memory.remember(key, replace(known, said=said_of(document.party, entity, names[0]), as_of=as_of))
-            return known.qb_id
+                known = replace(known, said=said_of(document.party, entity, names[0]), as_of=as_of)
+            # As a whole: another thread reads it without the lock.
+            return self._memory.remember(key, known).qb_id
 
     def _follow_changes(self, entity: str, key: str, body: Json, names: list[str], document: Document) -> None:
         """Carry over what has changed of a party in Odoo, unless a person has changed it in QuickBooks.
@@ -238,7 +239,7 @@ class Names:
                 return known
             body = {"Type": "Service", "IncomeAccountRef": {"value": account.qb_id}}
             names = [name, f"{name[: ITEM_NAME_LENGTH_MAX - 20]} {mark}"]
-            return self._named("Item", body, "Name", names, key, account=account.qb_id)
+            return self._memory.remember(key, self._named("Item", body, "Name", names, key, account=account.qb_id))
 
     def inactive_items(self, qb_ids: list[str]) -> list[str]:
         """Return the names of those items that are inactive or gone."""
@@ -256,7 +257,7 @@ class Names:
         self, entity: str, body: Json, name_field: str, names: list[str], key: str, *, currency: str = "",
         account: str = "",
     ) -> Known:  # fmt: skip
-        """Create an object under the first of the names that is free, or adopt one that is nobody else's."""
+        """Create an object under the first free name, or adopt one that is nobody else's; it is not remembered yet."""
         refusal: Refused | None = None
         for name in names:
             try:
@@ -269,14 +270,15 @@ class Names:
                 # Without an id the name belongs to another kind (a vendor, an employee): the next name is tried.
                 is_usable = taken and self._may_adopt(entity, taken, currency, account)
                 if is_usable and (found := self._taken(entity, Known(taken, name, account), key)):
-                    return self._memory.remember(key, found)
+                    return found
                 if entity != "Item" and (inherited := self._of_merged(entity, names[0], key, currency)):
                     return inherited
             else:
                 qb_id = str(created["Id"])
-                self._memory.claim(entity, qb_id, key)
+                if not self._memory.claim(entity, qb_id, key) and entity != "Item":
+                    continue  # a killed run had created it, and a contact of the same name has adopted it since
                 known = Known(qb_id, name, account)
-                return self._memory.remember(key, known if entity == "Item" else _written(created, known, omitted))
+                return known if entity == "Item" else _written(created, known, omitted)
         raise Rejected(
             f"the names {' and '.join(repr(name) for name in names)} are taken in QuickBooks by others. Rename "
             "one of them in Odoo or in QuickBooks.",
@@ -322,7 +324,7 @@ class Names:
             if not owner or not _is_usable(row, currency):
                 continue
             if found := self._taken(entity, Known(qb_id, str(row["DisplayName"]), ""), key, asked=name):
-                return self._memory.remember(key, found)
+                return found
         return None
 
 

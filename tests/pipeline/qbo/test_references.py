@@ -18,6 +18,7 @@ from pipeline.qbo import list_cache, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
+from pipeline.qbo.memory import Memory
 from pipeline.qbo.parties import NAME_LENGTH_MAX, party_names
 from pipeline.runtime import SystemClock
 from tests.books_world import (
@@ -361,6 +362,39 @@ def test_two_partners_of_one_name_may_both_be_customer_and_vendor(world):
 
     assert names_of(world) == ["Azure Interior", "Azure Interior [7]"]
     assert names_of(world, "Vendor") == ["Azure Interior [6]", "Azure Interior [7 vendor]"]
+
+
+def test_what_a_killed_run_has_created_for_a_contact_is_never_shared_with_its_namesake(world, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_arguments):
+        raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(Memory, "claim", kill)
+        with pytest.raises(Killed):
+            world.references.party(named("acme corp", odoo_id=16))
+
+    adopted = world.references.party(named("Acme Corp", odoo_id=15))
+    own = world.references.party(named("acme corp", odoo_id=16))
+
+    assert adopted != own
+    assert names_of(world) == ["acme corp", "acme corp [16]"]
+
+
+def test_what_is_known_of_a_created_party_is_remembered_as_a_whole_because_others_read_it(world, monkeypatch):
+    remembered = []
+
+    def remember(memory, key, known, real=Memory.remember):
+        remembered.append(known)
+        return real(memory, key, known)
+
+    monkeypatch.setattr(Memory, "remember", remember)
+
+    world.references.party(named("Azure Interior"))
+
+    assert [bool(known.said and known.seen) for known in remembered] == [True]
 
 
 def test_when_all_names_are_taken_a_person_is_asked():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.domain import attempts
-from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry
+from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
 from pipeline.domain.errors import (
     Deferred,
     Disconnected,
@@ -113,6 +113,11 @@ class Troubles:
         One that was in trouble before says nothing about the company, and fails by itself when it stays without an
         answer while the books answer others.
         """
+        if entry.status is Status.POSTED and before.status is not Status.POSTED:
+            # Nothing but its last save had no answer. Its message is what was noted of it, and no trouble.
+            if self._with.table.save(entry):
+                self.went_through(before, entry)
+            return
         was_in_trouble = before.attempts > 0
         with self._outcomes.lock:
             self._consecutive_failures += not (isinstance(error, Deferred) or was_in_trouble or is_spoken_for)
