@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ SHARED = LEAVES - {"runtime", "settings"}
 HANDLERS = sorted(path.stem for path in ROOT.glob("*.py"))
 
 
-def _imports(path: Path) -> set[str]:
+@cache
+def _imports(path: Path) -> frozenset[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -45,7 +47,7 @@ def _imports(path: Path) -> set[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             known = {name for name in inner if name.removeprefix("pipeline.") in MODULES}
             names |= known or {node.module}
-    return names
+    return frozenset(names)
 
 
 def _own(path: Path) -> set[str]:
