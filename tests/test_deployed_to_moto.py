@@ -27,7 +27,7 @@ from operate.deployment import Deployment as Operated
 from operate.doctor import Doctor
 from pipeline.runtime import SystemClock, aws_client
 from tests.aws_without_sockets import without_sockets
-from tests.terraform_tools import Terraform, function_names, without_aws, working_copy
+from tests.terraform_tools import Terraform, function_names, provider_kept_running, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
 HERE = "us-west-2:123456789012"
@@ -64,8 +64,14 @@ def quickbooks():
     quickbooks.close()
 
 
-def test_the_configuration_deploys_works_and_leaves_nothing(tmp_path, aws, odoo, quickbooks, subtests):
-    terraform = working_copy(tmp_path / "tree", without_aws(os.environ) | aws.environ)
+@pytest.fixture
+def terraform(tmp_path, aws):
+    """Terraform in a copy of the tree, against this AWS; each of seven commands would start the provider otherwise."""
+    with provider_kept_running(working_copy(tmp_path / "tree", without_aws(os.environ) | aws.environ)) as terraform:
+        yield terraform
+
+
+def test_the_configuration_deploys_works_and_leaves_nothing(terraform, aws, odoo, quickbooks, subtests):
     variables = {
         "environment": ENVIRONMENT,
         "schedules_enabled": True,
