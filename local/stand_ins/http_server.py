@@ -26,6 +26,8 @@ def _number(value: Any) -> Any:
 
 
 _HALF = re.compile(r"[\ud800-\udfff]")
+# After so long a server that was asked to stop is asked again.
+STOPS_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,8 @@ class _UntilClosed(ThreadingHTTPServer):
             self.handle_request()
 
     def stop(self) -> None:
-        """End what serves, by a connection that asks nothing."""
+        """End what serves, by a connection that asks nothing. It may fail to arrive: ask again until nobody serves."""
         self._is_closed = True
-        # Whoever served is on the way out already if nobody listens any more.
         with suppress(OSError):
             socket.create_connection(self.server_address[:2]).close()  # type: ignore[arg-type]
 
@@ -189,6 +190,7 @@ class StandInServer:
 
     def close(self) -> None:
         """Stop serving."""
-        self._http.stop()
-        self._serving.join()
+        while self._serving.is_alive():
+            self._http.stop()
+            self._serving.join(STOPS_WITHIN_S)
         self._http.server_close()
