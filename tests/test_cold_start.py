@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
+from typing import Any
 
 import pytest
 
@@ -23,69 +25,66 @@ AT_THE_START = {
 }
 
 
-def started(handler: str, code: str) -> object:
-    """Import a handler in a process of its own, run some code there, and return the JSON it prints."""
+# One process a handler, for all that is asked of its start. It says what was imported, which collections were begun
+# between the first import of ours and the last client, and when Python collects garbage by itself.
+CODE = """
+import gc, json, sys
+from importlib.metadata import packages_distributions
+before, collections = set(sys.modules), []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+from pipeline import cold_start
+del collections[:]
+handler = __import__(sys.argv[1])
+names = {name.partition(".")[0] for name in set(sys.modules) - before}
+said = {"after imports": gc.isenabled()}
+handler.system().client("dynamodb")
+handler.system().client("s3")
+said |= {"collections": list(collections), "after clients": gc.isenabled(), "frozen": gc.get_freeze_count()}
+try:
+    handler.system().client("no-such-service")
+except Exception as error:
+    said |= {"error": type(error).__name__, "after a client that fails": gc.isenabled()}
+print(json.dumps({**said, "imported": sorted(names & packages_distributions().keys())}))
+"""
+
+
+@cache
+def started(handler: str) -> dict[str, Any]:
+    """Start a handler in a process of its own and return what it says."""
     done = subprocess.run(
-        [sys.executable, "-c", f"import gc, json, sys\n{code}", handler],
+        [sys.executable, "-c", CODE, handler],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lambda"), "AWS_DEFAULT_REGION": "us-west-2"},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_handler_imports_no_library_that_only_some_runs_need(handler):
-    found = started(
-        handler,
-        """
-from importlib.metadata import packages_distributions
-before = set(sys.modules)
-__import__(sys.argv[1])
-names = {name.partition(".")[0] for name in set(sys.modules) - before}
-print(json.dumps(sorted(names & packages_distributions().keys())))
-""",
-    )
+    found = started(handler)["imported"]
 
     assert set(found) - {"charset_normalizer", "chardet"} <= AT_THE_START[handler]
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_nothing_is_collected_between_the_first_import_of_ours_and_the_last_client(handler):
-    found = started(
-        handler,
-        """
-collections = []
-gc.callbacks.append(lambda phase, info: collections.append(phase))
-from pipeline import cold_start
-del collections[:]
-handler = __import__(sys.argv[1])
-handler.system().client("dynamodb")
-handler.system().client("s3")
-print(json.dumps([collections, gc.isenabled(), gc.get_freeze_count() > 50_000]))
-""",
-    )
+    found = started(handler)
 
-    assert found == [[], True, True]
+    assert (found["collections"], found["after clients"]) == ([], True)
+    assert found["frozen"] > 50_000
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_garbage_is_collected_again_after_the_imports_and_after_each_client(handler):
-    found = started(
-        handler,
-        """
-handler = __import__(sys.argv[1])
-after_imports = gc.isenabled()
-try:
-    handler.system().client("no-such-service")
-except Exception as error:
-    print(json.dumps([type(error).__name__, after_imports, gc.isenabled()]))
-""",
-    )
+    found = started(handler)
 
-    assert found == ["UnknownServiceError", True, True]
+    assert (found["error"], found["after imports"], found["after a client that fails"]) == (
+        "UnknownServiceError", True, True,
+    )  # fmt: skip
 
 
 def test_requests_does_not_complain_that_it_cannot_guess_encodings():
