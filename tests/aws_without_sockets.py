@@ -1,7 +1,8 @@
 """Embedded AWS asked without a socket, by clients of this process: the connection costs more than the answer.
 
 botocore words, signs and sends every request as over the network, and reads the answer; but a request to a table whose
-like moto has accepted before is answered at once, without being worded: botocore takes ten times as long as the answer.
+like moto has accepted before, and the commonest ones for objects, secrets and parameters (`aws_at_once.py`), are
+answered at once, without being worded: botocore takes ten times as long as the answer.
 A test asks each way and compares: `contracts/test_embedded_aws.py`.
 """
 
@@ -26,9 +27,12 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from local.simulation import short_table, short_way
 from local.stand_ins.aws import REGION, EmbeddedAws, signed_for
+from tests import aws_at_once
 
 # What is done with items: texts in, texts out, so that moto need not read and word it field by field.
-_ITEMS = re.compile(r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|Scan)")
+_ITEMS = re.compile(
+    r"DynamoDB_20120810\.((?:Get|Put|Update|Delete|BatchGet|BatchWrite)Item|TransactWriteItems|Query|Scan)"
+)
 _HEADERS = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "without-a-socket"}
 _METADATA = {"RequestId": "without-a-socket", "HTTPStatusCode": 200, "RetryAttempts": 0}
 
@@ -104,15 +108,26 @@ _long_way = BaseClient._make_api_call
 
 
 def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-    """Answer a request to a table at once, if moto has accepted one of its shape; any other goes the long way."""
+    """Answer a request at once, if it is one of those that are known; any other goes the long way."""
     aws = _served_at_once.get(client.meta.endpoint_url)
-    if aws is not None and client.meta.service_model.service_name == "dynamodb":
+    if aws is not None:
         with aws.lock:
-            answer = short_table.answer(operation, parameters)
-            if answer is not None:
-                aws.count("dynamodb", "POST")
-                return {**answer, "ResponseMetadata": {**_METADATA, "HTTPHeaders": {**_HEADERS}}}
+            known = _known(client.meta.service_model.service_name, operation, parameters)
+            if known is not None:
+                service, method, answer = known
+                aws.count(service, method)
+                metadata = {**_METADATA, "HTTPHeaders": {**_HEADERS}, **answer.get("ResponseMetadata", {})}
+                return {**answer, "ResponseMetadata": metadata}
     return _long_way(client, operation, parameters)
+
+
+def _known(service: str, operation: str, parameters: dict[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
+    """Return service, method and answer: of a table, if moto has accepted a request of this shape."""
+    if service == "dynamodb":
+        answer = short_table.answer(operation, parameters)
+        return None if answer is None else (service, "POST", answer)
+    found = aws_at_once.answer(service, operation, parameters)
+    return None if found is None else (service, *found)
 
 
 BaseClient._make_api_call = _make_api_call

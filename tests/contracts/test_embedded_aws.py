@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -28,7 +29,7 @@ def asked(request, moto, monkeypatch):
         yield furnished(moto)
         return
     fresh = EmbeddedAws()
-    with without_sockets(fresh):
+    with without_sockets(fresh, at_once=request.param.endswith("accepted")):
         # Nobody listens any more, so that a request over a socket fails.
         fresh.close()
         if request.param.endswith("accepted"):
@@ -158,10 +159,66 @@ def test_objects_are_answered_alike(asked):
         answer_of(bucket.get_object, Bucket=BUCKET, Key="posted/x.pdf"),
         answer_of(bucket.head_object, Bucket=BUCKET, Key="posted/x.pdf"),
         answer_of(bucket.put_object, Bucket=BUCKET, Key="pending/a b+ü.pdf", Body=b"two", IfNoneMatch="*"),
+        *as_the_pipeline_stores_and_reads(bucket),
     ]  # fmt: skip
 
     assert answers[1]["Body"] == b"%PDF one"
     same_both_ways("objects", answers)
+
+
+def as_the_pipeline_stores_and_reads(bucket):
+    """Return the answers to what is mostly asked, each object read whole and described afterwards."""
+    json_file = {"Bucket": BUCKET, "Key": "documents/ü 1.json"}
+    copied = {"Bucket": BUCKET, "Key": "posted/copied.pdf"}
+    calls = [
+        (bucket.put_object, {"Body": b"{}", "ContentType": "application/json", "ChecksumAlgorithm": "SHA256"}),
+        (bucket.put_object, {"Body": b"", "ContentType": "application/gzip"}),
+        (bucket.put_object, {"Body": b"three", "ContentType": "text/html; charset=utf-8"}),
+        (bucket.put_object, {"Body": b"no type"}),
+        (bucket.put_object, {"Body": b"x", "ContentType": "text/plain", "Metadata": {"qb-id": "7"}}),
+        (bucket.put_object, {"Body": b"x", "ContentType": "text/plain", "ChecksumAlgorithm": "SHA1"}),
+    ]
+    answers = []
+    for call, parameters in calls:
+        answers += [
+            answer_of(call, **json_file, **parameters), answer_of(bucket.get_object, **json_file),
+            answer_of(bucket.head_object, **json_file), answer_of(bucket.get_object_acl, **json_file),
+        ]  # fmt: skip
+    return [
+        *answers,
+        answer_of(bucket.copy_object, CopySource=json_file, MetadataDirective="REPLACE", Metadata={"qb-id": "8"},
+                  ContentType="application/pdf", **copied),
+        answer_of(bucket.get_object, **copied),
+        answer_of(bucket.put_object, Bucket="nobodys", Key="k", Body=b"x", ContentType="text/plain"),
+        answer_of(bucket.get_object, Bucket="nobodys", Key="k"),
+        answer_of(bucket.get_object, Range="bytes=0-0", **json_file),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", ["versioning", "encryption", "policy"])
+def test_objects_of_a_bucket_with_settings_are_answered_alike(asked, setting):
+    bucket, place = client(asked, "s3"), {"Bucket": BUCKET, "Key": "k"}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    {
+        "versioning": lambda: bucket.put_bucket_versioning(
+            Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
+        ),
+        "encryption": lambda: bucket.put_bucket_encryption(
+            Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]}
+        ),
+        "policy": lambda: bucket.put_bucket_policy(
+            Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+        ),
+    }[setting]()
+
+    answers = [
+        answer_of(bucket.put_object, Body=b"one", ContentType="text/plain", **place),
+        answer_of(bucket.get_object, **place),
+    ]
+
+    assert answers[1].get("refused", False) is (setting == "policy")
+    same_both_ways(setting, [without_what_is_made_up(answer) for answer in answers])
 
 
 def test_the_other_services_are_answered_alike(asked):
@@ -178,9 +235,45 @@ def test_the_other_services_are_answered_alike(asked):
         answer_of(client(asked, "secretsmanager").get_secret_value, SecretId="nobody"),
         answer_of(client(asked, "ssm").put_parameter, Name="/demo/x", Value="1", Type="SecureString"),
         answer_of(client(asked, "ssm").get_parameter, Name="/demo/y"),
+        *[
+            answer_of(client(asked, "ssm").get_parameter, Name="/demo/x", WithDecryption=decrypted)
+            for decrypted in (True, False)
+        ],
+        *answers_about_a_secret(client(asked, "secretsmanager")),
     ]
 
-    same_both_ways("others", answers)
+    same_both_ways("others", [without_what_is_made_up(answer) for answer in answers])
+
+
+def answers_about_a_secret(secrets):
+    secret = secrets.create_secret(Name="credentials-demo", SecretString='{"a": "ü"}')["ARN"]
+    empty = secrets.create_secret(Name="empty")["ARN"]
+    read = secrets.get_secret_value
+    answers = [
+        answer_of(read, SecretId=secret, VersionStage="AWSCURRENT"), answer_of(read, SecretId="credentials-demo"),
+        answer_of(read, SecretId=secret, VersionStage="AWSPENDING"),
+        answer_of(read, SecretId=empty, VersionStage="AWSCURRENT"),
+    ]  # fmt: skip
+    secrets.delete_secret(SecretId=secret)
+    return [*answers, answer_of(read, SecretId=secret, VersionStage="AWSCURRENT")]
+
+
+def test_what_is_answered_at_once_has_the_times_of_what_is_not(aws):
+    """Seconds of a time are compared with the clock: they are left out where answers are compared."""
+    furnished(aws)
+    bucket, secrets, parameters = (client(aws, name) for name in ("s3", "secretsmanager", "ssm"))
+    bucket.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentType="text/plain")
+    secrets.create_secret(Name="credentials-demo", SecretString="{}")
+    parameters.put_parameter(Name="/demo/x", Value="1", Type="SecureString")
+
+    times = [
+        bucket.get_object(Bucket=BUCKET, Key="k")["LastModified"],
+        secrets.get_secret_value(SecretId="credentials-demo")["CreatedDate"],
+        parameters.get_parameter(Name="/demo/x")["Parameter"]["LastModifiedDate"],
+    ]
+
+    now = datetime.now(UTC)
+    assert [time for time in times if abs(now - time) > timedelta(seconds=30)] == []
 
 
 def same_both_ways(what, answers):
@@ -226,7 +319,7 @@ OF_A_DEPLOYMENT = {
 # What AWS makes up for each new resource.
 MADE_UP = {"TableId", "CreationDateTime", "CreationDate", "CreatedTimestamp", "LastModifiedTimestamp", "CreatedDate",
            "LastChangedDate", "VersionId", "SecretVersionsToStages", "VersionIdsToStages", "ResponseMetadata",
-           "LatestStreamLabel", "SubscriptionArn", "ARN"}  # fmt: skip
+           "LastModifiedDate", "LatestStreamLabel", "SubscriptionArn", "ARN"}  # fmt: skip
 
 
 def described(moto, deployment):

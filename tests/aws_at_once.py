@@ -1,0 +1,127 @@
+"""Objects, secrets and parameters of embedded AWS without the wording of a request: what each run of a function asks.
+
+What is common is done to moto's state and answered as botocore reads moto's answer. For all else, and for what is
+refused, `answer` returns None with nothing done, and the request goes the long way. `contracts/test_embedded_aws.py`
+compares the two.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
+
+from local.simulation import short_way
+from local.stand_ins.aws import ACCOUNT
+
+type Parameters = dict[str, Any]
+
+# What moto says of an object that is nothing but its bytes, their type and the texts kept with them.
+PLAIN = {"ETag", "last-modified", "content-length", "x-amz-sdk-checksum-algorithm"}
+TEXT_KEPT = "x-amz-meta-"
+CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
+    "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"),
+    "SHA256": lambda content: hashlib.sha256(content).digest(),
+}
+
+
+def answer(service: str, operation: str, parameters: Parameters) -> tuple[str, Parameters] | None:
+    """Return the HTTP method of a request, for those who count, and its answer; or None, with nothing done."""
+    known = _OPERATIONS.get((service, operation))
+    if known is None:
+        return None
+    method, kinds, do = known
+    if not all(isinstance(value, kinds.get(name, ())) for name, value in parameters.items()):
+        return None
+    found = do(parameters)
+    return None if found is None else (method, found)
+
+
+def _get_object(parameters: Parameters) -> Parameters | None:
+    _, bucket = _plain_bucket(parameters)
+    found = bucket and bucket.keys.get(parameters["Key"])
+    if not isinstance(found, FakeKey) or set(found.response_dict) != PLAIN or found.multipart:
+        return None
+    kept = found.metadata
+    return {
+        "AcceptRanges": "bytes",
+        "LastModified": found.last_modified.replace(microsecond=0, tzinfo=UTC),
+        "ContentLength": found.size,
+        "ETag": found.etag,
+        f"Checksum{found.checksum_algorithm}": found.checksum_value,
+        "ContentType": kept["content-type"],
+        "Metadata": {name.removeprefix(TEXT_KEPT): kept[name] for name in kept if name.startswith(TEXT_KEPT)},
+        "Body": StreamingBody(io.BytesIO(found.value), found.size),
+        "ResponseMetadata": {"ChecksumAlgorithm": str(found.checksum_algorithm).lower()},
+    }
+
+
+def _put_object(parameters: Parameters) -> Parameters | None:
+    backend, bucket = _plain_bucket(parameters)
+    content, algorithm = parameters.get("Body"), parameters.get("ChecksumAlgorithm", "CRC32")
+    if bucket is None or content is None or not parameters.get("ContentType") or algorithm not in CHECKSUMS:
+        return None
+    checksum = base64.b64encode(CHECKSUMS[algorithm](content)).decode()
+    made = backend.put_object(parameters["Bucket"], parameters["Key"], content, checksum_value=checksum)
+    made.checksum_algorithm = algorithm
+    made.set_metadata(
+        {"content-type": parameters["ContentType"], "x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
+    )
+    made.set_acl(bucket.acl)
+    return {"ETag": made.etag, f"Checksum{algorithm}": checksum}
+
+
+def _plain_bucket(parameters: Parameters) -> tuple[S3Backend, FakeBucket | None]:
+    """Return the bucket of a request, if nothing is set for it that is asked at each object."""
+    backend = s3_backends[ACCOUNT]["aws"]
+    bucket = backend.buckets.get(parameters.get("Bucket", ""))
+    is_plain = bucket and parameters.get("Key") and not (
+        bucket.is_versioned or bucket.policy or bucket.encryption or bucket.logging or bucket.object_lock_enabled
+    )  # fmt: skip
+    return backend, bucket if is_plain else None
+
+
+def _get_secret_value(parameters: Parameters) -> Parameters | None:
+    found = _unless_refused("secretsmanager", "GetSecretValue", parameters)
+    if found is not None:
+        found["CreatedDate"] = datetime.fromtimestamp(found["CreatedDate"], UTC)
+    return found
+
+
+def _get_parameter(parameters: Parameters) -> Parameters | None:
+    found = _unless_refused("ssm", "GetParameter", parameters)
+    if found is not None:
+        one = found["Parameter"]
+        del one["Tier"]
+        at = one["LastModifiedDate"]
+        one["LastModifiedDate"] = at.replace(microsecond=at.microsecond // 1000 * 1000, tzinfo=UTC)
+    return found
+
+
+def _unless_refused(service: str, operation: str, parameters: Parameters) -> Parameters | None:
+    try:
+        found: Parameters = short_way.call(service, operation, parameters)
+    except ClientError:
+        # A refused request changed nothing: it is refused once more, in moto's own words.
+        return None
+    return found
+
+
+type Do = Callable[[Parameters], Parameters | None]
+# The method of each request, what its parameters have to be, and what is done.
+_OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
+    ("s3", "GetObject"): ("GET", {"Bucket": str, "Key": str}, _get_object),
+    ("s3", "PutObject"): (
+        "PUT", {"Bucket": str, "Key": str, "Body": bytes, "ContentType": str, "ChecksumAlgorithm": str}, _put_object,
+    ),
+    ("secretsmanager", "GetSecretValue"): ("POST", {"SecretId": str, "VersionStage": str}, _get_secret_value),
+    ("ssm", "GetParameter"): ("POST", {"Name": str, "WithDecryption": bool}, _get_parameter),
+}  # fmt: skip
