@@ -75,7 +75,6 @@ def _put_object(parameters: Parameters) -> Parameters | None:
     made.set_metadata(
         {"content-type": parameters["ContentType"], "x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
     )
-    made.set_acl(bucket.acl)
     return {"ETag": made.etag, f"Checksum{algorithm}": checksum}
 
 

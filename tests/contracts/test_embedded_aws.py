@@ -175,6 +175,7 @@ def as_the_pipeline_stores_and_reads(bucket):
         (bucket.put_object, {"Body": b"", "ContentType": "application/gzip"}),
         (bucket.put_object, {"Body": b"three", "ContentType": "text/html; charset=utf-8"}),
         (bucket.put_object, {"Body": b"no type"}),
+        (bucket.put_object, {"Body": b"kept cheaply", "ContentType": "text/plain", "StorageClass": "STANDARD_IA"}),
         (bucket.put_object, {"Body": b"x", "ContentType": "text/plain", "Metadata": {"qb-id": "7"}}),
         (bucket.put_object, {"Body": b"x", "ContentType": "text/plain", "ChecksumAlgorithm": "SHA1"}),
     ]
@@ -218,6 +219,7 @@ def test_objects_of_a_bucket_with_settings_are_answered_alike(asked, setting):
     ]
 
     assert answers[1].get("refused", False) is (setting == "policy")
+    assert ("VersionId" in answers[1]) is (setting == "versioning")
     same_both_ways(setting, [without_what_is_made_up(answer) for answer in answers])
 
 
