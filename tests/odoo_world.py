@@ -11,7 +11,8 @@ from pipeline.domain.document import Company
 from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.source import Page, Pdf, PdfSource
 from pipeline.domain.transitions import Actor
-from pipeline.use_cases.extract.pull import Extraction, run
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.extract.run import run
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
 NOW = WRITTEN_AT + timedelta(minutes=20)
