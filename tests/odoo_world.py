@@ -152,8 +152,12 @@ class _Store(MemoryStore):
     def __init__(self, aws):
         super().__init__()
         self._aws = aws
+        # What storing a document raises, by its id in Odoo.
+        self.refused = {}
 
     def put_document(self, document, version):
+        if document.odoo_id in self.refused:
+            raise self.refused[document.odoo_id]
         key = super().put_document(document, version)
         self._aws.wrote("document", document.odoo_id)
         return key

@@ -81,9 +81,9 @@ class Extraction:
         # First, because an entry without its PDF counts as backlog and cannot be posted.
         unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
         silent = unanswered(unfinished)
-        without = tuple(sorted(entry.odoo_id for entry in silent))
+        without = set(_ids(silent))
         if not self.dry_run:
-            self._pull_ids(company, {entry.odoo_id for entry in unfinished} - set(without))
+            self._pull_ids(company, set(_ids(unfinished)) - without)
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
             logger.warning("pulling pauses: too many documents wait to be posted", extra={"company": company.name})
             self.counts.remaining = True
@@ -94,12 +94,17 @@ class Extraction:
             cursor = cursor.begun(self.now)
             if cursor.since:
                 touched = self.source.with_new_attachments(company, cursor.since - LOOKBACK)
-                self._pull_ids(company, set(touched) - set(without))
+                self._pull_ids(company, set(touched) - without)
+        self._walk(company, cursor, silent)
+
+    def _walk(self, company: Company, cursor: Cursor, silent: Sequence[Entry]) -> None:
+        """Take the pages of a walk, without the documents that were `silent` before. They come at its end, when due."""
         since = cursor.since - LOOKBACK if cursor.since else None
+        selection = Selection(since=since, without=_ids(silent))
         while self.deadline.allows(PAGE_ALLOWANCE_S):
             limit = cursor.page_max or PAGE_DOCUMENTS
             try:
-                page = self._page(company, Selection(since=since, without=without), cursor.after_id, limit)
+                page = self._page(company, selection, cursor.after_id, limit)
             except TooMany:
                 cursor = cursor.with_page_of(limit // FEWER)
                 self._move(company, cursor)
@@ -154,29 +159,33 @@ class Extraction:
         known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
         for row in page.unreadable:
             previous = known.get(unreadable_ids[row.odoo_id])
-            if not (row.withdrawn and previous and self._take_back(row, previous)):
+            withdrawn = self._as_withdrawn(row, previous)
+            if withdrawn is None:
                 self._refuse(company, row, previous)
+            else:
+                self._take_alone(company, withdrawn, previous)
         if not self.dry_run:
             self.source.will_ask_for_pdfs([document for document in page.documents if self._needs_pdf(document, known)])
         for document in page.documents:
-            previous = known.get(document.entry_id)
-            try:
-                progress = self._take_one(document, previous)
-            except NotStored as error:
-                # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored
-                # already, other than its PDF.
-                stored = self.table.entries([document.entry_id]).get(document.entry_id)
-                self._refuse(company, _not_stored(document, error), stored)
-                continue
-            except PipelineError:
-                raise
-            except Exception as error:  # a fault of ours: it stops this document, and none of the others
-                logger.exception("unexpected fault", extra={"entry_id": document.entry_id})
-                self._refuse(company, _unexpected(document, error), previous)
-                continue
-            if progress is Progress.INTERRUPTED:
+            if self._take_alone(company, document, known.get(document.entry_id)) is Progress.INTERRUPTED:
                 self.counts.remaining = True
                 return Progress.INTERRUPTED
+        return Progress.COMPLETE
+
+    def _take_alone(self, company: Company, document: Document, previous: Entry | None) -> Progress:
+        """Take one document. If it cannot be stored, or makes our code fail, refuse it: it stops none of the others."""
+        try:
+            return self._take_one(document, previous)
+        except NotStored as error:
+            # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored already,
+            # other than its PDF.
+            stored = self.table.entries([document.entry_id]).get(document.entry_id)
+            self._refuse(company, _not_stored(document, error), stored)
+        except PipelineError:
+            raise
+        except Exception as error:  # a fault of ours: it stops this document, and none of the others
+            logger.exception("unexpected fault", extra={"entry_id": document.entry_id})
+            self._refuse(company, _unexpected(document, error), previous)
         return Progress.COMPLETE
 
     def _decide(self, document: Document, previous: Entry | None) -> Decision:
@@ -231,19 +240,20 @@ class Extraction:
 
     # -- unreadable rows -------------------------------------------------------------------------------------------
 
-    def _take_back(self, row: UnreadableDocument, previous: Entry) -> bool:
-        """Withdraw a document that Odoo has reset or cancelled, as it was when it was read last.
+    def _as_withdrawn(self, row: UnreadableDocument, previous: Entry | None) -> Document | None:
+        """Return a document that Odoo has reset or cancelled as it was when it was read last, withdrawn.
 
         Odoo lets a draft lose its customer, its dates and its lines, and none of that may keep it in the books. Returns
-        False if there is no copy of it.
+        None if the row does not say that it is withdrawn, or there is no copy of it.
         """
+        if previous is None or not row.withdrawn:
+            return None
         try:
             document = self.store.document(previous)
         except InvalidDocument:
-            return False
+            return None
         created_at = row.created_at or document.created_at
-        self._take_one(replace(document, withdrawn=True, written_at=row.written_at, created_at=created_at), previous)
-        return True
+        return replace(document, withdrawn=True, written_at=row.written_at, created_at=created_at)
 
     def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
         """Store an unreadable document as a failed entry, and report it once."""
@@ -266,6 +276,10 @@ class Extraction:
         if not self.dry_run:
             entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
+
+
+def _ids(entries: Sequence[Entry]) -> tuple[int, ...]:
+    return tuple(sorted(entry.odoo_id for entry in entries))
 
 
 def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:

@@ -10,7 +10,7 @@ import pytest
 from pipeline.domain.cursor import CLOCKS_DIFFER, PAGE_DOCUMENTS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
-from pipeline.domain.errors import InvalidDocument, Unavailable
+from pipeline.domain.errors import InvalidDocument, NotStored, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource, Selection, UnreadableDocument
 from pipeline.use_cases.extract.fetch import PDF_ALLOWANCE_S
 from pipeline.use_cases.extract.pull import BACKLOG_MAX, LOOKBACK
@@ -425,6 +425,21 @@ def test_a_posted_document_that_breaks_keeps_its_place_in_quickbooks(aws):
     pull(odoo, aws, now=LATER)
 
     assert (aws.entry(2).status, aws.entry(2).qb_id, aws.entry(2).version) == (Status.FAILED, "77", 2)
+
+
+@pytest.mark.parametrize("error", [NotStored("it is too large."), AssertionError("a fault of ours")])
+def test_a_withdrawn_row_that_makes_our_code_fail_stops_no_other_document(aws, error):
+    odoo = FakeOdoo(a_document(2))
+    pull(odoo, aws)
+    aws.stored[aws.entry(2).entry_id] = replace(aws.entry(2), status=Status.POSTED, qb_id="77")
+    odoo.unreadable[2] = replace(unreadable(2), withdrawn=True)
+    odoo.put(a_document(3))
+    aws.store.refused = {2: error}
+
+    failures = pull(odoo, aws, now=LATER).failures
+
+    assert (aws.entry(2).status, aws.entry(2).qb_id, aws.entry(3).status) == (Status.FAILED, "77", Status.PENDING)
+    assert [failure.entry_id for failure in failures] == [aws.entry(2).entry_id]
 
 
 # -- dry runs and selections -------------------------------------------------------------------------------------------
