@@ -23,6 +23,7 @@ from pipeline.domain.values import dataclass
 ERRORS_SHOWN_MAX = 10
 DOCUMENTS_SHOWN_MAX = 20
 LINES_SHOWN_MAX = 60
+CURRENCIES_SHOWN_MAX = 10
 TITLE_LENGTH_MAX = 250
 MESSAGE_LENGTH_MAX = 1_000
 SUBJECT_LENGTH_MAX = 100
@@ -210,10 +211,12 @@ def message_lines(code: str, message: str) -> list[str]:
     """Return a message as lines of an alert: one line, except for what is built of lines of ours."""
     if code not in SEVERAL_LINES:
         return [one_line(message, MESSAGE_LENGTH_MAX)]
-    lines = message.split("\n")[:LINES_SHOWN_MAX]
+    first, *rest = message.split("\n")
+    more = len(rest) - LINES_SHOWN_MAX
     return [
-        one_line(lines[0], MESSAGE_LENGTH_MAX),
-        *(f"  | {one_line(line, MESSAGE_LENGTH_MAX)}" for line in lines[1:]),
+        one_line(first, MESSAGE_LENGTH_MAX),
+        *(f"  | {one_line(line, MESSAGE_LENGTH_MAX)}" for line in rest[:LINES_SHOWN_MAX]),
+        *([f"  ... and {more} more lines"] if more > 0 else []),
     ]
 
 
@@ -270,7 +273,10 @@ def sums(documents: Sequence[Waiting]) -> str:
     for document in documents:
         if document.total is not None:
             totals[document.currency] = totals.get(document.currency, Decimal(0)) + document.total
-    amounts = ", ".join(shown(total, one_line(currency, 10)) for currency, total in sorted(totals.items())[:10])
+    amounts = ", ".join(
+        [shown(total, one_line(currency, 10)) for currency, total in sorted(totals.items())[:CURRENCIES_SHOWN_MAX]]
+        + (["and further currencies"] if len(totals) > CURRENCIES_SHOWN_MAX else [])
+    )
     oldest = min((document.since for document in documents if document.since), default=None)
     parts = [f"together {amounts}"] if amounts else []
     parts += [f"the oldest since {day(oldest)}"] if oldest else []

@@ -57,10 +57,16 @@ def _ended(message: Message, place: Place) -> Alert:
             + (f", last {counted(alert.count)})" if alert.count else ")")
             for alert in message.alerts[:CAUSES_SHOWN_MAX]
         ),
+        *_more_causes(message),
         *footer(", ".join(sorted({alert.code for alert in message.alerts})), place),
     ]
     what = causes[0] if len(causes) == 1 else f"{len(causes)} alerts"
     return Alert(subject(place, message.company, f"ended: {what}"), "\n".join(lines))
+
+
+def _more_causes(message: Message) -> list[str]:
+    more = len(message.alerts) - CAUSES_SHOWN_MAX
+    return [f"... and {more} more causes"] if more > 0 else []
 
 
 def _digest(message: Message, failed: Sequence[Entry], place: Place, now: datetime) -> Alert:
@@ -74,8 +80,7 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
     for alert in message.alerts[:CAUSES_SHOWN_MAX]:
         entries = by_code.get(alert.code, []) if alert.is_of_documents else []
         lines += _of_cause(alert, entries, place)
-    if len(message.alerts) > CAUSES_SHOWN_MAX:
-        lines.append(f"... and {len(message.alerts) - CAUSES_SHOWN_MAX} more causes")
+    lines += _more_causes(message)
     if everything:
         lines += what_to_do(message.company, everything, place)
     lines += _noticed(message.notices, place)
