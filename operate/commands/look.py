@@ -241,7 +241,7 @@ def list_entries(  # noqa: PLR0913 - one for each option
     )
     now = call.world.clock.now()
     with out.progress(f"Reading the tracking table of {deployment.environment}"):
-        entries = sorted(found(deployment.table, wanted, now), key=_waits_since)
+        entries = sorted(found(deployment.table, wanted, now, out.note), key=_waits_since)
     listed = entries[:limit]
     if as_csv:
         writer = csv.writer(sys.stdout)

@@ -25,6 +25,7 @@ ROUNDS_MAX = 200
 PLANNED_AT_ONCE = 50
 # The payload takes a thousand.
 RETRIED_AT_ONCE = 1_000
+ORDERS_SHOWN_MAX = 10
 
 _company = click.option("--company", metavar="NAME", help="Only this company.")
 _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help="Only this entry; may be repeated.")
@@ -117,7 +118,7 @@ def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(*WAITING, Status.FAILED))
         with out.progress("Reading what waits and what failed"):
-            entries = list(found(deployment.table, wanted, call.world.clock.now()))
+            entries = list(found(deployment.table, wanted, call.world.clock.now(), out.note))
     ready = [entry for entry in entries if entry.status in (*WAITING, Status.FAILED) and entry.is_ready]
     drafts: dict[str, dict[str, Any]] = {}
     for owner in sorted({entry.company for entry in ready}):
@@ -147,7 +148,7 @@ def _drafts(call: Call, company: str, entry_ids: Sequence[str], note: str) -> di
         call.output.note(note)
         payload = {"company": company, "entry_ids": left, "retry_failed": True, "dry_run": True}
         answer = _invoke(call, POSTER, payload, 1)
-        got = {draft["entry_id"]: draft for draft in answer.get("drafts", [])}
+        got = {draft["entry_id"]: draft for draft in answer.get("drafts", []) if draft["entry_id"] in left}
         drafts |= got
         if not got:
             reason = "another run posts to this realm just now" if answer.get("busy") else "the realm is paused"
@@ -219,7 +220,7 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
             raise WrongUse(f"{others[0].entry_id} is {others[0].status}, not failed: there is nothing to retry.")
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,))
-        failed = list(found(deployment.table, wanted, call.world.clock.now()))
+        failed = list(found(deployment.table, wanted, call.world.clock.now(), out.note))
         _check_causes(causes, {entry.error_code for entry in failed})
         # What a retry would delete in QuickBooks is retried only by its name or its cause.
         chosen = [entry for entry in failed if entry.error_code in causes or not (causes or entry.successor)]
@@ -296,8 +297,10 @@ def orders(call: Call) -> int:
     states = Counter(str(record.get("sync_status", "")) for record in records)
     bad = [record for record in records if record.get("sync_status") != "success"]
     call.output.say(f"{counted(len(records), 'order')}: " + ", ".join(f"{n} {name}" for name, n in states.items()))
-    for record in bad[:10]:
+    for record in bad[:ORDERS_SHOWN_MAX]:
         call.output.say(f"{record.get('order_name') or record.get('order_id')}: {record.get('error', '')}")
+    if len(bad) > ORDERS_SHOWN_MAX:
+        call.output.say(f"... and {len(bad) - ORDERS_SHOWN_MAX} more: --json has them all.")
     call.output.result(answer)
     return NEEDS_A_PERSON if bad else 0
 
