@@ -19,6 +19,7 @@ from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
 from pipeline.qbo.element_names import with_names
 from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
+from pipeline.qbo.items import ItemNames, books_to
 from pipeline.qbo.list_cache import ListCache
 from pipeline.qbo.lists import (
     BookAccount,
@@ -32,7 +33,8 @@ from pipeline.qbo.lists import (
     find_target_code,
     find_tax_code,
 )
-from pipeline.qbo.names import Names, books_to
+from pipeline.qbo.names import PartyNames
+from pipeline.qbo.naming import Naming
 from pipeline.qbo.rule_check import problems
 from pipeline.qbo.sales_tax import SalesTaxWatch
 from pipeline.qbo.unmapped import gone, no_account, no_code
@@ -58,7 +60,9 @@ class References:
         self._list_cache = ListCache(
             client, key_values, [target.name for target in rules.products.values()], clock=clock, threads=threads
         )
-        self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run, clock=clock, threads=threads)
+        self._naming = Naming(client, key_values, dry_run=dry_run, clock=clock, threads=threads)
+        self._names = PartyNames(self._naming, policy=rules.parties)
+        self._items = ItemNames(self._naming)
         self._account_of_item: dict[str, BookAccount] = {}
         self.sales_tax = SalesTaxWatch(key_values, client.realm, clock=clock, threads=threads)
 
@@ -213,7 +217,7 @@ class References:
         for qb_id, booked_to in item_accounts:
             account = self._account_of_item.get(qb_id)
             if account and account.qb_id != booked_to:
-                name = self._names.name_of("Item", qb_id) or qb_id
+                name = self._naming.name_of("Item", qb_id) or qb_id
                 return (
                     f"its item '{name}' books to {self._account_name(booked_to)} in QuickBooks, but Odoo booked the "
                     f"line to {account}. Give the item its income account {account} back in QuickBooks, then retry"
@@ -237,12 +241,12 @@ class References:
             if books_to(item, account):
                 return item.qb_id
         elif product and self.rules.items is Items.PRODUCT:
-            known = self._names.product_item(product, database, account)
+            known = self._items.product_item(product, database, account)
             name, where, theirs = known.name, "its product", known.account
             if books_to(known, account):
                 return known.qb_id
         else:
-            return self._names.account_item(account)
+            return self._items.account_item(account)
         raise Unmapped(
             f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to "
             f"{self._account_name(theirs)}, but Odoo booked the line to {account}. Change the account in Odoo, name an "
@@ -259,7 +263,7 @@ class References:
         Return a RetryLater if the document can be posted at its next attempt.
         """
         code = error.fault.code
-        message = with_names(str(error), self._list_cache.current(), self._names.name_of)
+        message = with_names(str(error), self._list_cache.current(), self._naming.name_of)
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
@@ -296,7 +300,7 @@ class References:
             return message
         details = [line.get(line["DetailType"], {}) for line in body["Line"]]
         items = sorted({detail["ItemRef"]["value"] for detail in details if "ItemRef" in detail})
-        inactive = self._names.inactive_items(items)
+        inactive = self._items.inactive_items(items)
         if inactive:
             named = ", ".join(f"'{name}'" for name in inactive)
             return f"the item {named} is inactive in QuickBooks. Make it active again there, then retry."
