@@ -22,6 +22,14 @@ from pipeline.settings import ExtractorSettings, PosterSettings
 
 EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT = "odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"
 FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT)
+# The order sync runs only where its database and user are given.
+SCHEDULES = {
+    f"{EXTRACTOR}-schedule": EXTRACTOR,
+    f"{POSTER}-sweep": POSTER,
+    f"{POSTER}-watch": POSTER,
+    "tie-out-daily": TIE_OUT,
+    "tie-out-continue": TIE_OUT,
+}
 # The answer of a function crosses the network after its own time is up.
 ANSWER_ALLOWANCE_S = 60
 STOPPED = "Task timed out"

@@ -1,6 +1,6 @@
 """Whether what Terraform makes is there as it makes it: functions, schedules, alarms, storage, versions; and the clock.
 
-Each check yields sentences that say what is wrong and which command mends it. Nothing is changed.
+Each check yields sentences that say what is wrong and which command fixes it. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, TIE_OUT, Deployment
+from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, SCHEDULES, TIE_OUT, Deployment
 from operate.output import span
 
 APPLY = "run `terraform apply`"
-# The order sync runs only where its database and user are given.
-SCHEDULES = {
-    f"{EXTRACTOR}-schedule": EXTRACTOR,
-    f"{POSTER}-sweep": POSTER,
-    f"{POSTER}-watch": POSTER,
-    "tie-out-daily": TIE_OUT,
-    "tie-out-continue": TIE_OUT,
-}
 # What a function must be allowed to do with the bucket.
 _OF_THE_BUCKET = {
     EXTRACTOR: (("s3:PutObject", "pending/x.pdf"),),
@@ -231,7 +223,7 @@ def alerts(deployment: Deployment) -> Iterator[str]:
         yield f"Alarms do not exist: {', '.join(missing)}: {APPLY}."
     for name in sorted(expected & found.keys()):
         if not found[name].get("ActionsEnabled", True):
-            yield f"The alarm {name} tells nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
+            yield f"The alarm {name} reports to nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
         elif topic not in found[name].get("AlarmActions", []):
             yield f"The alarm {name} does not go to {topic.rpartition(':')[2]}: {APPLY}."
 

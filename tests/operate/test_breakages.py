@@ -344,7 +344,7 @@ BREAKAGES = {
         "Alarms do not exist: qb-poster-refresh-token-demo", "terraform apply"),
     "an alarm is off": (
         lambda s: make_alarm(s, "qb-poster-errors", ActionsEnabled=False),
-        "qb-poster-errors-demo tells nobody", "enable-alarm-actions --alarm-names qb-poster-errors-demo"),
+        "qb-poster-errors-demo reports to nobody", "enable-alarm-actions --alarm-names qb-poster-errors-demo"),
     "an alarm goes elsewhere": (
         lambda s: make_alarm(s, "qb-poster-dlq", AlarmActions=["arn:aws:sns:us-west-2:123456789012:old"]),
         "qb-poster-dlq-demo does not go to odoo-qb-alerts-demo", "terraform apply"),
