@@ -30,7 +30,8 @@ SUBJECT_LENGTH_MAX = 100
 # The lines of the mapping are ours and the deployer's, and each is made one line where it is built.
 SEVERAL_LINES = ("mapping", "mapping_unknown_in_odoo")
 POSTER = "qb-poster"
-_PATHS = {
+# The pages of QuickBooks Online that show one transaction.
+QUICKBOOKS_PAGES = {
     DocumentType.INVOICE: "invoice",
     DocumentType.CREDIT_NOTE: "creditmemo",
     DocumentType.BILL: "bill",
@@ -81,7 +82,9 @@ class Place:
         if self.odoo_url and odoo_id:
             found.append(f"Odoo: {self.odoo_url}/mail/view?model=account.move&res_id={odoo_id}")
         if self.quickbooks_url and qb_id and document_type:
-            found.append(f"QuickBooks: {self.quickbooks_url}/app/{_PATHS[document_type]}?txnId={quote(qb_id, safe='')}")
+            found.append(
+                f"QuickBooks: {self.quickbooks_url}/app/{QUICKBOOKS_PAGES[document_type]}?txnId={quote(qb_id, safe='')}"
+            )
         return "  ".join(found)
 
 
