@@ -319,8 +319,8 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(oqb, tmp_path):
     assert "m.toml could not be read or written: not a directory." in result.stderr.replace("\n", " ")
 
 
-@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
-def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
+def onto_a_full_disk(oqb, *arguments):
+    """Run a command whose standard output takes nothing."""
     environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
     environ |= {
         "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
@@ -328,10 +328,15 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
         "ENVIRONMENT": "demo",
     }
     with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "operate", "list", *options], env=environ, stdout=full, stderr=subprocess.PIPE,
+        return subprocess.run(
+            [sys.executable, "-m", "operate", *arguments], env=environ, stdout=full, stderr=subprocess.PIPE,
             text=True, check=False, timeout=60,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
+def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
+    result = onto_a_full_disk(oqb, "list", *options)
 
     assert result.returncode == 1
     said = "" if "--json" in options else result.stderr.splitlines()[-1]
@@ -343,17 +348,7 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
     ("arguments", "status"), [(("list", "--env", "dmeo"), 2), (("report", "companyA", "2026-01"), 1), (("lok",), 2)]
 )
 def test_an_error_that_a_full_disk_does_not_take_as_json_is_said_elsewhere(oqb, arguments, status):
-    environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
-    environ |= {
-        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
-        "AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url,
-        "ENVIRONMENT": "demo",
-    }
-    with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "operate", *arguments, "--json"], env=environ, stdout=full, stderr=subprocess.PIPE,
-            text=True, check=False, timeout=60,
-        )  # fmt: skip
+    result = onto_a_full_disk(oqb, *arguments, "--json")
 
     assert result.returncode == status, result.stderr
     assert "Exception" not in result.stderr

@@ -54,6 +54,15 @@ def reason(world):
     return found.not_known[0]
 
 
+def attach_much_later(world):
+    """Let the PDF of a bill have been attached long after the month, and return the bill's id in QuickBooks."""
+    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
+    for row in world.books._tables.table("Attachable").values():
+        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
+            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    return qb_id
+
+
 # -- bounded ---------------------------------------------------------------------------------------------------------
 
 
@@ -62,10 +71,7 @@ def test_a_small_month_costs_one_metered_read_per_type_one_for_the_files_and_two
 
 
 def test_a_pdf_that_was_replaced_much_later_is_looked_up_by_its_id(world):
-    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
-    for row in world.books._tables.table("Attachable").values():
-        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
-            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    attach_much_later(world)
 
     found = world.tie_out()
 
@@ -284,10 +290,7 @@ def test_what_is_in_none_of_the_months_that_were_read_says_that_it_was_not_looke
 
 def test_a_pdf_that_was_not_looked_up_is_not_known_and_the_report_says_so(world, monkeypatch):
     monkeypatch.setattr(elsewhere, "LOOKED_UP_MAX", 0)
-    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
-    for row in world.books._tables.table("Attachable").values():
-        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
-            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    qb_id = attach_much_later(world)
 
     found = world.tie_out()
 
