@@ -15,7 +15,7 @@ from pipeline.domain.commands import StartOver
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
-from pipeline.domain.lifecycle import LOST, UNANSWERED_BY_ODOO
+from pipeline.domain.from_odoo import LOST, UNANSWERED_BY_ODOO
 from pipeline.domain.unanswered import QUIET_TRIES_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from tests.builders import COMPANY

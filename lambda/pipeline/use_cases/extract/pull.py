@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, NotStored, PipelineError
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.identity import make_entry_id
-from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
@@ -266,7 +266,7 @@ class Extraction:
             self.counts.unchanged += 1
             if row.error.code == UNANSWERED_BY_ODOO and not self.dry_run:
                 # Stored again for the time of this try. What was reported stays reported.
-                again = lifecycle.unreadable(row, previous.entry_id, company, previous, self.now)
+                again = from_odoo.unreadable(row, previous.entry_id, company, previous, self.now)
                 self.table.save_extracted(replace(again, reported_at=previous.reported_at), previous=previous)
             return
         self.counts.failed += 1
@@ -274,7 +274,7 @@ class Extraction:
         title = row.number or "a document"
         self.failures.append(Failure(company.name, row.error.code, title, message, _PULLED_AGAIN, entry_id))
         if not self.dry_run:
-            entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
+            entry = from_odoo.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
 
 

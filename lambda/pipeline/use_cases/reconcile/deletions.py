@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Protocol
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.advice import DELETED_IN_ODOO
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS
@@ -136,7 +136,7 @@ def _take_out(extraction: Extraction, table: ComparisonTable, company: Company, 
     except InvalidDocument:
         # Without a copy the document cannot be taken back, and a retry says so.
         has_copy = False
-    deleted = lifecycle.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
+    deleted = from_odoo.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
     if deleted.status is Status.VOIDED:
         extraction.store.drop_pending(entry)
     table.save_extracted(deleted, previous=entry)
