@@ -86,7 +86,7 @@ locals {
           actions   = ["s3:DeleteObject"]
           resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
         },
-        # Who may not list is told 403 for a missing key instead of 404.
+        # Without this right S3 answers 403 for a missing key, and not 404.
         {
           sid       = "TellMissingFromForbidden"
           actions   = ["s3:ListBucket"]
@@ -168,7 +168,7 @@ locals {
           actions   = ["s3:DeleteObject"]
           resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
         },
-        # Who may not list is told 403 for a missing key instead of 404.
+        # Without this right S3 answers 403 for a missing key, and not 404.
         {
           sid       = "TellMissingFromForbidden"
           actions   = ["s3:ListBucket"]

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what was asked: a sentence, and the exit status that says whose turn it is.
+"""How a command ends when it cannot do what was asked: with a sentence, and an exit status that says who must act.
 
 0 is fine, 1 needs a person, 2 is wrong use: an option, a company, an environment or credentials that cannot be right.
 """
@@ -35,7 +35,7 @@ from pipeline.domain.errors import InvalidRequest, PipelineError
 NEEDS_A_PERSON, WRONG_USE = 1, 2
 # As a shell says it of a program that Ctrl-C has ended.
 STOPPED = 130
-# Of all that the system refuses, what no other option of the command would mend.
+# What the system refuses, and no other option of the command would avoid.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 _REFUSED_CREDENTIALS = (

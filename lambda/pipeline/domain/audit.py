@@ -1,7 +1,7 @@
-"""Verify the history: find a record that was changed, removed or put in, and work that nobody recorded.
+"""Verify the history: find a record that was changed, removed or inserted, and work that was not recorded.
 
-Who may write to the table can write a whole history of his own. A head of the chain that was kept elsewhere, or AWS'
-audit trail, is what contradicts him then. Everything else shows here.
+A person who may write to the table can replace the whole history. Only a head of the chain that was kept elsewhere, or
+AWS' audit trail, shows that. Everything else shows here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OF_A_RECORD = {"before", "entry_id", "number", "moments", "begins"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one record or link: its key, the day it is about (empty if nobody knows), and a sentence."""
+    """What is wrong with one record or link: its key, its day (empty if it is not known), and a sentence."""
 
     key: str
     day: str
@@ -58,8 +58,8 @@ class _Listed:
 def verified(texts: Mapping[str, str], written: Mapping[str, Written], *, day: str = "") -> Verified:
     """Verify the history, of one `day` (like 2026-11-29) or all of it.
 
-    `texts` are all records and links by key, `written` when each entry was written, by entry id. A finding whose day
-    nobody knows is one of every day.
+    `texts` are all records and links by key, `written` when each entry was written, by entry id. A finding whose day is
+    not known belongs to every day.
     """
     records = {key: text for key, text in texts.items() if key.startswith(RECORDS)}
     links = {key: text for key, text in texts.items() if key.startswith(LINKS)}
@@ -164,7 +164,7 @@ def _without_a_record(
 
 
 def _unrecorded(records: Mapping[str, str], written: Mapping[str, Written]) -> Iterator[Finding]:
-    """Find writes of entries that no record tells. What was written before an entry's first record is not known."""
+    """Find writes of entries that are in no record. What was written before an entry's first record is not known."""
     chains: defaultdict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for key, text in records.items():
         entry_id, number = _numbered(key.removeprefix(RECORDS))

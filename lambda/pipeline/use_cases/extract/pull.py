@@ -59,7 +59,7 @@ class Extraction:
     skips_receipts: Callable[[str], bool] = lambda _company: False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
-    # The companies of which this run knows whether anything is wrong with them.
+    # The companies that this run has checked: what is wrong with them is in `failures`.
     checked: set[str] = field(default_factory=set)
     pdfs: PdfFetching = field(init=False)
     # Waits so many seconds, where a run has reason to wait for the poster.

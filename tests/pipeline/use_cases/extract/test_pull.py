@@ -375,7 +375,7 @@ def test_a_broken_row_is_reported_again_when_it_is_broken_otherwise(aws):
     assert [failure.message for failure in extraction.failures] == ["no vendor"]
 
 
-def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(aws):
+def test_a_broken_row_that_was_fixed_without_touching_it_is_pulled_at_the_next_run(aws):
     odoo = FakeOdoo(a_document(2))
     odoo.unreadable[2] = unreadable(2, "the name of its customer is empty")
     pull(odoo, aws)
