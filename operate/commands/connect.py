@@ -258,11 +258,12 @@ def _connect_odoo(call: Call, *, yes: bool) -> int:
         )
     if not companies:
         raise NeedsAPerson(f"Odoo shows {login['username']} no company: allow it every company that is to be read.")
+    _check_database(known, login)
     which = "this company" if len(companies) == 1 else f"these {len(companies)} companies"
     if not call.ask(f"Read {which} with this login?", yes=yes):
         out.say("Nothing was stored.")
         return NEEDS_A_PERSON
-    _warn_of_another_database(call, known, login)
+    out.note("Storing the login.")
     deployment.under_way = ""
     deployment.secrets.begin(settings.odoo_secret_arn)
     deployment.secrets.change(settings.odoo_secret_arn, lambda current: {**current, **login})
@@ -320,7 +321,8 @@ def _connect_slack(call: Call) -> int:
     return 0
 
 
-def _warn_of_another_database(call: Call, known: Mapping[str, Any], login: Mapping[str, str]) -> None:
+def _check_database(known: Mapping[str, Any], login: Mapping[str, str]) -> None:
+    """Raise Misconfigured for another database than before, unless the secret says what became of that one."""
     former = known.get("database")
     if former and former != login["database"] and not (known.get("renamed_from") or known.get("replaces")):
         raise Misconfigured(
@@ -328,4 +330,3 @@ def _warn_of_another_database(call: Call, known: Mapping[str, Any], login: Mappi
             f'whether it was renamed ("renamed_from": "{former}") or replaces it ("replaces": "{former}"), then run '
             "this again."
         )
-    call.output.note("Storing the login.")
