@@ -16,7 +16,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
-from pipeline.domain.remedies import remedies, retry_command
+from pipeline.domain.remedies import BY_CAUSE_ONLY, remedies, retry_command
 from pipeline.domain.values import dataclass
 
 # How much one alert shows; the rest is counted.
@@ -114,11 +114,13 @@ class Failure:
     @property
     def what_to_do(self) -> str:
         """What to do once the cause is fixed."""
-        what = self.remedy or (
-            "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
-            f"invoke the poster with {json.dumps({'company': self.company, 'retry_failed': True})}."
-        )
-        return " ".join([what, *(line.strip() for line in remedies(self.code, self.company))])
+        what = self.remedy
+        if not what and self.code not in BY_CAUSE_ONLY:
+            what = (
+                "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
+                f"invoke the poster with {json.dumps({'company': self.company, 'retry_failed': True})}."
+            )
+        return " ".join(filter(None, [what, *(line.strip() for line in remedies(self.code, self.company))]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def documents_alert(company: str, code: str, documents: Sequence[Waiting], place
         *by_message(documents, place),
         "",
         *remedies(code, company, place.environment),
-        *what_to_do(company, documents, place),
+        *([] if code in BY_CAUSE_ONLY else what_to_do(company, documents, place)),
         *footer(code, place),
     ]
     return Alert(subject(place, company, f"{counted(len(documents))} for a person: {words_for(code)}"), _text(lines))

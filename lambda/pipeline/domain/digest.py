@@ -28,7 +28,7 @@ from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.open_alerts import Message, Occasion, OpenAlert
 from pipeline.domain.quoting import one_line, quoted
-from pipeline.domain.remedies import remedies
+from pipeline.domain.remedies import BY_CAUSE_ONLY, remedies
 
 CAUSES_SHOWN_MAX = 20
 
@@ -81,8 +81,9 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
         entries = by_code.get(alert.code, []) if alert.is_of_documents else []
         lines += _of_cause(alert, entries, place)
     lines += _more_causes(message)
-    if everything:
-        lines += what_to_do(message.company, everything, place)
+    retried = [waiting_of(entry) for entry in failed if entry.error_code not in BY_CAUSE_ONLY]
+    if message.alerts and retried:
+        lines += what_to_do(message.company, retried, place)
     lines += _noticed(message.notices, place)
     lines += footer(", ".join(sorted({alert.code for alert in message.alerts} or {"drift"})), place)
     if not message.alerts:
