@@ -83,7 +83,7 @@ def can_be_handled(world):
     del world.books.create
 
 
-def is_mended(world):
+def is_fixed(world):
     del world.books.draft
 
 
@@ -227,7 +227,7 @@ def nothing(_world):
 
 WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "no_realm": (no_realm, World.fix),
-    "unexpected": (unexpected, is_mended),
+    "unexpected": (unexpected, is_fixed),
     "unanswered": (unanswered, can_be_handled),
     "booked_otherwise": (booked_otherwise, World.fix),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),

@@ -175,7 +175,7 @@ def test_of_several_pdfs_and_such_files_one_is_made_with_all_in_it(post):
     assert len(PdfReader(io.BytesIO(pdf)).pages) == 2
 
 
-def test_a_pdf_that_nothing_can_be_added_to_is_written_anew_and_says_so(post):
+def test_a_pdf_that_nothing_can_be_added_to_is_written_again_and_says_so(post):
     protected = PdfWriter(clone_from=PdfReader(io.BytesIO(with_actions())))
     protected.encrypt("", "owner", algorithm="RC4-128")
     target = io.BytesIO()

@@ -174,7 +174,7 @@ def test_an_odoo_without_json_rpc_is_read_by_json2(opened, json2, waits):
 
 
 @pytest.mark.parametrize("json2", [True, False], ids=["documents", "orders"])
-def test_a_kept_connection_is_found_out_anew_when_json_rpc_is_gone(opened, json2):
+def test_a_kept_connection_is_found_out_again_when_json_rpc_is_gone(opened, json2):
     stand_in = opened(19)
     key_values = KeyValues(asdict(Connection(19, stand_in.users[0].uid, "jsonrpc", has_api_key=True)))
     stand_in.has_jsonrpc = False
