@@ -143,6 +143,14 @@ class LedgerTransaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A type of document that QuickBooks does not offer to this company, and why."""
+
+    document_type: DocumentType
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryState:
     """What an entry says of a document: who waits, for what and since when, and where it is. No figures.
 
@@ -201,7 +209,8 @@ class Names:
     and a currency; it is empty if QuickBooks has but one, or none of that number or name. `rate_names` are the names of
     the tax codes of rates that belong to one code alone, by the rate's id; `tax_of` returns such a name for a tax of
     Odoo on sales or on purchases, or an empty text.
-    `partners` are the Odoo partners of the month by name, in lower case.
+    `partners` are the Odoo partners of the month by name, in lower case. `taxes_unread` is why the tax codes could not
+    be read, and empty if they were.
     """
 
     account_of: Callable[[Account], LedgerAccount | None]
@@ -211,6 +220,7 @@ class Names:
     owner_of: Callable[[DocumentType, str], int] = lambda _kind, _qb_id: 0
     owed_account_of: Callable[[Account, DocumentType, str], str] = lambda _account, _kind, _currency: ""
     partners: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    taxes_unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,10 @@ class Ledger(Protocol):
         """How many calls were made that Intuit charges for."""
 
     def page(self, kind: DocumentType, month: Month, *, start: int) -> tuple[list[LedgerTransaction], bool]:
-        """Return at most a thousand transactions of the month from a position on, and whether they are the last."""
+        """Return at most a thousand transactions of the month from a position on, and whether they are the last.
+
+        Raises NotOffered if the company's plan or its user does not have this type.
+        """
 
     def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
         """Return the transactions with these ids that exist, whatever their date."""
