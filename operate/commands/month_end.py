@@ -241,7 +241,7 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
         .paginate(
             TableName=call.deployment.poster.table,
             ConsistentRead=True,
-            ProjectionExpression="entry_id, #value, created_at, updated_at",
+            ProjectionExpression="entry_id, #value, created_at, updated_at, qb_id",
             ExpressionAttributeNames={"#value": "value"},
         )
     )
@@ -252,7 +252,8 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
                 texts[key] = stored.get("value", {}).get("S", "")
             elif "#" not in key and "updated_at" in stored:
                 created_at = stored.get("created_at", {}).get("S", "")
-                written[key] = Written(created_at, stored["updated_at"]["S"])
+                is_posted = bool(stored.get("qb_id", {}).get("S"))
+                written[key] = Written(created_at, stored["updated_at"]["S"], is_posted)
     return texts, written
 
 

@@ -105,8 +105,8 @@ class Changes:
         for entity in _KINDS:
             try:
                 self.client.changes([entity], since)
-            except NotOffered as error:
-                logger.warning("QuickBooks does not offer a type", extra={"entity": entity, "reason": str(error)})
+            except NotOffered as one:
+                logger.warning("QuickBooks does not offer a type", extra={"entity": entity, "reason": str(one)})
                 lacking.append(entity)
             else:
                 offered.append(entity)
