@@ -23,7 +23,7 @@ from pipeline.domain.audit import Written, verified
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
 from pipeline.domain.identity import odoo_id_of
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.month import Month, latest_day
 from pipeline.domain.tie_out.tie_out import Verdict
 
 # A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
@@ -259,6 +259,6 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
 
 def _month(call: Call, text: str) -> Month:
     try:
-        return Month.parse(text, call.world.clock.now().date())
+        return Month.parse(text, latest_day(call.world.clock.now()))
     except InvalidRequest as error:
         raise WrongUse(str(error)) from None
