@@ -92,3 +92,33 @@ def test_a_month_that_is_not_over_everywhere_is_no_open_one(world):
     after = given(world, command, datetime(2026, 11, 1, 12, 0, tzinfo=UTC))
 
     assert (before.open_months, after.open_months) == (0, 1)
+
+
+# -- two at once -------------------------------------------------------------------------------------------------------
+
+
+def test_of_two_tie_outs_of_one_company_at_once_neither_loses_what_the_other_marks(world):
+    collaborators = world.collaborators()
+    kept = world.values.change
+
+    def with_another(key, of):
+        """Another run marks its month between the reading and the writing of this one."""
+        marked = []
+
+        def and_then(text):
+            if not marked:
+                marked.append(True)
+                months._mark(collaborators, world.company.name, Month(2026, 9), {"verdict": months.UNFINISHED})
+            return of(text)
+
+        world.values.change = kept
+        kept(key, and_then)
+
+    world.values.change = with_another
+
+    months._mark(collaborators, world.company.name, OCTOBER, {"verdict": "ties out"})
+
+    assert {name: one["verdict"] for name, one in months._kept(world.values, world.company.name).items()} == {
+        "2026-09": months.UNFINISHED,
+        "2026-10": "ties out",
+    }

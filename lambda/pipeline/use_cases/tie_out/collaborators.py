@@ -109,6 +109,9 @@ class KeyValues(Protocol):
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
 
+    def change(self, key: str, of: Callable[[str | None], str]) -> None:
+        """Keep what `of` makes of the text under a key. No change that another run makes meanwhile is lost."""
+
     def take_lease(self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
         """Take a lease until an instant, or return None if another run holds it."""
 

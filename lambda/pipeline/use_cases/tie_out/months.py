@@ -266,9 +266,10 @@ def index_key(company: str) -> str:
 
 
 def _mark(collaborators: Collaborators, company: str, month: Month, what: dict[str, str]) -> None:
-    index = _kept(collaborators.key_values, company)
-    index[str(month)] = what
-    collaborators.key_values.keep(index_key(company), json.dumps(index, sort_keys=True))
+    # A person may compare another month of the company at this moment.
+    collaborators.key_values.change(
+        index_key(company), lambda text: json.dumps(json.loads(text or "{}") | {str(month): what}, sort_keys=True)
+    )
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:
