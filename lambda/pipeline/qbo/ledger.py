@@ -21,7 +21,7 @@ from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
 from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
-from pipeline.qbo.marker import entry_id_of
+from pipeline.qbo.marker import closed_to_of, entry_id_of
 from pipeline.qbo.rows import Json
 from pipeline.qbo.tax_names import finder, names_of_rates
 
@@ -179,6 +179,7 @@ class Ledger:
             created_at=str(meta.get("CreateTime", "")),
             updated_at=str(meta.get("LastUpdatedTime", "")),
             owed_account_id=_value(row.get("ARAccountRef") or row.get("APAccountRef")),
+            closed_to=closed_to_of(row),
         )
 
     def _booked(self, row: Json, side: str) -> Iterator[LedgerLine]:

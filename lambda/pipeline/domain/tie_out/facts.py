@@ -130,6 +130,8 @@ class LedgerTransaction:
     updated_at: str
     # The receivable or payable account, where QuickBooks says it.
     owed_account_id: str = ""
+    # The last closed day when it was posted, as the pipeline's note on it says: only if that made its date a later one.
+    closed_to: date | None = None
 
     @property
     def is_paid(self) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.domain.clock import Clock
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry
@@ -99,6 +100,9 @@ class Entries(Protocol):
 
 class KeyValues(Protocol):
     """Small values, and leases."""
+
+    def cursor(self, database: str, company: str) -> Cursor:
+        """Return how far a company was read, or a new Cursor if it never was."""
 
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""

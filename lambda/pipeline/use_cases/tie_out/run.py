@@ -184,6 +184,7 @@ class Comparison:
             realm=realm,
             home_currency=self._company.currency,
             began_at=reading.began_at,
+            read_to=self._with.key_values.cursor(self._with.database, self._company.name).since,
             documents=reading.documents,
             transactions=reading.transactions,
             entries=entries,
