@@ -701,3 +701,20 @@ def test_the_reason_says_up_to_when_odoo_was_read():
 
     read_to = f"{BEGAN - timedelta(days=2):%Y-%m-%d %H:%M}"
     assert finding.reason == f"It is pulled next: Odoo was read up to {read_to} UTC so far."
+
+
+# -- what moved or was withdrawn just now ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["posted", "cancel"])
+@pytest.mark.parametrize(
+    ("written", "waits"), [(timedelta(minutes=5), True), (timedelta(days=1), False), (timedelta(days=99), False)]
+)
+def test_what_odoo_moved_to_another_month_or_withdrew_just_now_is_on_its_way(state, written, waits):
+    other = OdooState(state, date(2026, 11, 5), "companyA", "BILL/7", date(2026, 11, 5), BEGAN - written)
+    entry = an_entry(updated_at=BEGAN - timedelta(days=2))
+
+    finding = only([], [a_transaction()], [entry], in_odoo={7: other})
+
+    assert (finding.difference_class is DifferenceClass.WAITING) is waits
+    assert finding.is_open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from pipeline.domain.identity import make_entry_id, odoo_id_of
@@ -142,8 +143,13 @@ def _hint(found: Sequence[Difference]) -> str:
 
 def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
     """Whether Odoo wrote a document so lately that its entry cannot know of it."""
-    is_new_to_it = entry is None or entry.updated_at < document.written_at
-    return is_new_to_it and document.written_at > scope.pulled_to
+    return _is_on_its_way(document.written_at, entry, scope)
+
+
+def _is_on_its_way(written_at: datetime | None, entry: EntryState | None, scope: Scope) -> bool:
+    if written_at is None or written_at <= scope.pulled_to:
+        return False
+    return entry is None or entry.updated_at < written_at
 
 
 def _is_otherwise_dated(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> bool:
@@ -275,8 +281,14 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) 
         return _still_there(make, "It was deleted in Odoo.", entry, scope)
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")
+    is_on_its_way = _is_on_its_way(state.written_at, entry, scope)
     if state.state != "posted":
-        return _still_there(make, "It was withdrawn in Odoo.", entry, scope)
+        finding = _still_there(make, "It was withdrawn in Odoo.", entry, scope)
+        if is_on_its_way and finding.difference_class is DifferenceClass.DELETED_IN_ODOO:
+            return make(DifferenceClass.WAITING, f"{finding.reason} It is to be taken back.", state.written_at)
+        return finding
+    if is_on_its_way:
+        return make(DifferenceClass.WAITING, f"Its date in Odoo is now {state.dated_on}.", state.written_at)
     return _of_another_month(make, transaction, state, entry, scope)
 
 

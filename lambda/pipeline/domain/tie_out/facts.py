@@ -184,13 +184,14 @@ class EntryState:
 
 @dataclass(frozen=True, slots=True)
 class OdooState:
-    """Where a document is that was looked up by its id: its state, its company, and its accounting and own date."""
+    """Where a document is that was looked up by its id: its state, company, accounting and own date, and last write."""
 
     state: str
     dated_on: date
     company: str
     number: str
     issued_on: date | None = None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
