@@ -31,7 +31,7 @@ def every_class() -> TieOut:
         for number, kind in enumerate(DifferenceClass)
     ]  # fmt: skip
     made_by = ("bill BILL/2026/01/0006 of Harbor Foods Supply",) * 9
-    row = Sum("600000 Expenses", "600000 'Expenses'", "USD", Decimal("1110516"), Decimal(0), documents=made_by)
+    row = Sum("600000 Expenses", "600000 'Expenses'", "USD", Decimal(1110516), Decimal(0), documents=made_by)
     return a_tie_out(*findings, sums=Sums(*[(row, row)] * 5), unexplained_sums=(row,), closure=a_closure())
 
 
@@ -74,7 +74,6 @@ def test_nothing_is_wider_than_the_screen(shown, width):
     shown.show_on(width=width)
 
     assert shown.run("document.documentElement.scrollWidth") <= width
-
     wider = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
     assert shown.run(wider) == 0
 
