@@ -128,6 +128,11 @@ class References:
             raise no_account(account, self.lists.accounts, self._client.company)
         return found
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company, with their rates."""
+        return self.lists.tax_codes
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line. A line without tax has a code, too.
 

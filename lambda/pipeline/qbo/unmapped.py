@@ -19,7 +19,8 @@ def no_account(account: Account, accounts: Iterable[BookAccount], company: str) 
     return Unmapped(
         f"account {account} has no QuickBooks account with that number or name"
         + (f"; nearest by name: '{near[0]}'" if near else "")
-        + f". Give an account of {company} in QuickBooks this number or name, or name one in the mapping.",
+        + f". Give an account of {company} in QuickBooks this number or name (or make the one that has it active "
+        "again), or name one in the mapping.",
         code="account_unmapped",
     )
 
