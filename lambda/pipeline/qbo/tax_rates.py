@@ -11,8 +11,9 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import ZERO, plain, shown
 from pipeline.qbo.lists import Rate, TaxCode
 
-# What an amount of tax may differ from its rate for each line it is on: by rounding, also in cash, or by hand.
-_ROUNDING = Decimal("0.05")
+# What an amount of tax may differ from its rate by rounding in cash or by hand, in the currency's smallest units. By
+# rounding of lines it may differ by one more for each of them.
+_BY_HAND = 5
 
 
 def own_rate(tax: Tax, alike: Sequence[Tax], rates: Sequence[Rate]) -> Rate:
@@ -33,7 +34,8 @@ def check_rates(document: Document, codes: Iterable[TaxCode]) -> None:
     """Raise InvalidDocument if a tax is not of its own rate on the document, but of that of another tax code.
 
     Odoo lets a tax get another rate after documents were posted with it. They keep their amounts, and would go to the
-    code of the new rate. An amount that a person has corrected by a cent, or to that of no rate, is left alone.
+    code of the new rate. An amount that a person has corrected by a cent, or to that of no rate, is left alone; so is
+    a tax beside others on a line, which may be a tax on a tax, and one that is booked in parts.
     """
     singles = {
         code.rates[0].percent for code in codes
@@ -46,11 +48,14 @@ def check_rates(document: Document, codes: Iterable[TaxCode]) -> None:
 
 def _check_rate(tax: Tax, document: Document, percents: Iterable[Decimal]) -> None:
     lines = [line for line in document.lines if line.kind is LineKind.ITEM and tax in line.taxes]
-    base = abs(sum((line.amount for line in lines), ZERO))
-    # It may be booked in parts, and a reverse charge has both signs.
     parts = [amount.amount for amount in document.taxes if amount.tax == tax]
-    charged = max(sum((part for part in parts if part > 0), ZERO), -sum((part for part in parts if part < 0), ZERO))
-    tolerance = _ROUNDING * max(1, len(lines))
+    # A reverse charge is booked with both signs.
+    is_whole = len(parts) == 1 or (len(parts) == 2 and not sum(parts))
+    if not is_whole or any(len(line.taxes) > 1 for line in lines):
+        return
+    base = abs(sum((line.amount for line in lines), ZERO))
+    charged = abs(parts[0])
+    tolerance = (_BY_HAND + len(lines)) * Decimal(1).scaleb(-document.decimal_places)
 
     def fits(percent: Decimal) -> bool:
         return abs(charged - base * percent / 100) <= tolerance
