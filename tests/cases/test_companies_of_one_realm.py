@@ -171,6 +171,8 @@ def test_two_runs_at_once_for_both_post_each_document_once(open_family):
 
     assert set(statuses(world).values()) == {"posted"}
     assert len(world.books(entity="Invoice")) == 10
+    keys = {item["entry_id"]["S"] for item in world.machine.items(world.machine.deployment.table)}
+    assert {key for key in keys if key.startswith("lease#") and "##" not in key} == {f"lease#{REALM_A}"}
 
 
 def test_a_lost_connection_is_one_trouble_and_both_follow_when_it_is_back(open_family):
