@@ -9,7 +9,8 @@ import pytest
 from local.stand_ins.quickbooks.realm import TaxRate
 from tests.cases.test_identity import settle
 from tests.cases.test_real_life import Desk, line
-from tests.cases.world import COSTS_B, REALM_B, VAT_IN, VAT_OUT, B, be, us
+from tests.cases.test_taxes import lines_of
+from tests.cases.world import COSTS, COSTS_B, REALM_A, REALM_B, TAX_DUE, VAT_IN, VAT_OUT, B, be, us
 
 WITHHELD, TRANSITION = 963, 965
 OWED = {WITHHELD: "Withheld", TRANSITION: "Tax in transition"}
@@ -255,3 +256,70 @@ def test_a_tax_that_got_another_rate_takes_no_former_document_to_the_code_of_the
     assert posted(desk) == before == {
         entered: wanted([835.86], **{"21%": taxed}), "corrected by a cent": wanted([100], **{"21%": 21.01}),
     }  # fmt: skip
+
+
+FEES_OWED, WITHHELD_US = 971, 972
+
+
+def test_in_the_us_only_sales_tax_is_sales_tax_and_all_else_is_a_line_of_its_own(open_world):
+    more = [{"Name": name, "AccountType": "Other Current Liability", "AcctNum": number}
+            for name, number in (("Fees owed", "253000"), ("Backup withholding", "254000"))]  # fmt: skip
+    world = open_world(realms=[us(accounts=[*us().accounts, *more]), be()])
+    world.account(FEES_OWED, "253000", "Fees owed", "liability_current")
+    world.account(WITHHELD_US, "254000", "Backup withholding", "liability_current")
+    for tax_id, name, rate, kind, use in (
+        (300, "Resale, exempt", 0.0, "percent", SALE), (301, "Backup withholding 24%", -24.0, "percent", PURCHASE),
+        (302, "Excise per gallon", 0.184, "fixed", SALE), (303, "Excise per gallon in", 0.184, "fixed", PURCHASE),
+        (304, "Sales tax paid", 6.0, "percent", PURCHASE), (305, "State 6%", 6.0, "percent", SALE),
+    ):  # fmt: skip
+        world.tax(tax_id, name, rate, kind, use)
+    desk = Desk(world, REALM_A, partner=world.partner(900, "Party"))
+    state = [(305, TAX_DUE, 6.0)]
+    desk.enter("for resale", "out_invoice", [line(100.0, 300)])
+    desk.enter("part of it for resale", "out_invoice", [line(100.0, 305), line(50.0, 300)], state)
+    desk.enter(
+        "a contractor without a number", "in_invoice", [line(1000.0, 301)], [(301, WITHHELD_US, -240.0)], ref="1"
+    )
+    desk.enter("fuel sold", "out_invoice", [line(300.0, 302, 305, quantity=100.0)],
+               [(302, FEES_OWED, 18.4), (305, TAX_DUE, 18.0)])  # fmt: skip
+    desk.enter("fuel bought", "in_invoice", [line(300.0, 303, quantity=100.0)], [(303, COSTS, 18.4)], ref="2")
+    desk.enter("tax paid is cost", "in_invoice", [line(100.0, 304)], [(304, COSTS, 6.0)], ref="3")
+    desk.enter("a refund of it", "in_refund", [line(100.0, 304)], [(304, COSTS, 6.0)], ref="4")
+    desk.enter("a cent that rounding left", "out_invoice", [line(70.0, 305), line(30.0, 305), line(-100.0, 305)],
+               [(305, TAX_DUE, 0.01)])  # fmt: skip
+
+    settle(world, rounds=1)
+
+    desk.check({
+        "for resale": 100, "part of it for resale": 156, "a contractor without a number": 760, "fuel sold": 336.4,
+        "fuel bought": 318.4, "tax paid is cost": 106, "a refund of it": 106, "a cent that rounding left": 0.01,
+    })  # fmt: skip
+    rows = {name: row for name, (_, row) in desk.outcomes().items()}
+    assert lines_of(rows["part of it for resale"]) == [
+        (Decimal(100), "Product Sales", "TAX"), (Decimal(50), "Product Sales", "NON"),
+    ]  # fmt: skip
+    assert [one[:2] for one in lines_of(rows["a contractor without a number"])] == [
+        (Decimal(1000), "Expenses"), (Decimal(-240), "Backup withholding"),
+    ]  # fmt: skip
+    assert [one[:2] for one in lines_of(rows["fuel sold"])][1:] == [(Decimal("18.40"), "Fees owed")]
+    assert rows["fuel sold"]["TxnTaxDetail"]["TotalTax"] == 18
+    assert [one[0] for one in lines_of(rows["tax paid is cost"])] == [100, 6]
+
+
+def test_a_cent_that_rounding_left_is_in_the_books_and_one_below_zero_is_told(open_desk):
+    desk = open_desk("BE", list(be().tax_rates), {})
+    three = [line(70.0, 74), line(30.0, 74), line(-100.0, 74)]
+    desk.enter("a cent of tax", "out_invoice", three, [(74, VAT_OUT, 0.01)])
+    desk.enter("a cent the other way", "out_invoice", three, [(74, VAT_OUT, -0.01)])
+    desk.enter("a credit note of a cent", "out_refund", [line(100.0, 74), line(-99.99, 74)], [(74, VAT_OUT, 0.0)])
+    desk.enter("a discount with a tax of its own", "out_invoice", [line(4.24, 74), line(-0.42, 74)],
+               [(74, VAT_OUT, 0.80)])  # fmt: skip
+    desk.enter("rounded before it was reversed", "out_refund", [line(292.13, 74), line(66.5, 74)],
+               [(74, VAT_OUT, 75.32)])  # fmt: skip
+
+    settle(desk.world, rounds=1)
+
+    desk.check({
+        "a cent of tax": 0.01, "a cent the other way": "below_zero", "a credit note of a cent": 0.01,
+        "a discount with a tax of its own": 4.62, "rounded before it was reversed": 433.95,
+    })  # fmt: skip
