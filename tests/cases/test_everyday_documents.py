@@ -410,6 +410,28 @@ def test_a_text_is_what_a_reader_sees_of_it_whatever_was_pasted_into_it(open_des
     assert all("base64" not in row["PrivateNote"] for row in rows.values())
 
 
+def test_two_accounts_of_one_name_are_told_apart_by_their_parents(open_desk):
+    parents = [{"Name": name, "AccountType": "Income"} for name in ("Trade", "Services")]
+    desk = open_desk(accounts=[*us().accounts, *parents])
+    book = desk.world.qb.books(REALM_A)
+    for name in ("Trade", "Services"):
+        parent = {"value": book.named("Account", name)["Id"]}
+        book.create("Account", {"Name": "Export", "AccountType": "Income", "SubAccount": True, "ParentRef": parent})
+    desk.world.account(970, False, "Export", "income")
+    desk.enter("exported", "out_invoice", [line(10.0, account=970)])
+    settle(desk.world, rounds=1)
+    refused = desk.outcomes()["exported"][0]
+    desk.world.mapping('["companyA".accounts]\n"Export" = "Services:Export"\n')
+
+    desk.world.post({"retry_failed": True})
+
+    assert refused["error_code"] == "account_unmapped"
+    assert "2 QuickBooks accounts of that name (Services:Export, Trade:Export)" in refused["error_message"]
+    assert desk.outcomes()["exported"][1]["Line"][0]["SalesItemLineDetail"]["ItemAccountRef"]["name"] in (
+        "Export", "Services:Export")  # fmt: skip
+    desk.check({"exported": 10})
+
+
 def test_an_account_of_a_kind_that_cannot_be_sold_or_bought_on_is_named(open_desk):
     kinds = {"Second AR": "Accounts Receivable", "Equipment": "Fixed Asset", "Deferred": "Other Current Liability"}
     more = [{"Name": name, "AccountType": kind, "AcctNum": f"98{n}"} for n, (name, kind) in enumerate(kinds.items())]

@@ -9,12 +9,23 @@ from pipeline.domain.document import Account, Tax
 from pipeline.domain.errors import Unmapped
 from pipeline.domain.mapping import Target
 from pipeline.domain.money import plain
-from pipeline.qbo.lists import BookAccount
+from pipeline.qbo.lists import BookAccount, is_same_name
+
+ALIKE_MAX = 10
 
 
 def no_account(account: Account, accounts: Iterable[BookAccount], company: str) -> Unmapped:
-    """Return the error for an account of Odoo that none of QuickBooks' accounts matches."""
-    names = {row.name for row in accounts}
+    """Return the error for an account of Odoo that none of QuickBooks' accounts matches, or more than one."""
+    rows = list(accounts)
+    alike = sorted(row.full_name or row.name for row in rows if is_same_name(row.name, account.name))
+    if len(alike) > 1:
+        return Unmapped(
+            f"account {account} has {len(alike)} QuickBooks accounts of that name ({', '.join(alike[:ALIKE_MAX])}), and "
+            f"none of its number. Give the right one of {company} in QuickBooks this number, or name it in the "
+            "mapping with its parent account, as shown.",
+            code="account_unmapped",
+        )
+    names = {row.name for row in rows}
     near = difflib.get_close_matches(account.name, sorted(names), n=1)
     return Unmapped(
         f"account {account} has no QuickBooks account with that number or name"
