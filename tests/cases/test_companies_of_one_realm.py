@@ -99,14 +99,19 @@ def test_a_number_of_both_companies_names_the_document_of_the_other(open_family)
 
 
 def test_each_keeps_its_own_mapping(open_family):
-    world = open_family()
-    world.mapping(f'["{BRANCH}"]\ngo_live = 2026-11-15\n')
+    north = {"Name": "Sales North", "AccountType": "Income", "AcctNum": "400900"}
+    world = open_family(accounts=[*us().accounts, north])
+    world.mapping(f'["{PARENT}"]\ngo_live = 2026-11-15\n["{BRANCH}".accounts]\n"400000" = "400900"\n')
     enter(world, 501, "out_invoice", PARENT)
     enter(world, 502, "out_invoice", BRANCH)
+    enter(world, 503, "out_invoice", PARENT, invoice_date="2026-11-16", date="2026-11-16")
 
     settle(world, rounds=1)
 
-    assert statuses(world) == {501: "posted", 502: "skipped"}
+    assert statuses(world) == {501: "skipped", 502: "posted", 503: "posted"}
+    accounts = {row["TxnDate"]: row["Line"][0]["SalesItemLineDetail"]["ItemAccountRef"]["name"]
+                for row in world.books(entity="Invoice")}  # fmt: skip
+    assert accounts == {"2026-11-02": "Sales North", "2026-11-16": "Product Sales"}
 
 
 def test_a_document_that_moves_between_them_stays_the_one_it_is(open_family):

@@ -20,8 +20,8 @@ def no_account(account: Account, accounts: Iterable[BookAccount], company: str) 
     alike = sorted(row.full_name or row.name for row in rows if is_same_name(row.name, account.name))
     if len(alike) > 1:
         return Unmapped(
-            f"account {account} has {len(alike)} QuickBooks accounts of that name ({', '.join(alike[:ALIKE_MAX])}), and "
-            f"none of its number. Give the right one of {company} in QuickBooks this number, or name it in the "
+            f"account {account} has {len(alike)} QuickBooks accounts of that name ({', '.join(alike[:ALIKE_MAX])}), "
+            f"and none of its number. Give the right one of {company} in QuickBooks this number, or name it in the "
             "mapping with its parent account, as shown.",
             code="account_unmapped",
         )
@@ -50,7 +50,7 @@ def no_code(tax: Tax | None, company: str, *, is_sale: bool) -> Unmapped:
     what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
     return Unmapped(
         f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "
-        f"tax code of {company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}"
+        f"tax code of {company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'} (or make it active again)"
         + (", or name one in the mapping." if tax else "."),
         code="tax_unmapped",
     )

@@ -63,6 +63,10 @@ def test_a_text_is_read_as_far_as_its_limit():
     assert plain_text("x" * 10 * HTML_LENGTH_MAX) == "x" * HTML_LENGTH_MAX
 
 
+def test_a_tag_that_the_limit_falls_into_is_no_text():
+    assert plain_text("x" * (HTML_LENGTH_MAX - 5) + "<p class='y'>end</p>") == "x" * (HTML_LENGTH_MAX - 5)
+
+
 @pytest.mark.parametrize(
     "value", ["2026-11-02 10:00:00", "2026-11-02T10:00:00Z", "2026-11-02 12:00:00+02:00", "2026-11-02 10:00:00.000000"]
 )
