@@ -211,7 +211,7 @@ class References:
         except Refused as error:
             if error.fault.code != WRONG_ACCOUNT_TYPE:
                 raise
-            raise Refused(f"its account {account} cannot be that of a sale: {error}", error.fault) from error
+            raise Refused(f"{error} It is account {account}.", error.fault) from error
         self._account_of_item[qb_id] = account
         return qb_id
 
@@ -271,7 +271,7 @@ class References:
         code = error.fault.code
         message = with_names(str(error), self._list_cache.current(), self._names.name_of)
         if code == WRONG_ACCOUNT_TYPE:
-            message = f"its lines are on {accounts_of(body, self.lists)}: {message}"
+            message = f"{message} Its lines are on {accounts_of(body, self.lists)}."
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
