@@ -37,6 +37,7 @@ OTHER_ANSWERS = {
     "invalid_client_status": 400,
 }
 TESTED_ELSEWHERE = {
+    "plan_status", "plan_code", "also_not_in_plan", "plan_answers_changes",
     "tax_off_by", "throttle", "throttle_per_second", "throttle_per_minute", "throttle_batches_per_minute", "latency_s",
     "name_edit_s", "names_busy", "us_tax_worked_out", "refused_field", "unhandled_text", "body_bytes_max",
     "new_refresh_token_every_s", "refresh_s", "redirect_uris", "has_sandbox_keys",
