@@ -105,7 +105,10 @@ def test_a_mistyped_environment_is_answered_with_those_that_exist(oqb, command):
     result = oqb(command, "--env", "dmeo")
 
     assert result.exit_code == 2
-    assert "There is no deployment 'dmeo' in us-west-2; there is demo: name it with --env." in result.stderr
+    assert (
+        "There is no deployment 'dmeo' in us-west-2 (account 123456789012); there is demo: name it with --env."
+        in result.stderr
+    )
     assert oqb.lambdas.invoked == []
 
 
