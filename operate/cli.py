@@ -172,6 +172,7 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
             deployment: Deployment | None = None
             try:
                 session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
+                _sign_in(session)
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
                 status = function(Call(deployment, output, ctx.obj, by), **given)
                 # What is left to write is written here, where a full disk is still a sentence.
@@ -182,7 +183,7 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
                 ended = explained(error)
                 if isinstance(error, OSError) and not isinstance(error, BotoCoreError) and not error.filename:
                     _give_up_stdout()
-            except (KeyboardInterrupt, click.Abort) as error:
+            except (KeyboardInterrupt, EOFError, click.Abort) as error:
                 ended = stopped(error, deployment.under_way if deployment else "")
             else:
                 ctx.exit(status)
@@ -192,6 +193,13 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
         return run
 
     return decorate
+
+
+def _sign_in(session: boto3.Session) -> None:
+    """Get the credentials now: a profile with MFA asks for a code, which a progress line would write over."""
+    credentials = session.get_credentials()
+    if credentials is not None:
+        credentials.get_frozen_credentials()
 
 
 def _unchanged[T](function: T) -> T:

@@ -119,6 +119,26 @@ def test_what_is_in_the_way_to_aws_is_named_whoever_asks_it(oqb, refuse, command
     assert (result.exit_code, says in " ".join(result.stderr.split())) == (status, True), result.stderr
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        ("InvalidSignatureException", "Signature expired: 20261130T100000Z is now earlier than 20261130T100500Z"),
+        ("InvalidSignatureException", "Signature not yet current: 20261130T102000Z is still later than 20261130T1015"),
+    ],
+)
+def test_a_clock_that_is_minutes_off_is_named_and_no_credentials(oqb, refuse, code, message):
+    refuse("Query", ClientError({"Error": {"Code": code, "Message": message}}, "Query"))
+
+    result = oqb("list")
+
+    assert result.exit_code == 2
+    assert f"The clock of this machine differs from that of AWS by minutes ({code}): set it" in " ".join(
+        result.stderr.split()
+    )
+    assert "sign in" not in result.stderr
+
+
 def test_a_throttled_table_is_no_fault_of_the_credentials(oqb, refuse):
     refuse("Query", "ThrottlingException")
 
@@ -145,6 +165,14 @@ SETTINGS = {
         {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
         "This profile gives no AWS credentials",
     ),
+    "a code that nobody is there to type": (
+        (
+            "[profile base]\naws_access_key_id = x\naws_secret_access_key = x\n"
+            "[default]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\n"
+        ),
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        "This asks something, and nobody is there to answer: run it at a terminal.",
+    ),
     "a region that is none": ("", {"AWS_DEFAULT_REGION": "bad region"}, "look at the AWS configuration"),
     "an endpoint that is none": ("", {"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense: look at AWS_END"),
 }
@@ -166,10 +194,12 @@ def test_a_setting_of_this_machine_that_is_in_the_way_is_named(tmp_path, case):
     environ = {name: value for name, value in (environ | changed).items() if value is not None}
     result = subprocess.run(
         [sys.executable, "-m", "operate", "status"], env=environ, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=60, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
     assert result.returncode == 2, result.stderr
+    # A progress line would write over what is asked.
+    assert "MFA" not in result.stderr or "Reading" not in result.stderr
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert "secret-words" not in result.stderr
