@@ -18,7 +18,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from operate.commands import MODULES
-from operate.deployment import Deployment
+from operate.deployment import Deployment, refuse_pages
 from operate.errors import FOREIGN, WRONG_USE, WrongUse, explained, stopped
 from operate.output import Output
 from pipeline.aws.said_by import BY
@@ -172,6 +172,7 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
             deployment: Deployment | None = None
             try:
                 session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
+                session.events.register("before-parse", refuse_pages)
                 _sign_in(session)
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
                 status = function(Call(deployment, output, ctx.obj, by), **given)

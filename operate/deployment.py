@@ -79,8 +79,6 @@ class Deployment:
         # What a person who stops the command should know: what goes on without it, or was not done.
         self.under_way = ""
         self._session = session
-        # Every client that is made from now on hears it.
-        session.events.register("before-parse", refuse_pages)
         self._clients: dict[str, Any] = {}
         self._configurations: dict[str, Mapping[str, Any]] = {}
 

@@ -475,7 +475,7 @@ def test_one_cause_is_named_once_and_the_checks_it_is_in_the_way_of_name_it(site
     findings = site.examine_all()
 
     assert [finding.check for finding in findings if "lacks password" in finding.text] == ["Odoo"]
-    (later,) = [finding for finding in findings if finding.check == "no PDFs in S3"]
+    (later,) = [finding for finding in findings if finding.check == "PDFs in S3"]
     assert later.text == "cannot be looked at before that is fixed: Odoo"
     assert not later.is_problem
 

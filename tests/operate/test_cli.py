@@ -42,6 +42,15 @@ def test_every_command_has_help_with_an_example_within_eighty_columns(command):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_no_line_of_the_list_of_commands_is_cut_off():
+    result = CliRunner().invoke(cli, ["--help"], obj=World(), terminal_width=80)
+
+    (_, *lines) = result.stdout.splitlines()
+    assert len(lines) > len(MODULES)
+    assert [line for line in lines if line.endswith("...")] == []
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_every_module_of_commands_is_found_by_the_names_of_its_commands():
     here = {path.stem for path in (ROOT / "operate/commands").glob("*.py")} - {"__init__"}
     for module in here:
