@@ -315,6 +315,19 @@ def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkey
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
 
 
+@pytest.mark.parametrize(
+    ("options", "says"), [((), "Stopped.\n"), (("--json",), '{"error": "Stopped."}\n')], ids=["a sentence", "JSON"]
+)
+def test_ctrl_c_while_a_command_is_imported_says_the_same(monkeypatch, options, says):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(frame, "import_module", interrupted)
+    result = CliRunner().invoke(cli, ["check", "companyA", *options], obj=World())
+
+    assert (result.exit_code, result.output) == (130, says)
+
+
 def test_a_question_that_nobody_answers_ends_the_command_and_nothing_is_stored(oqb):
     result = oqb("connect", "--odoo", answers="")
 
