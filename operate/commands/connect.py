@@ -97,7 +97,7 @@ def _connect_company(
         consent = Consent(keys["client_id"], keys["client_secret"], used, settings.qb_discovery_url)
         _say_what_the_portal_needs(call, used, is_sandbox=is_sandbox)
         _open(call, consent.address, opens=opens)
-        address = catcher.wait() if catcher else _pasted()
+        address = _caught(call, catcher) if catcher else _pasted()
     finally:
         if catcher:
             catcher.close()
@@ -191,6 +191,11 @@ def _open(call: Call, address: str, *, opens: bool) -> None:
     click.echo(address, err=True)
     if opens and not call.world.open_browser(address):
         call.output.note("No browser could be opened: open that address yourself.")
+
+
+def _caught(call: Call, catcher: Catcher) -> str:
+    with call.output.progress("Waiting for the browser to come back; Ctrl-C ends this"):
+        return catcher.wait()
 
 
 def _pasted() -> str:

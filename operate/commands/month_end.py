@@ -15,6 +15,7 @@ from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.deployment import POSTER, TIE_OUT
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
+from operate.files import write_whole
 from operate.output import counted
 from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
@@ -141,7 +142,7 @@ def report(
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"
-    file.write_bytes(body)
+    write_whole(file, body)
     call.output.say(str(file))
     if not no_browser and not call.world.open_browser(file.resolve().as_uri()):
         call.output.note("No browser could be opened: open that file yourself.")

@@ -387,6 +387,7 @@ def test_in_a_real_browser_with_keys_of_the_sandbox_the_answer_is_caught_here(co
 
     assert result.exit_code == 0, result.output
     assert secret_of(connects)["realm_ids"]["companyA"] == REALM_A
+    assert "Waiting for the browser to come back" in result.stderr
     assert "Go back to the terminal" in browser.text()
 
 
@@ -418,7 +419,7 @@ def test_a_port_that_is_taken_is_a_sentence():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
 
-        with pytest.raises(WrongUse, match="is taken: name another with --port"):
+        with pytest.raises(WrongUse, match="is taken, by another `connect` perhaps"):
             Catcher(taken.getsockname()[1], SystemClock())
 
 
