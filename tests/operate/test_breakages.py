@@ -376,6 +376,10 @@ BREAKAGES = {
         lambda s: s.client("lambda").remove_permission(
             FunctionName="qb-poster-demo", StatementId="s3-amazonaws-com"),
         "S3 may not invoke qb-poster-demo", "apply Terraform"),
+    "the checkout is newer than what was built in it": (
+        lambda s: (s.zips / "function.py").write_text("changed = True"),
+        "odoo-extractor-demo is another version than this checkout: function.py is not the one in odoo_extractor.zip",
+        "./build.sh"),
     "another version is deployed": (
         lambda s: (s.zips / "qb_poster.zip").write_bytes(b"newer"),
         "qb-poster-demo is another version than qb_poster.zip", "terraform apply"),
