@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,6 +23,9 @@ def write_whole(path: Path, content: bytes, *, is_new: bool = False) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
-        part.unlink(missing_ok=True)
+        # What ended the writing may end this, too, and is the one to be said.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         if is_claimed:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

@@ -42,6 +42,16 @@ def test_a_new_file_replaces_none(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"mapping.toml": b"of another"}
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_folder_that_is_none_is_named_by_the_file_that_was_asked_for(tmp_path, is_new):
+    (tmp_path / "folder").write_bytes(b"a file")
+
+    with pytest.raises(NotADirectoryError) as raised:
+        write_whole(tmp_path / "folder" / "report.html", b"whole", is_new=is_new)
+
+    assert raised.value.filename == str(tmp_path / "folder" / "report.html")
+
+
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()], ids=["a full disk", "Ctrl-C"])
 def test_what_ends_the_writing_leaves_no_half_of_a_file(tmp_path, ends_in_the_middle, error):
     (tmp_path / "report.html").write_bytes(b"the former")
