@@ -9,20 +9,32 @@ from pipeline.domain.document import Account, Tax
 from pipeline.domain.errors import Unmapped
 from pipeline.domain.mapping import Target, no_tax_on
 from pipeline.domain.money import plain
-from pipeline.qbo.lists import BookAccount
+from pipeline.qbo.lists import BookAccount, is_same_name
+
+ALIKE_MAX = 10
 
 # A company has a handful of them; a sentence is read to its end.
 CODES_SHOWN = 10
 
 
 def no_account(account: Account, accounts: Iterable[BookAccount], company: str) -> Unmapped:
-    """Return the error for an account of Odoo that none of QuickBooks' accounts matches."""
-    names = {row.name for row in accounts}
+    """Return the error for an account of Odoo that none of QuickBooks' accounts matches, or more than one."""
+    rows = list(accounts)
+    alike = sorted(row.full_name or row.name for row in rows if is_same_name(row.name, account.name))
+    if len(alike) > 1:
+        return Unmapped(
+            f"account {account} has {len(alike)} QuickBooks accounts of that name ({', '.join(alike[:ALIKE_MAX])}), "
+            f"and none of its number. Give the right one of {company} in QuickBooks this number, or name it in the "
+            "mapping with its parent account, as shown.",
+            code="account_unmapped",
+        )
+    names = {row.name for row in rows}
     near = difflib.get_close_matches(account.name, sorted(names), n=1)
     return Unmapped(
         f"account {account} has no QuickBooks account with that number or name"
         + (f"; nearest by name: '{near[0]}'" if near else "")
-        + f". Give an account of {company} in QuickBooks this number or name, or name one in the mapping.",
+        + f". Give an account of {company} in QuickBooks this number or name (or make the one that has it active "
+        "again), or name one in the mapping.",
         code="account_unmapped",
     )
 
@@ -40,8 +52,8 @@ def no_code(tax: Tax, company: str, *, is_sale: bool) -> Unmapped:
         )
     return Unmapped(
         f"tax '{tax.name}' ({plain(tax.rate)}%) has no QuickBooks tax code for {side} of the same name, nor a single "
-        f"one of the same rate. Name a tax code of {company} in QuickBooks like the tax in Odoo, or name one in the "
-        f'mapping ("{tax.name}" = "…" under taxes).',
+        f"one of the same rate. Name a tax code of {company} in QuickBooks like the tax in Odoo (or make it active "
+        f'again), or name one in the mapping ("{tax.name}" = "…" under taxes).',
         code="tax_unmapped",
     )
 
@@ -53,7 +65,7 @@ def no_code_without_tax(free: Iterable[str], company: str, *, is_sale: bool) -> 
     if not names:
         return Unmapped(
             f"a line has no tax, and QuickBooks has no tax code of 0% for {side} that says so. Make one for {company} "
-            "there under Taxes, called No VAT.",
+            "there under Taxes, called No VAT (or make it active again).",
             code="tax_unmapped",
         )
     shown = ", ".join(f"'{name}'" for name in names[:CODES_SHOWN]) + (", …" if len(names) > CODES_SHOWN else "")
