@@ -63,10 +63,10 @@ class Doctor:
             ("Odoo", lambda: companies.odoo(deployment, self._odoo)),
             ("QuickBooks", lambda: companies.connections(deployment, self._odoo)),
             ("mapping", lambda: companies.mapping(deployment, self._odoo)),
-            ("no PDFs in S3", self._pulling),
-            ("posting fails", self._posting),
+            ("PDFs in S3", self._pulling),
+            ("posting", self._posting),
             ("alarms", self._alarms),
-            ("S3 event does not reach the poster", self._event),
+            ("S3 events to the poster", self._event),
         )
         for name, check in checks:
             problems: list[Finding] = []

@@ -44,9 +44,13 @@ _REFUSED_CREDENTIALS = (
     "InvalidClientTokenId",
     "InvalidSignatureException",
     "RequestExpired",
+    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
+# What AWS says of a signature whose time is not its own: five minutes are the limit, 15 for S3.
+_BY_ANOTHER_CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
+_ANOTHER_TIME = ("Signature expired", "Signature not yet current")
 _DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
 
 _WRONG_USE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -115,7 +119,7 @@ def stopped(error: BaseException, under_way: str) -> click.ClickException:
 
     `under_way` says what goes on without it, or what was not done; it may be empty.
     """
-    if isinstance(error.__context__, EOFError):
+    if isinstance(error, EOFError) or isinstance(error.__context__, EOFError):
         return WrongUse(
             f"This asks something, and nobody is there to answer: run it at a terminal. {under_way}".strip()
         )
@@ -167,6 +171,11 @@ def _code(error: ClientError) -> str:
 
 def _refused(error: ClientError) -> click.ClickException:
     code = _code(error)
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    if code in _BY_ANOTHER_CLOCK or message.startswith(_ANOTHER_TIME):
+        return WrongUse(
+            f"The clock of this machine differs from that of AWS by minutes ({code}): set it, and try again."
+        )
     if code in _REFUSED_CREDENTIALS:
         return WrongUse(f"AWS refuses these credentials ({code}): sign in again, or name another --profile.")
     if code in _DENIED:

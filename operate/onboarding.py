@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from pipeline.domain.document import Account, Document, DocumentType, Product, Tax
 from pipeline.domain.errors import NeedsAttention
-from pipeline.domain.mapping import AND, ClosedPeriod, Parties, Rules, Target
+from pipeline.domain.mapping import AND, ClosedPeriod, Parties, Rules, Target, no_tax_on
 from pipeline.domain.money import ZERO, rounded
 from pipeline.qbo.lists import BookAccount, ClassTracking, Lists, Rate, Realm, TaxCode
 from pipeline.qbo.parties import party_names
@@ -175,18 +175,21 @@ class NotedReferences:
 
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of a line's taxes, or a placeholder of their rates."""
-        names = AND.join(tax.name for tax in taxes) or "(no tax)"
-        side = "sales" if is_sale else "purchases"
-        name = f"{names} on {side}"
+        names = AND.join(tax.name for tax in taxes)
+        name = f"{names} on {'sales' if is_sale else 'purchases'}" if taxes else no_tax_on(is_sale=is_sale)
+        is_mapped = self.rules.tax(tax.name for tax in taxes) if taxes else self.rules.no_tax(is_sale=is_sale)
 
         def find() -> Need:
-            how = "mapping" if taxes and self.rules.tax(tax.name for tax in taxes) else "name or rate"
-            need = Need(Kind.TAX, name, key=names if taxes else "", how=how)
+            need = Need(Kind.TAX, name, key=names or name, how="mapping" if is_mapped else "name or rate")
             _try(need, lambda: setattr(
                 need, "counterpart", self._references.tax_code(taxes, is_sale=is_sale).name))  # fmt: skip
             if need.problem:
-                codes = {code.name for code in self._lists.tax_codes if code.is_sale == is_sale}
-                need.nearest = _nearest(names, codes)
+                codes = [code for code in self._lists.tax_codes if code.is_sale == is_sale]
+                need.nearest = (
+                    _nearest(names, {code.name for code in codes}) if taxes
+                    # No name is near to none: what it may be is a choice of these.
+                    else tuple(sorted({code.name for code in codes if code.is_free_of_tax}))[:NEAREST_SHOWN]
+                )  # fmt: skip
             return need
 
         need = self.note(Kind.TAX, name, find)

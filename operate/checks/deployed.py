@@ -9,6 +9,7 @@ import base64
 import fnmatch
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -292,7 +293,7 @@ def _bucket(deployment: Deployment, bucket: str) -> Iterator[str]:
 
 
 def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
-    """Compare what is deployed with what was built here, where it was built."""
+    """Compare what is deployed with what was built here, and that with the sources here; where it was built."""
     for function in FUNCTIONS:
         built = zips / f"{function.removeprefix('odoo-qb-').replace('-', '_')}.zip"
         if not built.exists():
@@ -303,6 +304,26 @@ def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
                 f"{deployment.full_name(function)} is another version than {built.name} of this checkout: {APPLY} to "
                 "deploy this one, or check out the one that is deployed."
             )
+        elif changed := _changed_since(built):
+            yield (
+                f"{deployment.full_name(function)} is another version than this checkout: {changed} is not the one in "
+                f"{built.name}. Run `./build.sh`, then {APPLY}."
+            )
+            # The others were built at the same time.
+            return
+
+
+def _changed_since(built: Path) -> str:
+    """Return the first source in a zip that is not the one beside the zip, by its name there; empty if all are."""
+    with zipfile.ZipFile(built) as archive:
+        for name in sorted(archive.namelist()):
+            # What comes from elsewhere has no source here.
+            is_ours = name.startswith("pipeline/") or (built.parent / name).is_file()
+            if name.endswith(".py") and is_ours:
+                source = built.parent / name
+                if not source.is_file() or source.read_bytes() != archive.read(name):
+                    return name
+    return ""
 
 
 def clock(deployment: Deployment) -> Iterator[str]:

@@ -18,6 +18,7 @@ from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.companies import ReadOnlyKeyValues, StillClock, odoo_company, odoo_of, opened
 from operate.errors import NEEDS_A_PERSON, WrongUse
+from operate.files import write_whole
 from operate.onboarding import CREATED, Kind, Need, NotedReferences, Verdict, assess, likely_account
 from operate.output import Output, counted
 from pipeline.aws.document_store import DocumentStore
@@ -115,8 +116,7 @@ def check(call: Call, *, company: str, begins: datetime | None, path: Path | Non
     if target:
         text = starting_mapping(company, start, verdict, found.books.lists)
         # Whoever else has made one meanwhile keeps it.
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_whole(target, text.encode(), is_new=True)
         again = f"./oqb check {quote(company)} --from {start} --mapping {quote(str(target))}"
         call.output.say(f"{target} is written. Fill in what is commented, then: `{again}`.")
     call.output.result(

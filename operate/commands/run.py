@@ -108,9 +108,10 @@ def _name_of(count: str) -> str:
 @_company
 @_entry
 def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
-    """Show exactly what would be sent to QuickBooks, of what waits and of what failed.
+    """Show exactly what would be sent to QuickBooks.
 
-    Nothing is written. With --json the payloads are complete; otherwise one line for each document.
+    That is of what waits and of what failed. Nothing is written. With --json the payloads are complete; otherwise one
+    line for each document.
     """
     deployment, out = call.deployment, call.output
     if entry_ids:
@@ -246,7 +247,10 @@ def _check_causes(causes: Sequence[str], there: set[str]) -> None:
 
 @command("redrive", example="./oqb redrive", changes=True)
 def redrive(call: Call) -> int:
-    """Put all dead letters back: open what they name again, and pull and post it."""
+    """Put all dead letters back.
+
+    Opens again what they name, and pulls and posts it.
+    """
     call.output.note("Opening again what the dead letters of the extractor and of the poster name.")
     pulled = _invoke(call, EXTRACTOR, {"redrive": True}, 1)
     call.output.say(f"The extractor pulled {counted(int(pulled.get('found', 0)), 'document')} again.")
@@ -262,7 +266,7 @@ def redrive(call: Call) -> int:
 @_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
-    """Fill a lost tracking table from the bucket and from QuickBooks.
+    """Fill a lost tracking table from S3 and QuickBooks.
 
     Entries that exist are left as they are. Costs a metered read for each thousand documents in QuickBooks.
     """
@@ -270,7 +274,8 @@ def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
     call.output.note(f"Entries of {names} are made again from the copies in S3 and from what is in QuickBooks.")
     if not call.ask(f"Rebuild the tracking table of {call.deployment.environment}?", yes=yes):
         return WRONG_USE
-    return _report(call, _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt"))
+    rebuilt = _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt")
+    return _report(call, rebuilt, nothing="No entry was missing")
 
 
 @command("start-over", example="./oqb start-over companyA 9130357766900001", changes=True)
@@ -359,15 +364,15 @@ _WORDS = (
 )  # fmt: skip
 
 
-def _report(call: Call, answer: Mapping[str, Any]) -> int:
-    """Write what came of posting in words, and return the exit status."""
+def _report(call: Call, answer: Mapping[str, Any], *, nothing: str = "Nothing was due") -> int:
+    """Write what came of posting in words, or that `nothing` did, and return the exit status."""
     out = call.output
     parts = [f"{answer[name]:,} {words}" for name, words in _WORDS if answer.get(name)]
     if answer.get("failed"):
         parts.append(f"{need(answer['failed'])} a person")
     if answer.get("backlog"):
         parts.append(f"{answer['backlog']:,} wait{'s' if answer['backlog'] == 1 else ''}")
-    out.say((", ".join(parts) or "Nothing was due") + ".")
+    out.say((", ".join(parts) or nothing) + ".")
     for company in answer.get("busy", []):
         out.say(f"{company}: another run posts to its realm just now; what waits follows within a minute.")
     for company in answer.get("paused", []):

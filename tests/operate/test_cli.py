@@ -42,6 +42,15 @@ def test_every_command_has_help_with_an_example_within_eighty_columns(command):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_no_line_of_the_list_of_commands_is_cut_off():
+    result = CliRunner().invoke(cli, ["--help"], obj=World(), terminal_width=80)
+
+    (_, *lines) = result.stdout.splitlines()
+    assert len(lines) > len(MODULES)
+    assert [line for line in lines if line.endswith("...")] == []
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_every_module_of_commands_is_found_by_the_names_of_its_commands():
     here = {path.stem for path in (ROOT / "operate/commands").glob("*.py")} - {"__init__"}
     for module in here:
@@ -105,7 +114,10 @@ def test_a_mistyped_environment_is_answered_with_those_that_exist(oqb, command):
     result = oqb(command, "--env", "dmeo")
 
     assert result.exit_code == 2
-    assert "There is no deployment 'dmeo' in us-west-2; there is demo: name it with --env." in result.stderr
+    assert (
+        "There is no deployment 'dmeo' in us-west-2 (account 123456789012); there is demo: name it with --env."
+        in result.stderr
+    )
     assert oqb.lambdas.invoked == []
 
 
@@ -301,6 +313,19 @@ def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkey
     result = oqb("status")
 
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"), [((), "Stopped.\n"), (("--json",), '{"error": "Stopped."}\n')], ids=["a sentence", "JSON"]
+)
+def test_ctrl_c_while_a_command_is_imported_says_the_same(monkeypatch, options, says):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(frame, "import_module", interrupted)
+    result = CliRunner().invoke(cli, ["check", "companyA", *options], obj=World())
+
+    assert (result.exit_code, result.output) == (130, says)
 
 
 def test_a_question_that_nobody_answers_ends_the_command_and_nothing_is_stored(oqb):

@@ -122,6 +122,11 @@ class TaxCode:
     rates: tuple[Rate, ...]
     is_sale: bool
 
+    @property
+    def is_free_of_tax(self) -> bool:
+        """Whether every rate is zero: QuickBooks adds nothing to a line that has this code."""
+        return all(rate.percent == ZERO for rate in self.rates)
+
 
 @dataclass(frozen=True, slots=True)
 class Lists:

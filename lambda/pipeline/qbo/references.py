@@ -37,7 +37,7 @@ from pipeline.qbo.names import PartyNames
 from pipeline.qbo.naming import Naming
 from pipeline.qbo.rule_check import problems
 from pipeline.qbo.sales_tax import SalesTaxWatch
-from pipeline.qbo.unmapped import gone, no_account, no_code
+from pipeline.qbo.unmapped import gone, no_account, no_code, no_code_without_tax, not_free_of_tax
 
 _NO_RULES = Rules()
 
@@ -142,11 +142,13 @@ class References:
 
         The mapping's, or for a single tax that of its name and rate, or the only one of its rate. Raises Unmapped.
         """
-        target = self.rules.tax(tax.name for tax in taxes) if taxes else None
+        target = self.rules.tax(tax.name for tax in taxes) if taxes else self.rules.no_tax(is_sale=is_sale)
         if target:
             found = self._list_cache.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
             if found is None:
                 raise gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
+            if not taxes and not found.is_free_of_tax:
+                raise not_free_of_tax(target)
             return found
         if len(taxes) > 1:
             names = AND.join(tax.name for tax in taxes)
@@ -157,9 +159,12 @@ class References:
             )
         tax = taxes[0] if taxes else None
         found = self._list_cache.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
-        if found is None:
+        if found:
+            return found
+        if tax:
             raise no_code(tax, self._client.company, is_sale=is_sale)
-        return found
+        free = [code.name for code in self.lists.tax_codes if code.is_sale == is_sale and code.is_free_of_tax]
+        raise no_code_without_tax(free, self._client.company, is_sale=is_sale)
 
     def term(self, name: str) -> str:
         """Return the id of payment terms, or an empty text: the due date suffices without them."""
