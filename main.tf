@@ -1,8 +1,9 @@
-# Odoo -> QuickBooks Online, and the newest sale orders -> DynamoDB: the functions, and what wakes them.
+# Odoo -> QuickBooks Online, and the newest sale orders -> DynamoDB: the functions.
 #
 # A function is one row in local.functions and a file in lambda/: odoo-qb-tie-out is lambda/tie_out.py, packed as lambda/tie_out.zip.
 # Role, policy, log group, dead-letter queue, alarms and schedules follow from the row.
-# Beside this file: storage.tf (bucket, tables, secrets), permissions.tf, observability.tf (logs, dead letters, alarms).
+# Beside this file: triggers.tf (what wakes them), storage.tf (bucket, tables, secrets), permissions.tf, observability.tf
+# (logs, dead letters, alarms).
 
 data "aws_caller_identity" "current" {}
 
@@ -85,7 +86,7 @@ locals {
           actions   = ["s3:DeleteObject"]
           resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
         },
-        # Who may not list is told 403 for a missing key instead of 404.
+        # Without this right S3 answers 403 for a missing key, and not 404.
         {
           sid       = "TellMissingFromForbidden"
           actions   = ["s3:ListBucket"]
@@ -167,7 +168,7 @@ locals {
           actions   = ["s3:DeleteObject"]
           resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
         },
-        # Who may not list is told 403 for a missing key instead of 404.
+        # Without this right S3 answers 403 for a missing key, and not 404.
         {
           sid       = "TellMissingFromForbidden"
           actions   = ["s3:ListBucket"]
@@ -204,7 +205,7 @@ locals {
       schedules = {
         tie-out-daily = {
           description = "Compares this month, the last, and every other open one"
-          expression  = "cron(0 6 * * ? *)"
+          expression  = "cron(0 12 * * ? *)"
           enabled     = true
           watched     = true
           input       = {}
@@ -381,64 +382,4 @@ resource "aws_lambda_function_event_invoke_config" "function" {
   function_name                = aws_lambda_function.this[each.key].function_name
   maximum_retry_attempts       = 2
   maximum_event_age_in_seconds = each.value.event_age_max_s
-}
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Schedules
-# ---------------------------------------------------------------------------------------------------------------------
-
-resource "aws_cloudwatch_event_rule" "schedule" {
-  for_each = local.schedules
-
-  name                = "${each.key}-${var.environment}"
-  description         = each.value.description
-  schedule_expression = each.value.expression
-  state               = each.value.enabled ? "ENABLED" : "DISABLED"
-}
-
-resource "aws_cloudwatch_event_target" "schedule" {
-  for_each = local.schedules
-
-  rule      = aws_cloudwatch_event_rule.schedule[each.key].name
-  target_id = each.value.function
-  arn       = aws_lambda_function.this[each.value.function].arn
-  input     = jsonencode(each.value.input)
-}
-
-resource "aws_lambda_permission" "schedule" {
-  for_each = local.schedules
-
-  statement_id  = "AllowSchedule-${each.key}" # two of one function may not share an id
-  action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.this[each.value.function].function_name
-  principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.schedule[each.key].arn
-}
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Events: a PDF in pending/ wakes the poster.
-# ---------------------------------------------------------------------------------------------------------------------
-
-resource "aws_lambda_permission" "bucket" {
-  statement_id   = "AllowDocumentsBucket"
-  action         = "lambda:InvokeFunction"
-  function_name  = aws_lambda_function.this["qb-poster"].function_name
-  principal      = "s3.amazonaws.com"
-  source_account = local.account_id # a bucket's ARN does not name its account, and a deleted name can be taken by others
-  source_arn     = aws_s3_bucket.documents.arn
-}
-
-resource "aws_s3_bucket_notification" "pending" {
-  bucket = aws_s3_bucket.documents.id
-
-  # Posted PDFs move out of pending/, so the poster never wakes itself.
-  lambda_function {
-    id                  = "pending-pdf"
-    lambda_function_arn = aws_lambda_function.this["qb-poster"].arn
-    events              = ["s3:ObjectCreated:*"]
-    filter_prefix       = "pending/"
-    filter_suffix       = ".pdf"
-  }
-
-  depends_on = [aws_lambda_permission.bucket]
 }

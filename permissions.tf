@@ -1,4 +1,4 @@
-# What a function may do: one role and one inline policy per function. What is its own stands in its row in main.tf.
+# What a function may do: one role and one inline policy per function. What only one of them may do is in its row in main.tf.
 
 locals {
   # What the tie-out adds to the history: that a month was closed, or opened again, and the links of its chain.

@@ -141,7 +141,7 @@ variable "mapping_file" {
 # Alerts and logs
 
 variable "alert_email" {
-  description = "Who is told by e-mail when something needs a person."
+  description = "The address that gets an e-mail when something needs a person."
   type        = string
 
   validation {

@@ -37,7 +37,8 @@ from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
 from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping, check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
-from pipeline.use_cases.extract.pull import Extraction, chosen, run
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.extract.run import chosen, run
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
 from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle

@@ -18,8 +18,8 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from operate.commands import MODULES
-from operate.deployment import Deployment
-from operate.errors import FOREIGN, WRONG_USE, WrongUse, explained, stopped
+from operate.deployment import Deployment, refuse_pages
+from operate.errors import FOREIGN, STOPPED, WRONG_USE, WrongUse, explained, stopped
 from operate.output import Output
 from pipeline.aws.said_by import BY
 from pipeline.domain.clock import Clock
@@ -93,25 +93,39 @@ def login() -> str:
         return ""
 
 
-class _AsJson(click.ClickException):
-    """Wrong use of the command line, where JSON was asked for: an error like every other one."""
+class _Ended(click.ClickException):
+    """What ends the command line before a command runs, said as a command says it: without the framework's words."""
 
     exit_code = WRONG_USE
 
+    def __init__(self, message: str, *, as_json: bool) -> None:
+        super().__init__(message)
+        self._as_json = as_json
+
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - the framework's signature
-        """Write it to standard output."""
-        _say_error(Output(as_json=True), self.message)
+        """Write it where errors go."""
+        _say_error(Output(as_json=self._as_json), self.message)
+
+
+class _Interrupted(_Ended):
+    exit_code = STOPPED
 
 
 @contextmanager
-def _wrong_use(arguments: list[str]) -> Iterator[None]:
-    """Raise what the framework says of wrong arguments as JSON, if they ask for that."""
+def _in_words(arguments: list[str]) -> Iterator[None]:
+    """Raise what the framework says of wrong arguments as JSON, if they ask for that; and Ctrl-C as commands say it.
+
+    Importing a command takes a second, in which a person may change their mind.
+    """
+    as_json = "--json" in arguments
     try:
         yield
     except click.UsageError as error:
-        if "--json" not in arguments:
+        if not as_json:
             raise
-        raise _AsJson(error.format_message()) from None
+        raise _Ended(error.format_message(), as_json=True) from None
+    except KeyboardInterrupt as error:
+        raise _Interrupted(stopped(error, "").message, as_json=as_json) from None
 
 
 class _Group(click.Group):
@@ -124,14 +138,14 @@ class _Group(click.Group):
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
         """Parse the options before the command."""
-        with _wrong_use(list(args)):
+        with _in_words(list(args)):
             ctx = super().make_context(info_name, list(args), *rest, **extra)
         ctx.meta["arguments"] = args
         return ctx
 
     def invoke(self, ctx: click.Context) -> Any:
         """Parse the command and its options, and run it."""
-        with _wrong_use(ctx.meta["arguments"]):
+        with _in_words(ctx.meta["arguments"]):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the framework's signature
@@ -172,6 +186,8 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
             deployment: Deployment | None = None
             try:
                 session = boto3.Session(profile_name=own["profile"], region_name=own["region"])
+                session.events.register("before-parse", refuse_pages)
+                _sign_in(session)
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
                 status = function(Call(deployment, output, ctx.obj, by), **given)
                 # What is left to write is written here, where a full disk is still a sentence.
@@ -182,7 +198,7 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
                 ended = explained(error)
                 if isinstance(error, OSError) and not isinstance(error, BotoCoreError) and not error.filename:
                     _give_up_stdout()
-            except (KeyboardInterrupt, click.Abort) as error:
+            except (KeyboardInterrupt, EOFError, click.Abort) as error:
                 ended = stopped(error, deployment.under_way if deployment else "")
             else:
                 ctx.exit(status)
@@ -192,6 +208,13 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
         return run
 
     return decorate
+
+
+def _sign_in(session: boto3.Session) -> None:
+    """Get the credentials now: a profile with MFA asks for a code, which a progress line would write over."""
+    credentials = session.get_credentials()
+    if credentials is not None:
+        credentials.get_frozen_credentials()
 
 
 def _unchanged[T](function: T) -> T:

@@ -153,7 +153,8 @@ class Catcher:
             self._server = HTTPServer(("127.0.0.1", port), Handler)
         except OSError:
             raise WrongUse(
-                f"The port {port} of this machine is taken: name another with --port, and in the portal."
+                f"The port {port} of this machine is taken, by another `connect` perhaps: end that, or name another "
+                "port with --port, and in the portal."
             ) from None
         self._server.timeout = 1.0
         self.redirect = f"http://localhost:{port}{LOCAL_PATH}"

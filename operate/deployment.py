@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,9 +24,58 @@ from pipeline.settings import ExtractorSettings, PosterSettings
 
 EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT = "odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"
 FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT)
+# The order sync runs only where its database and user are given.
+SCHEDULES = {
+    f"{EXTRACTOR}-schedule": EXTRACTOR,
+    f"{POSTER}-sweep": POSTER,
+    f"{POSTER}-watch": POSTER,
+    "tie-out-daily": TIE_OUT,
+    "tie-out-continue": TIE_OUT,
+}
 # The answer of a function crosses the network after its own time is up.
 ANSWER_ALLOWANCE_S = 60
 STOPPED = "Task timed out"
+ROOT = Path(__file__).resolve().parents[1]
+# A state of ours has 300 KB.
+STATE_BYTES_MAX = 20_000_000
+_REQUEST_IDS = frozenset({"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What Terraform has deployed from this checkout, as its state here says."""
+
+    environment: str
+    region: str
+    account: str
+
+
+def applied_here(state: Path | None = None) -> Applied | None:
+    """Return what was applied from this checkout; None if its state is elsewhere, or cannot be read."""
+    try:
+        with (state or ROOT / "terraform.tfstate").open("rb") as file:
+            outputs = json.loads(file.read(STATE_BYTES_MAX))["outputs"]
+        _, _, _, region, account, *_ = outputs["odoo_secret_arn"]["value"].split(":")
+        environment = outputs["poster_function_name"]["value"].removeprefix(f"{POSTER}-")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return Applied(str(environment), region, account)
+
+
+def refuse_pages(response_dict: Mapping[str, Any], **_named: object) -> None:
+    """Raise WrongUse for an answer that is a page for people: a proxy has sent it, and AWS has not.
+
+    It would be read as an answer that lacks everything. AWS gives each of its answers a request id.
+    """
+    headers = {str(name).lower(): str(value) for name, value in response_dict["headers"].items()}
+    if not headers.get("content-type", "").startswith("text/html") or headers.keys() & _REQUEST_IDS:
+        return
+    body = response_dict["body"]
+    if not isinstance(body, bytes) or body.lstrip()[:9].lower().startswith((b"<html", b"<!doctype")):
+        raise WrongUse(
+            "A page comes in place of AWS' answer, as proxies send it: sign in to this network, or look at HTTPS_PROXY "
+            "and NO_PROXY."
+        )
 
 
 class Deployment:
@@ -81,9 +132,25 @@ class Deployment:
         if self.environment in others:
             return f"The function {self.full_name(function)} does not exist in {self.region}: run terraform apply."
         names = ", ".join(others)
-        return f"There is no deployment '{self.environment}' in {self.region}" + (
+        account = self._account()
+        where = self.region + (f" (account {account})" if account else "")
+        applied = applied_here()
+        is_elsewhere = applied and (applied.region, applied.account) != (self.region, account)
+        if applied and applied.environment == self.environment and is_elsewhere:
+            return (
+                f"There is no deployment '{self.environment}' in {where}: Terraform has applied it from here to "
+                f"{applied.region} (account {applied.account}). Name its --profile and --region."
+            )
+        return f"There is no deployment '{self.environment}' in {where}" + (
             f"; there is {names}: name it with --env." if names else ", nor any other: look at --region and --profile."
         )
+
+    def _account(self) -> str:
+        """Return the account of the credentials; empty if AWS does not say it, which is no error of its own."""
+        try:
+            return str(self.client("sts").get_caller_identity()["Account"])
+        except (BotoCoreError, ClientError):
+            return ""
 
     def environments(self) -> list[str]:
         """Return the environments that are deployed in this region."""

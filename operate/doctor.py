@@ -7,10 +7,9 @@ does not reach the poster. Needs AWS credentials that may read the resources.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -24,8 +23,10 @@ from pipeline.aws.tracking_table import STATUS_INDEX
 from pipeline.domain.errors import PipelineError
 
 PENDING_AGE_MAX = timedelta(minutes=10)
+ERRORS_SINCE = timedelta(hours=1)
 ZIPS = Path(__file__).parents[1] / "lambda"
-ENTRIES_COUNTED_MAX = 2_000
+# So many failed entries are read; it says so if there are more.
+ENTRIES_COUNTED_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class Doctor:
             ("Odoo", lambda: companies.odoo(deployment, self._odoo)),
             ("QuickBooks", lambda: companies.connections(deployment, self._odoo)),
             ("mapping", lambda: companies.mapping(deployment, self._odoo)),
-            ("no PDFs in S3", self._pulling),
-            ("posting fails", self._posting),
+            ("PDFs in S3", self._pulling),
+            ("posting", self._posting),
             ("alarms", self._alarms),
-            ("S3 event does not reach the poster", self._event),
+            ("S3 events to the poster", self._event),
         )
         for name, check in checks:
             problems: list[Finding] = []
@@ -100,7 +101,10 @@ class Doctor:
         """Look at the secret and its tokens, what the failed entries say, the sweep, and what the poster said last."""
         settings = self._deployment.poster
         yield from companies.ends(self._deployment)
-        for (company, code), entries in self._failed(settings.table).items():
+        causes = self._failed(settings.table)
+        if sum(map(len, causes.values())) >= ENTRIES_COUNTED_MAX:
+            yield f"At least {ENTRIES_COUNTED_MAX:,} documents have failed; only these are counted here."
+        for (company, code), entries in causes.items():
             yield (
                 f"{company}: {len(entries)} failed with {code}, for example: {entries[0]} Then: "
                 f"`./oqb retry --company {quote(company)} --cause {code}`."
@@ -109,8 +113,8 @@ class Doctor:
 
     def _alarms(self) -> Iterator[str]:
         """Check which alarms fire and why, and what is in the dead-letter queues."""
-        alarms = self._client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
-        for alarm in alarms:
+        pages = self._client("cloudwatch").get_paginator("describe_alarms").paginate(StateValue="ALARM")
+        for alarm in (alarm for page in pages for alarm in page["MetricAlarms"]):
             if alarm["AlarmName"].endswith(f"-{self.environment}"):
                 yield f"{alarm['AlarmName']} fires: {alarm.get('StateReason', '')}"
         functions = self._functions()
@@ -131,8 +135,9 @@ class Doctor:
         policy = json.loads(self._client("lambda").get_policy(FunctionName=self._poster)["Policy"])
         if not any(_lets_s3_in(statement) for statement in policy["Statement"]):
             yield f"S3 may not invoke {self._poster}: apply Terraform."
-        oldest = datetime.now(UTC) - PENDING_AGE_MAX
-        listed = s3.list_objects_v2(Bucket=settings.bucket, Prefix="pending/").get("Contents", [])
+        oldest = self._deployment.clock.now() - PENDING_AGE_MAX
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix="pending/")
+        listed = (item for page in pages for item in page.get("Contents", []))
         failed = {entry for entries in self._failed(settings.table, key="entry_id").values() for entry in entries}
         late = [item["Key"] for item in listed if item["LastModified"] < oldest and item["Key"][8:-4] not in failed]
         if late:
@@ -167,7 +172,7 @@ class Doctor:
             yield f"{count} dead letters of {name} wait in {queue}: each says what is wrong. Fix it, then {remedy}."
 
     def _last_errors(self, function: str) -> Iterator[str]:
-        since = int((time.time() - 3600) * 1000)
+        since = int((self._deployment.clock.now() - ERRORS_SINCE).timestamp() * 1000)
         events = self._client("logs").filter_log_events(
             logGroupName=f"/aws/lambda/{function}", startTime=since, filterPattern='"ERROR"', limit=3
         )["events"]

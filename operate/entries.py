@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import islice
 
 from operate.errors import WrongUse
 from pipeline.aws.tracking_table import TrackingTable
@@ -42,15 +41,20 @@ class Wanted:
         )
 
 
-def found(table: TrackingTable, wanted: Wanted, now: datetime) -> Iterator[Entry]:
-    """Yield the wanted entries, company by company; at most 50,000 are read."""
+def found(table: TrackingTable, wanted: Wanted, now: datetime, note: Callable[[str], None]) -> Iterator[Entry]:
+    """Yield the wanted entries, company by company. At most 50,000 are read; a note says so if there are more."""
     read = (
         entry
         for company in wanted.companies
         for status in wanted.statuses or tuple(Status)
         for entry in table.with_status(company, status)
     )
-    return (entry for entry in islice(read, READ_MAX) if wanted.has(entry, now))
+    for number, entry in enumerate(read):
+        if number == READ_MAX:
+            note(f"The first {READ_MAX:,} entries were read, and no more: narrow it by --company, or by --status.")
+            return
+        if wanted.has(entry, now):
+            yield entry
 
 
 def named(table: TrackingTable, entry_ids: Sequence[str]) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what was asked: a sentence, and the exit status that says whose turn it is.
+"""How a command ends when it cannot do what was asked: with a sentence, and an exit status that says who must act.
 
 0 is fine, 1 needs a person, 2 is wrong use: an option, a company, an environment or credentials that cannot be right.
 """
@@ -35,7 +35,7 @@ from pipeline.domain.errors import InvalidRequest, PipelineError
 NEEDS_A_PERSON, WRONG_USE = 1, 2
 # As a shell says it of a program that Ctrl-C has ended.
 STOPPED = 130
-# Of all that the system refuses, what no other option of the command would mend.
+# What the system refuses, and no other option of the command would avoid.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 _REFUSED_CREDENTIALS = (
@@ -44,9 +44,13 @@ _REFUSED_CREDENTIALS = (
     "InvalidClientTokenId",
     "InvalidSignatureException",
     "RequestExpired",
+    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 )
+# What AWS says of a signature whose time is not its own: five minutes are the limit, 15 for S3.
+_BY_ANOTHER_CLOCK = ("RequestTimeTooSkewed", "RequestExpired")
+_ANOTHER_TIME = ("Signature expired", "Signature not yet current")
 _DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
 
 _WRONG_USE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -115,7 +119,7 @@ def stopped(error: BaseException, under_way: str) -> click.ClickException:
 
     `under_way` says what goes on without it, or what was not done; it may be empty.
     """
-    if isinstance(error.__context__, EOFError):
+    if isinstance(error, EOFError) or isinstance(error.__context__, EOFError):
         return WrongUse(
             f"This asks something, and nobody is there to answer: run it at a terminal. {under_way}".strip()
         )
@@ -167,6 +171,11 @@ def _code(error: ClientError) -> str:
 
 def _refused(error: ClientError) -> click.ClickException:
     code = _code(error)
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    if code in _BY_ANOTHER_CLOCK or message.startswith(_ANOTHER_TIME):
+        return WrongUse(
+            f"The clock of this machine differs from that of AWS by minutes ({code}): set it, and try again."
+        )
     if code in _REFUSED_CREDENTIALS:
         return WrongUse(f"AWS refuses these credentials ({code}): sign in again, or name another --profile.")
     if code in _DENIED:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.domain.document import Account, Document, Product, Tax
+from pipeline.domain.document import Account, Document, DocumentType, Product, Tax
 from pipeline.domain.errors import NeedsAttention
-from pipeline.domain.mapping import AND, ClosedPeriod, Parties, Rules, Target
+from pipeline.domain.mapping import AND, ClosedPeriod, Parties, Rules, Target, no_tax_on
 from pipeline.domain.money import ZERO, rounded
 from pipeline.qbo.lists import BookAccount, ClassTracking, Lists, Rate, Realm, TaxCode
 from pipeline.qbo.parties import party_names
@@ -29,6 +29,7 @@ NEAREST_SHOWN = 3
 NEAR = 0.6
 PLACEHOLDER = "?"
 CREATED = "(is created)"
+NO_REFUSALS: Mapping[DocumentType, str] = {}
 
 
 class Kind(StrEnum):
@@ -86,9 +87,19 @@ class Verdict:
 
 
 class NotedReferences:
-    """The poster's references for one company, noting what each document asks for. A `LineResolver`."""
+    """The poster's references for one company, noting what each document asks for. A `LineResolver`.
 
-    def __init__(self, references: References, lists: Lists, parties: dict[str, list[str]]) -> None:
+    `not_offered` are the types that QuickBooks does not offer to the company, and why.
+    """
+
+    def __init__(
+        self,
+        references: References,
+        lists: Lists,
+        parties: dict[str, list[str]],
+        not_offered: Mapping[DocumentType, str] = NO_REFUSALS,
+    ) -> None:
+        self.not_offered = not_offered
         self._references = references
         self._lists = lists
         self._parties = {entity: {name.casefold(): name for name in names} for entity, names in parties.items()}
@@ -157,20 +168,28 @@ class NotedReferences:
             return BookAccount(PLACEHOLDER, account.name, account.code, "")
         return found[0] if found else self._references.account(account)
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company."""
+        return self._references.tax_codes
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of a line's taxes, or a placeholder of their rates."""
-        names = AND.join(tax.name for tax in taxes) or "(no tax)"
-        side = "sales" if is_sale else "purchases"
-        name = f"{names} on {side}"
+        names = AND.join(tax.name for tax in taxes)
+        name = f"{names} on {'sales' if is_sale else 'purchases'}" if taxes else no_tax_on(is_sale=is_sale)
+        is_mapped = self.rules.tax(tax.name for tax in taxes) if taxes else self.rules.no_tax(is_sale=is_sale)
 
         def find() -> Need:
-            how = "mapping" if taxes and self.rules.tax(tax.name for tax in taxes) else "name or rate"
-            need = Need(Kind.TAX, name, key=names if taxes else "", how=how)
+            need = Need(Kind.TAX, name, key=names or name, how="mapping" if is_mapped else "name or rate")
             _try(need, lambda: setattr(
                 need, "counterpart", self._references.tax_code(taxes, is_sale=is_sale).name))  # fmt: skip
             if need.problem:
-                codes = {code.name for code in self._lists.tax_codes if code.is_sale == is_sale}
-                need.nearest = _nearest(names, codes)
+                codes = [code for code in self._lists.tax_codes if code.is_sale == is_sale]
+                need.nearest = (
+                    _nearest(names, {code.name for code in codes}) if taxes
+                    # No name is near to none: what it may be is a choice of these.
+                    else tuple(sorted({code.name for code in codes if code.is_free_of_tax}))[:NEAREST_SHOWN]
+                )  # fmt: skip
             return need
 
         need = self.note(Kind.TAX, name, find)
@@ -275,6 +294,7 @@ def _assess(document: Document, noted: NotedReferences, verdict: Verdict) -> Non
     noted.begin()
     money = abs(document.home_total)
     _note_what_is_only_named(document, noted)
+    _note_what_is_not_offered(document, noted)
     failed: NeedsAttention | None = None
     try:
         body = payload(document, noted)
@@ -303,6 +323,14 @@ def _assess(document: Document, noted: NotedReferences, verdict: Verdict) -> Non
         verdict.held_up += money
     else:
         verdict.postable += 1
+
+
+def _note_what_is_not_offered(document: Document, noted: NotedReferences) -> None:
+    reason = noted.not_offered.get(document.document_type, "")
+    if reason:
+        name = f"{document.document_type.noun}s"
+        text = f"QuickBooks does not take {name}. {reason}"
+        noted.note(Kind.DOCUMENT, name, lambda: Need(Kind.DOCUMENT, name, problem=text, code="not_offered"))
 
 
 def _note_what_is_only_named(document: Document, noted: NotedReferences) -> None:

@@ -53,7 +53,7 @@ class Output:
     def error(self, text: str) -> None:
         """Write why the command ends: JSON to standard output where JSON was asked for, else to standard error.
 
-        In a pipe it is one line, for whoever searches it.
+        In a pipe it is one line, which can be searched.
         """
         if self.as_json:
             print(as_json({"error": text}))
@@ -119,8 +119,8 @@ class Output:
 def harmless(text: str) -> str:
     """Return a text without what a terminal would obey or hide: each control character but a line break is a space.
 
-    A name may come from anybody. An escape sequence in it would set the window's title, move what is written over what
-    stands there, or put a text on the clipboard; and so does rich let it through.
+    A name may come from anywhere. An escape sequence in it can set the window's title, write over earlier output, or
+    put a text on the clipboard, and rich lets it through.
     """
     if text.isprintable():
         return text
@@ -146,7 +146,7 @@ def as_json(value: Any, *, indent: int | None = None, is_ascii: bool = False) ->
 
 
 def _acts(character: str) -> bool:
-    """Whether a character is none that is shown: a control character, or a mark that turns or hides a text."""
+    """Whether a character is not shown: a control character, or a mark that reverses or hides a text."""
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from operate.deployment import Deployment
 from operate.errors import NeedsAPerson
+from operate.files import write_whole
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.tie_out.month import Month
 from pipeline.use_cases.tie_out.closures import MANIFEST, closure_of
@@ -61,7 +62,7 @@ def fetch_pack(deployment: Deployment, company: str, month: Month, folder: Path)
     if hashlib.sha256(text).hexdigest() != closure.manifest_sha256:
         raise NeedsAPerson(f"{closure.folder}/{MANIFEST} is not what was stored when the month was closed.")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).write_bytes(text)
+    write_whole(folder / MANIFEST, text)
     manifest, pack = json.loads(text), Pack(folder)
     for name, sha256 in manifest["files"].items():
         wrong = fetch.into(folder / Path(name).name, f"{closure.folder}/{name}", sha256)
@@ -124,7 +125,7 @@ class _Fetch:
         content = self.content(key)
         if content is None:
             return f"is not in the bucket: {key}"
-        file.write_bytes(content)
+        write_whole(file, content)
         if hashlib.sha256(content).hexdigest() != sha256:
             return f"is another than when the month was closed: {key}"
         return ""

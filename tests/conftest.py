@@ -38,8 +38,8 @@ HANDLERS = {
     "odoo-order-sync": odoo_order_sync.lambda_handler,
     "odoo-qb-tie-out": tie_out.lambda_handler,
 }
-# Each boto3 session reads the descriptions of the services anew, which takes longer than most tests; here they are read
-# once. Nobody changes them: the clients of one session share them, too.
+# Each boto3 session reads the descriptions of the services, longer than most tests take. Here they are read once.
+# Nobody changes them: the clients of one session share them, too.
 botocore.session.create_loader = cache(botocore.session.create_loader)
 # Texts that no log line, alert or error may ever hold.
 PASSWORD = "the-odoo-password"

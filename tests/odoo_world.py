@@ -11,7 +11,8 @@ from pipeline.domain.document import Company
 from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.source import Page, Pdf, PdfSource
 from pipeline.domain.transitions import Actor
-from pipeline.use_cases.extract.pull import Extraction, run
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.extract.run import run
 from tests.builders import COMPANY, WRITTEN_AT, a_document, an_entry
 
 NOW = WRITTEN_AT + timedelta(minutes=20)
@@ -151,8 +152,12 @@ class _Store(MemoryStore):
     def __init__(self, aws):
         super().__init__()
         self._aws = aws
+        # What storing a document raises, by its id in Odoo.
+        self.refused = {}
 
     def put_document(self, document, version):
+        if document.odoo_id in self.refused:
+            raise self.refused[document.odoo_id]
         key = super().put_document(document, version)
         self._aws.wrote("document", document.odoo_id)
         return key

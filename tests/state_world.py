@@ -29,7 +29,8 @@ from pipeline.domain.errors import (
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Selection
 from pipeline.domain.values import replace
-from pipeline.use_cases.extract.pull import Extraction, run
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.extract.run import run
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.run import PostingRun
 from pipeline.use_cases.reconcile.deletions import compare

@@ -30,7 +30,8 @@ from pipeline.domain.errors import PipelineError, Unavailable, Unmapped
 from pipeline.domain.transitions import is_allowed
 from pipeline.domain.values import replace
 from pipeline.domain.waiting import Waiting
-from pipeline.use_cases.extract.pull import Extraction, run
+from pipeline.use_cases.extract.pull import Extraction
+from pipeline.use_cases.extract.run import run
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.results import Results

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from pipeline.aws.telemetry import WATCHED
+from tests.terraform_tools import configuration_text
 
 ROOT = Path(__file__).parents[1]
 SOURCES = "\n".join(path.read_text() for path in (ROOT / "lambda").rglob("*.py"))
@@ -29,7 +30,7 @@ def queried() -> set[str]:
 
 def watched() -> set[str]:
     """Return the metrics of ours that an alarm watches."""
-    text = (ROOT / "observability.tf").read_text()
+    text = configuration_text()
     of_the_tie_out = set(re.findall(r"^\s+([A-Z]\w+)\s+= { name", text, re.MULTILINE))
     return (of_the_tie_out | set(re.findall(r'metric_name\s+=\s+"(\w+)"', text))) - OF_AWS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -110,6 +111,18 @@ def test_what_is_read_once_more_because_of_the_lag_is_not_written_again(start):
 
     assert answer["history"] == {"found": 3, "written": 0, "unchanged": 3, "failed": 0, "remaining": False}
     assert items(machine) == written != before
+
+
+def test_an_order_is_found_though_the_clock_of_odoo_is_behind_ours(start):
+    machine = start()
+    machine.sync_orders()
+    behind = SystemClock().now() - timedelta(minutes=55)
+    machine.odoo.row("sale.order", 1003).update(client_order_ref="PO-7", write_date=f"{behind:%Y-%m-%d %H:%M:%S}")
+
+    answer = machine.sync_orders()
+
+    assert answer["history"]["written"] == 1
+    assert items(machine)["S1003"]["customer_reference"] == {"S": "PO-7"}
 
 
 def test_without_the_variable_only_the_newest_hundred_are_copied_and_no_cursor_is_kept(start):

@@ -151,9 +151,9 @@ class Life(RuleBasedStateMachine):
         else:
             self._follow((what,))
 
-    @rule(is_mended=st.booleans())
-    def a_person_retries(self, is_mended):
-        if is_mended:
+    @rule(is_fixed=st.booleans())
+    def a_person_retries(self, is_fixed):
+        if is_fixed:
             self.world.fix()
         self.world.retry()
 

@@ -15,7 +15,7 @@ from pipeline.domain.commands import StartOver
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
-from pipeline.domain.lifecycle import LOST, UNANSWERED_BY_ODOO
+from pipeline.domain.from_odoo import LOST, UNANSWERED_BY_ODOO
 from pipeline.domain.unanswered import QUIET_TRIES_MAX
 from pipeline.use_cases.post.paper import PDF_LOSSES_MAX
 from tests.builders import COMPANY
@@ -83,7 +83,7 @@ def can_be_handled(world):
     del world.books.create
 
 
-def is_mended(world):
+def is_fixed(world):
     del world.books.draft
 
 
@@ -227,7 +227,7 @@ def nothing(_world):
 
 WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     "no_realm": (no_realm, World.fix),
-    "unexpected": (unexpected, is_mended),
+    "unexpected": (unexpected, is_fixed),
     "unanswered": (unanswered, can_be_handled),
     "booked_otherwise": (booked_otherwise, World.fix),
     "changed_in_quickbooks": (changed_in_quickbooks, is_changed_back),

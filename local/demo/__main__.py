@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from operate.commands.check import Checked
 from operate.errors import STOPPED
+from operate.output import counted, harmless, wrapped
 from pipeline.domain.errors import NeedsAttention, PipelineError
 
 REPORT = Path("build/report.html")
@@ -67,12 +69,12 @@ class Setting:
             odoo = demo_odoo()
             print("Odoo to QuickBooks, on this machine: Odoo and QuickBooks are stand-ins, AWS is moto.")
             return cls(odoo, odoo.address, demo_realms())
-        print(f"Odoo to QuickBooks, from {address.url} (only read, the last {REAL_SINCE_DAYS} days); QuickBooks is a "
-              "stand-in, AWS is moto.")  # fmt: skip
+        _say(f"Odoo to QuickBooks, from {address.url} (only read, the last {REAL_SINCE_DAYS} days); QuickBooks is a "
+             "stand-in, AWS is moto.")  # fmt: skip
         with progress("logging in to Odoo, and reading its companies"):
             client, companies = entered(address)
             realms = books.realms(client, companies)
-        print(books.words)
+        _say(books.words)
         since = datetime.now(UTC) - timedelta(days=REAL_SINCE_DAYS)
         return cls(None, address, realms, since, books.words)
 
@@ -155,9 +157,11 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     deployment = machine.deployment
     checks = _check(machine, setting)
     print("\n1. The extractor pulls what is posted in Odoo.")
-    with progress("pulled", lambda: f"{deployment.statuses().total()} documents"):
+    with progress("pulled", lambda: counted(deployment.statuses().total(), "document")):
         counts = machine.extract(setting.event)
-    print(f"  {counts['found']} documents found: {found_as(counts)}; {counts['pdfs']} PDFs stored.")
+    print(
+        f"  {counted(counts['found'], 'document')} found: {found_as(counts)}; {counted(counts['pdfs'], 'PDF')} stored."
+    )
     print("\n2. Their PDFs in S3 wake the poster; some events come twice, all out of order.")
     with progress("posted", lambda: _posted(deployment.statuses())):
         machine.post()
@@ -186,7 +190,7 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     with progress("the tie-out"):
         month_ends = month_end.tie_out(machine, realms, REPORT.parent, odoo=stand_in)
     for found in month_ends:
-        print(f"  {found.company}: {found.sentence}")
+        _say(f"  {found.company}: {found.sentence}")
     print("\n7. In separate books one document is refused for each reason there is; then each reason is fixed.")
     with progress("refusals"), quiet():
         refused = [*refusals.provoke(), *own_refusals.provoke()]
@@ -194,14 +198,14 @@ def _tell(machine: Machine, setting: Setting, began: float) -> int:
     gone = len(refused) - len(stuck)
     print(f"  {len(refused)} refusals, explained in the report; {gone} of their documents were posted afterwards.")
     for refusal in stuck:
-        print(f"  ! {refusal.code} {refusal.document}: {refusal.reported}")
+        _say(f"  ! {refusal.code} {refusal.document}: {refusal.reported}")
     report.write(
         REPORT, sheets, alerts=alerts, refusals=refused, source=setting.address.shown, at=datetime.now(UTC),
         checks=checks, books=setting.books,
     )  # fmt: skip
     print(f"\n{report.text_table(report.totals(sheets))}\n")
     _print_causes(report.causes(sheets))
-    print(f"{len(alerts)} e-mails sent. Open the report: {REPORT}   ({time.monotonic() - began:.0f} s)")
+    print(f"{counted(len(alerts), 'e-mail')} sent. Open the report: {REPORT}   ({time.monotonic() - began:.0f} s)")
     for found in month_ends:
         print(f"The tie-out of {found.company}, {found.month}: {found.page}")
     print(report.summary(sheets))
@@ -215,10 +219,10 @@ def _check(machine: Machine, setting: Setting) -> list[Checked]:
     """Show, for a person's own Odoo, what is between each company and its first posted document."""
     if setting.since is None:
         return []
-    print("\nFirst, what is between each company and its first posted document, as `./oqb check` says it.")
+    _say("\nFirst, what is between each company and its first posted document, as `./oqb check` says it.")
     found = first_check.check(machine, [realm.company_name for realm in setting.realms], setting.since)
     if any(checked.verdict.problems for checked in found):
-        print("\nWrite what has no counterpart into a mapping (docs/mapping.md), and run this again with MAPPING=FILE.")
+        _say("\nWrite what has no counterpart into a mapping (docs/mapping.md), and run this again with MAPPING=FILE.")
     return found
 
 
@@ -233,15 +237,20 @@ def _orders(machine: Machine, *, is_own: bool) -> str:
         return f"Not here, and nothing else needs them: {sentence(error)}"
     statuses = Counter(record["sync_status"] for record in records)
     words = {"success": "copied"}
-    counted = [f"{count} {words.get(status, status)}" for status, count in sorted(statuses.items())]
-    return (", ".join(counted) or "There are none") + "."
+    parts = [f"{count} {words.get(status, status)}" for status, count in sorted(statuses.items())]
+    return (", ".join(parts) or "There are none") + "."
+
+
+def _say(text: str) -> None:
+    """Write a long text in lines of the terminal, or of 80 columns in a pipe; names from outside are not obeyed."""
+    print(wrapped(harmless(text), shutil.get_terminal_size().columns))
 
 
 def _print_causes(causes: Sequence[report.Cause]) -> None:
     for cause in causes[:CAUSES_SHOWN_MAX]:
         more = len(cause.sheets) - 1
         also = f" ({more} more for the same reason)" if more else ""
-        print(f"! {cause.sheets[0].entry['error_message']}{also}\n")
+        _say(f"! {cause.sheets[0].entry['error_message']}{also}\n")
     if len(causes) > CAUSES_SHOWN_MAX:
         print(f"! ... and {len(causes) - CAUSES_SHOWN_MAX} more reasons: the report has them all.\n")
 

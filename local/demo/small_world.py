@@ -19,7 +19,7 @@ from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable, Me
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.alert import Failure
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.commands import PostDue, RetryFailed
@@ -80,7 +80,7 @@ class SmallWorld:
         """Store a document as the extractor would: a new one, or a new version of an existing one."""
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
         previous = self._table.entry(document.entry_id)
-        entry = lifecycle.extracted(document, previous, self._clock.now())
+        entry = from_odoo.extracted(document, previous, self._clock.now())
         entry = replace(entry, document_key=self._store.put_document(document, entry.version))
         self._table.save_extracted(entry, previous=previous)
         stored = self._store.put_pdf(entry.entry_id, pdf)

@@ -54,7 +54,7 @@ class Script:
                 quickbooks.edit,
                 quickbooks.delete,
             ),
-            *(quickbooks.pay, quickbooks.pay, self._mend, self._mend, self._redrive, odoo.delete, self._pdf_lost),
+            *(quickbooks.pay, quickbooks.pay, self._fix, self._fix, self._redrive, odoo.delete, self._pdf_lost),
             *(identities.move_to_strangers, identities.rename_database, self._merge_contact, odoo.enter_twice),
             self._misdirect,
         ]
@@ -81,7 +81,7 @@ class Script:
 
     def fix(self) -> None:
         """Fix all that only a person can fix."""
-        self._mend()
+        self._fix()
         self.in_quickbooks.remove_typed()
 
     def fix_connections(self) -> None:
@@ -206,7 +206,7 @@ class Script:
     def _odoo_changes(self) -> None:
         self.in_odoo.change()()
 
-    def _mend(self) -> None:
+    def _fix(self) -> None:
         self.in_quickbooks.fix()
         self.identities.fix()
         self._world.post({"retry_failed": True})

@@ -30,7 +30,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.values import replace
 from pipeline.odoo.papers import Papers
 from pipeline.odoo.source import OdooSource
-from pipeline.qbo import books, client, name_writes, names
+from pipeline.qbo import books, client, name_writes, names, naming
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
@@ -205,7 +205,7 @@ MUTATIONS: dict[str, Off] = {
     ),
     "an id that comes back may be another document's": lambda: patch.object(Entry, "is_another", lambda *_entry: False),
     "what a backup has set back is read again": _nothing_set_back,
-    "a merged contact is followed": lambda: patch.object(names, "takes_over", lambda *_, **__: False),
+    "a merged contact is followed": lambda: patch.object(naming, "takes_over", lambda *_, **__: False),
     "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
     "intent before act": _without(Record, "prepare"),
@@ -240,7 +240,7 @@ MUTATIONS: dict[str, Off] = {
     "what QuickBooks refuses of a party stops no document": lambda: patch.object(
         name_writes, "without_refused", lambda body, _fault: body
     ),
-    "what QuickBooks refuses of a party is noted": _without(names.Names, "omitted", list),
+    "what QuickBooks refuses of a party is noted": _without(names.PartyNames, "omitted", list),
     "an address that QuickBooks refuses stops no sale": lambda: patch.object(
         books, "without_refused_address", lambda body, _fault: body
     ),

@@ -61,7 +61,7 @@ def odoo(deployment: Deployment, side: OdooSide) -> Iterator[str]:
             f"The Odoo user '{secret['username']}' may not read {', '.join(lacking)}: give it Accounting / Read-only. "
             "Then: `./oqb connect --odoo`."
         )
-    # A person waits, so that the login is worth its half second: only with a key there is an end to read.
+    # Only an API key has an end to read. Finding out whether it is one takes a login, half a second: fine here.
     if client.has_api_key:
         yield from (failure.message for failure in ending_key(client, deployment.clock.now()))
     known = deployment.key_values.database()

@@ -1,6 +1,6 @@
 """Whether what Terraform makes is there as it makes it: functions, schedules, alarms, storage, versions; and the clock.
 
-Each check yields sentences that say what is wrong and which command mends it. Nothing is changed.
+Each check yields sentences that say what is wrong and which command fixes it. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import base64
 import fnmatch
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,18 +18,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, TIE_OUT, Deployment
+from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, SCHEDULES, TIE_OUT, Deployment
 from operate.output import span
 
 APPLY = "run `terraform apply`"
-# The order sync runs only where its database and user are given.
-SCHEDULES = {
-    f"{EXTRACTOR}-schedule": EXTRACTOR,
-    f"{POSTER}-sweep": POSTER,
-    f"{POSTER}-watch": POSTER,
-    "tie-out-daily": TIE_OUT,
-    "tie-out-continue": TIE_OUT,
-}
 # What a function must be allowed to do with the bucket.
 _OF_THE_BUCKET = {
     EXTRACTOR: (("s3:PutObject", "pending/x.pdf"),),
@@ -231,7 +224,7 @@ def alerts(deployment: Deployment) -> Iterator[str]:
         yield f"Alarms do not exist: {', '.join(missing)}: {APPLY}."
     for name in sorted(expected & found.keys()):
         if not found[name].get("ActionsEnabled", True):
-            yield f"The alarm {name} tells nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
+            yield f"The alarm {name} reports to nobody: `aws cloudwatch enable-alarm-actions --alarm-names {name}`."
         elif topic not in found[name].get("AlarmActions", []):
             yield f"The alarm {name} does not go to {topic.rpartition(':')[2]}: {APPLY}."
 
@@ -300,7 +293,7 @@ def _bucket(deployment: Deployment, bucket: str) -> Iterator[str]:
 
 
 def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
-    """Compare what is deployed with what was built here, where it was built."""
+    """Compare what is deployed with what was built here, and that with the sources here; where it was built."""
     for function in FUNCTIONS:
         built = zips / f"{function.removeprefix('odoo-qb-').replace('-', '_')}.zip"
         if not built.exists():
@@ -311,6 +304,26 @@ def versions(deployment: Deployment, zips: Path) -> Iterator[str]:
                 f"{deployment.full_name(function)} is another version than {built.name} of this checkout: {APPLY} to "
                 "deploy this one, or check out the one that is deployed."
             )
+        elif changed := _changed_since(built):
+            yield (
+                f"{deployment.full_name(function)} is another version than this checkout: {changed} is not the one in "
+                f"{built.name}. Run `./build.sh`, then {APPLY}."
+            )
+            # The others were built at the same time.
+            return
+
+
+def _changed_since(built: Path) -> str:
+    """Return the first source in a zip that is not the one beside the zip, by its name there; empty if all are."""
+    with zipfile.ZipFile(built) as archive:
+        for name in sorted(archive.namelist()):
+            # What comes from elsewhere has no source here.
+            is_ours = name.startswith("pipeline/") or (built.parent / name).is_file()
+            if name.endswith(".py") and is_ours:
+                source = built.parent / name
+                if not source.is_file() or source.read_bytes() != archive.read(name):
+                    return name
+    return ""
 
 
 def clock(deployment: Deployment) -> Iterator[str]:

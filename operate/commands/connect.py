@@ -55,11 +55,12 @@ def connect(  # noqa: PLR0913 - one for each option
     call: Call, *, company: str | None, is_odoo: bool, is_order_key: bool, is_slack: bool, redirect: str | None,
     port: int, new_keys: bool, shared: bool, no_browser: bool, yes: bool,
 ) -> int:  # fmt: skip
-    """Connect COMPANY, by its name in Odoo, to its company in QuickBooks.
+    """Connect COMPANY of Odoo to its company in QuickBooks.
 
-    Opens Intuit's consent page, takes the address the browser ended on, shows both companies side by side and asks, and
-    stores the connection of this company alone. Connecting again is the same command. With --odoo it stores the login
-    to Odoo, after trying it; with --order-sync-key the key of the sale orders, with --slack the address of Slack.
+    COMPANY is its name in Odoo. Opens Intuit's consent page, takes the address the browser ended on, shows both
+    companies side by side and asks, and stores the connection of this company alone. Connecting again is the same
+    command. With --odoo it stores the login to Odoo, after trying it; with --order-sync-key the key of the sale orders,
+    with --slack the address of Slack.
     """
     if [bool(company), is_odoo, is_order_key, is_slack].count(True) != 1:
         raise WrongUse(
@@ -96,7 +97,7 @@ def _connect_company(
         consent = Consent(keys["client_id"], keys["client_secret"], used, settings.qb_discovery_url)
         _say_what_the_portal_needs(call, used, is_sandbox=is_sandbox)
         _open(call, consent.address, opens=opens)
-        address = catcher.wait() if catcher else _pasted()
+        address = _caught(call, catcher) if catcher else _pasted()
     finally:
         if catcher:
             catcher.close()
@@ -113,6 +114,7 @@ def _connect_company(
 
     def with_connection(current: Mapping[str, Any]) -> dict[str, Any]:
         _check_realm(current, company, answer, shared=shared)
+        _check_unchanged(secret, current, company)
         return {
             **current,
             **keys,
@@ -176,7 +178,8 @@ def _say_what_the_portal_needs(call: Call, redirect: str, *, is_sandbox: bool) -
     for line in (
         "Once, in the app's settings at developer.intuit.com:",
         f"  scope          {SCOPE}",
-        f"  redirect URI   {redirect}  (exactly, under the {keys} keys)",
+        f"  redirect URI   {redirect}",
+        f"                 exactly so, under the {keys} keys",
         "  reconnect URL  any page of yours that says to run this command again",
     ):
         call.output.note(line)
@@ -190,8 +193,26 @@ def _open(call: Call, address: str, *, opens: bool) -> None:
         call.output.note("No browser could be opened: open that address yourself.")
 
 
+def _caught(call: Call, catcher: Catcher) -> str:
+    with call.output.progress("Waiting for the browser to come back; Ctrl-C ends this"):
+        return catcher.wait()
+
+
 def _pasted() -> str:
     return str(click.prompt("Then paste the whole address the browser ended on (it works for five minutes)", err=True))
+
+
+def _check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], company: str) -> None:
+    """Raise NeedsAPerson if somebody else has stored a connection of the company since this command began.
+
+    Of two consents nobody knows which one Intuit still honours, nor which of the two companies is meant.
+    """
+    for key in ("realm_ids", "refresh_tokens"):
+        if (before.get(key) or {}).get(company) != (now.get(key) or {}).get(company):
+            raise NeedsAPerson(
+                f"The connection of {company} was changed meanwhile, by another `connect` or by the poster. Nothing "
+                "was stored here: run this again, alone."
+            )
 
 
 def _check_realm(secret: Mapping[str, Any], company: str, answer: Answer, *, shared: bool) -> None:
@@ -258,11 +279,12 @@ def _connect_odoo(call: Call, *, yes: bool) -> int:
         )
     if not companies:
         raise NeedsAPerson(f"Odoo shows {login['username']} no company: allow it every company that is to be read.")
+    _check_database(known, login)
     which = "this company" if len(companies) == 1 else f"these {len(companies)} companies"
     if not call.ask(f"Read {which} with this login?", yes=yes):
         out.say("Nothing was stored.")
         return NEEDS_A_PERSON
-    _warn_of_another_database(call, known, login)
+    out.note("Storing the login.")
     deployment.under_way = ""
     deployment.secrets.begin(settings.odoo_secret_arn)
     deployment.secrets.change(settings.odoo_secret_arn, lambda current: {**current, **login})
@@ -320,7 +342,8 @@ def _connect_slack(call: Call) -> int:
     return 0
 
 
-def _warn_of_another_database(call: Call, known: Mapping[str, Any], login: Mapping[str, str]) -> None:
+def _check_database(known: Mapping[str, Any], login: Mapping[str, str]) -> None:
+    """Raise Misconfigured for another database than before, unless the secret says what became of that one."""
     former = known.get("database")
     if former and former != login["database"] and not (known.get("renamed_from") or known.get("replaces")):
         raise Misconfigured(
@@ -328,4 +351,3 @@ def _warn_of_another_database(call: Call, known: Mapping[str, Any], login: Mappi
             f'whether it was renamed ("renamed_from": "{former}") or replaces it ("replaces": "{former}"), then run '
             "this again."
         )
-    call.output.note("Storing the login.")

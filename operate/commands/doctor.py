@@ -12,9 +12,9 @@ from operate.output import counted
 
 @command("doctor", example="./oqb doctor --env prod --profile accounting")
 def doctor(call: Call) -> int:
-    """Look at the whole deployment, only reading, and name what is wrong and what to do.
+    """Name all that is wrong with the deployment, and what to do.
 
-    Exit status 1 when something is wrong.
+    It only reads. Exit status 1 when something is wrong.
     """
     call.deployment.check_exists()
     with call.output.progress(f"Examining {call.deployment.environment}"):

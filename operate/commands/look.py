@@ -239,9 +239,10 @@ def list_entries(  # noqa: PLR0913 - one for each option
         amount_min=amount_min,
         amount_max=amount_max,
     )
+    is_narrowed = company is not None or wanted != Wanted(wanted.companies, statuses=(*WAITING, Status.FAILED))
     now = call.world.clock.now()
     with out.progress(f"Reading the tracking table of {deployment.environment}"):
-        entries = sorted(found(deployment.table, wanted, now), key=_waits_since)
+        entries = sorted(found(deployment.table, wanted, now, out.note), key=_waits_since)
     listed = entries[:limit]
     if as_csv:
         writer = csv.writer(sys.stdout)
@@ -250,17 +251,17 @@ def list_entries(  # noqa: PLR0913 - one for each option
             [_safe(harmless(str(value)).replace("\n", " ")) for value in _plain(entry).values()] for entry in listed
         )
     else:
-        _show(call, listed, now)
+        _show(call, listed, now, is_narrowed=is_narrowed)
         out.result({"found": len(entries), "entries": [_plain(entry) for entry in listed]})
     if len(entries) > limit:
         out.note(f"{len(entries):,} found, the oldest {limit:,} listed: narrow the list, or raise --limit.")
     return 0
 
 
-def _show(call: Call, entries: list[Entry], now: datetime) -> None:
+def _show(call: Call, entries: list[Entry], now: datetime, *, is_narrowed: bool) -> None:
     out = call.output
     if not entries:
-        out.say("Nothing is like that.")
+        out.say("No document is like that." if is_narrowed else "Nothing waits, nothing failed.")
         return
     out.table(
         ("status", "document", "total", "age", "entry"),

@@ -15,6 +15,7 @@ from operate.cli import Call, command
 from operate.commands.look import known_company
 from operate.deployment import POSTER, TIE_OUT
 from operate.errors import NEEDS_A_PERSON, NeedsAPerson, WrongUse
+from operate.files import write_whole
 from operate.output import counted
 from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
@@ -23,7 +24,7 @@ from pipeline.domain.audit import Written, verified
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
 from pipeline.domain.identity import odoo_id_of
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.month import Month, latest_day
 from pipeline.domain.tie_out.tie_out import Verdict
 
 # A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
@@ -35,9 +36,10 @@ ENDINGS = ("html", "xlsx", "json")
 @click.argument("company")
 @click.argument("month")
 def tie_out(call: Call, *, company: str, month: str) -> int:
-    """Compare MONTH of COMPANY in Odoo with QuickBooks, and write the report.
+    """Compare MONTH of COMPANY in Odoo with QuickBooks.
 
-    MONTH is written like 2026-10. Ends with 1 when the month does not tie out, or it is not known whether it does.
+    It writes the report. MONTH is written like 2026-10. Ends with 1 when the month does not tie out, or it is not known
+    whether it does.
     """
     known_company(call.deployment, company)
     _month(call, month)
@@ -71,9 +73,10 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
 def close(
     call: Call, *, company: str, month: str, undo: bool, because: str, with_pdfs: bool, folder: str | None
 ) -> int:
-    """Close MONTH of COMPANY: compare it now, and store its pack if it ties out.
+    """Close MONTH of COMPANY, if it ties out.
 
-    Ends with 1 and lists what is open when it cannot be closed. What changes in a closed month later is an alert.
+    Compares it now, and stores its pack. Ends with 1 and lists what is open when it cannot be closed. What changes in a
+    closed month later is an alert.
     """
     known_company(call.deployment, company)
     parsed = _month(call, month)
@@ -139,7 +142,7 @@ def report(
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"
-    file.write_bytes(body)
+    write_whole(file, body)
     call.output.say(str(file))
     if not no_browser and not call.world.open_browser(file.resolve().as_uri()):
         call.output.note("No browser could be opened: open that file yourself.")
@@ -191,9 +194,9 @@ def explain(call: Call, *, name: str) -> int:
 @click.argument("entry_id")
 @click.option("--because", required=True, metavar="TEXT", help="Why it stays as it is in QuickBooks.")
 def accept(call: Call, *, entry_id: str, because: str) -> int:
-    """Accept what a person changed in QuickBooks in the document of ENTRY_ID.
+    """Accept what a person changed in QuickBooks.
 
-    It holds for what was found: a later change is reported again.
+    That is about the document of ENTRY_ID. It holds for what was found: a later change is reported again.
     """
     call.check_named()
     answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
@@ -206,9 +209,10 @@ def accept(call: Call, *, entry_id: str, because: str) -> int:
 @click.argument("what", type=click.Choice(["verify"]))
 @click.option("--day", metavar="YYYY-MM-DD", help="Only what is about this day (UTC).")
 def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - there is one thing to do
-    """Verify the history: whether a record was changed, removed or put in, and whether something was not recorded.
+    """Verify the history: was a record changed or removed?
 
-    Reads the whole tracking table, and writes nothing. Ends with 1 when something is found.
+    Or put in, and was something not recorded? Reads the whole tracking table, and writes nothing. Ends with 1 when
+    something is found.
     """
     if day is not None:
         try:
@@ -241,7 +245,7 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
         .paginate(
             TableName=call.deployment.poster.table,
             ConsistentRead=True,
-            ProjectionExpression="entry_id, #value, created_at, updated_at",
+            ProjectionExpression="entry_id, #value, created_at, updated_at, qb_id",
             ExpressionAttributeNames={"#value": "value"},
         )
     )
@@ -252,12 +256,13 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
                 texts[key] = stored.get("value", {}).get("S", "")
             elif "#" not in key and "updated_at" in stored:
                 created_at = stored.get("created_at", {}).get("S", "")
-                written[key] = Written(created_at, stored["updated_at"]["S"])
+                is_posted = bool(stored.get("qb_id", {}).get("S"))
+                written[key] = Written(created_at, stored["updated_at"]["S"], is_posted)
     return texts, written
 
 
 def _month(call: Call, text: str) -> Month:
     try:
-        return Month.parse(text, call.world.clock.now().date())
+        return Month.parse(text, latest_day(call.world.clock.now()))
     except InvalidRequest as error:
         raise WrongUse(str(error)) from None

@@ -25,6 +25,7 @@ ROUNDS_MAX = 200
 PLANNED_AT_ONCE = 50
 # The payload takes a thousand.
 RETRIED_AT_ONCE = 1_000
+ORDERS_SHOWN_MAX = 10
 
 _company = click.option("--company", metavar="NAME", help="Only this company.")
 _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help="Only this entry; may be repeated.")
@@ -107,9 +108,10 @@ def _name_of(count: str) -> str:
 @_company
 @_entry
 def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
-    """Show exactly what would be sent to QuickBooks, of what waits and of what failed.
+    """Show exactly what would be sent to QuickBooks.
 
-    Nothing is written. With --json the payloads are complete; otherwise one line for each document.
+    That is of what waits and of what failed. Nothing is written. With --json the payloads are complete; otherwise one
+    line for each document.
     """
     deployment, out = call.deployment, call.output
     if entry_ids:
@@ -117,7 +119,7 @@ def plan(call: Call, *, company: str | None, entry_ids: tuple[str, ...]) -> int:
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(*WAITING, Status.FAILED))
         with out.progress("Reading what waits and what failed"):
-            entries = list(found(deployment.table, wanted, call.world.clock.now()))
+            entries = list(found(deployment.table, wanted, call.world.clock.now(), out.note))
     ready = [entry for entry in entries if entry.status in (*WAITING, Status.FAILED) and entry.is_ready]
     drafts: dict[str, dict[str, Any]] = {}
     for owner in sorted({entry.company for entry in ready}):
@@ -147,7 +149,7 @@ def _drafts(call: Call, company: str, entry_ids: Sequence[str], note: str) -> di
         call.output.note(note)
         payload = {"company": company, "entry_ids": left, "retry_failed": True, "dry_run": True}
         answer = _invoke(call, POSTER, payload, 1)
-        got = {draft["entry_id"]: draft for draft in answer.get("drafts", [])}
+        got = {draft["entry_id"]: draft for draft in answer.get("drafts", []) if draft["entry_id"] in left}
         drafts |= got
         if not got:
             reason = "another run posts to this realm just now" if answer.get("busy") else "the realm is paused"
@@ -219,7 +221,7 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
             raise WrongUse(f"{others[0].entry_id} is {others[0].status}, not failed: there is nothing to retry.")
     else:
         wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,))
-        failed = list(found(deployment.table, wanted, call.world.clock.now()))
+        failed = list(found(deployment.table, wanted, call.world.clock.now(), out.note))
         _check_causes(causes, {entry.error_code for entry in failed})
         # What a retry would delete in QuickBooks is retried only by its name or its cause.
         chosen = [entry for entry in failed if entry.error_code in causes or not (causes or entry.successor)]
@@ -245,7 +247,10 @@ def _check_causes(causes: Sequence[str], there: set[str]) -> None:
 
 @command("redrive", example="./oqb redrive", changes=True)
 def redrive(call: Call) -> int:
-    """Put all dead letters back: open what they name again, and pull and post it."""
+    """Put all dead letters back.
+
+    Opens again what they name, and pulls and posts it.
+    """
     call.output.note("Opening again what the dead letters of the extractor and of the poster name.")
     pulled = _invoke(call, EXTRACTOR, {"redrive": True}, 1)
     call.output.say(f"The extractor pulled {counted(int(pulled.get('found', 0)), 'document')} again.")
@@ -261,7 +266,7 @@ def redrive(call: Call) -> int:
 @_company
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
-    """Fill a lost tracking table from the bucket and from QuickBooks.
+    """Fill a lost tracking table from S3 and QuickBooks.
 
     Entries that exist are left as they are. Costs a metered read for each thousand documents in QuickBooks.
     """
@@ -269,7 +274,8 @@ def rebuild(call: Call, *, company: str | None, yes: bool) -> int:
     call.output.note(f"Entries of {names} are made again from the copies in S3 and from what is in QuickBooks.")
     if not call.ask(f"Rebuild the tracking table of {call.deployment.environment}?", yes=yes):
         return WRONG_USE
-    return _report(call, _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt"))
+    rebuilt = _while_remaining(call, {"rebuild": True, **_given(company=company)}, "rebuilt")
+    return _report(call, rebuilt, nothing="No entry was missing")
 
 
 @command("start-over", example="./oqb start-over companyA 9130357766900001", changes=True)
@@ -296,8 +302,10 @@ def orders(call: Call) -> int:
     states = Counter(str(record.get("sync_status", "")) for record in records)
     bad = [record for record in records if record.get("sync_status") != "success"]
     call.output.say(f"{counted(len(records), 'order')}: " + ", ".join(f"{n} {name}" for name, n in states.items()))
-    for record in bad[:10]:
+    for record in bad[:ORDERS_SHOWN_MAX]:
         call.output.say(f"{record.get('order_name') or record.get('order_id')}: {record.get('error', '')}")
+    if len(bad) > ORDERS_SHOWN_MAX:
+        call.output.say(f"... and {len(bad) - ORDERS_SHOWN_MAX} more: --json has them all.")
     call.output.result(answer)
     return NEEDS_A_PERSON if bad else 0
 
@@ -356,15 +364,15 @@ _WORDS = (
 )  # fmt: skip
 
 
-def _report(call: Call, answer: Mapping[str, Any]) -> int:
-    """Write what came of posting in words, and return the exit status."""
+def _report(call: Call, answer: Mapping[str, Any], *, nothing: str = "Nothing was due") -> int:
+    """Write what came of posting in words, or that `nothing` did, and return the exit status."""
     out = call.output
     parts = [f"{answer[name]:,} {words}" for name, words in _WORDS if answer.get(name)]
     if answer.get("failed"):
         parts.append(f"{need(answer['failed'])} a person")
     if answer.get("backlog"):
         parts.append(f"{answer['backlog']:,} wait{'s' if answer['backlog'] == 1 else ''}")
-    out.say((", ".join(parts) or "Nothing was due") + ".")
+    out.say((", ".join(parts) or nothing) + ".")
     for company in answer.get("busy", []):
         out.say(f"{company}: another run posts to its realm just now; what waits follows within a minute.")
     for company in answer.get("paused", []):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from local import cost
 from pipeline.aws.telemetry import WATCHED
 from pipeline.use_cases.post.results import Results
-
-ROOT = Path(__file__).parents[2]
+from tests.terraform_tools import configuration_text
 
 
 @pytest.mark.parametrize(
@@ -63,13 +61,13 @@ def test_a_function_with_nothing_wrong_is_charged_for_one_metric():
 
 
 def test_the_schedules_that_are_priced_are_those_of_the_deployment():
-    text = (ROOT / "main.tf").read_text(encoding="utf-8")
+    text = configuration_text()
     schedules = re.findall(r"^ +expression +=", text, re.MULTILINE)
 
     assert len(cost.RUNS_A_MONTH) == len(schedules)
 
 
 def test_every_alarm_of_the_deployment_is_counted():
-    text = (ROOT / "observability.tf").read_text(encoding="utf-8")
+    text = configuration_text()
 
     assert set(cost.ALARMS) == set(re.findall(r'^resource "aws_cloudwatch_metric_alarm" "(\w+)"', text, re.MULTILINE))

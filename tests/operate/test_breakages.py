@@ -344,7 +344,7 @@ BREAKAGES = {
         "Alarms do not exist: qb-poster-refresh-token-demo", "terraform apply"),
     "an alarm is off": (
         lambda s: make_alarm(s, "qb-poster-errors", ActionsEnabled=False),
-        "qb-poster-errors-demo tells nobody", "enable-alarm-actions --alarm-names qb-poster-errors-demo"),
+        "qb-poster-errors-demo reports to nobody", "enable-alarm-actions --alarm-names qb-poster-errors-demo"),
     "an alarm goes elsewhere": (
         lambda s: make_alarm(s, "qb-poster-dlq", AlarmActions=["arn:aws:sns:us-west-2:123456789012:old"]),
         "qb-poster-dlq-demo does not go to odoo-qb-alerts-demo", "terraform apply"),
@@ -376,6 +376,10 @@ BREAKAGES = {
         lambda s: s.client("lambda").remove_permission(
             FunctionName="qb-poster-demo", StatementId="s3-amazonaws-com"),
         "S3 may not invoke qb-poster-demo", "apply Terraform"),
+    "the checkout is newer than what was built in it": (
+        lambda s: (s.zips / "function.py").write_text("changed = True"),
+        "odoo-extractor-demo is another version than this checkout: function.py is not the one in odoo_extractor.zip",
+        "./build.sh"),
     "another version is deployed": (
         lambda s: (s.zips / "qb_poster.zip").write_bytes(b"newer"),
         "qb-poster-demo is another version than qb_poster.zip", "terraform apply"),
@@ -475,7 +479,7 @@ def test_one_cause_is_named_once_and_the_checks_it_is_in_the_way_of_name_it(site
     findings = site.examine_all()
 
     assert [finding.check for finding in findings if "lacks password" in finding.text] == ["Odoo"]
-    (later,) = [finding for finding in findings if finding.check == "no PDFs in S3"]
+    (later,) = [finding for finding in findings if finding.check == "PDFs in S3"]
     assert later.text == "cannot be looked at before that is fixed: Odoo"
     assert not later.is_problem
 

@@ -117,13 +117,14 @@ def test_the_mapping_it_writes_leads_to_zero_after_edits(new, tmp_path):
     assert after["would_be_posted"] > before["would_be_posted"]
 
 
-# Two French tax codes for each rate and side, so that the rate alone does not say which one is meant.
+# Two French tax codes for each rate and side, so that the rate alone does not say which one is meant, nor which of
+# those of zero a line without any tax has.
 FRENCH = [
     TaxRate(f"{percent} {kind} {scope}", Decimal(percent), scope)
     for percent in ("21.0", "6.0", "0.0")
     for scope in ("sale", "purchase")
     for kind in ("FR", "FR services")
-] + [TaxRate("No VAT", Decimal(0), "both")]
+]
 FRESH = {
     "US": ("companyA", {"account"}, fresh_company("companyA", more_accounts=[SALES])),
     "FR": (
@@ -149,6 +150,7 @@ def test_once_what_it_wrote_is_filled_in_every_document_would_be_posted(start_sh
 
     assert {need["kind"] for need in before["needs"] if need["problem"]} == lacking
     assert before["would_be_posted"] < before["documents"]
+    assert ("(no tax) on sales" in path.read_text()) == (country == "FR")
     assert [need["name"] for need in after["needs"] if need["problem"]] == []
     assert after["would_be_posted"] == after["documents"] > 8
     assert shell("check", company, *FROM, *options).exit_code == 0
@@ -376,3 +378,21 @@ def test_a_mapping_that_cannot_be_read_is_said_before_a_date_is_asked_for(oqb, t
 
     assert result.exit_code == 2
     assert result.stderr.startswith("The mapping cannot be read: line 1: it is not TOML")
+
+
+@pytest.mark.parametrize("code", ["5020", "5030"])
+def test_a_plan_without_bills_holds_up_the_bills_and_says_so_before_anything_is_posted(whole, code):
+    before = checked(whole)
+    quickbooks = whole.machine.quickbooks
+    quickbooks.books(demo_realms()[0].realm_id).realm.plan = "simple_start"
+    quickbooks.plan_code = code
+    metered = quickbooks.metered
+
+    verdict = checked(whole)
+
+    needs = {need["name"]: need for need in verdict["needs"] if need["code"] == "not_offered"}
+    assert set(needs) == {"bills", "vendor credits"}
+    assert all("upgrade it in QuickBooks" in need["problem"] for need in needs.values())
+    held_up = sum(need["documents"] for need in needs.values())
+    assert before["would_be_posted"] - held_up <= verdict["would_be_posted"] < before["would_be_posted"]
+    assert verdict["metered_reads"] == quickbooks.metered - metered

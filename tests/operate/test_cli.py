@@ -42,6 +42,15 @@ def test_every_command_has_help_with_an_example_within_eighty_columns(command):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_no_line_of_the_list_of_commands_is_cut_off():
+    result = CliRunner().invoke(cli, ["--help"], obj=World(), terminal_width=80)
+
+    (_, *lines) = result.stdout.splitlines()
+    assert len(lines) > len(MODULES)
+    assert [line for line in lines if line.endswith("...")] == []
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_every_module_of_commands_is_found_by_the_names_of_its_commands():
     here = {path.stem for path in (ROOT / "operate/commands").glob("*.py")} - {"__init__"}
     for module in here:
@@ -105,7 +114,10 @@ def test_a_mistyped_environment_is_answered_with_those_that_exist(oqb, command):
     result = oqb(command, "--env", "dmeo")
 
     assert result.exit_code == 2
-    assert "There is no deployment 'dmeo' in us-west-2; there is demo: name it with --env." in result.stderr
+    assert (
+        "There is no deployment 'dmeo' in us-west-2 (account 123456789012); there is demo: name it with --env."
+        in result.stderr
+    )
     assert oqb.lambdas.invoked == []
 
 
@@ -303,6 +315,19 @@ def test_ctrl_c_while_only_reading_says_no_more_than_that_it_stopped(oqb, monkey
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "Stopped.")
 
 
+@pytest.mark.parametrize(
+    ("options", "says"), [((), "Stopped.\n"), (("--json",), '{"error": "Stopped."}\n')], ids=["a sentence", "JSON"]
+)
+def test_ctrl_c_while_a_command_is_imported_says_the_same(monkeypatch, options, says):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(frame, "import_module", interrupted)
+    result = CliRunner().invoke(cli, ["check", "companyA", *options], obj=World())
+
+    assert (result.exit_code, result.output) == (130, says)
+
+
 def test_a_question_that_nobody_answers_ends_the_command_and_nothing_is_stored(oqb):
     result = oqb("connect", "--odoo", answers="")
 
@@ -319,8 +344,8 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(oqb, tmp_path):
     assert "m.toml could not be read or written: not a directory." in result.stderr.replace("\n", " ")
 
 
-@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
-def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
+def onto_a_full_disk(oqb, *arguments):
+    """Run a command whose standard output takes nothing."""
     environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
     environ |= {
         "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
@@ -328,10 +353,15 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
         "ENVIRONMENT": "demo",
     }
     with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "operate", "list", *options], env=environ, stdout=full, stderr=subprocess.PIPE,
+        return subprocess.run(
+            [sys.executable, "-m", "operate", *arguments], env=environ, stdout=full, stderr=subprocess.PIPE,
             text=True, check=False, timeout=60,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
+def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
+    result = onto_a_full_disk(oqb, "list", *options)
 
     assert result.returncode == 1
     said = "" if "--json" in options else result.stderr.splitlines()[-1]
@@ -343,17 +373,7 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
     ("arguments", "status"), [(("list", "--env", "dmeo"), 2), (("report", "companyA", "2026-01"), 1), (("lok",), 2)]
 )
 def test_an_error_that_a_full_disk_does_not_take_as_json_is_said_elsewhere(oqb, arguments, status):
-    environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
-    environ |= {
-        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
-        "AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url,
-        "ENVIRONMENT": "demo",
-    }
-    with Path("/dev/full").open("w") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "operate", *arguments, "--json"], env=environ, stdout=full, stderr=subprocess.PIPE,
-            text=True, check=False, timeout=60,
-        )  # fmt: skip
+    result = onto_a_full_disk(oqb, *arguments, "--json")
 
     assert result.returncode == status, result.stderr
     assert "Exception" not in result.stderr

@@ -13,7 +13,8 @@ import requests
 from local.stand_ins.http_server import Fault, Response, StandInServer
 from local.stand_ins.quickbooks.consent import PLAYGROUND
 from operate.cli import World
-from operate.consent import Catcher, answer_in
+from operate.commands import connect as connect_command
+from operate.consent import Catcher, Consent, answer_in
 from operate.errors import NeedsAPerson, WrongUse
 from pipeline.aws.secrets import Secrets
 from pipeline.runtime import SystemClock
@@ -168,6 +169,86 @@ def test_a_token_that_the_poster_rotates_meanwhile_is_kept(connects, monkeypatch
     assert (secret["refresh_tokens"]["companyB"], secret["another_key"]) == ("rotated-meanwhile", "stored meanwhile")
 
 
+@pytest.mark.parametrize(
+    "meanwhile",
+    [{"realm_ids": {"companyA": "9130357766900009"}}, {"refresh_tokens": {"companyA": "of another consent"}}],
+    ids=["another realm", "the same realm"],
+)
+def test_of_two_people_who_connect_one_company_at_once_the_second_is_refused(connects, monkeypatch, meanwhile):
+    person = Person()
+
+    def another_connects(address: str) -> bool:
+        secret = secret_of(connects)
+        for key, own in meanwhile.items():
+            secret[key] |= own
+        connects.machine.set_secret("quickbooks", secret)
+        return Person.open(person, address)
+
+    person.open = another_connects
+    result = connect(connects, person, "--yes", monkeypatch=monkeypatch)
+
+    assert result.exit_code == 1
+    assert "The connection of companyA was changed meanwhile" in result.stderr
+    ((key, own),) = meanwhile.items()
+    assert secret_of(connects)[key]["companyA"] == own["companyA"]
+
+
+def test_two_people_who_connect_two_companies_at_once_both_keep_their_tokens(connects, monkeypatch):
+    """Between the answer of Intuit to the one and what is stored of it, the other does it all."""
+    secret = secret_of(connects)
+    connects.machine.set_secret("quickbooks", {**secret, "realm_ids": {}, "refresh_tokens": {}})
+    done = []
+
+    def the_other_connects(*arguments):
+        if not done:
+            done.append(True)
+            other = connect(connects, Person(REALM_B), "--yes", company="companyB", monkeypatch=monkeypatch)
+            assert other.exit_code == 0, other.output
+        return show(*arguments)
+
+    show = connect_command._show
+    monkeypatch.setattr(connect_command, "_show", the_other_connects)
+    result = connect(connects, Person(), "--yes", monkeypatch=monkeypatch)
+
+    assert result.exit_code == 0, result.output
+    after, tokens = secret_of(connects), connects.machine.quickbooks.tokens
+    assert after["realm_ids"] == {"companyA": REALM_A, "companyB": REALM_B}
+    assert after["refresh_tokens"] == {
+        "companyA": tokens.refresh_token(REALM_A),
+        "companyB": tokens.refresh_token(REALM_B),
+    }
+
+
+def used_already(person):
+    consent = Consent("client-id", "the-quickbooks-client-secret", PLAYGROUND, person.discovery)
+    consent.exchange(answer_in(person.pasted, PLAYGROUND, parse_qs(urlsplit(person.opened).query)["state"][0]))
+
+
+@pytest.mark.parametrize("case", ["used", "old"])
+def test_a_code_that_was_used_or_is_old_is_said_to_be_no_good_and_nothing_is_stored(connects, monkeypatch, case):
+    person, quickbooks = Person(), connects.machine.quickbooks
+    person.discovery = quickbooks.discovery_url
+
+    def spoiled(address: str) -> bool:
+        Person.open(person, address)
+        if case == "used":
+            used_already(person)
+        else:
+            (granted,) = quickbooks.tokens.consent._codes.values()
+            granted.until = 0
+        return True
+
+    person.open = spoiled
+    before = secret_of(connects)
+    result = connect(connects, person, "--yes", monkeypatch=monkeypatch)
+
+    assert result.exit_code == 1
+    assert "Intuit does not take the code any more: it works once and for five minutes. Begin again." in " ".join(
+        result.stderr.split()
+    )
+    assert secret_of(connects) == before
+
+
 def test_a_secret_that_was_never_filled_is_begun_with_the_keys_a_person_types(oqb, monkeypatch):
     client = oqb.machine.client("secretsmanager")
     empty = client.create_secret(Name="odoo-qb-integration/quickbooks-credentials-empty")["ARN"]
@@ -306,6 +387,7 @@ def test_in_a_real_browser_with_keys_of_the_sandbox_the_answer_is_caught_here(co
 
     assert result.exit_code == 0, result.output
     assert secret_of(connects)["realm_ids"]["companyA"] == REALM_A
+    assert "Waiting for the browser to come back" in result.stderr
     assert "Go back to the terminal" in browser.text()
 
 
@@ -337,7 +419,7 @@ def test_a_port_that_is_taken_is_a_sentence():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
 
-        with pytest.raises(WrongUse, match="is taken: name another with --port"):
+        with pytest.raises(WrongUse, match="is taken, by another `connect` perhaps"):
             Catcher(taken.getsockname()[1], SystemClock())
 
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from local.stand_ins.http_server import Fault
+from operate import entries
 from operate.cli import cli
 from pipeline.domain.errors import Unavailable
 from tests.operate.conftest import LOGIN
@@ -237,6 +238,31 @@ def test_orders_are_counted_by_what_became_of_them(oqb):
     assert "S2: The table is throttled" in result.stdout
 
 
+def test_of_many_orders_that_were_not_copied_the_first_are_named_and_the_rest_is_counted(oqb):
+    bad = {"order_name": "S2", "sync_status": "dynamo_error", "error": "The table is throttled"}
+    oqb.lambdas.replace("odoo-order-sync-demo", lambda _event: {"records": [bad] * 12})
+
+    result = oqb("orders")
+
+    assert result.stdout.count("S2: The table is throttled") == 10
+    assert "... and 2 more: --json has them all." in result.stdout
+
+
+def test_a_plan_ends_where_the_function_answers_for_other_documents_than_were_asked_for(pulled):
+    asked = []
+
+    def answers(event):
+        asked.append(event)
+        return {"drafts": [{"entry_id": "other"}] if len(asked) < 9 else [], "paused": []}
+
+    pulled.lambdas.replace("qb-poster-demo", answers)
+
+    result = pulled("plan")
+
+    assert "nothing could be planned" in " ".join(result.stderr.split())
+    assert len({event["company"] for event in asked}) == len(asked)
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
@@ -389,6 +415,14 @@ def test_the_list_is_narrowed_by_amount_month_and_cause(posted):
     assert ids("--older-than", "1h") == set()
     assert len(posted.json("list", "--cause", "period_closed")["entries"]) == 1
     assert len(posted.json("list", "--status", "posted", "--limit", "2")["entries"]) == 2
+
+
+def test_more_entries_than_are_read_are_noted_and_never_left_out_in_silence(posted, monkeypatch):
+    monkeypatch.setattr(entries, "READ_MAX", 2)
+
+    result = posted("list", "--status", "posted")
+
+    assert "The first 2 entries were read, and no more" in " ".join(result.stderr.split())
 
 
 def test_the_list_says_what_is_paid_and_what_is_open_where_a_payment_was_noticed(posted):

@@ -158,6 +158,18 @@ def test_what_lacks_a_counterpart_is_checked_and_retried_whatever_it_is():
         assert f"  ./oqb retry --company companyA --cause {code}" in remedies(code, "companyA")
 
 
+def test_what_a_retry_of_everything_leaves_out_is_never_advised_to_be_retried_so():
+    texts = [
+        *texts_of("id_reused", "companyA"),
+        Failure("companyA", "id_reused", "bill 1", "It has another id.").what_to_do,
+    ]
+
+    for text in texts:
+        assert "./oqb retry --company companyA --cause id_reused" in text
+        assert "retry_failed" not in text
+        assert "./oqb retry --company companyA --env" not in text
+
+
 def test_the_command_to_invoke_the_function_is_there_as_before():
     (text, *_) = texts_of("tax_unmapped", "companyA")
 

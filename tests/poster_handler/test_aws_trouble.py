@@ -72,7 +72,7 @@ def test_slack_gets_it_too_when_it_is_configured(machine):
     assert "secret-part" not in machine.output
 
 
-def test_an_error_that_is_nobodys_to_mend_is_raised_for_the_dead_letter_queue(machine):
+def test_an_error_that_nobody_can_fix_is_raised_for_the_dead_letter_queue(machine):
     machine.client("dynamodb").delete_table(TableName=machine.deployment.table)
 
     with pytest.raises(PipelineError):

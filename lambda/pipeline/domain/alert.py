@@ -16,20 +16,22 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
 from pipeline.domain.quoting import ascii_line, one_line, quoted
-from pipeline.domain.remedies import remedies, retry_command
+from pipeline.domain.remedies import BY_CAUSE_ONLY, remedies, retry_command
 from pipeline.domain.values import dataclass
 
 # How much one alert shows; the rest is counted.
 ERRORS_SHOWN_MAX = 10
 DOCUMENTS_SHOWN_MAX = 20
 LINES_SHOWN_MAX = 60
+CURRENCIES_SHOWN_MAX = 10
 TITLE_LENGTH_MAX = 250
 MESSAGE_LENGTH_MAX = 1_000
 SUBJECT_LENGTH_MAX = 100
 # The lines of the mapping are ours and the deployer's, and each is made one line where it is built.
 SEVERAL_LINES = ("mapping", "mapping_unknown_in_odoo")
 POSTER = "qb-poster"
-_PATHS = {
+# The pages of QuickBooks Online that show one transaction.
+QUICKBOOKS_PAGES = {
     DocumentType.INVOICE: "invoice",
     DocumentType.CREDIT_NOTE: "creditmemo",
     DocumentType.BILL: "bill",
@@ -80,7 +82,9 @@ class Place:
         if self.odoo_url and odoo_id:
             found.append(f"Odoo: {self.odoo_url}/mail/view?model=account.move&res_id={odoo_id}")
         if self.quickbooks_url and qb_id and document_type:
-            found.append(f"QuickBooks: {self.quickbooks_url}/app/{_PATHS[document_type]}?txnId={quote(qb_id, safe='')}")
+            found.append(
+                f"QuickBooks: {self.quickbooks_url}/app/{QUICKBOOKS_PAGES[document_type]}?txnId={quote(qb_id, safe='')}"
+            )
         return "  ".join(found)
 
 
@@ -110,11 +114,13 @@ class Failure:
     @property
     def what_to_do(self) -> str:
         """What to do once the cause is fixed."""
-        what = self.remedy or (
-            "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
-            f"invoke the poster with {json.dumps({'company': self.company, 'retry_failed': True})}."
-        )
-        return " ".join([what, *(line.strip() for line in remedies(self.code, self.company))])
+        what = self.remedy
+        if not what and self.code not in BY_CAUSE_ONLY:
+            what = (
+                "Once the cause is fixed, a document is retried as soon as it changes in Odoo. To retry all of them, "
+                f"invoke the poster with {json.dumps({'company': self.company, 'retry_failed': True})}."
+            )
+        return " ".join(filter(None, [what, *(line.strip() for line in remedies(self.code, self.company))]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ def documents_alert(company: str, code: str, documents: Sequence[Waiting], place
         *by_message(documents, place),
         "",
         *remedies(code, company, place.environment),
-        *what_to_do(company, documents, place),
+        *([] if code in BY_CAUSE_ONLY else what_to_do(company, documents, place)),
         *footer(code, place),
     ]
     return Alert(subject(place, company, f"{counted(len(documents))} for a person: {words_for(code)}"), _text(lines))
@@ -210,10 +216,12 @@ def message_lines(code: str, message: str) -> list[str]:
     """Return a message as lines of an alert: one line, except for what is built of lines of ours."""
     if code not in SEVERAL_LINES:
         return [one_line(message, MESSAGE_LENGTH_MAX)]
-    lines = message.split("\n")[:LINES_SHOWN_MAX]
+    first, *rest = message.split("\n")
+    more = len(rest) - LINES_SHOWN_MAX
     return [
-        one_line(lines[0], MESSAGE_LENGTH_MAX),
-        *(f"  | {one_line(line, MESSAGE_LENGTH_MAX)}" for line in lines[1:]),
+        one_line(first, MESSAGE_LENGTH_MAX),
+        *(f"  | {one_line(line, MESSAGE_LENGTH_MAX)}" for line in rest[:LINES_SHOWN_MAX]),
+        *([f"  ... and {more} more lines"] if more > 0 else []),
     ]
 
 
@@ -270,7 +278,10 @@ def sums(documents: Sequence[Waiting]) -> str:
     for document in documents:
         if document.total is not None:
             totals[document.currency] = totals.get(document.currency, Decimal(0)) + document.total
-    amounts = ", ".join(shown(total, one_line(currency, 10)) for currency, total in sorted(totals.items())[:10])
+    amounts = ", ".join(
+        [shown(total, one_line(currency, 10)) for currency, total in sorted(totals.items())[:CURRENCIES_SHOWN_MAX]]
+        + (["and further currencies"] if len(totals) > CURRENCIES_SHOWN_MAX else [])
+    )
     oldest = min((document.since for document in documents if document.since), default=None)
     parts = [f"together {amounts}"] if amounts else []
     parts += [f"the oldest since {day(oldest)}"] if oldest else []

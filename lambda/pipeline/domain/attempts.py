@@ -26,7 +26,7 @@ def ended(entry: Entry) -> Entry:
 
 
 def is_suspect(entry: Entry) -> bool:
-    """Whether an attempt for it ended with the function, of which it may be the cause."""
+    """Whether an attempt for it ended with the function. It may be the cause."""
     return entry.killed_attempts > 0
 
 

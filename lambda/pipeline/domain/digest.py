@@ -28,7 +28,7 @@ from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.open_alerts import Message, Occasion, OpenAlert
 from pipeline.domain.quoting import one_line, quoted
-from pipeline.domain.remedies import remedies
+from pipeline.domain.remedies import BY_CAUSE_ONLY, remedies
 
 CAUSES_SHOWN_MAX = 20
 
@@ -57,10 +57,16 @@ def _ended(message: Message, place: Place) -> Alert:
             + (f", last {counted(alert.count)})" if alert.count else ")")
             for alert in message.alerts[:CAUSES_SHOWN_MAX]
         ),
+        *_more_causes(message),
         *footer(", ".join(sorted({alert.code for alert in message.alerts})), place),
     ]
     what = causes[0] if len(causes) == 1 else f"{len(causes)} alerts"
     return Alert(subject(place, message.company, f"ended: {what}"), "\n".join(lines))
+
+
+def _more_causes(message: Message) -> list[str]:
+    more = len(message.alerts) - CAUSES_SHOWN_MAX
+    return [f"... and {more} more causes"] if more > 0 else []
 
 
 def _digest(message: Message, failed: Sequence[Entry], place: Place, now: datetime) -> Alert:
@@ -74,10 +80,10 @@ def _digest(message: Message, failed: Sequence[Entry], place: Place, now: dateti
     for alert in message.alerts[:CAUSES_SHOWN_MAX]:
         entries = by_code.get(alert.code, []) if alert.is_of_documents else []
         lines += _of_cause(alert, entries, place)
-    if len(message.alerts) > CAUSES_SHOWN_MAX:
-        lines.append(f"... and {len(message.alerts) - CAUSES_SHOWN_MAX} more causes")
-    if everything:
-        lines += what_to_do(message.company, everything, place)
+    lines += _more_causes(message)
+    retried = [waiting_of(entry) for entry in failed if entry.error_code not in BY_CAUSE_ONLY]
+    if message.alerts and retried:
+        lines += what_to_do(message.company, retried, place)
     lines += _noticed(message.notices, place)
     lines += footer(", ".join(sorted({alert.code for alert in message.alerts} or {"drift"})), place)
     if not message.alerts:

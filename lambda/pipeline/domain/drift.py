@@ -17,7 +17,7 @@ from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document, DocumentType, LineKind
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.money import shown
+from pipeline.domain.money import as_precise_as, shown
 from pipeline.domain.quoting import one_line
 from pipeline.domain.values import dataclass, replace
 
@@ -222,7 +222,9 @@ def paid_sentence(entry: Entry) -> str:
     """Say whether a document is paid, as noted last; nothing of one on which nothing is paid."""
     if entry.qb_open is None:
         return ""
-    return f"it is paid in part: {shown(entry.qb_open, entry.currency)} is open" if entry.qb_open else "it is paid"
+    if not entry.qb_open:
+        return "it is paid"
+    return f"it is paid in part: {shown(as_precise_as(entry.total, entry.qb_open), entry.currency)} is open"
 
 
 def notice_of(entry: Entry, drift: Drift) -> Notice:
@@ -261,7 +263,8 @@ def _of_entry(entry: Entry, seen: Seen) -> Iterator[Difference]:
     """Yield the values that differ and that the entry itself keeps."""
     total = entry.total if entry.qb_total is None else entry.qb_total
     if seen.total is not None and seen.total != total:
-        yield Difference("total", shown(total, entry.currency), shown(seen.total, entry.currency))
+        before, now = (as_precise_as(entry.total, value) for value in (total, seen.total))
+        yield Difference("total", shown(before, entry.currency), shown(now, entry.currency))
     if entry.qb_doc_number and seen.doc_number != entry.qb_doc_number:
         yield _texts("number", entry.qb_doc_number, seen.doc_number)
     if entry.qb_party and seen.party_id != entry.qb_party:
@@ -275,7 +278,7 @@ def _of_document(document: Document, seen: Seen) -> Iterator[Difference]:
     if seen.due_on is not None and seen.due_on != document.due_on:
         yield Difference("due date", str(document.due_on), str(seen.due_on))
     if seen.tax is not None and seen.total != document.total and seen.tax != document.tax:
-        yield Difference("tax", shown(document.tax, currency), shown(seen.tax, currency))
+        yield Difference("tax", shown(document.tax, currency), shown(as_precise_as(document.tax, seen.tax), currency))
 
 
 def _texts(name: str, posted: str, in_books: str) -> Difference:

@@ -158,7 +158,7 @@ class BooksPart:
 class WorkPart:
     """What to do next. Extractor and poster both write it, but only if the version is still the one they read.
 
-    `tries_alone` counts tries without an answer since each of which another document of its realm went through.
+    `tries_alone` counts the tries without an answer after which another document of its realm went through.
     `reported_at` is when this failure was reported to people; every change of status clears it. `letter_at` is when its
     dead letter was sent; only being done clears it.
     """

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pipeline.domain.drift import DriftKind, noted, paid_sentence
 from pipeline.domain.entry import Entry, Status, Step
-from pipeline.domain.money import shown
+from pipeline.domain.money import as_precise_as, shown
 from pipeline.domain.quoting import one_line
 
 MESSAGE_LENGTH_MAX = 1_000
@@ -54,7 +54,7 @@ def _in_books(entry: Entry) -> Iterator[str]:
         yield "It is not in QuickBooks, as far as the pipeline knows."
         return
     number = one_line(entry.qb_doc_number, 60) or "without a number"
-    total = shown(entry.total if entry.qb_total is None else entry.qb_total, entry.currency)
+    total = shown(as_precise_as(entry.total, entry.total if entry.qb_total is None else entry.qb_total), entry.currency)
     pdf = "with its PDF" if entry.pdf_attached else "without its PDF yet"
     drift = noted(entry)
     has = "had" if drift is not None and drift.kind is DriftKind.DELETED else "has"

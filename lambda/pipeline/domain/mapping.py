@@ -20,6 +20,8 @@ from pipeline.domain.values import dataclass
 FILE = "config/mapping.toml"
 # Joins the names of Odoo's taxes on one line.
 AND = " + "
+# Stands for a line without any tax on the left side of `taxes`.
+NO_TAX = "(no tax)"
 # Joins the names of analytic accounts of several plans.
 BETWEEN_PLANS = " / "
 
@@ -119,6 +121,10 @@ class Rules:
         wanted = combination(AND.join(names))
         return next((target for source, target in self.taxes.items() if combination(source) == wanted), None)
 
+    def no_tax(self, *, is_sale: bool) -> Target | None:
+        """Return the tax code of a line without any tax: that of its side, otherwise the one of both."""
+        return _first(self.taxes, no_tax_on(is_sale=is_sale), NO_TAX)
+
     def term(self, name: str) -> Target | None:
         """Return the target of Odoo payment terms."""
         return _first(self.terms, name)
@@ -150,6 +156,16 @@ class Rules:
     def departments(self) -> list[Target]:
         """Every department it points to."""
         return [rule.department for rule in self.journals.values() if rule.department]
+
+
+def no_tax_on(*, is_sale: bool) -> str:
+    """Return what stands for a line without any tax on sales alone, or on purchases alone."""
+    return f"{NO_TAX} on {'sales' if is_sale else 'purchases'}"
+
+
+def sides_without_tax(source: str) -> tuple[bool, ...]:
+    """Return the sides on which a left side of `taxes` stands for no tax, sales as True; none if it names taxes."""
+    return tuple(is_sale for is_sale in (True, False) if spelled(source) in (NO_TAX, no_tax_on(is_sale=is_sale)))
 
 
 def spelled(name: str) -> str:

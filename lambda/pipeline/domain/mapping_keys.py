@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-from pipeline.domain.mapping import AND, BETWEEN_PLANS, Rules, Target, spelled
+from pipeline.domain.mapping import AND, BETWEEN_PLANS, NO_TAX, Rules, Target, no_tax_on, spelled
 
 _NOUNS = {
     "accounts": "account",
@@ -15,6 +15,10 @@ _NOUNS = {
     "terms": "payment terms",
     "products": "product",
 }
+
+
+# What a left side may be without being a name of Odoo.
+_STANDING_IN = {"taxes": frozenset((NO_TAX, no_tax_on(is_sale=True), no_tax_on(is_sale=False)))}
 
 
 def mapped(rules: Rules) -> dict[str, list[Target]]:
@@ -38,7 +42,7 @@ def unknown_keys(rules: Rules, known: Mapping[str, frozenset[str]]) -> list[str]
     found = []
     for table, targets in mapped(rules).items():
         if table in known:
-            names = frozenset(map(spelled, known[table]))
+            names = frozenset(map(spelled, known[table])) | _STANDING_IN.get(table, frozenset())
             found += [
                 (target.line, _sentence(table, target, part, names))
                 for target in targets

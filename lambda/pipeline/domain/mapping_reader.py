@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.domain.mapping import (
+    NO_TAX,
     ClosedPeriod,
     Items,
     JournalRule,
@@ -20,6 +21,7 @@ from pipeline.domain.mapping import (
     Target,
     TypedByHand,
     combination,
+    sides_without_tax,
     spelled,
 )
 
@@ -105,7 +107,10 @@ class _Reader:
         found = self.names(path, value)
         seen: dict[tuple[str, ...], str] = {}
         for source in found or {}:
-            other = seen.setdefault(combination(source), source)
+            parts = combination(source)
+            if len(parts) > 1 and any(map(sides_without_tax, parts)):
+                self._error((*path, source), f"'{source}' joins taxes with '{NO_TAX}', which stands alone")
+            other = seen.setdefault(parts, source)
             if other != source:
                 self._error((*path, source), f"'{source}' names the same taxes as '{other}'")
         return found

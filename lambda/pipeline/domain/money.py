@@ -39,6 +39,12 @@ def rounded(value: Decimal, decimal_places: int = 2) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-decimal_places), rounding=ROUND_HALF_UP)
 
 
+def as_precise_as(other: Decimal, value: Decimal) -> Decimal:
+    """Return the value with at least as many decimal places as the other: QuickBooks answers 516 for 516.00."""
+    missing = int(value.as_tuple().exponent) - int(other.as_tuple().exponent)
+    return value.quantize(other) if missing > 0 and abs(value) <= AMOUNT_MAX else value
+
+
 def plain(value: Decimal) -> str:
     """Return the number without exponent and without trailing zeros (1.5, 100, 0.005)."""
     text = format(value, "f")

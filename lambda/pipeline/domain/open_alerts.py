@@ -16,6 +16,7 @@ from enum import StrEnum
 from pipeline.domain.alert import SEVERAL_LINES, Failure, message_of
 from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
+from pipeline.domain.quoting import cut
 from pipeline.domain.values import dataclass, replace
 
 DIGEST_EVERY = timedelta(days=1)
@@ -167,7 +168,7 @@ def observed(
         alert = found.get(key) or replace(
             before.get(key) or OpenAlert(*key, now), now=(), texts=(), clear_since=None, stops=failure.stops
         )
-        text = failure.message[:KEPT_TEXT_LENGTH_MAX]
+        text = cut(failure.message, KEPT_TEXT_LENGTH_MAX)
         found[key] = replace(
             alert,
             now=_some((*alert.now, _hash(failure.identity or failure.message))),

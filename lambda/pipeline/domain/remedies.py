@@ -18,6 +18,8 @@ _LACKING = frozenset(
         "item_unmapped", "tax_unmapped", "unmapped",
     )
 )  # fmt: skip
+# A retry of these deletes a document in QuickBooks: one of everything that failed leaves them out.
+BY_CAUSE_ONLY = frozenset(("id_reused",))
 _MAPPING = frozenset(("mapping", "mapping_unknown_in_odoo"))
 
 
@@ -36,13 +38,16 @@ def remedies(code: str, company: str, environment: str = "") -> list[str]:
         return [*lines, "To store the login to Odoo:", f"  ./oqb connect --odoo{where}"]
     if code in _MAPPING:
         return ["To see all that the mapping needs before you apply it:", f"  ./oqb check {named}{where}"]
+    only = "" if named == COMPANY else f" --company {named}"
+    retry = f"  ./oqb retry{only} --cause {code}{where}"
+    if code in BY_CAUSE_ONLY:
+        return ["To replace all of these in QuickBooks by what Odoo has now (a retry without a cause does not):", retry]
     if code in _LACKING:
-        only = "" if named == COMPANY else f" --company {named}"
         return [
             "To see all that has no counterpart yet, at once:",
             f"  ./oqb check {named}{where}",
             "To post these again after it has one:",
-            f"  ./oqb retry{only} --cause {code}{where}",
+            retry,
         ]
     return []
 

@@ -1,14 +1,17 @@
 """The table of transitions: which actor may change an entry's status from what to what, and when.
 
-`docs/how-it-works.md` repeats the table, and a test compares them. `lifecycle.py` has one function for each change.
+`docs/how-it-works.md` repeats the table, and a test compares them. Every change goes through `moved`, by one
+function each: those of the extractor and the comparison in `from_odoo.py`, the others in `lifecycle.py`.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pipeline.domain.entry import Status
+from pipeline.domain.entry import Entry, Status
+from pipeline.domain.values import replace
 
 
 class Actor(StrEnum):
@@ -73,3 +76,20 @@ class ForbiddenTransition(Exception):
 def is_allowed(previous: Status | None, to: Status, *by: Actor) -> bool:
     """Whether one of these actors may make this change. Keeping a status is always allowed."""
     return previous is to or any((previous, to, actor) in _ALLOWED for actor in by)
+
+
+def moved(entry: Entry, to: Status, by: Actor, now: datetime, *, is_new: bool = False, **changes: Any) -> Entry:
+    """Return the entry with another status, and further changes. Raises ForbiddenTransition if that is not allowed.
+
+    `is_new` says that nothing is stored of it yet.
+    """
+    previous = None if is_new else entry.status
+    if not is_allowed(previous, to, by):
+        raise ForbiddenTransition(f"{by} may not move {entry.entry_id} from {previous} to {to}")
+    if changes.get("attempts") == 0:
+        changes["tries_alone"] = 0
+    # A run that changes the status is alive, so its attempt has not ended the function. Only while something is sent is
+    # the attempt not over.
+    changes = {"killed_attempts": entry.killed_attempts if to is POSTING else 0, **changes}
+    letter_at = None if to in (POSTED, VOIDED, SKIPPED) else entry.letter_at
+    return replace(entry, status=to, updated_at=now, reported_at=None, letter_at=letter_at, **changes)

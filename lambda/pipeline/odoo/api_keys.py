@@ -14,7 +14,7 @@ from pipeline.domain.errors import NeedsAttention, PipelineError, Unavailable
 from pipeline.odoo.client import Odoo
 
 MODEL = "res.users.apikeys"
-TOLD_AHEAD = timedelta(days=14)
+WARNED_AHEAD = timedelta(days=14)
 LIFETIME = timedelta(days=89)
 KEYS_MAX = 50
 
@@ -47,9 +47,9 @@ def key_expires_at(odoo: Odoo) -> datetime | None:
 
 
 def ending_key(odoo: Odoo, now: datetime) -> list[Failure]:
-    """Return what to tell about an API key that ends within fourteen days, or nothing."""
+    """Return a failure for an API key that ends within fourteen days, or nothing."""
     expires_at = key_expires_at(odoo)
-    if expires_at is None or expires_at - now > TOLD_AHEAD:
+    if expires_at is None or expires_at - now > WARNED_AHEAD:
         return []
     text = (
         f"The API key of the Odoo user '{odoo.username}' ends on {expires_at:%Y-%m-%d %H:%M} UTC, and nothing is read "

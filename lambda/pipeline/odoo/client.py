@@ -30,6 +30,9 @@ JSON2_SINCE = 19
 VERSION_TIMEOUT_S = 10.0
 ROWS_MAX = 10_000
 FILES = "ir.attachment"
+# What takes effect twice if it is sent twice, so it is not sent again without an answer: a rendering beside one that
+# still runs can deadlock Odoo, and nobody would know the first API key.
+ONCE = frozenset(("create", "generate"))
 # How much less to ask for when an answer would come to more.
 FEWER = 8
 
@@ -146,7 +149,9 @@ class Odoo(Wire):
     def _called(self, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]) -> Any:
         # Probed before, because each of its calls is repeated already: a wrong database would be tried nine times.
         connection = self.connection
-        return self._repeat(lambda: self._call(connection, model, method, ids, keywords))
+        return self._repeat(
+            lambda: self._call(connection, model, method, ids, keywords), also_without_answer=method not in ONCE
+        )
 
     def _call(
         self, connection: Connection, model: str, method: str, ids: list[int] | None, keywords: dict[str, Any]

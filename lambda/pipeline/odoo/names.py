@@ -5,9 +5,9 @@ For a name that is missing among the many, another call finds those that are lik
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 
 from pipeline.domain.document import Company
 from pipeline.domain.errors import NeedsAttention
@@ -28,6 +28,8 @@ _MANY = ("products",)
 MISSING_LOOKED_FOR_MAX = 10
 LIKE_MAX = 200
 
+logger = logging.getLogger(__name__)
+
 
 def names(odoo: Odoo, company: Company, wanted: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """Return Odoo's names for each mapped table, archived ones too. A table the user may not read is absent."""
@@ -37,11 +39,14 @@ def names(odoo: Odoo, company: Company, wanted: Mapping[str, Collection[str]]) -
             continue
         model, fields = _MODELS[table]
         domain = _any_of(fields, "in", sorted(keys)) if table in _MANY else []
-        with suppress(NeedsAttention):
+        try:
             rows = odoo.search_all(model, domain, ["id", *fields], companies=[company.odoo_id])
             found[table] = _named(rows, fields)
             if table in _MANY:
                 found[table] |= _like(odoo, company, table, sorted(set(keys) - found[table]))
+        except NeedsAttention as error:
+            logger.warning("names of a table not read", extra={"company": company.name, "table": table,
+                                                               "reason": str(error)})  # fmt: skip
     return found
 
 

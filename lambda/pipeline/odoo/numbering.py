@@ -30,7 +30,7 @@ class Numbering:
         """Return the last number of each series before its first one of the month, whatever its date or state.
 
         It is 0 where the series begins in the month and the one before it, of the same format and journal, began at 1.
-        A series of which neither is known is left out: nobody knows where it began.
+        A series is left out if neither is known, and so are those after the first forty: where they began is not known.
         """
         asked = series[:SERIES_MAX]
         # Mostly there is no hole, which one question says of all.

@@ -102,7 +102,14 @@ def order(row: Mapping[str, Any]) -> Order:
 
 
 def order_line(row: Mapping[str, Any]) -> OrderLine:
-    """Return the line of a row. Raises InvalidDocument, naming the field that is missing or has the wrong shape."""
+    """Return the line of a row. Raises InvalidDocument, naming the line and the field that is missing or malformed."""
+    try:
+        return _order_line(row)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"its line {row.get('id') or '(no id)'}: {error}", code=error.code) from error
+
+
+def _order_line(row: Mapping[str, Any]) -> OrderLine:
     product_id, product_name = _pair(row, "product_id")
     return OrderLine(
         line_id=_identity(row),
@@ -120,7 +127,7 @@ def order_line(row: Mapping[str, Any]) -> OrderLine:
 def _identity(row: Mapping[str, Any]) -> str:
     value = row.get("id")
     if type(value) is not int or value <= 0:
-        raise InvalidDocument("the order has no id")
+        raise InvalidDocument("it has no id")
     return str(value)
 
 

@@ -158,7 +158,7 @@ class Papers:
             for file, content in self._beside
         ]
         if is_rewritten:
-            self.embedded.append("The PDF had to be written anew for that: a signature in it no longer holds.")
+            self.embedded.append("The PDF had to be written again for that: a signature in it no longer holds.")
         return made, is_rewritten
 
     def _one(self, found: Sequence[tuple[Attachment, bytes]]) -> bytes:
@@ -198,7 +198,7 @@ class Papers:
                 outcome = "the PDF is kept as it is" if is_kept else f"it is left out of the merged PDF, and {STAYS}"
                 self.active.append(f"{named(name)} has active content ({', '.join(kinds)}); {outcome}.")
             if not acting.is_complete:
-                rest = "open it with care" if is_kept else "what there is of it is left out of the merged PDF"
+                rest = "open it with care" if is_kept else "any such content is left out of the merged PDF"
                 self.active.append(f"{named(name)} has too many objects to look for active content in all; {rest}.")
 
     def _leave(self, file: Attachment, reason: str) -> None:
@@ -243,7 +243,7 @@ def _as_pdf(file: Attachment, content: bytes) -> bytes:
         raise InvalidDocument(f"is not a PDF but {kind.value}; {STAYS}")
     if file.media_type.startswith("image/") and kind is FileKind.UNKNOWN:
         raise InvalidDocument(f"is not a readable image; {STAYS}")
-    raise InvalidDocument(f"is {kind.value}, of which no page can be made; {STAYS}")
+    raise InvalidDocument(f"is {kind.value}, which cannot be made into a page; {STAYS}")
 
 
 def received(data: object, sha1: object) -> bytes:

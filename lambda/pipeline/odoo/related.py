@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,8 @@ from pipeline.odoo.states import States
 
 REPARTITION_BY_TAX_SINCE = 17
 TERMS_SINCE = 17
+
+logger = logging.getLogger(__name__)
 
 
 class RelatedRows:
@@ -66,9 +69,11 @@ class RelatedRows:
         """Return a company's payment terms, or none without the right to read them: the private note then says less."""
         if self._odoo.connection.version < TERMS_SINCE:
             return []
-        with suppress(NeedsAttention):
+        try:
             return self._odoo.search_all("account.payment.term", [], rows_to.TERM_FIELDS, companies=[company.odoo_id])
-        return []
+        except NeedsAttention as error:
+            logger.warning("payment terms not read", extra={"company": company.name, "reason": str(error)})
+            return []
 
     def _add_closing(self, known: rows_to.Lookups, ids: list[int], company: Company) -> None:
         """Look up what the tax closing counts of taxes. If that cannot be read, their accounts decide."""
@@ -82,7 +87,8 @@ class RelatedRows:
                 "account.tax.repartition.line", domain, taxes.REPARTITION_FIELDS, companies=[company.odoo_id]
             )
             known.closing.update(taxes.closing(rows))
-        except (NeedsAttention, LookupError, TypeError):
+        except (NeedsAttention, LookupError, TypeError) as error:
+            logger.warning("tax closing not read", extra={"company": company.name, "reason": str(error)})
             self._tells_closing = False
 
     def _add[T](

@@ -59,7 +59,7 @@ class OdooSource:
         self._page_max: int | None = None
 
     def ending_key(self, now: datetime) -> list[Failure]:
-        """Return what to tell about an API key that ends within fourteen days, or nothing."""
+        """Return a failure for an API key that ends within fourteen days, or nothing."""
         return ending_key(self._odoo, now)
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:

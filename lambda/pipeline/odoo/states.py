@@ -6,6 +6,7 @@ the code of the state in the US.
 
 from __future__ import annotations
 
+import logging
 import re
 
 from pipeline.domain.document import Company
@@ -17,6 +18,8 @@ from pipeline.odoo.rows import Row, id_of, name_of, text
 _WITH_CODES = re.compile(r" \((?:US|CA|AU)\)$")
 # Where the code is put on the row of a contact.
 CODE = "state_code"
+
+logger = logging.getLogger(__name__)
 
 
 class States:
@@ -46,5 +49,6 @@ class States:
                 "res.country.state", [["id", "in", ids]], ["id", "code"], companies=[company.odoo_id]
             )
             self._codes.update({int(row["id"]): text(row["code"]) for row in rows})
-        except (NeedsAttention, LookupError, TypeError):
+        except (NeedsAttention, LookupError, TypeError) as error:
+            logger.warning("codes of states not read", extra={"company": company.name, "reason": str(error)})
             self._may_read = False

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
-from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, UnreadableDocument
 from pipeline.odoo import documents as rows_to
 from pipeline.odoo.answers import Row

@@ -9,7 +9,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import PipelineError, Unavailable
 from pipeline.domain.retry import growing, repeated
-from pipeline.http import Answer, TooLarge, new_session, send
+from pipeline.http import NO_ANSWER, Answer, TooLarge, new_session, send
 from pipeline.odoo.answers import complaint, mapping, no_odoo, parsed, redacted
 
 TIMEOUT_S = 60.0
@@ -39,14 +39,18 @@ class Wire:
         self._deadline = deadline
         self._session = new_session()
 
-    def _repeat[T](self, attempt: Callable[[], T]) -> T:
+    def _repeat[T](self, attempt: Callable[[], T], *, also_without_answer: bool = True) -> T:
+        """Return what an attempt returns; made again while Odoo is unavailable, if so also where no answer came."""
         return repeated(
             attempt,
             tries=TRIES,
             wait_s=growing(0.5, by=4),
             clock=self.clock,
             on=lambda error: (
-                isinstance(error, Unavailable) and not isinstance(error, TooLarge) and error.code != NO_JSONRPC
+                isinstance(error, Unavailable)
+                and not isinstance(error, TooLarge)
+                and error.code != NO_JSONRPC
+                and (also_without_answer or error.code != NO_ANSWER)
             ),
             may_wait=lambda seconds: self._deadline is None or self._deadline.allows(2 * RESERVE_S + seconds),
         )

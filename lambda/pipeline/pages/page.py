@@ -14,7 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
-from pipeline.domain.document import DocumentType
+from pipeline.domain.alert import QUICKBOOKS_PAGES
 from pipeline.domain.money import figure
 from pipeline.domain.tie_out.classes import OPEN, READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
@@ -35,13 +35,6 @@ _TONES = {
     DifferenceClass.EQUAL: "good",
 }
 _VERDICT_TONES = {Verdict.TIES_OUT: "good", Verdict.OPEN: "bad", Verdict.NOT_KNOWN: "wait"}
-# The pages of QuickBooks Online that show one transaction.
-_QUICKBOOKS_PAGES = {
-    DocumentType.INVOICE: "invoice",
-    DocumentType.CREDIT_NOTE: "creditmemo",
-    DocumentType.BILL: "bill",
-    DocumentType.VENDOR_CREDIT: "vendorcredit",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ def quickbooks_link(finding: Finding, tie_out: TieOut, *, is_sandbox: bool) -> s
     if not finding.qb_id:
         return ""
     host = "app.sandbox.qbo.intuit.com" if is_sandbox else "app.qbo.intuit.com"
-    which = _QUICKBOOKS_PAGES[finding.document_type]
+    which = QUICKBOOKS_PAGES[finding.document_type]
     return f"https://{host}/app/{which}?txnId={quote(finding.qb_id)}&deeplinkcompanyid={quote(tie_out.realm)}"
 
 

@@ -106,10 +106,11 @@ class BookItem:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One rate of a tax code, in percent."""
+    """One rate of a tax code, in percent. Its name is empty in lists stored before it was read."""
 
     qb_id: str
     percent: Decimal
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ class TaxCode:
     name: str
     rates: tuple[Rate, ...]
     is_sale: bool
+
+    @property
+    def is_free_of_tax(self) -> bool:
+        """Whether every rate is zero: QuickBooks adds nothing to a line that has this code."""
+        return all(rate.percent == ZERO for rate in self.rates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from pipeline.domain.mapping_file import broken
 from pipeline.domain.quoting import quoted
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
-from pipeline.qbo.element_names import with_names
-from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
+from pipeline.qbo.element_names import accounts_of, with_names
+from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, WRONG_ACCOUNT_TYPE, Refused
+from pipeline.qbo.items import ItemNames, books_to
 from pipeline.qbo.list_cache import ListCache
 from pipeline.qbo.lists import (
     BookAccount,
@@ -32,10 +33,11 @@ from pipeline.qbo.lists import (
     find_target_code,
     find_tax_code,
 )
-from pipeline.qbo.names import Names, books_to
+from pipeline.qbo.names import PartyNames
+from pipeline.qbo.naming import Naming
 from pipeline.qbo.rule_check import problems
 from pipeline.qbo.sales_tax import SalesTaxWatch
-from pipeline.qbo.unmapped import gone, no_account, no_code
+from pipeline.qbo.unmapped import gone, no_account, no_code, no_code_without_tax, not_free_of_tax
 
 _NO_RULES = Rules()
 
@@ -58,7 +60,9 @@ class References:
         self._list_cache = ListCache(
             client, key_values, [target.name for target in rules.products.values()], clock=clock, threads=threads
         )
-        self._names = Names(client, key_values, policy=rules.parties, dry_run=dry_run, clock=clock, threads=threads)
+        self._naming = Naming(client, key_values, dry_run=dry_run, clock=clock, threads=threads)
+        self._names = PartyNames(self._naming, policy=rules.parties)
+        self._items = ItemNames(self._naming)
         self._account_of_item: dict[str, BookAccount] = {}
         self.sales_tax = SalesTaxWatch(key_values, client.realm, clock=clock, threads=threads)
 
@@ -128,16 +132,23 @@ class References:
             raise no_account(account, self.lists.accounts, self._client.company)
         return found
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company, with their rates."""
+        return self.lists.tax_codes
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line. A line without tax has a code, too.
 
         The mapping's, or for a single tax that of its name and rate, or the only one of its rate. Raises Unmapped.
         """
-        target = self.rules.tax(tax.name for tax in taxes) if taxes else None
+        target = self.rules.tax(tax.name for tax in taxes) if taxes else self.rules.no_tax(is_sale=is_sale)
         if target:
             found = self._list_cache.look(lambda lists: find_target_code(lists.tax_codes, target.name, is_sale=is_sale))
             if found is None:
                 raise gone(target, f"tax code for {'sales' if is_sale else 'purchases'}", "tax_unmapped")
+            if not taxes and not found.is_free_of_tax:
+                raise not_free_of_tax(target)
             return found
         if len(taxes) > 1:
             names = AND.join(tax.name for tax in taxes)
@@ -148,9 +159,12 @@ class References:
             )
         tax = taxes[0] if taxes else None
         found = self._list_cache.look(lambda lists: find_tax_code(lists.tax_codes, tax, is_sale=is_sale))
-        if found is None:
+        if found:
+            return found
+        if tax:
             raise no_code(tax, self._client.company, is_sale=is_sale)
-        return found
+        free = [code.name for code in self.lists.tax_codes if code.is_sale == is_sale and code.is_free_of_tax]
+        raise no_code_without_tax(free, self._client.company, is_sale=is_sale)
 
     def term(self, name: str) -> str:
         """Return the id of payment terms, or an empty text: the due date suffices without them."""
@@ -201,7 +215,12 @@ class References:
 
         The mapping's, or the product's own if the mapping wants one per product, or the account's. Raises Unmapped.
         """
-        qb_id = self._item(account, product, database)
+        try:
+            qb_id = self._item(account, product, database)
+        except Refused as error:
+            if error.fault.code != WRONG_ACCOUNT_TYPE:
+                raise
+            raise Refused(f"{error} It is account {account}.", error.fault) from error
         self._account_of_item[qb_id] = account
         return qb_id
 
@@ -213,7 +232,7 @@ class References:
         for qb_id, booked_to in item_accounts:
             account = self._account_of_item.get(qb_id)
             if account and account.qb_id != booked_to:
-                name = self._names.name_of("Item", qb_id) or qb_id
+                name = self._naming.name_of("Item", qb_id) or qb_id
                 return (
                     f"its item '{name}' books to {self._account_name(booked_to)} in QuickBooks, but Odoo booked the "
                     f"line to {account}. Give the item its income account {account} back in QuickBooks, then retry"
@@ -237,12 +256,12 @@ class References:
             if books_to(item, account):
                 return item.qb_id
         elif product and self.rules.items is Items.PRODUCT:
-            known = self._names.product_item(product, database, account)
+            known = self._items.product_item(product, database, account)
             name, where, theirs = known.name, "its product", known.account
             if books_to(known, account):
                 return known.qb_id
         else:
-            return self._names.account_item(account)
+            return self._items.account_item(account)
         raise Unmapped(
             f"its product '{product.name}' has the item '{name}' in QuickBooks ({where}), which books to "
             f"{self._account_name(theirs)}, but Odoo booked the line to {account}. Change the account in Odoo, name an "
@@ -259,7 +278,9 @@ class References:
         Return a RetryLater if the document can be posted at its next attempt.
         """
         code = error.fault.code
-        message = with_names(str(error), self._list_cache.current(), self._names.name_of)
+        message = with_names(str(error), self._list_cache.current(), self._naming.name_of)
+        if code == WRONG_ACCOUNT_TYPE:
+            message = f"{message} Its lines are on {accounts_of(body, self.lists)}."
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
@@ -296,7 +317,7 @@ class References:
             return message
         details = [line.get(line["DetailType"], {}) for line in body["Line"]]
         items = sorted({detail["ItemRef"]["value"] for detail in details if "ItemRef" in detail})
-        inactive = self._names.inactive_items(items)
+        inactive = self._items.inactive_items(items)
         if inactive:
             named = ", ".join(f"'{name}'" for name in inactive)
             return f"the item {named} is inactive in QuickBooks. Make it active again there, then retry."

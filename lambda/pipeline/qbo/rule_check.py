@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from pipeline.domain.mapping import Rules, Target
-from pipeline.qbo.lists import ClassTracking, Lists, find_named, find_target_account, find_target_code
+from pipeline.domain.mapping import Rules, Target, sides_without_tax
+from pipeline.qbo.lists import ClassTracking, Lists, TaxCode, find_named, find_target_account, find_target_code
 
 _NO_SALES_ITEMS = ("Category", "Group")
 
@@ -74,10 +74,22 @@ def _taxes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
     yield from _missing(
         rules.taxes.values(),
         "tax",
-        lambda name: any(find_target_code(codes, name, is_sale=is_sale) for is_sale in (True, False)),
+        lambda name: _is_there(codes, name),
         "tax code of that name",
         {code.name: f"'{code.name}'" for code in codes},
     )
+    for target in rules.taxes.values():
+        sides = sides_without_tax(target.source)
+        found = [code for is_sale in sides if (code := find_target_code(codes, target.name, is_sale=is_sale))]
+        line = f"line {target.line}: tax {target.source} → '{target.name}'"
+        if any(not code.is_free_of_tax for code in found):
+            yield f"{line}: that code is not of 0%, and would add tax to a line without any"
+        elif len(sides) == 1 and not found and _is_there(codes, target.name):
+            yield f"{line}: QuickBooks has that tax code for {'purchases' if sides[0] else 'sales'} only"
+
+
+def _is_there(codes: Sequence[TaxCode], name: str) -> bool:
+    return any(find_target_code(codes, name, is_sale=is_sale) for is_sale in (True, False))
 
 
 def _classes(rules: Rules, lists: Lists, company: str) -> Iterator[str]:
@@ -108,7 +120,8 @@ def _not_tracked(targets: Iterable[Target], kind: str, company: str, what: str) 
     for target in targets:
         yield (
             f"line {target.line}: {kind} {target.source} → '{target.name}': {company} does not track {what}. Turn them "
-            "on in QuickBooks under Account and settings, Advanced, Categories, or remove the line"
+            "on in QuickBooks under Account and settings, Advanced, Categories (in the plans Plus and Advanced), or "
+            "remove the line"
         )
 
 

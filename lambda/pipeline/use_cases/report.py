@@ -111,7 +111,7 @@ class Reporter:
 class Report:
     """Collects what one run has noticed. `undelivered` counts alerts and dead letters that were not taken.
 
-    `checked` are the companies of which the run knows that nothing else is wrong with them ("" for what concerns all).
+    `checked` are the companies that the run has checked: nothing else is wrong with them ("" for what concerns all).
     `notices` is what people did in the books, said once in a digest, and `gone` are the entries about which there is
     nothing to say any more. `is_kept` says that the alerts have taken over both.
     """

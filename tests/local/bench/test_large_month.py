@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+from tests.local.bench.conftest import measured
 
 DOCUMENTS = 5_000
 # 50,000 take 411 MB (docs/figures.md); the function has 1,024 MB.
@@ -15,12 +12,8 @@ COMPARED_S_MAX = 30
 
 
 def test_five_thousand_documents_are_read_compared_and_reported_with_little_memory_and_few_reads():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-m", "local.bench.large_month", str(DOCUMENTS)]
+    found = measured("large_month", DOCUMENTS)
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-
-    found = json.loads(done.stdout)
     assert found["documents"] == DOCUMENTS
     assert found["peak_mb"] < PEAK_MB_MAX
     assert found["compared_s"] + found["report_s"] < COMPARED_S_MAX

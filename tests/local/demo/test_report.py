@@ -213,7 +213,7 @@ class NoRules:
 def a_check(*needs: Need) -> Checked:
     realm = RealmPreferences(country="US", home_currency="USD", multicurrency=False, sales_tax=True)
     lists = Lists(0, realm, (), (), (), (), (), (), ())
-    books = Books("1", lists, NoRules(), {}, {}, (), 7)
+    books = Books("1", lists, NoRules(), {}, {}, (), 7, {})
     verdict = Verdict(list(needs), documents=5, postable=2, money=Decimal("50.00"), held_up=Decimal("30.00"))
     return Checked(Company(1, "companyA", "USD"), verdict, books, [], [])
 

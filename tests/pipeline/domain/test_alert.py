@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.alert import Failure, Place, alerts_for, documents_alert, trouble_alert, waiting_of
+from pipeline.domain.alert import (
+    CURRENCIES_SHOWN_MAX,
+    LINES_SHOWN_MAX,
+    Failure,
+    Place,
+    alerts_for,
+    documents_alert,
+    trouble_alert,
+    waiting_of,
+)
 from pipeline.domain.causes import UNNAMED, WORDS, words_for
 from pipeline.domain.entry import Status
 from tests.books_world import COMPANY, a_document, an_entry
@@ -114,6 +123,23 @@ def test_all_errors_of_a_mapping_are_lines_of_one_alert():
     alert = trouble_alert(COMPANY, "mapping", ["It cannot be used:\nline 3: a\nline 7: b"], PLACE, stops=True)
 
     assert "It cannot be used:\n  | line 3: a\n  | line 7: b" in alert.text
+
+
+def test_more_lines_of_a_mapping_than_an_alert_shows_are_counted():
+    lines = "\n".join(f"line {number}: a" for number in range(1, LINES_SHOWN_MAX + 6))
+
+    alert = trouble_alert(COMPANY, "mapping", [f"It cannot be used:\n{lines}"], PLACE, stops=True)
+
+    assert f"  | line {LINES_SHOWN_MAX}: a\n  ... and 5 more lines\n" in alert.text
+
+
+def test_sums_in_more_currencies_than_an_alert_shows_say_so():
+    entries = [failed(number, currency=f"C{number:02}") for number in range(1, CURRENCIES_SHOWN_MAX + 2)]
+
+    text = alert_for(*entries).text
+
+    assert "C10, and further currencies" in text
+    assert "and further currencies" not in alert_for(*entries[1:]).text
 
 
 def test_trouble_of_a_whole_company_names_no_document():

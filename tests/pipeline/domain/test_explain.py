@@ -123,3 +123,13 @@ def test_what_has_failed_names_the_command_that_posts_it_again():
     failed = replace(ENTRY, status=Status.FAILED, error_message="account 4 is not mapped.")
 
     assert f"by `./oqb retry --entry {ENTRY.entry_id}` once the cause is gone." in explain(failed, NOW)[-1]
+
+
+@pytest.mark.parametrize(
+    ("total", "qb_total", "says"),
+    [("516.00", "516", "516.00 USD"), ("140.00", "140.0", "140.00 USD"), ("140", "140.00", "140.00 USD")],
+)
+def test_an_amount_that_quickbooks_answers_without_cents_has_those_of_odoo(total, qb_total, says):
+    entry = replace(POSTED, currency="USD", total=Decimal(total), qb_total=Decimal(qb_total))
+
+    assert f" (Id {entry.qb_id}), {says}, " in " ".join(explain(entry, NOW))

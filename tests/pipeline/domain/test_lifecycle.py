@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo, lifecycle
 from pipeline.domain.advice import DELETED_IN_QUICKBOOKS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Intent, Status, Step
@@ -33,11 +33,11 @@ def entry_of(status, **changes):
 
 def skipped(status):
     entry = replace(an_entry(), status=PENDING)
-    return lifecycle.skipped_before_go_live(entry, entry_of(status), a_document(), date(2027, 1, 1))
+    return from_odoo.skipped_before_go_live(entry, entry_of(status), a_document(), date(2027, 1, 1))
 
 
 def deleted(status, *, has_copy, **changes):
-    return lifecycle.deleted_in_odoo(entry_of(status, **changes), "copy", has_copy=has_copy, now=NOW)
+    return from_odoo.deleted_in_odoo(entry_of(status, **changes), "copy", has_copy=has_copy, now=NOW)
 
 
 def rebuilt(to):
@@ -47,24 +47,24 @@ def rebuilt(to):
 # The transition, the statuses (None is a new entry) it may come from, and where it leads; from all others it is
 # forbidden. That a status stays as it is always may be.
 TRANSITIONS = {
-    "extracted": (lambda status: lifecycle.extracted(a_document(), entry_of(status), NOW), NEW, NEW, PENDING),
+    "extracted": (lambda status: from_odoo.extracted(a_document(), entry_of(status), NOW), NEW, NEW, PENDING),
     "extracted, never seen and withdrawn": (
-        lambda status: lifecycle.extracted(WITHDRAWN, entry_of(status), NOW), (None, SKIPPED), (None, SKIPPED), SKIPPED,
+        lambda status: from_odoo.extracted(WITHDRAWN, entry_of(status), NOW), (None, SKIPPED), (None, SKIPPED), SKIPPED,
     ),
     "extracted, withdrawn": (
-        lambda status: lifecycle.extracted(WITHDRAWN, entry_of(status), NOW),
+        lambda status: from_odoo.extracted(WITHDRAWN, entry_of(status), NOW),
         *2 * [(PENDING, POSTING, POSTED, FAILED, VOIDED)], PENDING,
     ),
     "skipped_before_go_live": (skipped, NEW, (None, PENDING, FAILED, SKIPPED, VOIDED), SKIPPED),
     "skipped_receipt": (
-        lambda status: lifecycle.skipped_receipt(an_entry(), entry_of(status), a_document()), NEW,
+        lambda status: from_odoo.skipped_receipt(an_entry(), entry_of(status), a_document()), NEW,
         (None, PENDING, FAILED, SKIPPED, VOIDED), SKIPPED,
     ),
     "succeeded": (
-        lambda status: lifecycle.succeeded(entry_of(status, **SENT), a_document(), NOW), EVERY, EVERY, FAILED,
+        lambda status: from_odoo.succeeded(entry_of(status, **SENT), a_document(), NOW), EVERY, EVERY, FAILED,
     ),
     "unreadable": (
-        lambda status: lifecycle.unreadable(ROW, an_entry().entry_id, COMPANY, entry_of(status), NOW), NEW, NEW, FAILED,
+        lambda status: from_odoo.unreadable(ROW, an_entry().entry_id, COMPANY, entry_of(status), NOW), NEW, NEW, FAILED,
     ),
     "deleted_in_odoo, sent": (
         lambda status: deleted(status, has_copy=True, **SENT), EVERY, (PENDING, POSTING, POSTED, FAILED), FAILED,
@@ -135,8 +135,9 @@ def test_what_is_no_transition_keeps_the_status(name, status):
 def test_every_function_that_returns_an_entry_is_tried_here():
     public = {
         name
-        for name, function in inspect.getmembers(lifecycle, inspect.isfunction)
-        if function.__module__ == lifecycle.__name__ and not name.startswith("_")
+        for module in (from_odoo, lifecycle)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
         if inspect.signature(function).return_annotation == "Entry"
     }
 
@@ -149,7 +150,7 @@ def test_every_function_that_returns_an_entry_is_tried_here():
 def test_an_edit_is_a_higher_version_without_a_pdf_that_keeps_what_the_books_have():
     before = an_entry(status=POSTED, qb_id="55", version=3, pdf_key="k", pdf_sha256="s", attempts=2, error_code="old")
 
-    after = lifecycle.extracted(a_document(reference="new"), before, NOW)
+    after = from_odoo.extracted(a_document(reference="new"), before, NOW)
 
     assert (after.version, after.qb_id, after.pdf_key, after.pdf_sha256) == (4, "55", "", "")
     assert (after.attempts, after.error_code, after.pending_since, after.created_at) == (0, "", NOW, before.created_at)
@@ -160,7 +161,7 @@ def test_an_edit_and_a_retry_wait_only_while_an_outcome_is_open(step, waits):
     later = NOW + timedelta(seconds=100)
     entry = an_entry(status=FAILED, step=step, next_attempt_at=later)
 
-    edited, retried = lifecycle.extracted(a_document(), entry, NOW), lifecycle.reopened(entry, NOW)
+    edited, retried = from_odoo.extracted(a_document(), entry, NOW), lifecycle.reopened(entry, NOW)
 
     assert edited.next_attempt_at == retried.next_attempt_at == (later if waits else None)
 
@@ -200,4 +201,4 @@ def test_a_posted_entry_keeps_the_note_on_active_content_beside_the_files_that_w
 def test_the_note_on_active_content_goes_with_its_version():
     entry = entry_of(POSTED, active_content="'a.pdf' acts.")
 
-    assert lifecycle.extracted(a_document(number="INV/2"), entry, NOW).active_content == ""
+    assert from_odoo.extracted(a_document(number="INV/2"), entry, NOW).active_content == ""

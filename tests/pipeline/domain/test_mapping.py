@@ -81,6 +81,28 @@ def test_taxes_of_a_line_are_found_in_any_order_but_only_all_of_them():
     assert rules.tax(["QST"]) is None
 
 
+def test_a_line_without_tax_is_mapped_for_one_side_or_for_both():
+    rules = MappingFile.parse('[A.taxes]\n"(no tax)" = "both"\n"(no tax) on sales" = "sold"').rules("A")
+
+    assert [rules.no_tax(is_sale=is_sale).name for is_sale in (True, False)] == ["sold", "both"]
+    assert MappingFile.parse('[A.taxes]\n"(No tax)" = "x"').rules("A").no_tax(is_sale=True) is None
+
+
+def test_what_stands_for_no_tax_is_not_looked_for_in_odoo_but_what_resembles_it_is():
+    text = '[A.taxes]\n"(no tax)" = "x"\n"(no tax) on sales" = "x"\n"(no tax) on sale" = "x"'
+    rules = MappingFile.parse(text).rules("A")
+
+    assert unknown_keys(rules, {"taxes": frozenset({"21%"})}) == [
+        "line 4: tax '(no tax) on sale' matches nothing in Odoo; nearest: '(no tax) on sales'"
+    ]
+
+
+def test_no_tax_cannot_be_joined_with_a_tax():
+    found = MappingFile.of_object(b'[A.taxes]\n"21% + (no tax)" = "x"', "")
+
+    assert found.errors == ("line 2: '21% + (no tax)' joins taxes with '(no tax)', which stands alone",)
+
+
 def test_it_lists_every_class_and_department_it_points_to():
     text = '[A.journals]\n"J" = { class = "C", department = "D" }\n"K" = { class = "E" }\n[A.analytics]\n"X" = "F"'
     rules = MappingFile.parse(text).rules("A")

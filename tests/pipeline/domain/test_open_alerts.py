@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.codec import dumps, loads
-from pipeline.domain.digest import alert_of
+from pipeline.domain.digest import CAUSES_SHOWN_MAX, alert_of
 from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Status
 from pipeline.domain.open_alerts import (
@@ -25,6 +25,7 @@ from pipeline.domain.open_alerts import (
     noticed,
     observed,
 )
+from pipeline.domain.quoting import CUT
 from tests.books_world import COMPANY, NOW, a_document, an_entry
 
 SERVICE = "qb-poster"
@@ -200,6 +201,24 @@ def test_a_list_of_errors_is_reported_again_only_when_it_has_changed_also_where_
     long = "x" * KEPT_TEXT_LENGTH_MAX
     assert people.look((), [Failure("", "mapping", "", long + "1")]) == [BEGINS]
     assert people.look((), [Failure("", "mapping", "", long + "2")]) == [BEGINS]
+
+
+def test_a_list_of_errors_that_is_too_long_to_keep_says_so(people):
+    people.look((), [Failure(COMPANY, "mapping", "", "It cannot be used:\n" + "x" * KEPT_TEXT_LENGTH_MAX)])
+
+    (alert,) = people.state.alerts
+    assert len(alert.texts[0]) == KEPT_TEXT_LENGTH_MAX
+    assert alert.texts[0].endswith(CUT)
+
+
+def test_an_end_of_many_causes_names_the_first_and_counts_the_rest(people):
+    codes = [f"cause_{number:02}" for number in range(CAUSES_SHOWN_MAX + 3)]
+    people.look((), [Failure("", code, "", "It is down.") for code in codes])
+    people.look((), (), checked=[""])
+    people.look((), (), checked=[""], waits=END_AFTER)
+
+    assert people.last.text.count("(since ") == CAUSES_SHOWN_MAX
+    assert "... and 3 more causes" in people.last.text
 
 
 def test_a_secret_that_waits_for_its_first_value_is_said_once(people):

@@ -223,7 +223,7 @@ def test_an_office_file_of_too_much_text_is_not_searched(monkeypatch):
 
 
 def test_what_is_made_to_take_long_does_not():
-    """A search that began anew at each place would take hours for these."""
+    """A search that began again at each place would take hours for these."""
     count = 2**21
     made = [
         ("a.csv", b"=" + b"a" * count),

@@ -93,7 +93,7 @@ def encrypted(content):
     ],
     ids=["encrypted", "with bytes before it", "with a wrong place of its table", "with bytes after it"],
 )
-def test_nothing_is_added_to_a_pdf_that_viewers_decrypt_or_repair_and_it_can_be_written_anew(content):
+def test_nothing_is_added_to_a_pdf_that_viewers_decrypt_or_repair_and_it_can_be_written_again(content):
     assert pages.embedding(content, FILES) is None
     assert embedded(pages.merged([content], FILES)) == dict(FILES)
 

@@ -174,7 +174,7 @@ def test_an_odoo_without_json_rpc_is_read_by_json2(opened, json2, waits):
 
 
 @pytest.mark.parametrize("json2", [True, False], ids=["documents", "orders"])
-def test_a_kept_connection_is_found_out_anew_when_json_rpc_is_gone(opened, json2):
+def test_a_kept_connection_is_found_out_again_when_json_rpc_is_gone(opened, json2):
     stand_in = opened(19)
     key_values = KeyValues(asdict(Connection(19, stand_in.users[0].uid, "jsonrpc", has_api_key=True)))
     stand_in.has_jsonrpc = False
@@ -667,6 +667,33 @@ def test_a_read_is_repeated_when_the_connection_drops_or_odoo_is_busy(opened, wa
 
     assert companies_of(odoo) == ["companyA", "companyB"]
     assert len(waits) == TRIES - 1
+
+
+@pytest.mark.parametrize("method", ["create", "generate"])
+def test_what_would_take_effect_twice_is_not_sent_again_without_an_answer(opened, waits, method):
+    stand_in = opened()
+    odoo = odoo_at(stand_in)
+    assert odoo.connection
+    stand_in.server.requests.clear()
+    fails_first(stand_in, CONNECTION_CLOSED, 1)
+
+    with pytest.raises(Unavailable, match="closed the connection without an answer"):
+        odoo.call("mail.compose.message", method, vals_list=[{}])
+
+    assert len(stand_in.server.requests) == 1
+    assert waits == []
+
+
+def test_what_an_overloaded_odoo_has_not_begun_is_sent_again(opened, waits):
+    stand_in = opened()
+    odoo = odoo_at(stand_in)
+    assert odoo.connection
+    fails_first(stand_in, POOL_EXHAUSTED, 1)
+
+    with pytest.raises(NeedsAttention):
+        odoo.call("mail.compose.message", "create", vals_list=[{}])
+
+    assert len(waits) == 1
 
 
 def test_a_read_is_given_up_after_three_tries(opened, waits):

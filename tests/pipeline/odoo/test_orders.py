@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.order import Order
-from pipeline.odoo.orders import ORDER_FIELDS, order
+from pipeline.odoo.orders import ORDER_FIELDS, order, order_line
 
 ROW = {
     "id": 17,
@@ -27,6 +27,13 @@ ROW = {
     "amount_untaxed": Decimal("100.10"),
     "amount_tax": Decimal("10.01"),
     "amount_total": Decimal("110.11"),
+}
+LINE = {
+    "id": 3,
+    "order_id": [17, "S00017"],
+    "product_id": [8, "Chair"],
+    "name": "Chair",
+    **dict.fromkeys(("product_uom_qty", "price_unit", "discount", "price_subtotal", "price_total"), Decimal(1)),
 }
 TEXTS = ("state", "date_order", "write_date", "client_order_ref", "invoice_status")
 PAIRS = ("partner_id", "company_id", "currency_id", "user_id")
@@ -108,6 +115,15 @@ def test_an_order_without_a_name_is_refused(name):
 def test_an_order_without_an_id_is_refused(odoo_id):
     with pytest.raises(InvalidDocument, match="has no id"):
         order({**ROW, "id": odoo_id})
+
+
+@pytest.mark.parametrize(("name", "value", "says"), [
+    ("id", False, r"its line \(no id\): it has no id"),
+    ("price_unit", "many", "its line 3: price_unit is missing or no number"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_line_names_the_line(name, value, says):
+    with pytest.raises(InvalidDocument, match=says):
+        order_line({**LINE, name: value})
 
 
 def test_a_date_that_is_none_is_refused():

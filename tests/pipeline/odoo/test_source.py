@@ -519,7 +519,7 @@ def test_rows_that_cannot_be_read_at_all_are_an_error_and_no_empty_page(opened, 
         source.page(company, EVERYTHING, after_id=0, limit=200)
 
 
-def test_an_odoo_that_does_not_tell_how_taxes_are_booked_is_read_all_the_same_and_asked_once(opened):
+def test_an_odoo_that_does_not_tell_how_taxes_are_booked_is_read_all_the_same_and_asked_once(opened, caplog):
     stand_in, source = opened()
     stand_in._fields.pop("account.tax.repartition.line")
     stand_in.rows.pop("account.tax.repartition.line")
@@ -527,6 +527,7 @@ def test_an_odoo_that_does_not_tell_how_taxes_are_booked_is_read_all_the_same_an
 
     assert read > 50
     assert stand_in.calls.count(("account.tax.repartition.line", "search_read")) == 1
+    assert [record.message for record in caplog.records].count("tax closing not read") == 1
 
 
 @pytest.mark.parametrize(("version", "fields"), [(16, {"invoice_tax_id", "refund_tax_id"}), (18, {"tax_id"})])

@@ -279,8 +279,56 @@ def test_a_line_without_tax_takes_the_zero_code_that_says_so_by_its_name():
 
 def test_a_line_without_tax_and_several_zero_codes_is_for_a_person():
     rates = [TaxRate("0% export", Decimal(0), "sale"), TaxRate("0% EU", Decimal(0), "sale")]
-    with served(**{**VAT, "tax_rates": rates}) as world, pytest.raises(Unmapped, match="in QuickBooks No VAT"):
+    with served(**{**VAT, "tax_rates": rates}) as world, pytest.raises(Unmapped) as raised:
         world.references.tax_code((), is_sale=True)
+
+    assert str(raised.value) == (
+        "a line has no tax, and QuickBooks has several tax codes of 0% for sales: '0% EU', '0% export'. Say which one "
+        'it is in the mapping of companyA, under taxes: "(no tax) on sales" = "0% EU"'
+    )
+
+
+def test_a_line_without_tax_where_no_code_is_of_0_percent_is_for_a_person():
+    rates = [TaxRate("21%", Decimal(21), "sale"), TaxRate("0% import", Decimal(0), "purchase")]
+    with served(**{**VAT, "tax_rates": rates}) as world, pytest.raises(Unmapped, match="no tax code of 0% for sales"):
+        world.references.tax_code((), is_sale=True)
+
+
+FREE = [TaxRate(f"0% {name} {scope}", Decimal(0), scope) for name in ("EU", "export") for scope in ("sale", "purchase")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_sale", "found"),
+    [
+        ('"(no tax)" = "0% EU sale"', True, "0% EU sale"),
+        ('"(no tax) on sales" = "0% EU sale"\n"(no tax)" = "0% export sale"', True, "0% EU sale"),
+        ('"(no tax) on purchases" = "0% EU purchase"\n"(no tax)" = "0% EU sale"', False, "0% EU purchase"),
+        ('" (no  tax) on  sales" = "0% export sale"', True, "0% export sale"),
+    ],
+)
+def test_the_mapping_says_which_code_a_line_without_tax_has(lines, is_sale, found):
+    rules = MappingFile.parse(f"[companyA.taxes]\n{lines}").rules("companyA")
+    with served(**{**VAT, "tax_rates": FREE}) as world:
+        world.references.rules = rules
+        assert world.references.tax_code((), is_sale=is_sale).name == found
+
+
+@pytest.mark.parametrize(
+    ("target", "is_sale", "words"),
+    [
+        ("21%", True, r"\(line 2\) points from '\(no tax\)' to '21%', which is not of 0% in QuickBooks"),
+        ("0% EU sale", False, "QuickBooks has no tax code for purchases of that name"),
+        ("reverse", False, "which is not of 0%"),
+    ],
+)
+def test_a_line_without_tax_never_takes_a_code_that_adds_some_or_is_of_the_other_side(target, is_sale, words):
+    rules = MappingFile.parse(f'[companyA.taxes]\n"(no tax)" = "{target}"').rules("companyA")
+    reverse = TaxRate("reverse", scope="purchase", parts=(("due", 21), ("deducted", -21)))
+    with served(**{**VAT, "tax_rates": [*FREE, TaxRate("21%", Decimal(21), "sale"), reverse]}) as world:
+        world.references.rules = rules
+        with pytest.raises(Unmapped, match=words) as raised:
+            world.references.tax_code((), is_sale=is_sale)
+    assert raised.value.code == "tax_unmapped"
 
 
 def test_a_code_of_several_rates_is_no_code_of_one():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from local.stand_ins.quickbooks.realm import TaxRate
@@ -73,10 +75,10 @@ def test_a_mapping_to_what_is_there_passes():
          "can name")),
         ('[companyA.journals]\nJ = { class = "Trade" }',
          ("line 2: class J → 'Trade': companyA does not track classes. Turn them on in QuickBooks under Account and "
-         "settings, Advanced, Categories, or remove the line")),
+         "settings, Advanced, Categories (in the plans Plus and Advanced), or remove the line")),
         ('[companyA.journals]\nJ = { department = "Head office" }',
          ("line 2: department J → 'Head office': companyA does not track locations. Turn them on in QuickBooks under "
-         "Account and settings, Advanced, Categories, or remove the line")),
+         "Account and settings, Advanced, Categories (in the plans Plus and Advanced), or remove the line")),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_reported_with_its_line(text, expected):
@@ -178,3 +180,26 @@ def test_the_rule_of_sales_tax_is_for_the_us():
     ]
     with served() as world:
         checked(world, '[companyA]\nsales_tax = "line"')
+
+
+NO_TAX_CODES = {**VAT, "tax_rates": [TaxRate("0% sold", Decimal(0), "sale"), TaxRate("6%", Decimal(6))]}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('"(no tax)" = "6%"', "'6%': that code is not of 0%, and would add tax to a line without any"),
+        ('"(no tax) on purchases" = "0% sold"', "'0% sold': QuickBooks has that tax code for sales only"),
+        ('"(no tax) on sales" = "0% sol"', "'0% sol': QuickBooks has no tax code of that name; nearest: '0% sold'"),
+    ],
+)
+def test_a_line_without_tax_goes_to_a_code_of_0_percent_of_its_side(line, found):
+    source = line.split('"')[1]
+
+    assert errors_of(f"[companyA.taxes]\n{line}", **NO_TAX_CODES) == [f"line 2: tax {source} → {found}"]
+
+
+@pytest.mark.parametrize("source", ["(no tax)", "(no tax) on sales"])
+def test_a_code_of_0_percent_for_sales_alone_will_do_for_a_line_without_tax(source):
+    with served(**NO_TAX_CODES) as world:
+        checked(world, f'[companyA.taxes]\n"{source}" = "0% sold"')

@@ -10,6 +10,7 @@ import pytest
 from local.stand_ins.http_server import Fault, Response
 from local.stand_ins.odoo.rights import User
 from pipeline.domain.commands import CompareMonths
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
@@ -54,6 +55,15 @@ def reason(world):
     return found.not_known[0]
 
 
+def attach_much_later(world):
+    """Let the PDF of a bill have been attached long after the month, and return the bill's id in QuickBooks."""
+    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
+    for row in world.books._tables.table("Attachable").values():
+        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
+            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    return qb_id
+
+
 # -- bounded ---------------------------------------------------------------------------------------------------------
 
 
@@ -62,10 +72,7 @@ def test_a_small_month_costs_one_metered_read_per_type_one_for_the_files_and_two
 
 
 def test_a_pdf_that_was_replaced_much_later_is_looked_up_by_its_id(world):
-    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
-    for row in world.books._tables.table("Attachable").values():
-        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
-            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    attach_much_later(world)
 
     found = world.tie_out()
 
@@ -253,7 +260,9 @@ def dated_next_month(world, kind, day="2026-11-01"):
     world.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
     numbers = [number for number, document in world.documents.items() if document.document_type is kind]
     for number in numbers:
-        world.row(number)["TxnDate"] = day
+        own = world.move(number)["date"]
+        note = f"[{world.entry_id(number)}] Odoo {number}\n\nDated {own} in Odoo; books are closed to 2026-10-31"
+        world.row(number).update(TxnDate=day, PrivateNote=note)
     return numbers
 
 
@@ -284,10 +293,7 @@ def test_what_is_in_none_of_the_months_that_were_read_says_that_it_was_not_looke
 
 def test_a_pdf_that_was_not_looked_up_is_not_known_and_the_report_says_so(world, monkeypatch):
     monkeypatch.setattr(elsewhere, "LOOKED_UP_MAX", 0)
-    qb_id = world.row(world.number(DocumentType.BILL))["Id"]
-    for row in world.books._tables.table("Attachable").values():
-        if row["AttachableRef"][0]["EntityRef"]["value"] == qb_id:
-            row["MetaData"] = {**row["MetaData"], "CreateTime": "2027-06-01T10:00:00-08:00"}
+    qb_id = attach_much_later(world)
 
     found = world.tie_out()
 
@@ -477,3 +483,19 @@ def test_a_month_that_is_followed_already_stays_so_when_somebody_asks_for_it(wor
     daily = months.run(collaborators, [world.company], CompareMonths())
 
     assert "2026-08" in {found["month"] for found in daily.tie_outs}
+
+
+def test_how_far_the_extractor_has_read_is_its_cursor(world):
+    now = world.poster._clock.now()
+    world.add_in_odoo(
+        world.number(DocumentType.BILL), "BILL/LATE", write_date=f"{now - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
+    )
+    key = ("odoo_demo", world.company.name)
+
+    world.values.cursors[key] = Cursor(since=now - timedelta(hours=2))
+    overlooked = world.finding("BILL/LATE").difference_class
+    world.values.cursors[key] = Cursor(since=now - timedelta(days=2))
+    waits = world.finding("BILL/LATE").difference_class
+    world.values.cursors.clear()
+
+    assert (overlooked, waits) == (DifferenceClass.MISSING, DifferenceClass.WAITING)

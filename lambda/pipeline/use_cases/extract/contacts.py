@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.domain.contact import ContactState, state_of
+from pipeline.domain.errors import NeedsAttention
 
 # Of one name. Each answer is a write to the table.
 NAMESAKES_MAX = 200
@@ -39,7 +40,8 @@ class ContactQuestions(Protocol):
 def answer_contacts(source: ContactSource, questions: ContactQuestions, now: datetime) -> None:
     """Ask Odoo about the contacts that the poster asked for, and store the answers.
 
-    Those that have the same name exist, and the poster would ask about them next, one at each pull.
+    Those that have the same name exist, and the poster would ask about them next, one at each pull. A name that Odoo
+    complains about stays unanswered: it must not keep anything from being pulled.
     """
     asked = questions.contacts_asked(source.database)
     if not asked:
@@ -47,7 +49,11 @@ def answer_contacts(source: ContactSource, questions: ContactQuestions, now: dat
     existing = source.existing_contacts(set(asked))
     answers: dict[int, ContactState] = {}
     for contact, name in asked.items():
-        namesakes = source.namesakes(name)
+        try:
+            namesakes = source.namesakes(name)
+        except NeedsAttention as error:
+            logger.warning("contact not looked up", extra={"contact": contact, "reason": str(error)})
+            continue
         others = sorted(namesakes - asked.keys())[:NAMESAKES_MAX]
         answers |= dict.fromkeys(others, ContactState.EXISTS)
         answers[contact] = state_of(exists=contact in existing, namesakes=len(namesakes))

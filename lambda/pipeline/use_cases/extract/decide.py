@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.lifecycle import BEFORE_GO_LIVE, LOST, RECEIPT_SKIPPED
+from pipeline.domain.from_odoo import BEFORE_GO_LIVE, LOST, RECEIPT_SKIPPED
 from pipeline.domain.values import dataclass
 
 
@@ -50,7 +50,7 @@ def decide(
     if previous and is_another and previous.may_be_in_books:
         if previous.successor:
             return Decision(News.UNCHANGED, previous, needs_pdf=False)
-        return Decision(News.ANOTHER, lifecycle.succeeded(previous, document, now), needs_pdf=False)
+        return Decision(News.ANOTHER, from_odoo.succeeded(previous, document, now), needs_pdf=False)
     was_never_sent = previous is None or previous.was_never_sent or is_another
     is_early = go_live is not None and document.booked_on < go_live and was_never_sent
     is_unwanted = skips_receipts and document.is_receipt and was_never_sent
@@ -58,11 +58,11 @@ def decide(
     is_same = previous is not None and previous.content_hash == document.content_hash and not previous.successor
     if previous and is_same and not _is_taken_up(previous, skip_code):
         return Decision(News.UNCHANGED, previous, previous.status is Status.PENDING and not previous.is_ready)
-    entry = lifecycle.extracted(document, previous, now)
+    entry = from_odoo.extracted(document, previous, now)
     if is_early and go_live and entry.status is not Status.SKIPPED:
-        entry = lifecycle.skipped_before_go_live(entry, previous, document, go_live)
+        entry = from_odoo.skipped_before_go_live(entry, previous, document, go_live)
     elif is_unwanted and entry.status is not Status.SKIPPED:
-        entry = lifecycle.skipped_receipt(entry, previous, document)
+        entry = from_odoo.skipped_receipt(entry, previous, document)
     news = News.WITHDRAWN if document.withdrawn else News.CHANGED if previous else News.NEW
     return Decision(news, entry, not (entry.status is Status.SKIPPED or entry.withdrawn))
 

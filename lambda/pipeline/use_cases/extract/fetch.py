@@ -15,7 +15,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError, Unavailable
-from pipeline.domain.quoting import plain_line
+from pipeline.domain.quoting import cut, plain_line
 from pipeline.domain.source import NotRendered, Pdf
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import ExtractorSource, ExtractorStore, ExtractorTable
@@ -108,12 +108,12 @@ class PdfFetching:
                 pdf_source=pdf.source.value,
                 attempts=0,
                 killed_attempts=0,
-                active_content=" ".join(pdf.active)[:ACTIVE_LENGTH_MAX],
+                active_content=cut(" ".join(pdf.active), ACTIVE_LENGTH_MAX),
                 error_message=plain_line(" ".join(pdf.notes), NOTES_LENGTH_MAX),
             )
         )
         if len(pdf.content) > LARGE_BYTES:
-            # The libraries' objects refer to each other, and keep what was read of it until somebody looks for such.
+            # The libraries' objects refer to each other, so what was read of it stays in memory until a collection.
             gc.collect()
         self.counts.count_files(entry.title, pdf)
         if pdf.notes:

@@ -9,19 +9,19 @@ walk is complete, and no further than when the walk began.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
-from pipeline.domain.errors import InvalidDocument, InvalidRequest, NeedsAttention, NotStored, PipelineError
+from pipeline.domain.errors import InvalidDocument, NotStored, PipelineError
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.identity import make_entry_id
-from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, ExtractorStore, ExtractorTable
@@ -37,9 +37,6 @@ LOOKBACK = timedelta(minutes=10)
 UNFINISHED_MAX = 200
 # If more documents than this wait to be posted, pulling pauses: a backlog belongs in Odoo, not in the table.
 BACKLOG_MAX = 2_000
-# The poster processes a backlog within a minute, or it is paused and waiting would not help.
-BACKLOG_WAIT_S = 10.0
-BACKLOG_WAITS_MAX = 6
 _PULLED_AGAIN = "When it is fixed in Odoo, the next run pulls it again by itself."
 
 
@@ -62,7 +59,7 @@ class Extraction:
     skips_receipts: Callable[[str], bool] = lambda _company: False
     counts: Counts = field(default_factory=Counts)
     failures: list[Failure] = field(default_factory=list)
-    # The companies of which this run knows whether anything is wrong with them.
+    # The companies that this run has checked: what is wrong with them is in `failures`.
     checked: set[str] = field(default_factory=set)
     pdfs: PdfFetching = field(init=False)
     # Waits so many seconds, where a run has reason to wait for the poster.
@@ -84,9 +81,9 @@ class Extraction:
         # First, because an entry without its PDF counts as backlog and cannot be posted.
         unfinished = self.table.unfinished(company.name, UNFINISHED_MAX)
         silent = unanswered(unfinished)
-        without = tuple(sorted(entry.odoo_id for entry in silent))
+        without = set(_ids(silent))
         if not self.dry_run:
-            self._pull_ids(company, {entry.odoo_id for entry in unfinished} - set(without))
+            self._pull_ids(company, set(_ids(unfinished)) - without)
         if self.table.backlog(company.name, BACKLOG_MAX) >= BACKLOG_MAX:
             logger.warning("pulling pauses: too many documents wait to be posted", extra={"company": company.name})
             self.counts.remaining = True
@@ -97,12 +94,17 @@ class Extraction:
             cursor = cursor.begun(self.now)
             if cursor.since:
                 touched = self.source.with_new_attachments(company, cursor.since - LOOKBACK)
-                self._pull_ids(company, set(touched) - set(without))
+                self._pull_ids(company, set(touched) - without)
+        self._walk(company, cursor, silent)
+
+    def _walk(self, company: Company, cursor: Cursor, silent: Sequence[Entry]) -> None:
+        """Take the pages of a walk, without the documents that were `silent` before. They come at its end, when due."""
         since = cursor.since - LOOKBACK if cursor.since else None
+        selection = Selection(since=since, without=_ids(silent))
         while self.deadline.allows(PAGE_ALLOWANCE_S):
             limit = cursor.page_max or PAGE_DOCUMENTS
             try:
-                page = self._page(company, Selection(since=since, without=without), cursor.after_id, limit)
+                page = self._page(company, selection, cursor.after_id, limit)
             except TooMany:
                 cursor = cursor.with_page_of(limit // FEWER)
                 self._move(company, cursor)
@@ -157,29 +159,33 @@ class Extraction:
         known = self.table.entries([*(document.entry_id for document in page.documents), *unreadable_ids.values()])
         for row in page.unreadable:
             previous = known.get(unreadable_ids[row.odoo_id])
-            if not (row.withdrawn and previous and self._take_back(row, previous)):
+            withdrawn = self._as_withdrawn(row, previous)
+            if withdrawn is None:
                 self._refuse(company, row, previous)
+            else:
+                self._take_alone(company, withdrawn, previous)
         if not self.dry_run:
             self.source.will_ask_for_pdfs([document for document in page.documents if self._needs_pdf(document, known)])
         for document in page.documents:
-            previous = known.get(document.entry_id)
-            try:
-                progress = self._take_one(document, previous)
-            except NotStored as error:
-                # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored
-                # already, other than its PDF.
-                stored = self.table.entries([document.entry_id]).get(document.entry_id)
-                self._refuse(company, _not_stored(document, error), stored)
-                continue
-            except PipelineError:
-                raise
-            except Exception as error:  # a fault of ours: it stops this document, and none of the others
-                logger.exception("unexpected fault", extra={"entry_id": document.entry_id})
-                self._refuse(company, _unexpected(document, error), previous)
-                continue
-            if progress is Progress.INTERRUPTED:
+            if self._take_alone(company, document, known.get(document.entry_id)) is Progress.INTERRUPTED:
                 self.counts.remaining = True
                 return Progress.INTERRUPTED
+        return Progress.COMPLETE
+
+    def _take_alone(self, company: Company, document: Document, previous: Entry | None) -> Progress:
+        """Take one document. If it cannot be stored, or makes our code fail, refuse it: it stops none of the others."""
+        try:
+            return self._take_one(document, previous)
+        except NotStored as error:
+            # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored already,
+            # other than its PDF.
+            stored = self.table.entries([document.entry_id]).get(document.entry_id)
+            self._refuse(company, _not_stored(document, error), stored)
+        except PipelineError:
+            raise
+        except Exception as error:  # a fault of ours: it stops this document, and none of the others
+            logger.exception("unexpected fault", extra={"entry_id": document.entry_id})
+            self._refuse(company, _unexpected(document, error), previous)
         return Progress.COMPLETE
 
     def _decide(self, document: Document, previous: Entry | None) -> Decision:
@@ -234,19 +240,20 @@ class Extraction:
 
     # -- unreadable rows -------------------------------------------------------------------------------------------
 
-    def _take_back(self, row: UnreadableDocument, previous: Entry) -> bool:
-        """Withdraw a document that Odoo has reset or cancelled, as it was when it was read last.
+    def _as_withdrawn(self, row: UnreadableDocument, previous: Entry | None) -> Document | None:
+        """Return a document that Odoo has reset or cancelled as it was when it was read last, withdrawn.
 
         Odoo lets a draft lose its customer, its dates and its lines, and none of that may keep it in the books. Returns
-        False if there is no copy of it.
+        None if the row does not say that it is withdrawn, or there is no copy of it.
         """
+        if previous is None or not row.withdrawn:
+            return None
         try:
             document = self.store.document(previous)
         except InvalidDocument:
-            return False
+            return None
         created_at = row.created_at or document.created_at
-        self._take_one(replace(document, withdrawn=True, written_at=row.written_at, created_at=created_at), previous)
-        return True
+        return replace(document, withdrawn=True, written_at=row.written_at, created_at=created_at)
 
     def _refuse(self, company: Company, row: UnreadableDocument, previous: Entry | None) -> None:
         """Store an unreadable document as a failed entry, and report it once."""
@@ -259,7 +266,7 @@ class Extraction:
             self.counts.unchanged += 1
             if row.error.code == UNANSWERED_BY_ODOO and not self.dry_run:
                 # Stored again for the time of this try. What was reported stays reported.
-                again = lifecycle.unreadable(row, previous.entry_id, company, previous, self.now)
+                again = from_odoo.unreadable(row, previous.entry_id, company, previous, self.now)
                 self.table.save_extracted(replace(again, reported_at=previous.reported_at), previous=previous)
             return
         self.counts.failed += 1
@@ -267,8 +274,12 @@ class Extraction:
         title = row.number or "a document"
         self.failures.append(Failure(company.name, row.error.code, title, message, _PULLED_AGAIN, entry_id))
         if not self.dry_run:
-            entry = lifecycle.unreadable(row, entry_id, company, previous, self.now)
+            entry = from_odoo.unreadable(row, entry_id, company, previous, self.now)
             self.table.save_extracted(entry, previous=previous)
+
+
+def _ids(entries: Sequence[Entry]) -> tuple[int, ...]:
+    return tuple(sorted(entry.odoo_id for entry in entries))
 
 
 def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:
@@ -281,63 +292,3 @@ def _unexpected(document: Document, error: Exception) -> UnreadableDocument:
     text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
     reason = InvalidDocument(f"{document.title}: {text}", code="unexpected")
     return UnreadableDocument(document.odoo_id, document.number, document.document_type, document.written_at, reason)
-
-
-def chosen(companies: Sequence[Company], name: str) -> list[Company]:
-    """Return the company with that name, or all for an empty name. Raises InvalidRequest if there is none."""
-    found = [company for company in companies if name in ("", company.name)]
-    if not found:
-        names = ", ".join(f"'{company.name}'" for company in companies) or "none"
-        raise InvalidRequest(f"Odoo shows this user no company '{name}'; it shows {names}.")
-    return found
-
-
-def _in_turn(extraction: Extraction, companies: Sequence[Company]) -> Iterator[Company]:
-    """Yield the companies, and then those that were held up, after a wait each time, until waiting does not help."""
-    yield from companies
-    waits = BACKLOG_WAITS_MAX if extraction.wait else 0
-    while extraction.held_up and waits and extraction.wait:
-        if not extraction.deadline.allows(BACKLOG_WAIT_S + PAGE_ALLOWANCE_S):
-            return
-        extraction.wait(BACKLOG_WAIT_S)
-        held_up, extraction.held_up = extraction.held_up, []
-        yield from held_up
-        waits = waits - 1 if len(extraction.held_up) == len(held_up) else BACKLOG_WAITS_MAX
-
-
-def run(
-    extraction: Extraction,
-    companies: Sequence[Company],
-    selection: Selection | None,
-    afterwards: Callable[[Company], None] = lambda _company: None,
-) -> None:
-    """Pull several companies. If one fails, the others are still pulled.
-
-    `afterwards` is called for each company that was pulled by its cursor. Companies that are held up by their backlog
-    are tried again after the others. Last come the documents on which a run was killed.
-
-    Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
-    """
-    errors: list[PipelineError] = []
-    for company in _in_turn(extraction, companies):
-        try:
-            if selection is None:
-                extraction.pull(company)
-                afterwards(company)
-            else:
-                extraction.pull_selected(company, selection)
-            extraction.checked.add(company.name)
-        except PipelineError as error:
-            logger.warning("company not pulled", extra={"company": company.name, "reason": str(error)})
-            errors.append(error)
-            extraction.counts.remaining = True
-            if isinstance(error, NeedsAttention):
-                extraction.checked.add(company.name)
-                extraction.failures.append(Failure.of(company.name, error))
-    try:
-        extraction.pdfs.fetch_suspects()
-    except PipelineError as error:
-        logger.warning("PDFs not fetched", extra={"reason": str(error)})
-        errors.append(error)
-    if errors:
-        raise errors[0]

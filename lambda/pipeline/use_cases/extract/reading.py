@@ -18,7 +18,7 @@ from itertools import islice
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
 from pipeline.domain.entry import Entry
-from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany
 from pipeline.use_cases.extract.collaborators import ExtractorSource
 

@@ -7,11 +7,12 @@ same comparison finds what a pull cannot have seen (a transaction that committed
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Protocol
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo
 from pipeline.domain.advice import DELETED_IN_ODOO
 from pipeline.domain.alert import Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS
@@ -94,14 +95,10 @@ def compare(
         return
     known = table.ids(database, company.name)
     written = source.written(company)
-    there = written.keys()
-    gone = {odoo_id for odoo_id, seen in known.items() if seen.status not in (Status.SKIPPED, Status.VOIDED)} - there
-    gone -= source.existing(company, gone) if gone else set()
-    both = there & known.keys()
     # Only a restored backup sets back when a document was written: no pull would see that it is what it was.
-    set_back = {odoo_id for odoo_id in both if written[odoo_id] < known[odoo_id].written_at}
-    is_restored = company.name in extraction.restored or bool(set_back)
-    if len(gone) > DELETED_MAX and not is_restored:
+    set_back = {odoo_id for odoo_id in written.keys() & known.keys() if written[odoo_id] < known[odoo_id].written_at}
+    gone = _gone(source, company, known, written)
+    if len(gone) > DELETED_MAX and not (set_back or company.name in extraction.restored):
         raise NeedsAttention(
             f"Odoo no longer shows {len(gone)} of the {len(known)} documents known of {company.name}. Has its user "
             "lost a right? If they were deleted on purpose, compare them with QuickBooks by hand; nothing was changed.",
@@ -114,17 +111,34 @@ def compare(
         entry = table.entry(make_entry_id(database, odoo_id))
         if entry is not None and entry.error_code != DELETED_IN_ODOO:
             _take_out(extraction, table, company, entry)
-    # If a lost right was granted again, documents taken for deleted are back without any change.
-    maybe = {odoo_id for odoo_id in both if known[odoo_id].status not in (Status.SKIPPED, Status.POSTED)}
-    entries = extraction.table.entries([make_entry_id(database, odoo_id) for odoo_id in sorted(maybe)])
-    back = set_back | {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
-    for ids in batched(sorted((there - known.keys()) | back), PAGE_DOCUMENTS):
+    missed = (written.keys() - known.keys()) | set_back | _back(extraction, known, written)
+    for ids in batched(sorted(missed), PAGE_DOCUMENTS):
         logger.warning("documents missed by the pulls", extra={"company": company.name, "ids": list(ids)})
         extraction.pull_selected(company, Selection(ids=ids))
     if last is not None:
         extraction.pull_selected(company, Selection(since=now - DAILY_LOOKBACK))
     if not extraction.counts.remaining:
         key_values.keep_compared(database, company.name, now)
+
+
+def _gone(
+    source: ComparisonSource, company: Company, known: Mapping[int, Seen], written: Mapping[int, datetime]
+) -> set[int]:
+    """Return the documents that are known and open or in the books, and that Odoo no longer has in any state."""
+    open_or_booked = {odoo_id for odoo_id, seen in known.items() if seen.status not in (Status.SKIPPED, Status.VOIDED)}
+    gone = open_or_booked - written.keys()
+    return gone - source.existing(company, gone) if gone else gone
+
+
+def _back(extraction: Extraction, known: Mapping[int, Seen], written: Mapping[int, datetime]) -> set[int]:
+    """Return the documents that were taken for deleted and are back unchanged, as when a right is granted again."""
+    maybe = {
+        odoo_id
+        for odoo_id in written.keys() & known.keys()
+        if known[odoo_id].status not in (Status.SKIPPED, Status.POSTED)
+    }
+    entries = extraction.table.entries([make_entry_id(extraction.source.database, one) for one in sorted(maybe)])
+    return {entry.odoo_id for entry in entries.values() if entry.withdrawn and not entry.content_hash}
 
 
 def _take_out(extraction: Extraction, table: ComparisonTable, company: Company, entry: Entry) -> None:
@@ -136,7 +150,7 @@ def _take_out(extraction: Extraction, table: ComparisonTable, company: Company, 
     except InvalidDocument:
         # Without a copy the document cannot be taken back, and a retry says so.
         has_copy = False
-    deleted = lifecycle.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
+    deleted = from_odoo.deleted_in_odoo(entry, key, has_copy=has_copy, now=extraction.now)
     if deleted.status is Status.VOIDED:
         extraction.store.drop_pending(entry)
     table.save_extracted(deleted, previous=entry)

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import batched
 from typing import Protocol
 
-from pipeline.domain import lifecycle
+from pipeline.domain import from_odoo, lifecycle
 from pipeline.domain.books import Attached, Draft, Existing, Filed, as_filed
 from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
@@ -165,7 +165,7 @@ class Rebuild:
         document = self._read(self.store.document_at, copy.document_key)
         if document.company.name != self.company:
             return False
-        entry = lifecycle.extracted(document, None, self.clock.now(), by=Actor.REBUILD)
+        entry = from_odoo.extracted(document, None, self.clock.now(), by=Actor.REBUILD)
         entry = replace(entry, version=copy.version, document_key=copy.document_key)
         if found is not None:
             found = self._as_left(found, copy)
@@ -182,9 +182,9 @@ class Rebuild:
         if found is None and document.withdrawn:
             return lifecycle.rebuilt(entry, Status.VOIDED, self.clock.now(), is_new=True, error_message="")
         if found is None and self.go_live is not None and document.booked_on < self.go_live:
-            return lifecycle.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
+            return from_odoo.skipped_before_go_live(entry, None, document, self.go_live, by=Actor.REBUILD)
         if found is None and self.skips_receipts and document.is_receipt:
-            return lifecycle.skipped_receipt(entry, None, document, by=Actor.REBUILD)
+            return from_odoo.skipped_receipt(entry, None, document, by=Actor.REBUILD)
         pdf = self._read(self.store.pdf_digest_at, copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
         if pdf is not None:
             entry = replace(

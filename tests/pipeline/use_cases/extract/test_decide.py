@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline.domain.entry import Status, Step
-from pipeline.domain.lifecycle import BEFORE_GO_LIVE
+from pipeline.domain.from_odoo import BEFORE_GO_LIVE
 from pipeline.use_cases.extract.decide import News, decide
 from tests.builders import WRITTEN_AT, a_document, an_entry
 

@@ -10,7 +10,8 @@ import pytest
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Unauthorized, Unavailable
-from pipeline.domain.source import NotRendered
+from pipeline.domain.quoting import CUT
+from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.use_cases.extract import fetch
 from tests.builders import COMPANY, a_document
 from tests.odoo_world import LATER, OTHER, Aws, Clock, Crash, FakeOdoo, pull
@@ -131,6 +132,16 @@ def test_no_more_suspects_are_kept_than_fit(aws, monkeypatch):
     pull(odoo, aws, now=LATER)
 
     assert len(odoo.pdfs_asked) == 2
+
+
+def test_more_active_files_than_an_entry_has_room_for_are_cut_off_and_it_shows(aws):
+    odoo = FakeOdoo(a_document(1))
+    odoo.pdf = lambda _document, **_options: Pdf(b"%PDF", PdfSource.ATTACHED, active=("'a.pdf' acts.",) * 1_000)
+
+    pull(odoo, aws)
+
+    assert len(aws.entry(1).active_content) == fetch.ACTIVE_LENGTH_MAX
+    assert aws.entry(1).active_content.endswith(CUT)
 
 
 def test_a_fault_of_ours_costs_a_document_its_pdf_and_no_other_anything(aws, odoo):

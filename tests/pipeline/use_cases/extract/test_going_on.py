@@ -9,7 +9,8 @@ from pipeline.domain.commands import Pull, RedrivePulls
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidRequest
 from pipeline.use_cases.extract.going_on import LINK_MIN_S, OUT_OF_TIME_S, goes_on, goes_on_until, limited
-from pipeline.use_cases.extract.pull import BACKLOG_MAX, BACKLOG_WAIT_S, BACKLOG_WAITS_MAX, run
+from pipeline.use_cases.extract.pull import BACKLOG_MAX
+from pipeline.use_cases.extract.run import BACKLOG_WAIT_S, BACKLOG_WAITS_MAX, run
 from tests.builders import COMPANY, a_document
 from tests.odoo_world import NOW, OTHER, Aws, FakeOdoo, extraction_of
 

@@ -10,18 +10,13 @@ import pytest
 from pipeline.domain.cursor import CLOCKS_DIFFER, PAGE_DOCUMENTS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status, Step
-from pipeline.domain.errors import InvalidDocument, InvalidRequest, Unauthorized, Unavailable
+from pipeline.domain.errors import InvalidDocument, NotStored, Unavailable
 from pipeline.domain.source import NotRendered, Pdf, PdfSource, Selection, UnreadableDocument
 from pipeline.use_cases.extract.fetch import PDF_ALLOWANCE_S
-from pipeline.use_cases.extract.pull import (
-    BACKLOG_MAX,
-    LOOKBACK,
-    chosen,
-    run,
-)
+from pipeline.use_cases.extract.pull import BACKLOG_MAX, LOOKBACK
 from pipeline.use_cases.extract.reading import PAGE_ALLOWANCE_S
 from tests.builders import COMPANY, WRITTEN_AT, a_document
-from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Aws, Clock, Crash, FakeOdoo, extraction_of, pull
+from tests.odoo_world import A_SECOND, LATER, NOW, OTHER, Aws, Clock, Crash, FakeOdoo, pull
 
 A_DAY = timedelta(days=1)
 
@@ -380,7 +375,7 @@ def test_a_broken_row_is_reported_again_when_it_is_broken_otherwise(aws):
     assert [failure.message for failure in extraction.failures] == ["no vendor"]
 
 
-def test_a_broken_row_whose_mending_did_not_touch_it_is_pulled_at_the_next_run(aws):
+def test_a_broken_row_that_was_fixed_without_touching_it_is_pulled_at_the_next_run(aws):
     odoo = FakeOdoo(a_document(2))
     odoo.unreadable[2] = unreadable(2, "the name of its customer is empty")
     pull(odoo, aws)
@@ -430,6 +425,21 @@ def test_a_posted_document_that_breaks_keeps_its_place_in_quickbooks(aws):
     pull(odoo, aws, now=LATER)
 
     assert (aws.entry(2).status, aws.entry(2).qb_id, aws.entry(2).version) == (Status.FAILED, "77", 2)
+
+
+@pytest.mark.parametrize("error", [NotStored("it is too large."), AssertionError("a fault of ours")])
+def test_a_withdrawn_row_that_makes_our_code_fail_stops_no_other_document(aws, error):
+    odoo = FakeOdoo(a_document(2))
+    pull(odoo, aws)
+    aws.stored[aws.entry(2).entry_id] = replace(aws.entry(2), status=Status.POSTED, qb_id="77")
+    odoo.unreadable[2] = replace(unreadable(2), withdrawn=True)
+    odoo.put(a_document(3))
+    aws.store.refused = {2: error}
+
+    failures = pull(odoo, aws, now=LATER).failures
+
+    assert (aws.entry(2).status, aws.entry(2).qb_id, aws.entry(3).status) == (Status.FAILED, "77", Status.PENDING)
+    assert [failure.entry_id for failure in failures] == [aws.entry(2).entry_id]
 
 
 # -- dry runs and selections -------------------------------------------------------------------------------------------
@@ -666,45 +676,6 @@ def test_a_new_file_on_an_old_bill_is_noticed(aws):
 
 
 # -- several companies -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("error", [Unavailable("down"), Unauthorized("no right", code="access_error")])
-def test_one_company_that_fails_does_not_keep_the_others(aws, error):
-    odoo = FakeOdoo(a_document(1), a_document(2, company=OTHER))
-
-    def fails(company):
-        if company == COMPANY:
-            raise error
-
-    odoo.before_page = fails
-    with pytest.raises(type(error)) as raised:
-        pull(odoo, aws, companies=(COMPANY, OTHER))
-
-    assert raised.value is error
-    assert list(aws.stored) == ["odoo_demo-account.move-2"]
-
-
-def test_only_what_a_person_must_fix_is_reported_to_a_person(aws):
-    odoo = FakeOdoo()
-    failures = []
-    for error in (Unavailable("down"), Unauthorized("no right", code="access_error")):
-        extraction = extraction_of(odoo, aws)
-        odoo.before_page = lambda _company, error=error: (_ for _ in ()).throw(error)
-        with pytest.raises(type(error)):
-            run(extraction, [COMPANY], None)
-        failures.append([(failure.company, failure.code, failure.message) for failure in extraction.failures])
-
-    assert failures == [[], [("companyA", "access_error", "no right")]]
-
-
-def test_a_company_is_chosen_by_its_name():
-    assert chosen([COMPANY, OTHER], "companyB") == [OTHER]
-    assert chosen([COMPANY, OTHER], "") == [COMPANY, OTHER]
-
-
-def test_an_unknown_company_is_refused_with_the_names_there_are():
-    with pytest.raises(InvalidRequest, match="no company 'companyC'; it shows 'companyA', 'companyB'"):
-        chosen([COMPANY, OTHER], "companyC")
 
 
 def test_the_counts_are_json_values(aws):

@@ -8,7 +8,7 @@ from pipeline.domain.cursor import PAGE_DOCUMENTS
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, Unavailable
-from pipeline.domain.lifecycle import UNANSWERED_BY_ODOO
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
 from pipeline.use_cases.extract.reading import FEWER, OTHERS_TRIED_MAX, PAGE_ALLOWANCE_S, TRIED_AGAIN_AFTER
 from tests.builders import WRITTEN_AT, a_document
