@@ -1,8 +1,8 @@
 """Objects, secrets and parameters of embedded AWS without the wording of a request: what each run of a function asks.
 
-What is common is done to moto's state and answered as botocore reads moto's answer. For all else, and for what is
-refused, `answer` returns None with nothing done, and the request goes the long way. `contracts/test_embedded_aws.py`
-compares the two.
+What is common is done to moto's state and answered as botocore reads moto's answer: also that something is missing. For
+all else, and for what is refused for another reason, `answer` returns None with nothing done, and the request goes the
+long way. `contracts/test_embedded_aws.py` compares the two.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ type Parameters = dict[str, Any]
 # What moto says of an object that is nothing but its bytes, their type and the texts kept with them.
 PLAIN = {"ETag", "last-modified", "content-length", "x-amz-sdk-checksum-algorithm"}
 TEXT_KEPT = "x-amz-meta-"
+# A path without a version or a label.
+PARAMETER = re.compile(r"(/[A-Za-z0-9_-]+)+")
 CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
     "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"),
     "SHA256": lambda content: hashlib.sha256(content).digest(),
@@ -47,13 +50,17 @@ def answer(service: str, operation: str, parameters: Parameters) -> tuple[str, P
 
 def _get_object(parameters: Parameters) -> Parameters | None:
     _, bucket = _plain_bucket(parameters)
-    found = bucket and bucket.keys.get(parameters["Key"])
-    if not isinstance(found, FakeKey) or set(found.response_dict) != PLAIN or found.multipart:
+    if bucket is None:
+        return None
+    if parameters["Key"] not in bucket.keys:
+        return _refused(404, "NoSuchKey", "The specified key does not exist.", Key=parameters["Key"])
+    found = _plain_object(bucket, parameters["Key"])
+    if found is None:
         return None
     kept = found.metadata
     return {
         "AcceptRanges": "bytes",
-        "LastModified": found.last_modified.replace(microsecond=0, tzinfo=UTC),
+        "LastModified": _in_seconds(found),
         "ContentLength": found.size,
         "ETag": found.etag,
         f"Checksum{found.checksum_algorithm}": found.checksum_value,
@@ -78,6 +85,42 @@ def _put_object(parameters: Parameters) -> Parameters | None:
     return {"ETag": made.etag, f"Checksum{algorithm}": checksum}
 
 
+def _copy_object(parameters: Parameters) -> Parameters | None:
+    backend, bucket = _plain_bucket(parameters)
+    source, kept = parameters.get("CopySource", {}), parameters.get("Metadata", {})
+    is_usual = (
+        bucket is not None
+        and parameters.get("MetadataDirective") == "REPLACE"
+        and source.keys() == {"Bucket", "Key"}
+        and source["Bucket"] == parameters["Bucket"]
+        and all(isinstance(value, str) and value.isascii() for value in kept.values())
+    )
+    original = _plain_object(bucket, source["Key"]) if is_usual else None
+    if original is None or not parameters.get("ContentType"):
+        return None
+    backend.copy_object(original, parameters["Bucket"], parameters["Key"], mdirective="REPLACE", metadata={
+        "content-type": parameters["ContentType"], "x-amz-content-sha256": hashlib.sha256().hexdigest(),
+        **{f"{TEXT_KEPT}{name}": value for name, value in kept.items()},
+    })  # fmt: skip
+    made = bucket.keys[parameters["Key"]]
+    result = {
+        "ETag": made.etag,
+        "LastModified": _in_seconds(made),
+        f"Checksum{made.checksum_algorithm}": made.checksum_value,
+    }
+    return {"CopyObjectResult": result}
+
+
+def _in_seconds(found: FakeKey) -> datetime:
+    return found.last_modified.replace(microsecond=0, tzinfo=UTC)
+
+
+def _plain_object(bucket: FakeBucket, key: str) -> FakeKey | None:
+    found = bucket.keys.get(key)
+    is_plain = isinstance(found, FakeKey) and set(found.response_dict) == PLAIN and not found.multipart
+    return found if is_plain else None
+
+
 def _plain_bucket(parameters: Parameters) -> tuple[S3Backend, FakeBucket | None]:
     """Return the bucket of a request, if nothing is set for it that is asked at each object."""
     backend = s3_backends[ACCOUNT]["aws"]
@@ -97,12 +140,20 @@ def _get_secret_value(parameters: Parameters) -> Parameters | None:
 
 def _get_parameter(parameters: Parameters) -> Parameters | None:
     found = _unless_refused("ssm", "GetParameter", parameters)
+    name = parameters.get("Name", "")
+    if found is None and PARAMETER.fullmatch(name):
+        text = f"Parameter {name} not found."
+        return {**_refused(400, "ParameterNotFound", text), "message": text}
     if found is not None:
         one = found["Parameter"]
         del one["Tier"]
         at = one["LastModifiedDate"]
         one["LastModifiedDate"] = at.replace(microsecond=at.microsecond // 1000 * 1000, tzinfo=UTC)
     return found
+
+
+def _refused(status: int, code: str, text: str, **beside: str) -> Parameters:
+    return {"Error": {"Code": code, "Message": text, **beside}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
 
 def _unless_refused(service: str, operation: str, parameters: Parameters) -> Parameters | None:
@@ -120,6 +171,11 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
     ("s3", "GetObject"): ("GET", {"Bucket": str, "Key": str}, _get_object),
     ("s3", "PutObject"): (
         "PUT", {"Bucket": str, "Key": str, "Body": bytes, "ContentType": str, "ChecksumAlgorithm": str}, _put_object,
+    ),
+    ("s3", "CopyObject"): (
+        "PUT",
+        {"Bucket": str, "Key": str, "CopySource": dict, "ContentType": str, "Metadata": dict, "MetadataDirective": str},
+        _copy_object,
     ),
     ("secretsmanager", "GetSecretValue"): ("POST", {"SecretId": str, "VersionStage": str}, _get_secret_value),
     ("ssm", "GetParameter"): ("POST", {"Name": str, "WithDecryption": bool}, _get_parameter),

@@ -117,7 +117,10 @@ def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any
                 service, method, answer = known
                 aws.count(service, method)
                 metadata = {**_METADATA, "HTTPHeaders": {**_HEADERS}, **answer.get("ResponseMetadata", {})}
-                return {**answer, "ResponseMetadata": metadata}
+                answer = {**answer, "ResponseMetadata": metadata}
+                if "Error" in answer:
+                    raise client.exceptions.from_code(answer["Error"]["Code"])(answer, operation)
+                return answer
     return _long_way(client, operation, parameters)
 
 

@@ -189,7 +189,19 @@ def as_the_pipeline_stores_and_reads(bucket):
         *answers,
         answer_of(bucket.copy_object, CopySource=json_file, MetadataDirective="REPLACE", Metadata={"qb-id": "8"},
                   ContentType="application/pdf", **copied),
+        answer_of(bucket.get_object, **copied), answer_of(bucket.head_object, **copied),
+        answer_of(bucket.copy_object, CopySource=json_file, MetadataDirective="REPLACE", ContentType="application/pdf",
+                  Bucket=BUCKET, Key="posted/once more.pdf", Metadata={"qb-id": "9"}),
+        answer_of(bucket.put_object, Body=b"plain", ContentType="text/plain", ChecksumAlgorithm="SHA256", **json_file),
+        answer_of(bucket.copy_object, CopySource=json_file, MetadataDirective="REPLACE", Metadata={"qb-id": "9"},
+                  ContentType="application/pdf", **copied),
+        answer_of(bucket.get_object, **copied), answer_of(bucket.head_object, **copied),
+        answer_of(bucket.get_object_acl, **copied),
+        answer_of(bucket.copy_object, CopySource=json_file, ContentType="application/pdf", **copied),
         answer_of(bucket.get_object, **copied),
+        answer_of(bucket.copy_object, CopySource={**json_file, "Key": "nobody"}, MetadataDirective="REPLACE",
+                  ContentType="application/pdf", **copied),
+        answer_of(bucket.get_object, Bucket=BUCKET, Key="no such ü"),
         answer_of(bucket.put_object, Bucket="nobodys", Key="k", Body=b"x", ContentType="text/plain"),
         answer_of(bucket.get_object, Bucket="nobodys", Key="k"),
         answer_of(bucket.get_object, Range="bytes=0-0", **json_file),
@@ -236,7 +248,10 @@ def test_the_other_services_are_answered_alike(asked):
         json.loads(message["Body"])["Message"],
         answer_of(client(asked, "secretsmanager").get_secret_value, SecretId="nobody"),
         answer_of(client(asked, "ssm").put_parameter, Name="/demo/x", Value="1", Type="SecureString"),
-        answer_of(client(asked, "ssm").get_parameter, Name="/demo/y"),
+        *[
+            answer_of(client(asked, "ssm").get_parameter, Name=name, WithDecryption=True)
+            for name in ("/demo/y", "/demo/x:7", "demo x", "/demo//")
+        ],
         *[
             answer_of(client(asked, "ssm").get_parameter, Name="/demo/x", WithDecryption=decrypted)
             for decrypted in (True, False)
@@ -285,11 +300,25 @@ def same_both_ways(what, answers):
 
 def _without_times(answers):
     return [
-        {name: value for name, value in answer.items() if name not in ("LastModified", "CopyObjectResult", "Contents")}
+        {name: _without_its_time(value) for name, value in answer.items() if name not in ("LastModified", "Contents")}
         if isinstance(answer, dict)
         else answer
         for answer in answers
     ]
+
+
+def _without_its_time(value):
+    return {name: part for name, part in value.items() if name != "LastModified"} if isinstance(value, dict) else value
+
+
+def test_what_is_refused_at_once_is_the_error_of_its_client(aws):
+    furnished(aws)
+    bucket, parameters = client(aws, "s3"), client(aws, "ssm")
+
+    with pytest.raises(bucket.exceptions.NoSuchKey):
+        bucket.get_object(Bucket=BUCKET, Key="nobody")
+    with pytest.raises(parameters.exceptions.ParameterNotFound):
+        parameters.get_parameter(Name="/nobody")
 
 
 def test_it_is_left_alone_afterwards(aws):
