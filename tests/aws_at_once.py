@@ -165,6 +165,11 @@ def _unless_refused(service: str, operation: str, parameters: Parameters) -> Par
     return found
 
 
+def _put_parameter(parameters: Parameters) -> Parameters | None:
+    is_usual = parameters.get("Type") == "SecureString" and PARAMETER.fullmatch(parameters.get("Name", ""))
+    return _unless_refused("ssm", "PutParameter", parameters) if is_usual else None
+
+
 type Do = Callable[[Parameters], Parameters | None]
 # The method of each request, what its parameters have to be, and what is done.
 _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
@@ -179,4 +184,9 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
     ),
     ("secretsmanager", "GetSecretValue"): ("POST", {"SecretId": str, "VersionStage": str}, _get_secret_value),
     ("ssm", "GetParameter"): ("POST", {"Name": str, "WithDecryption": bool}, _get_parameter),
+    ("ssm", "PutParameter"): (
+        "POST",
+        {"Name": str, "Description": str, "Value": str, "Type": str, "Tier": str, "Overwrite": bool},
+        _put_parameter,
+    ),
 }  # fmt: skip

@@ -256,6 +256,19 @@ def test_the_other_services_are_answered_alike(asked):
             answer_of(client(asked, "ssm").get_parameter, Name="/demo/x", WithDecryption=decrypted)
             for decrypted in (True, False)
         ],
+        *[
+            answer_of(
+                client(asked, "ssm").put_parameter,
+                Name="/demo/x",
+                Description="d",
+                Value=value,
+                Tier="Standard",
+                Type="SecureString",
+                Overwrite=overwrite,
+            )
+            for value, overwrite in (("2", True), ("3", False), ("", True), ("x" * 5_000, True))
+        ],
+        answer_of(client(asked, "ssm").get_parameter, Name="/demo/x", WithDecryption=True),
         *answers_about_a_secret(client(asked, "secretsmanager")),
     ]
 
