@@ -127,7 +127,7 @@ def _make_api_call(client: BaseClient, operation: str, parameters: dict[str, Any
 def _known(service: str, operation: str, parameters: dict[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
     """Return service, method and answer: of a table, if moto has accepted a request of this shape."""
     if service == "dynamodb":
-        answer = short_table.answer(operation, parameters)
+        answer = short_table.answer(operation, parameters, refuses=True)
         return None if answer is None else (service, "POST", answer)
     found = aws_at_once.answer(service, operation, parameters)
     return None if found is None else (service, *found)

@@ -48,8 +48,21 @@ class _LeftToMoto(Exception):
     """What was asked is not among what is done here."""
 
 
-def answer(operation: str, parameters: Parameters) -> Parameters | None:
-    """Return what moto would answer, as new texts, lists and maps; or None, with nothing done, when moto must do it."""
+class _DoesNotHold(_LeftToMoto):
+    """The condition of a write does not hold."""
+
+    def __init__(self) -> None:
+        text = "The conditional request failed"
+        error = {"Code": "ConditionalCheckFailedException", "Message": text}
+        self.response = {"Error": error, "message": text, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+
+def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> Parameters | None:
+    """Return what moto would answer, as new texts, lists and maps; or None, with nothing done, when moto must do it.
+
+    With `refuses`, a write of one item whose condition does not hold is answered too: with its `Error`, as botocore
+    reads it.
+    """
     do = _OPERATIONS.get(operation)
     if do is None:
         return None
@@ -57,6 +70,8 @@ def answer(operation: str, parameters: Parameters) -> Parameters | None:
         if operation != "BatchGetItem" and _shape(operation, parameters) not in _accepted:
             return None
         return do(parameters)
+    except _DoesNotHold as refused:
+        return refused.response if refuses and operation != "TransactWriteItems" else None
     except _LeftToMoto:
         return None
 
@@ -386,10 +401,10 @@ def _update(expression: str) -> tuple[list[tuple[str, str]], list[str]]:
 
 
 def _check_condition(item: Item | None, parameters: Parameters) -> None:
-    """Leave to moto a condition that does not hold, or that is not understood here."""
+    """Raise for a condition that does not hold; leave to moto one that is not understood here."""
     expression = parameters.get("ConditionExpression")
     if expression is not None and not _condition(expression)(item.attrs if item else {}, parameters):
-        _leave()
+        raise _DoesNotHold
 
 
 @lru_cache(500)

@@ -179,8 +179,8 @@ def answered_here(monkeypatch):
     counted = []
     answer = short_table.answer
 
-    def noted(operation, parameters):
-        found = answer(operation, parameters)
+    def noted(operation, parameters, **how):
+        found = answer(operation, parameters, **how)
         if found is not None:
             counted.append(operation)
         return found
