@@ -264,12 +264,21 @@ def _query(parameters: Parameters) -> Parameters:
     return done
 
 
+def _scan(parameters: Parameters) -> Parameters:
+    """Return all there is, when nothing else is asked."""
+    _only(parameters)
+    found = [_plain_item(item) for item in _table(parameters, ranges=True).all_items()]
+    _measure(found)
+    return {"Count": len(found), "ScannedCount": len(found), "Items": found}
+
+
 _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
     "GetItem": _get_item,
     "BatchGetItem": _batch_get_item,
     "PutItem": _put_item,
     "UpdateItem": _update_item,
     "Query": _query,
+    "Scan": _scan,
     "TransactWriteItems": _transact_write_items,
 }
 
