@@ -111,6 +111,14 @@ def _copy_object(parameters: Parameters) -> Parameters | None:
     return {"CopyObjectResult": result}
 
 
+def _delete_object(parameters: Parameters) -> Parameters | None:
+    backend, bucket = _plain_bucket(parameters)
+    if bucket is None:
+        return None
+    backend.delete_object(parameters["Bucket"], parameters["Key"])
+    return {"ResponseMetadata": {"HTTPStatusCode": 204}}
+
+
 def _in_seconds(found: FakeKey) -> datetime:
     return found.last_modified.replace(microsecond=0, tzinfo=UTC)
 
@@ -177,6 +185,7 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
     ("s3", "PutObject"): (
         "PUT", {"Bucket": str, "Key": str, "Body": bytes, "ContentType": str, "ChecksumAlgorithm": str}, _put_object,
     ),
+    ("s3", "DeleteObject"): ("DELETE", {"Bucket": str, "Key": str}, _delete_object),
     ("s3", "CopyObject"): (
         "PUT",
         {"Bucket": str, "Key": str, "CopySource": dict, "ContentType": str, "Metadata": dict, "MetadataDirective": str},

@@ -202,6 +202,8 @@ def as_the_pipeline_stores_and_reads(bucket):
         answer_of(bucket.copy_object, CopySource={**json_file, "Key": "nobody"}, MetadataDirective="REPLACE",
                   ContentType="application/pdf", **copied),
         answer_of(bucket.get_object, Bucket=BUCKET, Key="no such ü"),
+        *[answer_of(call, **copied) for call in (bucket.delete_object, bucket.get_object, bucket.delete_object)],
+        answer_of(bucket.delete_object, Bucket="nobodys", Key="k"),
         answer_of(bucket.put_object, Bucket="nobodys", Key="k", Body=b"x", ContentType="text/plain"),
         answer_of(bucket.get_object, Bucket="nobodys", Key="k"),
         answer_of(bucket.get_object, Range="bytes=0-0", **json_file),
@@ -228,6 +230,7 @@ def test_objects_of_a_bucket_with_settings_are_answered_alike(asked, setting):
     answers = [
         answer_of(bucket.put_object, Body=b"one", ContentType="text/plain", **place),
         answer_of(bucket.get_object, **place),
+        answer_of(bucket.delete_object, **place),
     ]
 
     assert answers[1].get("refused", False) is (setting == "policy")
