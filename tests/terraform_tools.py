@@ -141,7 +141,7 @@ def provider_kept_running(terraform: Terraform) -> Iterator[Terraform]:
     """Yield Terraform in the same folder with one process of its provider for all commands.
 
     Otherwise each run of `terraform test` starts the provider twice, which takes longer than what it is asked. For
-    commands that ask nothing of AWS: a provider that is kept running keeps its settings as well.
+    the commands of one configuration with one AWS: a provider that is kept running keeps its settings as well.
     """
     (binary,) = (terraform.folder / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*")
     command = [str(binary), "-debug"]
