@@ -353,7 +353,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "sqs:GetQueueUrl", f"arn:aws:sqs:{HERE}:odoo-order-sync-dlq-{ENVIRONMENT}"),
             Call("", "s3:GetObject", f"{bucket}/documents/x.json"),
             Call("", "dynamodb:PutItem", table),
-            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table)),
+            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table), (("dynamodb:LeadingKeys", "S00001"),)),
         ],
     }
     for name, calls in denied.items():

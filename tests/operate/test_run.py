@@ -237,6 +237,17 @@ def test_orders_are_counted_by_what_became_of_them(oqb):
     assert "S2: The table is throttled" in result.stdout
 
 
+def test_what_the_order_sync_does_not_understand_is_wrong_use(oqb):
+    oqb.lambdas.replace(
+        "odoo-order-sync-demo", lambda _event: {"error": "by must be a text.", "code": "invalid_request"}
+    )
+
+    result = oqb("orders")
+
+    assert result.exit_code == 2
+    assert "by must be a text." in result.stderr
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
