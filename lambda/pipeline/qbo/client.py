@@ -209,6 +209,7 @@ class Client:
             wait_s=lambda _failures: 0.0,
             clock=self._clock,
             on=lambda error: isinstance(error, Unavailable),
+            may_wait=lambda seconds: seconds == 0 or self._has_time(seconds),
         )
 
     def _call(
@@ -240,7 +241,8 @@ class Client:
             )
             body = self._read_out(kind, answer)
             if answer.status != 401 and all(fault.code != AUTHENTICATION_FAILED for fault in faults(body)):
-                understood = self._understood(body, answer.status, is_write=is_write)
+                wait_s = answer.retry_after_s(self._clock.now())
+                understood = self._understood(body, answer.status, is_write=is_write, wait_s=wait_s)
                 return {**understood, TID: answer.headers.get("intuit_tid", "")[:TID_LENGTH_MAX]}
             refused = token
         raise Disconnected(
@@ -290,7 +292,7 @@ class Client:
         )
         return body
 
-    def _understood(self, body: Any, status: int, *, is_write: bool) -> Json:
+    def _understood(self, body: Any, status: int, *, is_write: bool, wait_s: int = 0) -> Json:
         found = faults(body)
         error: PipelineError
         if found:
@@ -303,8 +305,10 @@ class Client:
             return body
         else:
             error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")
+        if isinstance(error, Throttled | Unavailable):
+            error.wait_s = max(error.wait_s, wait_s)
         if is_write and isinstance(error, Unavailable):
-            raise OutcomeUnknown(str(error))
+            raise OutcomeUnknown(str(error), wait_s=error.wait_s)
         # Intuit meters reads only.
         if self.limiter.allowance and isinstance(error, Throttled) and not is_write:
             raise self.limiter.allowance.read_refused(self.company, error)

@@ -139,7 +139,7 @@ class Troubles:
         count = entry.attempts
         if not is_the_companys:
             count += 1
-            wait_s = max(wait_s, backoff_s(entry.attempts, self._with.random.random()))
+            wait_s = max(wait_s, error.wait_s, backoff_s(entry.attempts, self._with.random.random()))
         now = self._with.clock.now()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
         # Of what was sent just now it is known when.
