@@ -6,6 +6,7 @@
     │   ├─ Throttled              too many requests; carries how long to wait
     │   ├─ OutcomeUnknown         a write was sent and no answer says whether it took effect
     │   ├─ Deferred               the document itself must wait; nothing is wrong with its company
+    │   ├─ Exhausted              the function has no memory or thread left (`exhausted.py`)
     │   ├─ OutOfTime              this run is too short for it; the next one does it
     │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
     └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
