@@ -17,6 +17,7 @@ from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, Pipe
 from pipeline.domain.retry import repeated
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
+from pipeline.qbo.call_time import CallTime
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.multipart import Multipart
@@ -70,6 +71,7 @@ class Client:
         self._clock = clock
         self._session = new_session()
         self._counting = threads.lock()
+        self._call_time = CallTime(clock, threads)
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
@@ -251,6 +253,11 @@ class Client:
             code="token_refused",
         )
 
+    def check_time_for_name(self) -> None:
+        """Raise OutOfTime where the time that is left is for the documents whose names are known."""
+        if not self._has_time(self._call_time.after_name_s):
+            raise OutOfTime("No time is left in this run to write a further name in QuickBooks")
+
     def _has_time(self, seconds: float) -> bool:
         return self._deadline is None or self._deadline.allows(RESERVE_S + seconds)
 
@@ -260,15 +267,11 @@ class Client:
         if self._deadline:
             timeout_s = min(timeout_s, self._deadline.remaining_s - RESERVE_S)
         try:
-            return send(
-                self._session,
-                method,
-                self._base + path,
-                who="QuickBooks",
-                timeout_s=timeout_s,
-                clock=self._clock,
-                **arguments,
-            )
+            with self._call_time.measured():
+                return send(
+                    self._session, method, self._base + path, who="QuickBooks", timeout_s=timeout_s, clock=self._clock,
+                    **arguments,
+                )  # fmt: skip
         except Unavailable as error:
             if is_write and error.code != NOT_SENT:
                 raise OutcomeUnknown(str(error)) from error
