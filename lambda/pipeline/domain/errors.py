@@ -18,6 +18,7 @@
         │   ├─ NotStored             AWS does not take what is to be stored, perhaps of one document alone
         │   └─ AwaitsFirstValue      a secret that never had a value: nobody uses the deployment yet
         └─ InvalidRequest         an invocation we do not understand
+            └─ NotRedriven           the dead letters that a person asks for cannot be used
 
 Every message names the document or the object and says what to do. No message contains a secret.
 """
@@ -145,6 +146,12 @@ class InvalidRequest(NeedsAttention):
     """An invocation payload that is not one of ours."""
 
     code = "invalid_request"
+
+
+class NotRedriven(InvalidRequest):
+    """The dead letters that a person asks for cannot be used. Whoever asks is answered; all other work goes on."""
+
+    code = "not_redriven"
 
 
 def outcome[**P, T](call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | PipelineError:
