@@ -315,7 +315,7 @@ def _quickbooks(chance: random.Random, clock: Clock) -> QuickBooksStandIn:
     # What is not known about QuickBooks must not matter.
     quickbooks.remembers_request_ids = chance.random() < 0.6
     quickbooks.request_id_window_s = chance.choice((None, 60.0))
-    quickbooks.remembers_faults = chance.random() < 0.3
+    quickbooks.remembers_faults = chance.random() < 0.6
     quickbooks.upload_honours_request_id = chance.random() < 0.5
     for realm in realms:
         realm.custom_transaction_numbers = chance.random() < 0.5
