@@ -204,7 +204,7 @@ locals {
       schedules = {
         tie-out-daily = {
           description = "Compares this month, the last, and every other open one"
-          expression  = "cron(0 6 * * ? *)"
+          expression  = "cron(0 12 * * ? *)"
           enabled     = true
           watched     = true
           input       = {}

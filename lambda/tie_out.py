@@ -26,6 +26,7 @@ from pipeline.domain.history import Origin
 from pipeline.domain.identity import database_of, known_as
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
+from pipeline.domain.tie_out.month import earliest_day
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.odoo.journal import Journal
 from pipeline.odoo.secret import SECRET_KEYS, odoo_of
@@ -120,7 +121,11 @@ class TieOutFunction:
         """Send the mail of the first working day, if it is due."""
         companies = [name for name in self.companies if name in self.with_realm]
         mail_month_end(
-            self.key_values, self.alerts.deliver, companies, self.reporter().place, self.runtime.clock.now().date()
+            self.key_values,
+            self.alerts.deliver,
+            companies,
+            self.reporter().place,
+            earliest_day(self.runtime.clock.now()),
         )
 
     def run(self, command: TieOutCommand) -> Results:

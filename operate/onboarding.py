@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.domain.document import Account, Document, Product, Tax
+from pipeline.domain.document import Account, Document, DocumentType, Product, Tax
 from pipeline.domain.errors import NeedsAttention
 from pipeline.domain.mapping import AND, ClosedPeriod, Parties, Rules, Target
 from pipeline.domain.money import ZERO, rounded
@@ -29,6 +29,7 @@ NEAREST_SHOWN = 3
 NEAR = 0.6
 PLACEHOLDER = "?"
 CREATED = "(is created)"
+NO_REFUSALS: Mapping[DocumentType, str] = {}
 
 
 class Kind(StrEnum):
@@ -86,9 +87,19 @@ class Verdict:
 
 
 class NotedReferences:
-    """The poster's references for one company, noting what each document asks for. A `LineResolver`."""
+    """The poster's references for one company, noting what each document asks for. A `LineResolver`.
 
-    def __init__(self, references: References, lists: Lists, parties: dict[str, list[str]]) -> None:
+    `not_offered` are the types that QuickBooks does not offer to the company, and why.
+    """
+
+    def __init__(
+        self,
+        references: References,
+        lists: Lists,
+        parties: dict[str, list[str]],
+        not_offered: Mapping[DocumentType, str] = NO_REFUSALS,
+    ) -> None:
+        self.not_offered = not_offered
         self._references = references
         self._lists = lists
         self._parties = {entity: {name.casefold(): name for name in names} for entity, names in parties.items()}
@@ -275,6 +286,7 @@ def _assess(document: Document, noted: NotedReferences, verdict: Verdict) -> Non
     noted.begin()
     money = abs(document.home_total)
     _note_what_is_only_named(document, noted)
+    _note_what_is_not_offered(document, noted)
     failed: NeedsAttention | None = None
     try:
         body = payload(document, noted)
@@ -303,6 +315,14 @@ def _assess(document: Document, noted: NotedReferences, verdict: Verdict) -> Non
         verdict.held_up += money
     else:
         verdict.postable += 1
+
+
+def _note_what_is_not_offered(document: Document, noted: NotedReferences) -> None:
+    reason = noted.not_offered.get(document.document_type, "")
+    if reason:
+        name = f"{document.document_type.noun}s"
+        text = f"QuickBooks does not take {name}. {reason}"
+        noted.note(Kind.DOCUMENT, name, lambda: Need(Kind.DOCUMENT, name, problem=text, code="not_offered"))
 
 
 def _note_what_is_only_named(document: Document, noted: NotedReferences) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -395,6 +395,16 @@ class MemoryKeyValues:
         """Keep a text under a key; nothing lasts long enough here to be forgotten."""
         del expires_at
         self.values[key] = value
+
+    def change(self, key: str, of: Callable[[str | None], str]) -> None:
+        """Keep what `of` makes of the text under a key; no other change is lost."""
+        while True:
+            before = self.values.get(key)
+            after = of(before)
+            with self._lock:
+                if self.values.get(key) == before:
+                    self.values[key] = after
+                    return
 
     def values_of(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the texts kept under some keys, by key."""

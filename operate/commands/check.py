@@ -21,7 +21,8 @@ from operate.errors import NEEDS_A_PERSON, WrongUse
 from operate.onboarding import CREATED, Kind, Need, NotedReferences, Verdict, assess, likely_account
 from operate.output import Output, counted
 from pipeline.aws.document_store import DocumentStore
-from pipeline.domain.document import Company, Document
+from pipeline.domain.document import Company, Document, DocumentType
+from pipeline.domain.errors import NotOffered
 from pipeline.domain.mapping import ClosedPeriod, Parties, Rules
 from pipeline.domain.mapping_file import MappingFile, in_order
 from pipeline.domain.money import shown
@@ -29,6 +30,7 @@ from pipeline.domain.source import Selection, UnreadableDocument
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo.client import PAGE_ROWS, Client
 from pipeline.qbo.lists import ClassTracking, Lists
+from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.realms import companies
 from pipeline.qbo.references import References
 from pipeline.qbo.rule_check import problems
@@ -41,11 +43,16 @@ PARTY_PAGES_MAX = 8
 METERED_READS_MAX = 29
 MAPPING_FILE = "mapping.toml"
 SHOWN_MAX = 40
+# Every plan has invoices and credit memos. Not every one has these, and the preferences do not say so.
+ASKED_ABOUT = (DocumentType.BILL, DocumentType.VENDOR_CREDIT)
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What was read of QuickBooks: lists, names of parties by kind, preferences, and how many reads that took."""
+    """What was read of QuickBooks: lists, names of parties by kind, preferences, and how many reads that took.
+
+    `not_offered` are the types of documents that QuickBooks does not offer to the company, and why.
+    """
 
     realm: str
     lists: Lists
@@ -54,6 +61,7 @@ class Books:
     preferences: dict[str, Any]
     cut: tuple[str, ...]
     reads: int
+    not_offered: dict[DocumentType, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,7 @@ def checked(
     wrong = mapping_errors(mapping, companies(call.deployment.quickbooks_secret()))
     wrong += mapping.unknown_companies([seen.name for seen in source.companies()], UNKNOWN_COMPANY)
     wrong = in_order([*wrong, *problems(rules, books.lists, company=company, realm=books.realm)])
-    noted = NotedReferences(books.references, books.lists, books.parties)
+    noted = NotedReferences(books.references, books.lists, books.parties, books.not_offered)
     unreadable: list[UnreadableDocument] = []
     verdict = assess(_documents(call, source, in_odoo, selection, begins, unreadable), noted)
     _add_unreadable(verdict, unreadable)
@@ -172,12 +180,25 @@ def _read_books(call: Call, company: str, rules: Rules) -> Books:
         references = References(client, keep, rules, clock=clock, threads=SystemThreads(), dry_run=True)
         lists = references.lists
         preferences = client.query("Preferences")[0]
+        not_offered = _not_offered(client)
         parties, cut = {}, []
         for entity in ("Customer", "Vendor"):
             parties[entity], is_whole = _names(client, entity)
             if not is_whole:
                 cut.append(entity.lower())
-        return Books(client.realm, lists, references, parties, preferences, tuple(cut), client.calls["query"])
+        reads = client.answered_reads
+        return Books(client.realm, lists, references, parties, preferences, tuple(cut), reads, not_offered)
+
+
+def _not_offered(client: Client) -> dict[DocumentType, str]:
+    """Return the types of documents that QuickBooks does not offer to the company, as a small plan has no bills."""
+    found: dict[DocumentType, str] = {}
+    for kind in ASKED_ABOUT:
+        try:
+            client.query(ENTITIES[kind], "Id = '0'")
+        except NotOffered as error:
+            found[kind] = str(error)
+    return found
 
 
 def _names(client: Client, entity: str) -> tuple[list[str], bool]:

@@ -23,7 +23,7 @@ from pipeline.domain.audit import Written, verified
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import LINKS, RECORDS
 from pipeline.domain.identity import odoo_id_of
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.month import Month, latest_day
 from pipeline.domain.tie_out.tie_out import Verdict
 
 # A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
@@ -241,7 +241,7 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
         .paginate(
             TableName=call.deployment.poster.table,
             ConsistentRead=True,
-            ProjectionExpression="entry_id, #value, created_at, updated_at",
+            ProjectionExpression="entry_id, #value, created_at, updated_at, qb_id",
             ExpressionAttributeNames={"#value": "value"},
         )
     )
@@ -252,12 +252,13 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
                 texts[key] = stored.get("value", {}).get("S", "")
             elif "#" not in key and "updated_at" in stored:
                 created_at = stored.get("created_at", {}).get("S", "")
-                written[key] = Written(created_at, stored["updated_at"]["S"])
+                is_posted = bool(stored.get("qb_id", {}).get("S"))
+                written[key] = Written(created_at, stored["updated_at"]["S"], is_posted)
     return texts, written
 
 
 def _month(call: Call, text: str) -> Month:
     try:
-        return Month.parse(text, call.world.clock.now().date())
+        return Month.parse(text, latest_day(call.world.clock.now()))
     except InvalidRequest as error:
         raise WrongUse(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -241,3 +242,45 @@ def test_a_holder_whose_lease_ran_out_does_not_end_anothers_lease(key_values):
     key_values.release_lease(late, NOW + 3 * MINUTE)
 
     assert take(key_values, "three", NOW + 4 * MINUTE) is None
+
+
+# -- changing what others change, too ----------------------------------------------------------------------------------
+
+
+def test_a_change_is_made_of_what_is_stored(key_values):
+    key_values.change("index#1", lambda text: f"{text}, first")
+    key_values.change("index#1", lambda text: f"{text}, second")
+
+    assert key_values.value("index#1") == "None, first, second"
+
+
+def test_what_another_run_stores_meanwhile_is_not_lost(key_values):
+    seen = []
+
+    def change(text):
+        seen.append(text)
+        if len(seen) < 3:
+            key_values.keep("index#1", f"other {len(seen)}")
+        return f"{text} and mine"
+
+    key_values.change("index#1", change)
+
+    assert seen == [None, "other 1", "other 2"]
+    assert key_values.value("index#1") == "other 2 and mine"
+
+
+def test_of_many_changes_at_once_none_is_lost(key_values):
+    def add(number):
+        key_values.change("index#1", lambda text: json.dumps([*json.loads(text or "[]"), number]))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(8)))
+
+    assert sorted(json.loads(key_values.value("index#1"))) == list(range(8))
+
+
+def test_two_who_ask_about_contacts_at_once_are_both_asked_for(key_values):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda contact: key_values.ask_contact("odoo", contact, "Acme"), range(4)))
+
+    assert set(key_values.contacts_asked("odoo")) == set(range(4))

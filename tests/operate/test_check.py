@@ -376,3 +376,21 @@ def test_a_mapping_that_cannot_be_read_is_said_before_a_date_is_asked_for(oqb, t
 
     assert result.exit_code == 2
     assert result.stderr.startswith("The mapping cannot be read: line 1: it is not TOML")
+
+
+@pytest.mark.parametrize("code", ["5020", "5030"])
+def test_a_plan_without_bills_holds_up_the_bills_and_says_so_before_anything_is_posted(whole, code):
+    before = checked(whole)
+    quickbooks = whole.machine.quickbooks
+    quickbooks.books(demo_realms()[0].realm_id).realm.plan = "simple_start"
+    quickbooks.plan_code = code
+    metered = quickbooks.metered
+
+    verdict = checked(whole)
+
+    needs = {need["name"]: need for need in verdict["needs"] if need["code"] == "not_offered"}
+    assert set(needs) == {"bills", "vendor credits"}
+    assert all("upgrade it in QuickBooks" in need["problem"] for need in needs.values())
+    held_up = sum(need["documents"] for need in needs.values())
+    assert before["would_be_posted"] - held_up <= verdict["would_be_posted"] < before["would_be_posted"]
+    assert verdict["metered_reads"] == quickbooks.metered - metered

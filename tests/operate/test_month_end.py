@@ -192,6 +192,21 @@ def test_an_undo_without_a_reason_and_a_reason_without_an_undo_are_refused(oqb, 
     assert oqb.lambdas.invoked == []
 
 
+def test_a_history_that_was_wiped_is_not_called_one_that_never_was(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    client, table = oqb.machine.client("dynamodb"), oqb.machine.deployment.table
+    for row in client.scan(TableName=table, ProjectionExpression="entry_id")["Items"]:
+        if row["entry_id"]["S"].startswith("history"):
+            client.delete_item(TableName=table, Key=row)
+    posted = sum(bool(entry.get("qb_id")) for entry in oqb.machine.entries().values())
+
+    result = oqb("audit", "verify")
+
+    assert f"{posted} entries are posted, the last one written at " in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+
+
 def test_a_history_without_a_record_is_not_called_unharmed(oqb):
     result = oqb("audit", "verify")
 

@@ -20,6 +20,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.contact import ContactState, write_answer
 from pipeline.domain.cursor import Cursor
+from pipeline.domain.errors import Unavailable
 from pipeline.domain.lease import Lease
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ CONNECTION_KEPT_S = 30 * 24 * 3600
 # DynamoDB takes a hundred writes of 4 MB in a transaction. A character has up to four bytes.
 CLAIMED_TOGETHER_MAX = 100
 CLAIMED_CHARACTERS_MAX = 800_000
+# Runs that change one value at the same moment are few; each try is a read and a write.
+CHANGE_TRIES_MAX = 10
 _UNCLAIMED: Any = {"ConditionExpression": "attribute_not_exists(entry_id)"}
 
 
@@ -67,15 +70,20 @@ class KeyValueTable:
 
     def ask_contact(self, database: str, contact: int, name: str) -> None:
         """Ask the extractor what happened to a contact."""
-        asked = self.contacts_asked(database) | {contact: name}
-        self.keep(f"contacts-asked#{database}", json.dumps(asked))
+        asked = {str(contact): name}
+        self.change(f"contacts-asked#{database}", lambda text: json.dumps(json.loads(text or "{}") | asked))
 
     def answer_contacts(self, database: str, answers: Mapping[int, ContactState], now: datetime) -> None:
         """Store the answers about contacts. Questions asked meanwhile stay open."""
         for contact, state in answers.items():
             self.keep(f"contact#{database}#{contact}", write_answer(state, now))
-        left = {contact: name for contact, name in self.contacts_asked(database).items() if contact not in answers}
-        self.keep(f"contacts-asked#{database}", json.dumps(left))
+        answered = set(map(str, answers))
+        self.change(
+            f"contacts-asked#{database}",
+            lambda text: json.dumps(
+                {contact: name for contact, name in json.loads(text or "{}").items() if contact not in answered}
+            ),
+        )
 
     def compared_at(self, database: str, company: str) -> datetime | None:
         """Return when a company was last compared with Odoo, or None."""
@@ -128,6 +136,34 @@ class KeyValueTable:
         """Store a text under a key, with `expires_at` only if it may be forgotten."""
         values = item({"entry_id": key, "value": value, "expires_at": expires_at})
         self._try(lambda: self._client.put_item(TableName=self._name, Item=values))
+
+    def change(self, key: str, of: Callable[[str | None], str]) -> None:
+        """Store what `of` makes of the text under a key, which is None if there is none. No other change is lost.
+
+        `of` is asked again if another run has written meanwhile. Raises Unavailable if others are always first.
+        """
+        for _ in range(CHANGE_TRIES_MAX):
+            before = self.value(key)
+            after = of(before)
+            if after == before or self._replace(key, before, after):
+                return
+        raise Unavailable(f"The table {self._name} was written by other runs {CHANGE_TRIES_MAX} times")
+
+    def _replace(self, key: str, before: str | None, after: str) -> bool:
+        """Store a text if another is there still. The SDK repeats a write without an answer: then `after` is there."""
+        is_as_before: Any = _UNCLAIMED
+        if before is not None:
+            is_as_before = {
+                "ConditionExpression": "#value IN (:before, :after)",
+                "ExpressionAttributeNames": {"#value": "value"},
+                "ExpressionAttributeValues": {":before": {"S": before}, ":after": {"S": after}},
+            }
+        values = item({"entry_id": key, "value": after})
+        done = conditional(
+            f"The table {self._name}",
+            lambda: self._client.put_item(TableName=self._name, Item=values, **is_as_before),
+        )
+        return done is not None
 
     def claim(self, key: str, value: str) -> str:
         """Store a text under a key unless one is stored there already. Return the stored one."""

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline.domain.history import DAYS_BRIDGED, LINKS, RECORDS, hash_of, link_key, record_key
+from pipeline.domain.history import (
+    DAYS_BRIDGED,
+    DAYS_BRIDGED_AT_LEAST,
+    LINKS,
+    RECORDS,
+    hash_of,
+    link_key,
+    record_key,
+)
 from pipeline.domain.values import dataclass
 
 _ONE_OF_TWO = "one of the two was changed or put in."
@@ -41,10 +49,11 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """When an entry was created and last written, as the table has it."""
+    """When an entry was created and last written, and whether it is in QuickBooks, as the table has it."""
 
     created_at: str
     updated_at: str
+    is_posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,8 @@ def verified(texts: Mapping[str, str], written: Mapping[str, Written], *, day: s
     listed: dict[str, _Listed] = {}
     found = [*_chain_of_days(links, listed), *_listed(records, listed), *_chains_of_entries(records, listed)]
     found += [*_unrecorded(records, written), *_without_a_record(records, links, written)]
+    if not records and not links:
+        found += _without_a_history(written)
     last = max(links, default="")
     return Verified(
         records=len(records),
@@ -83,7 +94,9 @@ def _chain_of_days(links: Mapping[str, str], listed: dict[str, _Listed]) -> Iter
         by_day[day][number] = text
     before, last_day = "", ""
     for day, chain in sorted(by_day.items()):
-        if last_day and date.fromisoformat(day) - date.fromisoformat(last_day) > timedelta(days=DAYS_BRIDGED):
+        gap = date.fromisoformat(day) - date.fromisoformat(last_day) if last_day else timedelta(0)
+        begins = (_read(chain.get(1, "")) or {}).get("before") == ""
+        if gap > timedelta(days=DAYS_BRIDGED) or (begins and gap > timedelta(days=DAYS_BRIDGED_AT_LEAST)):
             before = ""
         for number in range(1, max(chain) + 1):
             key = link_key(date.fromisoformat(day), number)
@@ -147,6 +160,18 @@ def _chains_of_entries(records: Mapping[str, str], listed: Mapping[str, _Listed]
                     f"{key} does not follow the record before it: {_ONE_OF_TWO}",
                 )
             before = hash_of(chain[number])
+
+
+def _without_a_history(written: Mapping[str, Written]) -> Iterator[Finding]:
+    """Find that entries were posted, and nothing at all is recorded: whoever wipes the history wipes its chain, too."""
+    posted = [entry.updated_at for entry in written.values() if entry.is_posted]
+    if posted:
+        count = "1 entry is" if len(posted) == 1 else f"{len(posted):,} entries are"
+        yield Finding(
+            "history", "",
+            f"{count} posted, the last one written at {max(posted)}, and there is no history at all: it was removed, "
+            "or no run has worked since the release that keeps it.",
+        )  # fmt: skip
 
 
 def _without_a_record(

@@ -13,6 +13,7 @@
         ├─ InvalidDocument        Odoo's document lacks something or does not add up
         ├─ Unmapped               an account, tax, company or currency has no counterpart in QuickBooks
         ├─ Rejected               QuickBooks refused it
+        │   └─ NotOffered            its plan lacks it, or the user who connected may not see it
         ├─ Unauthorized           credentials are wrong or lack a right
         ├─ Misconfigured          an environment variable, a secret or a setting is missing or wrong
         │   ├─ NotStored             AWS does not take what is to be stored, perhaps of one document alone
@@ -111,6 +112,10 @@ class Rejected(NeedsAttention):
     """QuickBooks refused the document. `code` is QuickBooks' own, or `booked_otherwise`."""
 
     code = "rejected"
+
+
+class NotOffered(Rejected):
+    """QuickBooks does not offer what was asked: the plan of the company lacks it, or its user may not see it."""
 
 
 class Unauthorized(NeedsAttention):

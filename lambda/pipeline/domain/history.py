@@ -29,8 +29,10 @@ MONTHS = "month#"
 # Who is given each write of an entry: the entry, the names of the written fields, and the stored values before.
 type Wrote = Callable[[Entry, Collection[str], Mapping[str, Any]], None]
 
-# A day without work is no end of the chain. After so many the next link begins a chain of its own.
-DAYS_BRIDGED = 7
+# A day without work is no end of the chain. After so many the next link begins a chain of its own. One read takes them.
+DAYS_BRIDGED = 90
+# The first release bridged a week only: after that a link may begin a chain of its own.
+DAYS_BRIDGED_AT_LEAST = 7
 HASH_LENGTH = 32
 # A document whose posting takes more steps than this in one run is rare; further ones are counted, and not described.
 STEPS_MAX = 40

@@ -124,7 +124,7 @@ class Journal:
         rows = self._odoo.search_all(
             "account.move",
             [["id", "in", wanted]],
-            ("id", "name", "state", "date", "invoice_date", "company_id"),
+            ("id", "name", "state", "date", "invoice_date", "company_id", "write_date"),
             companies=[company.odoo_id for company in self._companies],
         ) if wanted else []  # fmt: skip
         return {
@@ -134,6 +134,7 @@ class Journal:
                 name_of(row["company_id"]),
                 text(row["name"]),
                 day(row["invoice_date"]),
+                instant(row["write_date"]),
             )
             for row in rows
         }

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, NotOffered, PipelineError, Rejected, outcome
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.domain.values import dataclass, replace
@@ -137,14 +137,20 @@ class QuickBooksBooks:
         return booked(rows[0])
 
     def look_for(self, documents: Sequence[Document]) -> None:
-        """Look for documents that are about to be created: one question per kind, for all their numbers."""
+        """Look for documents that are about to be created: one question per kind, for all their numbers.
+
+        A kind that QuickBooks does not offer is left to each of its documents, so that it holds up no other kind.
+        """
         numbers: dict[str, dict[str, str]] = {}
         for document in documents:
             number = number_of(document)
             if number:
                 numbers.setdefault(ENTITIES[document.document_type], {})[number.casefold()] = number
         for entity, wanted in numbers.items():
-            rows = self.client.query_any(entity, "DocNumber", wanted.values())
+            try:
+                rows = self.client.query_any(entity, "DocNumber", wanted.values())
+            except NotOffered:
+                continue
             for number in wanted:
                 self._looked_for[entity, number] = [
                     row for row in rows if str(row.get("DocNumber", "")).casefold() == number

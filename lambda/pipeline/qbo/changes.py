@@ -9,13 +9,13 @@ deleted object is answered with its id only, a voided one with zero amounts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.drift import Seen
-from pipeline.domain.errors import InvalidDocument
+from pipeline.domain.errors import InvalidDocument, NotOffered
 from pipeline.domain.money import decimal
 from pipeline.domain.values import dataclass
 from pipeline.qbo.booked import fingerprint, party_of, tax_of
@@ -60,11 +60,18 @@ class Changes:
         begins = max(moment, now - BACK_MAX)
         found: dict[tuple[str, str], Json] = {}
         lists = self._lists.kinds(now)
-        window, is_refused = begins, False
+        lacking = self._lists.lacking(now)
+        kinds = [entity for entity in _KINDS if entity not in lacking]
+        window, is_refused, is_asked_alone = begins, False, False
         while True:
             try:
-                rows = self.client.changes([*_KINDS, *lists], window)
-            except Refused:
+                rows = self.client.changes([*kinds, *lists], window)
+            except Refused as error:
+                offered = [] if is_asked_alone else self._offered_after(error, kinds, window, now)
+                is_asked_alone = True
+                if offered:
+                    kinds = offered
+                    continue
                 if not lists:
                     raise
                 # Perhaps because of the lists. They are read from time to time then; transactions are seen here only.
@@ -82,16 +89,36 @@ class Changes:
         elif is_refused:
             self._lists.refused(now)
         if window > begins:
-            found = self._edited(begins, window) | found
+            found = self._edited(kinds, begins, window) | found
         seen = (_seen(entity, row) for (entity, _), row in found.items() if entity in _KINDS)
         return Changed(tuple(transaction for transaction in seen if transaction), window)
 
-    def _edited(self, first: datetime, last: datetime) -> dict[tuple[str, str], Json]:
+    def _offered_after(self, error: Refused, asked: Sequence[str], since: datetime, now: datetime) -> list[str]:
+        """Return the types of transactions that QuickBooks offers to the company; remember for a day which it does not.
+
+        A refusal need not say which one it is about, so each is asked about alone. Nothing is returned if the refusal
+        is about something else, or each type of those `asked` about is answered.
+        """
+        if not isinstance(error, NotOffered):
+            return []
+        offered, lacking = [], []
+        for entity in _KINDS:
+            try:
+                self.client.changes([entity], since)
+            except NotOffered as one:
+                logger.warning("QuickBooks does not offer a type", extra={"entity": entity, "reason": str(one)})
+                lacking.append(entity)
+            else:
+                offered.append(entity)
+        self._lists.lacks(lacking, now)
+        return offered if offered != asked else []
+
+    def _edited(self, kinds: Sequence[str], first: datetime, last: datetime) -> dict[tuple[str, str], Json]:
         where = (
             f"MetaData.LastUpdatedTime >= {quoted(first.isoformat(timespec='seconds'))} and "
             f"MetaData.LastUpdatedTime <= {quoted((last + timedelta(seconds=1)).isoformat(timespec='seconds'))}"
         )
-        return {(entity, str(row["Id"])): row for entity in _KINDS for row in self.client.query(entity, where)}
+        return {(entity, str(row["Id"])): row for entity in kinds for row in self.client.query(entity, where)}
 
 
 def _seen(entity: str, row: Json) -> Seen | None:

@@ -42,7 +42,10 @@ RESERVE_S = 4.0
 
 
 class Client:
-    """Reads and writes one realm in the time of a run. `calls` counts the calls by kind (query, read, create, ...).
+    """Reads and writes one realm in the time of a run.
+
+    `calls` counts the calls by kind (query, read, create, ...), `answered_reads` the reads that Intuit meters: those
+    that were answered.
 
     Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutOfTime before a call for
     which no time is left, OutcomeUnknown if a write was sent and no answer says whether it took effect, and Refused if
@@ -66,6 +69,7 @@ class Client:
         self.company = company
         self.limiter = limiter
         self.calls: Counter[str] = Counter()
+        self.answered_reads = 0
         self._base = f"{api_url}/v3/company/{realm}"
         self._tokens = tokens
         self._clock = clock
@@ -303,8 +307,11 @@ class Client:
         elif status == 429:
             error = error_for(faults(_THROTTLED), status, self.company)
         elif status == 200 and isinstance(body, dict):
-            if self.limiter.allowance and not is_write:
-                self.limiter.allowance.read_answered()
+            if not is_write:
+                with self._counting:
+                    self.answered_reads += 1
+                if self.limiter.allowance:
+                    self.limiter.allowance.read_answered()
             return body
         else:
             error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.domain.errors import Disconnected, PipelineError, Rejected, Throttled, Unavailable
+from pipeline.domain.errors import Disconnected, NotOffered, PipelineError, Rejected, Throttled, Unavailable
 from pipeline.domain.quoting import CUT, cut
 from pipeline.domain.values import dataclass
 
@@ -22,6 +22,15 @@ OBJECT_NOT_FOUND = "610"
 INVALID_REFERENCE = "2500"
 PERIOD_CLOSED = ("6200", "6210")
 ONE_NAME_AT_A_TIME = "one name at a time"
+
+# Intuit's list of error codes: the product is not entitled to a feature (5020), or a feature is not supported (5030). A
+# setting that is off and a user without the right are answered alike.
+NOT_OFFERED = ("5020", "5030")
+_NOT_OFFERED = (
+    "QuickBooks does not offer what it needs: {detail} Either the plan lacks it: upgrade it in QuickBooks under "
+    "Billing & Subscription. Or it is turned off: turn it on under Account and settings. Or the user who connected the "
+    "pipeline may not use it: connect again as an administrator."
+)
 
 # What a person can do, by fault code. {detail} is QuickBooks' own explanation.
 CATALOGUE: dict[str, str] = {
@@ -50,9 +59,8 @@ CATALOGUE: dict[str, str] = {
     "4000": "A question to QuickBooks does not parse: {detail} Report this as a fault of the pipeline.",
     "4001": "A question to QuickBooks names what cannot be asked: {detail} Report this as a fault of the pipeline.",
     "5010": "It was changed in QuickBooks at the same moment: {detail} Look at it there.",
-    "5020": "The QuickBooks plan or its settings do not include what it needs: {detail} Turn it on there.",
-    "5030": "The QuickBooks user who connected the pipeline lacks a right: {detail} Grant it, or reconnect as an "
-    "administrator.",
+    "5020": _NOT_OFFERED,
+    "5030": _NOT_OFFERED,
     "6000": "QuickBooks refuses it: {detail} Correct the document in Odoo or the company's settings in QuickBooks.",
     "6030": "A file is larger than QuickBooks takes: {detail} Replace the PDF in Odoo by a smaller one.",
     "6041": "QuickBooks does not take the file: {detail} Replace the PDF in Odoo.",
@@ -119,6 +127,10 @@ class Refused(Rejected):
     def __init__(self, message: str, fault: Fault) -> None:
         super().__init__(message, code=f"quickbooks_{fault.code}")
         self.fault = fault
+
+
+class Lacking(Refused, NotOffered):
+    """QuickBooks refused a request because the company's plan, settings or user do not have what it is about."""
 
 
 def is_name_being_edited(error: Exception) -> bool:
@@ -189,7 +201,8 @@ def error_for(found: list[Fault], status: int, company: str) -> PipelineError:
         )
     if status >= 500 or fault.code == "10000":
         return Unavailable(f"QuickBooks could not handle a request for {company} (HTTP {status}, code {fault.code})")
-    return Refused(" ".join(explained(part) for part in found), fault)
+    kind = Lacking if fault.code in NOT_OFFERED else Refused
+    return kind(" ".join(explained(part) for part in found), fault)
 
 
 def _shortened(detail: str) -> str:

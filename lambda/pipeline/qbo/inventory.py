@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
+from collections.abc import Iterator
 
 from pipeline.domain.books import Attached, Existing
+from pipeline.domain.errors import NotOffered
 from pipeline.qbo.booked import attached, attached_to, booked, party_of
 from pipeline.qbo.client import Client
 from pipeline.qbo.marker import entry_id_of
 from pipeline.qbo.payloads import ENTITIES
+from pipeline.qbo.rows import Json
+
+logger = logging.getLogger(__name__)
 
 
 def inventory(client: Client) -> dict[str, Existing]:
@@ -22,8 +28,19 @@ def inventory(client: Client) -> dict[str, Existing]:
             files[place].append(attached(row))
     found = {}
     for entity in ENTITIES.values():
-        for row in client.rows(entity):
+        for row in _offered(client, entity):
             entry_id = entry_id_of(row)
             if entry_id:
                 found[entry_id] = Existing(booked(row), party_of(row), tuple(files[entity, str(row["Id"])]))
     return found
+
+
+def _offered(client: Client, entity: str) -> Iterator[Json]:
+    """Yield the rows of an entity; none if QuickBooks does not offer it to the company.
+
+    What was posted before is then looked for once more before it is posted again.
+    """
+    try:
+        yield from client.rows(entity)
+    except NotOffered as error:
+        logger.warning("QuickBooks does not offer a type of document", extra={"entity": entity, "reason": str(error)})

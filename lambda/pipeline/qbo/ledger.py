@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from pipeline.domain.document import Account, DocumentType
-from pipeline.domain.errors import Unavailable
+from pipeline.domain.errors import NotOffered, Unavailable
 from pipeline.domain.mapping import Rules
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
@@ -21,7 +21,7 @@ from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
 from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
-from pipeline.qbo.marker import entry_id_of
+from pipeline.qbo.marker import closed_to_of, entry_id_of
 from pipeline.qbo.rows import Json
 from pipeline.qbo.tax_names import finder, names_of_rates
 
@@ -66,7 +66,10 @@ class Ledger:
         return self._client.limiter.recent_calls
 
     def page(self, kind: DocumentType, month: Month, *, start: int) -> tuple[list[LedgerTransaction], bool]:
-        """Return at most a thousand transactions of the month from a position on, and whether they are the last."""
+        """Return at most a thousand transactions of the month from a position on, and whether they are the last.
+
+        Raises NotOffered if the company's plan or its user does not have this type.
+        """
         where = f"TxnDate >= '{month.first}' and TxnDate <= '{month.last}'"
         rows = self._client.page(ENTITIES[kind], where, start=start)
         return self._transactions(kind, rows), len(rows) < PAGE_ROWS
@@ -83,14 +86,23 @@ class Ledger:
         every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
         has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
         # A code names its rates, and is called like Odoo's tax; a rate has a name of its own.
-        rates = names_of_rates(self._client.query("TaxCode") if has_rates else [])
+        codes, taxes_unread = self._tax_codes() if has_rates else ([], "")
+        rates = names_of_rates(codes)
         return Names(
             account_of=_finder(active, every, self._rules),
             account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
             rate_names={rate: name for rate, (name, _is_sale) in rates.items()},
             tax_of=finder(rates, self._rules),
             owed_account_of=_owed_finder(rows, self._rules),
+            taxes_unread=taxes_unread,
         )
+
+    def _tax_codes(self) -> tuple[list[Json], str]:
+        """Return the tax codes, or why QuickBooks does not show them: then all taxes of a document compare together."""
+        try:
+            return self._client.query("TaxCode"), ""
+        except NotOffered as error:
+            return [], str(error)
 
     def files(self, transactions: Sequence[LedgerTransaction]) -> dict[tuple[DocumentType, str], list[AttachedFile]]:
         """Return the files attached to the transactions, by type and id: one metered read per thousand.
@@ -167,6 +179,7 @@ class Ledger:
             created_at=str(meta.get("CreateTime", "")),
             updated_at=str(meta.get("LastUpdatedTime", "")),
             owed_account_id=_value(row.get("ARAccountRef") or row.get("APAccountRef")),
+            closed_to=closed_to_of(row),
         )
 
     def _booked(self, row: Json, side: str) -> Iterator[LedgerLine]:

@@ -9,10 +9,12 @@ last refusal asked for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
+from pipeline.domain.errors import NotOffered
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.threads import Threads
 from pipeline.domain.values import replace
@@ -36,6 +38,8 @@ from pipeline.qbo.lists import (
     realm_of_rows,
 )
 from pipeline.qbo.rows import understood
+
+logger = logging.getLogger(__name__)
 
 # Preferences and lists change rarely, and a miss always reads them again.
 KEPT_S = 6 * 3600
@@ -168,14 +172,21 @@ class ListCache:
             payables=tuple(account for kind, account in by_type if kind == PAYABLE),
         )
         items = tuple(self._read_items())
+        classes = self._offered("Class") if realm.class_tracking is not ClassTracking.OFF else None
+        departments = self._offered("Department") if realm.departments_tracked else None
         return Lists(
             read_at=int(self._clock.now().timestamp()),
-            realm=realm,
+            # The preferences of a company keep what its plan has lost since.
+            realm=replace(
+                realm,
+                class_tracking=realm.class_tracking if classes is not None else ClassTracking.OFF,
+                departments_tracked=departments is not None,
+            ),
             accounts=accounts,
             tax_codes=self._tax_codes_of(realm),
             terms=self._named("Term"),
-            classes=self._named("Class") if realm.class_tracking is not ClassTracking.OFF else (),
-            departments=self._named("Department") if realm.departments_tracked else (),
+            classes=classes or (),
+            departments=departments or (),
             items=items,
             items_asked=self._items,
             items_like=self._items_like(items),
@@ -185,6 +196,14 @@ class ListCache:
     def _settings(self, country: str) -> Realm:
         """Return what the company is like, without its accounts."""
         return realm_of_rows(self._client.query("Preferences")[0], country)
+
+    def _offered(self, entity: str) -> tuple[Named, ...] | None:
+        """Return a list that not every plan has, or None if QuickBooks does not offer it to the company."""
+        try:
+            return self._named(entity)
+        except NotOffered as error:
+            logger.warning("QuickBooks does not offer a list", extra={"entity": entity, "reason": str(error)})
+            return None
 
     def _named(self, entity: str) -> tuple[Named, ...]:
         return tuple(map(named_row, self._client.query(entity)))

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.domain.codec import dumps, loads
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.lists import (
     PAYABLE,
     RECEIVABLE,
@@ -38,17 +38,24 @@ from pipeline.qbo.lists import (
 LIST_KINDS = ("Account", "Item", "Term", "Class", "Department")
 # After a refusal the lists are asked about again in a week: a company may have changed its plan.
 REFUSED_FOR_S = 7 * 24 * 3600
+# What the plan lacks is asked about again the next day: until then nobody sees what people do after an upgrade.
+NOT_OFFERED_FOR_S = 24 * 3600
 # QuickBooks' clock and ours need not agree, and reading the lists takes a while.
 MARGIN_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The time in which every change of the lists was seen, and when QuickBooks refused; in seconds since 1970."""
+    """The time in which every change of the lists was seen, and when QuickBooks refused; in seconds since 1970.
+
+    `not_offered` are the types of transactions that the company's plan was found to lack at `not_offered_at`.
+    """
 
     since: int = 0
     until: int = 0
     refused_at: int = 0
+    not_offered: tuple[str, ...] = ()
+    not_offered_at: int = 0
 
 
 class ListWatch:
@@ -66,7 +73,18 @@ class ListWatch:
 
     def refused(self, now: datetime) -> None:
         """Remember that QuickBooks does not answer for these kinds."""
-        self._keep(Watched(refused_at=int(now.timestamp())))
+        self._keep(replace(self._watched(), since=0, until=0, refused_at=int(now.timestamp())))
+
+    def lacking(self, now: datetime) -> Sequence[str]:
+        """Return the types of transactions not to ask about: the plan was found to lack them within a day."""
+        watched = self._watched()
+        return watched.not_offered if now.timestamp() - watched.not_offered_at < NOT_OFFERED_FOR_S else ()
+
+    def lacks(self, entities: Iterable[str], now: datetime) -> None:
+        """Remember which types of transactions the plan lacks."""
+        found = replace(self._watched(), not_offered=tuple(entities), not_offered_at=int(now.timestamp()))
+        if found.not_offered or self._watched().not_offered:
+            self._keep(found)
 
     def note(self, rows: Iterable[tuple[str, dict[str, Any]]], since: datetime, now: datetime) -> None:
         """Note which objects of the lists changed between two instants. Forget the stored lists if one differs.
@@ -80,7 +98,8 @@ class ListWatch:
             self._key_values.keep(self._lists_key, "")
         before, begins = self._watched(), max(0, int(since.timestamp()))
         has_gap = begins > before.until
-        self._keep(Watched(begins if has_gap else min(before.since, begins), int(now.timestamp())))
+        since_then = begins if has_gap else min(before.since, begins)
+        self._keep(replace(before, since=since_then, until=int(now.timestamp()), refused_at=0))
 
     def holds_until(self, read_at: int) -> int:
         """Return until when lists that were read at an instant are known to hold, in seconds since 1970."""

@@ -1,4 +1,6 @@
-"""The marker: the one fixed place of a transaction that says which entry it is of.
+"""What is read back of the pipeline's note on a transaction: which entry it is of, and why its date differs.
+
+The marker is the one fixed place of a transaction that says which entry it is of.
 
 It begins the note to the bookkeeper (PrivateNote), so nothing from outside comes before it and nothing cuts it off.
 Texts from outside cannot contain one: `without_markers` takes its brackets away. What is read back is read from that
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from pipeline.domain.document import Document
@@ -18,6 +21,10 @@ from pipeline.domain.errors import Rejected
 _ENTRY_ID = r"[^\[\]\n]+-account\.move-\d+"
 _MARKER = re.compile(rf"\[({_ENTRY_ID})\]")
 _OLD_FIRST_LINE = re.compile(rf"Odoo .*\[({_ENTRY_ID})\]$")
+
+# Number and address in Odoo, and this one.
+_OWN_LINES = 3
+_CLOSED_LINE = re.compile(r"Dated \d{4}-\d\d-\d\d in Odoo; books are closed to (\d{4}-\d\d-\d\d)")
 
 
 def marker(entry_id: str) -> str:
@@ -38,6 +45,24 @@ def entry_id_of(row: Mapping[str, Any]) -> str:
     first_line = note.partition("\n")[0]
     found = _MARKER.match(first_line) or _OLD_FIRST_LINE.match(first_line)
     return found[1] if found else ""
+
+
+def closed_line(day: date, closed_to: date) -> str:
+    """Return the line of a note that says why a document of a day is dated later: its period was closed."""
+    return f"Dated {day} in Odoo; books are closed to {closed_to}"
+
+
+def closed_to_of(row: Mapping[str, Any]) -> date | None:
+    """Return the last closed day that the note of a transaction names, or None.
+
+    It is one of the first lines, before any text from outside.
+    """
+    lines = str(row.get("PrivateNote") or "").split("\n")[:_OWN_LINES]
+    found = next(filter(None, map(_CLOSED_LINE.fullmatch, lines)), None)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None  # a person has written over it
 
 
 def check_is_ours(row: Mapping[str, Any], entity: str, document: Document) -> None:

@@ -15,7 +15,7 @@ from pipeline.qbo.addresses import address
 from pipeline.qbo.classes import Classes
 from pipeline.qbo.lines import Json, LineResolver, check_lines, purchase_lines, sales_lines
 from pipeline.qbo.lists import Realm
-from pipeline.qbo.marker import marker, without_markers
+from pipeline.qbo.marker import closed_line, marker, without_markers
 from pipeline.qbo.note import without_a_field
 from pipeline.qbo.owed import owed_on
 from pipeline.qbo.taxes import Taxes
@@ -152,7 +152,7 @@ def _open_day(document: Document, references: LineResolver, *, is_booked: bool) 
     if closed_to is None:
         return day, ""
     if references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY:
-        return closed_to + timedelta(days=1), f"Dated {day} in Odoo; books are closed to {closed_to}"
+        return closed_to + timedelta(days=1), closed_line(day, closed_to)
     if is_booked:
         # If its period was closed since, perhaps nothing changes; if something does, QuickBooks itself refuses.
         return day, ""

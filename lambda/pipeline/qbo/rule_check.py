@@ -108,7 +108,8 @@ def _not_tracked(targets: Iterable[Target], kind: str, company: str, what: str) 
     for target in targets:
         yield (
             f"line {target.line}: {kind} {target.source} → '{target.name}': {company} does not track {what}. Turn them "
-            "on in QuickBooks under Account and settings, Advanced, Categories, or remove the line"
+            "on in QuickBooks under Account and settings, Advanced, Categories (in the plans Plus and Advanced), or "
+            "remove the line"
         )
 
 

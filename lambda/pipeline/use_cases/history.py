@@ -213,7 +213,7 @@ def _last_day(values: HistoryReader, days: Sequence[date]) -> date | None:
 
 
 def _end_before(values: HistoryReader, day: date) -> str:
-    """Return the hash of the last link before a day, or an empty text if there was none for a week."""
+    """Return the hash of the last link before a day, or an empty text if there was none for three months."""
     latest = _last_day(values, [day - timedelta(days=back) for back in range(1, DAYS_BRIDGED + 1)])
     return _end_of(values, latest)[1] if latest else ""
 

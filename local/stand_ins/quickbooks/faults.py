@@ -34,7 +34,7 @@ MESSAGES = {
     "4001": "Invalid query",
     "5010": "Stale Object Error",
     "5020": "Permission Denied Error",
-    "5030": "Feature Not Supported Error",
+    "5030": "Feature Not Supported",
     "6000": "A business validation error has occurred while processing your request",
     "6010": "Invalid Account Type",
     "6030": "Upload request size exceeds allowed limit",
@@ -97,7 +97,7 @@ EXAMPLES = {
     "5010": "Stale Object Error : You and root were working on this at the same time. root finished before you did,"
     " so your work was not saved.",
     "5020": "Permission Denied Error : Location tracking is not enabled for this company.",
-    "5030": "Feature Not Supported Error : The user lacks the permission.",
+    "5030": "Feature Not Supported : Requested feature is not supported.",
     "6000": "Business Validation Error: Make sure all your transactions have a GST/HST rate before you save.",
     "6030": "The request is too large.",
     "6041": "The file type is not supported.",

@@ -25,6 +25,14 @@ class TaxRate:
     parts: tuple[tuple[str, Decimal | int | str], ...] = ()
 
 
+# What a plan does not offer. Plus and up have all of it.
+PLANS: dict[str, frozenset[str]] = {
+    "simple_start": frozenset({"Bill", "VendorCredit", "Class", "Department"}),
+    "essentials": frozenset({"Class", "Department"}),
+    "plus": frozenset(),
+}
+
+
 @dataclass
 class Realm:
     """One QuickBooks company as it is before the first request.
@@ -32,7 +40,7 @@ class Realm:
     Rows are written as a client would send them; a reference may be given by name alone (`{"name": "Expenses"}`).
     `sales_tax` is `automated` (US), `global` (outside the US) or `off`; `class_tracking` is `line`, `transaction`
     or `off`. `tax_percent_of_state` is what is due where a sale goes to another state. `documents` maps an entity to
-    documents that are already in the books.
+    documents that are already in the books. `plan` is a name of `PLANS`.
     """
 
     realm_id: str
@@ -49,6 +57,7 @@ class Realm:
     class_tracking: str = "off"
     departments_tracked: bool = False
     subscription_ended: bool = False
+    plan: str = "plus"
     refresh_token: str = ""
     accounts: list[Row] = field(default_factory=list)
     tax_rates: list[TaxRate] = field(default_factory=list)
@@ -101,6 +110,10 @@ class Switches:
         ""  # a text in what is written that is answered with HTTP 500 every time (intuit PHP SDK #264)
     )
     body_bytes_max: int | None = None  # the size limit of a JSON body is not documented
+    plan_code: str = "5020"  # what the plan lacks is 5020 or 5030 by their texts
+    plan_status: int = 400  # and with which status is not documented
+    plan_answers_changes: bool = False  # True: change data capture answers for what the plan lacks, with nothing
+    also_not_in_plan: tuple[str, ...] = ()  # further entities that are refused as the plan refuses
     cdc_refuses: tuple[str, ...] = ()  # whether a company without classes answers for them is not documented
     new_refresh_token_every_s: float = DAY_S
     superseded_token_grace_s: float = 0.0  # old texts gave a superseded refresh token 24 hours more

@@ -36,7 +36,7 @@ from local.stand_ins.quickbooks.faults import (
     unauthenticated,
     unauthorized,
 )
-from local.stand_ins.quickbooks.realm import Realm, Row, Switches
+from local.stand_ins.quickbooks.realm import PLANS, Realm, Row, Switches
 from local.stand_ins.quickbooks.schema import ENTITIES, PEOPLE, READ_ONLY
 from local.stand_ins.quickbooks.tokens import CONSENT_PATH, REVOKE_PATH, TOKEN_PATH, Tokens, discovery
 from pipeline.domain.values import replace
@@ -293,6 +293,8 @@ class QuickBooksStandIn(Switches):
         elif call.kind == "query":
             body = self._queried(call)
         elif call.kind == "cdc":
+            if not self.plan_answers_changes:
+                self._check_plan(call, *call.request.query.get("entities", "").split(","))
             body = cdc.changed(call.books, call.request.query, self._clock(), self.cdc_refuses)
         elif call.request.method == "GET":
             body = self._read(call)
@@ -309,6 +311,7 @@ class QuickBooksStandIn(Switches):
                 raise refusal("1050", "Invalid Content Type : a query is sent as application/text")
             text = call.request.body.decode("utf-8", "replace")
         query = queries.parsed(text)
+        self._check_plan(call, query.entity)
         # Without an order nothing is promised; the newest comes first, so that no client gets used to another.
         return queries.answer(query, reversed(call.books.rows(query.entity)))
 
@@ -324,12 +327,24 @@ class QuickBooksStandIn(Switches):
         if len(path) != 2 or path[0] not in _PATHS:
             raise unsupported("/".join(path))
         entity = _PATHS[path[0]]
+        self._check_plan(call, entity)
         return {entity: call.books.read(entity, path[1])}
+
+    def _check_plan(self, call: _Call, *entities: str) -> None:
+        """Refuse what the plan of the company does not offer."""
+        lacking = PLANS[call.books.realm.plan] | set(self.also_not_in_plan)
+        for entity in entities:
+            if entity in lacking:
+                text = f"Permission Denied Error : You do not have permission to access this feature: {entity}."
+                if self.plan_code == "5030":
+                    text = f"Feature Not Supported : Requested feature is not supported: {entity}."
+                raise refusal(self.plan_code, text, status=self.plan_status)
 
     def _written(self, call: _Call) -> Row:
         entity = _PATHS.get(call.path[0])
         if entity is None or len(call.path) != 1 or entity in READ_ONLY:
             raise unsupported("/".join(call.path))
+        self._check_plan(call, entity)
         if call.request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise refusal("1050", "Invalid Content Type : only XML and JSON are supported")
         if self.body_bytes_max is not None and len(call.request.body) > self.body_bytes_max:

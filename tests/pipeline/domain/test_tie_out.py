@@ -362,21 +362,48 @@ def test_a_later_date_by_policy_is_explained_on_both_months():
     policies = Policies(dates_on_first_open_day=True)
     state = OdooState("posted", date(2026, 9, 30), "companyA", "BILL/7")
 
-    here = only([], [a_transaction()], [an_entry()], in_odoo={7: state}, policies=policies)
-    without = only([], [a_transaction()], [an_entry()], in_odoo={7: state})
+    transaction = a_transaction(dated_on=date(2026, 10, 1), closed_to=date(2026, 9, 30))
+    here = only([], [transaction], [an_entry()], in_odoo={7: state}, policies=policies)
+    without = only([], [transaction], [an_entry()], in_odoo={7: state})
 
     assert (here.difference_class, here.is_explained) == (DifferenceClass.DATED_OTHERWISE, True)
     assert (without.difference_class, without.is_explained) == (DifferenceClass.DATED_OTHERWISE, False)
 
 
-@pytest.mark.parametrize(("dated_on", "explained"), [(date(2026, 11, 1), True), (date(2028, 3, 17), False)])
-def test_the_policy_explains_no_date_that_nobody_can_have_closed_the_books_to(dated_on, explained):
+@pytest.mark.parametrize(
+    ("dated_on", "closed_to", "explained"),
+    [
+        (date(2026, 11, 1), date(2026, 10, 31), True),
+        # A person gave it a later date than the rule, or none of the rule's.
+        (date(2026, 11, 2), date(2026, 10, 31), False),
+        (date(2026, 11, 1), None, False),
+        # The books were not closed on its own date, so the rule gave it no other.
+        (date(2026, 9, 1), date(2026, 8, 31), False),
+    ],
+)
+def test_the_policy_explains_exactly_the_date_that_it_gave(dated_on, closed_to, explained):
     policies = Policies(dates_on_first_open_day=True)
-    moved = a_transaction(dated_on=dated_on, changes=1)
+    moved = a_transaction(dated_on=dated_on, closed_to=closed_to, changes=1)
 
     finding = only([a_document()], [], [an_entry()], elsewhere={"db-account.move-7": moved}, policies=policies)
 
     assert (finding.difference_class, finding.is_explained) == (DifferenceClass.DATED_OTHERWISE, explained)
+
+
+@pytest.mark.parametrize(
+    ("dated_on", "which", "explained"),
+    [
+        (date(2026, 10, 11), DifferenceClass.DATED_OTHERWISE, True),
+        (date(2026, 10, 12), DifferenceClass.CHANGED, False),
+    ],
+)
+def test_inside_the_month_the_policy_explains_exactly_the_date_that_it_gave(dated_on, which, explained):
+    policies = Policies(dates_on_first_open_day=True)
+    transaction = a_transaction(dated_on=dated_on, closed_to=date(2026, 10, 10), changes=1)
+
+    finding = only([a_document()], [transaction], [an_entry()], policies=policies)
+
+    assert (finding.difference_class, finding.is_explained) == (which, explained)
 
 
 # -- what people do beside the transaction ---------------------------------------------------------------------------
@@ -639,3 +666,55 @@ def test_a_series_that_jumps_between_two_months_was_renumbered_by_hand():
 @pytest.mark.parametrize("number", ["", "/", "no digits", "INV2026110001"])
 def test_a_number_without_digits_or_with_more_than_odoo_counts_is_of_no_series(number):
     assert split_number(number) is None
+
+
+# -- a slow schedule ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "which"),
+    [(timedelta(days=1), DifferenceClass.WAITING), (timedelta(days=3), DifferenceClass.MISSING)],
+)
+def test_a_document_that_was_written_since_the_last_pull_waits_however_seldom_it_is_pulled(written, which):
+    document = a_document(written_at=BEGAN - written)
+
+    finding = only([document], read_to=BEGAN - timedelta(days=2))
+
+    assert finding.difference_class is which
+
+
+def test_what_was_changed_since_the_last_pull_waits_too_and_a_deaf_extractor_explains_nothing_it_has_read():
+    changed = a_document(written_at=BEGAN - timedelta(days=1))
+    other, entry = a_transaction(("600000", 999)), an_entry(updated_at=BEGAN - timedelta(days=9))
+
+    waits = only([changed], [other], [entry], read_to=BEGAN - timedelta(days=2))
+    overlooked = only([changed], [other], [entry], read_to=BEGAN - timedelta(hours=2))
+
+    assert waits.difference_class is DifferenceClass.WAITING
+    assert overlooked.difference_class is DifferenceClass.UNEXPLAINED
+
+
+def test_the_reason_says_up_to_when_odoo_was_read():
+    document = a_document(written_at=BEGAN - timedelta(days=1))
+
+    finding = only([document], read_to=BEGAN - timedelta(days=2))
+
+    read_to = f"{BEGAN - timedelta(days=2):%Y-%m-%d %H:%M}"
+    assert finding.reason == f"It is pulled next: Odoo was read up to {read_to} UTC so far."
+
+
+# -- what moved or was withdrawn just now ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["posted", "cancel"])
+@pytest.mark.parametrize(
+    ("written", "waits"), [(timedelta(minutes=5), True), (timedelta(days=1), False), (timedelta(days=99), False)]
+)
+def test_what_odoo_moved_to_another_month_or_withdrew_just_now_is_on_its_way(state, written, waits):
+    other = OdooState(state, date(2026, 11, 5), "companyA", "BILL/7", date(2026, 11, 5), BEGAN - written)
+    entry = an_entry(updated_at=BEGAN - timedelta(days=2))
+
+    finding = only([], [a_transaction()], [entry], in_odoo={7: other})
+
+    assert (finding.difference_class is DifferenceClass.WAITING) is waits
+    assert finding.is_open

@@ -25,11 +25,13 @@ LONG = "it lacks an account. Give the mapping one for it, upload the mapping, an
 def every_class() -> TieOut:
     """Return a month with every class, long texts, every kind of sum, and what has changed since it was closed."""
     findings = [
-        a_finding(kind, f"INV/2026/{number:05}", reason=LONG, booked_total=Decimal(1000), pdf="there",
+        a_finding(kind, f"BILL/2026/01/{number:04}", reason=LONG, odoo_total=Decimal("1110446.66"), pdf="there",
+                  booked_total=Decimal("1110436.66"), doc_number="DUP-2026-001",
                   differences=(Difference("total", "1,234.50", "1,000.00"),))
         for number, kind in enumerate(DifferenceClass)
     ]  # fmt: skip
-    row = Sum("600000 Expenses", "600000 'Expenses'", "USD", Decimal(516), Decimal(0), documents=("bill B/1 of X",) * 9)
+    made_by = ("bill BILL/2026/01/0006 of Harbor Foods Supply",) * 9
+    row = Sum("600000 Expenses", "600000 'Expenses'", "USD", Decimal(1110516), Decimal(0), documents=made_by)
     return a_tie_out(*findings, sums=Sums(*[(row, row)] * 5), unexplained_sums=(row,), closure=a_closure())
 
 
@@ -67,7 +69,7 @@ def test_axe_is_at_work(shown):
     assert {"label", "color-contrast"} <= set(rules)
 
 
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("width", [DESKTOP, 1000, 820, PHONE])
 def test_nothing_is_wider_than_the_screen(shown, width):
     shown.show_on(width=width)
 

@@ -17,14 +17,26 @@ HOUR = timedelta(hours=1)
 MONTH = timedelta(days=30)
 
 
-class NoLists:
+class Plan:
+    """What the plan was found to lack."""
+
+    known: tuple[str, ...] = ()
+
+    def lacking(self, _now):
+        return self.known
+
+    def lacks(self, entities, _now):
+        self.known = tuple(entities)
+
+
+class NoLists(Plan):
     """Lists that nobody asks about."""
 
     def kinds(self, _now):
         return ()
 
 
-class AskedLists:
+class AskedLists(Plan):
     """Lists that are asked about; `noted` is what came of it."""
 
     def kinds(self, _now):
@@ -147,3 +159,46 @@ def test_of_a_full_answer_the_lists_are_known_only_since_it_was_not_full(company
 
     assert lists.noted == ([], found.deletions_since, now)
     assert found.deletions_since == now - 2 * HOUR
+
+
+# -- a plan that lacks a type ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["5020", "5030"])
+def test_a_plan_without_bills_does_not_hide_what_people_do_to_invoices(company, now, code):
+    company.book.realm.plan, company.stand_in.plan_code = "simple_start", code
+    lists = AskedLists()
+
+    first, later = company.new_client(), company.new_client()
+    found = Changes(first, lists).since(now - HOUR, now)
+    again = Changes(later, lists).since(now - HOUR, now)
+
+    assert len(found.seen) == len(again.seen) == 6
+    assert lists.known == ("Bill", "VendorCredit")
+    assert lists.noted[2] == now
+    assert first.calls == {"cdc": 1 + 4 + 1}
+    assert later.calls == {"cdc": 1}
+
+
+def test_a_plan_that_answers_with_nothing_for_what_it_lacks_costs_one_call(company, now):
+    company.book.realm.plan, company.stand_in.plan_answers_changes = "simple_start", True
+    client = company.new_client()
+
+    assert len(Changes(client, NoLists()).since(now - HOUR, now).seen) == 6
+    assert client.calls == {"cdc": 1}
+
+
+def test_a_plan_that_lacks_every_type_is_an_error_and_no_silence(company, now):
+    company.stand_in.also_not_in_plan = ("Invoice", "CreditMemo", "Bill", "VendorCredit")
+
+    with pytest.raises(Refused):
+        Changes(company.new_client(), NoLists()).since(now - HOUR, now)
+
+
+def test_what_a_plan_lost_since_is_found_out_on_the_next_look(company, now):
+    lists = NoLists()
+    lists.known = ("Bill",)
+    company.book.realm.plan = "simple_start"
+
+    assert len(Changes(company.new_client(), lists).since(now - HOUR, now).seen) == 6
+    assert lists.known == ("Bill", "VendorCredit")

@@ -16,7 +16,7 @@ from pipeline.domain.errors import (
     Unavailable,
 )
 from pipeline.qbo.client import quoted
-from pipeline.qbo.faults import CATALOGUE, Fault, Refused, error_for, explained, faults
+from pipeline.qbo.faults import CATALOGUE, Fault, Lacking, Refused, error_for, explained, faults
 from tests.books_world import ACCOUNTS, COMPANY, COSTS, REALM_ID, SALES, VAT, money, served
 
 # Every code the facts name, and which family it belongs to.
@@ -358,7 +358,7 @@ def test_the_stand_in_has_an_example_of_every_code():
 def test_every_code_is_reported_with_its_family_and_what_to_do(code):
     families = {
         "120": Disconnected, "3001": Throttled, "3100": Disconnected, "3200": Disconnected, "6190": Disconnected,
-        "10000": OutcomeUnknown,
+        "10000": OutcomeUnknown, "5020": Lacking, "5030": Lacking,
     }  # fmt: skip
     with served(**US) as world:
         # A token may be renewed once before its refusal counts.

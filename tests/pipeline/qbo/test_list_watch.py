@@ -14,6 +14,7 @@ from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo.changes import Changes
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.list_watch import LIST_KINDS, ListWatch
+from pipeline.qbo.lists import ClassTracking
 from tests.books_world import ACCOUNTS, COMPANY, REALM_ID, SALES, VAT, Clock
 from tests.in_process import Near
 
@@ -352,3 +353,29 @@ def test_what_another_version_of_the_code_has_stored_is_no_knowledge(opened):
     company.wait(nobody_looks_for=7 * HOURS)
 
     assert company.reads() == LISTS
+
+
+def test_what_a_plan_lacks_is_asked_about_again_the_next_day_and_does_not_forget_the_lists(opened):
+    company = opened()
+    company.look()
+    watch = ListWatch(company.key_values, REALM_ID)
+    before = watch.holds_until(int(company.clock.now().timestamp()) - 1)
+
+    watch.lacks(["Bill"], company.clock.now())
+
+    again = ListWatch(company.key_values, REALM_ID)
+    assert again.lacking(company.clock.now()) == ("Bill",)
+    assert again.holds_until(int(company.clock.now().timestamp()) - 1) == before
+    assert again.lacking(company.clock.now() + timedelta(days=1)) == ()
+
+
+@pytest.mark.parametrize("code", ["5020", "5030"])
+def test_a_company_whose_plan_has_lost_classes_and_locations_still_has_its_other_lists(opened, code):
+    company = opened(class_tracking="line", departments_tracked=True, plan="essentials")
+    company.stand_in.plan_code = code
+    company.give_access_token()
+
+    lists = company.new_references(clock=company.clock).lists
+
+    assert len(lists.accounts) == len(ACCOUNTS)
+    assert (lists.realm.class_tracking, lists.realm.departments_tracked) == (ClassTracking.OFF, False)

@@ -73,10 +73,10 @@ def test_a_mapping_to_what_is_there_passes():
          "can name")),
         ('[companyA.journals]\nJ = { class = "Trade" }',
          ("line 2: class J → 'Trade': companyA does not track classes. Turn them on in QuickBooks under Account and "
-         "settings, Advanced, Categories, or remove the line")),
+         "settings, Advanced, Categories (in the plans Plus and Advanced), or remove the line")),
         ('[companyA.journals]\nJ = { department = "Head office" }',
          ("line 2: department J → 'Head office': companyA does not track locations. Turn them on in QuickBooks under "
-         "Account and settings, Advanced, Categories, or remove the line")),
+         "Account and settings, Advanced, Categories (in the plans Plus and Advanced), or remove the line")),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_reported_with_its_line(text, expected):

@@ -61,7 +61,7 @@ class Machine:
     def findings(self, day: str = "") -> list[str]:
         """Return the sentences of a verification."""
         written = {
-            name: Written(entry.created_at.isoformat(), entry.updated_at.isoformat())
+            name: Written(entry.created_at.isoformat(), entry.updated_at.isoformat(), bool(entry.qb_id))
             for name, entry in self.table.stored.items()
         }
         texts = {key: str(value) for key, value in self.values.values.items() if key.startswith((RECORDS, LINKS))}
@@ -374,4 +374,56 @@ def test_a_write_that_changes_nothing_told_makes_no_step(machine):
         machine.table.save(replace(entry, attempts=1, updated_at=machine.at()))
 
     assert json.loads(machine.values.value(record_key(ENTRY.entry_id, 3)))["steps"] == []
+    assert machine.findings() == []
+
+
+# -- a history that is gone --------------------------------------------------------------------------------------------
+
+
+def wipe(machine, *days) -> None:
+    """Remove the links of some days, or of all, and the records that they list."""
+    for key in machine.keys(LINKS):
+        link = json.loads(machine.values.values[key])
+        if not days or link["day"] in days:
+            del machine.values.values[key]
+            for record in link["records"]:
+                del machine.values.values[record]
+
+
+def test_posted_entries_without_any_history_are_a_finding_of_every_day(machine):
+    wipe(machine)
+
+    for day in ("", str(NOW.date()), "2001-01-01"):
+        (sentence,) = machine.findings(day)
+        assert sentence.startswith("1 entry is posted, the last one written at ")
+        assert "there is no history at all: it was removed" in sentence
+
+
+def test_entries_that_were_never_posted_need_no_history():
+    before = Machine()
+    before.table.save_extracted(ENTRY, previous=None)
+
+    assert before.findings() == []
+
+
+@pytest.mark.parametrize("days", [1, 8, 60])
+def test_the_first_days_of_a_history_cannot_be_removed_unseen_however_quiet_it_was_after_them(machine, days):
+    first = str(NOW.date())
+    machine.clock.sleep(timedelta(days=days).total_seconds())
+    other = replace(ENTRY, entry_id="odoo-account.move-18", created_at=machine.clock.now())
+    machine.extract(replace(other, updated_at=machine.clock.now()))
+    assert machine.findings() == []
+
+    wipe(machine, first)
+
+    (key,) = machine.keys(LINKS)
+    assert any(sentence.startswith(f"{key} does not follow the link before it") for sentence in machine.findings())
+
+
+def test_a_chain_that_an_earlier_release_began_again_after_a_quiet_week_is_no_finding(machine, monkeypatch):
+    machine.clock.sleep(timedelta(days=20).total_seconds())
+    monkeypatch.setattr("pipeline.use_cases.history.DAYS_BRIDGED", 7)
+    other = replace(ENTRY, entry_id="odoo-account.move-18", created_at=machine.clock.now())
+    machine.extract(replace(other, updated_at=machine.clock.now()))
+
     assert machine.findings() == []

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
+from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.pipeline.use_cases.tie_out_kinds import KINDS
@@ -131,3 +132,28 @@ def test_a_number_that_is_missing_between_two_months_is_in_the_report(world):
     moves.append({**first, "id": 99_001, "name": f"{beginning}{number - 2:05}", "date": "2026-09-30"})
 
     assert {gap.number for gap in world.tie_out().gaps} - before == {f"{beginning}{number - 1:05}"}
+
+
+@pytest.mark.parametrize("company", COMPANIES)
+def test_a_month_posted_after_its_books_were_closed_is_explained_to_the_day_and_a_date_of_a_person_is_not(
+    company,
+):
+    world = TieOutWorld(company, count=8)
+    world.rules = world.poster.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
+    world.books.realm.book_close_date = "2026-10-31"
+    try:
+        rules = world.rules
+        world.post()
+        found = world.tie_out()
+
+        assert found.verdict is Verdict.TIES_OUT
+        assert {finding.difference_class for finding in found.findings} == {DifferenceClass.DATED_OTHERWISE}
+
+        number = world.number(DocumentType.BILL)
+        world.edit(number, lambda row: row.update(TxnDate="2026-11-02"))
+        world.rules = rules
+        opened = [finding.number for finding in world.tie_out().findings if finding.is_open]
+
+        assert opened == [number]
+    finally:
+        world.close()

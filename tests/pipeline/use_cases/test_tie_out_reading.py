@@ -10,6 +10,7 @@ import pytest
 from local.stand_ins.http_server import Fault, Response
 from local.stand_ins.odoo.rights import User
 from pipeline.domain.commands import CompareMonths
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import Status
@@ -253,7 +254,9 @@ def dated_next_month(world, kind, day="2026-11-01"):
     world.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
     numbers = [number for number, document in world.documents.items() if document.document_type is kind]
     for number in numbers:
-        world.row(number)["TxnDate"] = day
+        own = world.move(number)["date"]
+        note = f"[{world.entry_id(number)}] Odoo {number}\n\nDated {own} in Odoo; books are closed to 2026-10-31"
+        world.row(number).update(TxnDate=day, PrivateNote=note)
     return numbers
 
 
@@ -477,3 +480,19 @@ def test_a_month_that_is_followed_already_stays_so_when_somebody_asks_for_it(wor
     daily = months.run(collaborators, [world.company], CompareMonths())
 
     assert "2026-08" in {found["month"] for found in daily.tie_outs}
+
+
+def test_how_far_the_extractor_has_read_is_its_cursor(world):
+    now = world.poster._clock.now()
+    world.add_in_odoo(
+        world.number(DocumentType.BILL), "BILL/LATE", write_date=f"{now - timedelta(days=1):%Y-%m-%d %H:%M:%S}"
+    )
+    key = ("odoo_demo", world.company.name)
+
+    world.values.cursors[key] = Cursor(since=now - timedelta(hours=2))
+    overlooked = world.finding("BILL/LATE").difference_class
+    world.values.cursors[key] = Cursor(since=now - timedelta(days=2))
+    waits = world.finding("BILL/LATE").difference_class
+    world.values.cursors.clear()
+
+    assert (overlooked, waits) == (DifferenceClass.MISSING, DifferenceClass.WAITING)

@@ -229,6 +229,12 @@ def _receipt(world: TieOutWorld) -> str:
 
 def _by_policy(world: TieOutWorld) -> str:
     world.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
+    note = f"[{world.entry_id(world.number(BILL))}] Odoo 1\n\nDated 2026-10-05 in Odoo; books are closed to 2026-10-31"
+    return edited(BILL, _set(TxnDate="2026-11-01", PrivateNote=note))(world)
+
+
+def _by_a_person(world: TieOutWorld) -> str:
+    world.rules = Rules(closed_period=ClosedPeriod.FIRST_OPEN_DAY)
     return edited(BILL, _set(TxnDate="2026-11-01"))(world)
 
 
@@ -261,6 +267,7 @@ KINDS = [
     Kind("another day of the month", edited(VENDOR_CREDIT, _set(TxnDate="2026-10-31")), C.CHANGED, "date"),
     Kind("dated in the next month", edited(BILL, _set(TxnDate="2026-11-02")), C.DATED_OTHERWISE, "date"),
     Kind("dated in the month before", edited(INVOICE, _set(TxnDate="2026-09-29")), C.DATED_OTHERWISE, "date"),
+    Kind("dated otherwise by a person, under that policy", _by_a_person, C.DATED_OTHERWISE, "date"),
     Kind("dated on the first open day by policy", _by_policy, C.DATED_OTHERWISE, "date", is_open=False),
     Kind("another tax", edited(CREDIT_NOTE, _tax), C.CHANGED, "tax"),
     Kind("another rate", _rate, C.CHANGED, "total in"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from pipeline.domain.identity import make_entry_id, odoo_id_of
 from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
-from pipeline.domain.tie_out.comparison import Difference, differences, expected_dates
+from pipeline.domain.tie_out.comparison import Difference, differences
 from pipeline.domain.tie_out.facts import (
     EntryState,
     JournalDocument,
@@ -20,6 +20,7 @@ from pipeline.domain.tie_out.facts import (
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
 from pipeline.domain.tie_out.matching import (
     LOOKED_UP_MAX,
+    PULLED_WITHIN,
     Alike,
     Scope,
     TypedIn,
@@ -32,9 +33,6 @@ from pipeline.domain.tie_out.matching import (
     typed_in,
 )
 from pipeline.domain.values import dataclass, replace
-
-# A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Later, it was overlooked.
-PULLED_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _compared(
     if not found:
         return make(DifferenceClass.EQUAL)
     if entry is None or entry.is_open or entry.updated_at >= scope.began_at:
-        if entry is not None or document.written_at > scope.began_at - PULLED_WITHIN:
+        if entry is not None or document.written_at > scope.pulled_to:
             return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", entry.since if entry else None)
         return make(DifferenceClass.UNEXPLAINED, "It is there, and the pipeline has no entry of it.")
     if _is_not_pulled_yet(document, entry, scope):
@@ -145,13 +143,18 @@ def _hint(found: Sequence[Difference]) -> str:
 
 def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
     """Whether Odoo wrote a document so lately that its entry cannot know of it."""
-    is_new_to_it = entry is None or entry.updated_at < document.written_at
-    return is_new_to_it and document.written_at > scope.began_at - PULLED_WITHIN
+    return _is_on_its_way(document.written_at, entry, scope)
+
+
+def _is_on_its_way(written_at: datetime | None, entry: EntryState | None, scope: Scope) -> bool:
+    if written_at is None or written_at <= scope.pulled_to:
+        return False
+    return entry is None or entry.updated_at < written_at
 
 
 def _is_otherwise_dated(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> bool:
-    later = transaction.dated_on > max(expected_dates(document))
-    return (scope.policies.dates_on_first_open_day and later) or transaction.dated_on not in scope.month
+    why = why_dated_otherwise(transaction, document.dated_on, document.issued_on, scope.policies)
+    return bool(why) or transaction.dated_on not in scope.month
 
 
 def _dated_otherwise(make: Maker, transaction: LedgerTransaction, document: JournalDocument, scope: Scope) -> Finding:
@@ -198,9 +201,15 @@ def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Findi
         return make(DifferenceClass.SKIPPED, f"It is dated before the go-live date {policies.go_live}.")
     if policies.skips_receipts and document.is_receipt:
         return make(DifferenceClass.SKIPPED, 'It is a receipt, and the mapping says receipts = "skip".')
-    if document.written_at > scope.began_at - PULLED_WITHIN:
-        return make(DifferenceClass.WAITING, "It was just written in Odoo and is pulled next.", document.written_at)
+    if document.written_at > scope.pulled_to:
+        return make(DifferenceClass.WAITING, _not_pulled_yet(document, scope), document.written_at)
     return make(DifferenceClass.MISSING, "It was never pulled from Odoo: pull it by its number.", document.written_at)
+
+
+def _not_pulled_yet(document: JournalDocument, scope: Scope) -> str:
+    if scope.read_to is None or document.written_at > scope.began_at - PULLED_WITHIN:
+        return "It was just written in Odoo and is pulled next."
+    return f"It is pulled next: Odoo was read up to {scope.read_to:%Y-%m-%d %H:%M} UTC so far."
 
 
 def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
@@ -272,8 +281,14 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) 
         return _still_there(make, "It was deleted in Odoo.", entry, scope)
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")
+    is_on_its_way = _is_on_its_way(state.written_at, entry, scope)
     if state.state != "posted":
-        return _still_there(make, "It was withdrawn in Odoo.", entry, scope)
+        finding = _still_there(make, "It was withdrawn in Odoo.", entry, scope)
+        if is_on_its_way and finding.difference_class is DifferenceClass.DELETED_IN_ODOO:
+            return make(DifferenceClass.WAITING, f"{finding.reason} It is to be taken back.", state.written_at)
+        return finding
+    if is_on_its_way:
+        return make(DifferenceClass.WAITING, f"Its date in Odoo is now {state.dated_on}.", state.written_at)
     return _of_another_month(make, transaction, state, entry, scope)
 
 

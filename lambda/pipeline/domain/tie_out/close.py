@@ -31,10 +31,10 @@ REASON_LENGTH_MAX = 300
 
 
 def not_ended(month: Month, today: date) -> str:
-    """Return why a month may not be closed yet, or an empty text."""
+    """Return why a month may not be closed yet, or an empty text. `today` is the earliest day on earth."""
     if month.last < today:
         return ""
-    return f"{month.name} has not ended: today is {today.isoformat()} (UTC)."
+    return f"{month.name} has not ended everywhere on earth: at noon UTC of the next day it has."
 
 
 def what_is_open(tie_out: TieOut) -> list[str]:

@@ -130,6 +130,8 @@ class LedgerTransaction:
     updated_at: str
     # The receivable or payable account, where QuickBooks says it.
     owed_account_id: str = ""
+    # The last closed day when it was posted, as the pipeline's note on it says: only if that made its date a later one.
+    closed_to: date | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -140,6 +142,14 @@ class LedgerTransaction:
     def was_never_changed(self) -> bool:
         """Whether it is still as it was created: neither we nor a person wrote it since."""
         return self.changes == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A type of document that QuickBooks does not offer to this company, and why."""
+
+    document_type: DocumentType
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +184,14 @@ class EntryState:
 
 @dataclass(frozen=True, slots=True)
 class OdooState:
-    """Where a document is that was looked up by its id: its state, its company, and its accounting and own date."""
+    """Where a document is that was looked up by its id: its state, company, accounting and own date, and last write."""
 
     state: str
     dated_on: date
     company: str
     number: str
     issued_on: date | None = None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +212,8 @@ class Names:
     and a currency; it is empty if QuickBooks has but one, or none of that number or name. `rate_names` are the names of
     the tax codes of rates that belong to one code alone, by the rate's id; `tax_of` returns such a name for a tax of
     Odoo on sales or on purchases, or an empty text.
-    `partners` are the Odoo partners of the month by name, in lower case.
+    `partners` are the Odoo partners of the month by name, in lower case. `taxes_unread` is why the tax codes could not
+    be read, and empty if they were.
     """
 
     account_of: Callable[[Account], LedgerAccount | None]
@@ -211,6 +223,7 @@ class Names:
     owner_of: Callable[[DocumentType, str], int] = lambda _kind, _qb_id: 0
     owed_account_of: Callable[[Account, DocumentType, str], str] = lambda _account, _kind, _currency: ""
     partners: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    taxes_unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

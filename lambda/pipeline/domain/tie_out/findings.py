@@ -10,8 +10,7 @@ from pipeline.domain.tie_out.comparison import Difference, expected_dates
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Policies
 from pipeline.domain.values import dataclass, replace
 
-# Nobody closes books for longer ahead. What is dated later was dated so by a person.
-CLOSED_AHEAD_MAX = timedelta(days=31)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +62,6 @@ def finding_of(
     )
 
 
-def _open_until(transaction: LedgerTransaction) -> date:
-    """Return the last day that may have been the first open one when a transaction was created."""
-    if not transaction.created_at:
-        return date.max
-    return datetime.fromisoformat(transaction.created_at).date() + CLOSED_AHEAD_MAX
-
-
 def why_dated_otherwise(
     transaction: LedgerTransaction, dated_on: date, issued_on: date | None, policies: Policies
 ) -> str:
@@ -81,7 +73,10 @@ def why_dated_otherwise(
     if is_sale and transaction.dated_on == issued_on != dated_on:
         return f"A sale has its own date in QuickBooks, as on the customer's copy. Odoo booked it on {dated_on}."
     expected = issued_on if is_sale and issued_on else dated_on
-    is_later = expected < transaction.dated_on <= _open_until(transaction)
-    if policies.dates_on_first_open_day and is_later:
-        return 'Its period was closed, and the mapping says closed_period = "first_open_day".'
+    closed_to = transaction.closed_to
+    if closed_to is None or not policies.dates_on_first_open_day:
+        return ""
+    # Exactly what the rule gave when it was posted. Any other later date is a person's.
+    if expected <= closed_to and transaction.dated_on == closed_to + _DAY:
+        return f'The books were closed to {closed_to}, and the mapping says closed_period = "first_open_day".'
     return ""

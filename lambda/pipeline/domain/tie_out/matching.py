@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from pipeline.domain.document import DocumentType
@@ -25,6 +25,9 @@ from pipeline.domain.values import dataclass
 
 # More ids of a type are not looked up one by one: so many missing documents are one fault, not thousands.
 LOOKED_UP_MAX = 1_000
+# A document is pulled every quarter of an hour, and Odoo's own transaction may take minutes. Of a slower schedule the
+# extractor's cursor tells.
+PULLED_WITHIN = timedelta(hours=1)
 _NO_POLICIES = Policies()
 
 type Place = tuple[DocumentType, str]
@@ -59,8 +62,16 @@ class Scope:
     in_odoo: Mapping[int, OdooState] = field(default_factory=dict)
     pdfs: Mapping[Place, PdfSizes | None] | None = None
     policies: Policies = _NO_POLICIES
+    # Up to when the extractor has read Odoo; None if it never has.
+    read_to: datetime | None = None
     # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
     neighbours: frozenset[str] = frozenset()
+
+    @property
+    def pulled_to(self) -> datetime:
+        """Up to when what was written in Odoo must have been pulled. What was written later may wait to be."""
+        soon = self.began_at - PULLED_WITHIN
+        return min(soon, self.read_to) if self.read_to else soon
 
 
 def unmatched_ids(scope: Scope) -> set[int]:

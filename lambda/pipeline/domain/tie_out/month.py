@@ -5,10 +5,24 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self
 
 from pipeline.domain.errors import InvalidRequest
+
+# Nobody says in which time zone a company is. Line Islands are 14 hours ahead of UTC, Baker Island 12 hours behind.
+AHEAD_MAX = timedelta(hours=14)
+BEHIND_MAX = timedelta(hours=12)
+
+
+def latest_day(now: datetime) -> date:
+    """Return the latest day that it is anywhere on earth: a month that begins later has begun nowhere."""
+    return (now + AHEAD_MAX).date()
+
+
+def earliest_day(now: datetime) -> date:
+    """Return the earliest day that it is anywhere on earth: a month that ended before is over everywhere."""
+    return (now - BEHIND_MAX).date()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,14 +39,17 @@ class Month:
 
     @classmethod
     def parse(cls, text: str, today: date) -> Self:
-        """Return the month in a text. Raises InvalidRequest if it is none, or has not begun by `today`."""
+        """Return the month in a text. Raises InvalidRequest if it is none, or has not begun by `today`.
+
+        For the month that somebody asks for, that is the `latest_day` on earth.
+        """
         found = re.fullmatch(r"(2\d{3})-(0[1-9]|1[0-2])", text)
         if found is None:
             raise InvalidRequest(f"'{text[:40]}' is no month: write year and month like {today:%Y-%m}.")
         month = cls(int(found[1]), int(found[2]))
         if month.first > today:
             raise InvalidRequest(
-                f"{month.name} has not begun, so there is nothing to compare: today is {today.isoformat()}."
+                f"{month.name} has not begun, so there is nothing to compare: nowhere is it later than {today}."
             )
         return month
 

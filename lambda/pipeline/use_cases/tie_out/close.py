@@ -17,7 +17,7 @@ from pipeline.domain.history import month_name
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.tie_out.close import listed, manifest, not_ended, what_is_open
 from pipeline.domain.tie_out.closed import Closure
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.month import Month, earliest_day, latest_day
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import replace
 from pipeline.use_cases.history import head_of
@@ -33,7 +33,7 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Tie
     """Do what the command asks for. Raises InvalidRequest for an unknown company or a text that is not a month."""
     if isinstance(command, CompareMonths):
         return months.run(collaborators, companies, command)
-    month = Month.parse(command.month, collaborators.clock.now().date())
+    month = Month.parse(command.month, latest_day(collaborators.clock.now()))
     company = months.chosen(companies, command.company, collaborators)[0]
     results = Results(is_asked=True)
     with months.holding(collaborators, company, month) as is_held:
@@ -52,7 +52,7 @@ def _close(collaborators: Collaborators, company: Company, month: Month, command
         sentence = f"{month.name} is closed already. {before.sentence}"
         results.closing = _answer(company, month, sentence, closure=before)
         return
-    reason = not_ended(month, collaborators.clock.now().date())
+    reason = not_ended(month, earliest_day(collaborators.clock.now()))
     if reason:
         results.closing = _answer(company, month, f"{month.name} cannot be closed.", open=[reason])
         return

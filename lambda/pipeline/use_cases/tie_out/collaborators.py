@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.domain.clock import Clock
+from pipeline.domain.cursor import Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry
@@ -72,7 +73,10 @@ class Ledger(Protocol):
         """How many calls were made that Intuit charges for."""
 
     def page(self, kind: DocumentType, month: Month, *, start: int) -> tuple[list[LedgerTransaction], bool]:
-        """Return at most a thousand transactions of the month from a position on, and whether they are the last."""
+        """Return at most a thousand transactions of the month from a position on, and whether they are the last.
+
+        Raises NotOffered if the company's plan or its user does not have this type.
+        """
 
     def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
         """Return the transactions with these ids that exist, whatever their date."""
@@ -97,6 +101,9 @@ class Entries(Protocol):
 class KeyValues(Protocol):
     """Small values, and leases."""
 
+    def cursor(self, database: str, company: str) -> Cursor:
+        """Return how far a company was read, or a new Cursor if it never was."""
+
     def value(self, key: str) -> str | None:
         """Return the text kept under a key, or None."""
 
@@ -105,6 +112,9 @@ class KeyValues(Protocol):
 
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
+
+    def change(self, key: str, of: Callable[[str | None], str]) -> None:
+        """Keep what `of` makes of the text under a key. No change that another run makes meanwhile is lost."""
 
     def take_lease(self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool) -> Lease | None:
         """Take a lease until an instant, or return None if another run holds it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id
@@ -17,17 +17,18 @@ from pipeline.use_cases.tie_out.collaborators import File, Ledger, Reports
 MONTHS_READ_MAX = 2
 
 
-def with_elsewhere(scope: Scope, ledger: Ledger) -> Scope:
+def with_elsewhere(scope: Scope, ledger: Ledger, unread: Collection[DocumentType] = ()) -> Scope:
     """Look up what should be in the month and is not: it may be dated otherwise, or a page has shifted.
 
     A thousand of a type are looked up by their ids. If more are missing, as when the books of the whole month were
     closed before it was posted, the months that the first ones are dated in are read as well, which costs a call for a
-    thousand. What is in none of them is in `not_looked_up`.
+    thousand. What is in none of them is in `not_looked_up`. The `unread` types are not asked about.
     """
     kinds = {make_entry_id(scope.database, document.odoo_id): document.document_type for document in scope.documents}
     wanted: defaultdict[DocumentType, dict[str, str]] = defaultdict(dict)
     for entry in missing_entries(scope):
-        wanted[kinds[entry.entry_id]][entry.qb_id] = entry.entry_id
+        if kinds[entry.entry_id] not in unread:
+            wanted[kinds[entry.entry_id]][entry.qb_id] = entry.entry_id
     elsewhere: dict[str, LedgerTransaction] = {}
     overlooked: list[LedgerTransaction] = []
     not_looked_up: set[str] = set()

@@ -16,7 +16,7 @@ from pipeline.domain.document import Company
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.tie_out.classes import DifferenceClass
-from pipeline.domain.tie_out.month import Month
+from pipeline.domain.tie_out.month import Month, earliest_day, latest_day
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict
 from pipeline.domain.values import dataclass
 from pipeline.use_cases.tie_out import closures
@@ -90,7 +90,7 @@ def open_months(index: dict[str, Any], today: date, followed: Iterable[Month] = 
     current = Month.of(today)
     found = {current, current.previous, *followed}
     for text, kept in index.items():
-        month = Month.parse(text, today)
+        month = Month.parse(text, date.max)
         if kept.get("verdict") != Verdict.TIES_OUT:
             found.add(month)
     ordered = sorted(found, reverse=True)
@@ -104,7 +104,8 @@ def run(collaborators: Collaborators, companies: Sequence[Company], command: Com
     """
     results = Results(is_asked=bool(command.month))
     today = collaborators.clock.now().date()
-    wanted = list(_wanted(collaborators, companies, command, today, results))
+    asked = Month.parse(command.month, latest_day(collaborators.clock.now())) if command.month else None
+    wanted = list(_wanted(collaborators, companies, command, asked, today, results))
     for company, month in wanted:
         if not collaborators.deadline.allows(MONTH_ALLOWANCE_S):
             _mark(collaborators, company.name, month, {"verdict": UNFINISHED})
@@ -120,17 +121,17 @@ def _wanted(
     collaborators: Collaborators,
     companies: Sequence[Company],
     command: CompareMonths,
+    month: Month | None,
     today: date,
     results: Results,
 ) -> Iterable[tuple[Company, Month]]:
-    month = Month.parse(command.month, today) if command.month else None
     for company in chosen(companies, command.company, collaborators):
         index = _kept(collaborators.key_values, company.name)
         if month is not None:
             yield company, month
             continue
         if command.is_continuation:
-            months = [Month.parse(text, today) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
+            months = [Month.parse(text, date.max) for text, kept in index.items() if kept.get("verdict") == UNFINISHED]
             yield from ((company, month) for month in sorted(months, reverse=True)[:MONTHS_MAX])
             continue
         followed = closures.followed(collaborators, company.name, index)
@@ -205,13 +206,13 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
     logger.info("month compared", extra=said)
     if not is_only_answered:
         _count(tie_out, collaborators, results)
-        _notice(tie_out, keys, results, collaborators.clock.now().date())
+        _notice(tie_out, keys, results, earliest_day(collaborators.clock.now()))
     results.metered_reads += tie_out.metered_reads
     results.tie_outs.append(_answered(tie_out, keys))
 
 
 def _count(tie_out: TieOut, collaborators: Collaborators, results: Results) -> None:
-    today = collaborators.clock.now().date()
+    today = earliest_day(collaborators.clock.now())
     results.unexplained += _unexplained(tie_out)
     if tie_out.month.last < today:
         results.open_months += tie_out.verdict is Verdict.OPEN
@@ -265,9 +266,10 @@ def index_key(company: str) -> str:
 
 
 def _mark(collaborators: Collaborators, company: str, month: Month, what: dict[str, str]) -> None:
-    index = _kept(collaborators.key_values, company)
-    index[str(month)] = what
-    collaborators.key_values.keep(index_key(company), json.dumps(index, sort_keys=True))
+    # A person may compare another month of the company at this moment.
+    collaborators.key_values.change(
+        index_key(company), lambda text: json.dumps(json.loads(text or "{}") | {str(month): what}, sort_keys=True)
+    )
 
 
 def _take(collaborators: Collaborators, company: Company, month: Month) -> Lease | None:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Company, DocumentType
-from pipeline.domain.errors import NeedsAttention, OutOfTime, Unavailable
-from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
+from pipeline.domain.errors import NeedsAttention, NotOffered, OutOfTime, Unavailable
+from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Unread
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
@@ -22,7 +22,10 @@ _KINDS = tuple(DocumentType)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read so far. `kind` and `start` are the next page of QuickBooks; `metered_reads` were paid for it."""
+    """What was read so far. `kind` and `start` are the next page of QuickBooks; `metered_reads` were paid for it.
+
+    `unread` are the types that QuickBooks does not offer to the company, as a small plan does with bills.
+    """
 
     began_at: datetime
     documents: tuple[JournalDocument, ...] = ()
@@ -31,6 +34,7 @@ class Reading:
     kind: int = 0
     start: int = 1
     metered_reads: int = 0
+    unread: tuple[Unread, ...] = ()
 
     @property
     def is_ledger_read(self) -> bool:
@@ -88,7 +92,13 @@ class Reader:
         while not self.reading.is_ledger_read:
             self._check_time()
             reading = self.reading
-            page, is_last = ledger.page(_KINDS[reading.kind], self._month, start=reading.start)
+            kind = _KINDS[reading.kind]
+            try:
+                page, is_last = ledger.page(kind, self._month, start=reading.start)
+            except NotOffered as error:
+                unread = (*reading.unread, Unread(kind, str(error)))
+                self.reading = replace(reading, unread=unread, kind=reading.kind + 1, start=1)
+                continue
             known = {(transaction.document_type, transaction.qb_id) for transaction in reading.transactions}
             # A transaction that was added while pages were read moves others to the next page.
             fresh = tuple(row for row in page if (row.document_type, row.qb_id) not in known)

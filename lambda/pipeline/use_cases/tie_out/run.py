@@ -13,9 +13,10 @@ from pipeline.domain.errors import Misconfigured, OutOfTime, PipelineError, Thro
 from pipeline.domain.identity import ENTRY_ID, make_entry_id
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
+from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
-from pipeline.domain.tie_out.facts import EntryState, Names, Policies
+from pipeline.domain.tie_out.facts import EntryState, Names, Policies, Unread
 from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
@@ -130,6 +131,9 @@ class Comparison:
             return self._not_known(reason)
         scope = self._scope(realm, rules, ledger, reading)
         pairs = classify(scope)
+        reason = _cannot_be_read(reading.unread, pairs)
+        if reason:
+            return self._not_known(reason)
         all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
         begun = self._with.journal.numbers_before(self._company, self._month, begun_before(scope.documents))
         before = missing_before(begun)
@@ -148,7 +152,7 @@ class Comparison:
             unexplained_sums=unexplained(all_sums),
             gaps=tuple(number_gaps(scope.documents, missing, elsewhere)),
             not_carried=tuple(self._with.journal.not_carried(self._company, self._month)),
-            notes=(*_notes(pairs, scope), *_left_out(left_out)),
+            notes=(*_notes(pairs, scope), *_not_offered(reading.unread), *_left_out(left_out)),
         )
 
     def _nothing_read(self, reading: Reading) -> str:
@@ -180,6 +184,7 @@ class Comparison:
             realm=realm,
             home_currency=self._company.currency,
             began_at=reading.began_at,
+            read_to=self._with.key_values.cursor(self._with.database, self._company.name).since,
             documents=reading.documents,
             transactions=reading.transactions,
             entries=entries,
@@ -191,7 +196,7 @@ class Comparison:
                 skips_receipts=rules.receipts is Receipts.SKIP,
             ),
         )
-        scope = with_elsewhere(scope, ledger)
+        scope = with_elsewhere(scope, ledger, {one.document_type for one in reading.unread})
         in_odoo = self._with.journal.by_ids(unmatched_ids(scope))
         return replace(scope, in_odoo=in_odoo, pdfs=pdf_sizes(scope, ledger, self._with.reports))
 
@@ -249,6 +254,21 @@ def _state(entry: Entry) -> EntryState:
     )
 
 
+def _cannot_be_read(unread: Iterable[Unread], pairs: Iterable[Pair]) -> str:
+    """Return why what Odoo has cannot be looked for in QuickBooks, or an empty text."""
+    needed = {
+        pair.finding.document_type for pair in pairs if pair.finding.difference_class is not DifferenceClass.SKIPPED
+    }
+    found = [one for one in unread if one.document_type in needed]
+    kinds = " and ".join(f"{one.document_type.noun}s" for one in found)
+    return f"Odoo has {kinds} of this month, which cannot be read in QuickBooks. {found[0].reason}" if found else ""
+
+
+def _not_offered(unread: Iterable[Unread]) -> Iterable[str]:
+    for one in unread:
+        yield f"QuickBooks offers no {one.document_type.noun}s to this company, and Odoo has none to compare."
+
+
 def _left_out(numbers: int) -> Iterable[str]:
     if numbers > 0:
         yield (
@@ -263,6 +283,8 @@ def _notes(pairs: Iterable[Pair], scope: Scope) -> Iterable[str]:
     stock = sum(item.kind == "stock" for document in scope.documents for item in document.items)
     if stock:
         yield f"{stock} journal items for the cost of stock stay in Odoo and are not compared."
+    if scope.names.taxes_unread:
+        yield f"Taxes were compared per document, and not by name. {scope.names.taxes_unread}"
     unknown = sum(sizes is None for sizes in scope.pdfs.values()) if scope.pdfs else 0
     if unknown:
         yield f"PDFs that were replaced long after they were posted, and were not looked up: {unknown:,}."
