@@ -168,6 +168,11 @@ class NotedReferences:
             return BookAccount(PLACEHOLDER, account.name, account.code, "")
         return found[0] if found else self._references.account(account)
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company."""
+        return self._references.tax_codes
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of a line's taxes, or a placeholder of their rates."""
         names = AND.join(tax.name for tax in taxes) or "(no tax)"

@@ -24,3 +24,24 @@ def office_file(main="word/document.xml", parts=None, types="", body="<document/
         for name, content in (parts or {}).items():
             made.writestr(name, content)
     return target.getvalue()
+
+
+_SHEET = "application/vnd.oasis.opendocument.spreadsheet"
+_VOCABULARIES = " ".join(
+    f"xmlns:{name}='urn:oasis:names:tc:opendocument:xmlns:{name}:1.0'"
+    for name in ("office", "table", "text", "draw", "script", "form", "meta")
+)
+
+
+def open_sheet(body="", parts=None, manifest=""):
+    """Return an ODS with further elements in its sheet, in its manifest, and further parts (name: content)."""
+    target = io.BytesIO()
+    names = f"{_VOCABULARIES} xmlns:xlink='http://www.w3.org/1999/xlink'"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("mimetype", _SHEET)
+        made.writestr("content.xml", f"<office:document-content {names}>{body}</office:document-content>")
+        made.writestr("META-INF/manifest.xml", f"<manifest>{manifest}</manifest>")
+        made.writestr("Configurations2/accelerator/current.xml", "")
+        for name, content in (parts or {}).items():
+            made.writestr(name, content)
+    return target.getvalue()

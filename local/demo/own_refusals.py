@@ -91,6 +91,14 @@ def _with_two_taxes(document: Document) -> Document:
     return _first(document, taxes=(*taxes, Tax(999, "Eco tax", Decimal(1))))
 
 
+def _with_a_rate_of_today(document: Document) -> Document:
+    """Return a document of before a tax got another rate in Odoo, as Odoo gives it afterwards."""
+    now = {tax: replace(tax, rate=Decimal(6)) for line in document.lines for tax in line.taxes}
+    lines = [replace(line, taxes=tuple(now[tax] for tax in line.taxes)) for line in document.lines]
+    taxes = tuple(replace(amount, tax=now.get(amount.tax, amount.tax)) for amount in document.taxes)
+    return replace(document, lines=tuple(lines), taxes=taxes)
+
+
 def _with_a_private_part(document: Document) -> Document:
     """Return a bill of which a cent of tax may not be deducted."""
     cent = Decimal("0.01")
@@ -238,6 +246,7 @@ CASES: tuple[OwnCase, ...] = (
     OwnCase("realm_differs", _PLAIN, lambda one: replace(one, company=replace(one.company, currency="CHF"))),
     OwnCase("sales_tax_off", _INVOICE, begin=_set(sales_tax="off"), end=_set(sales_tax="automated")),
     OwnCase("several_taxes", _BELGIAN_INVOICE, _with_two_taxes),
+    OwnCase("tax_rate_changed", _BELGIAN_INVOICE, _with_a_rate_of_today),
     OwnCase("tax_unmapped", _BELGIAN_INVOICE, lambda one: _first(one, taxes=(Tax(998, "Unheard of", Decimal(13)),))),
     OwnCase("tax_without_line", _INVOICE, _without_taxes_on_lines),
     OwnCase("too_many_decimals", _PLAIN, lambda one: _with_more(one, Decimal("0.001"), decimal_places=3)),

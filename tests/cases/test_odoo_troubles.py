@@ -102,3 +102,29 @@ def test_a_strange_answer_of_odoo_blames_no_document_and_all_follows_once(open_w
     assert statuses(world) == {"posted": 4}
     assert set(booked(world).values()) == {1}
     says_nothing_secret(world.machine)
+
+
+@pytest.mark.parametrize("version", [18, 19])
+def test_an_odoo_that_takes_every_third_call_only_is_read_in_one_pull_and_never_by_two_at_once(open_world, version):
+    """Odoo Online is said to take about a call a second and none in parallel: no answer of it establishes that."""
+    world = open_world(version=version, secret=API_KEY if version >= 19 else PASSWORD)
+    add_documents(world)
+    real, calls, at_work, most = world.odoo.server.answer, [0], [0], [0]
+
+    def answer(request):
+        calls[0] += 1
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        try:
+            return real(request) if calls[0] % 3 == 0 else Response(429, b"{}")
+        finally:
+            at_work[0] -= 1
+
+    world.odoo.server.answer = answer
+    counts = world.extract()
+    world.odoo.server.answer = real
+    go_on(world)
+
+    assert (counts["new"], counts["failed"], most[0]) == (4, 0, 1)
+    assert statuses(world) == {"posted": 4}
+    assert world.alerts() == []

@@ -13,7 +13,7 @@ from local.demo.small_files import pdf_page
 from pipeline.files import pdf_active
 from pipeline.odoo import papers
 from tests.cases.world import REALM_A, us
-from tests.office_files import office_file
+from tests.office_files import office_file, open_sheet
 
 PAPER = pdf_page(["the vendor's own paper"], title="paper")
 SLIP = pdf_page(["delivery slip"], title="slip")
@@ -105,7 +105,11 @@ LEFT = {
     "macros.docx": ("", office_file(parts={"word/vbaProject.bin": b"x"}), "with macros or another program's objects"),
     "page.xml": ("text/xml", b"<a xmlns='http://www.w3.org/1999/xhtml'/>", "with something in it that could act"),
     "setup.bat": ("text/plain", b"echo hello", "is named like a program"),
-    "bill.ods": ("", archive(kept="application/vnd.oasis.opendocument.spreadsheet"), "a spreadsheet (ODS)"),
+    "bill.ods": (
+        "",
+        archive(kept="application/vnd.oasis.opendocument.spreadsheet"),
+        "a spreadsheet (ODS) that lacks its main part",
+    ),
     "broken.docx": ("application/msword", b"PK\x03\x04" + b"x" * 400, "an archive (ZIP)"),
     "mail.eml": ("message/rfc822", b"From: a@b.example\r\nSubject: bill\r\n\r\nsee below", "an e-mail (EML)"),
     "mail.txt": ("text/plain", b"Received: by x\n with y\nContent: %PDF-1.4\n\n%PDF-1.4", "an e-mail (EML)"),
@@ -135,6 +139,7 @@ def test_a_file_that_is_no_page_is_named_with_its_reason_in_entry_note_and_log(p
 EMBEDDED = {
     "bill.docx": ("application/msword", office_file(), "a Word document (DOCX)"),
     "bill.xlsx": ("application/pdf", office_file("xl/workbook.xml"), "an Excel sheet (XLSX)"),
+    "bill.ods": ("application/octet-stream", open_sheet(), "a spreadsheet (ODS)"),
     "bill.xml": ("application/xml", b"<Invoice/>", "an XML file"),
     "bill.rtf": ("application/rtf", b"{\\rtf1 bill}", "a text document (RTF)"),
     "terms.txt": ("text/plain", "Zahlbar in 30 Tagen, ä".encode(), "a plain text"),

@@ -19,10 +19,12 @@ class Desk:
     def __init__(self, world, realm, **always):
         self.world, self.realm, self.always = world, realm, always
         self.ids, self.partners = count(701), count(901)
-        self.numbers = {}
+        self.numbers, self.partners_of = {}, {}
 
     def partner(self, name, **changes):
-        return self.world.partner(next(self.partners), name, **changes)
+        """Add a contact; `partners_of` has the last one of each name."""
+        self.partners_of[name] = next(self.partners)
+        return self.world.partner(self.partners_of[name], name, **changes)
 
     def enter(self, name, kind, lines, taxes=(), **changes):
         self.numbers[name] = next(self.ids)

@@ -70,6 +70,10 @@ class ReadableReferences:
     def account(self, account: Account) -> BookAccount:
         return BookAccount(f"account {account.code or account.name}", account.name, account.code, "")
 
+    @property
+    def tax_codes(self) -> tuple[TaxCode, ...]:
+        return ()
+
     def tax_code(self, taxes: Any, *, is_sale: bool) -> TaxCode:
         name = AND.join(tax.name for tax in taxes) or "No VAT"
         rates = [Rate(f"rate {tax.name}", tax.rate) for tax in taxes] or [Rate("rate No VAT", ZERO)]

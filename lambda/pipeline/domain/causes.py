@@ -76,6 +76,7 @@ WORDS: dict[str, str] = {
     "several_taxes": "a line has several taxes",
     "subscription_ended": "the QuickBooks subscription has ended",
     "tax_unmapped": "a tax has no counterpart in QuickBooks",
+    "tax_rate_changed": "an amount of tax is that of another rate",
     "tax_without_line": "a tax belongs to no line",
     "tie_out_not_known": "a month could not be compared",
     "tie_out_unexplained": "a month does not tie out",

@@ -1,4 +1,4 @@
-"""Files that are not pages and are embedded in the PDF: DOCX, XLSX, XML, RTF and texts, unless they could act.
+"""Files that are not pages and are embedded in the PDF: DOCX, XLSX, ODS, XML, RTF, texts, unless they could act.
 
 QuickBooks takes these kinds as files of their own. Embedded, they are one file with the PDF, so that no failure in
 between can lose or double one. The kind of a file comes from its bytes, never from its name.
@@ -13,6 +13,7 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.files.active_text import acts_as_xml, check_rtf, check_table, is_old_sheet
 from pipeline.files.file_kinds import FileKind, is_program_name, kind_of
 from pipeline.files.office import MAIN_PARTS, check_office
+from pipeline.files.open_document import check_spreadsheet
 
 # How many files one PDF may have beside its pages.
 FILES_MAX = 50
@@ -21,6 +22,7 @@ _NAME_LENGTH_MAX = 120
 _ENDINGS = {
     FileKind.WORD: (".docx",),
     FileKind.EXCEL: (".xlsx",),
+    FileKind.OPEN_SHEET: (".ods",),
     FileKind.XML: (".xml",),
     FileKind.RTF: (".rtf",),
     FileKind.TEXT: (".txt", ".csv"),
@@ -40,6 +42,8 @@ def check_embeddable(name: str, content: bytes) -> None:
         raise InvalidDocument("is named like a program" if is_program_name(name) else "is a script")
     if kind in MAIN_PARTS:
         check_office(kind, content)
+    elif kind is FileKind.OPEN_SHEET:
+        check_spreadsheet(content)
     elif kind is FileKind.XML and acts_as_xml(content):
         raise InvalidDocument(f"is {kind.value}, with something in it that could act")
     elif kind is FileKind.TEXT and is_old_sheet(content):

@@ -75,11 +75,16 @@ class _Text(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden = max(0, self._hidden - (tag in _HIDDEN_TAGS))
-        if tag in ("p", "div", "li", "tr"):
+        if tag in _BLOCKS:
             self.parts.append("\n")
+        elif tag in ("td", "th"):
+            self.parts.append(" ")
 
 
 _HIDDEN_TAGS = ("style", "script")
+_BLOCKS = ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre")
+# A picture that was pasted into a text. It may be longer than all that is read.
+_PICTURE = re.compile(r"data:[\w/+.-]*;base64,[A-Za-z0-9+/=\s]*")
 # QuickBooks keeps 4,000 characters of a note.
 HTML_LENGTH_MAX = 30_000
 # The beginning of a tag that has no end: another one begins, or the text ends, before it does.
@@ -89,10 +94,14 @@ _UNENDED = re.compile(r"<(?=[^<>]*(?:<|\Z))")
 def plain_text(html: str) -> str:
     """Return the text of an HTML field, one line per paragraph, of its first 30,000 characters.
 
-    What is no comment and no tag, such as a `<` alone or a `<![ now`, is text.
+    What is no comment and no tag, such as a `<` alone or a `<![ now`, is text. Pasted pictures do not count.
     """
+    html = _PICTURE.sub("", html)
+    kept = html[:HTML_LENGTH_MAX]
+    if len(html) > HTML_LENGTH_MAX and kept.rfind("<") > kept.rfind(">"):
+        kept = kept[: kept.rfind("<")]
     # The parser looks for the end of a comment or tag that has none again and again, in cubic time.
-    html = _UNENDED.sub("&lt;", _without_comments(html[:HTML_LENGTH_MAX]))
+    html = _UNENDED.sub("&lt;", _without_comments(kept))
     try:
         found = _text_of(html)
     except Exception:  # noqa: BLE001 - the parser raises AssertionError and others for a broken declaration

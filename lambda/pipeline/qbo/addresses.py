@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.domain.document import Address
-from pipeline.qbo.faults import Fault
 from pipeline.qbo.text import clean
 
 type Json = dict[str, Any]
@@ -14,10 +13,6 @@ type Json = dict[str, Any]
 ADDRESS_WORDS = (
     *("billaddr", "shipaddr", "postalcode", "postal code", "zip code", "line1", "line2", "city", "country"),
     "countrysubdivisioncode",
-)
-
-ADDRESS_OMITTED = (
-    "QuickBooks refuses an address of it: its addresses are left out there, until that is corrected in Odoo."
 )
 
 
@@ -32,11 +27,3 @@ def address(place: Address, *, codes: bool = True) -> Json:
         "Country": place.country,
     }
     return {name: value for name, value in parts.items() if clean(value).strip()}
-
-
-def without_refused_address(body: Json, fault: Fault) -> Json:
-    """Return the body of a sale, without its addresses if a refusal is about one of them."""
-    said = f"{fault.element} {fault.detail}".casefold()
-    if not any(word in said for word in ADDRESS_WORDS):
-        return body
-    return {name: part for name, part in body.items() if name not in ("BillAddr", "ShipAddr")}

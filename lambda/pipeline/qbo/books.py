@@ -14,7 +14,6 @@ from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.domain.values import dataclass, replace
 from pipeline.qbo import files, taken_numbers
-from pipeline.qbo.addresses import ADDRESS_OMITTED, without_refused_address
 from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.difference import difference, is_worked_out
@@ -25,6 +24,7 @@ from pipeline.qbo.marker import check_is_ours, entry_id_of
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
+from pipeline.qbo.refused_parts import without_refused_part
 from pipeline.qbo.together import TID, Create
 
 logger = logging.getLogger(__name__)
@@ -290,14 +290,14 @@ class QuickBooksBooks:
             return self._after_refusal(draft, body, request_id, error)
 
     def _after_refusal(self, draft: Draft, body: Json, request_id: str, error: Refused) -> Booked:
-        """Write it again without an address that was refused; raise what any other refusal means."""
+        """Write it again without a part that was refused and that it can do without; raise what any other means."""
         if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
             raise error
-        fewer = without_refused_address(body, error.fault)
-        if fewer != body:
-            # An address must not hold a document back: its tax is Odoo's, and the address is on its PDF.
-            logger.warning("left out the addresses that QuickBooks refuses", extra={"reason": str(error)})
-            return replace(self._written(draft, fewer, f"{request_id[:48]}-a"), omitted=ADDRESS_OMITTED)
+        fewer = without_refused_part(body, error.fault)
+        if fewer:
+            logger.warning("left out what QuickBooks refuses", extra={"reason": str(error)})
+            made = self._written(draft, fewer.body, f"{request_id[:48]}-{fewer.mark}")
+            return replace(made, omitted=" ".join(filter(None, (fewer.omitted, made.omitted))))
         raise self.references.after_refusal(error, body, draft.as_of) from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.qbo.lists import Lists
@@ -18,6 +18,7 @@ _NOUNS = {
     "Terms": "the terms",
     "TaxCodes": "the tax code",
 }
+ACCOUNTS_NAMED_MAX = 10
 _ENTITIES = {"Names": ("Customer", "Vendor"), "Items": ("Item",)}
 
 
@@ -42,3 +43,11 @@ def with_names(text: str, lists: Lists, name_of: Callable[[str, str], str]) -> s
         return f"{_NOUNS[table]} '{name}' ({found[0]})" if name else found[0]
 
     return _ELEMENT.sub(named, text)
+
+
+def accounts_of(body: Mapping[str, Any], lists: Lists) -> str:
+    """Return the accounts that the lines of a purchase name, each once; of many the first ones."""
+    details = [line.get("AccountBasedExpenseLineDetail", {}) for line in body.get("Line", [])]
+    ids = dict.fromkeys(str(detail["AccountRef"]["value"]) for detail in details if "AccountRef" in detail)
+    named = [str(account) for account in lists.accounts if account.qb_id in ids]
+    return ", ".join(named[:ACCOUNTS_NAMED_MAX]) or "items of other accounts"

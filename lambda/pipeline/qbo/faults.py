@@ -20,6 +20,8 @@ DUPLICATE_NAME = "6240"
 STALE_SYNC_TOKEN = "5010"  # noqa: S105 - a fault code
 OBJECT_NOT_FOUND = "610"
 INVALID_REFERENCE = "2500"
+AMOUNT_MISMATCH = "6070"
+WRONG_ACCOUNT_TYPE = "6430"
 PERIOD_CLOSED = ("6200", "6210")
 ONE_NAME_AT_A_TIME = "one name at a time"
 
@@ -62,7 +64,8 @@ CATALOGUE: dict[str, str] = {
     "5020": _NOT_OFFERED,
     "5030": _NOT_OFFERED,
     "6000": "QuickBooks refuses it: {detail} Correct the document in Odoo or the company's settings in QuickBooks.",
-    "6030": "A file is larger than QuickBooks takes: {detail} Replace the PDF in Odoo by a smaller one.",
+    "6030": "It is larger than QuickBooks takes: {detail} Replace its PDF in Odoo by a smaller one, or split a "
+    "document of very many lines.",
     "6041": "QuickBooks does not take the file: {detail} Replace the PDF in Odoo.",
     "6070": "A line's amount is not its price times its quantity: {detail} Report this as a fault of the pipeline.",
     "6080": "Its customer or vendor has no name: {detail} Give the contact a name in Odoo.",

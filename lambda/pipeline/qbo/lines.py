@@ -38,6 +38,10 @@ class LineResolver(Protocol):
     def account(self, account: Account) -> BookAccount:
         """Return an account."""
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company."""
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line."""
 

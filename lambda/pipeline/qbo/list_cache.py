@@ -230,13 +230,15 @@ class ListCache:
         return self._tax_codes() if realm.sales_tax and not realm.is_us else ()
 
     def _tax_codes(self) -> tuple[TaxCode, ...]:
-        rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in self._client.query("TaxRate")}
+        rows = self._client.query("TaxRate")
+        rates = {str(row["Id"]): decimal(row.get("RateValue", 0)) for row in rows}
+        names = {str(row["Id"]): str(row.get("Name", "")) for row in rows}
         found = []
         for row in self._client.query("TaxCode"):
             for side, is_sale in (("SalesTaxRateList", True), ("PurchaseTaxRateList", False)):
                 details = row.get(side, {}).get("TaxRateDetail", [])
                 ids = [str(detail["TaxRateRef"]["value"]) for detail in details]
                 if ids:
-                    own = tuple(Rate(rate_id, rates.get(rate_id, ZERO)) for rate_id in ids)
+                    own = tuple(Rate(rate_id, rates.get(rate_id, ZERO), names.get(rate_id, "")) for rate_id in ids)
                     found.append(TaxCode(str(row["Id"]), str(row["Name"]), own, is_sale))
         return tuple(found)

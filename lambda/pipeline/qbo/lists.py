@@ -106,10 +106,11 @@ class BookItem:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One rate of a tax code, in percent."""
+    """One rate of a tax code, in percent. Its name is empty in lists stored before it was read."""
 
     qb_id: str
     percent: Decimal
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

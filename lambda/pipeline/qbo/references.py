@@ -17,8 +17,8 @@ from pipeline.domain.mapping_file import broken
 from pipeline.domain.quoting import quoted
 from pipeline.domain.threads import Threads
 from pipeline.qbo.client import Client
-from pipeline.qbo.element_names import with_names
-from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, Refused
+from pipeline.qbo.element_names import accounts_of, with_names
+from pipeline.qbo.faults import INVALID_REFERENCE, OBJECT_NOT_FOUND, PERIOD_CLOSED, WRONG_ACCOUNT_TYPE, Refused
 from pipeline.qbo.list_cache import ListCache
 from pipeline.qbo.lists import (
     BookAccount,
@@ -128,6 +128,11 @@ class References:
             raise no_account(account, self.lists.accounts, self._client.company)
         return found
 
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company, with their rates."""
+        return self.lists.tax_codes
+
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line. A line without tax has a code, too.
 
@@ -201,7 +206,12 @@ class References:
 
         The mapping's, or the product's own if the mapping wants one per product, or the account's. Raises Unmapped.
         """
-        qb_id = self._item(account, product, database)
+        try:
+            qb_id = self._item(account, product, database)
+        except Refused as error:
+            if error.fault.code != WRONG_ACCOUNT_TYPE:
+                raise
+            raise Refused(f"{error} It is account {account}.", error.fault) from error
         self._account_of_item[qb_id] = account
         return qb_id
 
@@ -260,6 +270,8 @@ class References:
         """
         code = error.fault.code
         message = with_names(str(error), self._list_cache.current(), self._names.name_of)
+        if code == WRONG_ACCOUNT_TYPE:
+            message = f"{message} Its lines are on {accounts_of(body, self.lists)}."
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()

@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from pipeline.domain.books import Draft
-from pipeline.domain.document import Document
+from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import NeedsAttention, Rejected
 from pipeline.domain.values import replace
 from pipeline.qbo.booked import fingerprint
@@ -18,6 +18,8 @@ from pipeline.qbo.payloads import DOC_NUMBER_LENGTH_MAX, ENTITIES, doc_number, p
 # Separates a number from the mark of the document that has it for a while.
 _ASIDE = "~"
 _MARK_LENGTH = 8
+# Two vendors may well count alike. No call can read or turn off this setting.
+_ALLOW_BILLS = ", or turn off the warning about duplicate bill numbers in QuickBooks (Account and settings, Advanced)"
 
 
 def is_number_taken(error: Exception) -> bool:
@@ -54,10 +56,12 @@ def explained(client: Client, document: Document, error: NeedsAttention) -> Need
     found = holder(client, document, error)
     if found is None or not found.entry_id:
         return error
+    allow = _ALLOW_BILLS if found.entity == ENTITIES[DocumentType.BILL] else ""
     return Rejected(
         f"its number {doc_number(document)} is taken in QuickBooks by another document of Odoo: {found.entry_id} "
         f"({found.entity} Id {found.qb_id}). If that one was deleted or given another number in Odoo, retry it first, "
-        "so that it leaves the number free; else give one of the two another number in Odoo. Then retry this one.",
+        f"so that it leaves the number free; else give one of the two another number in Odoo{allow}. Then retry this "
+        "one.",
         code="number_of_another",
     )
 

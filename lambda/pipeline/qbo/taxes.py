@@ -16,6 +16,7 @@ from pipeline.domain.mapping import AND, Rules
 from pipeline.domain.money import ZERO, plain, rounded, shown
 from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.lists import Rate, Realm, TaxCode, is_same_name
+from pipeline.qbo.tax_rates import check_rates, own_rate
 
 type Json = dict[str, Any]
 
@@ -32,6 +33,10 @@ class TaxResolver(Protocol):
     @property
     def rules(self) -> Rules:
         """The company's mapping."""
+
+    @property
+    def tax_codes(self) -> Sequence[TaxCode]:
+        """All tax codes of the company."""
 
     def tax_code(self, taxes: Sequence[Tax], *, is_sale: bool) -> TaxCode:
         """Return the tax code of the taxes of one line."""
@@ -165,6 +170,7 @@ class Taxes:
 
     def _tax_lines(self) -> list[Json]:
         """Return one tax line per rate of QuickBooks. A rate may cover several taxes of Odoo."""
+        check_rates(self.document, self.references.tax_codes)
         taxed = [line for line in self.document.lines if line.kind is LineKind.ITEM and line.taxes]
         codes = [(line, self._code(line.taxes)) for line in taxed]
         amounts: dict[Rate, Decimal] = {}
@@ -251,9 +257,9 @@ class Taxes:
             is_another = self._is_deducted(amount) and self._is_found_by_number(code, amount.tax, beside)
             turned = (-percent,) if is_another else (-percent, percent)
             for wanted in turned if _is_turned(amount) else (percent,):
-                for rate in code.rates:
-                    if rate.percent == wanted:
-                        return rate
+                found = [rate for rate in code.rates if rate.percent == wanted]
+                if found:
+                    return found[0] if len(found) == 1 else own_rate(amount.tax, self._alike(amount.tax, beside), found)
             if self._is_in_part(amount.tax):
                 # The code may have the rate of the deductible part.
                 for rate in code.rates:
@@ -269,6 +275,12 @@ class Taxes:
         parts = [other.amount for other in self.counted if other.tax == amount.tax]
         is_at_home = any(parts) and code.rates[0].percent and self._is_found_by_number(code, amount.tax, beside)
         return code.rates[0] if len(code.rates) == 1 and not is_at_home and not sum(parts, ZERO) else None
+
+    def _alike(self, tax: Tax, beside: Sequence[Tax]) -> list[Tax]:
+        """Return the taxes of the same rate that are on a line together with a tax, or in its group."""
+        carried = {other for line in self.document.lines for other in line.taxes}
+        together = beside if tax in beside else [other.tax for other in self.counted if other.tax not in carried]
+        return [other for other in dict.fromkeys(together) if other.rate == tax.rate]
 
     def _is_found_by_number(self, code: TaxCode, tax: Tax, beside: Sequence[Tax]) -> bool:
         """Whether nobody has said that a code is that of a tax: neither the mapping, nor its name."""

@@ -9,17 +9,29 @@ from pipeline.domain.document import Account, Tax
 from pipeline.domain.errors import Unmapped
 from pipeline.domain.mapping import Target
 from pipeline.domain.money import plain
-from pipeline.qbo.lists import BookAccount
+from pipeline.qbo.lists import BookAccount, is_same_name
+
+ALIKE_MAX = 10
 
 
 def no_account(account: Account, accounts: Iterable[BookAccount], company: str) -> Unmapped:
-    """Return the error for an account of Odoo that none of QuickBooks' accounts matches."""
-    names = {row.name for row in accounts}
+    """Return the error for an account of Odoo that none of QuickBooks' accounts matches, or more than one."""
+    rows = list(accounts)
+    alike = sorted(row.full_name or row.name for row in rows if is_same_name(row.name, account.name))
+    if len(alike) > 1:
+        return Unmapped(
+            f"account {account} has {len(alike)} QuickBooks accounts of that name ({', '.join(alike[:ALIKE_MAX])}), "
+            f"and none of its number. Give the right one of {company} in QuickBooks this number, or name it in the "
+            "mapping with its parent account, as shown.",
+            code="account_unmapped",
+        )
+    names = {row.name for row in rows}
     near = difflib.get_close_matches(account.name, sorted(names), n=1)
     return Unmapped(
         f"account {account} has no QuickBooks account with that number or name"
         + (f"; nearest by name: '{near[0]}'" if near else "")
-        + f". Give an account of {company} in QuickBooks this number or name, or name one in the mapping.",
+        + f". Give an account of {company} in QuickBooks this number or name (or make the one that has it active "
+        "again), or name one in the mapping.",
         code="account_unmapped",
     )
 
@@ -38,7 +50,7 @@ def no_code(tax: Tax | None, company: str, *, is_sale: bool) -> Unmapped:
     what = f"tax '{tax.name}' ({plain(tax.rate)}%)" if tax else "a line without tax"
     return Unmapped(
         f"{what} has no QuickBooks tax code for {side} of the same name, nor a single one of the same rate. Name a "
-        f"tax code of {company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'}"
+        f"tax code of {company} in QuickBooks {'like the tax in Odoo' if tax else 'No VAT'} (or make it active again)"
         + (", or name one in the mapping." if tax else "."),
         code="tax_unmapped",
     )

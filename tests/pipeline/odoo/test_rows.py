@@ -21,6 +21,8 @@ from pipeline.odoo.rows import HTML_LENGTH_MAX, instant, plain_text
         ("<p>AT&T, 5 &lt; 6</p>", "AT&T, 5 < 6"),
         ('<p title="a>b">one</p>', "one"),
         ("<p>one<br>two</p><ul><li>three</li></ul>", "one\ntwo\nthree"),
+        ("<h1>one</h1>two<table><tr><th>a</th><td>b</td></tr></table>three", "one\ntwoa b\nthree"),
+        ("<img src='data:image/png;base64,AA+/=='>one", "one"),
         ("<style>p {}</style><p>one</p><script>if (a<b) {}</script>", "one"),
     ],
 )
@@ -29,7 +31,24 @@ def test_the_text_of_html_is_what_a_reader_sees_broken_or_not(html, text):
 
 
 @pytest.mark.parametrize(
-    "part", ["<!--", "<", "<a ", "</", "<![CDATA[", "<![CDATA[>", "<!x[>", "<?", "<?>", "&#", '<p a="', "<script></"]
+    "part",
+    [
+        "<!--",
+        "<",
+        "<a ",
+        "</",
+        "<![CDATA[",
+        "<![CDATA[>",
+        "<!x[>",
+        "<?",
+        "<?>",
+        "&#",
+        '<p a="',
+        "<script></",
+        "data:x",
+        "data:;base64,",
+        "data:image/png;base64",
+    ],
 )
 def test_a_text_that_is_made_to_be_slow_is_read_in_a_moment(part):
     began = time.monotonic()
@@ -42,6 +61,10 @@ def test_a_text_that_is_made_to_be_slow_is_read_in_a_moment(part):
 
 def test_a_text_is_read_as_far_as_its_limit():
     assert plain_text("x" * 10 * HTML_LENGTH_MAX) == "x" * HTML_LENGTH_MAX
+
+
+def test_a_tag_that_the_limit_falls_into_is_no_text():
+    assert plain_text("x" * (HTML_LENGTH_MAX - 5) + "<p class='y'>end</p>") == "x" * (HTML_LENGTH_MAX - 5)
 
 
 @pytest.mark.parametrize(

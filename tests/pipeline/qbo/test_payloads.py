@@ -63,6 +63,8 @@ class Names:
     def account(self, account):
         return BookAccount(f"account {account.code}", account.name, account.code, "")
 
+    tax_codes = ()
+
     def tax_code(self, taxes, *, is_sale):
         side = "sale" if is_sale else "purchase"
         percents = [tax.rate for tax in taxes] or [Decimal(0)]

@@ -219,7 +219,7 @@ class Posting:
         # Somebody, or a payment, touched it in the books. Only what nobody has changed is written over.
         existing = self.books.find(document, qb_id=booked.qb_id)
         if existing is None or existing.fingerprint != booked.fingerprint:
-            raise changed_in_quickbooks()
+            raise changed_in_quickbooks(existing, document)
         self._send_update(existing)
 
     def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from pipeline.domain.books import Books, Draft
+from pipeline.domain.books import Booked, Books, Draft
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import Disconnected, Rejected
 
 
-def changed_in_quickbooks() -> Rejected:
-    """Return the error for a document that was changed in Odoo, and before that by a person in QuickBooks."""
+def changed_in_quickbooks(found: Booked | None, document: Document) -> Rejected:
+    """Return the error for a document that was changed in Odoo, and before that by a person in QuickBooks.
+
+    `found` is what is there now. What was voided there cannot be changed back; deleted, it can be posted again.
+    """
+    if found and not found.total and document.total:
+        return Rejected(
+            "a person has voided it in QuickBooks since it was posted, so the change made in Odoo was not carried over "
+            "it. Cancel it in Odoo, too; or delete it in QuickBooks and retry, then it is posted again.",
+            code="changed_in_quickbooks",
+        )
     return Rejected(
         "it was changed in QuickBooks since it was posted, so the change made in Odoo was not carried over it. "
         "Make the two agree by hand, or undo the change in QuickBooks and retry.",
