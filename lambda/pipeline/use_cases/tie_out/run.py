@@ -87,8 +87,8 @@ class Comparison:
             ledger = self._with.open_ledger(lease, self._company)
             self._reader.read_ledger(ledger)
             found = self._found(realm, rules, ledger)
-        except Throttled as error:
-            paused_for_s = error.wait_s or THROTTLED_FOR_S
+        except (Throttled, Unavailable) as error:
+            paused_for_s = error.wait_s or (THROTTLED_FOR_S if isinstance(error, Throttled) else 0)
             raise
         finally:
             now = self._with.clock.now()
