@@ -279,8 +279,14 @@ locals {
         },
         {
           sid       = "WriteSaleOrders"
-          actions   = var.order_sync_history_enabled ? ["dynamodb:GetItem", "dynamodb:PutItem"] : ["dynamodb:PutItem"]
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
           resources = [aws_dynamodb_table.sale_orders.arn]
+        },
+        {
+          sid       = "ForgetWhatIsOver"
+          actions   = ["dynamodb:DeleteItem"]
+          resources = [aws_dynamodb_table.sale_orders.arn]
+          condition = { test = "ForAllValues:StringLike", variable = "dynamodb:LeadingKeys", values = ["cursor#*"] }
         },
       ]
     }

@@ -41,7 +41,7 @@ from pipeline.use_cases.extract.pull import Extraction
 from pipeline.use_cases.extract.run import chosen, run
 from pipeline.use_cases.history import History, keeping
 from pipeline.use_cases.reconcile.deletions import compare
-from pipeline.use_cases.recover.redrive import Taking, odoo_ids, settle
+from pipeline.use_cases.recover.redrive import Taking, asked_for, odoo_ids, settle
 from pipeline.use_cases.report import Report, Reporter, reporting
 
 cold_start.over()
@@ -144,7 +144,7 @@ class Extractor:
         report.failures += check_mapping_keys(source, wanted, mapping)
         report.failures += source.ending_key(now)
         taking = Taking(self.letters, self.deadline)
-        taken = list(taking) if isinstance(command, RedrivePulls) else []
+        taken = list(asked_for(taking)) if isinstance(command, RedrivePulls) else []
         if not command.is_trial:
             report.failures += check_mapping_change(mapping, self.key_values, now)
             if source.database != known:

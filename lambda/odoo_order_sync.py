@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -11,12 +12,13 @@ from typing import Any
 from pipeline import cold_start  # before anything else of ours
 from pipeline.aws.alerts import Alerts
 from pipeline.aws.order_table import OrderTable
-from pipeline.aws.said_by import said_by
+from pipeline.aws.payload import orders_asked_by
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue, PipelineError
+from pipeline.domain.values import dataclass
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.orders import OdooOrders, order, order_line
 from pipeline.runtime import Runtime, system
@@ -24,7 +26,7 @@ from pipeline.settings import OrderSyncSettings
 from pipeline.use_cases.answering import answering
 from pipeline.use_cases.remembered import Remembered
 from pipeline.use_cases.report import Reporter, reporting
-from pipeline.use_cases.sync_order_attempts import OrderAttempts
+from pipeline.use_cases.sync_order_attempts import CursorInMemory, OrderAttempts
 from pipeline.use_cases.sync_order_history import HistorySync, NewestWithLines
 from pipeline.use_cases.sync_orders import Sync
 
@@ -33,6 +35,7 @@ cold_start.over()
 SERVICE = "odoo-order-sync"
 logger = logging.getLogger("pipeline.odoo_order_sync")
 _reported = Remembered()
+_in_memory = CursorInMemory()
 
 
 def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
@@ -43,11 +46,18 @@ def _key(settings: OrderSyncSettings, runtime: Runtime) -> str:
     return str(secret.get("order_sync_api_key") or secret["password"])
 
 
-def _not_reported_yet(failures: list[Failure]) -> list[Failure]:
-    """Return the failures that are new since this container's last run: a bad order stays bad for a long time."""
-    before = json.loads(_reported.value("orders") or "[]")
-    _reported.keep("orders", json.dumps([f"{failure.title}: {failure.message}" for failure in failures]))
-    return [failure for failure in failures if f"{failure.title}: {failure.message}" not in before]
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """What a run answers, what is wrong with single orders, how many of the newest failed, and what is stored of it."""
+
+    answer: dict[str, Any]
+    failures: list[Failure]
+    failed: int
+    attempts: OrderAttempts
+
+
+def _identity(failure: Failure) -> str:
+    return hashlib.sha256(f"{failure.title}: {failure.message}".encode()).hexdigest()[:16]
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
@@ -58,13 +68,13 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
 def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
     """Copy the newest orders. The status of each record says whether it was copied.
 
-    If nothing can be read at all, raise (category `odoo_error`), so that the alarm and the dead letter see it. Of what
-    the event says, only who asks for it is read.
+    If nothing can be read at all, raise (category `odoo_error`), so that the alarm and the dead letter see it. Beside
+    a tick of the schedule, an event may say who asks; anything else is answered with what is wrong with it.
     """
     log_as_json(SERVICE)
     with answering() as answer:
         # Nothing is recorded of orders in the history of documents: the log has the name.
-        by = said_by(event)
+        by = orders_asked_by(event)
         if by:
             logger.info("orders asked for", extra={"by": by})
         answer.value = _handled(context, runtime)
@@ -86,11 +96,20 @@ def _handled(context: Any, runtime: Runtime) -> dict[str, Any]:
         except AwaitsFirstValue as error:
             report.failures.append(Failure.of("", error))
             answer: dict[str, Any] = {"statusCode": 200, "records": [], "waiting": str(error)}
-            failed = 0
+            copied = None
         else:
-            answer, failures, failed = _copied(settings, key, runtime, deadline)
-            report.failures += _not_reported_yet(failures)
+            copied = _copied(settings, key, runtime, deadline)
+            answer = copied.answer
+            # A bad order stays bad for a long time, and is reported once.
+            known = {*copied.attempts.cursor.reported, *json.loads(_reported.value("orders") or "[]")}
+            report.failures += [failure for failure in copied.failures if _identity(failure) not in known]
             report.checked.add("")
+    failed = copied.failed if copied else 0
+    if copied and not report.undelivered:
+        reported = [_identity(failure) for failure in copied.failures]
+        _reported.keep("orders", json.dumps(reported))
+        with suppress(PipelineError):  # reported twice at worst
+            copied.attempts.report(reported)
     put_metrics(
         SERVICE,
         settings.environment,
@@ -100,10 +119,7 @@ def _handled(context: Any, runtime: Runtime) -> dict[str, Any]:
     return answer
 
 
-def _copied(
-    settings: OrderSyncSettings, key: str, runtime: Runtime, deadline: Deadline
-) -> tuple[dict[str, Any], list[Failure], int]:
-    """Copy the orders; return the answer, what is wrong with single orders, and how many of the newest failed."""
+def _copied(settings: OrderSyncSettings, key: str, runtime: Runtime, deadline: Deadline) -> _Copied:
     # JSON-RPC where there is one: the order sync is specified that way. An Odoo without it is spoken to by JSON-2.
     odoo = Odoo(
         settings.odoo_url,
@@ -115,20 +131,35 @@ def _copied(
         deadline=deadline,
     )
     orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
-    if not settings.copies_all:
-        sync = Sync(orders, table, order, deadline, runtime.clock, runtime.in_any_order)
-        return {"statusCode": 200, "records": sync.run()}, sync.failures, len(sync.failures)
-    attempts = OrderAttempts.begin(table, settings.odoo_database)
+    attempts = _begun(settings, table)
     try:
-        newest = NewestWithLines(orders, table, order, order_line, attempts)
-        sync = Sync(newest, newest, newest.read, deadline, runtime.clock)
-        records = sync.run()
-        history = HistorySync(orders, table, order, order_line, attempts, deadline, runtime.clock)
-        counts = history.run()
+        if settings.copies_all:
+            newest = NewestWithLines(orders, table, order, order_line, attempts)
+            sync = Sync(newest, newest, newest.read, deadline, runtime.clock, attempts)
+            history = HistorySync(orders, table, order, order_line, attempts, deadline, runtime.clock)
+            answer = {"statusCode": 200, "records": sync.run(), "history": history.run().as_dict()}
+            older = [failure for failure in history.failures if failure not in sync.failures]
+        else:
+            sync = Sync(orders, table, order, deadline, runtime.clock, attempts, runtime.in_any_order)
+            answer, older = {"statusCode": 200, "records": sync.run()}, []
     except PipelineError:
         with suppress(PipelineError):
             attempts.end()
         raise
-    attempts.end()
-    failures = [*sync.failures, *(failure for failure in history.failures if failure not in sync.failures)]
-    return {"statusCode": 200, "records": records, "history": counts.as_dict()}, failures, len(sync.failures)
+    with suppress(PipelineError):  # that it cannot be stored counts against no order: the next run is careful
+        attempts.end()
+    return _Copied(answer, [*sync.failures, *older], len(sync.failures), attempts)
+
+
+def _begun(settings: OrderSyncSettings, table: OrderTable) -> OrderAttempts:
+    """Return the attempts of a run, stored where they can be.
+
+    The newest orders are copied without them as well: what is wrong with the table is then said of each order.
+    """
+    try:
+        return OrderAttempts.begin(table, settings.odoo_database)
+    except PipelineError as error:
+        if settings.copies_all:
+            raise
+        logger.warning("attempts are not counted", extra={"reason": str(error)})
+        return OrderAttempts.begin(_in_memory, settings.odoo_database)

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operate.errors import NeedsAPerson, WrongUse
+from operate.functions import FUNCTIONS
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
@@ -23,15 +24,6 @@ from pipeline.qbo.tokens import REQUIRED_KEYS
 from pipeline.settings import ExtractorSettings, PosterSettings
 
 EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT = "odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"
-FUNCTIONS = (EXTRACTOR, POSTER, ORDER_SYNC, TIE_OUT)
-# The order sync runs only where its database and user are given.
-SCHEDULES = {
-    f"{EXTRACTOR}-schedule": EXTRACTOR,
-    f"{POSTER}-sweep": POSTER,
-    f"{POSTER}-watch": POSTER,
-    "tie-out-daily": TIE_OUT,
-    "tie-out-continue": TIE_OUT,
-}
 # The answer of a function crosses the network after its own time is up.
 ANSWER_ALLOWANCE_S = 60
 STOPPED = "Task timed out"

@@ -28,6 +28,7 @@ from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
+from pipeline.use_cases.sync_order_attempts import CursorInMemory
 from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
 from tests.deployed import deployed
@@ -262,6 +263,7 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     ) -> Machine:  # fmt: skip
         aws.empty()
         odoo_order_sync._reported = Remembered()
+        odoo_order_sync._in_memory = CursorInMemory()
         rows, files = documents or _demo()
         odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
         realms = realms or demo_realms()

@@ -359,7 +359,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "sqs:GetQueueUrl", f"arn:aws:sqs:{HERE}:odoo-order-sync-dlq-{ENVIRONMENT}"),
             Call("", "s3:GetObject", f"{bucket}/documents/x.json"),
             Call("", "dynamodb:PutItem", table),
-            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table)),
+            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table), (("dynamodb:LeadingKeys", "S00001"),)),
         ],
     }
     for name, calls in denied.items():
@@ -437,7 +437,9 @@ def _as_iam_sees_it(  # noqa: C901, PLR0912 - a branch a service
     elif service == "dynamodb":
         for table in params["RequestItems"] if "RequestItems" in params else [params["TableName"]]:
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
-            key = params.get("Key", params.get("Item", {})).get("entry_id", {}).get("S", "")
+            attributes = params.get("Key", params.get("Item", {}))
+            # The first is of the tracking table, the other of the sale orders.
+            key = next((attributes[name]["S"] for name in ("entry_id", "order_name") if name in attributes), "")
             yield Call(function, action, _table_arn(table) + index, (("dynamodb:LeadingKeys", key),))
     elif service == "sqs":
         name = params.get("QueueName") or str(params["QueueUrl"]).rpartition("/")[2]

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import odoo_order_sync
 from local.demo.documents import load
 from local.stand_ins.http_server import Fault, Response
 from local.stand_ins.odoo.rights import User
 from local.stand_ins.odoo.stand_in import CONNECTION_CLOSED
 from pipeline.aws.order_table import OrderTable
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.errors import Misconfigured, PipelineError, Unauthorized, Unavailable
 from pipeline.runtime import SystemClock
+from pipeline.use_cases.remembered import Remembered
+from pipeline.use_cases.sync_order_attempts import CursorInMemory
 from tests.conftest import API_KEY, PASSWORD
 
 CODE = Path(__file__).parents[1] / "lambda"
@@ -411,8 +415,8 @@ def test_b23_the_order_syncs_own_code_imports_nothing_beyond_what_is_allowed():
     assert foreign == {"boto3", "botocore", "mypy_boto3_dynamodb", "pipeline", "requests", "urllib3"}
 
 
-@pytest.mark.parametrize("event", [{}, None, [], "x", {"source": "aws.events"}], ids=str)
-def test_any_event_means_now(start, event):
+@pytest.mark.parametrize("event", [{}, None, {"by": "Ann"}, {"source": "aws.events", "detail": {}}], ids=str)
+def test_an_empty_event_and_a_tick_mean_now(start, event):
     assert len(start(1).invoke("odoo-order-sync", event)["records"]) == 1
 
 
@@ -539,26 +543,156 @@ def test_an_odoo_without_json_rpc_is_read_by_json2(start_machine):
     assert API_KEY not in machine.output
 
 
-def test_an_order_that_ends_the_function_when_it_is_written_does_not_keep_the_others_out(start, monkeypatch):
-    class Killed(BaseException):
-        """The function was ended from outside."""
+# -- an order that ends the function ----------------------------------------------------------------------------------
 
-    put = OrderTable.put
 
-    def killing(table, order, synced_at):
-        if order.order_name == "S1003":
+class Killed(BaseException):
+    """The function was ended from outside."""
+
+
+@pytest.fixture
+def deadly(monkeypatch):
+    """Return the names of orders that end the function when they are read, and those that end it when written."""
+    when_read, when_written = set(), set()
+    read, put = odoo_order_sync.order, OrderTable.put
+
+    def reading(row):
+        if row["name"] in when_read:
+            raise Killed
+        return read(row)
+
+    def writing(table, order, synced_at):
+        if order.order_name in when_written:
             raise Killed
         put(table, order, synced_at)
 
-    monkeypatch.setattr(OrderTable, "put", killing)
+    monkeypatch.setattr(odoo_order_sync, "order", reading)
+    monkeypatch.setattr(OrderTable, "put", writing)
+    return when_read, when_written
+
+
+@pytest.mark.parametrize("when", [0, 1], ids=["read", "written"])
+def test_an_order_that_ends_the_function_three_times_is_left_out_and_named_once(start, deadly, monkeypatch, when):
+    machine = start(4)
+    deadly[when].add("S1003")
+    for _ in range(KILLED_ATTEMPTS_MAX):
+        with pytest.raises(Killed):
+            machine.sync_orders()
+
+    records = machine.sync_orders()["records"]
+
+    assert [record["sync_status"] for record in records] == ["invalid_record", *["success"] * 3]
+    (alert,) = machine.alerts()
+    assert "order S1003 (sale.order 1003)" in alert["text"]
+    assert "it ended the function 3 times" in alert["text"]
+    # Another container's memory knows nothing of the alert.
+    monkeypatch.setattr(odoo_order_sync, "_reported", Remembered())
+    machine.sync_orders()
+    assert machine.alerts() == []
+    for names in deadly:
+        names.clear()
+    row(machine, 1003)["write_date"] = machine.odoo.stamp()
+    assert {record["sync_status"] for record in machine.sync_orders()["records"]} == {"success"}
+    assert set(items(machine)) == {"S1000", "S1001", "S1002", "S1003"}
+
+
+def test_an_order_that_ended_the_function_comes_after_all_others_until_it_is_copied(start, deadly):
+    machine = start(30)
+    deadly[1].add("S1029")
+    for _ in range(2):
+        with pytest.raises(Killed):
+            machine.sync_orders()
+
+    with pytest.raises(Killed):
+        machine.sync_orders()
+    copied = set(items(machine))
+    deadly[1].clear()
+    row(machine, 1029)["write_date"] = machine.odoo.stamp()
+    machine.sync_orders()
+
+    assert len(copied - {"cursor#odoo_demo"}) == 29
+    # With the order all that was kept of it is gone.
+    assert len(items(machine)) == 30
+
+
+def test_a_run_that_was_ended_once_for_another_reason_blames_no_order(start, deadly):
+    machine = start(3)
+    deadly[1].add("S1002")
+    with pytest.raises(Killed):
+        machine.sync_orders()
+    deadly[1].clear()
+
+    for _ in range(2):
+        assert {record["sync_status"] for record in machine.sync_orders()["records"]} == {"success"}
+
+    assert len(items(machine)) == 3
+    assert machine.alerts() == []
+
+
+def test_memory_used_up_at_an_order_counts_as_an_end_of_the_function(start, monkeypatch):
+    read = odoo_order_sync.order
+
+    def reading(row):
+        if row["name"] == "S1000":
+            raise MemoryError
+        return read(row)
+
+    monkeypatch.setattr(odoo_order_sync, "order", reading)
+    machine = start(3)
+    for _ in range(KILLED_ATTEMPTS_MAX):
+        with pytest.raises(PipelineError):
+            machine.sync_orders()
+
+    statuses = [record["sync_status"] for record in machine.sync_orders()["records"]]
+
+    assert statuses == ["success", "success", "invalid_record"]
+
+
+def test_where_attempts_cannot_be_stored_no_order_is_always_behind_one_that_ends_the_function(
+    start, deadly, monkeypatch
+):
+    def refused(_table, _database):
+        raise Misconfigured("may not read")
+
+    monkeypatch.setattr(OrderTable, "cursor", refused)
+    deadly[1].add("S1003")
     machine = start(4)
 
-    # It is the newest. Each of the others comes before it in every other run.
+    # Each of the others comes before it in every other run. A killed container keeps nothing.
     for _ in range(30):
+        monkeypatch.setattr(odoo_order_sync, "_in_memory", CursorInMemory())
         with pytest.raises(Killed):
             machine.sync_orders()
 
     assert set(items(machine)) == {"S1000", "S1001", "S1002"}
+
+
+def test_what_is_wrong_with_an_order_counts_as_reported_only_when_sns_has_taken_it(start):
+    machine = start(3)
+    row(machine, 1001)["amount_total"] = False
+    topic = machine.deployment.environs["odoo-order-sync"]["SNS_ALERT_TOPIC"]
+    machine.set_environ("odoo-order-sync", SNS_ALERT_TOPIC=f"{topic}-gone")
+    machine.sync_orders()
+    machine.set_environ("odoo-order-sync", SNS_ALERT_TOPIC=topic)
+    counts = []
+    for _ in range(2):
+        machine.sync_orders()
+        counts.append(len(machine.alerts()))
+
+    assert counts == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "event", [{"company": "A"}, {"dry_run": True, "by": "Ann"}, [], "x", 7, {"by": ["Ann"]}], ids=str
+)
+def test_an_event_that_is_not_understood_is_answered_and_nothing_is_copied(start, event):
+    machine = start(1)
+
+    answer = machine.invoke("odoo-order-sync", event)
+
+    assert answer["code"] == "invalid_request"
+    assert "by" in answer["error"]
+    assert (items(machine), machine.alerts(), machine.odoo.server.requests) == ({}, [], [])
 
 
 @pytest.mark.parametrize(("event", "names"), [({"by": "Ann\nBob"}, ["Ann Bob"]), ({}, []), (None, [])])

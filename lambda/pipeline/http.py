@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -20,6 +23,11 @@ CONNECT_TIMEOUT_S = 5
 ANSWER_BYTES_MAX = 48 * 1024 * 1024
 # No amount, id or rate has so many digits, before the point or after it. Arithmetic with such a number never ends.
 DIGITS_MAX = 100
+
+# Statuses by which a server says "not now", and the longest that it is believed to ask for.
+NOT_NOW = (429, 503)
+RETRY_AFTER_S_MAX = 3600
+RETRY_AFTER_LENGTH_MAX = 40
 
 NOT_SENT = "not_sent"
 NO_ANSWER = "no_answer"
@@ -45,6 +53,24 @@ class Answer:
     def is_html(self) -> bool:
         """Whether a gateway or web server answered instead of the application."""
         return self.headers.get("content-type", "").startswith("text/html") or bool(re.match(rb"\s*<", self.content))
+
+    def retry_after_s(self, now: datetime) -> int:
+        """Return for how many seconds a server that says "not now" asks to be left alone; 0 if it does not say it.
+
+        `Retry-After` is a number of seconds or a date (RFC 9110, 10.2.3). No answer asks for more than an hour, and
+        what is neither, or in the past, asks for nothing.
+        """
+        text = self.headers.get("retry-after", "").strip() if self.status in NOT_NOW else ""
+        if not text or len(text) > RETRY_AFTER_LENGTH_MAX:
+            return 0
+        if text.isascii() and text.isdecimal():
+            return min(int(text), RETRY_AFTER_S_MAX)
+        try:
+            until = parsedate_to_datetime(text)
+        except ValueError:
+            return 0
+        seconds = math.ceil(((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
+        return min(max(seconds, 0), RETRY_AFTER_S_MAX)
 
     def json(self, *, is_strict: bool = False) -> Any:
         """Return the body as JSON, with numbers as Decimal or int. Raises ValueError if it is not JSON.

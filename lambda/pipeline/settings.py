@@ -25,8 +25,13 @@ DAYS_MAX = 90
 _TERRAFORM = {"ODOO_DB": "odoo_database", "ODOO_EMAIL": "odoo_email"}
 
 
+def _given(environ: Mapping[str, str], name: str, default: str = "") -> str:
+    """Return a variable, or what counts where it is missing or empty. Whoever sets one by hand may add a line's end."""
+    return environ.get(name, "").strip() or default
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name, "").strip()
+    value = _given(environ, name)
     if not value:
         set_by = f": set {_TERRAFORM[name]} in terraform.tfvars, then `terraform apply`" if name in _TERRAFORM else ""
         raise Misconfigured(f"The environment variable {name} is missing{set_by}.")
@@ -36,11 +41,11 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 def _alerting(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what every function has: where it runs, and whom it writes to."""
     return {
-        "environment": environ.get("ENVIRONMENT", ""),
-        "topic": environ.get("SNS_ALERT_TOPIC", ""),
-        "slack_webhook_url": environ.get("SLACK_WEBHOOK_URL", ""),
-        "slack_webhook_parameter": environ.get("SLACK_WEBHOOK_PARAMETER", ""),
-        "region": environ.get("AWS_REGION", ""),
+        "environment": _given(environ, "ENVIRONMENT"),
+        "topic": _given(environ, "SNS_ALERT_TOPIC"),
+        "slack_webhook_url": _given(environ, "SLACK_WEBHOOK_URL"),
+        "slack_webhook_parameter": _given(environ, "SLACK_WEBHOOK_PARAMETER"),
+        "region": _given(environ, "AWS_REGION"),
     }
 
 
@@ -60,20 +65,20 @@ def _quickbooks(environ: Mapping[str, str]) -> dict[str, str]:
     which = _quickbooks_environment(environ)
     return {
         "qb_secret_arn": _required(environ, "QB_SECRET_ARN"),
-        "qb_api_url": (environ.get("QB_API_URL") or QUICKBOOKS_APIS[which]).rstrip("/"),
-        "qb_discovery_url": environ.get("QB_DISCOVERY_URL") or QUICKBOOKS_DISCOVERY[which],
+        "qb_api_url": _given(environ, "QB_API_URL", QUICKBOOKS_APIS[which]).rstrip("/"),
+        "qb_discovery_url": _given(environ, "QB_DISCOVERY_URL", QUICKBOOKS_DISCOVERY[which]),
     }
 
 
 def _quickbooks_environment(environ: Mapping[str, str]) -> str:
-    which = environ.get("QB_ENVIRONMENT", "production")
+    which = _given(environ, "QB_ENVIRONMENT", "production")
     if which not in QUICKBOOKS_APIS:
         raise Misconfigured(f"The environment variable QB_ENVIRONMENT is '{which}': say production or sandbox.")
     return which
 
 
 def _days(environ: Mapping[str, str], name: str, default: int) -> int:
-    text = environ.get(name, "") or str(default)
+    text = _given(environ, name, str(default))
     if not text.isdecimal() or not 1 <= int(text) <= DAYS_MAX:
         raise Misconfigured(f"{name} is {text[:20]!r}: give whole days, 1 to {DAYS_MAX}.")
     return int(text)
@@ -106,9 +111,9 @@ class ExtractorSettings:
             **_pipeline(environ),
             odoo_api_url=_required(environ, "ODOO_API_URL"),
             odoo_secret_arn=_required(environ, "ODOO_SECRET_ARN"),
-            renders_pdfs=environ.get("ODOO_RENDER_PDFS", "true") != "false",
+            renders_pdfs=_given(environ, "ODOO_RENDER_PDFS", "true") != "false",
             # Lambda sets it; elsewhere there is no function to start.
-            function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+            function_name=_given(environ, "AWS_LAMBDA_FUNCTION_NAME"),
         )
 
 
@@ -137,7 +142,7 @@ class PosterSettings:
             **_quickbooks(environ),
             qb_url=QUICKBOOKS_PAGES[_quickbooks_environment(environ)],
             # Lambda sets it; elsewhere there is no function to start.
-            function_name=environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+            function_name=_given(environ, "AWS_LAMBDA_FUNCTION_NAME"),
         )
 
 
@@ -196,15 +201,15 @@ class OrderSyncSettings:
 
         With `ORDER_SYNC_ALL=true` every order written since the last run is copied, not only the newest hundred.
         """
-        secret_arn = environ.get("ODOO_SECRET_ARN", "")
+        secret_arn = _given(environ, "ODOO_SECRET_ARN")
         return cls(
             **_alerting(environ),
             odoo_url=_required(environ, "ODOO_URL"),
             odoo_database=_required(environ, "ODOO_DB"),
             odoo_email=_required(environ, "ODOO_EMAIL"),
-            odoo_api_key=environ.get("ODOO_API_KEY", "") if secret_arn else _required(environ, "ODOO_API_KEY"),
+            odoo_api_key=_given(environ, "ODOO_API_KEY") if secret_arn else _required(environ, "ODOO_API_KEY"),
             odoo_secret_arn=secret_arn,
             # The seed's own spelling.
             table=_required(environ, "ODDO_RESPONSE_TABLE"),
-            copies_all=environ.get("ORDER_SYNC_ALL", "false") == "true",
+            copies_all=_given(environ, "ORDER_SYNC_ALL", "false") == "true",
         )

@@ -14,7 +14,8 @@ from local.stand_ins.aws import CREDENTIALS, ENVIRONMENT, REGION
 from local.stand_ins.lambdas import LambdaStandIn
 from operate.cli import Call, World
 from operate.commands.check import Checked, checked, show
-from operate.deployment import FUNCTIONS, POSTER, Deployment
+from operate.deployment import POSTER, Deployment
+from operate.functions import FUNCTIONS
 from operate.output import Output
 from pipeline.aws.document_store import DocumentStore
 from pipeline.domain.mapping_file import MappingFile

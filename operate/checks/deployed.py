@@ -18,7 +18,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operate.deployment import EXTRACTOR, FUNCTIONS, POSTER, SCHEDULES, TIE_OUT, Deployment
+from operate.deployment import EXTRACTOR, POSTER, TIE_OUT, Deployment
+from operate.functions import FUNCTIONS, SCHEDULES, WATCHED
 from operate.output import span
 
 APPLY = "run `terraform apply`"
@@ -29,8 +30,6 @@ _OF_THE_BUCKET = {
     TIE_OUT: (("s3:PutObject", "reports/x.html"),),
 }
 ALARMS_OF_EACH = ("errors", "dlq", "alerts-undelivered")
-# What has an alarm when it is silent.
-ALARMS_OF_SILENCE = (EXTRACTOR, POSTER, TIE_OUT)
 OWN_ALARMS = (
     *(f"{POSTER}-{what}" for what in ("backlog-age", "refresh-token", "consent", "drift")),
     *(f"tie-out-{what}" for what in ("unexplained", "overdue")),
@@ -215,7 +214,7 @@ def alerts(deployment: Deployment) -> Iterator[str]:
         return
     yield from subscribed(subscriptions)
     common = [f"{function}-{what}" for function in FUNCTIONS for what in ALARMS_OF_EACH]
-    silent = [f"{function}-silent" for function in ALARMS_OF_SILENCE if _is_scheduled(deployment, function)]
+    silent = [f"{function}-silent" for function in WATCHED if _is_scheduled(deployment, function)]
     expected = {f"{name}-{deployment.environment}" for name in (*common, *silent, *OWN_ALARMS)}
     pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate()
     found = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}

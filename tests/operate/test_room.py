@@ -3,8 +3,10 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from operate.checks.deployed import OWN_ALARMS
-from operate.deployment import FUNCTIONS, SCHEDULES
+from operate.functions import FUNCTIONS, MAIN_TF, SCHEDULES, WATCHED, FunctionRow, read_functions
 from tests.terraform_tools import ROOT, configuration_text, function_names
 
 
@@ -37,12 +39,39 @@ def test_its_requirements_bring_no_moto_and_the_versions_that_the_functions_run_
 
 
 def test_the_doctor_looks_at_every_function_and_schedule_of_the_configuration():
-    configured = re.findall(r"^      schedules = \{\n(.*?)^      \}$", configuration_text(), re.MULTILINE | re.DOTALL)
-    schedules = {name for rows in configured for name in re.findall(r"^        ([\w-]+) = \{$", rows, re.MULTILINE)}
-
     assert set(function_names()) == set(FUNCTIONS)
     # The order sync runs only where its database and user are given.
-    assert schedules - {"odoo-order-sync-schedule"} == set(SCHEDULES)
+    assert len(re.findall(r"^          expression +=", configuration_text(), re.MULTILINE)) == len(SCHEDULES) + 1
+    assert set(WATCHED) == {"odoo-extractor", "qb-poster", "odoo-qb-tie-out"}
+
+
+def test_a_function_is_one_row_for_the_doctor_too():
+    row = """    archive = {
+      timeout_s = 60
+      schedules = {
+        archive-weekly = {
+          expression = "rate(7 days)"
+          enabled    = true
+          watched    = true
+        }
+        archive-on-demand = {
+          expression = "rate(1 day)"
+          enabled    = var.archive_enabled
+        }
+      }
+    }
+"""
+    with_it = MAIN_TF.read_text().replace("  functions = {\n", f"  functions = {{\n{row}", 1)
+
+    rows = read_functions(with_it)
+
+    assert rows["archive"] == FunctionRow(schedules=("archive-weekly",), is_watched=True)
+    assert set(rows) == {"archive", *FUNCTIONS}
+
+
+def test_rows_that_are_not_found_are_no_empty_list():
+    with pytest.raises(ValueError, match="functions"):
+        read_functions("locals {\n}\n")
 
 
 def test_the_doctor_looks_at_every_alarm_that_is_not_one_of_each_function():

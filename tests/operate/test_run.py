@@ -263,6 +263,17 @@ def test_a_plan_ends_where_the_function_answers_for_other_documents_than_were_as
     assert len({event["company"] for event in asked}) == len(asked)
 
 
+def test_what_the_order_sync_does_not_understand_is_wrong_use(oqb):
+    oqb.lambdas.replace(
+        "odoo-order-sync-demo", lambda _event: {"error": "by must be a text.", "code": "invalid_request"}
+    )
+
+    result = oqb("orders")
+
+    assert result.exit_code == 2
+    assert "by must be a text." in result.stderr
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 

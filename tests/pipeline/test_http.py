@@ -21,6 +21,7 @@ from local.stand_ins.http_server import Fault, Response, StandInServer
 from pipeline import http
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.domain.money import decimal
+from pipeline.http import Answer
 from pipeline.runtime import SystemClock
 
 WHO = "Odoo at the test"
@@ -408,3 +409,34 @@ def test_what_no_amount_can_be_is_refused_where_an_answer_must_be_right(text):
 def test_json_that_is_nested_too_deeply_is_not_json(depth):
     with pytest.raises(ValueError, match="nested too deeply"):
         json_of("[" * depth + "]" * depth)
+
+
+# -- when to ask again ------------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        *[("120", 120), (" 5 ", 5), ("0", 0)],
+        *[("Mon, 30 Nov 2026 09:02:00 GMT", 120), ("Mon, 30 Nov 2026 10:02:00 +0100", 120)],
+        *[("Monday, 30-Nov-26 09:02:00 GMT", 120), ("Mon Nov 30 09:02:00 2026", 120)],
+        # Nobody is believed to ask for more than an hour.
+        *[("1000000000", 3600), ("9" * 40, 3600), ("Fri, 31 Dec 9999 23:59:59 GMT", 3600)],
+        # What says nothing asks for nothing.
+        *[("-1", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("", 0), ("soon", 0), ("1.5", 0), ("1e9", 0), ("NaN", 0)],
+        *[("9" * 41, 0), ("\xb2", 0), ("1, 2", 0), ("Mon, 99 Nov 2026 09:02:00 GMT", 0), ("Mon", 0), (", , ,", 0)],
+    ],
+)
+def test_when_to_ask_again_is_seconds_or_a_date_and_never_more_than_an_hour(said, seconds):
+    assert Answer(503, {"retry-after": said}, b"").retry_after_s(NOW) == seconds
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 60), (503, 60), (200, 0), (302, 0), (500, 0)])
+def test_only_who_says_not_now_is_asked_when(status, seconds):
+    assert Answer(status, {"retry-after": "60"}, b"").retry_after_s(NOW) == seconds
+
+
+def test_an_answer_that_does_not_say_when_to_ask_again_asks_for_nothing():
+    assert Answer(429, {}, b"").retry_after_s(NOW) == 0

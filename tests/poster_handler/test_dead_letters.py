@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from functools import partial
 
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 
 import qb_poster
 from local.demo.books import REALM_A
@@ -116,3 +118,57 @@ def test_a_refused_pdf_leaves_the_document_and_is_reported(machine):
 
     assert (result["posted"], result["failed"], again["posted"]) == (3, 1, 1)
     assert len(booked(machine)) == len(machine.quickbooks.books(REALM_A).attachables()) == 4
+
+
+def denied(machine, monkeypatch, function, operation):
+    """Let SQS refuse one operation on a function's queue; with an empty one, remove the queue."""
+    sqs = machine.client("sqs")
+    if not operation:
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{function}-dlq-demo")["QueueUrl"])
+        return
+    call = botocore.client.BaseClient._make_api_call
+
+    def refusing(client, name, arguments):
+        if name == operation and "dlq" in str(arguments):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "secret of theirs"}}, name)
+        return call(client, name, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", refusing)
+
+
+@pytest.mark.usefixtures("one_by_one")
+@pytest.mark.parametrize("function", ["qb-poster", "odoo-extractor"])
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        ("GetQueueUrl", "its role needs sqs:GetQueueUrl on it"),
+        ("ReceiveMessage", "its role needs sqs:ReceiveMessage on it"),
+        ("", "does not exist: `terraform apply` makes it again"),
+    ],
+)
+def test_a_redrive_whose_queue_cannot_be_used_is_answered_with_queue_and_permission(
+    machine, monkeypatch, function, operation, says
+):
+    refuse_one(machine)
+    machine.alerts()
+    denied(machine, monkeypatch, function, operation)
+
+    answer = machine.invoke(function, {"redrive": True})
+
+    assert answer["code"] == "not_redriven"
+    assert answer["error"].startswith(f"The dead letters are not put back. The queue {function}-dlq-demo ")
+    assert says in answer["error"]
+    assert machine.alerts() == []
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_a_redrive_that_may_not_remove_its_letters_says_so_and_what_it_opened_is_posted(machine, monkeypatch):
+    refuse_one(machine)
+    denied(machine, monkeypatch, "qb-poster", "DeleteMessage")
+
+    answer = machine.post({"redrive": True})
+    machine.post()
+
+    assert "its role needs sqs:DeleteMessage on it" in answer["error"]
+    assert failed(machine) == []
+    assert len(booked(machine)) == 4

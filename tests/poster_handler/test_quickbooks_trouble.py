@@ -124,6 +124,21 @@ def test_a_429_pauses_the_company_and_everything_follows(machine):
 
 @pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize(
+    ("retry_after", "least_s", "most_s"),
+    [("1800", 1800, 1800), ("1000000000", 3600, 3600), ("-1", 60, 72), ("2", 60, 72)],
+)
+def test_how_long_a_company_pauses_is_what_quickbooks_asks_for_within_an_hour(machine, retry_after, least_s, most_s):
+    answer = throttled()
+    break_once(machine, Response(answer.status, answer.body, answer.content_type, {"Retry-After": retry_after}))
+
+    machine.post()
+
+    (pause,) = [line["seconds"] for line in machine.log if line.get("message") == "company paused"]
+    assert least_s <= pause <= most_s
+
+
+@pytest.mark.usefixtures("one_by_one")
+@pytest.mark.parametrize(
     ("fault", "words"),
     [
         (unauthorized(), "no longer lets the pipeline into companyA"),

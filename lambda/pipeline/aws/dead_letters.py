@@ -45,7 +45,7 @@ class DeadLetters:
             "fix": failure.what_to_do,
         }
         try:
-            with self._errors():
+            with self._errors("sqs:SendMessage"):
                 self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body, ensure_ascii=False))
         except PipelineError as error:
             logger.error("dead letter not sent", extra={"entry_id": failure.entry_id, "reason": str(error)})  # noqa: TRY400
@@ -57,7 +57,7 @@ class DeadLetters:
 
         A letter that is not removed reappears after fifteen minutes.
         """
-        with self._errors():
+        with self._errors("sqs:ReceiveMessage"):
             # A short wait makes SQS ask all its servers; without one, letters may be missed.
             answer = self._client.receive_message(
                 QueueUrl=self._url, MaxNumberOfMessages=MESSAGES_MAX, WaitTimeSeconds=1, VisibilityTimeout=TAKEN_S
@@ -66,18 +66,18 @@ class DeadLetters:
 
     def remove(self, letter: Letter) -> None:
         """Remove a letter."""
-        with self._errors():
+        with self._errors("sqs:DeleteMessage"):
             self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
 
     def put_back(self, letter: Letter) -> None:
         """Let a letter that was taken be seen again at once, by a person's `redrive` and by the alarm."""
-        with self._errors():
+        with self._errors("sqs:ChangeMessageVisibility"):
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
             )
 
-    def _errors(self) -> AbstractContextManager[None]:
-        return errors_of(f"The queue {self._name}")
+    def _errors(self, needs: str) -> AbstractContextManager[None]:
+        return errors_of(f"The queue {self._name}", needs=needs)
 
     @property
     def _client(self) -> SQSClient:
@@ -86,7 +86,8 @@ class DeadLetters:
     @property
     def _url(self) -> str:
         if not self._address:
-            self._address = self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
+            with self._errors("sqs:GetQueueUrl"):
+                self._address = self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
         return self._address
 
 

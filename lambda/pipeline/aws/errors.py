@@ -49,14 +49,17 @@ class Expected(Exception):
 
 
 @contextmanager
-def errors_of(what: str, *, expected: tuple[str, ...] = ()) -> Iterator[None]:
-    """Turn AWS errors into ours, which name the resource. One with an `expected` code is raised as Expected."""
+def errors_of(what: str, *, expected: tuple[str, ...] = (), needs: str = "") -> Iterator[None]:
+    """Turn AWS errors into ours, which name the resource. One with an `expected` code is raised as Expected.
+
+    `needs` is the permission (`sqs:SendMessage`) that a person must give where it is refused.
+    """
     try:
         yield
     except ClientError as error:
         if _code(error) in expected:
             raise Expected(_code(error), str(error.response["Error"].get("Message", ""))) from error
-        raise error_of(_code(error), what) from error
+        raise error_of(_code(error), what, needs) from error
     except BotoCoreError as error:
         raise error_of(type(error).__name__, what) from error
 
@@ -65,8 +68,8 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def error_of(code: str, what: str) -> PipelineError:
-    """Return our error for an error code of AWS about a resource."""
+def error_of(code: str, what: str, needs: str = "") -> PipelineError:
+    """Return our error for an error code of AWS about a resource, which needs a permission."""
     if code == _ARCHIVED:
         return NeedsAttention(f"{what} has it in an archive class: restore the object first ({code}).", code="archived")
     if code.startswith(_KEYS) and not any(word in code for word in _KEY_MAY_WORK_LATER):
@@ -77,6 +80,11 @@ def error_of(code: str, what: str) -> PipelineError:
         )
     if code in _NOT_TAKEN:
         return NotStored(f"{what} was asked in a way it does not understand, or to store what is too large ({code}).")
+    if needs and _FINAL.get(code) == _NOT_ALLOWED:
+        return Misconfigured(
+            f"{what} may not be used by this function: its role needs {needs} on it, which `terraform apply` gives "
+            f"unless a policy of your own denies it ({code})."
+        )
     if code in _FINAL:
         return Misconfigured(f"{what} {_FINAL[code]} ({code}).")
     return Unavailable(f"{what} did not answer ({code}).")

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pipeline.aws.document_store import entry_id_of_pending
+from pipeline.aws.payload import body_of, is_schedule
 from pipeline.aws.said_by import BY, said_by
 from pipeline.domain.commands import (
     AcceptDrift,
@@ -33,13 +34,11 @@ from pipeline.domain.commands import (
 )
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.history import Origin
-from pipeline.domain.quoting import one_line
 from pipeline.domain.source import Selection
 
 LISTED_MAX = 1_000
 # No name, number or entry is longer, and an answer may repeat it.
 TEXT_LENGTH_MAX = 1_000
-KEY_SHOWN_MAX = 40
 # Outside of these years an instant has no neighbours to compute with, and no document is dated there.
 YEARS = range(1970, 9999)
 _GO_ON_KEYS = {"go_on_for_s", "go_on_until"}
@@ -54,11 +53,6 @@ _POSTER_KEYS = _ACCEPT_KEYS | {
     "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
     "explain",
 }  # fmt: skip
-
-
-def is_schedule(event: Any) -> bool:
-    """Whether the event is a tick in EventBridge's own format."""
-    return isinstance(event, Mapping) and event.get("source") == "aws.events"
 
 
 def is_from_s3(event: Any) -> bool:
@@ -87,7 +81,7 @@ def extractor_command(event: Any) -> ExtractorCommand:
     """Return the extractor's command. A tick of EventBridge asks for what is new."""
     if is_schedule(event):
         return Pull()
-    body = _body(event, _EXTRACTOR_KEYS)
+    body = body_of(event, _EXTRACTOR_KEYS)
     if _GO_ON_KEYS & set(body):
         return _goes_on(body)
     company, is_trial = _text(body, "company"), _flag(body, "dry_run")
@@ -131,7 +125,7 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
         return PostDue()
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
-    body = _body(event, _POSTER_KEYS)
+    body = body_of(event, _POSTER_KEYS)
     if _ACCEPT_KEYS & set(body):
         return _accepted(body, said_by(event))
     # An empty name is a mistake, and no wish to post.
@@ -155,7 +149,7 @@ def tie_out_command(event: Any) -> TieOutCommand:
     """Return the tie-out's command. A tick of EventBridge asks for every open month."""
     if is_schedule(event):
         return CompareMonths()
-    body = _body(event, _TIE_OUT_KEYS)
+    body = body_of(event, _TIE_OUT_KEYS)
     if (_CLOSE_KEYS - {"company"}) & set(body):
         return _closed(body, said_by(event))
     company, month, goes_on = _text(body, "company"), _text(body, "month"), _flag(body, "continue")
@@ -235,20 +229,6 @@ def origin_of(function: str, event: Any, context: Any) -> Origin:
     if is_schedule(event) or {"sweep", "watch", "continue"} & set(body):
         return Origin(function, run, "schedule")
     return Origin(function, run, "invocation" if body else "schedule, or an invocation without a name")
-
-
-def _body(event: Any, known: set[str]) -> Mapping[str, Any]:
-    if not isinstance(event, Mapping):
-        raise InvalidRequest(f"The payload must be a JSON object with any of {', '.join(sorted(known | {BY}))}.")
-    # Who asks is for the history, and changes nothing of what is asked for: `{"by": "Ann"}` asks for what `{}` does.
-    body = {name: value for name, value in event.items() if name != BY}
-    unknown = sorted(one_line(str(key), KEY_SHOWN_MAX) for key in body if key not in known)
-    if unknown:
-        raise InvalidRequest(
-            f"The payload has {', '.join(unknown[:5])}, which this function does not know; it knows "
-            f"{', '.join(sorted(known | {BY}))}."
-        )
-    return body
 
 
 def _flag(body: Mapping[str, Any], name: str) -> bool:

@@ -2,7 +2,8 @@
 
 The key is `order_name` and `order_id` (both text). Attributes are named as in `Order`; amounts are numbers; what is
 empty in Odoo is an empty text. `sync_status` and `synced_at` say when the order was last copied. If the whole history
-is copied, `lines` holds the order's lines, and an item whose name begins with `cursor#` says how far Odoo was read.
+is copied, `lines` holds the order's lines. An item whose name begins with `cursor#` is no order: it says that a run is
+at work, what was wrong, and how far Odoo was read. When it has nothing to say, it is removed.
 """
 
 from __future__ import annotations
@@ -59,12 +60,20 @@ class OrderTable:
             found = self._client.get_item(TableName=self._name, Key=_cursor_key(database), ConsistentRead=True)
         kept = plain_values(found.get("Item", {}))
         known = {name: kept[name] for name in ("since", "walk_began", "after_id", "at_work") if name in kept}
-        return OrderCursor(**known, killed=json.loads(kept.get("killed", "{}")))
+        return OrderCursor(
+            **known,
+            killed=json.loads(kept.get("killed", "{}")),
+            reported=tuple(json.loads(kept.get("reported", "[]"))),
+        )
 
     def move_cursor(self, database: str, cursor: OrderCursor) -> None:
-        """Store how far the orders of a database were read, and what is worked on."""
-        killed = json.dumps(dict(cursor.killed))
-        self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor), "killed": killed})
+        """Store how far the orders of a database were read, and what is worked on; without either, store nothing."""
+        if cursor == OrderCursor():
+            with errors_of(f"The table {self._name}"):
+                self._client.delete_item(TableName=self._name, Key=_cursor_key(database))
+            return
+        lists = {"killed": json.dumps(dict(cursor.killed)), "reported": json.dumps(cursor.reported)}
+        self._put({"order_name": f"cursor#{database}", "order_id": "#", **asdict(cursor), **lists})
 
     def _put(self, values: dict[str, Any], **condition: Any) -> bool:
         _check_size(values)

@@ -24,6 +24,8 @@ MARKED_FOR_DELETION = "InvalidRequestException"
 # AWS answers with one code for a secret that does not exist and for one without a value. Only the text tells which:
 # "can't find the specified secret value for staging label: AWSCURRENT" is about a secret that exists.
 NO_VALUE = "secret value"
+# What editors of Windows put before a text.
+_BOM = "\ufeff"
 NO_LONGER_CURRENT = ("InvalidParameterException", "InvalidRequestException")
 
 
@@ -102,15 +104,21 @@ class Secrets:
                 ) from error
             raise AwaitsFirstValue(f"The secret {name} has no value yet: {_who_fills(name)} fills it.") from error
         try:
-            value = json.loads(answer["SecretString"])
-        except (KeyError, ValueError):
+            value = json.loads(answer["SecretString"].lstrip(_BOM))
+        except (KeyError, ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise Misconfigured(f"The secret {name} is not a JSON object.")
+        value = {key: _without_line_end(entry) for key, entry in value.items()}
         missing = [key for key in required if not value.get(key)]
         if missing:
             raise Misconfigured(f"The secret {name} lacks {', '.join(missing)}.")
         return value, answer["VersionId"]
+
+
+def _without_line_end(value: Any) -> Any:
+    # A value that is copied from a file or a console often brings its line's end along, and no key or password has one.
+    return value.strip("\r\n") if isinstance(value, str) else value
 
 
 def _who_fills(name: str) -> str:

@@ -30,6 +30,7 @@ SUBJECT_LENGTH_MAX = 100
 # The lines of the mapping are ours and the deployer's, and each is made one line where it is built.
 SEVERAL_LINES = ("mapping", "mapping_unknown_in_odoo")
 POSTER = "qb-poster"
+EXTRACTOR = "odoo-extractor"
 # The pages of QuickBooks Online that show one transaction.
 QUICKBOOKS_PAGES = {
     DocumentType.INVOICE: "invoice",

@@ -30,6 +30,7 @@ WORDS: dict[str, str] = {
     "does_not_add_up": "its amounts do not add up",
     "dynamo_error": "a record cannot be stored",
     "ended_the_function": "working on it ended the function",
+    "exhausted": "a function has used up its memory",
     "file_not_ours": "a file in QuickBooks is not ours",
     "id_reused": "the id in Odoo belongs to another document now",
     "invalid_client": "Intuit does not know the app's credentials",

@@ -6,6 +6,7 @@
     │   ├─ Throttled              too many requests; carries how long to wait
     │   ├─ OutcomeUnknown         a write was sent and no answer says whether it took effect
     │   ├─ Deferred               the document itself must wait; nothing is wrong with its company
+    │   ├─ Exhausted              the function has no memory or thread left (`exhausted.py`)
     │   ├─ OutOfTime              this run is too short for it; the next one does it
     │   └─ Disconnected           the QuickBooks connection of a company is gone until a person reconnects it
     └─ NeedsAttention          trying again cannot help; a person must act, and the message says how
@@ -18,6 +19,7 @@
         │   ├─ NotStored             AWS does not take what is to be stored, perhaps of one document alone
         │   └─ AwaitsFirstValue      a secret that never had a value: nobody uses the deployment yet
         └─ InvalidRequest         an invocation we do not understand
+            └─ NotRedriven           the dead letters that a person asks for cannot be used
 
 Every message names the document or the object and says what to do. No message contains a secret.
 """
@@ -149,6 +151,12 @@ class InvalidRequest(NeedsAttention):
     """An invocation payload that is not one of ours."""
 
     code = "invalid_request"
+
+
+class NotRedriven(InvalidRequest):
+    """The dead letters that a person asks for cannot be used. Whoever asks is answered; all other work goes on."""
+
+    code = "not_redriven"
 
 
 def outcome[**P, T](call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | PipelineError:

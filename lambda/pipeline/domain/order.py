@@ -40,7 +40,7 @@ class OrderCursor:
     """How far orders were read: everything written before `since`, and in the current walk the ids up to `after_id`.
 
     `at_work` is what a run works on that has not ended by itself, and `killed` how often that ended the function, by
-    order.
+    order. `reported` has what people were told of and is still so.
     """
 
     since: str = ""
@@ -48,6 +48,7 @@ class OrderCursor:
     after_id: int = 0
     at_work: str = ""
     killed: Mapping[str, int] = field(default_factory=dict)
+    reported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ def parsed(answer: Answer, url: str) -> Any:
         raise Unavailable(f"Odoo at {url} answered HTTP {answer.status} with something that is not JSON") from error
 
 
-def no_odoo(url: str, answer: Answer) -> Unavailable:
-    """Return the error for an answer that does not come from Odoo itself."""
+def no_odoo(url: str, answer: Answer, wait_s: int = 0) -> Unavailable:
+    """Return the error for an answer that does not come from Odoo itself, which asks to be left alone for a while."""
     if 300 <= answer.status < 400:
         target = one_line(answer.headers.get("location", "").split("?")[0], ADDRESS_LENGTH_MAX)
         where = f"to {target}" if target else "elsewhere"
@@ -89,7 +89,8 @@ def no_odoo(url: str, answer: Answer) -> Unavailable:
     what = "a web page" if answer.is_html else "nothing it can use"
     return Unavailable(
         f"Odoo at {url} answered HTTP {answer.status} with {what} in place of data: it is overloaded, "
-        "restarting or being updated, or odoo_api_url names something else."
+        "restarting or being updated, or odoo_api_url names something else.",
+        wait_s=wait_s,
     )
 
 

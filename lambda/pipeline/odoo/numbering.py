@@ -11,8 +11,6 @@ from pipeline.domain.tie_out.numbers import FIRST_BY_HAND, Series, split_number
 from pipeline.odoo.client import Domain, Odoo
 from pipeline.odoo.rows import id_of, text
 
-# A company has a handful of journals. Names that people type in by hand may make any number of series.
-SERIES_MAX = 40
 # So many candidates are read of each: a pattern of SQL also matches other prefixes.
 CANDIDATES_MAX = 50
 _FIELDS = ("id", "name", "journal_id")
@@ -30,13 +28,12 @@ class Numbering:
         """Return the last number of each series before its first one of the month, whatever its date or state.
 
         It is 0 where the series begins in the month and the one before it, of the same format and journal, began at 1.
-        A series is left out if neither is known, and so are those after the first forty: where they began is not known.
+        A series is left out if neither is known.
         """
-        asked = series[:SERIES_MAX]
         # Mostly there is no hole, which one question says of all.
-        there = self._existing({numbering.name(numbering.first - 1) for numbering in asked})
+        there = self._existing({numbering.name(numbering.first - 1) for numbering in series})
         found: dict[Series, int] = {}
-        for numbering in asked:
+        for numbering in series:
             before = numbering.first - 1
             is_there = (numbering.journal_id, numbering.name(before)) in there
             last = before if is_there else self._last(numbering)

@@ -62,7 +62,7 @@ class Wire:
         if answer.status in (404, 410):
             raise Unavailable(str(no_odoo(self.url, answer)), code=NO_JSONRPC)
         if answer.is_html or answer.status != 200:
-            raise no_odoo(self.url, answer)
+            raise self._no_odoo(answer)
         envelope = parsed(answer, self.url)
         if not isinstance(envelope, dict):
             raise Unavailable(f"Odoo at {self.url} answered with JSON that is not JSON-RPC")
@@ -79,7 +79,7 @@ class Wire:
         headers = {"Authorization": f"Bearer {self._secret}", "X-Odoo-Database": self.database}
         answer = self._post(f"/json/2/{path}", body, headers=headers, bytes_max=bytes_max)
         if answer.is_html or answer.status in _NOT_NOW:
-            raise no_odoo(self.url, answer)
+            raise self._no_odoo(answer)
         value = parsed(answer, self.url)
         if answer.status == 200:
             return value
@@ -104,6 +104,9 @@ class Wire:
             clock=self.clock,
             **arguments,
         )
+
+    def _no_odoo(self, answer: Answer) -> Unavailable:
+        return no_odoo(self.url, answer, answer.retry_after_s(self.clock.now()))
 
     def _complaint(self, name: str, message: str) -> PipelineError:
         # A failing module or proxy may quote the request, and with it the login.

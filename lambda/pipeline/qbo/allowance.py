@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipeline.domain.clock import Clock
-from pipeline.domain.errors import Disconnected, PipelineError
+from pipeline.domain.errors import Disconnected, RetryLater, Throttled
 from pipeline.domain.threads import Threads
 
 USED_UP_AFTER = timedelta(hours=6)
@@ -48,7 +48,7 @@ class Allowance:
                 self._key_values.keep(self._key, "")
             self._is_known_good = True
 
-    def read_refused(self, company: str, error: PipelineError) -> PipelineError:
+    def read_refused(self, company: str, error: Throttled) -> RetryLater:
         """Return the error for a read that was refused by 429: the given one, or Disconnected if it lasts for hours."""
         now = self._clock.now()
         with self._lock:
@@ -66,4 +66,5 @@ class Allowance:
             "follow by themselves when the next month begins, or as soon as the app has a higher tier of Intuit's App "
             "Partner Program (developer.intuit.com shows the usage).",
             code="allowance_used_up",
+            wait_s=error.wait_s,
         )

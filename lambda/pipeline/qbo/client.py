@@ -17,6 +17,7 @@ from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, Pipe
 from pipeline.domain.retry import repeated
 from pipeline.domain.threads import Threads
 from pipeline.http import NOT_SENT, Answer, new_session, send
+from pipeline.qbo.call_time import CallTime
 from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.multipart import Multipart
@@ -74,6 +75,7 @@ class Client:
         self._clock = clock
         self._session = new_session()
         self._counting = threads.lock()
+        self._call_time = CallTime(clock, threads)
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
@@ -213,6 +215,7 @@ class Client:
             wait_s=lambda _failures: 0.0,
             clock=self._clock,
             on=lambda error: isinstance(error, Unavailable),
+            may_wait=lambda seconds: seconds == 0 or self._has_time(seconds),
         )
 
     def _call(
@@ -244,7 +247,8 @@ class Client:
             )
             body = self._read_out(kind, answer)
             if answer.status != 401 and all(fault.code != AUTHENTICATION_FAILED for fault in faults(body)):
-                understood = self._understood(body, answer.status, is_write=is_write)
+                wait_s = answer.retry_after_s(self._clock.now())
+                understood = self._understood(body, answer.status, is_write=is_write, wait_s=wait_s)
                 return {**understood, TID: answer.headers.get("intuit_tid", "")[:TID_LENGTH_MAX]}
             refused = token
         raise Disconnected(
@@ -252,6 +256,11 @@ class Client:
             "the company again with `./oqb connect`; the documents wait and follow by themselves.",
             code="token_refused",
         )
+
+    def check_time_for_name(self) -> None:
+        """Raise OutOfTime where the time that is left is for the documents whose names are known."""
+        if not self._has_time(self._call_time.after_name_s):
+            raise OutOfTime("No time is left in this run to write a further name in QuickBooks")
 
     def _has_time(self, seconds: float) -> bool:
         return self._deadline is None or self._deadline.allows(RESERVE_S + seconds)
@@ -262,15 +271,11 @@ class Client:
         if self._deadline:
             timeout_s = min(timeout_s, self._deadline.remaining_s - RESERVE_S)
         try:
-            return send(
-                self._session,
-                method,
-                self._base + path,
-                who="QuickBooks",
-                timeout_s=timeout_s,
-                clock=self._clock,
-                **arguments,
-            )
+            with self._call_time.measured():
+                return send(
+                    self._session, method, self._base + path, who="QuickBooks", timeout_s=timeout_s, clock=self._clock,
+                    **arguments,
+                )  # fmt: skip
         except Unavailable as error:
             if is_write and error.code != NOT_SENT:
                 raise OutcomeUnknown(str(error)) from error
@@ -294,7 +299,7 @@ class Client:
         )
         return body
 
-    def _understood(self, body: Any, status: int, *, is_write: bool) -> Json:
+    def _understood(self, body: Any, status: int, *, is_write: bool, wait_s: int = 0) -> Json:
         found = faults(body)
         error: PipelineError
         if found:
@@ -310,8 +315,10 @@ class Client:
             return body
         else:
             error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")
+        if isinstance(error, Throttled | Unavailable):
+            error.wait_s = max(error.wait_s, wait_s)
         if is_write and isinstance(error, Unavailable):
-            raise OutcomeUnknown(str(error))
+            raise OutcomeUnknown(str(error), wait_s=error.wait_s)
         # Intuit meters reads only.
         if self.limiter.allowance and isinstance(error, Throttled) and not is_write:
             raise self.limiter.allowance.read_refused(self.company, error)

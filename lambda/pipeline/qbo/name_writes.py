@@ -23,8 +23,10 @@ logger = logging.getLogger(__name__)
 def write_name(client: Client, clock: Clock, entity: str, body: Json, seed: str) -> tuple[Json, tuple[str, ...]]:
     """Write a name. Return QuickBooks' row, and the fields that it refuses and that were left out.
 
-    Raises Refused if it refuses what a name cannot do without, and Unavailable while a person is editing names.
+    Raises Refused if it refuses what a name cannot do without, Unavailable while a person is editing names, and
+    OutOfTime near the end of a run.
     """
+    client.check_time_for_name()
     left_out: tuple[str, ...] = ()
     while True:
         try:

@@ -28,5 +28,5 @@ def answering() -> Iterator[Answer]:
     try:
         yield answer
     except InvalidRequest as error:
-        logger.info("invocation not understood", extra={"reason": str(error)})
+        logger.info("invocation answered with what is wrong", extra={"reason": str(error)})
         answer.value = {"error": str(error), "code": error.code}

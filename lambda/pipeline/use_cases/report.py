@@ -22,6 +22,7 @@ from pipeline.domain.digest import alert_of
 from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
+from pipeline.domain.exhausted import exhausted
 from pipeline.domain.lease import Lease
 from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion, noticed
 from pipeline.domain.values import dataclass, replace
@@ -141,7 +142,8 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
         raise error.with_traceback(None) from None
     except Exception as error:  # a fault of ours: what was noticed before it, and by earlier runs, is reported anyway
         logger.exception("unexpected fault")
-        ours = NeedsAttention(_UNEXPECTED.format(kind=type(error).__name__), code="unexpected")
+        used_up = exhausted(error, reporter.place.service)
+        ours = used_up or NeedsAttention(_UNEXPECTED.format(kind=type(error).__name__), code="unexpected")
         report.failures.append(Failure.of("", ours))
         _finish(reporter, report)
         raise ours from None

@@ -64,7 +64,7 @@ class NewestWithLines:
     reads_line: Callable[[Mapping[str, Any]], OrderLine]
     attempts: OrderAttempts
     _rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    _begun: dict[str, tuple[Mapping[str, Any], list[OrderLine]]] = field(default_factory=dict)
+    _lines: dict[str, list[OrderLine]] = field(default_factory=dict)
 
     def newest(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return the newest orders, with their lines at hand; those last that may have ended the function."""
@@ -76,25 +76,18 @@ class NewestWithLines:
     def read(self, row: Mapping[str, Any]) -> Order:
         """Return the order of a row. Raises InvalidDocument if it or one of its lines is malformed."""
         order = self.reads(row)
-        lines = lines_of(self.orders, self._rows, row, self.attempts)
-        self._begun[order.order_id] = (row, [self.reads_line(line) for line in lines])
+        self._lines[order.order_id] = [self.reads_line(line) for line in lines_of(self.orders, self._rows, row)]
         return order
 
     def put(self, order: Order, synced_at: datetime) -> None:
         """Write one order with its lines unless the same content is stored."""
-        row, lines = self._begun.pop(order.order_id)
-        self.table.put_changed(order, lines, synced_at)
-        self.attempts.end_one(row)
+        self.table.put_changed(order, self._lines.pop(order.order_id), synced_at)
 
 
 def lines_of(
-    orders: OrderHistorySource,
-    known: Mapping[int, Sequence[Mapping[str, Any]]],
-    row: Mapping[str, Any],
-    attempts: OrderAttempts,
+    orders: OrderHistorySource, known: Mapping[int, Sequence[Mapping[str, Any]]], row: Mapping[str, Any]
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the lines of an order, which is worked on from here on. Raises InvalidDocument for one to leave out."""
-    attempts.begin_one(row)
+    """Return the lines of an order: those that are known, or else what Odoo has."""
     odoo_id = int(row["id"])
     return known[odoo_id] if odoo_id in known else orders.lines([odoo_id]).get(odoo_id, ())
 
@@ -158,13 +151,13 @@ class HistorySync:
         for row in self.attempts.last_of_all(rows):
             self.counts.found += 1
             try:
-                order = self.read(row)
-                own = [self.read_line(line) for line in lines_of(self.orders, known, row, self.attempts)]
-                written = self.table.put_changed(order, own, self.clock.now())
+                with self.attempts.working_on(row):
+                    order = self.read(row)
+                    own = [self.read_line(line) for line in lines_of(self.orders, known, row)]
+                    written = self.table.put_changed(order, own, self.clock.now())
             except InvalidDocument as error:
                 self._failed(row, str(error))
                 continue
-            self.attempts.end_one(row)
             self.counts.written += written
             self.counts.unchanged += not written
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +38,16 @@ class OrderSyncTable(Protocol):
         """Write one order. Raises PipelineError if it cannot be written."""
 
 
+class OrderSyncAttempts(Protocol):
+    """Counts which order ended the function, before the work on it begins."""
+
+    def count(self, row: Any) -> int:
+        """Return how often the work on an order ended the function."""
+
+    def working_on(self, row: Any) -> AbstractContextManager[None]:
+        """Return the time in which an order is worked on. Raises InvalidDocument for an order to leave out."""
+
+
 @dataclass(slots=True)
 class Sync:
     """One run of the order sync."""
@@ -46,7 +57,9 @@ class Sync:
     read: Callable[[Mapping[str, Any]], Order]
     deadline: Deadline
     clock: Clock
-    # In which of so many places to begin. By chance: then no order is always behind one that ends the function.
+    attempts: OrderSyncAttempts
+    # In which sequence so many orders are worked on, but for those last that have ended the function. By chance: then
+    # no order is always behind another one, even where nothing can be counted.
     sequence: Callable[[int], Iterable[int]] = range
     failures: list[Failure] = field(default_factory=list)
 
@@ -57,7 +70,8 @@ class Sync:
         record that could report it.
         """
         rows = self._newest()
-        records = {place: self._one(rows[place]) for place in self.sequence(len(rows))}
+        places = sorted(self.sequence(len(rows)), key=lambda place: self.attempts.count(rows[place]))
+        records = {place: self._one(rows[place]) for place in places}
         return [records[place] for place in sorted(records)]
 
     def _newest(self) -> Sequence[Mapping[str, Any]]:
@@ -68,6 +82,15 @@ class Sync:
 
     def _one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         synced_at = self.clock.now()
+        try:
+            with self.attempts.working_on(row):
+                return self._copied(row, synced_at)
+        except InvalidDocument as error:
+            return self._failed(row, OrderStatus.INVALID_RECORD, str(error), synced_at)
+        except PipelineError as error:
+            return self._failed(row, OrderStatus.DYNAMO_ERROR, str(error), synced_at)
+
+    def _copied(self, row: Mapping[str, Any], synced_at: datetime) -> dict[str, Any]:
         try:
             order = self.read(row)
         except InvalidDocument as error:

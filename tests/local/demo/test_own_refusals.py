@@ -37,6 +37,7 @@ ELSEWHERE = {
     "contact_merged": "it takes the extractor's answer: tests/cases/test_identity.py",
     "department_unmapped": "the whole mapping is checked before; only a location that goes meanwhile: "
     "tests/pipeline/qbo/test_references.py",
+    "exhausted": "a machine without memory: tests/pipeline/use_cases/post/run/test_trouble.py",
     "item_unmapped": "the whole mapping is checked before; only an item that goes meanwhile: "
     "tests/pipeline/qbo/test_references.py",
     "pdf_damaged": "the stand-in loses no bytes of an upload: tests/pipeline/qbo/test_books.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.domain.errors import Rejected, Unavailable
-from pipeline.domain.retry import growing, repeated
+from pipeline.domain.retry import ASKED_WAIT_S_MAX, growing, repeated
 
 DOWN, REFUSED = Unavailable("no answer"), Rejected("no")
 
@@ -72,3 +72,20 @@ def test_where_there_is_no_time_to_wait_the_error_is_raised_at_once():
         attempts.run(may_wait=lambda seconds: seconds < 5)
 
     assert (attempts.waits, attempts.left) == ([1.0], ["never"])
+
+
+@pytest.mark.parametrize(("asked_s", "waited_s"), [(1, 1.0), (3, 3.0), (ASKED_WAIT_S_MAX, 10.0)])
+def test_the_other_side_may_ask_for_a_longer_wait_than_ours_and_for_no_shorter_one(asked_s, waited_s):
+    attempts = Attempts(Unavailable("busy", wait_s=asked_s), "done")
+
+    assert attempts.run() == "done"
+    assert attempts.waits == [waited_s]
+
+
+def test_a_long_wait_that_the_other_side_asks_for_is_for_the_next_run():
+    attempts = Attempts(Unavailable("busy", wait_s=ASKED_WAIT_S_MAX + 1), "never")
+
+    with pytest.raises(Unavailable):
+        attempts.run()
+
+    assert (attempts.waits, attempts.left) == ([], ["never"])

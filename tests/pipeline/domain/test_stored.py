@@ -44,3 +44,13 @@ def test_a_copy_that_a_former_release_has_written_is_known_by_what_it_wrote():
 def test_a_copy_that_is_none_is_refused_with_a_sentence(content):
     with pytest.raises(InvalidDocument, match=r"\(it cannot be read\)"):
         stored_document(content, ENTRY)
+
+
+@pytest.mark.parametrize("content_hash", [DOCUMENT.content_hash, ""])
+def test_a_copy_of_another_company_or_document_is_refused_also_where_the_entry_has_no_hash(content_hash):
+    entry = replace(ENTRY, content_hash=content_hash)
+
+    with pytest.raises(InvalidDocument, match="it is of the company"):
+        stored_document(dumps(DOCUMENT).encode(), replace(entry, company="companyZ"))
+    with pytest.raises(InvalidDocument, match="it is of odoo"):
+        stored_document(dumps(DOCUMENT).encode(), replace(entry, entry_id="odoo-account.move-999"))

@@ -133,6 +133,11 @@ ACTIVE = {
         lambda writer, page: annotated(writer, page, entries(Subtype=NameObject("/RichMedia"), Rect=RECT)), ["media"],
     ),
     "a film": (lambda writer, page: acts(writer, page, action("Rendition")), ["media"]),
+    # Of all actions only this one may have a script under another kind (ISO 32000-2, 12.6.4.14).
+    "a film with a script": (
+        lambda writer, page: acts(writer, page, action("Rendition", JS=TextStringObject("app.alert('x');"))),
+        ["JavaScript", "media"],
+    ),
     "an XFA form": (
         lambda writer, _: set_on(writer.root_object, "AcroForm", entries(XFA=TextStringObject("<xdp/>"))),
         ["an XFA form"],

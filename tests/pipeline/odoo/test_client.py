@@ -710,6 +710,36 @@ def test_a_read_is_given_up_after_three_tries(opened, waits):
     assert waits == sorted(waits)
 
 
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+@pytest.mark.parametrize(
+    ("status", "retry_after", "waited_s"), [(503, "4", 4), (429, "3", 3), (503, "0", 0.5), (503, "x", 0.5)]
+)
+def test_the_few_seconds_that_a_busy_odoo_asks_for_are_waited(
+    opened, waits, version, secret, status, retry_after, waited_s
+):
+    stand_in = opened(version)
+    odoo = odoo_at(stand_in, secret)
+    assert odoo.connection
+    fails_first(stand_in, Fault("busy", Response(status, b"busy", "text/html", {"Retry-After": retry_after})), 1)
+
+    assert companies_of(odoo) == ["companyA", "companyB"]
+    assert waits == [waited_s]
+
+
+@pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)], ids=["jsonrpc", "json2"])
+def test_an_odoo_that_asks_for_longer_is_left_alone_in_this_run(opened, waits, version, secret):
+    stand_in = opened(version)
+    odoo = odoo_at(stand_in, secret)
+    assert odoo.connection
+    stand_in.server.requests.clear()
+    fails_first(stand_in, Fault("busy", Response(503, b"busy", "text/html", {"Retry-After": "1800"})), 9)
+
+    with pytest.raises(Unavailable) as raised:
+        companies_of(odoo)
+
+    assert (raised.value.wait_s, waits, len(stand_in.server.requests)) == (1800, [], 1)
+
+
 @pytest.mark.parametrize("version", [18, 19])
 def test_probing_survives_a_dropped_connection_too(opened, version):
     stand_in = opened(version)

@@ -324,6 +324,47 @@ def test_a_429_is_throttled_and_known_not_to_count(world, is_write):
     assert len(world.stand_in.server.requests) == 1
 
 
+def not_now(status, retry_after):
+    answer = throttled() if status == 429 else Response.html("<h1>Busy</h1>", status)
+    return Response(answer.status, answer.body, answer.content_type, {"Retry-After": retry_after})
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait_s"), [("900", 900), ("5", 60), ("-5", 60), ("1000000000", 3600), ("whenever", 60)]
+)
+@pytest.mark.parametrize("is_write", [False, True])
+def test_a_429_that_says_when_to_ask_again_is_obeyed_and_never_for_less_than_our_own_minute(
+    world, is_write, retry_after, wait_s
+):
+    world.break_next(ANY, answered(not_now(429, retry_after)), times=9)
+
+    with pytest.raises(Throttled) as raised:
+        create(world) if is_write else world.client.query("Account")
+
+    assert raised.value.wait_s == wait_s
+    assert len(world.stand_in.server.requests) == 1
+
+
+@pytest.mark.parametrize(("is_write", "expected"), [(False, Unavailable), (True, OutcomeUnknown)])
+def test_a_503_that_asks_for_a_while_is_not_asked_again_meanwhile(world, is_write, expected):
+    world.break_next(ANY, answered(not_now(503, "600")), times=9)
+
+    with pytest.raises(expected) as raised:
+        create(world) if is_write else world.client.query("Account")
+
+    assert raised.value.wait_s == 600
+    assert len(world.stand_in.server.requests) == 1
+
+
+def test_a_read_waits_the_few_seconds_that_a_503_asks_for(world, monkeypatch):
+    waits = []
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, seconds: waits.append(seconds))
+    world.break_next(ANY, answered(not_now(503, "3")))
+
+    assert world.client.query("Account")
+    assert waits == [3]
+
+
 def test_a_429_without_json_is_throttled(world):
     world.break_next(ANY, answered(Response.html("<h1>Too many</h1>", 429)))
 

@@ -776,6 +776,21 @@ def test_trouble_at_intuit_is_no_lost_connection(intuit, monkeypatch, path, case
     assert "client-secret" not in str(raised.value)
 
 
+def test_every_request_to_intuit_goes_by_a_session_that_takes_no_proxy_from_the_environment(intuit, monkeypatch):
+    send, trusted = issuing.send, []
+
+    def noted(session, *arguments, **options):
+        trusted.append(session.trust_env)
+        return send(session, *arguments, **options)
+
+    monkeypatch.setattr(issuing, "send", noted)
+    IntuitIssuer(intuit.discovery_url, SystemClock()).issue(
+        "client-id", "client-secret", intuit.tokens.refresh_token("1")
+    )
+
+    assert trusted == [False, False]
+
+
 def test_a_token_endpoint_nobody_listens_at_is_unavailable(intuit):
     intuit.close()
 

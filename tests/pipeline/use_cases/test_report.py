@@ -16,6 +16,7 @@ from pipeline.domain.errors import (
     PipelineError,
     Unavailable,
 )
+from pipeline.domain.exhausted import Exhausted
 from pipeline.domain.open_alerts import DIGEST_EVERY, END_AFTER, LOOK_EVERY, LOOK_SOON
 from pipeline.qbo.faults import Fault, Refused
 from pipeline.use_cases import report as module
@@ -365,6 +366,15 @@ def test_a_run_that_ends_at_something_unexpected_reports_what_it_and_earlier_run
     assert "[prod] All companies: nothing moves until a person acts: the pipeline met something unexpected" in (
         world.alerts.subjects
     )
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_a_run_that_has_used_up_its_memory_is_tried_again_and_says_what_to_raise(world, error):
+    with pytest.raises(Exhausted, match="raise memory_mb of qb-poster in Terraform"):
+        world.run(error=error)
+
+    (alert,) = world.alerts.sent
+    assert "raise memory_mb of qb-poster in Terraform" in alert.text
 
 
 def test_an_invocation_that_is_not_understood_is_answered_and_alarms_nobody(world):

@@ -11,6 +11,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument, Misconfigured, Unavailable
 from pipeline.domain.order import Order
 from pipeline.runtime import Runtime
+from pipeline.use_cases.sync_order_attempts import CursorInMemory, OrderAttempts
 from pipeline.use_cases.sync_orders import ORDERS_MAX, WRITE_ALLOWANCE_S, Sync
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -58,7 +59,9 @@ def rows(count):
 
 
 def sync_of(found, table, remaining_s=60.0):
-    return Sync(FakeOrders(found), table, an_order, Deadline(lambda: int(remaining_s * 1000)), StoppedClock())
+    attempts = OrderAttempts.begin(CursorInMemory(), "odoo")
+    deadline = Deadline(lambda: int(remaining_s * 1000))
+    return Sync(FakeOrders(found), table, an_order, deadline, StoppedClock(), attempts)
 
 
 def statuses(records):

@@ -313,6 +313,15 @@ def test_more_missing_numbers_than_are_listed_are_counted_in_a_note(world):
     assert any("numbers are missing" in note and "The first 1,000 are listed." in note for note in found.notes)
 
 
+def test_series_that_are_not_followed_into_the_month_before_are_counted_in_a_note(world, monkeypatch):
+    assert not any("series" in note for note in world.tie_out().notes)
+    monkeypatch.setattr(run, "SERIES_LOOKED_UP_MAX", 0)
+
+    found = world.tie_out()
+
+    assert any("Which number came before the month was not looked up" in note for note in found.notes)
+
+
 def test_two_accounts_of_odoo_on_one_in_quickbooks_are_added_up(world):
     accounts = world.odoo.rows["account.account"]
     known = next(row for row in accounts if row["name"] == "Purchases of Raw Materials")

@@ -12,6 +12,8 @@ from pipeline.domain.values import dataclass
 
 # More are not looked up: a journal that jumps by thousands was renumbered.
 GAPS_LOOKED_UP_MAX = 1_000
+# A company has a handful of journals. Names that people type in by hand may make any number of series.
+SERIES_LOOKED_UP_MAX = 40
 # A series of a new year or month that begins above this was begun there by hand.
 FIRST_BY_HAND = 20
 # A series that jumps by more between two months was renumbered by hand: nobody deletes so many documents.

@@ -11,10 +11,12 @@ import logging
 from dataclasses import field
 
 from pipeline.domain import attempts
+from pipeline.domain.alert import EXTRACTOR
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError, Unavailable
+from pipeline.domain.exhausted import exhausted
 from pipeline.domain.quoting import cut, plain_line
 from pipeline.domain.source import NotRendered, Pdf
 from pipeline.domain.values import dataclass, replace
@@ -87,6 +89,10 @@ class PdfFetching:
             raise
         except Exception as error:  # a fault of ours: it costs this document its PDF, and no other anything
             logger.exception("PDF not made", extra={"entry_id": entry.entry_id})
+            if exhausted(error, EXTRACTOR):
+                # Its attempt stays counted: so it comes last and alone next time, and is not tried for ever.
+                self.counts.remaining = True
+                return
             reason = f"could not be worked on ({type(error).__name__}); it stays in Odoo"
             self._store(document, entry, self.source.untouched_pdf(document, reason))
         else:

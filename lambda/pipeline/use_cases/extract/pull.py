@@ -14,12 +14,13 @@ from dataclasses import field
 from datetime import date, datetime, timedelta
 
 from pipeline.domain import from_odoo
-from pipeline.domain.alert import Failure
+from pipeline.domain.alert import EXTRACTOR, Failure
 from pipeline.domain.cursor import PAGE_DOCUMENTS, Cursor
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidDocument, NotStored, PipelineError
+from pipeline.domain.exhausted import exhausted
 from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.source import Page, Selection, TooMany, UnreadableDocument
@@ -289,6 +290,7 @@ def _not_stored(document: Document, error: NotStored) -> UnreadableDocument:
 
 
 def _unexpected(document: Document, error: Exception) -> UnreadableDocument:
+    used_up = exhausted(error, EXTRACTOR)
     text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
-    reason = InvalidDocument(f"{document.title}: {text}", code="unexpected")
+    reason = InvalidDocument(f"{document.title}: {used_up or text}", code=used_up.code if used_up else "unexpected")
     return UnreadableDocument(document.odoo_id, document.number, document.document_type, document.written_at, reason)

@@ -10,7 +10,7 @@ from itertools import batched
 from typing import Any
 
 from pipeline.domain import attempts, lifecycle
-from pipeline.domain.alert import Failure
+from pipeline.domain.alert import POSTER, Failure
 from pipeline.domain.books import Books
 from pipeline.domain.codec import exact_json
 from pipeline.domain.commands import PostDue, PosterCommand, RebuildEntries, ShowDrafts, StartOver, WatchBooks
@@ -24,6 +24,7 @@ from pipeline.domain.errors import (
     PipelineError,
     RetryLater,
 )
+from pipeline.domain.exhausted import Exhausted, exhausted
 from pipeline.domain.lease import Lease, backoff_s
 from pipeline.domain.threads import Pool
 from pipeline.domain.values import replace
@@ -110,7 +111,7 @@ class RealmRun:
                 f"The pipeline met something unexpected ({type(error).__name__}) before any document. Report it with "
                 "the log of the run; the documents wait and follow by themselves."
             )
-            self._troubles.pause = Disconnected(text, code="unexpected")
+            self._troubles.pause = exhausted(error, POSTER) or Disconnected(text, code="unexpected")
         finally:
             try:
                 self._former.close()
@@ -314,7 +315,7 @@ class RealmRun:
             self._outcomes.checked.update((names, *self._companies))
             self._with.leases.release_lease(replace(lease, pauses=0, pause_code=""), now)
             return
-        if isinstance(pause, Disconnected):
+        if isinstance(pause, Disconnected | Exhausted):
             # The documents wait, and the next run after the person's repair goes on by itself.
             self._outcomes.failures.append(Failure.of(names, pause))
         paused_for_s = max(pause.wait_s, backoff_s(lease.pauses, self._with.random.random()))

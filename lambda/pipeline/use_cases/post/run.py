@@ -108,8 +108,8 @@ class PostingRun:
 
     def _concerned(self, companies: Sequence[str], command: PosterCommand) -> set[str]:
         if isinstance(command, WakeUp):
-            entries = [self._with.table.entry(entry_id) for entry_id in command.entry_ids]
-            return {entry.company for entry in entries if entry} & set(companies)
+            entries = self._with.table.entries(list(dict.fromkeys(command.entry_ids)))
+            return {entry.company for entry in entries.values()} & set(companies)
         if isinstance(command, WatchBooks):
             return set(companies)
         if command.company and command.company not in companies:

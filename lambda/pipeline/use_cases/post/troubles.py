@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.domain import attempts
+from pipeline.domain.alert import POSTER
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Entry, Status
 from pipeline.domain.errors import (
     Deferred,
@@ -23,6 +24,7 @@ from pipeline.domain.errors import (
     Throttled,
     Unavailable,
 )
+from pipeline.domain.exhausted import exhausted
 from pipeline.domain.lease import backoff_s
 from pipeline.domain.unanswered import own_trouble, put_off, tries_alone
 from pipeline.use_cases.post.collaborators import Collaborators
@@ -89,6 +91,11 @@ class Troubles:
             self._put_off(ended, error, before, is_answered=is_answered, is_spoken_for=is_spoken_for)
         except Exception as error:  # a fault of ours: it stops this document, and none of the others
             logger.exception("unexpected fault", extra={"entry_id": before.entry_id})
+            used_up = exhausted(error, POSTER)
+            if used_up:
+                # Its attempt stays counted: so it comes last and alone next time, and is not tried for ever.
+                self._put_off(posting.entry, used_up, before)
+                return None
             text = f"the pipeline met something unexpected ({type(error).__name__}). Report it with the entry's id."
             self._outcomes.fail(posting.entry, NeedsAttention(text, code="unexpected"))
         return None
@@ -139,7 +146,7 @@ class Troubles:
         count = entry.attempts
         if not is_the_companys:
             count += 1
-            wait_s = max(wait_s, backoff_s(entry.attempts, self._with.random.random()))
+            wait_s = max(wait_s, error.wait_s, backoff_s(entry.attempts, self._with.random.random()))
         now = self._with.clock.now()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
         # Of what was sent just now it is known when.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from typing import Protocol
 
 from pipeline.domain.dead_letter import Letter
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.entry import Entry, Status
+from pipeline.domain.errors import Misconfigured, NotRedriven
 from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.values import dataclass
 
@@ -70,10 +72,31 @@ def reopen(taking: Taking, open_again: Callable[[Sequence[str]], None]) -> int:
     Remove a letter after its entries are open. If the run is stopped in between, they are reopened again, which changes
     nothing.
     """
-    for letter in taking:
+    for letter in asked_for(taking):
         open_again(letter.entry_ids)
-        taking.letters.remove(letter)
+        with _answered():
+            taking.letters.remove(letter)
     return taking.count
+
+
+def asked_for(taking: Taking) -> Iterator[Letter]:
+    """Yield the letters that a person asks for. Raises NotRedriven, with what to do, if the queue cannot be used."""
+    letters = iter(taking)
+    while True:
+        with _answered():
+            letter = next(letters, None)
+        if letter is None:
+            return
+        yield letter
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Answer a person: nothing but the redrive stops where the queue is gone or denied."""
+    try:
+        yield
+    except Misconfigured as error:
+        raise NotRedriven(f"The dead letters are not put back. {error}") from None
 
 
 def odoo_ids(taken: Sequence[Letter]) -> tuple[int, ...]:

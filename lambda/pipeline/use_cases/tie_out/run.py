@@ -21,6 +21,7 @@ from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
     GAPS_LOOKED_UP_MAX,
+    SERIES_LOOKED_UP_MAX,
     begun_before,
     missing_before,
     missing_count,
@@ -87,8 +88,8 @@ class Comparison:
             ledger = self._with.open_ledger(lease, self._company)
             self._reader.read_ledger(ledger)
             found = self._found(realm, rules, ledger)
-        except Throttled as error:
-            paused_for_s = error.wait_s or THROTTLED_FOR_S
+        except (Throttled, Unavailable) as error:
+            paused_for_s = error.wait_s or (THROTTLED_FOR_S if isinstance(error, Throttled) else 0)
             raise
         finally:
             now = self._with.clock.now()
@@ -135,7 +136,8 @@ class Comparison:
         if reason:
             return self._not_known(reason)
         all_sums = sums(pairs, scope.names, home_currency=scope.home_currency)
-        begun = self._with.journal.numbers_before(self._company, self._month, begun_before(scope.documents))
+        series = begun_before(scope.documents)
+        begun = self._with.journal.numbers_before(self._company, self._month, series[:SERIES_LOOKED_UP_MAX])
         before = missing_before(begun)
         left_out = missing_count(scope.documents) + len(before) - GAPS_LOOKED_UP_MAX
         missing = (missing_numbers(scope.documents) + before)[:GAPS_LOOKED_UP_MAX]
@@ -152,7 +154,7 @@ class Comparison:
             unexplained_sums=unexplained(all_sums),
             gaps=tuple(number_gaps(scope.documents, missing, elsewhere)),
             not_carried=tuple(self._with.journal.not_carried(self._company, self._month)),
-            notes=(*_notes(pairs, scope), *_not_offered(reading.unread), *_left_out(left_out)),
+            notes=(*_notes(pairs, scope), *_not_offered(reading.unread), *_left_out(left_out, len(series))),
         )
 
     def _nothing_read(self, reading: Reading) -> str:
@@ -269,11 +271,16 @@ def _not_offered(unread: Iterable[Unread]) -> Iterable[str]:
         yield f"QuickBooks offers no {one.document_type.noun}s to this company, and Odoo has none to compare."
 
 
-def _left_out(numbers: int) -> Iterable[str]:
+def _left_out(numbers: int, series: int) -> Iterable[str]:
     if numbers > 0:
         yield (
             f"{numbers + GAPS_LOOKED_UP_MAX:,} numbers are missing, as where a series was renumbered. The first "
             f"{GAPS_LOOKED_UP_MAX:,} are listed."
+        )
+    if series > SERIES_LOOKED_UP_MAX:
+        yield (
+            f"{series} series of numbers are in use. Which number came before the month was not looked up of "
+            f"{series - SERIES_LOOKED_UP_MAX}, so one that is missing there does not show."
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX, REASON
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Unauthorized, Unavailable
 from pipeline.domain.quoting import CUT
@@ -155,6 +155,38 @@ def test_a_fault_of_ours_costs_a_document_its_pdf_and_no_other_anything(aws, odo
     assert aws.entry(1).pdf_source == "plain"
     assert odoo.untouched == [(1, "could not be worked on (AssertionError); it stays in Odoo")]
     assert aws.entry(2).is_ready
+
+
+def test_memory_used_up_at_a_pdf_counts_as_an_end_of_the_function_and_costs_no_other_document_anything(aws, odoo):
+    def breaks(document):
+        if document.odoo_id == 1:
+            raise MemoryError
+
+    odoo.before_pdf = breaks
+    runs(odoo, aws, 1)
+    met = aws.entry(1)
+    runs(odoo, aws, KILLED_ATTEMPTS_MAX)
+
+    assert (met.is_ready, met.killed_attempts) == (False, 1)
+    assert aws.entry(2).is_ready
+    assert aws.entry(1).pdf_source == "plain"
+    assert odoo.untouched == [(1, f"{REASON}; it stays in Odoo")]
+
+
+def test_memory_used_up_in_a_document_names_the_function_and_what_to_do(aws, odoo, monkeypatch):
+    odoo.before_pdf = lambda _document: None
+
+    def breaks(_document, _version):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.store, "put_document", breaks)
+        (failure, *_others) = pull(odoo, aws).failures
+    pull(odoo, aws, now=LATER)
+
+    assert failure.code == "exhausted"
+    assert "raise memory_mb of odoo-extractor in Terraform" in failure.message
+    assert aws.entry(1).status is Status.PENDING
 
 
 def test_a_fault_of_ours_in_a_document_fails_it_by_name_once_and_no_other(aws, odoo, monkeypatch):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.commands import PostEntries
 from pipeline.domain.entry import OUTCOME_SETTLES_S, Status, Step
 from pipeline.domain.errors import (
@@ -21,6 +22,7 @@ from pipeline.domain.errors import (
 )
 from pipeline.domain.lease import Lease
 from pipeline.domain.unanswered import QUIET_TRIES_MAX, TRIES_MAX
+from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.troubles import CONSECUTIVE_FAILURES_MAX
 from tests.books_world import COMPANY, NOW
 from tests.posting_run_world import OTHER, Books
@@ -58,6 +60,67 @@ def test_something_unexpected_fails_only_its_document_and_shows_nothing_of_it(wo
     assert "KeyError" in world.entry(3).error_message
     assert "Report it with the entry's id" in world.entry(3).error_message
     assert "secret-detail" not in world.entry(3).error_message
+
+
+def test_memory_used_up_at_a_document_puts_it_off_and_counts_as_an_end_of_the_function(world):
+    for number in range(1, 6):
+        world.add(number)
+    world.books[COMPANY].trouble["odoo-account.move-3"] = MemoryError()
+
+    results = [world.run()]
+    met = world.entry(3)
+    for _ in range(KILLED_ATTEMPTS_MAX):
+        world.clock.sleep(3600)
+        results.append(world.run())
+
+    assert (results[0].posted, results[0].later, results[0].failed) == (4, 1, 0)
+    assert (met.status, met.error_code, met.killed_attempts) == (Status.PENDING, "exhausted", 1)
+    assert "raise memory_mb of qb-poster in Terraform" in met.error_message
+    assert (world.entry(3).status, world.entry(3).error_code) == (Status.FAILED, "ended_the_function")
+
+
+def test_a_document_at_which_memory_was_short_once_is_posted_by_the_next_run(world):
+    world.add(1)
+    world.books[COMPANY].trouble["odoo-account.move-1"] = MemoryError()
+    world.run()
+    world.books[COMPANY].trouble.clear()
+    world.clock.sleep(3600)
+
+    assert world.run().posted == 1
+    assert world.entry(1).killed_attempts == 0
+
+
+class NoThreads(SystemThreads):
+    """Threads of a process that may start no further one."""
+
+    def pool(self, size, name):
+        """Return a pool that refuses all work, as Python's does."""
+        pool = super().pool(size, name)
+
+        def refused(*_arguments):
+            raise RuntimeError("can't start new thread")
+
+        if name == "posting":
+            pool.submit = refused
+            pool.map = refused
+        return pool
+
+
+def test_threads_that_cannot_start_pause_the_company_and_fail_no_document(world, monkeypatch):
+    for number in range(1, 6):
+        world.add(number)
+    with monkeypatch.context() as patch:
+        patch.setattr("tests.posting_run_world.SystemThreads", NoThreads)
+        results = world.run()
+    failures = list(world.failures)
+    world.leases.paused_until.clear()
+    world.clock.sleep(3600)
+
+    assert (results.posted, results.failed, results.paused) == (0, 0, [COMPANY])
+    (failure,) = failures
+    assert failure.code == "exhausted"
+    assert "qb-poster could start no further thread" in failure.message
+    assert world.run().posted == 5
 
 
 def test_a_stored_document_that_does_not_open_fails_only_itself(world):
