@@ -242,7 +242,7 @@ MUTATIONS: dict[str, Off] = {
     ),
     "what QuickBooks refuses of a party is noted": _without(names.PartyNames, "omitted", list),
     "an address that QuickBooks refuses stops no sale": lambda: patch.object(
-        books, "without_refused_address", lambda body, _fault: body
+        books, "without_refused_part", lambda _body, _fault: None
     ),
     "papers without pages go along": lambda: patch.object(Papers, "_with_beside", lambda _papers, one: (one, False)),
     "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),

@@ -67,28 +67,29 @@ def test_every_safeguard_is_still_where_its_mutation_switches_it_off(safeguard):
         pass
 
 
-# Those that a few scenarios find; `python -m local.simulation.mutations` tries every safeguard.
-SOON_FOUND = (
-    "intent before act",
-    "look before repeating",
-    "look for the PDF before it is sent again",
-    "marker, not only number",
-    "lease no longer than its holder lives",
-    "compared with Odoo once a day",
-    "compared by content",
-    "tokens stored before they are used",
-    "refused token replaced",
-    "what people do in QuickBooks is watched",
-    "what was noticed is reported",
-)
-# Which scenario finds it changes with every call that the functions make (the 62nd found one of them last): so there is
-# room for that, which costs time only where it is needed.
+# Those that a few scenarios find, and the scenario that found each last, where the search begins;
+# `python -m local.simulation.mutations` tries every safeguard.
+SOON_FOUND = {
+    "intent before act": 28,
+    "look before repeating": 53,
+    "look for the PDF before it is sent again": 28,
+    "marker, not only number": 4,
+    "lease no longer than its holder lives": 1,
+    "compared with Odoo once a day": 11,
+    "compared by content": 3,
+    "tokens stored before they are used": 4,
+    "refused token replaced": 78,
+    "what people do in QuickBooks is watched": 6,
+    "what was noticed is reported": 6,
+}
+# Which scenario finds it changes with every call that the functions make (one was found by the 78th from the first): so
+# there is room for that, which costs time only where it is needed.
 SOON = 200
 
 
 @pytest.mark.parametrize("safeguard", SOON_FOUND)
 def test_a_safeguard_that_is_switched_off_is_found(safeguard):
-    assert scenarios_until_found(safeguard, tries=SOON)
+    assert scenarios_until_found(safeguard, first_seed=SOON_FOUND[safeguard], tries=SOON)
 
 
 def test_however_little_is_waited_for_time_goes_on():
