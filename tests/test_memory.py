@@ -22,13 +22,13 @@ AS_PAPER = """
 import odoo_extractor
 from pipeline.domain.document import Attachment
 from pipeline.domain.errors import InvalidDocument
-from pipeline.odoo.papers import _as_pdf
+from pipeline.odoo.papers import as_pdf
 from pipeline.files.pdf import acting, merged
 contents = []
 for path in sys.argv[2:]:
     content = open(path, "rb").read()
     try:
-        contents.append(_as_pdf(Attachment(1, path, "", len(content), ""), content))
+        contents.append(as_pdf(Attachment(1, path, "", len(content), ""), content))
     except InvalidDocument as error:
         print("REFUSED", error)
 try:

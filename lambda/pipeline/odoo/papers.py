@@ -63,7 +63,7 @@ class Papers:
                 if is_embeddable(kind_of(content)):
                     self._keep_beside(file, content)
                     continue
-                pages_of_file = _as_pdf(file, content)
+                pages_of_file = as_pdf(file, content)
             except InvalidDocument as error:
                 self._leave(file, str(error))
                 continue
@@ -229,7 +229,7 @@ def _merges(content: bytes) -> bool:
     return True
 
 
-def _as_pdf(file: Attachment, content: bytes) -> bytes:
+def as_pdf(file: Attachment, content: bytes) -> bytes:
     """Return a file as a PDF. Raises InvalidDocument with the reason if no page can be made of it."""
     kind = kind_of(content)
     if kind is FileKind.PDF:

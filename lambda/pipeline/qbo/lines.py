@@ -140,7 +140,7 @@ def _sales_line(line: Line, references: LineResolver, classes: Classes, taxes: T
     tax_code = taxes.code(line)
     parts = classes.parts(line)
     # A part of a line is sent with its amount only: price and quantity belong to the whole line.
-    quantity_and_price = _multiplies_back(line) if len(parts) == 1 else None
+    quantity_and_price = multiplied_back(line) if len(parts) == 1 else None
     for part in parts:
         detail: Json = {"ItemRef": {"value": item}}
         if tax_code:
@@ -157,7 +157,7 @@ def _sales_line(line: Line, references: LineResolver, classes: Classes, taxes: T
         }
 
 
-def _multiplies_back(line: Line) -> tuple[Decimal, Decimal] | None:
+def multiplied_back(line: Line) -> tuple[Decimal, Decimal] | None:
     """Return a quantity and a unit price whose product, rounded half up, is the amount, or None.
 
     QuickBooks refuses any other product (6070). Odoo's price is without discount and may include tax, so the unit price

@@ -15,7 +15,7 @@ from pipeline.runtime import SystemClock
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
-class FakeOdoo:
+class KeysOfOdoo:
     """An Odoo with some API keys; `events` is what was called."""
 
     username = "sync_ro"
@@ -57,7 +57,7 @@ class FakeOdoo:
     ],
 )
 def test_a_key_that_ends_is_told_fourteen_days_ahead(ends, days):
-    failures = ending_key(FakeOdoo(*ends), NOW)
+    failures = ending_key(KeysOfOdoo(*ends), NOW)
 
     assert len(failures) == (days is not None)
     if days is not None:
@@ -69,22 +69,22 @@ def test_a_key_that_ends_is_told_fourteen_days_ahead(ends, days):
 
 @pytest.mark.parametrize("refusal", [Unauthorized("lacks a right"), NeedsAttention("Invalid field")])
 def test_where_odoo_does_not_show_it_nothing_is_known(refusal):
-    assert key_expires_at(FakeOdoo("2026-11-30 12:00:00", refuses={"search_read": refusal})) is None
+    assert key_expires_at(KeysOfOdoo("2026-11-30 12:00:00", refuses={"search_read": refusal})) is None
 
 
 def test_an_odoo_that_does_not_answer_is_no_unknown_end():
     with pytest.raises(Unavailable):
-        key_expires_at(FakeOdoo("2026-11-30 12:00:00", refuses={"search_read": Unavailable("no answer")}))
+        key_expires_at(KeysOfOdoo("2026-11-30 12:00:00", refuses={"search_read": Unavailable("no answer")}))
 
 
 @pytest.mark.parametrize("has_api_key", [False, None])
 def test_a_password_is_not_asked_about(has_api_key):
-    assert key_expires_at(FakeOdoo("2026-11-30 12:00:00", has_api_key=has_api_key)) is None
+    assert key_expires_at(KeysOfOdoo("2026-11-30 12:00:00", has_api_key=has_api_key)) is None
 
 
 def test_the_new_key_is_stored_before_the_former_one_goes():
     events = []
-    odoo = FakeOdoo(events=events)
+    odoo = KeysOfOdoo(events=events)
 
     expires_at = rotate(odoo, "old-key", NOW, lambda key: events.append(("stored", key)))
 
@@ -99,13 +99,13 @@ def test_a_key_that_could_not_be_stored_costs_the_former_one_nothing():
         raise Unavailable("the secret did not answer")
 
     with pytest.raises(Unavailable):
-        rotate(FakeOdoo(events=events), "old-key", NOW, refuse)
+        rotate(KeysOfOdoo(events=events), "old-key", NOW, refuse)
 
     assert events == [("generate", "old-key")]
 
 
 def test_where_odoo_does_not_allow_it_a_person_is_told_how():
-    odoo = FakeOdoo(refuses={"generate": NeedsAttention("Programmatic API keys are not enabled")})
+    odoo = KeysOfOdoo(refuses={"generate": NeedsAttention("Programmatic API keys are not enabled")})
 
     with pytest.raises(NeedsAttention, match=r"not enabled.*Account Security.*base.enable_programmatic_api_keys"):
         rotate(odoo, "old-key", NOW, lambda _key: None)

@@ -10,7 +10,7 @@ from pipeline.odoo.stored_files import AHEAD_BYTES_MAX, AHEAD_FILES_MAX, SMALL_B
 from tests.builders import a_document
 
 
-class FakeOdoo:
+class FilesOfOdoo:
     """Gives each file its id as content, unless it is gone, or one of those asked for breaks the call."""
 
     def __init__(self, *, gone=(), breaks=()):
@@ -41,7 +41,7 @@ def read_all(odoo, *documents):
 
 
 def test_the_files_of_the_documents_that_come_next_are_read_in_the_same_call():
-    odoo = FakeOdoo()
+    odoo = FilesOfOdoo()
 
     read = read_all(odoo, bill(1), bill(2), bill(3))
 
@@ -52,7 +52,7 @@ def test_the_files_of_the_documents_that_come_next_are_read_in_the_same_call():
 def test_of_an_invoice_only_the_legal_pdf_is_read_ahead():
     legal = paper(7, is_legal=True)
     invoice = a_document(2, attachments=(paper(6), legal))
-    odoo = FakeOdoo()
+    odoo = FilesOfOdoo()
 
     read_all(odoo, bill(1), replace(invoice, attachments=(paper(6), legal)))
 
@@ -70,7 +70,7 @@ def test_of_an_invoice_only_the_legal_pdf_is_read_ahead():
     ],
 )
 def test_what_is_read_ahead_is_bounded(sizes, together):
-    odoo = FakeOdoo()
+    odoo = FilesOfOdoo()
 
     read_all(odoo, *(bill(number, paper(100 + number, size)) for number, size in enumerate(sizes)))
 
@@ -79,7 +79,7 @@ def test_what_is_read_ahead_is_bounded(sizes, together):
 
 
 def test_a_file_that_breaks_the_call_breaks_it_for_its_own_document_alone():
-    odoo = FakeOdoo(breaks=[102])
+    odoo = FilesOfOdoo(breaks=[102])
     files = StoredFiles(odoo)
     documents = [bill(1), bill(2), bill(3)]
     files.will_read(documents)
@@ -92,14 +92,14 @@ def test_a_file_that_breaks_the_call_breaks_it_for_its_own_document_alone():
 
 
 def test_a_file_that_is_gone_is_absent_and_asked_for_again_when_its_turn_comes():
-    odoo = FakeOdoo(gone=[102])
+    odoo = FilesOfOdoo(gone=[102])
 
     assert read_all(odoo, bill(1), bill(2), bill(3))[1] == {}
     assert odoo.calls == [[101, 102, 103], [102]]
 
 
 def test_of_a_document_nobody_announced_only_its_own_files_are_read():
-    odoo = FakeOdoo()
+    odoo = FilesOfOdoo()
     files = StoredFiles(odoo)
     files.will_read([bill(1)])
 

@@ -13,7 +13,7 @@ from pipeline.domain.errors import InvalidDocument, Rejected, Unmapped
 from pipeline.domain.mapping import AND, Rules
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.domain.money import AMOUNT_MAX, rounded
-from pipeline.qbo.lines import _multiplies_back
+from pipeline.qbo.lines import multiplied_back
 from pipeline.qbo.lists import BookAccount, Rate, Realm, TaxCode
 from pipeline.qbo.marker import marker
 from pipeline.qbo.payloads import (
@@ -401,7 +401,7 @@ def test_quantity_and_price_multiply_back_to_the_amount_or_are_left_out(
     sent = line(amount, quantity=Decimal(quantity), unit_price=Decimal(unit_price),
                 discount_percentage=Decimal(discount))  # fmt: skip
 
-    found = _multiplies_back(sent)
+    found = multiplied_back(sent)
 
     assert found == (tuple(map(Decimal, expected)) if expected else None)
 
@@ -412,7 +412,7 @@ def test_quantity_and_price_multiply_back_to_the_amount_or_are_left_out(
     st.decimals("0", "99999", places=6),
 )
 def test_whatever_is_sent_multiplies_back_with_five_decimals(amount, quantity, unit_price):
-    found = _multiplies_back(line(str(amount), quantity=quantity, unit_price=unit_price))
+    found = multiplied_back(line(str(amount), quantity=quantity, unit_price=unit_price))
 
     if found:
         assert rounded(found[0] * found[1]) == amount
