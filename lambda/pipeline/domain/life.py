@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pipeline.domain.money import decimal, figure
 from pipeline.domain.quoting import one_line
 
 # What is said of a field that has a value.
@@ -25,6 +26,8 @@ _WORDS = {
     "removed_tid": "the file it replaced removed, Intuit's id of its answer {}",
     "generation": "not in QuickBooks any more",
 }
+# QuickBooks answers 516 for 516.00.
+_AMOUNTS = ("total", "qb_total")
 _SENT = {"create": "its creation", "update": "its change", "delete": "its deletion", "attach": "its PDF"}
 LINES_MAX = 60
 
@@ -52,7 +55,8 @@ def _said(step: dict[str, Any]) -> Iterator[str]:
     """Yield what a step changed, in the order of `_WORDS`."""
     for name, words in _WORDS.items():
         if step.get(name):
-            yield words.format(one_line(str(step[name]), 60))
+            value = figure(decimal(step[name])) if name in _AMOUNTS else str(step[name])
+            yield words.format(one_line(value, 60))
     if step.get("step"):
         yield f"about to be sent: {_SENT.get(step['step'], step['step'])}"
     if step.get("error_code"):
@@ -60,4 +64,4 @@ def _said(step: dict[str, Any]) -> Iterator[str]:
     if step.get("drift"):
         yield "a change made in QuickBooks was noted or accepted"
     if step.get("qb_open") is not None:
-        yield f"{step['qb_open']} is left to be paid"
+        yield f"{figure(decimal(step['qb_open']))} is left to be paid"

@@ -106,6 +106,15 @@ def test_the_life_is_told_from_the_records(machine):
     assert "status posted" in lines[3]
 
 
+def test_amounts_of_a_life_have_their_cents():
+    step = {"at": "2026-11-30T12:00:00+00:00", "total": "1516", "qb_total": "1516", "qb_open": "16.5"}
+    record = json.dumps({"function": "qb-poster", "actor": "schedule", "run": "run-1", "steps": [step]})
+
+    (line,) = life([record])
+
+    assert line.endswith("total 1,516.00; QuickBooks' total 1,516.00; 16.50 is left to be paid.")
+
+
 def changed(machine, key):
     record = json.loads(machine.values.values[key])
     machine.values.values[key] = canonical(record | {"actor": "person: Eve"})
