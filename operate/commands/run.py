@@ -18,6 +18,7 @@ from operate.errors import NEEDS_A_PERSON, WRONG_USE, NeedsAPerson, WrongUse
 from operate.output import counted, need
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import shown
+from pipeline.domain.remedies import BY_CAUSE_ONLY
 
 # A function works for two to five minutes at a time; this is more than a night.
 ROUNDS_MAX = 200
@@ -223,8 +224,14 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
         wanted = Wanted(known_company(deployment, company), statuses=(Status.FAILED,))
         failed = list(found(deployment.table, wanted, call.world.clock.now(), out.note))
         _check_causes(causes, {entry.error_code for entry in failed})
-        # What a retry would delete in QuickBooks is retried only by its name or its cause.
-        chosen = [entry for entry in failed if entry.error_code in causes or not (causes or entry.successor)]
+        chosen = [entry for entry in failed if entry.error_code in causes or not (causes or _is_decision(entry))]
+        decided = [] if causes else sorted({entry.error_code for entry in failed if _is_decision(entry)})
+        if decided:
+            out.note(
+                "Left out is what a person may want to leave as it is: by its own command, "
+                + ", ".join(f"`./oqb retry --cause {code}`" for code in decided)
+                + ", it is deleted in QuickBooks or posted there again."
+            )
     chosen = [entry for entry in chosen if entry.can_be_retried]
     if not chosen:
         out.say("Nothing has failed that could be retried.")
@@ -236,6 +243,11 @@ def retry(call: Call, *, company: str | None, entry_ids: tuple[str, ...], causes
         payload = {"entry_ids": [entry.entry_id for entry in batch], "retry_failed": True, **_given(company=company)}
         _add(total, _post_due(call, company, payload))
     return _report(call, total)
+
+
+def _is_decision(entry: Entry) -> bool:
+    """Whether a retry deletes or restores something in QuickBooks, and nothing is wrong with leaving it."""
+    return bool(entry.successor) or entry.error_code in BY_CAUSE_ONLY
 
 
 def _check_causes(causes: Sequence[str], there: set[str]) -> None:

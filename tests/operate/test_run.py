@@ -148,6 +148,24 @@ def test_what_a_retry_deletes_in_quickbooks_is_retried_only_by_its_cause_or_name
     assert by_cause == [key]
 
 
+@pytest.mark.parametrize("code", ["deleted_in_odoo", "deleted_in_quickbooks"])
+def test_what_a_person_may_want_to_leave_is_left_out_of_a_retry_of_all_and_named(posted, code):
+    (key,) = [entry["entry_id"] for entry in posted.machine.entries().values()
+              if entry.get("error_code") == "period_closed"]  # fmt: skip
+    posted.machine.client("dynamodb").update_item(
+        TableName=posted.machine.deployment.table, Key={"entry_id": {"S": key}},
+        UpdateExpression="SET error_code = :code", ExpressionAttributeValues={":code": {"S": code}},
+    )  # fmt: skip
+
+    result = posted("retry")
+    posted("retry", "--cause", code)
+
+    whole, by_cause = [event["entry_ids"] for event in posted.invoked("qb-poster") if event.get("retry_failed")]
+    assert key not in whole
+    assert by_cause == [key]
+    assert f"`./oqb retry --cause {code}`" in " ".join(result.stderr.split())
+
+
 def test_there_may_be_nothing_to_retry(pulled):
     result = pulled("retry")
 

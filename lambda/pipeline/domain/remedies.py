@@ -18,8 +18,12 @@ _LACKING = frozenset(
         "item_unmapped", "tax_unmapped", "unmapped",
     )
 )  # fmt: skip
-# A retry of these deletes a document in QuickBooks: one of everything that failed leaves them out.
-BY_CAUSE_ONLY = frozenset(("id_reused",))
+# A retry of these is a decision about QuickBooks, and to leave them is another: `./oqb retry` of all leaves them out.
+BY_CAUSE_ONLY = {
+    "id_reused": "To replace all of these in QuickBooks by what Odoo has now",
+    "deleted_in_odoo": "To delete all of these in QuickBooks",
+    "deleted_in_quickbooks": "To post all of these to QuickBooks again",
+}
 _MAPPING = frozenset(("mapping", "mapping_unknown_in_odoo"))
 
 
@@ -41,7 +45,7 @@ def remedies(code: str, company: str, environment: str = "") -> list[str]:
     only = "" if named == COMPANY else f" --company {named}"
     retry = f"  ./oqb retry{only} --cause {code}{where}"
     if code in BY_CAUSE_ONLY:
-        return ["To replace all of these in QuickBooks by what Odoo has now (a retry without a cause does not):", retry]
+        return [f"{BY_CAUSE_ONLY[code]} (a retry without a cause leaves them out):", retry]
     if code in _LACKING:
         return [
             "To see all that has no counterpart yet, at once:",
