@@ -238,6 +238,10 @@ class MemoryTable:
         raise ForbiddenTransition(f"{actors} may not move {entry.entry_id} from {previous} to {entry.status}")
 
 
+def _pdf_missing(entry: Entry) -> InvalidDocument:
+    return InvalidDocument(f"{entry.title}: its PDF is missing. Retry it.", code="pdf_missing")
+
+
 def _stored_values(entry: Entry, names: Collection[str]) -> dict[str, Any]:
     """Return the values of an entry as the table answers with them: what is empty is not stored."""
     values = {name: encode(getattr(entry, name)) for name in names}
@@ -322,7 +326,7 @@ class MemoryStore:
             if key in self.objects:
                 content: bytes = self.objects[key]
                 return content
-        raise InvalidDocument(f"{entry.title}: its PDF is missing. Retry it.", code="pdf_missing")
+        raise _pdf_missing(entry)
 
     def pdf_digest_at(self, key: str) -> PdfDigest | None:
         """Return the hash and size of the PDF under a key, or None."""
@@ -330,12 +334,16 @@ class MemoryStore:
         return None if content is None else PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
 
     def copy_posted(self, entry: Entry) -> str:
-        """Copy the PDF to where a person looks for it, and return its key."""
-        content = self.objects.get(pending_key(entry.entry_id))
-        if content is not None:
-            self.put(posted_key(entry), content)
-            self.filed_as[posted_key(entry)] = Filed(entry.qb_id, entry.qb_sync_token, entry.qb_fingerprint)
-        return posted_key(entry)
+        """Copy the PDF to where a person looks for it, and return its key; raises InvalidDocument when it is gone."""
+        target = posted_key(entry)
+        for source in (pending_key(entry.entry_id), entry.pdf_key):
+            if source != target and source in self.objects:
+                self.put(target, self.objects[source])
+                self.filed_as[target] = Filed(entry.qb_id, entry.qb_sync_token, entry.qb_fingerprint)
+                return target
+        if target not in self.objects:
+            raise _pdf_missing(entry)
+        return target
 
     def filed(self, entry: Entry) -> Filed | None:
         """Return how the document was in the books when its PDF was filed, or None."""

@@ -179,6 +179,23 @@ def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
     assert store.pdf_digest_at(FILED) == digest(PDF)
 
 
+def test_a_pdf_that_was_filed_under_a_former_number_is_filed_under_the_present_one(bucket, store):
+    store.put_pdf(ENTRY.entry_id, a_pdf())
+    former = filed(store)
+
+    key = store.copy_posted(replace(ENTRY, number="NEW/1", pdf_key=former))
+
+    assert bucket.keys() == {former, key}
+    assert store.pdf_digest_at(key) == digest(PDF)
+
+
+def test_a_pdf_that_is_gone_is_not_filed(store):
+    with pytest.raises(InvalidDocument) as raised:
+        store.copy_posted(ENTRY)
+
+    assert raised.value.code == "pdf_missing"
+
+
 def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
     booked = replace(ENTRY, qb_id="129", qb_sync_token="3", qb_fingerprint="0f3a tax 8.25")
     store.put_pdf(ENTRY.entry_id, a_pdf())

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.aws.errors import MISSING, Expected, error_of, errors_of
@@ -117,30 +118,33 @@ class DocumentStore:
             content = self._get(key) if key else None
             if content is not None:
                 return content
-        raise InvalidDocument(
-            f"{entry.title}: its PDF {entry.pdf_key} is missing. Retry it, and it is fetched from Odoo again.",
-            code="pdf_missing",
-        )
+        raise _pdf_missing(entry)
 
     def copy_posted(self, entry: Entry) -> str:
-        """Copy the PDF from `pending/` to where a person looks for it, and return its key.
+        """Copy the PDF to where a person looks for it, and return its key; raises InvalidDocument when it is gone.
 
-        The object's metadata says how the document is in the books: `filed_at` reads it.
+        It mostly waits in `pending/`. Filing the version before may have taken it along, under the number the document
+        had then. The object's metadata says how the document is in the books: `filed_at` reads it.
         """
         target = posted_key(entry)
         filed = {"qb-id": entry.qb_id, "qb-sync-token": entry.qb_sync_token, "qb-fingerprint": entry.qb_fingerprint}
 
-        def copy() -> object:
+        def copy(source: str) -> object:
             return self._client.copy_object(
                 Bucket=self._bucket,
                 Key=target,
-                CopySource={"Bucket": self._bucket, "Key": pending_key(entry.entry_id)},
+                CopySource={"Bucket": self._bucket, "Key": source},
                 ContentType="application/pdf",
                 Metadata=filed,
                 MetadataDirective="REPLACE",
             )
 
-        self._unless_missing(copy)
+        for source in dict.fromkeys((pending_key(entry.entry_id), entry.pdf_key)):
+            if source not in ("", target) and self._unless_missing(partial(copy, source)) is not None:
+                return target
+        # It is there if a run ended after filing it and before recording that.
+        if self._unless_missing(lambda: self._client.head_object(Bucket=self._bucket, Key=target)) is None:
+            raise _pdf_missing(entry)
         return target
 
     def filed(self, entry: Entry) -> Filed | None:
@@ -220,6 +224,13 @@ class DocumentStore:
                 return call()
         except Expected:
             return None
+
+
+def _pdf_missing(entry: Entry) -> InvalidDocument:
+    return InvalidDocument(
+        f"{entry.title}: its PDF {entry.pdf_key} is missing. Retry it, and it is fetched from Odoo again.",
+        code="pdf_missing",
+    )
 
 
 def pending_key(entry_id: str) -> str:

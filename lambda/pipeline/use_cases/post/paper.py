@@ -25,7 +25,10 @@ class PaperStore(Protocol):
         """Return the PDF of an entry."""
 
     def copy_posted(self, entry: Entry) -> str:
-        """Copy the PDF to the posted ones and return its key. How the document is in the books goes along."""
+        """Copy the PDF to the posted ones and return its key. How the document is in the books goes along.
+
+        Raises InvalidDocument when the PDF is gone.
+        """
 
     def filed(self, entry: Entry) -> Filed | None:
         """Return how the document was in the books when its PDF was filed, or None if that is not known."""
@@ -80,15 +83,26 @@ class Paper:
             )
         except InvalidDocument as error:
             lost = error
-        now = self._record.clock.now()
+        raise self._fetched_again(lost) from None
+
+    def copy_posted(self) -> str:
+        """Copy the PDF to the posted ones, and return its key. One that is lost is fetched again, as by `read`."""
+        try:
+            return self._store.copy_posted(self._record.entry)
+        except InvalidDocument as error:
+            raise self._fetched_again(error) from None
+
+    def _fetched_again(self, lost: InvalidDocument) -> InvalidDocument | Superseded:
+        """Ask for a lost PDF again, and return what to raise: the loss itself when it was lost too often."""
+        entry, now = self._record.entry, self._record.clock.now()
         # Perhaps because a new version has put its own there: then this says so.
         self._record.save(
             replace(entry, pdf_losses=entry.pdf_losses + 1, next_attempt_at=entry.settles_at, updated_at=now)
         )
         if self._record.entry.pdf_losses >= PDF_LOSSES_MAX:
-            raise lost
+            return lost
         self._record.table.ask_for_pdf(lifecycle.pdf_lost(self._record.entry, now))
-        raise Superseded("its PDF was lost and is fetched from Odoo again") from None
+        return Superseded("its PDF was lost and is fetched from Odoo again")
 
     def prepare(self, document_type: DocumentType, content: bytes, *, may_be_there: bool) -> File | None:
         """Note that the PDF is about to be attached, and return it; `may_be_there` looks for it first.

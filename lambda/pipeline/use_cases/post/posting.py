@@ -309,7 +309,7 @@ class Posting:
 
     def copy_posted(self) -> None:
         """Copy the PDF to the posted ones, before it is removed from the pending ones."""
-        self.posted_key = self.store.copy_posted(self.entry)
+        self.posted_key = self._paper.copy_posted()
 
     def filed(self) -> None:
         """Note that the document is posted: an object in pending/ always means work outstanding, never the reverse."""

@@ -187,6 +187,21 @@ def test_a_pdf_that_is_attached_already_is_not_filed_when_another_lies_in_its_pl
     assert session.events.count("file") == 1
 
 
+def test_a_pdf_that_is_gone_when_it_is_to_be_filed_is_fetched_again(session, monkeypatch):
+    file = session.store.copy_posted
+
+    def gone(entry):
+        session.store.lose(session.entry_id, None)
+        return file(entry)
+
+    monkeypatch.setattr(session.store, "copy_posted", gone)
+
+    with pytest.raises(Superseded, match="fetched from Odoo again"):
+        session.post()
+
+    assert (session.entry.status, session.entry.pdf_sha256, session.entry.qb_id) == (Status.PENDING, "", "55")
+
+
 def test_a_pdf_that_came_again_is_attached_to_the_document_in_the_books(session):
     session.store.lose(session.entry_id, None)
     with pytest.raises(Superseded):
