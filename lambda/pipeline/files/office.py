@@ -6,18 +6,15 @@ of it is unpacked beyond a fixed size.
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections.abc import Iterable
 from typing import IO, Any
 
 from pipeline.domain.errors import InvalidDocument
-from pipeline.files.file_kinds import FileKind, is_large_archive
+from pipeline.files.archive import XML_BYTES_MAX, opened
+from pipeline.files.file_kinds import FileKind
 
-# What the parts of an Office file may come to when somebody opens it, and the parts of it that are XML here.
-UNPACKED_BYTES_MAX = 500 * 2**20
-XML_BYTES_MAX = 32 * 2**20
 _CHUNK_BYTES = 2**16
 _INSTRUCTION_LENGTH_MAX = 2**20
 _PARTS_LIST = "[content_types].xml"
@@ -49,23 +46,10 @@ _IS_XML = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\x00]*<")
 
 def check_office(kind: FileKind, content: bytes) -> None:
     """Raise InvalidDocument with the reason if an Office file could act, or is not what it seems to be."""
-    if is_large_archive(content):
-        raise InvalidDocument(f"is {kind.value} of too many parts")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            names = [part.filename.replace("\\", "/").lower() for part in parts]
-            if _PARTS_LIST not in names or MAIN_PARTS[kind] not in names or len(set(names)) < len(names):
-                raise InvalidDocument(f"is {kind.value} that lacks its main part")
-            if sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-                raise InvalidDocument(f"is {kind.value} that unpacks to more than {UNPACKED_BYTES_MAX // 2**20} MB")
-            if any(map(_ACTIVE_PART.search, names)):
-                raise InvalidDocument(f"is {kind.value} with macros or another program's objects in it")
-            _check_parts(archive, zip(parts, names, strict=True), kind)
-    except InvalidDocument:
-        raise
-    except Exception as error:  # zipfile and the parser raise many kinds of errors for a broken file
-        raise InvalidDocument(f"is {kind.value} that is damaged") from error
+    with opened(content, kind.value, (_PARTS_LIST, MAIN_PARTS[kind])) as (archive, parts):
+        if any(_ACTIVE_PART.search(name) for _, name in parts):
+            raise InvalidDocument(f"is {kind.value} with macros or another program's objects in it")
+        _check_parts(archive, parts, kind)
 
 
 def _check_parts(archive: zipfile.ZipFile, parts: Iterable[tuple[zipfile.ZipInfo, str]], kind: FileKind) -> None:

@@ -5,14 +5,13 @@ Its parts are read as XML and not kept, as those of other Office files are, and 
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections.abc import Iterable
 
 from pipeline.domain.errors import InvalidDocument
-from pipeline.files.file_kinds import FileKind, is_large_archive
-from pipeline.files.office import UNPACKED_BYTES_MAX, XML_BYTES_MAX
+from pipeline.files.archive import XML_BYTES_MAX, opened
+from pipeline.files.file_kinds import FileKind
 
 _CHUNK_BYTES = 2**16
 _NEEDED = {"mimetype", "content.xml", "meta-inf/manifest.xml"}
@@ -37,24 +36,11 @@ _ACTIVE_CALL = re.compile(r"\b(?:dde|webservice|call|register|exec|rtd|evaluate)
 def check_spreadsheet(content: bytes) -> None:
     """Raise InvalidDocument with the reason if a spreadsheet could act, or is not what it seems to be."""
     what = FileKind.OPEN_SHEET.value
-    if is_large_archive(content):
-        raise InvalidDocument(f"is {what} of too many parts")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            names = [part.filename.replace("\\", "/").lower() for part in parts]
-            if not set(names) >= _NEEDED or len(set(names)) < len(names):
-                raise InvalidDocument(f"is {what} that lacks its main part")
-            if sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-                raise InvalidDocument(f"is {what} that unpacks to more than {UNPACKED_BYTES_MAX // 2**20} MB")
-            settings = [part for part, name in zip(parts, names, strict=True) if name.startswith(_SETTINGS)]
-            if any(map(_ACTIVE_PART.search, names)) or any(part.file_size for part in settings):
-                raise InvalidDocument(f"is {what} with macros or another program's objects in it")
-            _check_parts(archive, zip(parts, names, strict=True), what)
-    except InvalidDocument:
-        raise
-    except Exception as error:  # zipfile and the parser raise many kinds of errors for a broken file
-        raise InvalidDocument(f"is {what} that is damaged") from error
+    with opened(content, what, _NEEDED) as (archive, parts):
+        has_settings = any(part.file_size for part, name in parts if name.startswith(_SETTINGS))
+        if has_settings or any(_ACTIVE_PART.search(name) for _, name in parts):
+            raise InvalidDocument(f"is {what} with macros or another program's objects in it")
+        _check_parts(archive, parts, what)
 
 
 def _check_parts(archive: zipfile.ZipFile, parts: Iterable[tuple[zipfile.ZipInfo, str]], what: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from pipeline.domain.errors import InvalidDocument
-from pipeline.files import office
+from pipeline.files import archive, office
 from pipeline.files.embeddable import check_embeddable, embedded_name, is_embeddable
 from pipeline.files.file_kinds import ARCHIVE_PARTS_MAX, FileKind, kind_of
 from tests.office_files import office_file
@@ -207,7 +207,7 @@ def test_an_office_file_without_its_main_part_or_with_two_of_one_name_is_none():
 
 
 def test_an_office_file_that_unpacks_to_too_much_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(office, "UNPACKED_BYTES_MAX", 10 * 2**20)
+    monkeypatch.setattr(archive, "UNPACKED_BYTES_MAX", 10 * 2**20)
     bomb = office_file(parts={"word/media/image1.bmp": bytes(11 * 2**20)})
 
     with pytest.raises(InvalidDocument, match="unpacks to more than 10 MB"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.domain.errors import InvalidDocument
-from pipeline.files import open_document
+from pipeline.files import archive, open_document
 from pipeline.files.embeddable import check_embeddable, embedded_name, is_embeddable
 from pipeline.files.file_kinds import FileKind, kind_of
 from tests.office_files import open_sheet
@@ -56,9 +56,11 @@ def test_one_that_could_act_or_is_not_what_it_seems_stays_in_odoo(what):
         check_embeddable("bill.ods", ACTIVE[what])
 
 
-@pytest.mark.parametrize(("limit", "value"), [("UNPACKED_BYTES_MAX", 1000), ("XML_BYTES_MAX", 100)])
-def test_one_that_unpacks_to_very_much_is_not_opened(monkeypatch, limit, value):
-    monkeypatch.setattr(open_document, limit, value)
+@pytest.mark.parametrize(
+    ("module", "limit", "value"), [(archive, "UNPACKED_BYTES_MAX", 1000), (open_document, "XML_BYTES_MAX", 100)]
+)
+def test_one_that_unpacks_to_very_much_is_not_opened(monkeypatch, module, limit, value):
+    monkeypatch.setattr(module, limit, value)
     large = open_sheet(parts={"styles.xml": f"<styles>{' ' * 2000}</styles>"})
 
     with pytest.raises(InvalidDocument, match=r"unpacks to more|too much text"):
