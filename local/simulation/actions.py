@@ -216,7 +216,11 @@ class Script:
 
     def _misdirect(self) -> None:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())
-        self.identities.misdirect(self.in_quickbooks.typed)
+        move_id = self.identities.misdirect(self.in_quickbooks.typed)
+        gone = {row["id"] for row in self.in_odoo.deleted}
+        # What is not sent again touches nothing.
+        if move_id is not None and move_id not in gone and self._world.odoo.move(move_id)["state"] == "posted":
+            self.in_odoo.edit(move_id, move_id)
 
     def _type_by_hand(self) -> None:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())

@@ -110,8 +110,11 @@ class Identities:
 
     # -- the table -------------------------------------------------------------------------------------------------
 
-    def misdirect(self, typed: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
-        """Let somebody point an entry at a document that a person typed in, as a table restored wrongly does."""
+    def misdirect(self, typed: Sequence[tuple[str, str, Mapping[str, Any]]]) -> int | None:
+        """Let somebody point an entry at a document that a person typed in, as a table restored wrongly does.
+
+        Return the id in Odoo of the entry's document, or None if no entry could be pointed elsewhere.
+        """
         for entry in self._world.entries():
             for entity, realm, row in typed:
                 is_alike = entry.get("qb_id") and entry["status"] == "posted" and entry.get("realm") == realm
@@ -126,7 +129,8 @@ class Identities:
                     self._misdirected[entry["entry_id"]] = (before, there)
                     self.misdirected.add(entry["entry_id"])
                     self._injected["entry points at a document of somebody else"] += 1
-                    return
+                    return int(entry["odoo_id"])
+        return None
 
     def _put_entries_right(self) -> None:
         entries = {entry["entry_id"]: entry for entry in self._world.entries()}
