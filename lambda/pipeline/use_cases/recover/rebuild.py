@@ -199,6 +199,8 @@ class Rebuild:
         entry = replace(entry, payload_hash=draft.hash)
         if not entry.pdf_sha256 or [file.file_name for file in _our_files(found)] != [file_name(entry)]:
             return entry
+        # One that waits is posted next, which notes it.
+        omitted = [] if copy.pdf_waits else [*document.about_files, *draft.omitted]
         return lifecycle.rebuilt(
             entry,
             Status.PENDING if copy.pdf_waits else Status.POSTED,
@@ -206,6 +208,7 @@ class Rebuild:
             is_new=True,
             pdf_attached=True,
             attached_sha256=entry.pdf_sha256,
+            error_message=" ".join(omitted),
         )
 
     def _completed(self, entry: Entry, found: Existing, *, is_new: bool) -> Entry:

@@ -82,6 +82,16 @@ def test_what_was_posted_is_posted_again_without_a_write(world):
     assert (world.company.book.documents(), len(world.company.book.attachables())) == before
 
 
+def test_what_was_left_out_of_a_posted_document_is_noted_again(world):
+    document = a_document(left_out=("'scan.zip' is an archive: it stays in Odoo.",))
+    posted = world.post(world.store_document(document))
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().error_message == posted.error_message == document.left_out[0]
+
+
 @pytest.mark.parametrize("document_type", list(DocumentType))
 def test_the_next_run_posts_nothing_twice(world, document_type):
     world.post(world.store_document(a_document(document_type)))
