@@ -19,6 +19,7 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
 from pipeline.qbo.memory import Memory
+from pipeline.qbo.name_writes import write_name
 from pipeline.qbo.parties import NAME_LENGTH_MAX, party_names
 from pipeline.runtime import SystemClock
 from tests.books_world import (
@@ -1003,3 +1004,17 @@ def test_a_dry_run_uses_what_is_known(world):
 
 def test_a_foreign_company_can_be_belgian(belgium):
     assert belgium.references.party(a_document(company=BELGIAN, currency="EUR"))
+
+
+def test_a_refusal_of_a_name_that_quickbooks_remembers_is_not_believed_once_its_cause_is_gone(world):
+    world.stand_in.remembers_faults = True
+    income = world.book.named("Account", "Export Sales")["Id"]
+    body = {"Name": "Consulting", "Type": "Service", "IncomeAccountRef": {"value": income}}
+    world.book.deactivate("Account", income)
+    with pytest.raises(Refused):
+        write_name(world.client, SystemClock(), "Item", body, "seed")
+    world.book.activate("Account", income, "Export Sales")
+
+    row, left_out = write_name(world.client, SystemClock(), "Item", body, "seed")
+
+    assert (row["Name"], left_out) == ("Consulting", ())
