@@ -56,9 +56,9 @@ class Run:
 
 
 class SmallWorld:
-    """A company of the stand-in, with a poster for it. Its clock only moves by `wait`."""
+    """A company of the stand-in, with a poster for it. Its clock, which begins at `now`, only moves by `wait`."""
 
-    def __init__(self, realm: Realm) -> None:
+    def __init__(self, realm: Realm, now: datetime | None = None) -> None:
         self.realm = realm
         self.quickbooks = QuickBooksStandIn([realm])
         self.quickbooks.name_edit_s = self.quickbooks.refresh_s = 0
@@ -66,7 +66,7 @@ class SmallWorld:
         self._store = MemoryStore()
         self._key_values = _NeverPaused()
         self._secret = Secret(self.quickbooks, realm)
-        self._clock = StillClock()
+        self._clock = StillClock(now)
         # The mapping of the company, and the companies that the QuickBooks secret knows.
         self.rules = NO_RULES
         self.companies = [realm.company_name]
