@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Any, Protocol
 
 from pipeline.domain.clock import Clock
@@ -19,7 +20,7 @@ from pipeline.domain.runtime import Host
 from pipeline.domain.threads import Threads
 from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.connections import DAY_S, ConnectionDates, DateKeyValues, store_dates, stored_dates
-from pipeline.qbo.issuer import IntuitIssuer, Issuer, TokenRefused
+from pipeline.qbo.issuer import DISCOVERY_S_MIN, ISSUE_ALLOWANCE_S, IntuitIssuer, Issued, Issuer, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, candidates, mark
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ REQUIRED_KEYS = ("client_id", "client_secret", "realm_ids")
 # Refreshed a little early, so that a token does not expire between here and QuickBooks.
 EARLY_S = 180
 STORE_TRIES = 5
-# The time a refresh may take until it is stored: discovery and token at their time-outs, and the attempts to store.
-REFRESH_ALLOWANCE_S = 50.0
+# No refresh is begun with less time than this. The issuer looks once more before the request that issues.
+REFRESH_ALLOWANCE_S = ISSUE_ALLOWANCE_S + DISCOVERY_S_MIN
 # Written into the secret by earlier releases.
 _OBSOLETE_KEYS = ("access_tokens", "previous_refresh_tokens")
 
@@ -102,6 +103,8 @@ class Tokens:
         self._lock = threads.lock()
         self._access_token = ""
         self._expires_at = 0.0
+        # Until when Intuit asks to be left alone, and by which answer.
+        self._quiet_until, self._asked_off = 0.0, ""
         self.refresh_days_left: float | None = None
 
     @classmethod
@@ -109,7 +112,7 @@ class Tokens:
         cls, lease: Lease, companies: Sequence[str], places: Places, discovery_url: str, host: Host, deadline: Deadline
     ) -> Tokens:
         """Return the tokens of the realm whose lease is held, issued by Intuit. `companies` are all that share it."""
-        issuer = IntuitIssuer(discovery_url, host.clock)
+        issuer = IntuitIssuer(discovery_url, host.clock, deadline)
         return cls(places, lease.realm, companies, issuer, clock=host.clock, threads=host.threads, deadline=deadline)
 
     def access_token(self, *, refused: str = "") -> str:
@@ -192,7 +195,7 @@ class Tokens:
         # stored the new one, the connection is lost. So do not refresh near the end of a run.
         if self._deadline is not None and not self._deadline.allows(REFRESH_ALLOWANCE_S):
             raise OutOfTime(f"No time is left in this run to renew the access token of {self._company}")
-        issued = self._issuer.issue(found.secret["client_id"], found.secret["client_secret"], refresh_token)
+        issued = self._issued(found.secret, refresh_token)
         now = self._now()
         kept = found.kept.after(issued, refresh_token, now)
         self._keep(found, kept, refresh_token)
@@ -217,6 +220,17 @@ class Tokens:
                 "Intuit refuses the refresh token in the secret; the one before it still works",
                 extra={"company": self._company},
             )
+
+    def _issued(self, secret: Mapping[str, Any], refresh_token: str) -> Issued:
+        """Return what Intuit issues. While it asks to be left alone, the threads of a run do not ask one by one."""
+        quiet_s = self._quiet_until - self._now()
+        if quiet_s > 0:
+            raise Unavailable(self._asked_off, wait_s=ceil(quiet_s))
+        try:
+            return self._issuer.issue(secret["client_id"], secret["client_secret"], refresh_token)
+        except Unavailable as error:
+            self._quiet_until, self._asked_off = self._now() + error.wait_s, str(error)
+            raise
 
     def _disconnected(self, reason: str) -> Disconnected:
         return Disconnected(

@@ -33,6 +33,7 @@ from pipeline.qbo.issuer import IntuitIssuer, Issued, TokenRefused
 from pipeline.qbo.kept_tokens import KeptTokens, mark
 from pipeline.qbo.tokens import Places, Tokens
 from pipeline.runtime import SystemClock, SystemThreads
+from pipeline.use_cases.post.run import REALM_ALLOWANCE_S
 from tests.books_world import COMPANY, SecretBox, log_of
 
 DAY_S = 86_400
@@ -408,7 +409,7 @@ def test_a_crash_between_issue_and_store_leaves_the_chain_whole_while_the_value_
     assert token == "access-3"
 
 
-@pytest.mark.parametrize(("left_ms", "asks"), [(49_000, False), (51_000, True)])
+@pytest.mark.parametrize(("left_ms", "asks"), [(34_000, False), (36_000, True)])
 def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, asks):
     issuer = Issuer(events, issued(2))
     tokens = tokens_of(Box(events), issuer, clock, deadline=Deadline(lambda: left_ms))
@@ -419,6 +420,37 @@ def test_no_refresh_is_begun_that_might_not_be_stored(events, clock, left_ms, as
         with pytest.raises(OutOfTime, match="No time is left in this run"):
             tokens.access_token()
     assert bool(issuer.asked) is asks
+
+
+def test_a_run_that_has_the_time_to_begin_a_realm_has_the_time_to_renew_its_token():
+    assert REALM_ALLOWANCE_S > module.REFRESH_ALLOWANCE_S
+
+
+def test_while_intuit_asks_to_be_left_alone_it_is_not_asked_again(events, clock):
+    issuer = Issuer(events, Unavailable("Not now", wait_s=90), issued(2))
+    tokens = tokens_of(Box(events), issuer, clock)
+    waits_s = []
+
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="Not now") as raised:
+            tokens.access_token()
+        waits_s.append(raised.value.wait_s)
+        clock.seconds += 30
+    token = tokens.access_token()
+
+    assert waits_s == [90, 60, 30]
+    assert token == "access-2"
+    assert len(issuer.asked) == 2
+
+
+def test_an_answer_that_asks_for_no_wait_is_followed_by_another_question(events, clock):
+    issuer = Issuer(events, Unavailable("Not now"), issued(2))
+    tokens = tokens_of(Box(events), issuer, clock)
+
+    with pytest.raises(Unavailable):
+        tokens.access_token()
+
+    assert tokens.access_token() == "access-2"
 
 
 # -- a store that refuses, and a kill ----------------------------------------------------------------------------------
@@ -774,6 +806,49 @@ def test_trouble_at_intuit_is_no_lost_connection(intuit, monkeypatch, path, case
 
     assert "r-1" not in str(raised.value)
     assert "client-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["/.well-known/", "/oauth2/"])
+@pytest.mark.parametrize(
+    ("status", "retry_after", "wait_s"),
+    [(429, "40", 40), (503, "40", 40), (503, "999999", 3600), (503, "soon", 0), (500, "40", 0), (429, "", 0)],
+)
+def test_how_long_intuit_asks_to_be_left_alone_is_what_the_error_asks_for(intuit, path, status, retry_after, wait_s):
+    answer = oauth_error("invalid_grant", status)
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    breaking(intuit, path, Fault("busy", Response(status, answer.body, answer.content_type, headers)))
+
+    with pytest.raises(Unavailable) as raised:
+        IntuitIssuer(intuit.discovery_url, SystemClock()).issue("client-id", "client-secret", "r-1")
+
+    assert raised.value.wait_s == wait_s
+
+
+def test_no_token_is_asked_for_when_its_address_has_taken_the_time_to_store_it(intuit):
+    left_s = iter([36.0, 36.0, 29.0])
+    deadline = Deadline(lambda: int(1000 * next(left_s)))
+
+    with pytest.raises(OutOfTime, match="No time is left in this run"):
+        IntuitIssuer(intuit.discovery_url, SystemClock(), deadline).issue("client-id", "client-secret", "r-1")
+
+    assert [request.path for request in intuit.server.requests] == ["/.well-known/openid_configuration"]
+
+
+@pytest.mark.parametrize(("left_s", "limits_s"), [(36.0, [6.0, 20.0]), (300.0, [20.0, 20.0])])
+def test_the_request_that_issues_has_its_whole_time_and_the_one_before_what_is_left(
+    intuit, monkeypatch, left_s, limits_s
+):
+    send, given = issuing.send, []
+
+    def noted(*arguments, timeout_s, **options):
+        given.append(timeout_s)
+        return send(*arguments, timeout_s=timeout_s, **options)
+
+    monkeypatch.setattr(issuing, "send", noted)
+    issuer = IntuitIssuer(intuit.discovery_url, SystemClock(), Deadline(lambda: int(1000 * left_s)))
+    issuer.issue("client-id", "client-secret", "r-1")
+
+    assert given == limits_s
 
 
 def test_every_request_to_intuit_goes_by_a_session_that_takes_no_proxy_from_the_environment(intuit, monkeypatch):

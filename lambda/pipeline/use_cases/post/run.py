@@ -6,6 +6,7 @@ question, which entries of these companies are due.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -32,13 +33,21 @@ from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.realm_run import RealmRun
 from pipeline.use_cases.post.survey import Survey, survey
 
+logger = logging.getLogger(__name__)
+
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 UNREADABLE_NAMED = 20
 # So many runs a sweep starts for realms beside its own. The others are worked on here, or by the next sweep.
 STARTED_MAX = 100
-# With less time than this no realm is begun: opening it takes as long as a document.
-REALM_ALLOWANCE_S = 30.0
+# With less time than this no realm is begun. It is enough to renew the access token, so that the next run has one,
+# however short each of them is.
+REALM_ALLOWANCE_S = 36.0
+# What comes before the realms ends with so much time left: a backlog that takes long to count would otherwise leave
+# every run without the time to post anything of it.
+BEFORE_REALMS_S = 60.0
+# What is left for the report when the last count ends for want of time.
+ENDING_ALLOWANCE_S = 15.0
 UNKNOWN_SHOWN_MAX = 5
 
 
@@ -67,7 +76,7 @@ class PostingRun:
         results = self.outcomes.results
         is_sweep = isinstance(command, PostDue) and not command.realm
         if is_sweep:
-            self._survey(companies)
+            self._survey(companies, leaves_s=BEFORE_REALMS_S)
             self._fail_without_realm()
         if isinstance(command, RebuildEntries):
             # Whatever happens now, it is finished only for those that were taken out of here.
@@ -167,6 +176,7 @@ class PostingRun:
         """Process what is due in a realm, unless another run does, there is nothing to do, or no time is left."""
         if not self._with.deadline.allows(REALM_ALLOWANCE_S):
             self.outcomes.results.remaining = True
+            logger.info("too little time left", extra={"company": ", ".join(companies), "reason": "not begun"})
             return
         if isinstance(command, RetryFailed):
             for company in companies:
@@ -203,15 +213,15 @@ class PostingRun:
                 return
             self.outcomes.reopen([entry_id])
 
-    def _survey(self, companies: Sequence[str]) -> Survey:
+    def _survey(self, companies: Sequence[str], *, leaves_s: float) -> Survey:
         now = self._with.clock.now()
-        self._found = survey(self._with.table.waiting(), companies, now, self._with.deadline)
+        self._found = survey(self._with.table.waiting(), companies, now, self._with.deadline, leaves_s=leaves_s)
         return self._found
 
     def _fail_without_realm(self) -> None:
         """Fail the entries of companies that have no realm: a person must say where they belong."""
         for entry_id in self._found.elsewhere if self._found else ():
-            if not self._with.deadline.allows(REALM_ALLOWANCE_S):
+            if not self._with.deadline.allows(BEFORE_REALMS_S):
                 self.outcomes.results.remaining = True
                 return
             entry = self._with.table.entry(entry_id)
@@ -231,6 +241,6 @@ class PostingRun:
         """
         found = self._found
         if found is None or found.count or not found.is_complete:
-            found = self._survey(companies)
+            found = self._survey(companies, leaves_s=ENDING_ALLOWANCE_S)
         if not found.is_cut_short:
             self.outcomes.results.backlog, self.outcomes.results.backlog_age_s = found.count, found.oldest_s

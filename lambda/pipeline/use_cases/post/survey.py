@@ -14,8 +14,6 @@ from pipeline.domain.waiting import Waiting
 
 # A larger backlog is counted no further. Each company that was not met is then asked by itself.
 SURVEYED_MAX = 10_000
-# What is left for the report when a survey ends for want of time.
-ENDING_ALLOWANCE_S = 15.0
 
 
 @dataclass(slots=True)
@@ -35,11 +33,13 @@ class Survey:
     is_cut_short: bool = False
 
 
-def survey(waiting: Iterable[Waiting], companies: Collection[str], now: datetime, deadline: Deadline) -> Survey:
-    """Return what waits, counting at most 10,000 entries, and while there is time."""
+def survey(
+    waiting: Iterable[Waiting], companies: Collection[str], now: datetime, deadline: Deadline, *, leaves_s: float
+) -> Survey:
+    """Return what waits, counting at most 10,000 entries, and while more than `leaves_s` seconds are left."""
     found, known = Survey(), set(companies)
     for number, entry in enumerate(islice(waiting, SURVEYED_MAX + 1)):
-        found.is_cut_short = not deadline.allows(ENDING_ALLOWANCE_S)
+        found.is_cut_short = not deadline.allows(leaves_s)
         if found.is_cut_short or number == SURVEYED_MAX:
             found.is_complete = False
             return found
