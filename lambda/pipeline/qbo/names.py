@@ -49,6 +49,8 @@ class PartyNames:
             known = self._memory.remembered(key)
             if known:
                 return known.qb_id
+            # Looking for a name takes the time that its write does, and the others wait for this lock meanwhile.
+            self._client.check_time_for_name()
             plain = party_names(document.party, entity)[0]
             if self._policy is Parties.FAIL:
                 candidates = list(dict.fromkeys((plain, *names)))
