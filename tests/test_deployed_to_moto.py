@@ -5,12 +5,9 @@ One test, because applying takes a minute and every step needs the one before; e
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -27,10 +24,10 @@ from operate.deployment import Deployment as Operated
 from operate.doctor import Doctor
 from pipeline.runtime import SystemClock, aws_client
 from tests.aws_without_sockets import without_sockets
+from tests.iam import GOLDEN, HERE, Call, Policy, golden_form, is_allowed, listed, recorded_calls, table_arn
 from tests.terraform_tools import Terraform, function_names, provider_kept_running, without_aws, working_copy
 
 ENVIRONMENT = "deployed"
-HERE = "us-west-2:123456789012"
 FUNCTIONS = {
     name: import_module(name.removeprefix("odoo-qb-").replace("-", "_")).lambda_handler for name in function_names()
 }
@@ -44,7 +41,7 @@ MOTO_FORGETS = {"dead_letter_config", "logging_config"}
 @pytest.fixture
 def aws():
     aws = EmbeddedAws()
-    # Terraform, a process of its own, uses the socket; every call of the functions is recorded by botocore's events.
+    # Terraform, a process of its own, uses the socket; every call of the functions goes through botocore.
     with without_sockets(aws, at_once=False):
         yield aws
     aws.close()
@@ -101,13 +98,21 @@ def test_the_configuration_deploys_works_and_leaves_nothing(terraform, aws, odoo
         assert "secret_string" not in state
     check_what_terraform_test_cannot_see(aws, deployed, subtests)
     policies = {name: role_policy(aws, name) for name in FUNCTIONS}
+    with subtests.test("A34: the roles grant what the file says against which the other tests hold the calls"):
+        found = golden_form(policies, ENVIRONMENT, deployed.bucket)
+        if os.environ.get("GOLDEN") == "update":
+            GOLDEN.write_text(found)
+        assert found == GOLDEN.read_text()
     check_permissions(policies, deployed, subtests)
 
     # Of a bucket policy moto reads the effect but not the condition: it would answer 403 to every object call,
     # as if none of them used TLS. On AWS the policy stays.
     aws.client("s3").delete_bucket_policy(Bucket=deployed.bucket)
+    # Handlers keep their clients; those of an earlier test would call another server.
+    aws_client.cache_clear()
     with recorded_calls() as calls:
         run_the_flow(deployed, odoo, quickbooks, calls, subtests)
+    aws_client.cache_clear()
     with subtests.test("A34: every call of the flow is allowed to the function that made it"):
         made = {(call.function, call.action) for call in calls}
         assert ("odoo-extractor", "s3:PutObject") in made
@@ -245,58 +250,25 @@ def check_what_terraform_test_cannot_see(aws: EmbeddedAws, deployed: Deployment,
 # -- permissions -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Call:
-    """One call to AWS: who made it, what it does, to what, and under which condition keys."""
-
-    function: str
-    action: str
-    resource: str
-    keys: tuple[tuple[str, str], ...] = ()
-
-
-def role_policy(aws: EmbeddedAws, function: str) -> list[dict[str, Any]]:
+def role_policy(aws: EmbeddedAws, function: str) -> Policy:
     """Return the statements of a function's one inline policy."""
     iam, name = aws.client("iam"), f"{function}-{ENVIRONMENT}"
     assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    statements: list[dict[str, Any]] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"][
-        "Statement"
-    ]
+    statements: Policy = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]
     return statements
 
 
-def is_allowed(policy: list[dict[str, Any]], call: Call) -> bool:
-    """Tell whether a policy allows a call, as IAM decides it for what we write in ours: a denial wins."""
-    keys = dict(call.keys)
-    effects = {
-        statement["Effect"]
-        for statement in policy
-        if any(fnmatch.fnmatchcase(call.action, action) for action in _listed(statement["Action"]))
-        and any(fnmatch.fnmatchcase(call.resource, resource) for resource in _listed(statement["Resource"]))
-        and all(
-            any(fnmatch.fnmatchcase(keys.get(key, ""), value) for value in _listed(values))
-            for condition in statement.get("Condition", {}).values()
-            for key, values in condition.items()
-        )
-    }
-    return effects == {"Allow"}
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
-def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: Deployment, subtests) -> None:
+def check_permissions(policies: Mapping[str, Policy], deployed: Deployment, subtests) -> None:
     """Check least privilege, row A34 and A35."""
     with subtests.test("A34: no statement is for every resource, but the one for which AWS knows none"):
         for policy in policies.values():
-            broad = [s["Sid"] for s in policy if "*" in _listed(s["Resource"])]
+            broad = [s["Sid"] for s in policy if "*" in listed(s["Resource"])]
             assert broad == ["WriteTraces"]
             assert [s["Sid"] for s in policy if s["Effect"] != "Allow"] == ["KeepHistory"]
-            assert not [a for s in policy for a in _listed(s["Action"]) if "*" in a]
+            assert not [a for s in policy for a in listed(s["Action"]) if "*" in a]
 
-    bucket, table = f"arn:aws:s3:::{deployed.bucket}", _table_arn(deployed.table)
+    bucket, table = f"arn:aws:s3:::{deployed.bucket}", table_arn(deployed.table)
     read_odoo = Call("", "secretsmanager:GetSecretValue", deployed.odoo_secret)
     read_quickbooks = Call("", "secretsmanager:GetSecretValue", deployed.quickbooks_secret)
     parameter = f"arn:aws:ssm:{HERE}:parameter/odoo-qb-integration/{{}}/quickbooks-tokens/9341"
@@ -315,7 +287,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             # What guards against a second posting cannot be deleted.
             Call("", "dynamodb:DeleteItem", table, (("dynamodb:LeadingKeys", "db-account.move-1"),)),
             Call("", "dynamodb:Scan", table),
-            Call("", "dynamodb:PutItem", _table_arn(deployed.order_table)),
+            Call("", "dynamodb:PutItem", table_arn(deployed.order_table)),
             Call(
                 "", "lambda:InvokeFunction", f"arn:aws:lambda:us-west-2:123456789012:function:qb-poster-{ENVIRONMENT}"
             ),
@@ -359,7 +331,7 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
             Call("", "sqs:GetQueueUrl", f"arn:aws:sqs:{HERE}:odoo-order-sync-dlq-{ENVIRONMENT}"),
             Call("", "s3:GetObject", f"{bucket}/documents/x.json"),
             Call("", "dynamodb:PutItem", table),
-            Call("", "dynamodb:DeleteItem", _table_arn(deployed.order_table), (("dynamodb:LeadingKeys", "S00001"),)),
+            Call("", "dynamodb:DeleteItem", table_arn(deployed.order_table), (("dynamodb:LeadingKeys", "S00001"),)),
         ],
     }
     for name, calls in denied.items():
@@ -381,73 +353,6 @@ def check_permissions(policies: Mapping[str, list[dict[str, Any]]], deployed: De
         ):
             for prefix in prefixes:
                 assert is_allowed(policies[name], Call("", "s3:ListBucket", bucket, (("s3:prefix", f"{prefix}x"),)))
-
-
-def _table_arn(name: str) -> str:
-    return f"arn:aws:dynamodb:{HERE}:table/{name}"
-
-
-@contextmanager
-def recorded_calls() -> Iterator[list[Call]]:
-    """Record every call that clients of the default session make, as IAM would see it."""
-    calls: list[Call] = []
-
-    def record(params: Mapping[str, Any], model: Any, **_others: Any) -> None:
-        # The environment is the running function's own while it runs; a test's own calls have none.
-        if function := os.environ.get("POWERTOOLS_SERVICE_NAME"):
-            service, operation = model.service_model.service_name, model.name
-            calls.extend(_as_iam_sees_it(function, service, operation, params))
-
-    # Handlers keep their clients; those of an earlier test would call another server and record nothing.
-    aws_client.cache_clear()
-    boto3.setup_default_session()
-    boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", record)
-    try:
-        yield calls
-    finally:
-        boto3.setup_default_session()
-        aws_client.cache_clear()
-
-
-def _as_iam_sees_it(  # noqa: C901, PLR0912 - a branch a service
-    function: str, service: str, operation: str, params: Mapping[str, Any]
-) -> Iterator[Call]:
-    action = f"{service}:{operation}"
-    if service == "s3":
-        bucket = f"arn:aws:s3:::{params['Bucket']}"
-        if operation.startswith("List"):
-            yield Call(function, "s3:ListBucket", bucket, (("s3:prefix", params.get("Prefix", "")),))
-        elif operation == "CopyObject":
-            source = params["CopySource"]
-            yield Call(function, "s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}")
-            yield Call(function, "s3:PutObject", f"{bucket}/{params['Key']}")
-        elif operation == "DeleteObjects":
-            for deleted in params["Delete"]["Objects"]:
-                yield Call(function, "s3:DeleteObject", f"{bucket}/{deleted['Key']}")
-        else:
-            action = "s3:GetObject" if operation == "HeadObject" else action
-            yield Call(function, action, f"{bucket}/{params['Key']}")
-    elif service == "dynamodb" and operation == "TransactWriteItems":
-        # IAM asks for the right to each of the writes, not to writing them together.
-        for write in params["TransactItems"]:
-            ((kind, done),) = write.items()
-            key = done.get("Key", done.get("Item", {})).get("entry_id", {}).get("S", "")
-            single = "dynamodb:ConditionCheckItem" if kind == "ConditionCheck" else f"dynamodb:{kind}Item"
-            yield Call(function, single, _table_arn(done["TableName"]), (("dynamodb:LeadingKeys", key),))
-    elif service == "dynamodb":
-        for table in params["RequestItems"] if "RequestItems" in params else [params["TableName"]]:
-            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
-            attributes = params.get("Key", params.get("Item", {}))
-            # The first is of the tracking table, the other of the sale orders.
-            key = next((attributes[name]["S"] for name in ("entry_id", "order_name") if name in attributes), "")
-            yield Call(function, action, _table_arn(table) + index, (("dynamodb:LeadingKeys", key),))
-    elif service == "sqs":
-        name = params.get("QueueName") or str(params["QueueUrl"]).rpartition("/")[2]
-        yield Call(function, action, f"arn:aws:sqs:{HERE}:{name}")
-    elif service == "ssm":
-        yield Call(function, action, f"arn:aws:ssm:{HERE}:parameter{params['Name']}")
-    else:
-        yield Call(function, action, params.get("SecretId") or params.get("TopicArn") or "unknown")
 
 
 # -- the flow --------------------------------------------------------------------------------------------------------

@@ -250,6 +250,39 @@ def test_a_grant_that_is_not_used_is_found():
     assert uncalled(unused) == ["secretsmanager:DescribeSecret"]
 
 
+def alarms() -> dict[str, str]:
+    """Return the text of each alarm by its name in the configuration."""
+    parts = re.split(r'^resource "aws_cloudwatch_metric_alarm" "(\w+)" \{$', configuration_text(), flags=re.MULTILINE)
+    return {name: text.partition("\n}\n")[0] for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def setting(text: str, name: str) -> list[str]:
+    """Return what a setting is set to, once for each time that it is."""
+    return re.findall(rf"^  {name} += (.+)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_is_over(name):
+    found = alarms()[name]
+
+    assert setting(found, "alarm_actions") == setting(found, "ok_actions") == ["[aws_sns_topic.alerts.arn]"]
+    assert setting(found, "actions_enabled") == []
+    assert "Runbook: docs/runbooks/" in setting(found, "alarm_description")[0]
+
+
+@pytest.mark.parametrize("name", alarms())
+def test_no_data_is_a_breach_where_completed_runs_are_counted_and_nowhere_else(name):
+    found = alarms()[name]
+
+    wanted = "breaching" if setting(found, "metric_name") == ['"RunsCompleted"'] else "notBreaching"
+    assert setting(found, "treat_missing_data") == [f'"{wanted}"']
+
+
+def test_there_is_an_alarm_on_silence():
+    assert len(alarms()) >= 10
+    assert '"RunsCompleted"' in configuration_text()
+
+
 def test_every_exception_to_checkov_has_a_reason():
     skips = re.findall(r"#\s*checkov:skip=(\w+)(.*)", configuration_text())
 
