@@ -25,6 +25,7 @@ from pipeline.use_cases.tie_out.closures import MANIFEST, closure_of
 
 PDFS = "pdfs"
 _MISSING = ("NoSuchKey", "404", "NotFound")
+_ARCHIVED = "InvalidObjectState"
 
 
 @dataclass(slots=True)
@@ -122,7 +123,15 @@ class _Fetch:
         """Fetch an object into a file, and return what is wrong with it; an empty text if nothing is."""
         if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == sha256:
             return ""
-        content = self.content(key)
+        try:
+            content = self.content(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _ARCHIVED:
+                raise
+            return (
+                f"is in an archive class, from which nothing is read at once: restore {key} with `aws s3api "
+                "restore-object`, then fetch once more"
+            )
         if content is None:
             return f"is not in the bucket: {key}"
         write_whole(file, content)

@@ -72,8 +72,9 @@ run "audit_trail" {
   command = apply
 
   variables {
-    alert_email         = "accounting@example.com"
-    audit_trail_enabled = true
+    alert_email                = "accounting@example.com"
+    audit_trail_enabled        = true
+    audit_trail_retention_days = 365
   }
 
   assert {
@@ -136,5 +137,13 @@ run "audit_trail" {
       one(aws_s3_bucket_policy.audit).bucket == one(aws_s3_bucket.audit).id,
     ])
     error_message = "Its bucket is closed to the public, and the account owns every object."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in one(aws_s3_bucket_lifecycle_configuration.audit).rule :
+      rule.expiration[0].days == 365 && rule.noncurrent_version_expiration[0].noncurrent_days == 365
+    ])
+    error_message = "A file of the trail, and each of its versions, is kept as long as asked."
   }
 }

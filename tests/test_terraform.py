@@ -278,9 +278,11 @@ def test_no_data_is_a_breach_where_completed_runs_are_counted_and_nowhere_else(n
     assert setting(found, "treat_missing_data") == [f'"{wanted}"']
 
 
-def test_there_is_an_alarm_on_silence():
-    assert len(alarms()) >= 10
-    assert '"RunsCompleted"' in configuration_text()
+def test_the_alarm_on_silence_is_made_after_the_schedule_whose_runs_it_counts():
+    silence = alarms()["silence"]
+
+    assert setting(silence, "metric_name") == ['"RunsCompleted"']
+    assert setting(silence, "depends_on") == ["[aws_cloudwatch_event_target.schedule, aws_lambda_permission.schedule]"]
 
 
 def test_every_exception_to_checkov_has_a_reason():

@@ -6,8 +6,10 @@ import hashlib
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.builders import demo_documents
+from tests.cases.test_aws_troubles import refusing
 from tests.operate.conftest import POSTED
 
 
@@ -61,6 +63,21 @@ def test_a_pdf_that_is_missing_or_another_is_named_and_the_rest_is_fetched(close
     assert f"{entry['number']} of " in text
     assert said in text
     assert "3 files" in text
+    assert result.exit_code == 1
+
+
+def test_a_pdf_that_somebodys_rule_has_archived_is_named_with_what_to_do_and_the_rest_is_fetched(closed, tmp_path):
+    oqb, month, (entry, *others) = closed
+    archived = {"Error": {"Code": "InvalidObjectState", "Message": "Not valid for the object's storage class"}}
+
+    with refusing(("GetObject",), lambda operation: ClientError(archived, operation), where=entry["pdf_key"]):
+        result = oqb("report", "companyA", month, "--with-pdfs", "--to", str(tmp_path))
+
+    text = " ".join(result.stdout.split())
+    assert f"{entry['number']} of " in text
+    assert "is in an archive class" in text
+    assert "restore-object" in text
+    assert len([name for name in files(tmp_path) if name.startswith("pdfs/")]) == len(others)
     assert result.exit_code == 1
 
 

@@ -82,7 +82,7 @@ class DocumentStore:
                     size_bytes += len(piece)
             return PdfDigest(sha256.hexdigest(), size_bytes)
 
-        return self._unless_missing(digest)
+        return self._unless_missing(digest, key)
 
     def copies(self) -> list[Copy]:
         """Return the last stored copy of every document, with the key of its waiting or last filed PDF."""
@@ -140,7 +140,7 @@ class DocumentStore:
             )
 
         for source in dict.fromkeys((pending_key(entry.entry_id), entry.pdf_key)):
-            if source not in ("", target) and self._unless_missing(partial(copy, source)) is not None:
+            if source not in ("", target) and self._unless_missing(partial(copy, source), source) is not None:
                 return target
         # It is there if a run ended after filing it and before recording that.
         if self._unless_missing(lambda: self._client.head_object(Bucket=self._bucket, Key=target)) is None:
@@ -216,11 +216,11 @@ class DocumentStore:
                 raise _TooLarge(size)
             return answer["Body"].read()
 
-        return self._unless_missing(get)
+        return self._unless_missing(get, key)
 
-    def _unless_missing[T](self, call: Callable[[], T]) -> T | None:
+    def _unless_missing[T](self, call: Callable[[], T], key: str = "") -> T | None:
         try:
-            with errors_of(f"The bucket {self._bucket}", expected=MISSING):
+            with errors_of(f"The bucket {self._bucket}", expected=MISSING, key=key):
                 return call()
         except Expected:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,9 @@ _NOT_TAKEN = ("ValidationException", "EntityTooLarge", "KeyTooLongError")
 # A key in KMS with which a bucket, table, queue or secret is encrypted, in the words of each service.
 _KEYS = ("KMS", "DecryptionFailure", "EncryptionFailure", "InvalidKeyId")
 _KEY_MAY_WORK_LATER = ("Throttling", "Internal", "Timeout", "Unavailable")
+# What AWS says where the resource may be used and its key may not: the code is that of any denial.
+_ABOUT_A_KEY = re.compile(r"\bkms:\w|\baccess to kms\b|\bcustomer master key\b|\bkms key\b", re.IGNORECASE)
+_NO_KEY = "KMSAccessDenied"
 
 
 class Expected(Exception):
@@ -49,17 +53,21 @@ class Expected(Exception):
 
 
 @contextmanager
-def errors_of(what: str, *, expected: tuple[str, ...] = (), needs: str = "") -> Iterator[None]:
+def errors_of(what: str, *, expected: tuple[str, ...] = (), needs: str = "", key: str = "") -> Iterator[None]:
     """Turn AWS errors into ours, which name the resource. One with an `expected` code is raised as Expected.
 
-    `needs` is the permission (`sqs:SendMessage`) that a person must give where it is refused.
+    `needs` is the permission (`sqs:SendMessage`) that a person must give where it is refused, and `key` the object that
+    is asked for, where the error may be about that one alone.
     """
     try:
         yield
     except ClientError as error:
-        if _code(error) in expected:
-            raise Expected(_code(error), str(error.response["Error"].get("Message", ""))) from error
-        raise error_of(_code(error), what, needs) from error
+        code, text = _code(error), str(error.response.get("Error", {}).get("Message", ""))
+        if code in expected:
+            raise Expected(code, text) from error
+        if _FINAL.get(code) == _NOT_ALLOWED and _ABOUT_A_KEY.search(text):
+            code = _NO_KEY
+        raise error_of(code, what, needs, key) from error
     except BotoCoreError as error:
         raise error_of(type(error).__name__, what) from error
 
@@ -68,10 +76,14 @@ def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def error_of(code: str, what: str, needs: str = "") -> PipelineError:
-    """Return our error for an error code of AWS about a resource, which needs a permission."""
+def error_of(code: str, what: str, needs: str = "", key: str = "") -> PipelineError:
+    """Return our error for an error code of AWS about a resource, which needs a permission, or an object of it."""
     if code == _ARCHIVED:
-        return NeedsAttention(f"{what} has it in an archive class: restore the object first ({code}).", code="archived")
+        return NeedsAttention(
+            f"{what} has {key or 'it'} in an archive class: restore the object first, with `aws s3api restore-object`, "
+            f"and take the lifecycle rule that moved it there out of the bucket ({code}).",
+            code="archived",
+        )
     if code.startswith(_KEYS) and not any(word in code for word in _KEY_MAY_WORK_LATER):
         return Misconfigured(
             f"{what} cannot be read or written, because its key in KMS cannot be used: enable the key, cancel its "

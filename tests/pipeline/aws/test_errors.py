@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
-from pipeline.aws.errors import error_of
+from pipeline.aws.errors import error_of, errors_of
 from pipeline.domain.causes import UNNAMED, words_for
-from pipeline.domain.errors import Misconfigured, NotStored, Unavailable
+from pipeline.domain.errors import Misconfigured, NeedsAttention, NotStored, Unavailable
 
 UNUSABLE = [
     "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException", "KMSAccessDeniedException",
@@ -57,3 +58,32 @@ def test_what_does_not_exist_or_may_not_be_used_is_for_a_person_in_the_words_of_
 
     assert isinstance(error, Misconfigured)
     assert str(error).startswith(f"The queue letters {words}")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Access to KMS is not allowed", "key_unusable"),
+        ("... is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/x", "key_unusable"),
+        ("The ciphertext refers to a customer master key that does not exist", "key_unusable"),
+        ("... is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::akms:x", "misconfigured"),
+        ("Access Denied", "misconfigured"),
+    ],
+)
+def test_a_denial_is_about_the_key_where_aws_says_so_and_otherwise_about_the_policy(text, code):
+    answer = {"Error": {"Code": "AccessDeniedException", "Message": text}}
+
+    with pytest.raises(Misconfigured) as raised, errors_of("The bucket documents"):
+        raise ClientError(answer, "GetObject")
+
+    assert raised.value.code == code
+
+
+def test_an_object_in_an_archive_is_named_with_what_to_do():
+    answer = {"Error": {"Code": "InvalidObjectState", "Message": "Not valid for the object's storage class"}}
+
+    with pytest.raises(NeedsAttention) as raised, errors_of("The bucket documents", key="pending/x.pdf"):
+        raise ClientError(answer, "GetObject")
+
+    assert "has pending/x.pdf in an archive class" in str(raised.value)
+    assert "restore-object" in str(raised.value)
