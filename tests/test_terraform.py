@@ -278,6 +278,57 @@ def test_no_data_is_a_breach_where_completed_runs_are_counted_and_nowhere_else(n
     assert setting(found, "treat_missing_data") == [f'"{wanted}"']
 
 
+OUR_FIGURES, ALARM_S, DAY_S = "local.metrics_namespace", "local.alarm_period_s", "local.day_s"
+MORE, LESS = "GreaterThanThreshold", "LessThanThreshold"
+# What each alarm is on: namespace, metric, statistic, period, comparison, threshold; and of which it is a figure.
+FIGURES = {
+    "errors": ('"AWS/Lambda"', '"Errors"', "Sum", ALARM_S, MORE, "0", "FunctionName"),
+    "dead_letter": ('"AWS/SQS"', '"ApproximateNumberOfMessagesVisible"', "Maximum", ALARM_S, MORE, "0", "QueueName"),
+    "backlog_age": (
+        OUR_FIGURES, '"BacklogAgeSeconds"', "Maximum", ALARM_S, MORE, "var.backlog_age_alarm_minutes * 60", "qb-poster",
+    ),
+    "refresh_token": (OUR_FIGURES, '"RefreshTokenDaysLeft"', "Minimum", DAY_S, LESS, "14", "qb-poster"),
+    "silence": (
+        OUR_FIGURES, '"RunsCompleted"', "Sum", "local.silence_period_s[each.key]", LESS, "1", "each.value.function",
+    ),
+    "alerts_undelivered": (OUR_FIGURES, '"AlertsUndelivered"', "Sum", ALARM_S, MORE, "0", "each.key"),
+    "notifications_failed": (
+        '"AWS/SNS"', '"NumberOfNotificationsFailed"', "Sum", ALARM_S, MORE, "0", "aws_sns_topic.alerts.name",
+    ),
+    "consent": (OUR_FIGURES, '"ConsentDaysLeft"', "Minimum", DAY_S, LESS, "90", "qb-poster"),
+    "drift": (OUR_FIGURES, '"DriftAgeSeconds"', "Maximum", DAY_S, MORE, "3 * local.day_s", "qb-poster"),
+    "tie_out": (OUR_FIGURES, "each.key", "Maximum", DAY_S, MORE, "0", "odoo-qb-tie-out"),
+}  # fmt: skip
+
+
+def test_every_alarm_is_on_its_figure():
+    names = ("namespace", "metric_name", "statistic", "period", "comparison_operator", "threshold")
+    found = {
+        name: (*(setting(text, one)[0].partition(" #")[0] for one in names), text.partition("dimensions = {")[2])
+        for name, text in alarms().items()
+    }
+
+    assert found.keys() == FIGURES.keys()
+    for name, (namespace, metric, statistic, period, comparison, threshold, of) in FIGURES.items():
+        *figures, dimensions = found[name]
+        assert figures == [namespace, metric, f'"{statistic}"', period, f'"{comparison}"', threshold], name
+        assert of in dimensions
+
+
+@pytest.mark.parametrize("name", [name for name, figures in FIGURES.items() if figures[0] == OUR_FIGURES])
+def test_every_figure_of_ours_that_an_alarm_is_on_is_written_by_a_function(name):
+    code = "\n".join(path.read_text() for path in sorted((ROOT / "lambda").rglob("*.py")))
+    metric = setting(alarms()[name], "metric_name")[0]
+    metrics = (
+        [metric.strip('"')]
+        if metric != "each.key"
+        else re.findall(r"^    (\w+) += \{ name", alarms()[name], re.MULTILINE)
+    )
+
+    assert metrics
+    assert [one for one in metrics if f'"{one}"' not in code] == []
+
+
 def test_the_alarm_on_silence_is_made_after_the_schedule_whose_runs_it_counts():
     silence = alarms()["silence"]
 
