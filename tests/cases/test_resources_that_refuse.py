@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from contextlib import suppress
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.demo.small_files import pdf_page
 from pipeline.domain.errors import PipelineError
+from pipeline.files import pdf
 from tests.cases.test_aws_troubles import TABLE_READS, TABLE_WRITES, refusing
 from tests.cases.test_deployment_troubles import ends_well
 from tests.cases.test_strange_answers import add_documents, go_on, statuses
@@ -209,4 +213,70 @@ def test_what_may_be_forgotten_is_used_before_and_after_its_time_whenever_it_is_
 
     assert forgettable
     assert not any("status" in item for item in forgettable)  # no entry: it guards against posting twice
+    ends_well(world)
+
+
+# -- Lambda and its disk -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "AccessDeniedException", "ResourceConflictException"])
+def test_a_pull_whose_next_part_lambda_does_not_start_is_gone_on_with_by_the_next_schedule(open_world, code):
+    world = open_world()
+    add_documents(world)
+    world.machine.set_environ("odoo-extractor", AWS_LAMBDA_FUNCTION_NAME="odoo-extractor-demo")
+    world.machine.time_left_s = 20.0
+
+    with refusing(("Invoke",), refusal(code, "Rate Exceeded.")) as refused:
+        cut_short = world.extract({"go_on_for_s": 900})
+    world.machine.time_left_s = 300.0
+    world.extract({"go_on_for_s": 900})
+    go_on(world)
+
+    assert refused
+    assert cut_short["remaining"]
+    ends_well(world)
+
+
+def test_nothing_that_a_run_writes_to_its_disk_is_left_to_the_next_one(open_world, tmp_path, monkeypatch):
+    world = open_world()
+    add_documents(world)
+    world.odoo.attach(802, "second.pdf", "application/pdf", pdf_page("second"))
+    # Everything is too large for memory, and so is written to the disk.
+    monkeypatch.setattr(pdf, "IN_MEMORY_BYTES_MAX", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen, write = [], pdf._write_merged
+
+    def noted(*arguments):
+        write(*arguments)
+        # The file has no name even now: a run that is killed here leaves nothing.
+        seen.append(list(tmp_path.iterdir()))
+
+    monkeypatch.setattr(pdf, "_write_merged", noted)
+
+    world.run()
+    go_on(world)
+
+    assert seen
+    assert seen[0] == list(tmp_path.iterdir()) == []
+    ends_well(world)
+
+
+def test_a_disk_that_holds_not_a_byte_costs_no_bill_its_paper_once_there_is_room(open_world, monkeypatch):
+    world = open_world()
+    add_documents(world)
+    world.odoo.attach(802, "second.pdf", "application/pdf", pdf_page("second"))
+    monkeypatch.setattr(pdf, "IN_MEMORY_BYTES_MAX", 1)
+
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(tempfile, "TemporaryFile", full)
+        world.run()
+    waiting = statuses(world)
+    world.run()
+    go_on(world)
+
+    assert waiting == {"posted": 3, "pending": 1}
+    assert "stays in Odoo" not in str(world.entries()[802].get("error_message"))
     ends_well(world)

@@ -125,6 +125,8 @@ def _write_merged(contents: Sequence[bytes], files: Sequence[tuple[str, bytes]],
     except InvalidDocument:
         raise
     except Exception as error:  # damage inside a page shows only when the page is copied
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # no paper is to blame for it
         raise InvalidDocument("do not merge: one of them is damaged inside") from error
 
 
