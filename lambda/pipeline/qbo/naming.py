@@ -18,7 +18,7 @@ from pipeline.qbo.faults import DUPLICATE_NAME, Refused
 from pipeline.qbo.lists import RealmKeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
-from pipeline.qbo.name_writes import write_name
+from pipeline.qbo.name_writes import NameWrites
 from pipeline.qbo.parties import seen_of
 from pipeline.qbo.rows import Json
 from pipeline.qbo.text import clean_name
@@ -42,14 +42,15 @@ class Naming:
         self.lock = threads.lock()
         self._key_values = key_values
         self._clock = clock
+        self._writes = NameWrites(client, clock)
 
     def name_of(self, entity: str, qb_id: str) -> str:
         """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
         return self.memory.name_of(entity, qb_id)
 
     def write(self, entity: str, body: Json, seed: str) -> tuple[Json, tuple[str, ...]]:
-        """Write a name. Return QuickBooks' row and the fields that it refuses; raises as `write_name` does."""
-        return write_name(self.client, self._clock, entity, body, seed)
+        """Write a name. Return QuickBooks' row and the fields that it refuses; raises as `NameWrites.write` does."""
+        return self._writes.write(entity, body, seed)
 
     def named(
         self, entity: str, body: Json, name_field: str, names: list[str], key: str, *, currency: str = "",
