@@ -29,7 +29,7 @@ from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, E
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import Decision, News, decide, is_news_of_itself
 from pipeline.use_cases.extract.fetch import PdfFetching
-from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, read_page, to_try_again, unanswered
+from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, pages, read_page, to_try_again, unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -122,20 +122,17 @@ class Extraction:
 
     def pull_selected(self, company: Company, selection: Selection | None) -> None:
         """Pull the selected documents. The cursor does not move."""
-        after_id, limit = 0, PAGE_DOCUMENTS
-        while selection is not None:
-            if not self.deadline.allows(PAGE_ALLOWANCE_S):
-                self.counts.remaining = True
+        if selection is None:
+            return
+        is_complete = False
+        for page in pages(
+            self.source, company, selection,
+            deadline=self.deadline, companies=self.companies, limit=PAGE_DOCUMENTS,
+        ):  # fmt: skip
+            if self._take(company, page) is Progress.INTERRUPTED:
                 return
-            try:
-                page = self._page(company, selection, after_id, limit)
-            except TooMany:
-                limit = max(1, limit // FEWER)
-                continue
-            limit = min(2 * limit, PAGE_DOCUMENTS)
-            if self._take(company, page) is Progress.INTERRUPTED or not page.last_id:
-                return
-            after_id = page.last_id
+            is_complete = not page.last_id
+        self.counts.remaining |= not is_complete
 
     def _pull_ids(self, company: Company, ids: set[int]) -> None:
         if ids:

@@ -35,6 +35,29 @@ OTHERS_TRIED_MAX = 3
 TRIED_AGAIN_AFTER = timedelta(hours=1)
 
 
+def pages(
+    source: ExtractorSource, company: Company, selection: Selection, *,
+    deadline: Deadline, companies: Sequence[Company], limit: int,
+) -> Iterator[Page]:  # fmt: skip
+    """Yield the documents of a selection in pages of at most `limit`, smaller ones where one breaks the answer.
+
+    The last one has no `last_id`; without it, time ran out. Raises what `read_page` raises, but no TooMany.
+    """
+    after_id, size = 0, limit
+    while deadline.allows(PAGE_ALLOWANCE_S):
+        try:
+            page = read_page(
+                source, company, selection, after_id=after_id, limit=size, deadline=deadline, companies=companies
+            )
+        except TooMany:
+            size = max(1, size // FEWER)
+            continue
+        yield page
+        if not page.last_id:
+            return
+        after_id, size = page.last_id, min(2 * size, limit)
+
+
 def read_page(
     source: ExtractorSource, company: Company, selection: Selection, *,
     after_id: int, limit: int, deadline: Deadline, companies: Sequence[Company],
