@@ -362,7 +362,7 @@ def test_every_code_is_reported_with_its_family_and_what_to_do(code):
     }  # fmt: skip
     with served(**US) as world:
         # A token may be renewed once before its refusal counts.
-        world.client._tokens = SimpleNamespace(
+        world.client._wire._tokens = SimpleNamespace(
             access_token=lambda **_: world.tokens.tokens(world.realm.realm_id)["access_token"]
         )
         world.stand_in.refuse(code, times=2)
@@ -437,7 +437,7 @@ def test_an_ended_subscription_stops_the_company():
 
 def test_another_companys_realm_is_not_entered():
     with served(accounts=ACCOUNTS) as world:
-        world.client._base = world.client._base.replace(REALM_ID, "999")
+        world.client._wire._base = world.client._wire._base.replace(REALM_ID, "999")
 
         with pytest.raises(Disconnected, match="no longer lets the pipeline into companyA"):
             world.client.query("Account")
