@@ -3,8 +3,8 @@
 A server may fail on one document every time: a module raises an error on it, or reading its lines takes too long. Such
 a page is read again in smaller parts, down to that document alone. It is then noted by its name, and the others go on.
 
-A server that fails on every document is not such a case. So before a document is noted, another one must be readable:
-of its company, or of another one where its company has no other.
+If the server fails on every document, the document is not the cause. So before one is noted, another one must be
+readable: one of its company or, if there is no other, of another company.
 """
 
 from __future__ import annotations
