@@ -38,7 +38,7 @@ class QuickBooksBooks:
     references: References
     adopts_typed: bool = False
     keeps_replaced_files: bool = False
-    # What was looked for ahead, by entity and number.
+    # What `look_for` has found, by entity and number.
     _looked_for: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     @property
@@ -56,7 +56,7 @@ class QuickBooksBooks:
         try:
             return self._draft(document, as_of, is_booked=is_booked)
         except NeedsAttention:
-            # A person may just have done what the last refusal asked for.
+            # A person may have just done what the last refusal asked for.
             if not self.references.have_changed_since(as_of):
                 raise
         return self._draft(document, self.references.as_of, is_booked=is_booked)
@@ -224,7 +224,7 @@ class QuickBooksBooks:
             return self._after_refusal(draft, body, request_id, error)
 
     def _after_refusal(self, draft: Draft, body: Json, request_id: str, error: Refused) -> Booked:
-        """Write it again without a part that was refused and that it can do without; raise what any other means."""
+        """Write it again without a refused part that it can do without. Raise what any other refusal means."""
         if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
             raise error
         fewer = without_refused_part(body, error.fault)

@@ -1,4 +1,4 @@
-"""Objects that QuickBooks knows by a name: created under the first free one, or adopted where they are nobody else's.
+"""Objects that QuickBooks knows by a name: created under the first free one, or adopted if they belong to nobody else.
 
 Reads are metered and writes are free, so a name is created first and looked for only when QuickBooks says that it
 exists. Whatever is bound to one Odoo partner or product is never given to another.
@@ -94,12 +94,12 @@ class Naming:
         return is_usable(rows[0], currency)
 
     def taken(self, entity: str, wanted: Known, key: str, *, asked: str = "") -> Known | None:
-        """Bind an object to a contact or product, and return what is known of it; None if it is somebody else's.
+        """Bind an object to a contact or product, and return what is known of it; None if it belongs to another.
 
-        It may be if it is nobody else's, or if its owner was merged into this one: then what was said of it, and what
-        QuickBooks refused of it, goes along. `asked` is the name to ask Odoo about, if it is not the object's.
+        It is bound if it belongs to nobody, or if its owner was merged into this one. Then what was said of it, and
+        what QuickBooks refused of it, is kept. `asked` is the name to ask Odoo about, if it is not the object's.
         """
-        # Two products of one name and account are booked alike, whichever of them was merged into the other.
+        # Two products of one name and account are booked alike, so it does not matter which was merged into which.
         if self.memory.claim(entity, wanted.qb_id, key) or entity == "Item":
             return wanted
         owner, former = self.memory.owner(entity, wanted.qb_id)

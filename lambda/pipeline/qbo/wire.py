@@ -1,4 +1,4 @@
-"""One call to QuickBooks Online: with a token, within the call budget and the time of the run, and its answer as ours.
+"""One call to QuickBooks Online: with a token, within the call budget and the time of the run.
 
 What is sent and what an answer holds is the client's; here every answer is a body in JSON or one of our errors.
 """
