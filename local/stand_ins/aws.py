@@ -313,8 +313,6 @@ def deploy(
         )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
-    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"):
-        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     odoo = {"ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn}
@@ -332,6 +330,8 @@ def deploy(
             "ODDO_RESPONSE_TABLE": order_table,
         },
     }
+    for function in environs:
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
 
 
