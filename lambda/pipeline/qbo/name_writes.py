@@ -38,7 +38,6 @@ class NameWrites:
         Raises Refused if it refuses what a name cannot do without, Unavailable while a person is editing names, and
         OutOfTime near the end of a run.
         """
-        self._client.check_time_for_name()
         left_out: tuple[str, ...] = ()
         while True:
             try:
@@ -56,12 +55,15 @@ class NameWrites:
 
     def _written(self, entity: str, body: Json, seed: str) -> Json:
         request_id = _request_id(seed, body)
+        self._client.check_time_for_name()
         try:
             return self._while_others_edit(entity, body, seed)
         except Refused as error:
             # The next try after a stale token has another token, and so another id.
             if error.fault.code == STALE_SYNC_TOKEN or request_id in self._asked_again:
                 raise
+        # Without time for a second call the first refusal decides nothing: the next run asks again.
+        self._client.check_time_for_name()
         self._asked_again.add(request_id)
         return self._while_others_edit(entity, body, self._of_this_instant(seed))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import Account, Address, DocumentType, Party, Product, Tax
-from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.errors import OutOfTime, PipelineError, Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo import list_cache, names
 from pipeline.qbo.books import QuickBooksBooks
@@ -1071,6 +1071,21 @@ def test_a_refused_name_is_asked_for_twice_in_a_run_and_then_once(world):
         asked.append(world.stand_in.calls["create"] - before)
 
     assert asked == [2, 1, 1]
+
+
+def test_a_refused_name_for_which_no_second_call_fits_into_the_run_waits_for_the_next_one(world, monkeypatch):
+    _take_name(world)
+    answers = iter([None, OutOfTime("no time is left")])
+
+    def check():
+        problem = next(answers)
+        if problem:
+            raise problem
+
+    monkeypatch.setattr(world.client, "check_time_for_name", check)
+
+    with pytest.raises(OutOfTime):
+        NameWrites(world.client, SystemClock()).write("Customer", {"DisplayName": "Consulting"}, "seed")
 
 
 def test_a_name_with_the_id_of_another_object_is_not_adopted_once_that_one_was_renamed(world):
