@@ -12,9 +12,9 @@ from pipeline.domain.entry import Status
 from pipeline.domain.values import dataclass
 from pipeline.domain.waiting import Waiting
 
-# A backlog is counted up to this. Each company that was not met by then is asked by itself.
+# A larger backlog is counted no further. Each company that was not met is then asked by itself.
 SURVEYED_MAX = 10_000
-# The time that is left for the report when a survey runs out of time.
+# What is left for the report when a survey ends for want of time.
 ENDING_ALLOWANCE_S = 15.0
 
 
