@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 UNREADABLE_NAMED = 20
-# So many runs a sweep starts for realms beside its own. The others are worked on here, or by the next sweep.
+# A sweep starts this many runs for other realms. Further realms are worked on here, or by the next sweep.
 STARTED_MAX = 100
 # With less time than this no realm is begun. It is enough to renew the access token, so that the next run has one,
 # however short each of them is.
