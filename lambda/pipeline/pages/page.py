@@ -64,6 +64,7 @@ def page(tie_out: TieOut, *, is_sandbox: bool = False) -> bytes:
             tones=_TONES,
             counts=list(tie_out.counts.items()),
             groups=_groups(ordered),
+            merged_class=DifferenceClass.MERGED,
             sums=_tables(tie_out),
             rows=ordered[:ROWS_MAX],
             left_out=len(ordered[ROWS_MAX:]),

@@ -17,6 +17,7 @@ from pipeline.domain.errors import NotOffered, Unavailable
 from pipeline.domain.mapping import Rules
 from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
+from pipeline.domain.tie_out.merges import LedgerParty
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
@@ -78,6 +79,18 @@ class Ledger:
         """Return the transactions with these ids that exist, whatever their date: one metered read per some hundred."""
         wanted = sorted(set(ids))
         return self._transactions(kind, self._client.query_any(ENTITIES[kind], "Id", wanted)) if wanted else []
+
+    def parties(self, *, is_sale: bool, ids: Iterable[str], names: Iterable[str]) -> list[LedgerParty]:
+        """Return the customers or vendors with these ids or names, active or not; what was merged may be absent.
+
+        It costs a metered read for some hundred ids, and one for some hundred names.
+        """
+        entity = "Customer" if is_sale else "Vendor"
+        rows = self._client.query_any(entity, "Id", sorted(ids), _ANY) if ids else []
+        rows += self._client.query_any(entity, "DisplayName", sorted(names), _ANY) if names else []
+        return [
+            LedgerParty(str(row["Id"]), str(row.get("DisplayName", "")), bool(row.get("Active", True))) for row in rows
+        ]
 
     def names(self, transactions: Sequence[LedgerTransaction]) -> Names:
         """Return the names that are needed to compare: of all accounts, and of tax codes if any transaction has one."""

@@ -29,9 +29,11 @@ from pipeline.domain.tie_out.matching import (
     documents_like,
     is_of,
     matched,
+    merge_between,
     place_of,
     typed_in,
 )
+from pipeline.domain.tie_out.merges import Merge, is_party
 from pipeline.domain.values import dataclass, replace
 
 
@@ -101,9 +103,20 @@ def _compared(
         return make(DifferenceClass.UNEXPLAINED, "It is there, and the pipeline has no entry of it.")
     if _is_not_pulled_yet(document, entry, scope):
         return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
-    if {difference.field for difference in found} == {"date"} and _is_otherwise_dated(document, transaction, scope):
-        return _dated_otherwise(make, transaction, document, scope)
-    return _changed(make, transaction, found)
+    merge = merge_between(scope, document, transaction)
+    rest = tuple(difference for difference in found if not (merge and is_party(difference.field)))
+    is_dated = {difference.field for difference in rest} == {"date"} and _is_otherwise_dated(
+        document, transaction, scope
+    )
+    dated = _dated_otherwise(make, transaction, document, scope) if is_dated else None
+    if merge and rest != found and (not rest or (dated and dated.is_explained)):
+        return _merged(make, merge)
+    return dated or _changed(make, transaction, rest)
+
+
+def _merged(make: Maker, merge: Merge) -> Finding:
+    finding = make(DifferenceClass.MERGED, merge.sentence)
+    return replace(finding, merge=merge, is_explained=bool(merge.accepted))
 
 
 def _mark(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> list[Difference]:
@@ -132,8 +145,6 @@ def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Differ
 def _hint(found: Sequence[Difference]) -> str:
     """Return what people do that leaves a transaction as it was created, if it would look like this."""
     fields = {difference.field for difference in found}
-    if fields <= {"customer", "vendor"}:
-        return " If the two were merged in QuickBooks, merge the contacts in Odoo, too."
     accounts = [field for field in fields if field.startswith("account ")]
     # From one account to another. A tax that is cost now is on one account only.
     if len(accounts) > 1 and fields <= {*accounts, "tax"}:
@@ -215,7 +226,10 @@ def _not_pulled_yet(document: JournalDocument, scope: Scope) -> str:
 def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
     found = differences(document, moved, scope.names, home_currency=scope.home_currency)
     found = (*found, *_mark(document, moved, scope))
-    others = tuple(difference for difference in found if difference.field != "date")
+    merge = merge_between(scope, document, moved)
+    others = tuple(
+        difference for difference in found if difference.field != "date" and not (merge and is_party(difference.field))
+    )
     make = Maker(document, moved, found)
     if _is_not_pulled_yet(document, entry, scope):
         finding = make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
@@ -225,6 +239,8 @@ def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryStat
         finding = make(DifferenceClass.CHANGED, f"It was changed in QuickBooks, and is dated {moved.dated_on} there.")
     else:
         finding = _dated_otherwise(make, moved, document, scope)
+        if finding.is_explained and merge:
+            finding = _merged(make, merge)
     # What is in another month is not in this month's sums.
     return replace(finding, booked_total=None)
 

@@ -41,13 +41,16 @@ def what_is_open(tie_out: TieOut) -> list[str]:
     """Return why a month may not be closed, in sentences; an empty list if it may."""
     if tie_out.not_known:
         return [f"It is not known whether {tie_out.month.name} ties out: {reason}" for reason in tie_out.not_known]
-    found = tie_out.open
+    found = [finding for finding in tie_out.open if finding.merge is None]
     said = []
     for finding in found[:OPEN_SHOWN_MAX]:
         title = finding.title[:1].upper() + finding.title[1:]
         said.append(f"{title}: {finding.difference_class.value}. {finding.reason[:REASON_LENGTH_MAX]}".strip())
     if len(found) > OPEN_SHOWN_MAX:
         said.append(f"And {len(found) - OPEN_SHOWN_MAX} more documents: the report has all of them.")
+    for merge, numbers in tie_out.merges.items():
+        if not merge.accepted:
+            said.append(f"{merge.sentence} {merge.documents(numbers)} {merge.command(tie_out.company)} accepts it.")
     said += [
         f"{row.name} differs by {shown(row.difference, row.currency)}, and no document says why."
         for row in tie_out.unexplained_sums
