@@ -191,16 +191,34 @@ def explain(call: Call, *, name: str) -> int:
 
 
 @command("accept", example='./oqb accept odoo-account.move-17 --because "agreed with the customer"', changes=True)
-@click.argument("entry_id")
+@click.argument("entry_id", required=False, default="")
 @click.option("--because", required=True, metavar="TEXT", help="Why it stays as it is in QuickBooks.")
-def accept(call: Call, *, entry_id: str, because: str) -> int:
+@click.option("--party", default="", metavar="NAME", help="A customer or vendor in Odoo, merged on one side.")
+@click.option("--into", default="", metavar="NAME", help="The one its documents are on in QuickBooks.")
+@click.option("--company", default="", metavar="COMPANY", help="The company that --party is of.")
+def accept(call: Call, *, entry_id: str, because: str, party: str, into: str, company: str) -> int:
     """Accept what a person changed in QuickBooks.
 
-    That is about the document of ENTRY_ID. It holds for what was found: a later change is reported again.
+    That is about the document of ENTRY_ID, and holds for what was found: a later change is reported again. With
+    --party, --into and --company instead, accept that two parties were merged, for all of their documents.
     """
     call.check_named()
-    answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
-    call.output.say(f"Accepted: {entry_id}.")
+    names = (party.strip(), into.strip(), company)
+    if bool(entry_id) == any(names) or (any(names) and not all(names)):
+        raise WrongUse("accept takes an ENTRY_ID, or --party, --into and --company together for two merged parties.")
+    if not because.strip():
+        raise WrongUse('--because is empty: say why it stays as it is, --because "…".')
+    if entry_id:
+        answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
+        call.output.say(f"Accepted: {entry_id}.")
+        call.output.result(answer)
+        return 0
+    known_company(call.deployment, company)
+    payload = {"accept_party": names[0], "into": names[1], "company": company, "because": because}
+    answer = call.invoke(POSTER, payload)
+    changed = counted(answer.get("documents", 0), "document")
+    call.output.say(f"Accepted: documents of {names[0]} may be on {names[1]} in QuickBooks.")
+    call.output.say(f"What was noticed of it is closed, on {changed}. The next tie-out has it as explained.")
     call.output.result(answer)
     return 0
 

@@ -228,3 +228,40 @@ def test_a_login_without_a_name_is_asked_for_one(oqb, monkeypatch, arguments):
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (
         2, "This machine does not say who you are: add --by NAME."
     )  # fmt: skip
+
+
+MERGED = ("accept", "--company", "companyA", "--party", "Acme Corp", "--into", "Acme Holding")
+
+
+def test_a_merge_is_accepted_by_the_names_of_both_parties(oqb):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"documents": 3})
+
+    result = oqb(*MERGED, "--because", "one now", "--by", "Ann")
+
+    assert oqb.invoked("qb-poster") == [
+        {
+            "accept_party": "Acme Corp", "into": "Acme Holding", "company": "companyA", "because": "one now",
+            "by": "Ann",
+        }
+    ]  # fmt: skip
+    assert "documents of Acme Corp may be on Acme Holding in QuickBooks" in " ".join(result.stdout.split())
+    assert "3 documents" in result.stdout
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("accept", "--because", "so"), "takes an ENTRY_ID, or --party, --into and --company together"),
+        (("accept", "x", "--party", "Acme", "--because", "so"), "takes an ENTRY_ID, or --party"),
+        ((*MERGED[:-2], "--because", "so"), "takes an ENTRY_ID, or --party"),
+        ((*MERGED, "--because", "  "), "--because is empty"),
+        (("accept", "--company", "companyC", *MERGED[3:], "--because", "so"), "has no company 'companyC'"),
+    ],
+)
+def test_a_merge_that_is_named_in_part_is_refused(oqb, arguments, said):
+    result = oqb(*arguments, "--by", "Ann")
+
+    assert said in " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert oqb.lambdas.invoked == []

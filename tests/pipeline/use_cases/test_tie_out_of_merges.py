@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.domain.accepted_parties import AcceptedParties, acceptance, acceptance_key
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.close import what_is_open
-from pipeline.domain.tie_out.merges import MergedIn, acceptance, acceptance_key
+from pipeline.domain.tie_out.merges import MergedIn
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.tie_out_world import TieOutWorld
 
@@ -134,7 +135,7 @@ def test_a_merge_that_a_person_accepts_is_explained_with_who_and_why_and_another
     (merge,) = world.tie_out().merges
     key = acceptance_key(world.company.name, merge.odoo_party, merge.booked_party)
     now = world.poster._clock.now()
-    world.values.values[key] = acceptance("a", "b", by="Ann", because="one company now", at=now)
+    world.values.values[key] = acceptance(AcceptedParties("a", "b", "Ann", "one company now", now))
 
     accepted = world.tie_out()
     merged(world, DocumentType.INVOICE)

@@ -62,8 +62,8 @@ WHAT_TO_DO = {
     DifferenceClass.DELETED_IN_ODOO: "Delete it in QuickBooks, or restore the document in Odoo.",
     DifferenceClass.CHANGED: "Set it back in QuickBooks, or make the same change in Odoo. "
     "Accepting the change does not make the two equal.",
-    DifferenceClass.MERGED: "Merge the two in the other system as well; or accept it for all of its documents, with the "
-    "command beside it.",
+    DifferenceClass.MERGED: "Merge the two in the other system as well; or accept it for all of its documents, with "
+    "the command beside it.",
     DifferenceClass.NEEDS_A_PERSON: "Do what the reason says. It is then posted when it changes in Odoo, or by the "
     "command: ./oqb retry",
     DifferenceClass.DATED_OTHERWISE: "Give it Odoo's date in QuickBooks, or change the date in Odoo.",

@@ -8,16 +8,13 @@ a document on another party is a difference like any other.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from pipeline.domain.quoting import one_line
+from pipeline.domain.accepted_parties import read_acceptance
+from pipeline.domain.quoting import plain_line
 from pipeline.domain.remedies import argument
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
 from pipeline.domain.values import dataclass
@@ -82,8 +79,8 @@ class Merge:
         """What happened, and whether a person accepts it."""
         if self.merged_in is MergedIn.QUICKBOOKS:
             said = (
-                f"In QuickBooks the {self.word} {self.odoo_party} was merged into {self.booked_party}: it is not active "
-                "there any more, and all its documents of the month are on the other."
+                f"In QuickBooks the {self.word} {self.odoo_party} was merged into {self.booked_party}: it is not "
+                "active there any more, and all its documents of the month are on the other."
             )
         else:
             said = (
@@ -151,36 +148,13 @@ def by_merge(merges: Iterable[tuple[Merge, str]]) -> Mapping[Merge, list[str]]:
     return found
 
 
-# -- what a person accepts ---------------------------------------------------------------------------------------------
-
-
-def acceptance_key(company: str, odoo_party: str, booked_party: str) -> str:
-    """Return the key under which it is stored that documents of one party may be on another in QuickBooks."""
-    names = json.dumps([odoo_party.strip().casefold(), booked_party.strip().casefold()])
-    return f"merge#{company}#{hashlib.sha256(names.encode()).hexdigest()[:32]}"
-
-
-def acceptance(odoo_party: str, booked_party: str, *, by: str, because: str, at: datetime) -> str:
-    """Return an acceptance as it is stored."""
-    kept = {"party": odoo_party, "into": booked_party, "by": by, "because": because, "at": at.isoformat()}
-    return json.dumps(kept, ensure_ascii=False)
-
-
-def read_acceptance(kept: str | None) -> dict[str, Any] | None:
-    """Return a stored acceptance: who (`by`), why (`because`) and when (`at`); None if there is none."""
-    if not kept:
-        return None
-    read: dict[str, Any] = json.loads(kept)
-    return {**read, "at": datetime.fromisoformat(read["at"])}
-
-
 def _accepted(kept: str | None) -> str:
     read = read_acceptance(kept)
-    return f"Accepted by {read['by']} on {read['at']:%Y-%m-%d}: {read['because']}" if read else ""
+    return f"Accepted by {read.by} on {read.at:%Y-%m-%d}: {read.because}" if read else ""
 
 
 def _quoted(name: str) -> str:
-    return shlex.quote(name) if one_line(name) == name else '"…"'
+    return shlex.quote(name) if plain_line(name) == name else '"…"'
 
 
 def is_party(field: str) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 
+from pipeline.domain.accepted_parties import acceptance_key
 from pipeline.domain.document import DocumentType
 from pipeline.domain.identity import make_entry_id
 from pipeline.domain.tie_out.comparison import has_other_party
@@ -15,7 +16,6 @@ from pipeline.domain.tie_out.merges import (
     LedgerParty,
     MergedIn,
     Suspect,
-    acceptance_key,
     is_merged_in_quickbooks,
     merge_of,
     suspects,
