@@ -179,8 +179,10 @@ def explain(call: Call, *, name: str) -> int:
         for line in document["explained"]:
             call.output.say(f"  {line}")
         odoo_url = call.deployment.extractor.odoo_api_url
-        link = Place("", "", odoo_url=odoo_url).links(odoo_id_of(document["entry_id"]), None, "")
-        call.output.say(f"  {link}  {document['links']}".rstrip())
+        # The poster does not know where Odoo is.
+        odoo_id = 0 if document.get("is_gone_from_odoo") else odoo_id_of(document["entry_id"])
+        link = Place("", "", odoo_url=odoo_url).links(odoo_id, None, "")
+        call.output.say(f"  {'  '.join(filter(None, (link, document['links'])))}".rstrip())
         call.output.say("  What was recorded:" if document["history"] else "  Nothing was recorded of it yet.")
         for line in document["history"]:
             call.output.say(f"    {line}")

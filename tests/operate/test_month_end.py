@@ -265,3 +265,21 @@ def test_a_merge_that_is_named_in_part_is_refused(oqb, arguments, said):
     assert said in " ".join(result.stderr.split())
     assert result.exit_code == 2
     assert oqb.lambdas.invoked == []
+
+
+def test_explain_has_no_link_to_a_document_that_was_deleted_in_odoo(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    entry = next(entry for entry in oqb.machine.entries().values() if entry["qb_id"])
+    oqb.machine.client("dynamodb").update_item(
+        TableName=oqb.machine.deployment.table,
+        Key={"entry_id": {"S": entry["entry_id"]}},
+        UpdateExpression="SET withdrawn = :yes REMOVE content_hash",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
+
+    text = " ".join(oqb("explain", entry["entry_id"]).stdout.split())
+
+    assert "deleted in Odoo" in text
+    assert "/mail/view" not in text
+    assert f"txnId={entry['qb_id']}" in text

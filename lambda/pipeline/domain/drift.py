@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from pipeline.domain.accepted_parties import acceptance_key
+from pipeline.domain.advice import DELETED_IN_QUICKBOOKS
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document, DocumentType, LineKind
 from pipeline.domain.entry import Entry
@@ -252,10 +253,12 @@ def paid_sentence(entry: Entry) -> str:
 
 def notice_of(entry: Entry, drift: Drift) -> Notice:
     """Return what the next digest says about a difference, and whether the document is paid."""
-    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry))))
+    in_odoo, _ = gone(entry)
+    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry), in_odoo)))
+    is_there = drift.kind is DriftKind.CHANGED
     return Notice(
-        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, entry.odoo_id,
-        entry.document_type, entry.qb_id if drift.kind is not DriftKind.DELETED else "",
+        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, 0 if in_odoo else entry.odoo_id,
+        entry.document_type, entry.qb_id if is_there else "",
     )  # fmt: skip
 
 
@@ -272,6 +275,17 @@ def merge_notice(company: str, parties: tuple[str, str], count: int, now: dateti
         count=count,
         parties=parties,
     )
+
+
+def gone(entry: Entry) -> tuple[str, str]:
+    """Return in words that a document is gone from Odoo and from the books, where no link leads to it any more."""
+    drift = noted(entry)
+    in_books = ""
+    if entry.error_code == DELETED_IN_QUICKBOOKS or (drift and drift.kind is DriftKind.DELETED):
+        in_books = "deleted in QuickBooks"
+    elif drift and drift.kind is DriftKind.VOIDED:
+        in_books = "voided in QuickBooks"
+    return "deleted in Odoo" if entry.is_gone_from_odoo else "", in_books
 
 
 def text_of(drift: Drift | None) -> str:

@@ -78,15 +78,15 @@ def page(tie_out: TieOut, *, is_sandbox: bool = False) -> bytes:
 
 
 def odoo_link(finding: Finding, tie_out: TieOut) -> str:
-    """Return the address of a document in Odoo, or an empty text."""
-    if not finding.odoo_id or not tie_out.odoo_url.startswith(("https://", "http://")):
+    """Return the address of a document in Odoo, or an empty text if it is unknown or leads nowhere."""
+    if not finding.odoo_id or finding.gone_in_odoo or not tie_out.odoo_url.startswith(("https://", "http://")):
         return ""
     return f"{tie_out.odoo_url}/web#id={finding.odoo_id}&model=account.move&view_type=form"
 
 
 def quickbooks_link(finding: Finding, tie_out: TieOut, *, is_sandbox: bool) -> str:
-    """Return the address of a transaction in QuickBooks Online, or an empty text."""
-    if not finding.qb_id:
+    """Return the address of a transaction in QuickBooks Online, or an empty text if there is none or it is void."""
+    if not finding.qb_id or finding.gone_in_books:
         return ""
     host = "app.sandbox.qbo.intuit.com" if is_sandbox else "app.qbo.intuit.com"
     which = QUICKBOOKS_PAGES[finding.document_type]
@@ -103,6 +103,9 @@ def _links(finding: Finding, tie_out: TieOut, *, is_sandbox: bool) -> Markup:
         if address:
             link = Markup('<a href="{}" rel="noopener noreferrer" aria-label="{} in {}">{}</a> ')
             found += link.format(address, finding.title, name, name)
+    for words in (finding.gone_in_odoo, finding.gone_in_books):
+        if words:
+            found += Markup("<span>{}</span> ").format(words)
     return found
 
 

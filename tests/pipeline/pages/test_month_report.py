@@ -141,6 +141,15 @@ def test_links_lead_into_odoo_and_to_the_right_quickbooks(tie_out):
     assert "https://app.sandbox.qbo.intuit.com/app/invoice" in sandbox
 
 
+def test_what_is_gone_has_words_and_no_link(tie_out):
+    gone = a_finding(gone_in_odoo="deleted in Odoo", gone_in_books="voided in QuickBooks")
+    reader = parsed(html_of(a_tie_out(gone)))
+
+    links = [value for tag, name, value in reader.attributes if (tag, name) == ("a", "href")]
+    assert not [link for link in links if link.startswith("http")]
+    assert "<span>deleted in Odoo</span> <span>voided in QuickBooks</span>" in html_of(a_tie_out(gone))
+
+
 def test_an_address_of_odoo_that_is_no_web_address_is_no_link(tie_out):
     html = html_of(a_tie_out(a_finding(), odoo_url="javascript:alert(1)//"))
 

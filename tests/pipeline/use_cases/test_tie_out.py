@@ -62,6 +62,24 @@ def test_a_difference_is_found_in_its_class_and_nothing_else_is(world, kind):
         assert bool(row.difference) <= (different[0].title in row.documents)
 
 
+@pytest.mark.parametrize(
+    ("name", "in_odoo", "in_books"),
+    [
+        ("deleted in Odoo", "deleted in Odoo", ""),
+        ("cancelled in Odoo", "", ""),
+        ("invoice deleted in QuickBooks", "", "deleted in QuickBooks"),
+        ("voided", "", "voided in QuickBooks"),
+        ("never pulled", "", ""),
+    ],
+)
+def test_a_finding_says_where_its_document_is_no_more(world, name, in_odoo, in_books):
+    number = next(kind for kind in KINDS if kind.name == name).inject(world)
+
+    finding = world.finding(number)
+
+    assert (finding.gone_in_odoo, finding.gone_in_books) == (in_odoo, in_books)
+
+
 def test_a_transaction_whose_id_in_odoo_is_another_documents_now_is_not_compared_with_that_one(world):
     number = world.number(DocumentType.BILL)
     qb_id = world.row(number)["Id"]

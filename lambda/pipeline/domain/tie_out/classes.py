@@ -82,7 +82,8 @@ class Finding:
     `odoo_total` is what Odoo's journal has of it in the month, `booked_total` what QuickBooks has in the month; None is
     nothing. `since` is the day since which it is so, if known. `is_explained` is True for an open class that a policy
     of the mapping or a person explains. `pdf` says whether its PDF is attached; it is empty where that does not matter.
-    `merge` is the merge that moved it to another party.
+    `merge` is the merge that moved it to another party. `gone_in_odoo` and `gone_in_books` say in words that it is not
+    there any more, so that no link leads to it.
     """
 
     difference_class: DifferenceClass
@@ -105,6 +106,8 @@ class Finding:
     odoo_fingerprint: str = ""
     booked_fingerprint: str = ""
     merge: Merge | None = None
+    gone_in_odoo: str = ""
+    gone_in_books: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -194,7 +194,9 @@ def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -
     moved = scope.elsewhere.get(entry.entry_id)
     if moved is not None:
         return _moved(document, moved, entry, scope)
-    return make(DifferenceClass.MISSING, _why_missing(entry, scope), entry.updated_at)
+    finding = make(DifferenceClass.MISSING, _why_missing(entry, scope), entry.updated_at)
+    was_there = entry.qb_id and entry.entry_id not in scope.not_looked_up
+    return replace(finding, gone_in_books="deleted in QuickBooks" if was_there else "")
 
 
 def _why_missing(entry: EntryState, scope: Scope) -> str:
@@ -294,7 +296,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) 
     state = scope.in_odoo.get(odoo_id)
     entry = scope.entries.get(transaction.entry_id)
     if state is None or (entry is not None and entry.is_of_former(transaction.qb_id)):
-        return _still_there(make, "It was deleted in Odoo.", entry, scope)
+        return replace(_still_there(make, "It was deleted in Odoo.", entry, scope), gone_in_odoo="deleted in Odoo")
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")
     is_on_its_way = _is_on_its_way(state.written_at, entry, scope)

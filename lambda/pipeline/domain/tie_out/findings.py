@@ -58,6 +58,7 @@ def finding_of(
         differences=found,
         is_paid=transaction.is_paid if transaction else False,
         odoo_fingerprint=odoo_fingerprint(document) if document else "",
+        gone_in_books="voided in QuickBooks" if transaction and transaction.is_voided else "",
         booked_fingerprint=booked_fingerprint(transaction) if transaction else "",
     )
 
