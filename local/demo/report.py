@@ -25,7 +25,7 @@ DOCUMENTS_SHOWN_MAX = 5_000
 
 _VARIABLE = re.compile(r"-?\d[\d,]*(\.\d+)? [A-Z]{3}\b|\b\d{4}-\d\d-\d\d\b")
 # More reasons are on the screen and not on paper, which has at most eight pages for five hundred documents.
-REASONS_PRINTED_MAX = 15
+REASONS_PRINTED_MAX = 8
 
 STATUS_WORDS = {
     "posted": "posted",
