@@ -5,6 +5,7 @@ It knows what QuickBooks answers, and nothing of what was sent.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -19,7 +20,7 @@ from pipeline.domain.money import ZERO, decimal
 from pipeline.domain.tie_out.facts import LedgerAccount, LedgerLine, LedgerTransaction, Names, TaxOfLedger
 from pipeline.domain.tie_out.merges import LedgerParty
 from pipeline.domain.tie_out.month import Month
-from pipeline.domain.values import dataclass
+from pipeline.domain.values import dataclass, replace
 from pipeline.qbo.client import PAGE_ROWS, Client, quoted
 from pipeline.qbo.lists import PAYABLE, RECEIVABLE, BookAccount, book_account, find_account, find_target_account
 from pipeline.qbo.marker import closed_to_of, entry_id_of
@@ -35,6 +36,8 @@ ENTITIES = {
 _KINDS = {entity: kind for kind, entity in ENTITIES.items()}
 # QuickBooks' clock and the time a file takes to follow its transaction.
 FILES_FOLLOW = timedelta(hours=1)
+# What QuickBooks puts behind the name of what was made inactive.
+_DELETED = re.compile(r" \(deleted(?: \d+)?\)$")
 _ANY = "Active in (true, false)"
 _NO_AMOUNT = ("SubTotalLineDetail", "DescriptionOnly")
 
@@ -96,14 +99,17 @@ class Ledger:
         """Return the names that are needed to compare: of all accounts, and of tax codes if any transaction has one."""
         rows = self._client.query("Account", _ANY)
         active = [book_account(row) for row in rows if row.get("Active", True)]
-        every = [*active, *(book_account(row) for row in rows if not row.get("Active", True))]
+        inactive = [book_account(row) for row in rows if not row.get("Active", True)]
+        every = [*active, *map(_under_its_name, inactive)]
+        account_names = {account.qb_id: f"{account.number} {account.name}".strip() for account in (*active, *inactive)}
         has_rates = any(tax.rate_id for transaction in transactions for tax in transaction.taxes)
         # A code names its rates, and is called like Odoo's tax; a rate has a name of its own.
         codes, taxes_unread = self._tax_codes() if has_rates else ([], "")
         rates = names_of_rates(codes)
         return Names(
             account_of=_finder(active, every, self._rules),
-            account_names={account.qb_id: f"{account.number} {account.name}".strip() for account in every},
+            account_names=account_names,
+            inactive_accounts=frozenset(account_names[account.qb_id] for account in inactive),
             rate_names={rate: name for rate, (name, _is_sale) in rates.items()},
             tax_of=finder(rates, self._rules),
             owed_account_of=_owed_finder(rows, self._rules),
@@ -234,6 +240,11 @@ def _finder(
         return found[account]
 
     return find
+
+
+def _under_its_name(account: BookAccount) -> BookAccount:
+    """Return an inactive account under the name it had: QuickBooks adds to it that it was deleted."""
+    return replace(account, name=_DELETED.sub("", account.name), full_name=_DELETED.sub("", account.full_name))
 
 
 def _owed_finder(rows: Sequence[Json], rules: Rules) -> Callable[[Account, DocumentType, str], str]:
