@@ -53,7 +53,7 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     found = answer.get("tie_outs", [])
     for one in found:
         call.output.say(one["sentence"])
-        call.output.say(f"`./oqb report {quote(company)} {month}` opens the report.")
+        call.output.say(f"{call.again(f'report {quote(company)} {month}')} opens the report.")
     for text in answer.get("left_out", []):
         call.output.say(text)
     if answer.get("remaining"):
@@ -97,6 +97,8 @@ def close(
     call.output.say(answer.get("sentence") or answer.get("waiting", ""))
     for reason in answer.get("open", []):
         call.output.say(f"  {reason}")
+    if answer.get("open") and answer.get("tie_outs"):
+        call.output.say(f"{call.again(f'report {quote(company)} {month}')} shows what to do about each.")
     if answer.get("pack"):
         call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
     is_done = bool(answer.get("reopened" if undo else "closed"))
@@ -138,7 +140,7 @@ def report(
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         raise NeedsAPerson(
-            f"There is no report of {company} {month} yet: `./oqb tie-out {quote(company)} {month}` makes one."
+            f"There is no report of {company} {month} yet: {call.again(f'tie-out {quote(company)} {month}')} makes one."
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"

@@ -283,3 +283,24 @@ def test_explain_has_no_link_to_a_document_that_was_deleted_in_odoo(oqb):
     assert "deleted in Odoo" in text
     assert "/mail/view" not in text
     assert f"txnId={entry['qb_id']}" in text
+
+
+def test_the_next_command_has_the_options_that_this_one_was_given(oqb, monkeypatch):
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: COMPARED)
+    without = oqb("tie-out", "companyA", MONTH).stdout
+    monkeypatch.delenv("ENVIRONMENT")
+
+    text = " ".join(oqb("tie-out", "companyA", MONTH, "--env", "demo").stdout.split())
+
+    assert f"`./oqb report companyA {MONTH}` opens" in without
+    assert f"`./oqb report companyA {MONTH} --env demo` opens the report." in text
+
+
+def test_what_keeps_a_month_open_is_said_with_amount_and_where_to_read_on(oqb):
+    oqb.machine.time_left_s = 900.0
+    oqb.machine.extract()
+
+    text = " ".join(oqb("close", "companyA", MONTH).stdout.split())
+
+    assert " USD): waiting. It is to be posted." in text
+    assert f"`./oqb report companyA {MONTH}` shows what to do about each." in text

@@ -92,7 +92,7 @@ def test_a_merge_in_quickbooks_is_one_class_and_said_once_for_all_its_documents(
     assert found.unexplained_sums == ()
     (said,) = what_is_open(found)
     assert merge.odoo_party in said
-    assert f"{len(numbers)} documents are on the other" in said
+    assert f"{len(numbers)} documents: " in said
     assert merge.command(world.company.name) in said
 
 

@@ -93,8 +93,8 @@ class Merge:
         """Say which documents it is about, at most twenty by number."""
         shown = ", ".join(number or "without number" for number in numbers[:NUMBERS_SHOWN_MAX])
         more = len(numbers) - NUMBERS_SHOWN_MAX
-        count = "One document is" if len(numbers) == 1 else f"{len(numbers)} documents are"
-        return f"{count} on the other: {shown}{f' and {more} more' if more > 0 else ''}."
+        count = "One document" if len(numbers) == 1 else f"{len(numbers)} documents"
+        return f"{count}: {shown}{f' and {more} more' if more > 0 else ''}."
 
     def command(self, company: str) -> str:
         """Return the command that accepts it for all of its documents."""
