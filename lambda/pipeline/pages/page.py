@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline.domain.alert import QUICKBOOKS_PAGES
 from pipeline.domain.money import figure
+from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import OPEN, READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict, reading_order
@@ -143,6 +144,7 @@ def _template() -> Environment:
     )
     environment.filters["amount"] = _amount
     environment.filters["sentence"] = _sentence
+    environment.filters["plain_account"] = _plain_account
     return environment
 
 
@@ -163,6 +165,11 @@ def _policy(style: str, script: str) -> str:
 
 def _amount(value: Decimal | None) -> str:
     return "" if value is None else figure(value)
+
+
+def _plain_account(name: str) -> str:
+    """Return an account's name as Odoo's is compared with it, which need not be shown a second time."""
+    return name.removesuffix(NO_COUNTERPART).replace("'", "")
 
 
 def _sentence(value: Any) -> str:

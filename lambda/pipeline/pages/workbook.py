@@ -196,7 +196,7 @@ def _document(finding: Finding) -> Sequence[Any]:
         finding.odoo_total,
         finding.booked_total,
         finding.difference,
-        finding.reason,
+        _sentence(finding.reason),
         finding.since,
         "; ".join(map(str, finding.differences)),
         ("paid or credited" if finding.is_paid else "open") if finding.qb_id else "",
