@@ -229,11 +229,16 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the mapping says of a company that explains a difference."""
+    """What the mapping says of a company that explains a difference.
+
+    `closed_since` are the last closed days that the pipeline's notes name, each with the first instant at which it was
+    one: when the first transaction with such a note was created.
+    """
 
     go_live: date | None = None
     dates_on_first_open_day: bool = False
     skips_receipts: bool = False
+    closed_since: Mapping[date, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, Names, Policies, Unread
+from pipeline.domain.tie_out.findings import closed_since
 from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
@@ -200,6 +201,8 @@ class Comparison:
             ),
         )
         scope = with_elsewhere(scope, ledger, {one.document_type for one in reading.unread})
+        noted = closed_since((*scope.transactions, *scope.elsewhere.values()))
+        scope = replace(scope, policies=replace(scope.policies, closed_since=noted))
         in_odoo = self._with.journal.by_ids(unmatched_ids(scope))
         scope = with_merges(scope, ledger, self._with.journal, self._with.key_values)
         return replace(scope, in_odoo=in_odoo, pdfs=pdf_sizes(scope, ledger, self._with.reports))
