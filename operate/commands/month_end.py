@@ -53,6 +53,10 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     found = answer.get("tie_outs", [])
     for one in found:
         call.output.say(one["sentence"])
+        if one.get("closed"):
+            call.output.say(one["closed"])
+        for change in one.get("changes", []):
+            call.output.say(f"  {change}")
         call.output.say(f"{call.again(f'report {quote(company)} {month}')} opens the report.")
     for text in answer.get("left_out", []):
         call.output.say(text)
@@ -75,8 +79,8 @@ def close(
 ) -> int:
     """Close MONTH of COMPANY, if it ties out.
 
-    Compares it now, and stores its pack. Ends with 1 and lists what is open when it cannot be closed. What changes in a
-    closed month later is an alert.
+    Compares it now, and stores its pack. Ends with 1 and lists what is open when it cannot be closed, or what has
+    changed when it was closed before. What changes in a closed month later is an alert.
     """
     known_company(call.deployment, company)
     parsed = _month(call, month)
@@ -94,13 +98,7 @@ def close(
             answer = call.invoke(TIE_OUT, payload)
         if not answer.get("remaining"):
             break
-    call.output.say(answer.get("sentence") or answer.get("waiting", ""))
-    for reason in answer.get("open", []):
-        call.output.say(f"  {reason}")
-    if answer.get("open") and answer.get("tie_outs"):
-        call.output.say(f"{call.again(f'report {quote(company)} {month}')} shows what to do about each.")
-    if answer.get("pack"):
-        call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
+    _say_closing(call, company, month, answer)
     is_done = bool(answer.get("reopened" if undo else "closed"))
     is_whole = True
     if with_pdfs and is_done:
@@ -108,7 +106,24 @@ def close(
         answer |= {"folder": str(pack.folder), "wrong": pack.wrong}
         is_whole = not pack.wrong
     call.output.result(answer)
-    return 0 if is_done and is_whole else NEEDS_A_PERSON
+    return 0 if is_done and is_whole and not answer.get("changes") else NEEDS_A_PERSON
+
+
+def _say_closing(call: Call, company: str, month: str, answer: dict[str, Any]) -> None:
+    """Say what came of closing a month, with what is open or has changed, and the next command."""
+    call.output.say(answer.get("sentence") or answer.get("waiting", ""))
+    for reason in answer.get("open", []):
+        call.output.say(f"  {reason}")
+    changes = answer.get("changes", [])
+    for change in changes:
+        call.output.say(f"  {change}")
+    if changes:
+        again = call.again(f'close {quote(company)} {month} --undo --because "…"')
+        call.output.say(f"Undo it where it was done; or open the month with {again}, and close it again.")
+    if answer.get("open") and answer.get("tie_outs"):
+        call.output.say(f"{call.again(f'report {quote(company)} {month}')} shows what to do about each.")
+    if answer.get("pack"):
+        call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
 
 
 @command("report", example="./oqb report companyA 2026-10 --as xlsx")

@@ -304,3 +304,26 @@ def test_what_keeps_a_month_open_is_said_with_amount_and_where_to_read_on(oqb):
 
     assert " USD): waiting. It is to be posted." in text
     assert f"`./oqb report companyA {MONTH}` shows what to do about each." in text
+
+
+def test_a_tie_out_of_a_closed_month_says_by_whom_it_was_closed_and_what_has_changed_since(oqb):
+    closed = {"sentence": "It ties out.", "verdict": "ties out", "closed": "Closed by Ann. 1 change since.",
+              "changes": ["Bill 7 of Acme: changed in QuickBooks."]}  # fmt: skip
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: {**COMPARED, "tie_outs": [closed]})
+
+    text = oqb("tie-out", "companyA", MONTH).stdout
+
+    assert "Closed by Ann. 1 change since." in text
+    assert "Bill 7 of Acme: changed in QuickBooks." in text
+
+
+def test_a_month_that_was_closed_and_has_changed_since_ends_with_one_and_the_way_out(oqb):
+    answer = {"closed": True, "sentence": "It is closed already. 1 change since.", "open": [], "pack": "reports/x",
+              "manifest_sha256": "abc", "changes": ["Bill 7 of Acme: changed in QuickBooks."]}  # fmt: skip
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: answer)
+
+    result = oqb("close", "companyA", MONTH)
+
+    assert "Bill 7 of Acme: changed in QuickBooks." in result.stdout
+    assert f'`./oqb close companyA {MONTH} --undo --because "…"`' in " ".join(result.stdout.split())
+    assert result.exit_code == 1
