@@ -54,7 +54,7 @@ class Call:
 
     def again(self, command: str) -> str:
         """Return another command line about the same deployment, to be copied: with the options this one was given."""
-        return f"`./oqb {command}{self.typed}`"
+        return f"`{PROGRAM} {command}{self.typed}`"
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke a function as `Deployment.invoke` does, and say who asks, for the history."""

@@ -153,8 +153,8 @@ class Deployment:
             )
         backend = "" if applied else backend_here()
         elsewhere = (
-            f" Terraform keeps its state in another place, {backend}: `terraform output odoo_secret_arn` names the region "
-            "and the account it was applied to."
+            f" Terraform keeps its state in another place, {backend}: `terraform output odoo_secret_arn` names the "
+            "region and the account it was applied to."
         )
         return (
             f"There is no deployment '{self.environment}' in {where}"

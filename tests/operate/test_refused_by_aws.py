@@ -300,7 +300,7 @@ def a_backend(**config):
                 access_key="AKIASECRET",
                 secret_key="s3cr3t",
             ),
-            "s3 (bucket acme-state, region eu-west-1, role arn:aws:iam::210987654321:role/tf): `terraform output odoo_secret_arn` names",
+            "s3 (bucket acme-state, region eu-west-1, role arn:aws:iam::210987654321:role/tf): `terraform output",
         ),
         (
             json.dumps({"backend": {"type": "pg", "config": {"conn_str": "postgres://me:s3cr3t@db"}}}),
