@@ -23,11 +23,13 @@ from pipeline.domain.accepted_parties import acceptance_key
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.commands import AcceptDrift, AcceptMerge, Explain, PostDue, PosterCommand, Redrive, WatchBooks
 from pipeline.domain.deadline import Deadline
+from pipeline.domain.drift import REASON_LENGTH_MAX
 from pipeline.domain.errors import AwaitsFirstValue, InvalidRequest, PipelineError, emptied
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.mapping_file import CompanyMapping
+from pipeline.domain.quoting import one_line
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.connections import connection_days, consent_days, dates_by_realm, idle_companies
 from pipeline.qbo.realms import NO_REALM, companies, companies_by_realm, realm_of
@@ -192,7 +194,8 @@ class Poster:
         accepted = self.watch.accept_merge(command, realm_of(secret, command.company))
         self.history.decided(
             acceptance_key(command.company, command.party, command.into),
-            party=command.party, into=command.into, accepted_by=command.by, because=command.because,
+            party=command.party, into=command.into, accepted_by=command.by,
+            because=one_line(command.because, REASON_LENGTH_MAX),
         )  # fmt: skip
         return accepted
 

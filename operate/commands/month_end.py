@@ -19,13 +19,17 @@ from operate.files import write_whole
 from operate.output import counted
 from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
+from pipeline.domain.accepted_parties import MERGES, read_acceptance
 from pipeline.domain.alert import Place
-from pipeline.domain.audit import Written, verified
+from pipeline.domain.audit import Decision, Written, verified
+from pipeline.domain.codec import encode, loads
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.history import LINKS, RECORDS
+from pipeline.domain.history import LINKS, RECORDS, month_name
 from pipeline.domain.identity import odoo_id_of
+from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month, latest_day
 from pipeline.domain.tie_out.tie_out import Verdict
+from pipeline.use_cases.tie_out.closures import CLOSED
 
 # A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
 ROUNDS_MAX = 8
@@ -257,8 +261,8 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
         except ValueError:
             raise WrongUse("A day is written like 2026-11-29.") from None
     with call.output.progress("Reading the history"):
-        texts, written = _stored(call)
-    found = verified(texts, written, day=day or "")
+        texts, written, decisions = _stored(call)
+    found = verified(texts, written, decisions, day=day or "")
     for finding in found.findings:
         call.output.say(finding.sentence)
     what_is_wrong = "nothing was changed, removed or put in"
@@ -273,9 +277,10 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
     return NEEDS_A_PERSON if found.findings else 0
 
 
-def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
-    """Return the records and links by key, and when each entry was written."""
+def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written], list[Decision]]:
+    """Return the records and links by key, when each entry was written, and what persons decided."""
     texts, written = {}, {}
+    decisions: list[Decision] = []
     pages = (
         call.deployment.client("dynamodb")
         .get_paginator("scan")
@@ -291,11 +296,31 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
             key = stored["entry_id"]["S"]
             if key.startswith((RECORDS, LINKS)):
                 texts[key] = stored.get("value", {}).get("S", "")
+            elif key.startswith((CLOSED, MERGES)):
+                decisions += _decided(key, stored.get("value", {}).get("S", ""))
             elif "#" not in key and "updated_at" in stored:
                 created_at = stored.get("created_at", {}).get("S", "")
                 is_posted = bool(stored.get("qb_id", {}).get("S"))
                 written[key] = Written(created_at, stored["updated_at"]["S"], is_posted)
-    return texts, written
+    return texts, written, decisions
+
+
+def _decided(key: str, text: str) -> list[Decision]:
+    """Return the decisions that a stored value is the outcome of; none if this release cannot read it."""
+    if key.startswith(MERGES):
+        accepted = read_acceptance(text)
+        return [Decision(key, encode(accepted.at), {"because": accepted.because})] if accepted else []
+    try:
+        closure = loads(Closure, text)
+    except ValueError:
+        return []
+    company, _, month = key.removeprefix(CLOSED).rpartition("#")
+    name = month_name(company, month)
+    found = [Decision(name, encode(closure.at), {"manifest_sha256": closure.manifest_sha256})]
+    if closure.reopened_at is not None:
+        says = {"because": closure.because, "pack": closure.folder}
+        found.append(Decision(name, encode(closure.reopened_at), says))
+    return found
 
 
 def _month(call: Call, text: str) -> Month:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import demo_documents
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 MONTH = "2026-01"
@@ -326,4 +327,46 @@ def test_a_month_that_was_closed_and_has_changed_since_ends_with_one_and_the_way
 
     assert "Bill 7 of Acme: changed in QuickBooks." in result.stdout
     assert f'`./oqb close companyA {MONTH} --undo --because "…"`' in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+
+
+def remove_the_last_link(oqb):
+    """Remove the last link of the history and the records that it lists, as somebody who may write the table."""
+    client, table = oqb.machine.client("dynamodb"), oqb.machine.deployment.table
+    items = {item["entry_id"]["S"]: item for item in oqb.machine.items(table)}
+    last = max(key for key in items if key.startswith("history-day#"))
+    for key in (last, *json.loads(items[last]["value"]["S"])["records"]):
+        client.delete_item(TableName=table, Key={"entry_id": {"S": key}})
+
+
+def test_an_acceptance_whose_record_was_removed_with_its_link_is_found(oqb):
+    oqb.machine.extract()
+    oqb(*MERGED, "--because", "one now", "--by", "Ann")
+    before = oqb("audit", "verify")
+    remove_the_last_link(oqb)
+
+    result = oqb("audit", "verify")
+
+    assert before.exit_code == 0, before.stdout
+    assert "merge#companyA#" in result.stdout
+    assert "which is in no record: removed" in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_closed_month_whose_record_was_removed_with_its_link_is_found(start_shell, undo):
+    oqb = start_shell(demo_documents(16))
+    oqb.machine.time_left_s = 900.0
+    oqb.machine.extract()
+    oqb.machine.post()
+    assert oqb("close", "companyA", "2026-05", "--by", "Ann").exit_code == 0
+    if undo:
+        oqb("close", "companyA", "2026-05", "--undo", "--because", "a late bill", "--by", "Ann")
+    before = oqb("audit", "verify")
+    remove_the_last_link(oqb)
+
+    result = oqb("audit", "verify")
+
+    assert before.exit_code == 0, before.stdout
+    assert "month#companyA#2026-05 was decided at" in " ".join(result.stdout.split())
     assert result.exit_code == 1

@@ -14,6 +14,7 @@ from pipeline.domain.quoting import one_line
 from pipeline.domain.values import dataclass
 
 NAME_LENGTH_MAX = 200
+MERGES = "merge#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class AcceptedParties:
 def acceptance_key(company: str, party: str, into: str) -> str:
     """Return the key under which it is stored; upper and lower case are the same, and so is what messages change."""
     names = json.dumps([one_line(name, NAME_LENGTH_MAX).casefold() for name in (party, into)])
-    return f"merge#{company}#{hashlib.sha256(names.encode()).hexdigest()[:32]}"
+    return f"{MERGES}{company}#{hashlib.sha256(names.encode()).hexdigest()[:32]}"
 
 
 def acceptance(accepted: AcceptedParties) -> str:
