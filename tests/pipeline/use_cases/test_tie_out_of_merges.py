@@ -10,6 +10,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.close import what_is_open
 from pipeline.domain.tie_out.merges import MergedIn
 from pipeline.domain.tie_out.tie_out import Verdict
+from tests.pipeline.use_cases.tie_out_kinds import of_one_document
 from tests.tie_out_world import TieOutWorld
 
 COMPANIES = ("companyA", "companyB")
@@ -109,6 +110,16 @@ def test_a_document_that_a_person_moved_to_another_party_is_no_merge_while_its_o
     world.edit(numbers[0], lambda row: row.update(VendorRef=world.books._tables.reference(entity, winner)))
 
     assert found_in(world, world.tie_out()) == ({DifferenceClass.CHANGED}, [numbers[0]])
+
+
+def test_the_only_document_of_a_party_that_a_person_moved_is_no_merge_while_that_party_is_active(world):
+    entity, one, other, number = of_one_document(world, DocumentType.INVOICE)
+    world.edit(number, lambda row: row.update(CustomerRef=world.books._tables.reference(entity, other)))
+    moved = found_in(world, world.tie_out())
+    world.books.deactivate(entity, one)
+
+    assert moved == ({DifferenceClass.CHANGED}, [number])
+    assert found_in(world, world.tie_out()) == ({DifferenceClass.MERGED}, [number])
 
 
 def test_a_document_that_was_moved_away_from_a_party_made_inactive_is_no_merge_while_others_are_on_it(world):

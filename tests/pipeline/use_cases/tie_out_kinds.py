@@ -199,7 +199,7 @@ def _just_cancelled(world: TieOutWorld) -> str:
     return number
 
 
-def _of_one_document(world: TieOutWorld, kind: DocumentType) -> tuple[str, str, str, str]:
+def of_one_document(world: TieOutWorld, kind: DocumentType) -> tuple[str, str, str, str]:
     """Return a party's kind in QuickBooks, its id and that of another one, and the only document that is on it."""
     entity, key = ("Customer", "CustomerRef") if kind.is_sale else ("Vendor", "VendorRef")
     by_party: dict[str, list[str]] = {}
@@ -217,7 +217,7 @@ def _of_one_document(world: TieOutWorld, kind: DocumentType) -> tuple[str, str, 
 
 def _merged(kind: DocumentType) -> Callable[[TieOutWorld], str]:
     def inject(world: TieOutWorld) -> str:
-        entity, one, other, number = _of_one_document(world, kind)
+        entity, one, other, number = of_one_document(world, kind)
         world.books.merge(entity, one, other)
         return number
 
