@@ -30,8 +30,8 @@ class OwnCase:
 
     `spoil` makes the document one that is refused; a person corrects it in Odoo afterwards, to the original. `begin`
     and `end` are what a person does in QuickBooks or in the mapping. With `update` the document is in the books before,
-    with `withdrawn` it is to leave them in the end. With `spoiled_stays` the spoiled one is what Odoo has in the end, too.
-    `posts` is how often the poster runs before it gives up.
+    with `withdrawn` it is to leave them in the end. With `spoiled_stays` nobody corrects the spoiled one. `posts` is
+    how often the poster runs before it gives up.
     """
 
     cause: str
