@@ -77,11 +77,14 @@ def embedded_name(name: str, content: bytes) -> str:
         " " if unicodedata.category(character)[0] in "CZ" else character for character in name[: 8 * _NAME_LENGTH_MAX]
     )
     plain = " ".join(_NOT_IN_NAMES.sub("_", "".join(kept)).split())
-    kind = kind_of(content)
-    if kind is FileKind.IMAGE:
-        endings = next(endings for start, endings in _ENDINGS_OF_IMAGES if content.startswith(start))
-    else:
-        endings = _ENDINGS[kind]
+    endings = _endings(content)
     found = next((ending for ending in endings if plain.lower().endswith(ending)), "")
     stem = (plain[: -len(found)] if found else plain).strip(". ")[:_NAME_LENGTH_MAX] or "file"
     return stem + (found or endings[0])
+
+
+def _endings(content: bytes) -> tuple[str, ...]:
+    kind = kind_of(content)
+    if kind is FileKind.IMAGE:
+        return next(endings for start, endings in _ENDINGS_OF_IMAGES if content.startswith(start))
+    return _ENDINGS[kind]
