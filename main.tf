@@ -271,7 +271,7 @@ locals {
           watched     = true
         }
       }
-      statements = [
+      statements = concat([
         {
           sid       = "ReadOdooCredentials"
           actions   = ["secretsmanager:GetSecretValue"]
@@ -288,7 +288,13 @@ locals {
           resources = [aws_dynamodb_table.sale_orders.arn]
           condition = { test = "ForAllValues:StringLike", variable = "dynamodb:LeadingKeys", values = ["cursor#*"] }
         },
-      ]
+        ], var.order_sync_history_enabled ? [
+        {
+          sid       = "FindFormerNames"
+          actions   = ["dynamodb:Query"]
+          resources = ["${aws_dynamodb_table.sale_orders.arn}/index/order-id-index"]
+        },
+      ] : [])
     }
   }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -41,11 +42,15 @@ _KEY_MAY_WORK_LATER = ("Throttling", "Internal", "Timeout", "Unavailable")
 
 
 class Expected(Exception):
-    """A refusal that the caller expects, because to the caller it is an answer. `text` is what AWS says about it."""
+    """A refusal that the caller expects, because to the caller it is an answer.
 
-    def __init__(self, code: str, text: str = "") -> None:
+    `text` is what AWS says about it. `item` is what DynamoDB has where a condition fails, if it was asked for.
+    """
+
+    def __init__(self, code: str, text: str = "", item: Mapping[str, Any] | None = None) -> None:
         super().__init__(code)
         self.text = text
+        self.item = item or {}
 
 
 @contextmanager
@@ -58,7 +63,8 @@ def errors_of(what: str, *, expected: tuple[str, ...] = (), needs: str = "") -> 
         yield
     except ClientError as error:
         if _code(error) in expected:
-            raise Expected(_code(error), str(error.response["Error"].get("Message", ""))) from error
+            answer: Mapping[str, Any] = error.response
+            raise Expected(_code(error), str(answer["Error"].get("Message", "")), answer.get("Item")) from error
         raise error_of(_code(error), what, needs) from error
     except BotoCoreError as error:
         raise error_of(type(error).__name__, what) from error
