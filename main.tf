@@ -244,7 +244,7 @@ locals {
           watched     = true
         }
       }
-      statements = [
+      statements = concat([
         {
           sid       = "ReadOdooCredentials"
           actions   = ["secretsmanager:GetSecretValue"]
@@ -261,7 +261,13 @@ locals {
           resources = [aws_dynamodb_table.sale_orders.arn]
           condition = { test = "ForAllValues:StringLike", variable = "dynamodb:LeadingKeys", values = ["cursor#*"] }
         },
-      ]
+        ], var.order_sync_history_enabled ? [
+        {
+          sid       = "FindFormerNames"
+          actions   = ["dynamodb:Query"]
+          resources = ["${aws_dynamodb_table.sale_orders.arn}/index/order-id-index"]
+        },
+      ] : [])
     }
   }
 

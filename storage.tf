@@ -210,6 +210,16 @@ resource "aws_dynamodb_table" "sale_orders" {
     type = "S"
   }
 
+  # Where the items of an order's former names are found.
+  dynamic "global_secondary_index" {
+    for_each = var.order_sync_history_enabled ? ["order-id-index"] : []
+    content {
+      name            = global_secondary_index.value
+      hash_key        = "order_id"
+      projection_type = "KEYS_ONLY"
+    }
+  }
+
   point_in_time_recovery {
     enabled = true
   }

@@ -68,7 +68,7 @@ variable "order_sync_schedule_rate" {
 }
 
 variable "order_sync_history_enabled" {
-  description = "Copy every sale order written since the last run with its lines, not only the newest hundred."
+  description = "Copy every sale order written since the last run with its lines, not only the newest hundred, and mark the items of former names."
   type        = bool
   default     = false
 }

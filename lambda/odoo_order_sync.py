@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pipeline import cold_start  # before anything else of ours
@@ -20,7 +21,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import AwaitsFirstValue, PipelineError
 from pipeline.domain.values import dataclass
 from pipeline.odoo.client import Odoo
-from pipeline.odoo.orders import OdooOrders, order, order_line
+from pipeline.odoo.orders import HISTORY_FIELDS, ORDER_FIELDS, OdooOrders, order, order_detail
 from pipeline.runtime import Runtime, system
 from pipeline.settings import OrderSyncSettings
 from pipeline.use_cases.answering import answering
@@ -130,13 +131,15 @@ def _copied(settings: OrderSyncSettings, key: str, runtime: Runtime, deadline: D
         json2=False,
         deadline=deadline,
     )
-    orders, table = OdooOrders(odoo), OrderTable(runtime.client("dynamodb"), settings.table)
+    orders = OdooOrders(odoo, HISTORY_FIELDS if settings.copies_all else ORDER_FIELDS)
+    table = OrderTable(runtime.client("dynamodb"), settings.table)
     attempts = _begun(settings, table)
     try:
         if settings.copies_all:
-            newest = NewestWithLines(orders, table, order, order_line, attempts)
+            detail = partial(order_detail, database=settings.odoo_database)
+            newest = NewestWithLines(orders, table, order, detail, attempts)
             sync = Sync(newest, newest, newest.read, deadline, runtime.clock, attempts)
-            history = HistorySync(orders, table, order, order_line, attempts, deadline, runtime.clock)
+            history = HistorySync(orders, table, order, detail, attempts, deadline, runtime.clock)
             answer = {"statusCode": 200, "records": sync.run(), "history": history.run().as_dict()}
             older = [failure for failure in history.failures if failure not in sync.failures]
         else:

@@ -380,6 +380,11 @@ run "tables" {
     )
     error_message = "The order table is by order_name and order_id, both text."
   }
+
+  assert {
+    condition     = length(aws_dynamodb_table.sale_orders.global_secondary_index) == 0
+    error_message = "The index by order_id is only where former names are looked for."
+  }
 }
 
 run "secrets" {
@@ -750,6 +755,25 @@ run "another_environment" {
     log_level                 = "DEBUG"
     log_retention_days        = 365
     reserved_concurrency      = { qb-poster = 10 }
+
+    order_sync_history_enabled = true
+  }
+
+  assert {
+    condition = (
+      one(aws_dynamodb_table.sale_orders.global_secondary_index).name == "order-id-index"
+      && one(aws_dynamodb_table.sale_orders.global_secondary_index).hash_key == "order_id"
+      && one(aws_dynamodb_table.sale_orders.global_secondary_index).projection_type == "KEYS_ONLY"
+    )
+    error_message = "Where the whole history is copied, the items of an order's former names are found by its id."
+  }
+
+  assert {
+    condition = (
+      length([for one in local.functions["odoo-order-sync"].statements : one if one.sid == "FindFormerNames"]) == 1
+      && length([for one in local.functions["odoo-order-sync"].statements : one if contains(one.actions, "dynamodb:Scan")]) == 0
+    )
+    error_message = "The order sync may ask the index, and nothing may scan the table."
   }
 
   assert {

@@ -9,7 +9,7 @@ import pytest
 
 from local.demo.documents import load
 from local.stand_ins.http_server import Fault
-from pipeline.aws.order_table import OrderTable
+from pipeline.aws.order_table import BY_ID, OrderTable
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.errors import PipelineError
 from pipeline.runtime import SystemClock
@@ -96,6 +96,133 @@ def test_an_order_that_has_the_number_of_one_that_a_restored_backup_lost_takes_i
 
     assert items(machine)["S1002"]["customer_reference"] == {"S": "ANOTHER"}
     assert len(items(machine)) == 3
+
+
+# -- former names ------------------------------------------------------------------------------------------------------
+
+
+def rename(machine, odoo_id, name):
+    machine.odoo.row("sale.order", odoo_id).update(name=name, write_date=machine.odoo.stamp())
+
+
+def states(machine):
+    """Return of each item its status and, if it is one of a former name, the present one."""
+    return {
+        name: (item["sync_status"]["S"], item.get("renamed_to", {}).get("S")) for name, item in items(machine).items()
+    }
+
+
+HERE = ("success", None)
+
+
+def test_the_item_of_a_former_name_says_so_and_names_the_present_one(start):
+    machine = start(3)
+    machine.sync_orders()
+    before = items(machine)
+    rename(machine, 1001, "S1001-B")
+
+    machine.sync_orders()
+
+    assert states(machine) == {"S1000": HERE, "S1001": ("renamed", "S1001-B"), "S1001-B": HERE, "S1002": HERE}
+    former = items(machine)["S1001"]
+    changed = {name for name in {*former, *before["S1001"]} if former.get(name) != before["S1001"].get(name)}
+    assert changed == {"sync_status", "renamed_to", "synced_at", "content_hash"}
+
+
+def test_an_order_that_gets_its_former_name_back_has_it_and_the_one_in_between_says_so(start):
+    machine = start(1)
+    for name in ("S1000", "B", "C", "S1000"):
+        rename(machine, 1000, name)
+        machine.sync_orders()
+
+    answer = machine.sync_orders()
+
+    assert states(machine) == {"S1000": HERE, "B": ("renamed", "C"), "C": ("renamed", "S1000")}
+    assert answer["history"]["written"] == 0
+
+
+def test_two_orders_that_swap_their_names_have_each_one_item_that_is_of_now(start):
+    machine = start(2)
+    machine.sync_orders()
+    rename(machine, 1000, "S1001")
+    rename(machine, 1001, "S1000")
+
+    machine.sync_orders()
+
+    found = [item for item in machine.items(machine.deployment.order_table) if "#" not in item["order_name"]["S"]]
+    present = {
+        item["order_id"]["S"]: item["order_name"]["S"] for item in found if item["sync_status"]["S"] == "success"
+    }
+    assert present == {"1000": "S1001", "1001": "S1000"}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("what", ["of another database", "created at another time", "of an earlier release"])
+def test_an_item_of_the_same_id_that_is_another_orders_or_may_be_is_left_as_it_is(start, what):
+    machine = start(1)
+    machine.sync_orders()
+    if what == "of another database":
+        machine.set_environ("odoo-order-sync", ODOO_DB="another")
+        machine.odoo.database = "another"
+    elif what == "created at another time":
+        machine.odoo.row("sale.order", 1000).update(create_date="2026-11-01 08:00:00")
+    else:
+        machine.client("dynamodb").update_item(
+            TableName=machine.deployment.order_table,
+            Key={"order_name": {"S": "S1000"}, "order_id": {"S": "1000"}},
+            UpdateExpression="REMOVE created_at",
+        )
+    before = items(machine)["S1000"]
+    rename(machine, 1000, "NEW")
+
+    machine.sync_orders()
+
+    assert states(machine) == {"S1000": HERE, "NEW": HERE}
+    assert items(machine)["S1000"] == before
+
+
+def test_a_write_that_is_refused_leaves_both_names_as_they_were_and_the_next_run_does_both(start, monkeypatch):
+    machine = start(1)
+    machine.sync_orders()
+    rename(machine, 1000, "NEW")
+    marked = OrderTable._marked
+    never = {"ConditionExpression": "attribute_not_exists(order_name)"}
+
+    def refused(table, former, item):
+        kept = {name: value for name, value in marked(table, former, item).items() if "Expression" not in name}
+        return {**kept, **never}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OrderTable, "_marked", refused)
+        with pytest.raises(PipelineError, match="did not answer"):
+            machine.sync_orders()
+    between = states(machine)
+
+    machine.sync_orders()
+
+    assert between == {"S1000": HERE}
+    assert states(machine) == {"S1000": ("renamed", "NEW"), "NEW": HERE}
+
+
+def test_without_its_index_the_table_is_named_with_what_makes_it(start):
+    machine = start(1)
+    machine.client("dynamodb").update_table(
+        TableName=machine.deployment.order_table,
+        GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": BY_ID}}],
+    )
+
+    with pytest.raises(PipelineError, match=f"lacks its index {BY_ID}.*terraform apply"):
+        machine.sync_orders()
+
+
+def test_without_the_variable_items_of_former_names_stay(start):
+    machine = start(1, ORDER_SYNC_ALL="")
+    machine.sync_orders()
+    rename(machine, 1000, "NEW")
+
+    machine.sync_orders()
+
+    assert states(machine) == {"S1000": HERE, "NEW": HERE}
 
 
 def test_what_is_read_once_more_because_of_the_lag_is_not_written_again(start):
@@ -259,7 +386,7 @@ def test_an_order_that_ended_the_function_once_comes_last_and_is_forgiven_nothin
 
     assert [record["sync_status"] for record in answer["records"]] == ["success"] * 10
     assert answer["records"][-1]["order_name"] == "S1005"
-    assert [name for name in written if "#" not in name][9] == "S1005"
+    assert list(dict.fromkeys(name for name in written if "#" not in name))[9] == "S1005"
 
 
 def test_a_run_that_ends_by_itself_costs_one_write_more_and_stores_no_order_by_name(start, deadly):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipeline.domain.advice import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS
+from pipeline.domain.advice import DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, ID_REUSED
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
-from pipeline.domain.commands import StartOver
+from pipeline.domain.commands import RetryFailed, StartOver
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import Rejected, Unavailable, Unmapped
@@ -206,6 +207,14 @@ def deleted_in_odoo(world):
     world.extract()
 
 
+def id_reused(world):
+    created_at = world.now
+    world.edit(1, created_at=created_at)
+    posted(world)
+    world.edit(1, created_at=created_at + timedelta(days=1), number="INV/RESTORED", **world.content())
+    world.extract()
+
+
 def unreadable(world):
     world.odoo.breaks(1, "Its customer has no name.")
     world.extract()
@@ -244,11 +253,14 @@ WAYS: dict[str, tuple[Callable[[World], None], Callable[[World], None]]] = {
     DELETED_IN_ODOO: (deleted_in_odoo, nothing),
     "invalid_document": (unreadable, is_readable),
     UNANSWERED_BY_ODOO: (unanswered_by_odoo, is_readable),
+    ID_REUSED: (id_reused, nothing),
 }
+# What a retry deletes in the books is retried by its name only.
+BY_NAME = {ID_REUSED}
 
 
 def test_every_code_of_our_own_is_tried_here():
-    by_name = {DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, "invalid_document", UNANSWERED_BY_ODOO}
+    by_name = {DELETED_IN_ODOO, DELETED_IN_QUICKBOOKS, ID_REUSED, "invalid_document", UNANSWERED_BY_ODOO}
     assert _codes(*OURS) - OF_A_COMPANY | LOST | by_name == set(WAYS)
 
 
@@ -261,7 +273,7 @@ def test_what_has_failed_is_right_once_its_cause_is_fixed_and_it_is_retried(worl
     fixed(world)
     world.extract()
 
-    world.retry()
+    world.post(RetryFailed((failed.entry_id,) if code in BY_NAME else ()))
     world.come_to_rest()
 
     assert (failed.status, failed.error_code) == (Status.FAILED, code)
@@ -290,6 +302,17 @@ def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_i
     # After "it was withdrawn in Odoo, but" it goes on with a small letter.
     assert failed.error_message.casefold().endswith("it is refused. fix it.")
     assert world.faults() == []
+
+
+@pytest.mark.parametrize("code", sorted(BY_NAME))
+def test_a_retry_of_all_leaves_out_what_it_would_delete(world, code):
+    WAYS[code][0](world)
+    world.post()
+    failed = world.entry()
+
+    world.retry()
+
+    assert world.entry() == failed
 
 
 # One that the books do not answer is tried as often again.

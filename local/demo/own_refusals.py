@@ -30,7 +30,8 @@ class OwnCase:
 
     `spoil` makes the document one that is refused; a person corrects it in Odoo afterwards, to the original. `begin`
     and `end` are what a person does in QuickBooks or in the mapping. With `update` the document is in the books before,
-    with `withdrawn` it is to leave them in the end. `posts` is how often the poster runs before it gives up.
+    with `withdrawn` it is to leave them in the end. With `spoiled_stays` nobody corrects the spoiled one. `posts` is
+    how often the poster runs before it gives up.
     """
 
     cause: str
@@ -41,6 +42,7 @@ class OwnCase:
     end: Act | None = None
     update: bool = False
     withdrawn: bool = False
+    spoiled_stays: bool = False
     posts: int = 1
 
 
@@ -108,6 +110,12 @@ def _with_a_private_part(document: Document) -> Document:
         document, taxes=(*document.taxes, private), tax=document.tax + cent, total=document.total + cent,
         home_total=document.home_total + cent,
     )  # fmt: skip
+
+
+def _another_of_its_id(document: Document) -> Document:
+    """Return what is entered under the same id after a restore from a backup: later, and for somebody else."""
+    created_at = (document.created_at or document.written_at) + timedelta(days=1)
+    return _with_more(document, Decimal(1), created_at=created_at, number=f"{document.number}-NEW")
 
 
 def _due_later(document: Document) -> Document:
@@ -182,6 +190,13 @@ def _cannot_handle(world: SmallWorld, document: Document) -> None:
     world.quickbooks.unhandled_text = document.number
 
 
+def _retried_by_name(world: SmallWorld, document: Document) -> None:
+    """Retry the entry by its id, as its message says: a retry of all that failed leaves it out."""
+    world.post(retry_failed=True)
+    if world.entry(document).status is Status.FAILED:
+        world.post(retry_failed=True, entry_ids=(document.entry_id,))
+
+
 def _attempts_used_up(world: SmallWorld, document: Document) -> None:
     world.end_of_attempts(document)
 
@@ -232,6 +247,7 @@ CASES: tuple[OwnCase, ...] = (
     OwnCase("deleted_in_quickbooks", _PLAIN, begin=_delete_all, update=True),
     OwnCase("does_not_add_up", _PLAIN, lambda one: replace(one, total=one.total + 1)),
     OwnCase("ended_the_function", _PLAIN, begin=_attempts_used_up),
+    OwnCase("id_reused", _PLAIN, _another_of_its_id, end=_retried_by_name, update=True, spoiled_stays=True),
     OwnCase("item_books_elsewhere", _INVOICE, begin=_item_of_another_account, end=_no_rules),
     OwnCase("no_account", _PLAIN, lambda one: _first(one, account=None)),
     OwnCase("no_lines", _PLAIN, _without_lines),
@@ -285,7 +301,7 @@ def _provoked(case: OwnCase, document: Document) -> Refusal:
         if case.end:
             case.end(world, document)
         if case.spoil:
-            world.arrive(document)
+            world.arrive(spoiled if case.spoiled_stays else document)
         world.wait(AN_HOUR_S)
         world.post(retry_failed=world.entry(document).status is Status.FAILED)
         now = world.entry(document)

@@ -19,7 +19,6 @@ from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable, Me
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
-from pipeline.domain import from_odoo
 from pipeline.domain.alert import Failure
 from pipeline.domain.attempts import KILLED_ATTEMPTS_MAX
 from pipeline.domain.commands import PostDue, RetryFailed
@@ -38,6 +37,7 @@ from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Places, Tokens
 from pipeline.runtime import SystemThreads
+from pipeline.use_cases.extract.decide import News, decide
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.results import Results
 from pipeline.use_cases.post.run import PostingRun
@@ -77,11 +77,19 @@ class SmallWorld:
         return self.quickbooks.books(self.realm.realm_id)
 
     def arrive(self, document: Document) -> None:
-        """Store a document as the extractor would: a new one, or a new version of an existing one."""
+        """Store a document as the extractor would: a new one, or a new version of an existing one.
+
+        Another document with the id of one that may be in the books only makes that one's entry fail.
+        """
         pdf = Pdf(pdf_page([document.number, document.party.name], title=document.number), PdfSource.PLAIN)
         previous = self._table.entry(document.entry_id)
-        entry = from_odoo.extracted(document, previous, self._clock.now())
-        entry = replace(entry, document_key=self._store.put_document(document, entry.version))
+        decision = decide(document, previous, None, self._clock.now())
+        if decision.news is News.ANOTHER:
+            self._table.save_extracted(decision.entry, previous=previous)
+            return
+        if decision.news is News.UNCHANGED:
+            return
+        entry = replace(decision.entry, document_key=self._store.put_document(document, decision.entry.version))
         self._table.save_extracted(entry, previous=previous)
         stored = self._store.put_pdf(entry.entry_id, pdf)
         self._table.attach_pdf(replace(entry, pdf_key=stored.key, pdf_sha256=pdf.sha256, pdf_bytes=len(pdf.content)))
@@ -98,8 +106,8 @@ class SmallWorld:
         """Let time pass."""
         self._clock.sleep(seconds)
 
-    def post(self, *, retry_failed: bool = False) -> Run:
-        """Run the poster: the sweep, or a person's retry of what has failed."""
+    def post(self, *, retry_failed: bool = False, entry_ids: tuple[str, ...] = ()) -> Run:
+        """Run the poster: the sweep, or a person's retry of what has failed, of all or of some entries."""
         company = self.realm.company_name
         collaborators = Collaborators(
             table=self._table,
@@ -113,7 +121,7 @@ class SmallWorld:
         )
         run = PostingRun(collaborators)
         known = {self.realm.realm_id: self.companies} if self.companies else {}
-        run.execute(known, RetryFailed(company=company) if retry_failed else PostDue(company if known else ""))
+        run.execute(known, RetryFailed(entry_ids, company) if retry_failed else PostDue(company if known else ""))
         return Run(run.outcomes.results, run.outcomes.failures)
 
     def open_books(self) -> QuickBooksBooks:

@@ -374,6 +374,13 @@ def _make_order_table(dynamodb: Any, name: str) -> None:
             {"AttributeName": "order_id", "KeyType": "RANGE"},
         ],
         AttributeDefinitions=_text_attributes("order_name", "order_id"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "order-id-index",
+                "KeySchema": [{"AttributeName": "order_id", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
     )
 
 

@@ -16,19 +16,18 @@ from moto.dynamodb.exceptions import (
 from moto.dynamodb.models import DynamoDBBackend
 
 WRITES_MAX = 100
-_KEY = "entry_id"
 
 
 def write_together(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """Put and update items of one table with the key `entry_id`: all of them, or none.
+    """Put and update items of one table: all of them, or none.
 
     Raises as moto does: TransactionCanceledException with a reason for each write when a condition does not hold.
     """
     if len(transact_items) > WRITES_MAX:
         raise TooManyTransactionsException
     writes = [next(iter(one.items())) for one in transact_items]
-    keys = [(asked["Item"] if kind == "Put" else asked["Key"])[_KEY] for kind, asked in writes]
-    if len({key["S"] for key in keys}) < len(keys):
+    keys = [_key_of(backend, asked) for _, asked in writes]
+    if len({tuple(value["S"] for value in key.values()) for key in keys}) < len(keys):
         raise MultipleTransactionsException
     errors: list[Any] = []
     for (_kind, asked), key in zip(writes, keys, strict=True):
@@ -37,7 +36,7 @@ def write_together(backend: DynamoDBBackend, transact_items: list[dict[str, Any]
             asked.get("ExpressionAttributeNames"),
             asked.get("ExpressionAttributeValues"),
         )
-        holds = condition.expr(backend.get_item(asked["TableName"], {_KEY: key}))
+        holds = condition.expr(backend.get_item(asked["TableName"], key))
         errors.append(
             (None, None, None) if holds else ("ConditionalCheckFailed", "The conditional request failed", None)
         )
@@ -56,3 +55,11 @@ def write_together(backend: DynamoDBBackend, transact_items: list[dict[str, Any]
             )
         else:
             raise LookupError(f"there is no {kind} in the transactions of this stand-in")
+
+
+def _key_of(backend: DynamoDBBackend, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the key of the item that is written: of one attribute or, with a sort key, of two."""
+    table = backend.get_table(asked["TableName"])
+    names = (table.hash_key_attr, *([table.range_key_attr] if table.range_key_attr else []))
+    values = asked.get("Item") or asked["Key"]
+    return {name: values[name] for name in names}

@@ -675,3 +675,37 @@ def test_namesakes_have_vendors_of_their_own_after_one_pull_however_many_they_ar
     names = {row["DisplayName"] for row in world.people("Vendor")}
     assert len(names) == 30
     assert "John Smith" in names
+
+
+SPELLINGS = (
+    *("Caf\u00e9 Noir", "Cafe\u0301 Noir", "CAF\u00c9 NOIR", "Caf\u00e9 Noir ", "Caf\u00e9  Noir"),
+    *("Caf\u00e9\u200b Noir", "Caf\u00e9: Noir", "caf\u00e9\u00a0noir"),
+)
+
+
+def test_contacts_whose_names_quickbooks_does_not_tell_apart_have_customers_of_their_own_after_one_pull(open_world):
+    world = open_world(realms=[us()])
+    for number, name in enumerate(SPELLINGS):
+        world.move(700 + number, "out_invoice", [{"amount": 10.0}], partner=world.partner(2000 + number, name))
+
+    settle(world, rounds=3)
+
+    assert set(statuses(world).values()) == {"posted"}
+    assert len({row["CustomerRef"]["value"] for row in world.books(entity="Invoice")}) == len(SPELLINGS)
+    assert len({row["DisplayName"].casefold() for row in world.people()}) == len(SPELLINGS)
+
+
+def test_a_contact_that_was_merged_into_one_that_is_spelled_otherwise_is_followed(open_world):
+    world = open_world(realms=[us()])
+    world.move(700, "out_invoice", [{"amount": 10.0}], partner=world.partner(2000, "Caf\u00e9 Noir"))
+    world.run()
+    world.odoo.remove("res.partner", [2000])
+    survivor = world.partner(2001, "CAF\u00c9 NOIR")
+    world.odoo.edit(700, partner_id=list(survivor), commercial_partner_id=list(survivor))
+    world.move(701, "out_invoice", [{"amount": 20.0}], partner=survivor)
+
+    settle(world, rounds=4)
+
+    assert statuses(world) == {700: "posted", 701: "posted"}
+    assert len({row["CustomerRef"]["value"] for row in world.books(entity="Invoice")}) == 1
+    assert len(world.people()) == 1

@@ -10,7 +10,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from local.demo.small_files import pdf_page
-from pipeline.files import pdf_active
+from pipeline.files import images, pdf_active
 from pipeline.odoo import papers
 from tests.cases.world import REALM_A, us
 from tests.office_files import office_file, open_sheet
@@ -98,8 +98,6 @@ def test_bytes_that_are_an_image_become_a_page_whatever_they_are_called(post, na
 
 
 LEFT = {
-    "IMG_0412.HEIC": ("image/heic", b"\x00\x00\x00\x18ftypheic" + b"\x00" * 400, "Apple's format (HEIC)"),
-    "IMG_0413.jpg": ("image/jpeg", b"\x00\x00\x00\x18ftypmif1" + b"\x00" * 400, "Apple's format (HEIC)"),
     "bill.docx": ("application/msword", archive("word/document.xml"), "a Word document (DOCX)"),
     "bill.xlsx": ("application/pdf", archive("xl/workbook.xml"), "an Excel sheet (XLSX)"),
     "macros.docx": ("", office_file(parts={"word/vbaProject.bin": b"x"}), "with macros or another program's objects"),
@@ -144,6 +142,18 @@ EMBEDDED = {
     "bill.rtf": ("application/rtf", b"{\\rtf1 bill}", "a text document (RTF)"),
     "terms.txt": ("text/plain", "Zahlbar in 30 Tagen, ä".encode(), "a plain text"),
     "terms.csv": ("text/csv", "a;b\r\n1;2\r\n".encode("utf-16"), "a plain text"),
+    "IMG_0412.heic": (
+        "image/heic",
+        b"\x00\x00\x00\x18ftypheic" + b"\x00" * 400,
+        "a photograph in Apple's format (HEIC)",
+    ),
+    "IMG_0413.avif": ("image/avif", b"\x00\x00\x00\x1cftypavif" + b"\x00" * 400, "an image in the format AVIF"),
+    "IMG_0414.jp2": (
+        "image/jp2",
+        b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\x00" * 400,
+        "an image in the format JPEG 2000",
+    ),
+    "label.psd": ("image/vnd.adobe.photoshop", b"8BPS\x00\x01" + b"\x00" * 400, "an image of Photoshop (PSD)"),
 }
 
 
@@ -168,6 +178,40 @@ def test_such_a_file_is_added_to_the_end_of_the_vendors_own_pdf(post):
 
     assert (entry["pdf_source"], pdf[: len(PAPER)]) == ("attached", PAPER)
     assert embedded(pdf) == {name: content for name, (_, content, _) in EMBEDDED.items()}
+
+
+TOO_LARGE = {
+    "PNG": ("IMAGE_PIXELS_MAX", 100, "an image of 30 by 20 pixels, too large to convert"),
+    "WEBP": ("IMAGE_PIXELS_MAX", 100, "an image of 30 by 20 pixels, too large to convert"),
+    "GIF": ("DECODED_BYTES_MAX", 100, "an image of 30 by 20 pixels of a kind that takes 0 MB to unpack, too large"),
+    "TIFF": ("SCAN_PAGES_MAX", 0, "a scan of more than 0 pages, too many to convert"),
+    "JPEG": ("STEPS_MAX", 0, "an image that appears in too many steps to convert"),
+    "BMP": ("PDF_BYTES_MAX", 1, "comes to more than 0 MB as a PDF, too large for pages"),
+}
+
+
+@pytest.mark.parametrize("form", TOO_LARGE)
+def test_an_image_that_is_too_large_for_pages_is_embedded_as_it_is_beside_the_others(post, monkeypatch, form):
+    limit, value, reason = TOO_LARGE[form]
+    monkeypatch.setattr(images, limit, value)
+    name, content = f"scan.{form.lower()}", photo(form)
+
+    entry, pdf, note, _ = post(("paper.pdf", "", PAPER), (name, "", content))
+
+    assert (entry["pdf_source"], embedded(pdf), pdf[: len(PAPER)]) == ("attached", {name: content}, PAPER)
+    for said in (entry["error_message"], note):
+        assert f"'{name}' " in said
+        assert reason in said
+        assert "embedded in the PDF" in said
+    assert "Not in the PDF" not in note
+
+
+def test_an_image_that_cannot_be_read_is_no_image_to_embed(post):
+    entry, pdf, note, _ = post(("paper.pdf", "", PAPER), ("photo.png", "", photo("PNG")[:40]))
+
+    assert pdf == PAPER
+    assert "'photo.png' is not a readable image" in entry["error_message"]
+    assert "Not in the PDF" in note
 
 
 def test_of_several_pdfs_and_such_files_one_is_made_with_all_in_it(post):

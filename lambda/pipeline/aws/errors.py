@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -45,11 +46,15 @@ _NO_KEY = "KMSAccessDenied"
 
 
 class Expected(Exception):
-    """A refusal that the caller expects, because to the caller it is an answer. `text` is what AWS says about it."""
+    """A refusal that the caller expects, because to the caller it is an answer.
 
-    def __init__(self, code: str, text: str = "") -> None:
+    `text` is what AWS says about it. `item` is what DynamoDB has where a condition fails, if it was asked for.
+    """
+
+    def __init__(self, code: str, text: str = "", item: Mapping[str, Any] | None = None) -> None:
         super().__init__(code)
         self.text = text
+        self.item = item or {}
 
 
 @contextmanager
@@ -62,9 +67,10 @@ def errors_of(what: str, *, expected: tuple[str, ...] = (), needs: str = "", key
     try:
         yield
     except ClientError as error:
-        code, text = _code(error), str(error.response.get("Error", {}).get("Message", ""))
+        answer: Mapping[str, Any] = error.response
+        code, text = _code(error), str(answer.get("Error", {}).get("Message", ""))
         if code in expected:
-            raise Expected(code, text) from error
+            raise Expected(code, text, answer.get("Item")) from error
         if _FINAL.get(code) == _NOT_ALLOWED and _ABOUT_A_KEY.search(text):
             code = _NO_KEY
         raise error_of(code, what, needs, key) from error

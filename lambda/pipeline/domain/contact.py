@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,8 +16,22 @@ class ContactState(StrEnum):
     UNKNOWN = "unknown"  # not asked yet
 
 
+def compared(name: str) -> str:
+    """Return a name as the books compare it: in any case, without what nobody sees, colons as spaces.
+
+    Two contacts whose names are equal so cannot both have the plain one.
+    """
+    composed = unicodedata.normalize("NFC", name).replace(":", " ")
+    seen = "".join(" " if unicodedata.category(one) == "Cc" else one for one in composed if not _is_invisible(one))
+    return " ".join(seen.split()).casefold()
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"
+
+
 def state_of(*, exists: bool, namesakes: int) -> ContactState:
-    """Return what happened to a contact. `namesakes` is how many contacts in Odoo have its name now."""
+    """Return what happened to a contact. `namesakes` is how many contacts in Odoo have its name now, as compared."""
     if exists:
         return ContactState.EXISTS
     return ContactState.GONE if namesakes == 1 else ContactState.AMBIGUOUS

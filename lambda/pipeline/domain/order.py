@@ -18,6 +18,8 @@ class OrderStatus(StrEnum):
     ODOO_ERROR = "odoo_error"
     INVALID_RECORD = "invalid_record"
     DYNAMO_ERROR = "dynamo_error"
+    # Of an item, never of a record: the order has another name now, under which its item is.
+    RENAMED = "renamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ class OrderLine:
     discount_percentage: Decimal
     amount_untaxed: Decimal
     amount_total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetail:
+    """What is stored of an order beside itself where the whole history is copied.
+
+    Database, id and creation tell an order from every other one: a name changes, and an id may come back as another
+    order's after a restore from a backup. `created_at` is UTC, and empty if Odoo does not say it.
+    """
+
+    lines: tuple[OrderLine, ...]
+    database: str
+    created_at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Files that are not pages and are embedded in the PDF: DOCX, XLSX, ODS, XML, RTF, texts, unless they could act.
+"""Files that are embedded in the PDF because they are no pages, unless they could act.
 
-QuickBooks takes these kinds as files of their own. Embedded, they are one file with the PDF, so that no failure in
-between can lose or double one. The kind of a file comes from its bytes, never from its name.
+These are DOCX, XLSX, ODS, XML, RTF, texts, and images that cannot become pages (HEIC, AVIF, JPEG 2000, Photoshop, or
+too large). Most of them QuickBooks takes as files of their own. Embedded, they are one file with the PDF, so that no
+failure in between can lose or double one. The kind of a file comes from its bytes, never from its name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,20 @@ _ENDINGS = {
     FileKind.XML: (".xml",),
     FileKind.RTF: (".rtf",),
     FileKind.TEXT: (".txt", ".csv"),
+    FileKind.HEIC: (".heic", ".heif"),
+    FileKind.AVIF: (".avif",),
+    FileKind.JPEG_2000: (".jp2", ".jpx", ".j2k", ".jpf"),
+    FileKind.PHOTOSHOP: (".psd", ".psb"),
 }
+# Images become pages. Those that are too large for that are embedded, with the ending of their format.
+_ENDINGS_OF_IMAGES = (
+    (b"\xff\xd8", (".jpg", ".jpeg")),
+    (b"\x89PNG", (".png",)),
+    (b"GIF8", (".gif",)),
+    (b"RIFF", (".webp",)),
+    (b"BM", (".bmp",)),
+    (b"", (".tif", ".tiff")),
+)
 _NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
 
 
@@ -63,7 +77,14 @@ def embedded_name(name: str, content: bytes) -> str:
         " " if unicodedata.category(character)[0] in "CZ" else character for character in name[: 8 * _NAME_LENGTH_MAX]
     )
     plain = " ".join(_NOT_IN_NAMES.sub("_", "".join(kept)).split())
-    endings = _ENDINGS[kind_of(content)]
+    endings = _endings(content)
     found = next((ending for ending in endings if plain.lower().endswith(ending)), "")
     stem = (plain[: -len(found)] if found else plain).strip(". ")[:_NAME_LENGTH_MAX] or "file"
     return stem + (found or endings[0])
+
+
+def _endings(content: bytes) -> tuple[str, ...]:
+    kind = kind_of(content)
+    if kind is FileKind.IMAGE:
+        return next(endings for start, endings in _ENDINGS_OF_IMAGES if content.startswith(start))
+    return _ENDINGS[kind]

@@ -59,12 +59,16 @@ _TURNS = {
 }
 
 
+class TooLargeForPages(InvalidDocument):
+    """It is an image, but converting it takes more memory or time than there is. The file itself is sound."""
+
+
 def image_page(content: bytes) -> bytes:
     """Return a PDF of a JPEG, PNG, GIF, TIFF, WebP or BMP image, upright and on white.
 
     A scan of several pages (TIFF) keeps all of them, an animation its first frame. The longer side of a page has at
-    most three thousand pixels, or more if the shorter side would become unreadable. Raises InvalidDocument for
-    anything that is not such an image or would take too much memory.
+    most three thousand pixels, or more if the shorter side would become unreadable. Raises TooLargeForPages for one
+    that would take too much memory or time, and another InvalidDocument for anything that is not such an image.
     """
     from PIL import Image
 
@@ -85,19 +89,17 @@ def image_page(content: bytes) -> bytes:
                         break
                 else:
                     return pages.finished()
-            raise InvalidDocument(
-                f"comes to more than {PDF_BYTES_MAX / 2**20:.0f} MB as a PDF, too large to carry along"
-            )
+            raise TooLargeForPages(f"comes to more than {PDF_BYTES_MAX / 2**20:.0f} MB as a PDF, too large for pages")
     except InvalidDocument:
         raise
     except Image.DecompressionBombError as error:
-        raise InvalidDocument("is an image of more pixels than can be converted") from error
+        raise TooLargeForPages("is an image of more pixels than can be converted") from error
     except Exception as error:  # Pillow raises whatever a broken file leads it to
         raise InvalidDocument("is not a readable image") from error
 
 
 def _check_webp(content: bytes) -> None:
-    """Raise InvalidDocument for a WebP image that would not fit into memory: opening it takes room for all of it."""
+    """Raise TooLargeForPages for a WebP image that would not fit into memory: opening it takes room for all of it."""
     if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
         return
     kind, head = content[12:16], content[16:40]
@@ -117,7 +119,7 @@ _BEGIN, _END, _STEP = b"\xd8", b"\xd9", b"\xda"
 
 
 def _check_steps(content: bytes) -> None:
-    """Raise InvalidDocument for a JPEG of very many steps: few bytes of them take minutes to decode."""
+    """Raise TooLargeForPages for a JPEG of very many steps: few bytes of them take minutes to decode."""
     if not content.startswith(b"\xff\xd8"):
         return
     steps = segments = 0
@@ -125,13 +127,13 @@ def _check_steps(content: bytes) -> None:
     while (found := _MARKER.search(content, at)) and found[1] != _END:
         steps, segments = steps + (found[1] == _STEP), segments + 1
         if steps > STEPS_MAX or segments > SEGMENTS_MAX:
-            raise InvalidDocument("is an image that appears in too many steps to convert")
+            raise TooLargeForPages("is an image that appears in too many steps to convert")
         length = 0 if found[1] == _BEGIN else int.from_bytes(content[found.end() : found.end() + 2])
         at = found.end() + length
 
 
 def _pages_of_scan(opened: Any) -> int:
-    """Return how many pages a scan has. Raises InvalidDocument for too many, without looking for the last one."""
+    """Return how many pages a scan has. Raises TooLargeForPages for too many, without looking for the last one."""
     count = 1
     try:
         # One after the other: Pillow counts wrongly when it is sent beyond the last one.
@@ -141,11 +143,11 @@ def _pages_of_scan(opened: Any) -> int:
     except EOFError:
         opened.seek(0)
         return count
-    raise InvalidDocument(f"is a scan of more than {SCAN_PAGES_MAX} pages, too many to convert")
+    raise TooLargeForPages(f"is a scan of more than {SCAN_PAGES_MAX} pages, too many to convert")
 
 
 def _check_size(opened: Any) -> None:
-    """Raise InvalidDocument for an image that would not fit into memory, before unpacking it."""
+    """Raise TooLargeForPages for an image that would not fit into memory, before unpacking it."""
     pixels = opened.width * opened.height
     if opened.format in ("JPEG", "MPO"):
         # Decoded at a fraction of its size, but a progressive one is held whole until its last step.
@@ -160,9 +162,9 @@ def _check_size(opened: Any) -> None:
 def _check_bytes(width: int, height: int, needed: int, needed_max: int | None = None) -> None:
     shown = f"is an image of {width} by {height} pixels"
     if width * height > IMAGE_PIXELS_MAX:
-        raise InvalidDocument(f"{shown}, too large to convert")
+        raise TooLargeForPages(f"{shown}, too large to convert")
     if needed > (DECODED_BYTES_MAX if needed_max is None else needed_max):
-        raise InvalidDocument(f"{shown} of a kind that takes {needed / 2**20:.0f} MB to unpack, too large to convert")
+        raise TooLargeForPages(f"{shown} of a kind that takes {needed / 2**20:.0f} MB to unpack, too large to convert")
 
 
 def _steps_bytes(opened: Any) -> int:

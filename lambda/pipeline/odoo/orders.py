@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import decimal
-from pipeline.domain.order import Order, OrderLine
+from pipeline.domain.order import Order, OrderDetail, OrderLine
 from pipeline.odoo.client import Domain, Odoo
 from pipeline.odoo.rows import text
 
@@ -17,6 +17,8 @@ ORDER_FIELDS = (
     *("id", "name", "state", "date_order", "write_date", "partner_id", "company_id", "currency_id", "user_id"),
     *("client_order_ref", "invoice_status", "amount_untaxed", "amount_tax", "amount_total"),
 )
+# Where the whole history is copied, a former name of an order is told by when it was created.
+HISTORY_FIELDS = (*ORDER_FIELDS, "create_date")
 LINE_FIELDS = (
     *("id", "order_id", "sequence", "product_id", "name", "product_uom_qty", "price_unit", "discount"),
     *("price_subtotal", "price_total"),
@@ -27,10 +29,11 @@ EXPONENT_MAX = 100
 
 
 class OdooOrders:
-    """The newest sale orders of a database."""
+    """The newest sale orders of a database, read with some fields."""
 
-    def __init__(self, odoo: Odoo) -> None:
+    def __init__(self, odoo: Odoo, fields: Sequence[str] = ORDER_FIELDS) -> None:
         self._odoo = odoo
+        self._fields = fields
 
     def newest(self, limit: int) -> list[Mapping[str, Any]]:
         """Return the rows of the newest orders of every company, highest id first."""
@@ -38,7 +41,7 @@ class OdooOrders:
             self._odoo.search_read(
                 "sale.order",
                 [],
-                ORDER_FIELDS,
+                self._fields,
                 companies=self._companies(),
                 limit=limit,
                 order="id desc",
@@ -53,7 +56,7 @@ class OdooOrders:
             domain += ["|", ["write_date", ">=", since], ["order_line.write_date", ">=", since]]
         return list(
             self._odoo.search_read(
-                "sale.order", domain, ORDER_FIELDS, companies=self._companies(), limit=limit, order="id asc",
+                "sale.order", domain, self._fields, companies=self._companies(), limit=limit, order="id asc",
             )
         )  # fmt: skip
 
@@ -99,6 +102,12 @@ def order(row: Mapping[str, Any]) -> Order:
         amount_tax=_amount(row, "amount_tax"),
         amount_total=_amount(row, "amount_total"),
     )
+
+
+def order_detail(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], database: str) -> OrderDetail:
+    """Return what is stored beside an order. Raises InvalidDocument, naming the line and field that is malformed."""
+    created_at = _instant(row, "create_date") if row.get("create_date") else ""
+    return OrderDetail(tuple(order_line(line) for line in lines), database, created_at)
 
 
 def order_line(row: Mapping[str, Any]) -> OrderLine:

@@ -16,7 +16,7 @@ from pipeline.domain.values import dataclass
 from pipeline.files import pdf as pages
 from pipeline.files.embeddable import FILES_MAX, check_embeddable, embedded_name, is_embeddable
 from pipeline.files.file_kinds import FileKind, kind_of
-from pipeline.files.images import image_page
+from pipeline.files.images import TooLargeForPages, image_page
 from pipeline.odoo.stored_files import StoredFiles
 
 # The limit for all files of one document together.
@@ -47,7 +47,8 @@ class Papers:
     left_out: list[str] = field(default_factory=list)
     embedded: list[str] = field(default_factory=list)
     active: list[str] = field(default_factory=list)
-    _beside: list[tuple[Attachment, bytes]] = field(default_factory=list)
+    # With the words for what each is.
+    _beside: list[tuple[Attachment, bytes, str]] = field(default_factory=list)
 
     def merged(self) -> bytes | None:
         """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
@@ -60,12 +61,11 @@ class Papers:
         self._beside = []
         for file, content in self.contents(_in_order(self.document.attachments)):
             try:
-                if is_embeddable(kind_of(content)):
-                    self._keep_beside(file, content)
-                    continue
-                pages_of_file = as_pdf(file, content)
+                pages_of_file = self._pages_of(file, content)
             except InvalidDocument as error:
                 self._leave(file, str(error))
+                continue
+            if pages_of_file is None:
                 continue
             if size + len(pages_of_file) > MERGED_BYTES_MAX:
                 self._leave(file, f"makes pages of more than {MERGED_BYTES_MAX // 2**20} MB with the others; {STAYS}")
@@ -128,7 +128,19 @@ class Papers:
         self._beside = []
         self.left_out += names_of_papers(self.document, reason)
 
-    def _keep_beside(self, file: Attachment, content: bytes) -> None:
+    def _pages_of(self, file: Attachment, content: bytes) -> bytes | None:
+        """Return a file as a PDF, or None if it was kept to be embedded. Raises InvalidDocument if it is neither."""
+        kind = kind_of(content)
+        if is_embeddable(kind):
+            self._keep_beside(file, content, f"is {kind.value}")
+            return None
+        try:
+            return as_pdf(file, content)
+        except TooLargeForPages as error:
+            self._keep_beside(file, content, str(error))
+            return None
+
+    def _keep_beside(self, file: Attachment, content: bytes, what: str) -> None:
         """Keep a file to embed it. Raises InvalidDocument with the reason why not."""
         try:
             check_embeddable(file.name, content)
@@ -136,27 +148,24 @@ class Papers:
             raise InvalidDocument(f"{error}; {STAYS}") from error
         if len(self._beside) == FILES_MAX:
             raise InvalidDocument(f"is one of more than {FILES_MAX} files that are no pages; {STAYS}")
-        self._beside.append((file, content))
+        self._beside.append((file, content, what))
 
     def _with_beside(self, one: bytes) -> tuple[bytes, bool]:
         """Return the PDF with the other files embedded, and whether it was written again for them."""
         self.embedded = []
         if not self._beside:
             return one, False
-        files = [(embedded_name(file.name, content), content) for file, content in self._beside]
+        files = [(embedded_name(file.name, content), content) for file, content, _ in self._beside]
         try:
             made = pages.embedding(one, files)
             is_rewritten = made is None
             if made is None:
                 made = pages.merged([one], files)
         except InvalidDocument:
-            for file, _ in self._beside:
+            for file, *_ in self._beside:
                 self._leave(file, f"cannot be embedded, as the PDF is damaged inside; {STAYS}")
             return one, False
-        self.embedded = [
-            f"{named(file.name)} is {kind_of(content).value}, and is embedded in the PDF."
-            for file, content in self._beside
-        ]
+        self.embedded = [f"{named(file.name)} {what}, and is embedded in the PDF." for file, _, what in self._beside]
         if is_rewritten:
             self.embedded.append("The PDF had to be written again for that: a signature in it no longer holds.")
         return made, is_rewritten

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.domain.alert import Failure
+from pipeline.domain.contact import compared
 from pipeline.domain.document import Company, Document
 from pipeline.domain.errors import InvalidDocument, PipelineError, Unavailable
 from pipeline.domain.source import NotCarried, Page, Pdf, Selection, TooMany
@@ -34,6 +36,10 @@ _POSTED_ONCE: Domain = [
 ]
 
 
+# What every spelling of a name has in common: accents may be composed or not, and letters be of either case.
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9]+")
+# How many contacts with a common word are looked at for one name.
+LOOK_ALIKES_MAX = 1_000
 _NAME_FIELDS = ("id", "name", "move_type", "write_date", "create_date")
 logger = logging.getLogger(__name__)
 
@@ -183,8 +189,17 @@ class OdooSource:
         return set(self._contacts(["id", "in", sorted(ids)]))
 
     def namesakes(self, name: str) -> set[int]:
-        """Return the contacts that have a name."""
-        return set(self._contacts(["name", "=", name]))
+        """Return the contacts that have a name, or one that the books do not tell from it."""
+        found = set(self._contacts(["name", "=", name]))
+        # Odoo knows no such comparison: ask for those that share the longest word, which every spelling has.
+        word = max(_PLAIN_WORD.findall(name), key=len, default="")
+        if word:
+            rows = self._odoo.search_read(
+                "res.partner", [["name", "ilike", word]], ["id", "name"], companies=list(self._companies),
+                limit=LOOK_ALIKES_MAX, order="id",
+            )  # fmt: skip
+            found |= {int(row["id"]) for row in rows if compared(str(row["name"] or "")) == compared(name)}
+        return found
 
     def _contacts(self, condition: list[object]) -> list[int]:
         rows = self._odoo.search_all("res.partner", [condition], ["id"], companies=list(self._companies))

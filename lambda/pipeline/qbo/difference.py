@@ -29,7 +29,8 @@ def difference(document: Document, draft: Draft, booked: Booked, references: Ref
     """
     if booked.currency and booked.currency != document.currency:
         return f"QuickBooks booked it in {booked.currency}, Odoo has {document.currency}"
-    sent_tax = Taxes.of(document, references).total
+    taxes = Taxes.of(document, references)
+    sent_tax = taxes.total
     # If the transaction was not read again, its tax is known as Odoo has it, including what was sent as lines.
     same_tax = rounded(booked.tax) in (rounded(sent_tax), rounded(document.tax))
     if rounded(booked.total) != rounded(document.total) or not same_tax:
@@ -40,7 +41,7 @@ def difference(document: Document, draft: Draft, booked: Booked, references: Ref
             f"{shown(rounded(booked.tax), document.currency)}), Odoo {shown(document.total, document.currency)} "
             f"(tax {shown(sent_tax, document.currency)}){_lines_that_differ(draft, booked)}"
             + (_UNTAXED if sent_tax and not booked.tax and references.realm.is_us else "")
-            + (_way_out(document, references) if is_otherwise else _LOOK_AT_IT)
+            + (_way_out(document, references) if is_otherwise else _on_no_line(taxes) or _LOOK_AT_IT)
             + (_ALL_WAIT if is_the_companys else "")
         )
     # Only a fresh answer of QuickBooks shows that it computes the same tax.
@@ -62,6 +63,12 @@ def is_worked_out(document: Document, references: References) -> bool:
     if not references.realm.is_us or references.rules.has_tax_in_lines:
         return False
     return any(tax_amount.amount for tax_amount in Taxes.of(document, references).counted)
+
+
+def _on_no_line(taxes: Taxes) -> str:
+    """Return what to do about taxes on no line, which QuickBooks may drop, or an empty text if there are none."""
+    names = " and ".join(f"'{name}'" for name in taxes.on_no_line)
+    return f". No line of it has the tax {names}, which QuickBooks may drop. Put it on a line in Odoo" if names else ""
 
 
 def _way_out(document: Document, references: References) -> str:

@@ -77,6 +77,17 @@ class Taxes:
         """The total of what is sent as tax."""
         return sum((tax_amount.amount for tax_amount in self.counted), ZERO)
 
+    @property
+    def on_no_line(self) -> tuple[str, ...]:
+        """The names of the taxes that somebody added by hand: no line has them, or a group that they are part of."""
+        lines = [line for line in self.document.lines if line.taxes]
+        booked = {tax_amount.tax for tax_amount in self.counted}
+        if any(not booked & set(line.taxes) for line in lines):
+            return ()
+        carried = {tax for line in lines for tax in line.taxes}
+        found = (one.tax.name for one in self.counted if one.amount and one.tax not in carried)
+        return tuple(dict.fromkeys(found))
+
     def code(self, line: Line) -> str:
         """Return the tax code of a line: TAX or NON in the US, elsewhere an id, empty if sales tax is turned off."""
         realm = self.references.realm

@@ -18,7 +18,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.cursor import CLOCKS_DIFFER
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import InvalidDocument
-from pipeline.domain.order import Order, OrderLine, OrderStatus
+from pipeline.domain.order import Order, OrderDetail, OrderStatus
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.sync_order_attempts import OrderAttempts
 
@@ -29,6 +29,10 @@ PAGE_ALLOWANCE_S = 20.0
 # The time that is read again: Odoo's clock may be behind ours, and a transaction takes minutes.
 LOOKBACK = CLOCKS_DIFFER + timedelta(minutes=10)
 _COPIED_AGAIN = "It is copied at the first run after it was saved in Odoo once more."
+
+
+# From the row of an order and those of its lines.
+type ReadDetail = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], OrderDetail]
 
 
 class OrderHistorySource(Protocol):
@@ -47,8 +51,11 @@ class OrderHistorySource(Protocol):
 class OrderHistoryTable(Protocol):
     """Where orders go."""
 
-    def put_changed(self, order: Order, lines: Sequence[OrderLine], synced_at: datetime) -> bool:
-        """Write one order unless the same content is stored. Return whether it was written."""
+    def put_changed(self, order: Order, detail: OrderDetail, synced_at: datetime) -> bool:
+        """Write one order unless the same content is stored. Return whether it was written.
+
+        An item that the same order has under a former name is marked as renamed.
+        """
 
 
 @dataclass(slots=True)
@@ -61,10 +68,10 @@ class NewestWithLines:
     orders: OrderHistorySource
     table: OrderHistoryTable
     reads: Callable[[Mapping[str, Any]], Order]
-    reads_line: Callable[[Mapping[str, Any]], OrderLine]
+    reads_detail: ReadDetail
     attempts: OrderAttempts
     _rows: Mapping[int, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    _lines: dict[str, list[OrderLine]] = field(default_factory=dict)
+    _details: dict[str, OrderDetail] = field(default_factory=dict)
 
     def newest(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return the newest orders, with their lines at hand; those last that may have ended the function."""
@@ -76,12 +83,12 @@ class NewestWithLines:
     def read(self, row: Mapping[str, Any]) -> Order:
         """Return the order of a row. Raises InvalidDocument if it or one of its lines is malformed."""
         order = self.reads(row)
-        self._lines[order.order_id] = [self.reads_line(line) for line in lines_of(self.orders, self._rows, row)]
+        self._details[order.order_id] = self.reads_detail(row, lines_of(self.orders, self._rows, row))
         return order
 
     def put(self, order: Order, synced_at: datetime) -> None:
         """Write one order with its lines unless the same content is stored."""
-        self.table.put_changed(order, self._lines.pop(order.order_id), synced_at)
+        self.table.put_changed(order, self._details.pop(order.order_id), synced_at)
 
 
 def lines_of(
@@ -118,7 +125,7 @@ class HistorySync:
     orders: OrderHistorySource
     table: OrderHistoryTable
     read: Callable[[Mapping[str, Any]], Order]
-    read_line: Callable[[Mapping[str, Any]], OrderLine]
+    read_detail: ReadDetail
     attempts: OrderAttempts
     deadline: Deadline
     clock: Clock
@@ -153,8 +160,8 @@ class HistorySync:
             try:
                 with self.attempts.working_on(row):
                     order = self.read(row)
-                    own = [self.read_line(line) for line in lines_of(self.orders, known, row)]
-                    written = self.table.put_changed(order, own, self.clock.now())
+                    detail = self.read_detail(row, lines_of(self.orders, known, row))
+                    written = self.table.put_changed(order, detail, self.clock.now())
             except InvalidDocument as error:
                 self._failed(row, str(error))
                 continue

@@ -160,6 +160,8 @@ def test_a_domain_finds_the_rows_it_describes(either, domain, rule):
         (18, [["partner_id.nope", "=", 1]], "builtins.ValueError"),
         (18, [["name.nope", "=", 1]], "builtins.ValueError"),
         (19, [["tax_totals", "=", False]], "builtins.ValueError"),
+        (18, [["name", "child_of", 1]], "builtins.ValueError"),
+        (19, [["invoice_line_ids", "parent_of", [1]]], "builtins.ValueError"),
     ],
 )
 def test_a_bad_domain_is_refused_by_its_recorded_name(opened, version, domain, name):
@@ -241,6 +243,43 @@ def test_order_limit_and_offset_cut_the_pages_of_a_cursor(client):
 )
 def test_a_bad_page_is_refused(client, keywords, name):
     assert client.error("account.move", "search", [], **keywords)["name"] == name
+
+
+def test_an_unknown_keyword_is_named_with_its_method(client):
+    error = client.error("account.move", "search", [], colour="red")
+
+    assert error["name"] == "builtins.TypeError"
+    assert "BaseModel.search()" in error["message"]
+    assert "colour" in error["message"]
+
+
+@pytest.mark.parametrize(("version", "is_refused"), [(18, True), (19, False)])
+def test_the_choices_of_a_companys_fields_may_not_be_read_by_a_reader_in_18(opened, version, is_refused):
+    client = Client(opened(version))
+
+    envelope = client.envelope("res.company", "fields_get", ["name"], ["type", "selection"])
+
+    assert ("error" in envelope) is is_refused
+    assert client.call("res.company", "fields_get", ["name"], ["type"]) == {"name": {"type": "char"}}
+
+
+def test_a_right_that_is_missing_is_told_or_raised(client):
+    assert client.call("account.move", "check_access_rights", "write", False) is False
+    assert client.error("account.move", "check_access_rights", "write")["name"] == "odoo.exceptions.AccessError"
+
+
+def test_a_template_has_no_other_fields_than_odoos(client):
+    error = client.error("mail.template", "create", {"name": "Ours", "nope": 1})
+
+    assert (error["name"], "'nope'" in error["message"]) == ("builtins.ValueError", True)
+
+
+@pytest.mark.parametrize("method", ["revoke", "generate"])
+def test_a_key_of_nobody_takes_no_key_away_and_makes_none(opened, method):
+    client = Client(opened(19))
+    arguments = ("not a key",) if method == "revoke" else ("not a key", "rpc", "Another", "2027-01-01 00:00:00")
+
+    assert client.error("res.users.apikeys", method, *arguments)["name"] == "odoo.exceptions.AccessDenied"
 
 
 def test_documents_come_newest_first_by_themselves(client):

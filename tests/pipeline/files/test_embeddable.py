@@ -280,6 +280,12 @@ def test_the_kind_of_an_archive_is_found_without_unpacking_it():
         ("...", b"x", "file.txt"),
         ("", b"x", "file.txt"),
         ("ü" * 400 + ".xml", b"<a/>", "ü" * 120 + ".xml"),
+        ("IMG_1.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0", "IMG_1.heic"),
+        ("IMG_2.jpg", b"\0\0\0\x18ftypmif1\0\0\0\0", "IMG_2.jpg.heic"),
+        ("scan.JPEG", b"\xff\xd8\xff\xe0", "scan.jpeg"),
+        ("scan.pdf", b"\x89PNG\r\n\x1a\n", "scan.pdf.png"),
+        ("scan", b"MM\0*", "scan.tif"),
+        ("scan", b"RIFF\0\0\0\0WEBPVP8 ", "scan.webp"),
     ],
 )
 def test_the_name_inside_the_pdf_has_no_path_and_the_ending_of_its_kind(name, content, expected):

@@ -244,7 +244,7 @@ def test_a_scan_whose_pages_come_to_too_much_is_made_smaller_and_in_the_end_refu
     assert {picture.size for picture in pictures(content)} == {(750, 1_000)}
 
     monkeypatch.setattr(images, "PDF_BYTES_MAX", 100)
-    with pytest.raises(InvalidDocument, match="too large to carry along"):
+    with pytest.raises(InvalidDocument, match="too large for pages"):
         image_page(content)
 
 

@@ -6,6 +6,7 @@ question, which entries of these companies are due.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,6 +29,7 @@ from pipeline.domain.entry import Status
 from pipeline.domain.errors import InvalidRequest, Unmapped
 from pipeline.domain.identity import ENTRY_ID
 from pipeline.domain.lease import lease_until
+from pipeline.domain.mapping import spelled
 from pipeline.use_cases.post.collaborators import Collaborators
 from pipeline.use_cases.post.outcomes import Outcomes
 from pipeline.use_cases.post.realm_run import RealmRun
@@ -227,9 +229,10 @@ class PostingRun:
             entry = self._with.table.entry(entry_id)
             if entry is None or entry.status is not Status.PENDING:
                 continue
+            known = [name for companies in self._realms.values() for name in companies]
             error = Unmapped(
-                f"The company '{entry.company}' has no realm in the QuickBooks secret. Add it there under realm_ids "
-                "with its refresh token, then retry.",
+                f"The company '{entry.company}' has no realm in the QuickBooks secret. "
+                f"{_how_to_name(entry.company, known)}, then retry.",
                 code="no_realm",
             )
             self.outcomes.fail(entry, error)
@@ -244,3 +247,14 @@ class PostingRun:
             found = self._survey(companies, leaves_s=ENDING_ALLOWANCE_S)
         if not found.is_cut_short:
             self.outcomes.results.backlog, self.outcomes.results.backlog_age_s = found.count, found.oldest_s
+
+
+def _how_to_name(company: str, known: Sequence[str]) -> str:
+    """Return what to do about a company that the secret does not know, or knows under a name that only looks alike."""
+    alike = [name for name in known if spelled(name).casefold() == spelled(company).casefold()]
+    if not alike:
+        return "Add it there under realm_ids with its refresh token"
+    return (
+        f"It is there as '{alike[0]}', which is another name: upper and lower case, spaces and composed letters count. "
+        f"Write it there as Odoo has it, in JSON {json.dumps(company)}"
+    )

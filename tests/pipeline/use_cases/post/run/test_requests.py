@@ -31,6 +31,19 @@ def test_a_company_without_a_realm_fails_its_documents_with_what_to_do(world):
     assert "'companyC' has no realm in the QuickBooks secret. Add it there under realm_ids" in entry.error_message
 
 
+@pytest.mark.parametrize("name", ["companya", f"{COMPANY} ", f"\u00a0{COMPANY}", "company\uff21"])
+def test_a_company_that_the_secret_has_in_another_spelling_says_how_odoo_writes_it(world, name):
+    world.add(1, name)
+
+    world.run(companies=(COMPANY,))
+
+    message = world.entry(1).error_message
+    alike = name != "company\uff21"
+    assert (f"It is there as '{COMPANY}', which is another name" in message) is alike
+    assert (f"in JSON {json.dumps(name)}, then retry." in message) is alike
+    assert ("Add it there under realm_ids" in message) is not alike
+
+
 def test_failed_documents_are_tried_again_when_a_person_says_so(world):
     world.add(1, status=Status.FAILED, attempts=4, error_message="old")
     world.add(2, OTHER, status=Status.FAILED)
