@@ -7,13 +7,16 @@ import io
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import settings
 
 import odoo_extractor
@@ -69,6 +72,24 @@ LONGEST_FIRST = (
     "tests/test_state_machine.py",
     "tests/local/simulation/",
 )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Share between the workers of a fresh copy what pytest makes of each test file, so that its asserts can explain.
+
+    All workers import the same files in the same order, and each would make the same of them. Here each begins at
+    another file, and leaves out what it finds made.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker or sys.dont_write_bytecode:
+        return
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    begin = len(files) * int(worker.removeprefix("gw")) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for file in (*files[begin:], *files[:begin]):
+        made = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
+        if not made.exists() and rewrite.try_makedirs(made.parent):
+            source_hash, code = rewrite._rewrite_test(file, session.config)
+            rewrite._write_pyc(session.config.stash[rewrite.assertstate_key], code, source_hash, made)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
