@@ -113,14 +113,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
 # 700th.
-OBJECTS_BEFORE_COLLECTION = 20_000
+OBJECTS_BEFORE_COLLECTION = 100_000
 
 
 def pytest_collection_finish() -> None:
     """Let no garbage collection go through ten thousand tests, which stay until the end, and none come too often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
 
 
 # The stand-in copies its rows.
