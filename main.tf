@@ -22,14 +22,7 @@ locals {
       memory_mb       = 512
       event_age_max_s = 3600 # the next tick asks the same question again
       redrives        = true
-      environment = {
-        ODOO_API_URL      = var.odoo_api_url
-        ODOO_SECRET_ARN   = aws_secretsmanager_secret.odoo.arn
-        DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
-        S3_BUCKET         = aws_s3_bucket.documents.id
-        SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
-        SLACK_WEBHOOK_URL = var.slack_webhook_url
-      }
+      environment     = merge(local.pipeline_environment, local.odoo_environment)
       schedules = {
         odoo-extractor-schedule = {
           description = "Pulls from Odoo"
@@ -105,18 +98,7 @@ locals {
       memory_mb       = 256
       event_age_max_s = 21600
       redrives        = true
-      environment = merge(
-        {
-          QB_ENVIRONMENT    = var.quickbooks_environment
-          QB_SECRET_ARN     = aws_secretsmanager_secret.quickbooks.arn
-          DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
-          S3_BUCKET         = aws_s3_bucket.documents.id
-          SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
-          SLACK_WEBHOOK_URL = var.slack_webhook_url
-        },
-        var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
-        var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
-      )
+      environment     = merge(local.pipeline_environment, local.quickbooks_environment)
       schedules = {
         # An S3 event may be late, doubled or lost; the sweep asks every minute which entries are due.
         qb-poster-sweep = {
@@ -188,19 +170,10 @@ locals {
       event_age_max_s = 3600
       redrives        = false
       environment = merge(
-        {
-          ODOO_API_URL         = var.odoo_api_url
-          ODOO_SECRET_ARN      = aws_secretsmanager_secret.odoo.arn
-          QB_ENVIRONMENT       = var.quickbooks_environment
-          QB_SECRET_ARN        = aws_secretsmanager_secret.quickbooks.arn
-          DYNAMODB_TABLE       = aws_dynamodb_table.tracking.name
-          S3_BUCKET            = aws_s3_bucket.documents.id
-          SNS_ALERT_TOPIC      = aws_sns_topic.alerts.arn
-          SLACK_WEBHOOK_URL    = var.slack_webhook_url
-          TIE_OUT_OVERDUE_DAYS = tostring(var.tie_out_overdue_days)
-        },
-        var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
-        var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
+        local.pipeline_environment,
+        local.odoo_environment,
+        local.quickbooks_environment,
+        { TIE_OUT_OVERDUE_DAYS = tostring(var.tie_out_overdue_days) },
       )
       schedules = {
         tie-out-daily = {
@@ -291,6 +264,26 @@ locals {
       ]
     }
   }
+
+  # What several functions have in their environment: where the pipeline keeps its work, and how each neighbour is reached.
+  pipeline_environment = {
+    DYNAMODB_TABLE    = aws_dynamodb_table.tracking.name
+    S3_BUCKET         = aws_s3_bucket.documents.id
+    SNS_ALERT_TOPIC   = aws_sns_topic.alerts.arn
+    SLACK_WEBHOOK_URL = var.slack_webhook_url
+  }
+  odoo_environment = {
+    ODOO_API_URL    = var.odoo_api_url
+    ODOO_SECRET_ARN = aws_secretsmanager_secret.odoo.arn
+  }
+  quickbooks_environment = merge(
+    {
+      QB_ENVIRONMENT = var.quickbooks_environment
+      QB_SECRET_ARN  = aws_secretsmanager_secret.quickbooks.arn
+    },
+    var.quickbooks_api_url == "" ? {} : { QB_API_URL = var.quickbooks_api_url },
+    var.quickbooks_discovery_url == "" ? {} : { QB_DISCOVERY_URL = var.quickbooks_discovery_url },
+  )
 
   # The file in lambda/ and the zip of each function.
   modules = { for name in keys(local.functions) : name => replace(trimprefix(name, "odoo-qb-"), "-", "_") }

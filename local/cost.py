@@ -1,53 +1,72 @@
 """`make cost`: what AWS charges a month for one company, and for a thousand documents, from calls counted here.
 
-Idle runs of all four functions and two amounts of documents are played on the stand-ins, and every call to AWS is
-counted where it is made. The prices and their date are in `prices.toml`.
+Idle runs of every function of `main.tf` and two amounts of documents are played on the stand-ins, and every call to
+AWS is counted where it is made. The prices and their date are in `prices.toml`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import odoo_extractor
-import odoo_order_sync
-import qb_poster
-import tie_out
 from local.bench.world import Bench, counted_aws
+from operate.functions import MAIN_TF, ROWS
 
 PRICES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "prices.toml").read_text(encoding="utf-8"))
 FEW, MANY = 40, 160
-HANDLERS: dict[str, Any] = {
-    "odoo-extractor": odoo_extractor.lambda_handler,
-    "qb-poster": qb_poster.lambda_handler,
-    "odoo-qb-tie-out": tie_out.lambda_handler,
-    "odoo-order-sync": odoo_order_sync.lambda_handler,
-}
-MEMORY_GB = {"odoo-extractor": 0.5, "qb-poster": 0.25, "odoo-qb-tie-out": 1.0, "odoo-order-sync": 0.25}
+DAYS_A_MONTH = 30
 PULL = ("odoo-extractor", "{}")
 SWEEP = ("qb-poster", '{"sweep": true}')
-# How often each event comes by the schedules of main.tf, as they are unless somebody changes them.
-RUNS_A_MONTH = {
-    PULL: 96 * 30,
-    SWEEP: 1440 * 30,
-    ("qb-poster", '{"watch": true}'): 96 * 30,
-    ("odoo-qb-tie-out", "{}"): 30,
-    ("odoo-qb-tie-out", '{"continue": true}'): 96 * 30,
-    ("odoo-order-sync", "{}"): 96 * 30,
-}
 SECRETS = 2
+_HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
+
+
+def runs_a_month(expression: str) -> float:
+    """Return how often a schedule comes in a month, as it is unless somebody changes its variable.
+
+    Raises ValueError for one that is neither a rate nor once on each day.
+    """
+    if variable := re.fullmatch(r"var\.(\w+)", expression):
+        expression = _default(variable[1])
+    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
+        return DAYS_A_MONTH * 24 / (int(rate[1]) * _HOURS[rate[2]])
+    if re.fullmatch(r"cron\(\d+ \d+ \* \* \? \*\)", expression):
+        return DAYS_A_MONTH
+    raise ValueError(f"How often {expression} comes in a month is not known here")
+
+
+def _default(variable: str) -> str:
+    text = MAIN_TF.with_name("variables.tf").read_text(encoding="utf-8")
+    found = re.search(rf'^variable "{variable}" \{{$.*?^  default += "(.*?)"$', text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise ValueError(f"variables.tf has no default of {variable}")
+    return found[1]
+
+
+# How often each event comes by the schedules of main.tf.
+RUNS_A_MONTH = {
+    (name, json.dumps(schedule.event)): runs_a_month(schedule.expression)
+    for name, row in ROWS.items()
+    for schedule in row.schedules
+}
 # The part of all hours in which each function sends a metric while nothing is wrong, which is RunsCompleted alone:
-# CloudWatch charges a metric by the hour.
-METRICS = {"odoo-extractor": 1.0, "qb-poster": 1.0, "odoo-qb-tie-out": 1 / 24, "odoo-order-sync": 1.0}
+# CloudWatch charges a metric by the hour. It is sent by the runs whose silence is an alarm.
+METRICS = {
+    name: min(1.0, sum(runs_a_month(one.expression) for one in row.schedules if one.is_watched) / (DAYS_A_MONTH * 24))
+    for name, row in ROWS.items()
+}
+_SILENCES = sum(one.is_watched for row in ROWS.values() for one in row.schedules)
 # What observability.tf has for each alarm resource, deployed with every schedule.
 ALARMS = {
-    "errors": 4, "dead_letter": 4, "backlog_age": 1, "refresh_token": 1, "silence": 4, "alerts_undelivered": 4,
-    "notifications_failed": 1, "consent": 1, "drift": 1, "tie_out": 2,
+    "errors": len(ROWS), "dead_letter": len(ROWS), "backlog_age": 1, "refresh_token": 1, "silence": _SILENCES,
+    "alerts_undelivered": len(ROWS), "notifications_failed": 1, "consent": 1, "drift": 1, "tie_out": 2,
 }  # fmt: skip
 # A write to the table is charged once more for each index.
 WRITES_COUNTED = 3
@@ -93,13 +112,14 @@ def usd(counts: Mapping[str, float]) -> float:
 def run(bench: Bench, function: str, event: str) -> tuple[Any, Counter[str]]:
     """Run a function once for an event in JSON; return its answer and what it is charged for."""
     began = time.monotonic()
+    handler = import_module(ROWS[function].module).lambda_handler
     with counted_aws(weight) as counts:
-        answer = bench.run(function, HANDLERS[function], json.loads(event), 900)
+        answer = bench.run(function, handler, json.loads(event), 900)
     used: Counter[str] = Counter()
     for (service, operation), count in counts.items():
         used[priced(service, operation)] += count
     used["lambda request"] = 1
-    return answer, used + Counter({"lambda GB-second": (time.monotonic() - began) * MEMORY_GB[function]})
+    return answer, used + Counter({"lambda GB-second": (time.monotonic() - began) * ROWS[function].memory_mb / 1024})
 
 
 def carried(count: int) -> tuple[Counter[str], dict[tuple[str, str], Counter[str]]]:

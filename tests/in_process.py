@@ -32,5 +32,5 @@ class Near(Served):
 
     def new_client(self) -> Client:
         client = super().new_client()
-        client._session.mount("http://", InProcess(self.stand_in))
+        client._wire._session.mount("http://", InProcess(self.stand_in))
         return client

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -260,3 +261,13 @@ class TieOutWorld:
     def close(self) -> None:
         self.odoo.close()
         self.poster.close()
+
+
+@contextmanager
+def posted_month(company: str, *, count: int = 32) -> Iterator[TieOutWorld]:
+    """Open the October of a company, posted; each test begins with `restore`."""
+    world = TieOutWorld(company, count=count).post()
+    try:
+        yield world
+    finally:
+        world.close()

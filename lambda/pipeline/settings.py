@@ -84,20 +84,32 @@ def _days(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractorSettings:
-    """The settings of the extractor."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertingSettings:
+    """What every function has: where it runs, and whom it writes to."""
 
     environment: str
-    odoo_api_url: str
-    odoo_secret_arn: str
-    table: str
-    bucket: str
     topic: str
     slack_webhook_url: str
+    slack_webhook_parameter: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings(AlertingSettings):
+    """What the functions of the pipeline share: the tracking table and the bucket."""
+
+    table: str
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractorSettings(PipelineSettings):
+    """The settings of the extractor."""
+
+    odoo_api_url: str
+    odoo_secret_arn: str
     renders_pdfs: bool
-    region: str = ""
-    slack_webhook_parameter: str = ""
     function_name: str = ""
 
     @classmethod
@@ -117,21 +129,14 @@ class ExtractorSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PosterSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PosterSettings(PipelineSettings):
     """The settings of the poster."""
 
-    environment: str
     qb_secret_arn: str
-    table: str
-    bucket: str
-    topic: str
-    slack_webhook_url: str
     qb_api_url: str
     qb_discovery_url: str
     qb_url: str = ""
-    region: str = ""
-    slack_webhook_parameter: str = ""
     function_name: str = ""
 
     @classmethod
@@ -146,23 +151,16 @@ class PosterSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TieOutSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TieOutSettings(PipelineSettings):
     """The settings of the tie-out, which reads both sides."""
 
-    environment: str
     odoo_api_url: str
     odoo_secret_arn: str
     qb_secret_arn: str
-    table: str
-    bucket: str
-    topic: str
-    slack_webhook_url: str
     qb_api_url: str
     qb_discovery_url: str
     is_sandbox: bool
-    region: str = ""
-    slack_webhook_parameter: str = ""
     overdue_days: int = 10
 
     @classmethod
@@ -178,22 +176,17 @@ class TieOutSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OrderSyncSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSyncSettings(AlertingSettings):
     """The settings of the order sync. The key comes from `ODOO_API_KEY` or from the secret in `ODOO_SECRET_ARN`."""
 
-    environment: str
     odoo_url: str
     odoo_database: str
     odoo_email: str
     odoo_api_key: str
     odoo_secret_arn: str
     table: str
-    topic: str
-    slack_webhook_url: str
     copies_all: bool = False
-    region: str = ""
-    slack_webhook_parameter: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

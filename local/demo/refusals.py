@@ -46,9 +46,10 @@ class Case:
     """How one refusal is provoked. `detail` may name the {number} of the document and the {account} of its lines.
 
     `at` is what is refused: a name to be created, the upload, or (empty) the document itself. `times` is how often the
-    refusal must repeat before the pipeline gives up. With `update` the document is in the books already and changes in
-    Odoo. `begin` and `end` create and remove the cause, as a person in QuickBooks would; `correct` returns the document
-    as a person has corrected it in Odoo.
+    refusal must repeat before the pipeline gives up. `text` returns what is refused wherever it is written: a refused
+    name is asked for again at once. With `update` the document is in the books already and changes in Odoo. `begin` and
+    `end` create and remove the cause, as a person in QuickBooks would; `correct` returns the document as a person has
+    corrected it in Odoo.
     """
 
     code: str
@@ -56,6 +57,7 @@ class Case:
     detail: str = ""
     at: str = ""
     times: int = 1
+    text: Callable[[Document], str] | None = None
     update: bool = False
     begin: Callable[[SmallWorld, Document], None] | None = None
     end: Callable[[SmallWorld, Document], None] | None = None
@@ -115,6 +117,22 @@ def _delete_what_was_typed_in(world: SmallWorld, _document: Document) -> None:
     world.books.delete("Invoice", {"Id": row["Id"], "SyncToken": row["SyncToken"]})
 
 
+def _accept_the_name(world: SmallWorld, _document: Document) -> None:
+    world.quickbooks.accept_texts()
+
+
+def _name(document: Document) -> str:
+    return document.party.name
+
+
+def _phone(document: Document) -> str:
+    return (document.party.own or document.party).phone
+
+
+def _with_another_name(document: Document) -> Document:
+    return replace(document, party=replace(document.party, name="Renamed Contact", own=None))
+
+
 def _with_another_phone(document: Document) -> Document:
     return replace(document, party=replace(document.party, phone="+1 555 0100", own=None))
 
@@ -125,7 +143,8 @@ _SPECIAL = (
     # Of a customer's own texts none stops a document: what QuickBooks refuses of them is left out.
     Case("2040", 304),
     Case("2050", 304),
-    Case("2050", 310, "Max length exceeded for FreeFormNumber", at="Customer", correct=_with_another_phone),
+    Case("2050", 310, "Max length exceeded for FreeFormNumber", at="Customer", text=_phone,
+         correct=_with_another_phone),
     Case("2210", _INVOICE),
     Case("2220", _EURO_INVOICE, "Currency type is invalid. Supplied value:EUR"),
     Case("2500", _BILL, "Invalid Reference Id : Accounts element id {account} not found"),
@@ -134,7 +153,7 @@ _SPECIAL = (
     Case("5010", 321, update=True, times=2),
     Case("6030", _BILL, at="upload"),
     Case("6041", 330, at="upload"),
-    Case("6080", 304, at="Customer"),
+    Case("6080", 304, at="Customer", text=_name, correct=_with_another_name),
     Case("6100", _INVOICE),
     Case(
         "6140", 312, "Duplicate Document Number Error : You must specify a different number. This number has already "
@@ -144,7 +163,7 @@ _SPECIAL = (
     Case("6170", _BELGIAN_INVOICE),
     Case("6190", 26, begin=_end_subscription, end=_renew_subscription),
     # The name as it is, with the contact's id, and with its id and kind: all three are taken.
-    Case("6240", 304, at="Customer", times=3),
+    Case("6240", 304, at="Customer", text=_name, end=_accept_the_name),
     Case("6430", _BILL),
     Case("6480", 330, update=True),
     Case("6540", 310, update=True),
@@ -169,15 +188,19 @@ def cases() -> list[Case]:
     return sorted([*_SPECIAL, *ordinary], key=lambda case: int(case.code))
 
 
-def provoke(wanted: Sequence[Case] | None = None) -> list[Refusal]:
-    """Provoke all refusals, or the named ones, and return the results. Takes a few seconds."""
+def provoke(wanted: Sequence[Case] | None = None, *, remembers_faults: bool = False) -> list[Refusal]:
+    """Provoke all refusals, or the named ones, and return the results. Takes a few seconds.
+
+    With `remembers_faults` QuickBooks answers a request id that it has refused as before, whatever became of the cause.
+    """
     wanted = cases() if wanted is None else wanted
     documents = recorded_documents(*{case.document for case in wanted})
-    return [_provoked(case, documents[case.document]) for case in wanted]
+    return [_provoked(case, documents[case.document], remembers_faults=remembers_faults) for case in wanted]
 
 
-def _provoked(case: Case, document: Document) -> Refusal:
+def _provoked(case: Case, document: Document, *, remembers_faults: bool) -> Refusal:
     world = SmallWorld(realm_of(document))
+    world.quickbooks.remembers_faults = remembers_faults
     try:
         world.arrive(document)
         if case.update:
@@ -217,10 +240,12 @@ def _begin(case: Case, world: SmallWorld, document: Document) -> Fault:
     accounts = [line.account.name for line in document.lines if line.account]
     account = world.books.named("Account", accounts[0])["Id"]
     detail = case.detail.format(number=document.number, account=account)
+    at = case.at or ENTITIES[document.document_type]
     if case.begin:
         case.begin(world, document)
+    elif case.text:
+        world.quickbooks.refuse_text(case.code, case.text(document), entity=at, detail=detail)
     else:
-        at = case.at or ENTITIES[document.document_type]
         world.quickbooks.refuse(case.code, entity=at, detail=detail, times=case.times)
     (fault,) = faults(Request("", "", {}, {}, forced(case.code, detail).body).json())
     return fault

@@ -30,7 +30,7 @@ from pipeline.domain.lease import Lease
 from pipeline.domain.values import replace
 from pipeline.odoo.papers import Papers
 from pipeline.odoo.source import OdooSource
-from pipeline.qbo import books, client, name_writes, names, naming
+from pipeline.qbo import books, client, finding, name_writes, names, naming
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
@@ -206,14 +206,14 @@ MUTATIONS: dict[str, Off] = {
     "an id that comes back may be another document's": lambda: patch.object(Entry, "is_another", lambda *_entry: False),
     "what a backup has set back is read again": _nothing_set_back,
     "a merged contact is followed": lambda: patch.object(naming, "takes_over", lambda *_, **__: False),
-    "what carries a marker was not typed in": lambda: patch.object(books, "_is_typed_in", lambda _row: True),
+    "what carries a marker was not typed in": lambda: patch.object(finding, "_is_typed_in", lambda _row: True),
     "an id is trusted only with its proof": lambda: patch.object(Entry, "is_proven", lambda *_entry: True),
     "intent before act": _without(Record, "prepare"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
     "wait until an outcome has settled": _no_wait_before_the_look,
-    "marker, not only number": lambda: patch.object(books, "_is_ours", lambda *_row: True),
+    "marker, not only number": lambda: patch.object(finding, "_is_ours", lambda *_row: True),
     "one run at a time for a realm": _no_lease,
     "lease no longer than its holder lives": _endless_lease,
     "version checked on every write to an entry": _no_version_check,

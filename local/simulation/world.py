@@ -47,10 +47,10 @@ from local.stand_ins.aws import (
     Deployment,
     InProcessAws,
     deploy,
-    forbidden_transitions,
     object_created,
 )
 from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.process import forbidden_transitions
 from local.stand_ins.quickbooks.books import REFUSED_FIELDS
 from local.stand_ins.quickbooks.realm import Realm, secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
@@ -260,7 +260,7 @@ def opened(seed: int, *, wire: bool = False) -> Iterator[World]:
         for function in (EXTRACTOR, POSTER):
             os.environ.update(deployment.environs[function])
         realms = {realm.company_name: realm.realm_id for realm in demo_realms()}
-        forbidden = stack.enter_context(forbidden_transitions())
+        forbidden = stack.enter_context(forbidden_transitions.heard())
         runtime = Runtime(
             clock=_VirtualClock(injector),
             threads=TurnThreads(turns),

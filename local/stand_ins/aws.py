@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
-from unittest.mock import patch
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
@@ -26,9 +24,8 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sns.models import Subscription
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.stand_ins.process import environment, forbidden_transitions
 from local.stand_ins.transactions import write_together
-from pipeline.aws import tracking_table
-from pipeline.domain.entry import Entry, Status
 
 ACCOUNT = "123456789012"
 REGION = "us-west-2"
@@ -203,18 +200,6 @@ class InProcessAws:
         return self._clients[name]
 
 
-@contextmanager
-def forbidden_transitions() -> Iterator[list[str]]:
-    """Collect every change of an entry's status that is not among `pipeline.domain.transitions.TRANSITIONS`."""
-    found: list[str] = []
-
-    def reported(entry: Entry, previous: Status | None) -> None:
-        found.append(f"{entry.title} went from {previous} to {entry.status}, as no rule says")
-
-    with patch.object(tracking_table, "log_forbidden", reported):
-        yield found
-
-
 @dataclass(slots=True)
 class Deployment:
     """The pipeline's resources, and the environment of each function by its name."""
@@ -231,20 +216,15 @@ class Deployment:
 
     @contextmanager
     def environ_of(self, function: str) -> Iterator[None]:
-        """Put a function's environment in place of this process' own, as a container of its own would have it.
+        """Add a function's environment to this process' own for as long as it runs. Several functions may run at once.
 
         Raises AssertionError when an entry's status was changed meanwhile as no rule says.
         """
-        before = dict(os.environ)
-        os.environ.update(self.aws.environ | self.environs[function])
-        try:
-            with forbidden_transitions() as found:
+        with environment.of(self.aws.environ | self.environs[function]):
+            with forbidden_transitions.heard() as found:
                 yield
             if found:
                 raise AssertionError(found)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def invoke(self, function: str, handler: Handler, event: Any, *, timeout_s: float) -> Any:
         """Invoke a handler and return what Lambda would: its result as JSON, once there and back."""
@@ -333,8 +313,6 @@ def deploy(
         )["ARN"]
         for name, value in (("odoo", odoo_secret), ("quickbooks", quickbooks_secret))
     )
-    for function in ("odoo-extractor", "qb-poster", "odoo-order-sync", "odoo-qb-tie-out"):
-        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     shared = {"ENVIRONMENT": ENVIRONMENT, "SNS_ALERT_TOPIC": topic, "SLACK_WEBHOOK_URL": ""}
     tracking = {"DYNAMODB_TABLE": table, "S3_BUCKET": bucket}
     odoo = {"ODOO_API_URL": odoo_url, "ODOO_SECRET_ARN": odoo_arn}
@@ -352,6 +330,8 @@ def deploy(
             "ODDO_RESPONSE_TABLE": order_table,
         },
     }
+    for function in environs:
+        aws.client("sqs").create_queue(QueueName=f"{function}-dlq-{ENVIRONMENT}")
     return Deployment(aws, bucket, table, order_table, topic, odoo_arn, quickbooks_arn, queue, environs)
 
 

@@ -22,6 +22,7 @@ from operate.files import write_whole
 from operate.onboarding import CREATED, Kind, Need, NotedReferences, Verdict, assess, likely_account
 from operate.output import Output, counted
 from pipeline.aws.document_store import DocumentStore
+from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company, Document, DocumentType
 from pipeline.domain.errors import NotOffered
 from pipeline.domain.mapping import ClosedPeriod, Parties, Rules
@@ -37,8 +38,11 @@ from pipeline.qbo.references import References
 from pipeline.qbo.rule_check import problems
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.extract.mapping_keys import UNKNOWN_COMPANY, unknown_in_odoo
+from pipeline.use_cases.extract.reading import pages
 
 PAGE_DOCUMENTS = 500
+# Nothing ends a command but the person at it.
+_NO_HURRY_MS = 24 * 3_600_000
 # Every read of QuickBooks is metered. Longer lists of names are not read to their end, and the report says so.
 PARTY_PAGES_MAX = 8
 METERED_READS_MAX = 29
@@ -219,17 +223,20 @@ def _documents(
     call: Call, source: OdooSource, company: Company, selection: Selection, begins: date | None,
     unreadable: list[UnreadableDocument],
 ) -> Iterator[Document]:  # fmt: skip
-    """Yield the company's documents of a selection, page by page; what cannot be read is put aside."""
-    after, count = 0, 0
+    """Yield the company's documents of a selection, read as the extractor reads them; unreadable ones are put aside."""
+    count = 0
+    read = pages(
+        source, company, selection,
+        deadline=Deadline(lambda: _NO_HURRY_MS), companies=source.companies(), limit=PAGE_DOCUMENTS,
+    )  # fmt: skip
     while True:
         with call.output.progress(f"Reading documents in Odoo ({count:,} so far)"):
-            page = source.page(company, selection, after_id=after, limit=PAGE_DOCUMENTS)
+            page = next(read, None)
+        if page is None:
+            return
         unreadable += page.unreadable
         yield from (document for document in page.documents if begins is None or document.booked_on >= begins)
         count += len(page.documents)
-        if not page.last_id:
-            return
-        after = page.last_id
 
 
 def _add_unreadable(verdict: Verdict, unreadable: Sequence[UnreadableDocument]) -> None:

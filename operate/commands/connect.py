@@ -87,21 +87,8 @@ def _connect_company(
     settings = deployment.poster
     with out.progress("Looking for the company in Odoo"):
         in_odoo = odoo_company(OdooSource(odoo_of(deployment)), company)
-    is_sandbox = deployment.variables(POSTER).get("QB_ENVIRONMENT") == "sandbox"
-    _check_redirect(redirect, is_sandbox=is_sandbox)
     secret = _current(deployment.secrets, settings.qb_secret_arn)
-    keys = _keys(secret, new_keys=new_keys)
-    catcher = Catcher(port, call.world.clock) if is_sandbox and not redirect else None
-    used = catcher.redirect if catcher else redirect or PLAYGROUND
-    try:
-        consent = Consent(keys["client_id"], keys["client_secret"], used, settings.qb_discovery_url)
-        _say_what_the_portal_needs(call, used, is_sandbox=is_sandbox)
-        _open(call, consent.address, opens=opens)
-        address = _caught(call, catcher) if catcher else _pasted()
-    finally:
-        if catcher:
-            catcher.close()
-    answer = answer_in(address, used, consent.state)
+    consent, answer, keys = _consented(call, secret, redirect=redirect, port=port, new_keys=new_keys, opens=opens)
     # Before the code is exchanged: whoever connects the wrong company must not end another one's connection.
     _check_realm(secret, company, answer, shared=shared)
     with out.progress("Exchanging the code, and reading the company in QuickBooks"):
@@ -125,14 +112,39 @@ def _connect_company(
     deployment.under_way = ""
     deployment.secrets.begin(settings.qb_secret_arn)
     deployment.secrets.change(settings.qb_secret_arn, with_connection)
-    out.say(f"{company} is connected to {in_books.name}.")
-    former = (secret.get("realm_ids") or {}).get(company)
-    if former and str(former) != answer.realm:
-        out.say(f"It was posted to {former} before, so it waits: `./oqb start-over {quote(company)} {answer.realm}`.")
-    out.say(f"Next: `./oqb check {quote(company)} --from 2026-01-01`, with the date to begin at.")
+    _say_what_is_next(call, company, in_books, former=str((secret.get("realm_ids") or {}).get(company) or ""))
     out.result({"company": company, "realm": answer.realm, "name": in_books.name, "country": in_books.country,
                 "currency": in_books.currency, "differences": differences})  # fmt: skip
     return 0
+
+
+def _consented(
+    call: Call, secret: Mapping[str, Any], *, redirect: str | None, port: int, new_keys: bool, opens: bool
+) -> tuple[Consent, Answer, dict[str, str]]:
+    """Have a person consent at Intuit. Return the consent, Intuit's answer to it, and the app's keys."""
+    is_sandbox = call.deployment.variables(POSTER).get("QB_ENVIRONMENT") == "sandbox"
+    _check_redirect(redirect, is_sandbox=is_sandbox)
+    keys = _keys(secret, new_keys=new_keys)
+    catcher = Catcher(port, call.world.clock) if is_sandbox and not redirect else None
+    used = catcher.redirect if catcher else redirect or PLAYGROUND
+    try:
+        discovery_url = call.deployment.poster.qb_discovery_url
+        consent = Consent(keys["client_id"], keys["client_secret"], used, discovery_url)
+        _say_what_the_portal_needs(call, used, is_sandbox=is_sandbox)
+        _open(call, consent.address, opens=opens)
+        address = _caught(call, catcher) if catcher else _pasted()
+    finally:
+        if catcher:
+            catcher.close()
+    return consent, answer_in(address, used, consent.state), keys
+
+
+def _say_what_is_next(call: Call, company: str, in_books: BookCompany, *, former: str) -> None:
+    out = call.output
+    out.say(f"{company} is connected to {in_books.name}.")
+    if former and former != in_books.realm:
+        out.say(f"It was posted to {former} before, so it waits: `./oqb start-over {quote(company)} {in_books.realm}`.")
+    out.say(f"Next: `./oqb check {quote(company)} --from 2026-01-01`, with the date to begin at.")
 
 
 # -- before ----------------------------------------------------------------------------------------------------------

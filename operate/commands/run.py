@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
@@ -35,6 +36,8 @@ _entry = click.option("--entry", "entry_ids", multiple=True, metavar="ID", help=
 # -- pulling ---------------------------------------------------------------------------------------------------------
 
 _PULLED = ("new", "changed", "withdrawn", "unchanged", "pdfs", "skipped", "failed", "left_out", "embedded")
+# A run without any of these got no further.
+_PROGRESS = ("new", "changed", "withdrawn", "pdfs")
 
 
 @command("pull", example="./oqb pull --company companyA --since 2026-11-01 --number INV/2026/00012", changes=True)
@@ -54,39 +57,60 @@ def pull(
     """
     _check_times(since, until, call.world.clock.now())
     payload = _given(company=company, since=since, until=until, numbers=list(numbers), ids=list(ids), dry_run=dry_run)
-    total: Counter[str] = Counter()
-    last: dict[str, Any] = {}
-    files: list[str] = []
-    is_stuck = False
+    pulled = _pulled(call, payload, dry_run=dry_run)
+    asked = len(numbers) + len(ids)
+    _say_pulled(call, pulled, asked, dry_run=dry_run)
+    call.output.result({**pulled.last, **pulled.total, "left_out_files": pulled.left_out_files})
+    is_unfinished = pulled.is_stuck and not dry_run
+    return NEEDS_A_PERSON if pulled.total["failed"] or pulled.total["found"] < asked or is_unfinished else 0
+
+
+@dataclass(slots=True)
+class _Pulled:
+    """What the runs of one command pulled together, and the answer of the last one.
+
+    `is_stuck` says that more is left and the last run got no further.
+    """
+
+    total: Counter[str] = field(default_factory=Counter)
+    last: dict[str, Any] = field(default_factory=dict)
+    left_out_files: list[str] = field(default_factory=list)
+    is_stuck: bool = False
+
+
+def _pulled(call: Call, payload: dict[str, Any], *, dry_run: bool) -> _Pulled:
+    """Run the extractor until nothing is left, or it gets no further. A dry run is one."""
+    pulled = _Pulled()
     for number in range(1, ROUNDS_MAX + 1):
-        last = _invoke(call, EXTRACTOR, payload, number)
-        total += Counter({name: int(last.get(name, 0)) for name in ("found", *_PULLED)})
-        files += last.get("left_out_files", [])
-        is_stuck = not any(last.get(name) for name in ("new", "changed", "withdrawn", "pdfs"))
-        if not last.get("remaining") or is_stuck or dry_run:
+        last = pulled.last = _invoke(call, EXTRACTOR, payload, number)
+        pulled.total += Counter({name: int(last.get(name, 0)) for name in ("found", *_PULLED)})
+        pulled.left_out_files += last.get("left_out_files", [])
+        pulled.is_stuck = bool(last.get("remaining")) and not any(last.get(name) for name in _PROGRESS)
+        if not last.get("remaining") or pulled.is_stuck or dry_run:
             break
-    call.output.say(
+    return pulled
+
+
+def _say_pulled(call: Call, pulled: _Pulled, asked: int, *, dry_run: bool) -> None:
+    """Show what was pulled, and what of it a person should know. `asked` counts the numbers and ids that were named."""
+    total, say = pulled.total, call.output.say
+    say(
         f"{counted(total['found'], 'document')} found: "
         + ", ".join(f"{total[name]:,} {_name_of(name)}" for name in _PULLED if total[name] or name == "new")
         + (" (would be pulled; nothing was written)." if dry_run else ".")
     )
-    for sentence in files:
-        call.output.say(f"  {sentence}")
-    for name, kinds in last.get("not_carried", {}).items():
+    for sentence in pulled.left_out_files:
+        say(f"  {sentence}")
+    for name, kinds in pulled.last.get("not_carried", {}).items():
         if any(kinds.values()):
-            call.output.say(f"{name}: {kinds} are not carried (see docs/what-is-carried.md).")
-    asked, is_missing = len(numbers) + len(ids), False
-    if asked and total["found"] < asked:
-        is_missing = True
-        call.output.say(f"Of {asked} asked for, Odoo shows {total['found']}: look at the numbers and ids.")
-    if last.get("remaining"):
-        call.output.say(
+            say(f"{name}: {kinds} are not carried (see docs/what-is-carried.md).")
+    if total["found"] < asked:
+        say(f"Of {asked} asked for, Odoo shows {total['found']}: look at the numbers and ids.")
+    if pulled.last.get("remaining"):
+        say(
             "More is left than one run can show." if dry_run
             else "Pulling waits: too much waits to be posted, or Odoo gives no PDFs. Look at `./oqb status`."
         )  # fmt: skip
-    call.output.result({**last, **total, "left_out_files": files})
-    is_unfinished = bool(last.get("remaining")) and is_stuck and not dry_run
-    return NEEDS_A_PERSON if total["failed"] or is_missing or is_unfinished else 0
 
 
 def _check_times(since: str | None, until: str | None, now: datetime) -> None:

@@ -123,7 +123,7 @@ def test_a_change_that_quickbooks_refuses_stops_no_document(world):
     mover(world)
     moves(world)
     world.move(692, "out_invoice", [{"amount": 200.0}], partner=(935, "Mover LLC"))
-    world.qb.refuse("6000", entity="Customer", detail="Something about customers.", times=1)
+    world.qb.refuse_text("6000", "Mover LLC", entity="Customer", detail="Something about customers.")
 
     world.run()
 

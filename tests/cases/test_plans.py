@@ -11,7 +11,7 @@ from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.cases.world import us
-from tests.tie_out_world import TieOutWorld
+from tests.tie_out_world import posted_month
 
 PURCHASES = (DocumentType.BILL, DocumentType.VENDOR_CREDIT)
 # By their texts both say it, and with which status is not documented.
@@ -20,9 +20,8 @@ REFUSALS = [(code, status) for code in ("5020", "5030") for status in (400, 403)
 
 @pytest.fixture(scope="module")
 def posted():
-    world = TieOutWorld("companyB").post()
-    yield world
-    world.close()
+    with posted_month("companyB") as world:
+        yield world
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_part_of_a_customer_that_quickbooks_refuses_is_left_out_and_noted(worl
              "PrimaryTaxIdentifier": "PrimaryTaxIdentifier"}  # fmt: skip
     party = world.partner(906, "Optional Ltd", phone="+1 555", email="a@b.example", vat="US12", street="1 Main St")
     world.move(544, "out_invoice", [{"amount": 100.0}], partner=party)
-    world.qb.refuse(code, entity="Customer", detail=f"{words[field]} is not valid", times=1)
+    world.qb.refuse_text(code, f'"{field}"', entity="Customer", detail=f"{words[field]} is not valid")
 
     world.run()
 
@@ -129,7 +129,7 @@ def noted(world, move_id):
 def test_each_document_of_a_customer_notes_a_refused_part_until_it_is_accepted(world):
     party = world.partner(906, "Optional Ltd", phone="+1 555", street="1 Main St")
     world.move(544, "out_invoice", [{"amount": 100.0}], partner=party)
-    world.qb.refuse("2050", entity="Customer", detail="FreeFormNumber is too long", times=1)
+    world.qb.refuse_text("2050", "+1 555", entity="Customer", detail="FreeFormNumber is too long")
     world.run()
     world.move(545, "out_invoice", [{"amount": 50.0}], partner=party)
 
@@ -137,19 +137,19 @@ def test_each_document_of_a_customer_notes_a_refused_part_until_it_is_accepted(w
 
     assert results["noted"] == 1
     assert "phone number of the customer 'Optional Ltd'" in world.entries()[545]["error_message"]
-    world.odoo.row("res.partner", 906).update(phone="+1 555 1234")
+    world.odoo.row("res.partner", 906).update(phone="+1 777 1234")
     assert noted(world, 544) == noted(world, 545) == ""
-    assert world.people()[0]["PrimaryPhone"] == {"FreeFormNumber": "+1 555 1234"}
+    assert world.people()[0]["PrimaryPhone"] == {"FreeFormNumber": "+1 777 1234"}
 
 
 def test_nothing_is_noted_of_a_customer_that_a_person_has_changed_in_quickbooks(world):
     party = world.partner(906, "Optional Ltd", phone="+1 555")
     world.move(544, "out_invoice", [{"amount": 100.0}], partner=party)
-    world.qb.refuse("2050", entity="Customer", detail="FreeFormNumber is too long", times=1)
+    world.qb.refuse_text("2050", "+1 555", entity="Customer", detail="FreeFormNumber is too long")
     world.run()
     (customer,) = world.people()
     world.qb.books(REALM_A).update("Customer", {**customer, "PrimaryPhone": {"FreeFormNumber": "1"}, "sparse": True})
-    world.odoo.row("res.partner", 906).update(phone="+1 555 1234")
+    world.odoo.row("res.partner", 906).update(phone="+1 777 1234")
 
     assert noted(world, 544) == ""
 
@@ -178,7 +178,7 @@ def test_what_is_not_even_sent_because_quickbooks_takes_no_such_thing_is_noted(w
 def test_a_refusal_that_names_no_part_leaves_out_all_that_a_customer_can_do_without(world):
     party = world.partner(907, "Bare Ltd", phone="+1 555", email="a@b.example", street="1 Main St")
     world.move(545, "out_invoice", [{"amount": 100.0}], partner=party)
-    world.qb.refuse("2040", entity="Customer", detail="Element contains invalid characters", times=1)
+    world.qb.refuse_text("2040", "+1 555", entity="Customer", detail="Element contains invalid characters")
 
     world.run()
 

@@ -60,11 +60,32 @@ def test_a_function_with_nothing_wrong_is_charged_for_one_metric():
     assert cost.METRICS["qb-poster"] == 1.0
 
 
-def test_the_schedules_that_are_priced_are_those_of_the_deployment():
-    text = configuration_text()
-    schedules = re.findall(r"^ +expression +=", text, re.MULTILINE)
+def test_every_schedule_of_the_deployment_is_priced_by_its_row():
+    assert cost.RUNS_A_MONTH == {
+        ("odoo-extractor", "{}"): 96 * 30,
+        ("qb-poster", '{"sweep": true}'): 1440 * 30,
+        ("qb-poster", '{"watch": true}'): 96 * 30,
+        ("odoo-qb-tie-out", "{}"): 30,
+        ("odoo-qb-tie-out", '{"continue": true}'): 96 * 30,
+        ("odoo-order-sync", "{}"): 96 * 30,
+    }
+    assert {cost.PULL, cost.SWEEP} <= set(cost.RUNS_A_MONTH)
+    assert cost.METRICS == {"odoo-extractor": 1, "qb-poster": 1, "odoo-qb-tie-out": 1 / 24, "odoo-order-sync": 1}
+    assert cost.ALARMS["silence"] == 4
 
-    assert len(cost.RUNS_A_MONTH) == len(schedules)
+
+@pytest.mark.parametrize(
+    ("expression", "runs"),
+    [("rate(1 hour)", 720), ("rate(7 days)", 30 / 7), ("cron(30 6 * * ? *)", 30), ("var.schedule_rate", 96 * 30)],
+)
+def test_a_schedule_comes_as_often_as_its_expression_says(expression, runs):
+    assert cost.runs_a_month(expression) == pytest.approx(runs)
+
+
+@pytest.mark.parametrize("expression", ["cron(0 6 ? * MON-FRI *)", "var.no_such_rate"])
+def test_a_schedule_of_which_nobody_knows_how_often_it_comes_is_not_guessed_at(expression):
+    with pytest.raises(ValueError, match=r"not known here|no default"):
+        cost.runs_a_month(expression)
 
 
 def test_every_alarm_of_the_deployment_is_counted():

@@ -12,10 +12,13 @@ import pytest
 from local.demo.books import demo_realms
 from local.demo.documents import load, many
 from local.demo.fresh_company import fresh_company
+from local.stand_ins.odoo.errors import OdooError
 from local.stand_ins.quickbooks.realm import TaxRate
 from operate.cli import World
 from operate.commands import check
+from pipeline.domain.from_odoo import UNANSWERED_BY_ODOO
 from pipeline.runtime import SystemClock
+from tests.poisoned_odoo import Poison
 
 FROM = ("--from", "2020-01-01")
 WRITES = ("create", "update", "delete", "void", "upload")
@@ -53,6 +56,19 @@ def test_check_and_the_poster_say_the_same(whole):
         # A withdrawn document waits to be voided, and is none for `check`.
         assert verdict["documents"] - verdict["would_be_posted"] == len(refused) > 0
         assert {need["code"] for need in verdict["needs"] if need["problem"]} == {row["code"] for row in refused}
+
+
+def test_a_document_that_odoo_cannot_answer_for_is_named_and_the_others_are_checked(oqb, monkeypatch):
+    before = checked(oqb)
+    broken = OdooError("psycopg2.OperationalError", "server closed the connection unexpectedly")
+    Poison(oqb.machine.odoo, monkeypatch, 310, broken)
+
+    verdict = checked(oqb)
+
+    (need,) = (need for need in verdict["needs"] if need["code"] == UNANSWERED_BY_ODOO)
+    assert need["documents"] == 1
+    assert verdict["documents"] == before["documents"]
+    assert verdict["would_be_posted"] == before["would_be_posted"] - 1
 
 
 def test_it_only_reads_and_says_how_often(whole):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from operate.checks.deployed import OWN_ALARMS
-from operate.functions import FUNCTIONS, MAIN_TF, SCHEDULES, WATCHED, FunctionRow, read_functions
+from operate.functions import FUNCTIONS, MAIN_TF, ROWS, SCHEDULES, WATCHED, FunctionRow, Schedule, read_functions
 from tests.terraform_tools import ROOT, configuration_text, function_names
 
 
@@ -48,15 +48,18 @@ def test_the_doctor_looks_at_every_function_and_schedule_of_the_configuration():
 def test_a_function_is_one_row_for_the_doctor_too():
     row = """    archive = {
       timeout_s = 60
+      memory_mb = 512 # its files are small
       schedules = {
         archive-weekly = {
           expression = "rate(7 days)"
           enabled    = true
           watched    = true
+          input      = { archive = true, days = 7 }
         }
         archive-on-demand = {
-          expression = "rate(1 day)"
+          expression = var.archive_rate
           enabled    = var.archive_enabled
+          input      = var.archive_days > 7 ? { days = var.archive_days } : {}
         }
       }
     }
@@ -65,8 +68,27 @@ def test_a_function_is_one_row_for_the_doctor_too():
 
     rows = read_functions(with_it)
 
-    assert rows["archive"] == FunctionRow(schedules=("archive-weekly",), is_watched=True)
+    weekly = Schedule(
+        "archive-weekly", "rate(7 days)", {"archive": True, "days": 7}, is_always_on=True, is_watched=True
+    )
+    on_demand = Schedule("archive-on-demand", "var.archive_rate", {}, is_always_on=False, is_watched=False)
+    assert rows["archive"] == FunctionRow("archive", 512, (weekly, on_demand))
     assert set(rows) == {"archive", *FUNCTIONS}
+
+
+def test_each_row_names_the_file_that_terraform_deploys():
+    assert 'replace(trimprefix(name, "odoo-qb-"), "-", "_")' in MAIN_TF.read_text()
+    for row in ROWS.values():
+        assert "def lambda_handler" in (ROOT / "lambda" / f"{row.module}.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [("memory_mb       = 512", "memory       = 512"), ("{ sweep = true }", "{ sweep = var.sweeps }")],
+)
+def test_a_row_that_is_written_otherwise_is_not_read_wrongly(former, present):
+    with pytest.raises(ValueError, match=r"main\.tf"):
+        read_functions(MAIN_TF.read_text().replace(former, present, 1))
 
 
 def test_rows_that_are_not_found_are_no_empty_list():

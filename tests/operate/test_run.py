@@ -13,6 +13,8 @@ import pytest
 from local.stand_ins.http_server import Fault
 from operate import entries
 from operate.cli import cli
+from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain.entry import Status
 from pipeline.domain.errors import Unavailable
 from tests.operate.conftest import LOGIN
 
@@ -404,6 +406,20 @@ def test_the_status_names_what_waits_and_what_needs_a_person(posted):
     assert (companies["companyA"]["failed"], companies["companyB"]["failed"]) == (2, 1)
     assert companies["companyA"]["posted_today"] + companies["companyB"]["posted_today"] == 3
     assert 90 < companies["companyA"]["days_left"] < 102
+
+
+def test_the_status_reads_no_posted_entry_as_a_whole(posted, monkeypatch):
+    read = TrackingTable.with_status
+
+    def with_status(table, company, status):
+        assert status is not Status.POSTED
+        return read(table, company, status)
+
+    monkeypatch.setattr(TrackingTable, "with_status", with_status)
+
+    states = posted.json("status")["companies"]
+
+    assert sum(state["posted"] for state in states) == 3
 
 
 def test_the_status_of_what_waits_is_no_reason_for_a_person(pulled):

@@ -78,6 +78,12 @@ class TrackingTable:
         """Yield the entries of a company that have a status. The index may lag a moment behind."""
         return self._query(**_having(company, status))
 
+    def posted_at(self, company: str) -> Iterator[datetime]:
+        """Yield when each posted document of a company was posted, in no order. Nothing else of an entry is read."""
+        for stored in self._items(**_having(company, Status.POSTED), ProjectionExpression="posted_at"):
+            if stored:
+                yield datetime.fromisoformat(stored["posted_at"]["S"])
+
     def failed(self, limit: int) -> list[Entry]:
         """Return at most `limit` failed entries of all companies. The index may lag a moment behind."""
         found = self._query(

@@ -15,7 +15,7 @@ from pipeline.domain.errors import Disconnected, RetryLater, Throttled
 from pipeline.domain.threads import Threads
 
 USED_UP_AFTER = timedelta(hours=6)
-# A paused realm is tried again after 72 minutes at most. With a longer gap nobody knows what was in between.
+# A paused realm is tried again after 72 minutes at most. What happened in a longer gap is not known.
 GAP_MAX = timedelta(hours=2)
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pipeline.domain.books import Attached, Booked, Draft, Existing, File
 from pipeline.domain.document import Document, DocumentType
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, NotOffered, PipelineError, Rejected, outcome
+from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.mapping import ClosedPeriod
 from pipeline.domain.money import rounded, shown
 from pipeline.domain.values import dataclass, replace
-from pipeline.qbo import files, taken_numbers
-from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of, says_the_same
+from pipeline.qbo import files, finding, taken_numbers
+from pipeline.qbo.booked import booked, fingerprint, is_paid, party_of
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.difference import difference, is_worked_out
 from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SYNC_TOKEN, Refused
 from pipeline.qbo.inventory import inventory
 from pipeline.qbo.lines import Json
-from pipeline.qbo.marker import check_is_ours, entry_id_of
+from pipeline.qbo.marker import check_is_ours
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
@@ -28,9 +28,6 @@ from pipeline.qbo.refused_parts import without_refused_part
 from pipeline.qbo.together import TID, Create
 
 logger = logging.getLogger(__name__)
-
-# QuickBooks' clock and ours need not agree.
-CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class QuickBooksBooks:
     references: References
     adopts_typed: bool = False
     keeps_replaced_files: bool = False
-    # What was looked for ahead, by entity and number.
+    # What `look_for` has found, by entity and number.
     _looked_for: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     @property
@@ -59,7 +56,7 @@ class QuickBooksBooks:
         try:
             return self._draft(document, as_of, is_booked=is_booked)
         except NeedsAttention:
-            # A person may just have done what the last refusal asked for.
+            # A person may have just done what the last refusal asked for.
             if not self.references.have_changed_since(as_of):
                 raise
         return self._draft(document, self.references.as_of, is_booked=is_booked)
@@ -101,91 +98,28 @@ class QuickBooksBooks:
     def find(
         self, document: Document, *, qb_id: str = "", doc_number: str = "", since: datetime | None = None
     ) -> Booked | None:
-        """Return the document as it is in QuickBooks, or None.
-
-        It is known by its id, or else by our marker: among those with one of its numbers (the present, and the one it
-        was last sent with), or, because QuickBooks may have given it a number of its own, among those made since.
-        """
-        entity = ENTITIES[document.document_type]
-        if qb_id:
-            rows = self.client.query(entity, f"Id = {quoted(qb_id)}")
-            if rows:
-                # A person may have taken the marker away with the note; then it shows as changed by a person.
-                if entry_id_of(rows[0]):
-                    check_is_ours(rows[0], entity, document)
-                return booked(rows[0])
-        numbers = dict.fromkeys(number for number in (number_of(document), doc_number) if number)
-        questions = [f"DocNumber in ({', '.join(map(quoted, numbers))})"] if numbers else []
-        if since is not None:
-            questions.append(f"MetaData.CreateTime >= {quoted((since - CLOCK_SKEW).isoformat(timespec='seconds'))}")
-        for question in questions:
-            ours = [row for row in self.client.query(entity, question) if _is_ours(row, document)]
-            if ours:
-                return booked(ours[0])
-        return None
+        """Return the document as it is in QuickBooks, or None: by its id, its numbers, or what was made `since`."""
+        return finding.find(self.client, document, qb_id=qb_id, doc_number=doc_number, since=since)
 
     def verify(self, document: Document, qb_id: str) -> Booked | None:
-        """Return what has this id when it is the document, None when nothing has.
-
-        Raises Rejected when it is another one: of ours, or a person's.
-        """
-        entity = ENTITIES[document.document_type]
-        rows = self.client.query(entity, f"Id = {quoted(qb_id)}")
-        if not rows:
-            return None
-        check_is_ours(rows[0], entity, document)
-        return booked(rows[0])
+        """Return what has this id when it is the document, None when nothing has; raises Rejected for another one."""
+        return finding.verify(self.client, document, qb_id)
 
     def look_for(self, documents: Sequence[Document]) -> None:
-        """Look for documents that are about to be created: one question per kind, for all their numbers.
-
-        A kind that QuickBooks does not offer is left to each of its documents, so that it holds up no other kind.
-        """
-        numbers: dict[str, dict[str, str]] = {}
-        for document in documents:
-            number = number_of(document)
-            if number:
-                numbers.setdefault(ENTITIES[document.document_type], {})[number.casefold()] = number
-        for entity, wanted in numbers.items():
-            try:
-                rows = self.client.query_any(entity, "DocNumber", wanted.values())
-            except NotOffered:
-                continue
-            for number in wanted:
-                self._looked_for[entity, number] = [
-                    row for row in rows if str(row.get("DocNumber", "")).casefold() == number
-                ]
+        """Look for documents that are about to be created: one question per kind, for all their numbers."""
+        self._looked_for.update(finding.rows_by_number(self.client, documents))
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return what is in QuickBooks under the document's number: ours by its marker, or one to be adopted.
 
-        QuickBooks lets a number be used twice unless a company has forbidden it, so only a look prevents a bill that a
-        person has typed in from being there twice. The same number, party, date and total are the same document: raises
-        Rejected then, unless such are adopted. Another one with that number is a different document.
+        Raises Rejected for one that a person has typed in, unless such are adopted.
         """
         if not draft.doc_number:
             return None
-        looked_for = self._looked_for.pop((draft.entity, draft.doc_number.casefold()), None)
-        rows = (
-            self.client.query(draft.entity, f"DocNumber = {quoted(draft.doc_number)}")
-            if looked_for is None
-            else looked_for
-        )
-        for row in rows:
-            if _is_ours(row, document):
-                return booked(row)
-        for row in rows:
-            # What carries the marker of another entry is another document of ours, however much the two are alike.
-            if _is_typed_in(row) and says_the_same(row, draft.body, sent_total(draft.body)):
-                if self.adopts_typed:
-                    return booked(row)
-                raise Rejected(
-                    f"it is already in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id "
-                    f"{row['Id']}) has its party, date and total. Delete that one and retry; or let such be adopted, "
-                    'by typed_by_hand = "adopt" in the mapping.',
-                    code="already_there",
-                )
-        return None
+        rows = self._looked_for.pop((draft.entity, draft.doc_number.casefold()), None)
+        if rows is None:
+            rows = self.client.query(draft.entity, f"DocNumber = {quoted(draft.doc_number)}")
+        return finding.existing(document, draft, rows, adopts_typed=self.adopts_typed)
 
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. QuickBooks answers the same request id with the document it made before."""
@@ -290,7 +224,7 @@ class QuickBooksBooks:
             return self._after_refusal(draft, body, request_id, error)
 
     def _after_refusal(self, draft: Draft, body: Json, request_id: str, error: Refused) -> Booked:
-        """Write it again without a part that was refused and that it can do without; raise what any other means."""
+        """Write it again without a refused part that it can do without. Raise what any other refusal means."""
         if error.fault.code in (STALE_SYNC_TOKEN, DUPLICATE_DOC_NUMBER):
             raise error
         fewer = without_refused_part(body, error.fault)
@@ -334,12 +268,3 @@ class QuickBooksBooks:
     def is_stale(self, error: Exception) -> bool:
         """Whether a refusal says that the document was touched in QuickBooks since."""
         return isinstance(error, Refused) and error.fault.code == STALE_SYNC_TOKEN
-
-
-def _is_ours(row: Json, document: Document) -> bool:
-    return entry_id_of(row) == document.entry_id
-
-
-def _is_typed_in(row: Json) -> bool:
-    """Whether a person made a transaction: it carries the marker of no entry."""
-    return not entry_id_of(row)

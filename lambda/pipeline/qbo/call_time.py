@@ -1,7 +1,7 @@
-"""How long calls to QuickBooks take at present, and how much of a run is kept for documents whose names are known.
+"""How long calls to QuickBooks take at present, and how much of a run is reserved for documents whose names are known.
 
-Names are written one at a time, and the documents of a group that have theirs wait for those that do not. Where calls
-are slow, names would take all of every run, and nothing would be posted.
+Names are written one at a time, and the documents of a group whose names are known wait for the others. If calls are
+slow, names would take every run as a whole, and nothing would be posted.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pipeline.domain.clock import Clock
 from pipeline.domain.threads import Threads
 
-# No name is written when only so many calls (itself, the create, the files and one to spare) fit in, and so many
-# seconds beside them for AWS. Where calls are very slow, some of the time is left: names are progress as well.
+# No name is written if there is only time for this many calls (itself, the create, the files and one to spare), and for
+# this many seconds with AWS. If calls are very slow, names still get some of the time: they are progress as well.
 CALLS_AFTER_NAME = 4
 AFTER_NAME_S = 5.0
 AFTER_NAME_S_MAX = 20.0
@@ -25,12 +25,12 @@ class CallTime:
     def __init__(self, clock: Clock, threads: Threads) -> None:
         self._clock = clock
         self._lock = threads.lock()
-        # The latest, or half of a longer one before it.
+        # The duration of the latest call, or half of a longer one before it.
         self._call_s = 0.0
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Measure a call, whatever comes of it."""
+        """Measure a call, also one that fails."""
         began = self._clock.monotonic()
         try:
             yield

@@ -1,6 +1,6 @@
 """The class of each line, by its analytic accounts or its journal, or one class for the whole transaction.
 
-A line in QuickBooks has one class. A line with several is split, because choosing the largest share would be a guess.
+A line in QuickBooks has one class. A line with several is split: to choose the largest share would be a guess.
 """
 
 from __future__ import annotations

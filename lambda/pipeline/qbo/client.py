@@ -1,9 +1,8 @@
-"""QuickBooks Online over the wire: one realm, within its call budget, with every answer and error turned into ours."""
+"""What QuickBooks Online can be asked and told of one realm: queries, changes, writes, batches and files."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -13,43 +12,29 @@ from urllib.parse import quote_plus
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import exact_json
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import Disconnected, OutcomeUnknown, OutOfTime, PipelineError, Throttled, Unavailable
+from pipeline.domain.errors import OutcomeUnknown, PipelineError, Unavailable
 from pipeline.domain.retry import repeated
 from pipeline.domain.threads import Threads
-from pipeline.http import NOT_SENT, Answer, new_session, send
-from pipeline.qbo.call_time import CallTime
-from pipeline.qbo.faults import AUTHENTICATION_FAILED, error_for, faults
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.multipart import Multipart
 from pipeline.qbo.rows import Json, changes_of, part_of, rows_of
 from pipeline.qbo.text import cleaned
-from pipeline.qbo.together import TID, TID_LENGTH_MAX, Create, Upload, by_item, by_upload, item_id
+from pipeline.qbo.together import TID, Create, Upload, by_item, by_upload, item_id
 from pipeline.qbo.tokens import Tokens
+from pipeline.qbo.wire import Wire
 
-logger = logging.getLogger(__name__)
-
-# QuickBooks itself gives up after 120 s. A document takes a second or two.
-TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 60.0
 BATCH_TIMEOUT_S = 60.0
-MINOR_VERSION = "75"
 PAGE_ROWS = 1_000
 # A query is part of the URL. Its maximum length is not documented; 8 kB is a common limit of servers.
 LIST_LENGTH_MAX = 4_000
 READ_TRIES = 2
-# Reserved from the function's time, so that what came of a call is stored before Lambda stops it.
-RESERVE_S = 4.0
 
 
 class Client:
-    """Reads and writes one realm in the time of a run.
+    """Reads and writes one realm in the time of a run. Every method raises what `Wire.call` raises.
 
-    `calls` counts the calls by kind (query, read, create, ...), `answered_reads` the reads that Intuit meters: those
-    that were answered.
-
-    Raises Throttled, Disconnected or Unavailable if the failure is not about the document, OutOfTime before a call for
-    which no time is left, OutcomeUnknown if a write was sent and no answer says whether it took effect, and Refused if
-    QuickBooks says no.
+    `calls` counts the calls by kind (query, read, create, ...).
     """
 
     def __init__(
@@ -64,18 +49,21 @@ class Client:
         threads: Threads,
         deadline: Deadline | None = None,
     ) -> None:
-        self._deadline = deadline
+        self._wire = Wire(api_url, realm, company, tokens, limiter, clock=clock, threads=threads, deadline=deadline)
         self.realm = realm
         self.company = company
         self.limiter = limiter
-        self.calls: Counter[str] = Counter()
-        self.answered_reads = 0
-        self._base = f"{api_url}/v3/company/{realm}"
-        self._tokens = tokens
+        self.calls: Counter[str] = self._wire.calls
         self._clock = clock
-        self._session = new_session()
-        self._counting = threads.lock()
-        self._call_time = CallTime(clock, threads)
+
+    @property
+    def answered_reads(self) -> int:
+        """How many reads were answered: those are what Intuit meters."""
+        return self._wire.answered_reads
+
+    def check_time_for_name(self) -> None:
+        """Raise OutOfTime where the time that is left is for the documents whose names are known."""
+        self._wire.check_time_for_name()
 
     def query(self, entity: str, where: str = "") -> list[Json]:
         """Return all matching rows of an entity, a thousand to a call. Reads are metered: ask for many at once."""
@@ -117,7 +105,7 @@ class Client:
         """Create, update or (by `operation`) delete one object. Return QuickBooks' version of it."""
         kind = operation or ("update" if "Id" in body else "create")
         parameters = {"requestid": request_id} | ({"operation": operation} if operation else {})
-        answer = self._call(
+        answer = self._wire.call(
             kind,
             "POST",
             f"/{entity.lower()}",
@@ -141,7 +129,7 @@ class Client:
             {"bId": item_id(create.request_id), "operation": "create", create.entity: cleaned(create.body)}
             for create in creates
         ]
-        answer = self._call(
+        answer = self._wire.call(
             "batch",
             "POST",
             "/batch",
@@ -161,7 +149,7 @@ class Client:
         try:
             if row is None:
                 raise OutcomeUnknown("QuickBooks answered without the part for this document")
-            return part_of(self._understood(row, 200, is_write=True), name)
+            return part_of(self._wire.understood(row, 200, is_write=True), name)
         except OutcomeUnknown as error:
             return error
         except Unavailable as error:
@@ -191,7 +179,7 @@ class Client:
         contents = b"".join(hashlib.sha256(content).digest() for _, _, content, _ in parts)
         files = Multipart(parts, hashlib.sha256(request_id.encode() + contents).hexdigest())
         try:
-            body = self._call(
+            body = self._wire.call(
                 "upload",
                 "POST",
                 "/upload",
@@ -210,122 +198,13 @@ class Client:
 
     def _read[T](self, kind: str, path: str, parameters: dict[str, str], of: Callable[[Json], T]) -> T:
         return repeated(
-            lambda: of(self._call(kind, "GET", path, parameters, is_write=False)),
+            lambda: of(self._wire.call(kind, "GET", path, parameters, is_write=False)),
             tries=READ_TRIES,
             wait_s=lambda _failures: 0.0,
             clock=self._clock,
             on=lambda error: isinstance(error, Unavailable),
-            may_wait=lambda seconds: seconds == 0 or self._has_time(seconds),
+            may_wait=lambda seconds: seconds == 0 or self._wire.has_time(seconds),
         )
-
-    def _call(
-        self,
-        kind: str,
-        method: str,
-        path: str,
-        parameters: dict[str, str],
-        *,
-        is_write: bool,
-        timeout_s: float = TIMEOUT_S,
-        headers: Mapping[str, str] | None = None,
-        **arguments: Any,
-    ) -> Json:
-        refused = ""
-        for _ in range(2):
-            token = self._tokens.access_token(refused=refused)
-            self.limiter.wait(is_batch=kind == "batch", may_wait=self._has_time)
-            with self._counting:
-                self.calls[kind] += 1
-            answer = self._send(
-                method,
-                path,
-                is_write=is_write,
-                timeout_s=timeout_s,
-                params={**parameters, "minorversion": MINOR_VERSION},
-                headers={"Accept": "application/json", "Authorization": f"Bearer {token}", **(headers or {})},
-                **arguments,
-            )
-            body = self._read_out(kind, answer)
-            if answer.status != 401 and all(fault.code != AUTHENTICATION_FAILED for fault in faults(body)):
-                wait_s = answer.retry_after_s(self._clock.now())
-                understood = self._understood(body, answer.status, is_write=is_write, wait_s=wait_s)
-                return {**understood, TID: answer.headers.get("intuit_tid", "")[:TID_LENGTH_MAX]}
-            refused = token
-        raise Disconnected(
-            f"QuickBooks refuses a freshly renewed token for {self.company} (code {AUTHENTICATION_FAILED}). Connect "
-            "the company again with `./oqb connect`; the documents wait and follow by themselves.",
-            code="token_refused",
-        )
-
-    def check_time_for_name(self) -> None:
-        """Raise OutOfTime where the time that is left is for the documents whose names are known."""
-        if not self._has_time(self._call_time.after_name_s):
-            raise OutOfTime("No time is left in this run to write a further name in QuickBooks")
-
-    def _has_time(self, seconds: float) -> bool:
-        return self._deadline is None or self._deadline.allows(RESERVE_S + seconds)
-
-    def _send(self, method: str, path: str, *, is_write: bool, timeout_s: float, **arguments: Any) -> Answer:
-        if not self._has_time(1.0):
-            raise OutOfTime("No time is left in this run for a call to QuickBooks")
-        if self._deadline:
-            timeout_s = min(timeout_s, self._deadline.remaining_s - RESERVE_S)
-        try:
-            with self._call_time.measured():
-                return send(
-                    self._session, method, self._base + path, who="QuickBooks", timeout_s=timeout_s, clock=self._clock,
-                    **arguments,
-                )  # fmt: skip
-        except Unavailable as error:
-            if is_write and error.code != NOT_SENT:
-                raise OutcomeUnknown(str(error)) from error
-            raise
-
-    def _read_out(self, kind: str, answer: Answer) -> Any:
-        """Return the JSON of an answer, or None. Every answer is logged with the id that Intuit's support asks for."""
-        try:
-            body = None if answer.is_html else answer.json(is_strict=True)
-        except ValueError:
-            body = None
-        logger.info(
-            "QuickBooks answered",
-            extra={
-                "company": self.company,
-                "call": kind,
-                "status": answer.status,
-                "intuit_tid": answer.headers.get("intuit_tid", ""),
-                "codes": [fault.code for fault in faults(body)],
-            },
-        )
-        return body
-
-    def _understood(self, body: Any, status: int, *, is_write: bool, wait_s: int = 0) -> Json:
-        found = faults(body)
-        error: PipelineError
-        if found:
-            error = error_for(found, status, self.company)
-        elif status == 429:
-            error = error_for(faults(_THROTTLED), status, self.company)
-        elif status == 200 and isinstance(body, dict):
-            if not is_write:
-                with self._counting:
-                    self.answered_reads += 1
-                if self.limiter.allowance:
-                    self.limiter.allowance.read_answered()
-            return body
-        else:
-            error = Unavailable(f"QuickBooks answered HTTP {status} with something that is not its JSON")
-        if isinstance(error, Throttled | Unavailable):
-            error.wait_s = max(error.wait_s, wait_s)
-        if is_write and isinstance(error, Unavailable):
-            raise OutcomeUnknown(str(error), wait_s=error.wait_s)
-        # Intuit meters reads only.
-        if self.limiter.allowance and isinstance(error, Throttled) and not is_write:
-            raise self.limiter.allowance.read_refused(self.company, error)
-        raise error
-
-
-_THROTTLED = {"fault": {"error": [{"message": "ThrottleExceeded", "detail": "", "code": "3001"}]}}
 
 
 def _listed(values: Iterable[str]) -> Iterator[str]:

@@ -27,7 +27,7 @@ class DateKeyValues(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDates:
-    """Instants in seconds since 1970, 0 if not known. None of it is secret: tokens are here as marks (`mark`) only.
+    """Instants in seconds since 1970, 0 if not known. Nothing here is secret: of tokens there are only marks (`mark`).
 
     Without use the connection ends at `refresh_expires_at`, with use at `hard_expires_at`. `newest` is the latest
     refresh token that Intuit has issued. `refused` is one in the secret that Intuit refused at `refused_at`, and `dead`
@@ -44,7 +44,7 @@ class ConnectionDates:
 
 
 def stored_dates(key_values: DateKeyValues, realm: str) -> ConnectionDates:
-    """Return what is known of a realm's connection. Of a new one nothing is."""
+    """Return what is known of a realm's connection: nothing if it is new."""
     return _dates(key_values.value(_key(realm)))
 
 

@@ -15,7 +15,7 @@ _LOOK_AT_IT = ". Look at the taxes and the rounding of this document"
 # Automated sales tax drops the tax that was sent if it finds that no tax is owed.
 _UNTAXED = "; QuickBooks charges no tax here, as it does when the customer is marked as tax-exempt there"
 
-# Part of the alert of the failed documents, so it is reported once.
+# This is part of the alert about the failed documents, so it is reported once.
 _ALL_WAIT = (
     ". Several in a row came out so: further sales with tax of this company wait until the mapping says so, or one of "
     "these is retried and comes out right"

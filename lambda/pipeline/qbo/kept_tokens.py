@@ -16,7 +16,7 @@ SUPERSEDED_MAX = 30
 
 
 def mark(refresh_token: str) -> str:
-    """Return what tells a refresh token from another and does not give it away."""
+    """Return a hash that distinguishes a refresh token from others and does not reveal it."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
 
 

@@ -1,7 +1,7 @@
 """The call budget of one QuickBooks company, over all threads: 10 calls a second, 500 a minute, 40 batches a minute.
 
-QuickBooks counts all calls of a company, and a batch also as a batch. The lease makes us the only caller, and the
-calls of the last minute are handed on from one lease to the next.
+QuickBooks counts all calls of a company, and a batch also as a batch. The lease makes us the only caller. Each lease
+passes the calls of its last minute on to the next.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ type Windows = Sequence[tuple[int, float]]
 
 
 class Limiter:
-    """Lets a call through once all limits allow it. `allowance` is the month's, where it is watched."""
+    """Lets a call through once all limits allow it. `allowance` is that of the month, if it is watched."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Limiter:
 
 
 def _made(windows: Windows, recent: Sequence[int], before: float) -> deque[float]:
-    """Return when calls were made; at the latest possible time within the second they were counted in."""
+    """Return when calls were made: the latest possible instant within the second in which each was counted."""
     made = (before - age_s for age_s in reversed(range(len(recent))) for _ in range(recent[age_s]))
     return deque(made, maxlen=max(calls for calls, _ in windows))
 

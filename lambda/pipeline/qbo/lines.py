@@ -139,7 +139,7 @@ def _sales_line(line: Line, references: LineResolver, classes: Classes, taxes: T
     item = references.item(_booked_on(line, references), line.product, taxes.document.database)
     tax_code = taxes.code(line)
     parts = classes.parts(line)
-    # A part of a line is sent with its amount only: price and quantity belong to the whole line.
+    # A part of a line has only its amount: price and quantity belong to the whole line.
     quantity_and_price = multiplied_back(line) if len(parts) == 1 else None
     for part in parts:
         detail: Json = {"ItemRef": {"value": item}}

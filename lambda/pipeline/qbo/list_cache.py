@@ -3,8 +3,8 @@
 They are read in a handful of calls and stored: reads are metered, and lists change rarely. Stored lists are used for
 six hours. Each time the watch over the books sees no change in them (`list_watch.py`) they are used for six more, a
 week at most. It does not see settings and tax codes, so these are read again after six hours. No document is refused
-because of stored lists: before that they are read again, once per run, because a person may just have done what the
-last refusal asked for.
+because of stored lists. They are read again first, once per run, because a person may have just done what the last
+refusal asked for.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ KEPT_S = 6 * 3600
 KEPT_S_MAX = 7 * 24 * 3600
 # What was read within the last minute is not read again for every refusal of QuickBooks.
 FRESH_S = 60
-# Of so many missing items the nearest is looked for, among so many that begin alike.
+# For this many missing items the nearest is looked for, among this many that begin alike.
 MISSING_LOOKED_FOR_MAX = 10
 LIKE_MAX = 200
 BEGINNING_LENGTH_MAX = 20
@@ -68,7 +68,7 @@ class ListCache:
         self._lists: Lists | None = None
         # What was stored before this run read the lists.
         self._before: Lists | None = None
-        # Until when the watch knows the stored ones to hold; it looks before the lists are used.
+        # Until when the watch knows that the stored ones hold. It looks before the lists are used.
         self._seen_until: int | None = None
         self._was_read = self._was_forgotten = False
         self._reading = threads.lock()
@@ -88,7 +88,7 @@ class ListCache:
             )
             lists = self._lists
             if lists is not None and not is_no_newer and self._is_old(lists.settings_read_at or lists.read_at):
-                # The watch does not see these. If they have changed, anything else may have, too.
+                # The watch does not see these. If they have changed, anything may have.
                 lists = self._with_settings_read_again(lists)
             if lists is None or not self._hold(lists) or (is_no_newer and not self._was_read):
                 self._before = self._lists or self._before
@@ -99,7 +99,7 @@ class ListCache:
             return lists
 
     def have_changed_since(self, read_at: int) -> bool:
-        """Whether the lists say something else than those of an instant. Reads them again unless this run has."""
+        """Whether the lists differ from those of an instant. Reads them again unless this run has."""
         lists = self.current(older_than=self.current())
         before = self._before
         is_older = before is not None and read_at <= before.read_at
@@ -116,7 +116,7 @@ class ListCache:
         return not self._is_old(min(lists.read_at, lists.settings_read_at or lists.read_at))
 
     def _hold(self, lists: Lists) -> bool:
-        """Whether stored lists may be used. What the watch has seen is looked up once, for those that are old."""
+        """Whether stored lists may be used. If they are old, what the watch has seen is looked up once."""
         if not self._is_old(lists.read_at):
             return True
         if self._seen_until is None:
@@ -124,7 +124,7 @@ class ListCache:
         return self._age_s <= KEPT_S_MAX and not self._is_old(self._seen_until)
 
     def _with_settings_read_again(self, lists: Lists) -> Lists | None:
-        """Return the lists with settings and tax codes that are the same still; None if all must be read again."""
+        """Return the lists if settings and tax codes are still the same; None if all must be read again."""
         if not self._hold(lists):
             return None
         realm = replace(
@@ -176,7 +176,7 @@ class ListCache:
         departments = self._offered("Department") if realm.departments_tracked else None
         return Lists(
             read_at=int(self._clock.now().timestamp()),
-            # The preferences of a company keep what its plan has lost since.
+            # A company's preferences still show what its plan no longer has.
             realm=replace(
                 realm,
                 class_tracking=realm.class_tracking if classes is not None else ClassTracking.OFF,
@@ -214,10 +214,10 @@ class ListCache:
         return map(book_item, self._client.query_any("Item", "Name", names))
 
     def _items_like(self, items: Sequence[BookItem]) -> tuple[str, ...]:
-        """Return the names of items that begin as a missing one does, so that the nearest can be said of each."""
+        """Return the names of items that begin as a missing one does, so that the nearest can be named."""
         missing = [name for name in self._items if find_named(items, name) is None]
         words = {name.rpartition(":")[2].split(" ")[0] for name in missing}
-        # Most often the end of a word is another one: a plural, a letter too many.
+        # Most often the end of a word differs: a plural, or one letter too many.
         beginnings = {word[: min(max(3, len(word) * 2 // 3), BEGINNING_LENGTH_MAX)] for word in words}
         found: set[str] = set()
         for beginning in sorted(beginnings)[:MISSING_LOOKED_FOR_MAX]:

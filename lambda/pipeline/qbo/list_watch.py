@@ -1,15 +1,15 @@
-"""Whether stored lists of a QuickBooks company still hold, by what change data capture says of them.
+"""Whether stored lists of a QuickBooks company still hold, according to change data capture.
 
 The watch over the books asks what changed as often as the extractor pulls. That is one metered call, however much it
 asks about, so it asks about the lists, too. While it has asked without a gap since the lists were read, and nothing in
 them has changed, they need not be read again. When something has changed, they are forgotten.
 
-An answer says more than is needed: an account may be in it because of its balance, an item because we created it. So
-each object is compared with what is stored of it.
+An answer has more than is needed: an account because of its balance, an item because we created it. So each object is
+compared with what is stored of it.
 
 Sources: Intuit's page about change data capture, which names what it leaves out (of the lists: tax codes and rates);
-that a company without classes or locations answers for them is not documented. A refusal therefore costs the lists
-this knowledge, for a week, and never the watch its look.
+that a company without classes or locations answers for them is not documented. So after a refusal the watch does not
+ask about the lists for a week. Its look at the transactions goes on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pipeline.qbo.lists import (
 LIST_KINDS = ("Account", "Item", "Term", "Class", "Department")
 # After a refusal the lists are asked about again in a week: a company may have changed its plan.
 REFUSED_FOR_S = 7 * 24 * 3600
-# What the plan lacks is asked about again the next day: until then nobody sees what people do after an upgrade.
+# What the plan lacks is asked about again the next day. After an upgrade, what people do is not seen until then.
 NOT_OFFERED_FOR_S = 24 * 3600
 # QuickBooks' clock and ours need not agree, and reading the lists takes a while.
 MARGIN_S = 300
@@ -102,7 +102,7 @@ class ListWatch:
         self._keep(replace(before, since=since_then, until=int(now.timestamp()), refused_at=0))
 
     def holds_until(self, read_at: int) -> int:
-        """Return until when lists that were read at an instant are known to hold, in seconds since 1970."""
+        """Return up to which instant lists that were read at `read_at` are known to hold, in seconds since 1970."""
         watched = self._watched()
         return max(read_at, watched.until) if watched.since + MARGIN_S <= read_at else read_at
 

@@ -231,8 +231,8 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
     """Return the code with the tax's name and rate, otherwise the only one with its rate alone.
 
     A tax that is not a plain percentage has none, even if a name matches: a fee of 5.00 is not a tax of 5 %. Outside
-    the US a line without tax needs a code, too: the only one with a rate of zero, or among several the one whose name
-    says so.
+    the US a line without tax needs a code, too: the only one with a rate of zero, or, if there are several, the one
+    that is named so.
     """
     if tax and not tax.has_rate:
         return None
@@ -254,11 +254,11 @@ def find_tax_code(codes: Sequence[TaxCode], tax: Tax | None, *, is_sale: bool) -
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Whether two names are the same to who reads them, whatever their capitals."""
+    """Whether two names read the same, without regard to capitals."""
     return _as_read(one) == _as_read(other)
 
 
-# A name is compared with all of a list, for every line of every document.
+# For every line of every document a name is compared with a whole list.
 @lru_cache(4_000)
 def _as_read(name: str) -> str:
     return clean_line(name).casefold()

@@ -1,11 +1,9 @@
-"""What is read back of the pipeline's note on a transaction: which entry it is of, and why its date differs.
+"""What is read back from the pipeline's note on a transaction: which entry it belongs to, and why its date differs.
 
-The marker is the one fixed place of a transaction that says which entry it is of.
-
-It begins the note to the bookkeeper (PrivateNote), so nothing from outside comes before it and nothing cuts it off.
-Texts from outside cannot contain one: `without_markers` takes its brackets away. What is read back is read from that
-place only. Releases before this one wrote `Odoo <number> [<entry_id>]` as the first line; such a note is still read,
-from the end of that line.
+The marker is the one fixed place of a transaction that names its entry. The note to the bookkeeper (PrivateNote) begins
+with it, so nothing from outside comes before it and nothing cuts it off. Texts from outside cannot contain one:
+`without_markers` removes the brackets. What is read back is read from that place only. Releases before this one wrote
+`Odoo <number> [<entry_id>]` as the first line; such a note is still read, from the end of that line.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ def without_markers(text: str) -> str:
 
 
 def entry_id_of(row: Mapping[str, Any]) -> str:
-    """Return the entry a transaction is of, or an empty text when it carries no marker of ours."""
+    """Return the entry that a transaction belongs to, or an empty text if it carries no marker of ours."""
     note = str(row.get("PrivateNote") or "")
     # QuickBooks puts a word of its own before the note of a voided transaction.
     note = re.sub(r"^Voided( - )?", "", note)

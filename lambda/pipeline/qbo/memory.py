@@ -15,9 +15,10 @@ from pipeline.qbo.merged import FORMER
 class Known:
     """A remembered name: its id, its name when it was bound, and for an item the id of its income account.
 
-    Of a party that we have written: a hash of what was `said`, one of what QuickBooks made of it (`seen`), its token
-    then, when the document was written that said so, and the fields that QuickBooks refused (`omitted`). Empty where a
-    person made it, or has changed it since. `born` is when the contact or product was created in Odoo.
+    Of a party that we have written it has a hash of what Odoo said (`said`), a hash of what QuickBooks made of it
+    (`seen`), its token then, when the document that said so was written (`as_of`), and the fields that QuickBooks
+    refused (`omitted`). They are empty if a person made it, or has changed it since. `born` is when the contact or
+    product was created in Odoo.
     """
 
     qb_id: str
@@ -33,7 +34,7 @@ class Known:
     def is_of_another(self, created_at: str) -> bool:
         """Whether a contact or product of the same id, created at an instant, is another one.
 
-        Of one that was bound before that was kept, the contact existed when a document said so.
+        If it was bound before `born` was stored, it existed at the latest when a document named it.
         """
         return self.born != created_at if self.born else bool(self.as_of) and created_at > self.as_of
 
@@ -64,7 +65,8 @@ class Memory:
     def meet(self, entity: str, key: str, created_at: datetime | None) -> None:
         """Note when the contact or product of a key was created in Odoo; forget what is remembered of another one.
 
-        After a restore from a backup, Odoo gives an id to another contact. What belonged to the former one is nobody's.
+        After a restore from a backup, Odoo gives an id to another contact. What belonged to the former one then belongs
+        to nobody.
         """
         if created_at is None:
             return

@@ -1,8 +1,8 @@
-"""Contacts that were merged in Odoo: the one QuickBooks knows is gone, its documents belong to another of its name.
+"""Contacts that were merged in Odoo: the one that QuickBooks knows is gone, and its documents belong to another one.
 
-Odoo rewrites all references to a merged contact without touching a write date, so nothing arrives that says so. What
-shows is a new contact whose name is taken in QuickBooks by one we made for another contact. Only Odoo knows whether
-that one still exists, and the poster does not speak to Odoo: it asks the extractor, by way of the table.
+Odoo rewrites all references to a merged contact without touching a write date, so no pull shows it. What does show is a
+new contact whose name is taken in QuickBooks by one that we made for another contact. Only Odoo knows whether that one
+still exists, and the poster does not speak to Odoo: it asks the extractor, by way of the table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.domain.errors import Deferred, Rejected
 ANSWER_KEPT = timedelta(days=1)
 # The end of the key of an owner whose Odoo id belongs to another contact now.
 FORMER = "#former"
-# A person who does what the message says does not wait a day.
+# A person who does what the message says must not wait a day.
 AMBIGUOUS_KEPT = timedelta(minutes=5)
 
 

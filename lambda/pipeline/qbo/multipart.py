@@ -25,7 +25,7 @@ class Multipart:
         self._pieces.append(f"--{boundary}--\r\n".encode())
 
     def release(self) -> None:
-        """Forget the files. What the HTTP library keeps of a request refers to itself, and would keep them for long."""
+        """Release the files. The HTTP library's objects refer to each other, and would keep them in memory for long."""
         self._pieces.clear()
 
     def __len__(self) -> int:

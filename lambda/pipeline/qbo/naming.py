@@ -1,4 +1,4 @@
-"""Objects that QuickBooks knows by a name: created under the first free one, or adopted where they are nobody else's.
+"""Objects that QuickBooks knows by a name: created under the first free one, or adopted if they belong to nobody else.
 
 Reads are metered and writes are free, so a name is created first and looked for only when QuickBooks says that it
 exists. Whatever is bound to one Odoo partner or product is never given to another.
@@ -18,7 +18,7 @@ from pipeline.qbo.faults import DUPLICATE_NAME, Refused
 from pipeline.qbo.lists import RealmKeyValues, book_item
 from pipeline.qbo.memory import Known, Memory
 from pipeline.qbo.merged import takes_over
-from pipeline.qbo.name_writes import write_name
+from pipeline.qbo.name_writes import NameWrites
 from pipeline.qbo.parties import seen_of
 from pipeline.qbo.rows import Json
 from pipeline.qbo.text import clean_name
@@ -42,14 +42,15 @@ class Naming:
         self.lock = threads.lock()
         self._key_values = key_values
         self._clock = clock
+        self._writes = NameWrites(client, clock)
 
     def name_of(self, entity: str, qb_id: str) -> str:
         """Return the name an id was bound under, where it is one of ours, else an empty text. Asks nobody."""
         return self.memory.name_of(entity, qb_id)
 
     def write(self, entity: str, body: Json, seed: str) -> tuple[Json, tuple[str, ...]]:
-        """Write a name. Return QuickBooks' row and the fields that it refuses; raises as `write_name` does."""
-        return write_name(self.client, self._clock, entity, body, seed)
+        """Write a name. Return QuickBooks' row and the fields that it refuses; raises as `NameWrites.write` does."""
+        return self._writes.write(entity, body, seed)
 
     def named(
         self, entity: str, body: Json, name_field: str, names: list[str], key: str, *, currency: str = "",
@@ -93,12 +94,12 @@ class Naming:
         return is_usable(rows[0], currency)
 
     def taken(self, entity: str, wanted: Known, key: str, *, asked: str = "") -> Known | None:
-        """Bind an object to a contact or product, and return what is known of it; None if it is somebody else's.
+        """Bind an object to a contact or product, and return what is known of it; None if it belongs to another.
 
-        It may be if it is nobody else's, or if its owner was merged into this one: then what was said of it, and what
-        QuickBooks refused of it, goes along. `asked` is the name to ask Odoo about, if it is not the object's.
+        It is bound if it belongs to nobody, or if its owner was merged into this one. Then what was said of it, and
+        what QuickBooks refused of it, is kept. `asked` is the name to ask Odoo about, if it is not the object's.
         """
-        # Two products of one name and account are booked alike, whichever of them was merged into the other.
+        # Two products of one name and account are booked alike, so it does not matter which was merged into which.
         if self.memory.claim(entity, wanted.qb_id, key) or entity == "Item":
             return wanted
         owner, former = self.memory.owner(entity, wanted.qb_id)

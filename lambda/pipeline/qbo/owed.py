@@ -10,7 +10,7 @@ from pipeline.qbo.lists import Realm, find_account, find_target_account
 
 
 def owed_on(document: Document, realm: Realm, rules: Rules) -> dict[str, Any]:
-    """Return the field that names the receivable or payable account, or nothing to leave the choice to QuickBooks.
+    """Return the field that names the receivable or payable account, or nothing, which leaves the choice to QuickBooks.
 
     Usually there is one such account per currency, and QuickBooks takes it by itself. Of several, take the one that the
     mapping names, otherwise the one with the same number or name. If none matches, QuickBooks takes its default.

@@ -106,7 +106,8 @@ def without_refused(body: Json, fault: Fault) -> Json:
 def said_of(party: Party, entity: str, name: str) -> str:
     """Return a hash of what Odoo says of a party, and of its name.
 
-    It has the states' names, as it always had: with their codes in it every party would look changed after an upgrade.
+    It contains states by name, as in earlier releases: with their codes every party would look changed after an
+    upgrade.
     """
     body = party_body(party, "", entity, codes=False) | {"DisplayName": name}
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]

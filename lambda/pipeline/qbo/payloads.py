@@ -154,7 +154,8 @@ def _open_day(document: Document, references: LineResolver, *, is_booked: bool) 
     if references.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY:
         return closed_to + timedelta(days=1), closed_line(day, closed_to)
     if is_booked:
-        # If its period was closed since, perhaps nothing changes; if something does, QuickBooks itself refuses.
+        # Its period may have been closed since. Perhaps nothing changes; if something does, QuickBooks itself refuses
+        # it.
         return day, ""
     raise Rejected(
         f"it is dated {day}, and the books of {document.company.name} are closed to {closed_to} in QuickBooks. Open "
@@ -165,7 +166,7 @@ def _open_day(document: Document, references: LineResolver, *, is_booked: bool) 
 
 
 def _check(document: Document, realm: Realm) -> None:
-    # First, because multicurrency cannot be turned off again, and would help nobody here.
+    # This comes first, because multicurrency would not help here, and cannot be turned off again.
     if document.company.currency != realm.home_currency:
         raise Unmapped(
             f"{document.company.name} has {document.company.currency} in Odoo but {realm.home_currency} in QuickBooks. "

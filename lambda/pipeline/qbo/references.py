@@ -69,7 +69,7 @@ class References:
     def check_rules(self, errors: Sequence[str] = ()) -> None:
         """Raise Misconfigured unless QuickBooks has everything the mapping points to.
 
-        Names all that is missing, together with the `errors` that are known already and let nothing be posted.
+        Names all that is missing, together with the known `errors` that keep everything from being posted.
         """
         found: list[str] = []
         if self.rules != _NO_RULES:
@@ -284,7 +284,7 @@ class References:
         if code in PERIOD_CLOSED:
             before = self.realm.closed_to
             self._list_cache.forget()
-            # Only if the books were closed since: for a document booked in a closed period no date helps.
+            # Only if the books were closed since: no other date helps a document that is booked in a closed period.
             if self.rules.closed_period is ClosedPeriod.FIRST_OPEN_DAY and self.realm.closed_to != before:
                 return RetryLater(
                     f"The books of {self._client.company} were closed to {self.realm.closed_to} meanwhile; the "

@@ -23,7 +23,7 @@ _OMITTED = {
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """A body without the part that was refused. `mark` tells its request from the first one.
+    """A body without the part that was refused. `mark` distinguishes its request from the first one.
 
     `omitted` says to a person what was left out.
     """

@@ -1,7 +1,7 @@
 """QuickBooks' JSON read strictly: rows of a query, one object, and changes, each a record with its Id.
 
-Anything else that QuickBooks answers, such as null in the place of rows or an object without Id, is neither an empty
-answer nor a refusal: it cannot be used, so nothing follows from it.
+Anything else that QuickBooks answers, such as null in place of rows or an object without Id, is neither an empty answer
+nor a refusal. It cannot be used, so no conclusion is drawn from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.domain.money import decimal
 
 type Json = dict[str, Any]
 
-# What a property is wherever it occurs, of those that are read of transactions and files.
+# The kind of each property that is read of transactions and files; it is the same wherever the property occurs.
 _TEXTS = frozenset({
     "CreateTime", "Description", "DetailType", "DocNumber", "DueDate", "FileName", "LastUpdatedTime", "PrivateNote",
     "SyncToken", "TxnDate",
@@ -93,7 +93,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _of_known_shape(row: Json, entity: str) -> Json:
-    """Return a row in which all that is read of it is of the kind it always is. Raises Unavailable for any other."""
+    """Return a row if each property that is read of it has its usual kind. Raises Unavailable otherwise."""
     wrong = _wrong_in(row)
     if wrong:
         raise Unavailable(f"QuickBooks answered a {entity} whose {wrong} is of a shape that nobody knows")

@@ -1,4 +1,4 @@
-"""Handles a US company whose sales tax QuickBooks computes by itself: report it once, and send no more such sales.
+"""A US company whose sales tax QuickBooks computes by itself: report it once, and send no more such sales.
 
 If one document comes out different, it is that document's failure, and it is taken back. If several do, it is the
 company's: every further one would be created and deleted again. So its sales with tax wait; everything else goes on.
@@ -21,7 +21,7 @@ TRIED_AGAIN_S = 24 * 3600
 
 
 class SalesTaxWatch:
-    """Stores which documents of a realm in a row came out with another sales tax. Safe for several threads."""
+    """Stores which latest documents of a realm came out with another sales tax. Safe for several threads."""
 
     def __init__(self, key_values: RealmKeyValues, realm: str, *, clock: Clock, threads: Threads) -> None:
         self._key_values = key_values
@@ -63,7 +63,7 @@ class SalesTaxWatch:
                 self._different = {}
                 self._keep()
 
-    # What follows is called under the lock: documents of a batch come out side by side, and each counts.
+    # The following is called under the lock: documents of a batch come out side by side, and each counts.
 
     def _note(self, document: Document) -> None:
         # A handful is enough.

@@ -1,4 +1,4 @@
-"""A number that is in use in QuickBooks: by which document of ours, and the number that one has meanwhile."""
+"""A number that is in use in QuickBooks: which document of ours has it, and which number another one has meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.qbo.payloads import DOC_NUMBER_LENGTH_MAX, ENTITIES, doc_number, p
 # Separates a number from the mark of the document that has it for a while.
 _ASIDE = "~"
 _MARK_LENGTH = 8
-# Two vendors may well count alike. No call can read or turn off this setting.
+# Two vendors may well use the same number. No call can read or turn off this setting.
 _ALLOW_BILLS = ", or turn off the warning about duplicate bill numbers in QuickBooks (Account and settings, Advanced)"
 
 

@@ -1,7 +1,7 @@
 """Which tax of Odoo is which rate of QuickBooks, by names alone: for the comparison, and for nothing else.
 
 A tax code is called like Odoo's tax, or the mapping names it. Its rate has a name of its own. Only a rate that belongs
-to one code, which has no other rate on that side, can be told from its code; of all others nothing is said.
+to one code, which has no other rate on that side, is known from its code. Other rates are left out.
 """
 
 from __future__ import annotations

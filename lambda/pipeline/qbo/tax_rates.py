@@ -11,8 +11,8 @@ from pipeline.domain.errors import InvalidDocument
 from pipeline.domain.money import ZERO, plain, shown
 from pipeline.qbo.lists import Rate, TaxCode
 
-# What an amount of tax may differ from its rate by rounding in cash or by hand, in the currency's smallest units. By
-# rounding of lines it may differ by one more for each of them.
+# By how much an amount of tax may differ from its rate because of cash rounding or a correction by hand, in the
+# currency's smallest units. Rounding of lines may add one more for each line.
 _BY_HAND = 5
 
 

@@ -21,7 +21,8 @@ _NOTHING = re.compile(
     + "]"
 )
 _NOT_IN_NAMES = re.compile(r"[:\t\n]")
-# What a name or number shows nothing of. The two joiners (U+200C, U+200D) stay: some scripts and emoji need them.
+# Characters that do not show in a name or number. The two joiners (U+200C, U+200D) stay: some scripts and emoji need
+# them.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2060-\u2064\u206a-\u206f\u3164\uffa0]"
 )
@@ -49,7 +50,7 @@ LENGTHS = {
 def clean(text: str) -> str:
     """Return a text without characters that QuickBooks refuses or that mislead. A control character becomes a space."""
     if text.isascii() and text.isprintable():
-        # Most are, and it is known at once.
+        # Most texts are ASCII, which is known at once.
         return text
     return _NOTHING.sub("", _CONTROLS.sub(" ", text.replace("\r\n", "\n")))
 

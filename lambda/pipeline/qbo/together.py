@@ -10,7 +10,7 @@ from pipeline.domain.values import dataclass
 
 type Json = dict[str, Any]
 
-# Under this name what a write returns has the id of Intuit's answer, which its support asks for.
+# The name under which a row that a write returns has the id of Intuit's answer, which its support asks for.
 TID = "intuit_tid"
 TID_LENGTH_MAX = 64
 
@@ -45,7 +45,7 @@ def by_item(creates: Sequence[Create], rows: Sequence[Json]) -> list[Json | None
 
 
 def by_upload(uploads: Sequence[Upload], rows: Sequence[Json]) -> list[Json | None]:
-    """Return the answer to each upload, or None where it is not certain which it is.
+    """Return the answer to each upload, or None if it is not certain which one it is.
 
     An accepted file is known by its name and its transaction. A refusal names no file, so it counts for a file only if
     there is no other it can be for.

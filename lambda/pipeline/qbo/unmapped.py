@@ -13,7 +13,7 @@ from pipeline.qbo.lists import BookAccount, is_same_name
 
 ALIKE_MAX = 10
 
-# A company has a handful of them; a sentence is read to its end.
+# A company has a handful of them. A sentence that names more is not read to its end.
 CODES_SHOWN = 10
 
 
@@ -59,7 +59,7 @@ def no_code(tax: Tax, company: str, *, is_sale: bool) -> Unmapped:
 
 
 def no_code_without_tax(free: Iterable[str], company: str, *, is_sale: bool) -> Unmapped:
-    """Return the error for a line without tax, which needs a code outside the US: of the `free` ones, none is it."""
+    """Return the error for a line without tax, which needs a code outside the US: no `free` one is certain."""
     side = "sales" if is_sale else "purchases"
     names = sorted(set(free))
     if not names:

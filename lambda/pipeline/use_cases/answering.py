@@ -23,7 +23,7 @@ class Answer:
 
 @contextmanager
 def answering() -> Iterator[Answer]:
-    """Answer an invocation that is not understood with what is wrong with it, in place of raising."""
+    """Answer an invocation that is not understood with what is wrong with it. It raises nothing."""
     answer = Answer()
     try:
         yield answer

@@ -1,7 +1,8 @@
-"""Keep the history of what a run writes to entries. A history that cannot be kept never stops the work.
+"""Keep the history of what a run writes to entries. A failure to keep it never stops the work.
 
-It costs one small write for each document and run, up to a hundred in one call, one for each run, and a read for every
-25 documents. Nothing is replaced: a record is written only where none is, and a second writer goes on after the first.
+The cost is one small write for each document and run (up to a hundred to a call), one write for each run, and one read
+for every 25 documents. Nothing is replaced: a record is written only under a free key, and a second writer continues
+after the first.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from pipeline.domain.threads import Threads
 
 logger = logging.getLogger(__name__)
 
-# So many settled entries are recorded together; a run that is killed loses no more than these and what is in progress.
+# This many settled entries are recorded together. A run that is killed loses these and what is in progress, no more.
 TOGETHER_MAX = 100
 # Most entries have fewer records than this; DynamoDB gives a hundred values in one read.
 READ_TOGETHER = 4
-# A record or link that finds so many keys taken by other runs is given up and counted as lost.
+# After this many keys that other runs have taken, a record or link is given up and counted as lost.
 TRIES_MAX = 20
-# How often the hint is renewed where the chain of a day ends, in links.
+# After this many links, the hint where the chain of a day ends is renewed.
 HINTED_EVERY = 8
-# How far back the end of the chain is looked for: as many days as one read takes.
+# How many days back the end of the chain is looked for: as many as one read takes.
 HEAD_LOOKED_FOR_DAYS = 90
 
 
@@ -61,7 +62,7 @@ class HistoryValues(HistoryReader, Protocol):
         """Store a text under a key unless one is stored there already; return the stored one."""
 
     def claim_together(self, values: Mapping[str, str]) -> Mapping[str, str]:
-        """Do so for several keys in as few calls as possible; return what is stored under each."""
+        """Do as `claim` for several keys, in as few calls as possible. Return what is stored under each key."""
 
     def keep(self, key: str, value: str) -> None:
         """Keep a text under a key."""
@@ -151,7 +152,7 @@ class History:
             last, before = heads.get(collected.entry_id, (0, ""))
             texts[record_key(collected.entry_id, last + 1)] = collected.text(self._origin, last + 1, before)
         found = outcome(self._values.claim_together, texts)
-        # Each is written by itself then: what was stored without an answer is found to be there.
+        # Then each is written by itself. One that was stored without an answer is found.
         return {} if isinstance(found, PipelineError) else found
 
     def _heads(self, entry_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -229,7 +230,7 @@ def head_of(values: HistoryReader, today: date) -> tuple[str, str]:
 
 @contextmanager
 def keeping(history: History) -> Iterator[None]:
-    """Keep what was collected when the work ends, however it ends."""
+    """Keep what was collected when the work ends, also by an error."""
     try:
         yield
     finally:

@@ -25,9 +25,9 @@ class Remembered:
     def take_lease(
         self, realm: str, holder: str, now: datetime, until: datetime, *, force: bool, companies: Sequence[str]
     ) -> Lease | None:
-        """Return a lease: nobody else wants it."""
+        """Return a lease. There is no other run."""
         del now, force, companies
         return Lease(realm, holder, until)
 
     def release_lease(self, lease: Lease, now: datetime) -> None:
-        """Nobody waits for it."""
+        """Do nothing. No other run waits for it."""

@@ -1,8 +1,8 @@
-"""The end of every run: report to people what was not reported yet, and let an error leave without foreign text.
+"""The end of every run: report what is not reported yet, and raise an error without text from outside.
 
 What is reported follows from the table and from the stored alert state, not from the run that noticed it:
-`open_alerts.py` decides, this file acts. A message counts as sent only when SNS has taken it; only then its documents
-count as reported. A run that is killed at any point, or a message that is refused, is made up for by the next run.
+`open_alerts.py` decides, this file acts. A message counts as sent, and its documents as reported, only when SNS has
+taken it. If a run is killed at any point, or a message is refused, the next run reports instead.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Report:
     """Collects what one run has noticed. `undelivered` counts alerts and dead letters that were not taken.
 
     `checked` are the companies that the run has checked: nothing else is wrong with them ("" for what concerns all).
-    `notices` is what people did in the books, said once in a digest, and `gone` are the entries about which there is
-    nothing to say any more. `is_kept` says that the alerts have taken over both.
+    `notices` is what people did in the books, reported once in a digest. `gone` are the entries about which nothing is
+    left to report. `is_kept` says that the alert state has stored both.
     """
 
     failures: list[Failure] = field(default_factory=list)
@@ -132,7 +132,7 @@ def reporting(reporter: Reporter) -> Iterator[Report]:
     try:
         yield report
     except PipelineError as error:
-        # Somebody who typed what we do not understand gets an answer, and nobody is alarmed.
+        # Whoever sent something we do not understand gets an answer. Nobody is alarmed.
         is_news = isinstance(error, NeedsAttention) and not isinstance(error, InvalidRequest)
         if is_news and not any(not failure.title for failure in report.failures):
             report.failures.append(Failure.of("", error))
@@ -186,7 +186,7 @@ class _Reporting:
         self._is_complete = True
 
     def report(self) -> None:
-        """Do nothing when nothing is due, which is the case of almost every run: one read."""
+        """Do nothing when nothing is due. That is almost every run, and costs one read."""
         if self._with.table is None:
             # Nothing stores these documents, so they are reported by the run that noticed them.
             _send_all(self._with, self._documents)
@@ -248,7 +248,7 @@ class _Reporting:
         if self._with.table is not None:
             self._failed = self._read_failed(self._with.table)
         self._state = self._observed(self._failed if self._with.table is not None else None)
-        # A cause that is known and not reported is stored first: a trouble shows in no table.
+        # Store a known cause first if it is not reported yet: no table shows it.
         self._keep(LOOK_SOON)
         is_refused = False
         for message in open_alerts.due(self._state, self._now):

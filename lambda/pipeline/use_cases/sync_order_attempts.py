@@ -1,9 +1,9 @@
-"""Which order ended the function: counted before the work on it begins, so that it stops no other for ever.
+"""Which order ended the function: counted before the work on it begins, so that it cannot stop the others for ever.
 
-A run that is killed can store nothing. So each run stores that it works, with the cursor, and takes that back when it
-ends by itself. A run that finds it there is careful: it stores the name of each order before it reads and writes it.
-What was stored when such a run is killed is counted, with the kill before it that had no name; that order comes last
-from then on, and after three times it is left out until it is saved in Odoo.
+A run that is killed can store nothing. So each run stores a mark beside the cursor when it begins, and removes it when
+it ends by itself. A run that finds the mark of another is careful: it stores the name of each order before it reads and
+writes it. If such a run is killed, the named order is counted, together with the earlier kill that had no name. That
+order comes last from then on. After three times it is left out until it is saved in Odoo.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.domain.order import OrderCursor
 from pipeline.domain.values import dataclass, replace
 
 SOMETHING = "*"
-# More orders than that do not end the function: what does is then something else.
+# If more orders than this seem to end the function, the cause is something else.
 KILLED_KEPT_MAX = 50
 REPORTED_KEPT_MAX = 500
 
@@ -34,7 +34,7 @@ class OrderCursorTable(Protocol):
 
 
 class CursorInMemory:
-    """Keeps the cursor as long as the container lives, for runs that go on although their table cannot be used."""
+    """Keeps the cursor as long as the container lives, for runs whose table cannot be used."""
 
     def __init__(self) -> None:
         self._cursor = OrderCursor()
@@ -74,7 +74,7 @@ class OrderAttempts:
         self._store(since=cursor.since, walk_began=cursor.walk_began, after_id=cursor.after_id)
 
     def finish(self, since: str) -> None:
-        """Store that a walk is complete, which is the last that a run does."""
+        """Store that a walk is complete. A run does this last."""
         self._store(since=since, walk_began="", after_id=0, at_work="", killed=_named(self.cursor.killed))
 
     def end(self) -> None:
@@ -84,7 +84,7 @@ class OrderAttempts:
             self._store(at_work="", killed=killed, reported=self.cursor.reported if killed else ())
 
     def report(self, what: Iterable[str]) -> None:
-        """Store what people were told of and is still so, as long as an order is left out."""
+        """Store which left-out orders were reported and are still left out."""
         reported = tuple(sorted(what))[:REPORTED_KEPT_MAX] if self.cursor.killed else ()
         if reported != self.cursor.reported:
             self._store(reported=reported)
@@ -103,7 +103,7 @@ class OrderAttempts:
 
     @contextmanager
     def working_on(self, row: Any) -> Iterator[None]:
-        """Store that this order is worked on, where that may matter, and take it back when that ends by itself.
+        """Store that this order is worked on, where that may matter, and remove the mark when the work ends by itself.
 
         Raises InvalidDocument for an order to leave out. What ends the run at this order is counted, memory that is
         used up among it.
@@ -121,7 +121,7 @@ class OrderAttempts:
             if is_stored:
                 self._store(at_work=SOMETHING)
             raise
-        # What was counted of it, or of an earlier state of it, was not its fault, or is repaired.
+        # It is not to blame for what was counted, or the cause is repaired.
         others = {name: count for name, count in self.cursor.killed.items() if not _is_of(row, name)}
         if is_stored or len(others) < len(self.cursor.killed):
             self._store(at_work=SOMETHING, killed=others)
@@ -152,5 +152,5 @@ def _is_of(row: Any, name: str) -> bool:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    # With the instant of its last change: one that was saved once more is tried once more.
+    # The instant of its last change is included, so that an order that is saved again is tried again.
     return f"{row.get('id')}@{row.get('write_date')}"

@@ -1,8 +1,8 @@
 """Copy every sale order written since the last run, with its lines, page by page. Unchanged orders are not written.
 
 Pages go by id, which does not change while a page is read. The cursor moves after each page that was stored whole, so
-the next run continues one that ended early. At the end it moves to when the walk began, less what Odoo's clock may be
-behind ours and the duration of its longest transaction, because `write_date` is when a transaction began.
+the next run continues one that ended early. At the end it moves to a little before the walk began: Odoo's clock may be
+behind ours, and `write_date` is when a transaction began, which may have been long before it ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 PAGE_ORDERS = 200
 PAGE_ALLOWANCE_S = 20.0
-# What is read once more: Odoo's clock, which write dates are by, may be behind ours, and a transaction takes minutes.
+# The time that is read again: Odoo's clock may be behind ours, and a transaction takes minutes.
 LOOKBACK = CLOCKS_DIFFER + timedelta(minutes=10)
 _COPIED_AGAIN = "It is copied at the first run after it was saved in Odoo once more."
 

@@ -1,4 +1,4 @@
-"""Copy the newest sale orders independently: one that fails says so and does not affect the others."""
+"""Copy the newest sale orders. One that fails has its error in its record and does not affect the others."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Sync:
     deadline: Deadline
     clock: Clock
     attempts: OrderSyncAttempts
-    # In which sequence so many orders are worked on, but for those last that have ended the function. By chance: then
-    # no order is always behind another one, even where nothing can be counted.
+    # Returns the sequence in which so many orders are worked on; those that have ended the function still come last. It
+    # is random, so that no order is always behind another one, even where nothing can be counted.
     sequence: Callable[[int], Iterable[int]] = range
     failures: list[Failure] = field(default_factory=list)
 

@@ -44,6 +44,8 @@ from pipeline.domain.values import replace
 REQUEST_ID_LENGTH_MAX = 50
 _DISCOVERY = ("/.well-known/openid_configuration", "/.well-known/openid_sandbox_configuration")
 _PATHS = {entity.lower(): entity for entity in (*ENTITIES, *READ_ONLY)}
+# A refusal of the connection, a busy or a broken QuickBooks are no answers of the books, and so never remembered.
+_NO_ANSWER_OF_THE_BOOKS = ("120", "3001", "3100", "3200", "10000")
 _SYSTEM_FAILURE = {
     "Fault": {
         "Error": [
@@ -67,6 +69,16 @@ class _Call:
     books: Books
     path: tuple[str, ...]
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Forced:
+    """A refusal on purpose: of the next write, or, if it is of a `text`, of every write that contains it."""
+
+    code: str
+    entity: str
+    detail: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,7 @@ class QuickBooksStandIn(Switches):
         self._batches: dict[str, deque[float]] = {realm.realm_id: deque() for realm in realms}
         self._lock = threading.Lock()
         self._tids = count(1)
-        self._forced: list[tuple[str, str, str]] = []
+        self._forced: list[_Forced] = []
         self.server = StandInServer(self._answer)
         self.url = self.server.url
         self.discovery_url = f"{self.url}{_DISCOVERY[0]}"
@@ -129,27 +141,36 @@ class QuickBooksStandIn(Switches):
     def refuse(self, code: str, *, entity: str = "", detail: str = "", times: int = 1) -> None:
         """Refuse the next writes with a code, in QuickBooks' own words; `entity` says of what, empty is of anything."""
         with self._lock:
-            self._forced += [(code, entity, detail)] * times
+            self._forced += [_Forced(code, entity, detail)] * times
 
-    def _refused_on_purpose(self, call: _Call) -> Response | None:
+    def refuse_text(self, code: str, text: str, *, entity: str = "", detail: str = "") -> None:
+        """Refuse every write that contains a text with a code, until `accept_texts`. Arguments as of `refuse`."""
+        with self._lock:
+            self._forced.append(_Forced(code, entity, detail, text))
+
+    def accept_texts(self) -> None:
+        """End what `refuse_text` began."""
+        with self._lock:
+            self._forced = [wanted for wanted in self._forced if not wanted.text]
+
+    def _refused_on_purpose(self, call: _Call, *, of_books: bool) -> Response | None:
+        if call.kind in ("read", "query", "cdc"):
+            return None
         entity = _PATHS.get(call.path[0], call.path[0])
         with self._lock:
-            for place, (code, wanted, detail) in enumerate(self._forced):
-                if call.kind not in ("read", "query", "cdc") and wanted in ("", entity):
-                    del self._forced[place]
-                    self.refusals[code] += 1
-                    return forced(code, detail)
+            for place, wanted in enumerate(self._forced):
+                is_due = of_books == (wanted.code not in _NO_ANSWER_OF_THE_BOOKS)
+                if is_due and wanted.entity in ("", entity) and _contains(call.request, wanted.text):
+                    if not wanted.text:
+                        del self._forced[place]
+                    self.refusals[wanted.code] += 1
+                    return forced(wanted.code, wanted.detail)
         return None
 
     def _cannot_handle(self, call: _Call) -> bool:
-        """Whether a write contains the text that this QuickBooks fails at, written out or escaped."""
+        """Whether a write contains the text that this QuickBooks fails at."""
         text = self.unhandled_text
-        forms = (text.encode(), json.dumps(text)[1:-1].encode())
-        return (
-            bool(text)
-            and call.kind not in ("read", "query", "cdc")
-            and any(form in call.request.body for form in forms)
-        )
+        return bool(text) and call.kind not in ("read", "query", "cdc") and _contains(call.request, text)
 
     def _answer(self, request: Request) -> Response:
         if request.path in _DISCOVERY or request.path.rstrip("/") in _DISCOVERY:
@@ -233,7 +254,7 @@ class QuickBooksStandIn(Switches):
             return self._refused(problem)
 
     def _alone(self, call: _Call) -> Response:
-        on_purpose = self._refused_on_purpose(call)
+        on_purpose = self._refused_on_purpose(call, of_books=False)
         if on_purpose is not None:
             return on_purpose
         try:
@@ -279,12 +300,15 @@ class QuickBooksStandIn(Switches):
             response = self._answered(call)
         except Refused as problem:
             response = self._refused(problem)
-            if not self.remembers_faults:
-                return response
+        if response.status != 200 and not self.remembers_faults:
+            return response
         self._remembered[key] = _Remembered(self._clock(), content, response)
         return response
 
     def _answered(self, call: _Call) -> Response:
+        on_purpose = self._refused_on_purpose(call, of_books=True)
+        if on_purpose is not None:
+            return on_purpose
         if call.books.realm.subscription_ended:
             raise refusal("6190", "The subscription period for this QuickBooks company has ended.")
         if call.kind == "upload":
@@ -372,6 +396,11 @@ class QuickBooksStandIn(Switches):
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
+
+
+def _contains(request: Request, text: str) -> bool:
+    """Whether a body contains a text, written out or escaped."""
+    return any(form in request.body for form in (text.encode(), json.dumps(text)[1:-1].encode()))
 
 
 def _kind(request: Request, path: tuple[str, ...]) -> str:

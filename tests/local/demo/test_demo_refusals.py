@@ -76,6 +76,10 @@ def test_each_message_goes_away_when_its_cause_does(provoked):
     assert [refusal for refusal in provoked if not refusal.fixed] == []
 
 
+def test_each_message_goes_away_even_where_quickbooks_remembers_what_it_refused():
+    assert [refusal for refusal in provoke(remembers_faults=True) if not refusal.fixed] == []
+
+
 def test_a_cause_that_goes_on_is_not_called_fixed():
     (refusal,) = provoke([Case("6540", 310, update=True, times=2)])
 

@@ -202,6 +202,24 @@ def test_pages_are_followed_to_the_end(table, client, monkeypatch):
     assert len(list(table.with_status(COMPANY, Status.PENDING))) == 7
 
 
+def test_of_what_was_posted_only_the_instant_is_read(table, client, monkeypatch):
+    for number in range(1, 6):
+        table.save_extracted(entry_of(number, status=Status.POSTED, posted_at=NOW), previous=None)
+    table.save_extracted(entry_of(6), previous=None)
+    table.save_extracted(entry_of(7, company="companyB", status=Status.POSTED, posted_at=NOW), previous=None)
+    query, answered = client.query, []
+
+    def noted(**arguments):
+        answer = query(**arguments, Limit=2)
+        answered.extend(answer["Items"])
+        return answer
+
+    monkeypatch.setattr(client, "query", noted)
+
+    assert list(table.posted_at(COMPANY)) == [NOW] * 5
+    assert {name for stored in answered for name in stored} == {"posted_at"}
+
+
 def test_notes_beside_the_entries_are_in_no_index(table, client):
     client.put_item(TableName=NAME, Item={"entry_id": {"S": "shift#companyA"}, "holder": {"S": "x"}})
     table.save_extracted(entry_of(), previous=None)

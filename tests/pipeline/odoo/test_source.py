@@ -18,6 +18,7 @@ from pipeline.odoo.client import Odoo
 from pipeline.odoo.source import OdooSource, odoo_time
 from pipeline.runtime import SystemClock
 from tests.builders import demo_documents
+from tests.poisoned_odoo import Poison
 
 PASSWORD, API_KEY = "the-odoo-password", "the-odoo-api-key"
 EVERYTHING = Selection()
@@ -544,21 +545,6 @@ def test_how_taxes_are_booked_is_asked_for_all_taxes_of_a_page_at_once(opened, v
 
 
 # -- a document that Odoo cannot answer for ----------------------------------------------------------------------------
-
-
-class Poison:
-    """Makes the server fail whenever the lines of one document are read, in the given way."""
-
-    def __init__(self, stand_in, monkeypatch, odoo_id, what):
-        self.id, self.what = odoo_id, what
-        execute = stand_in._execute
-        monkeypatch.setattr(stand_in, "_execute", lambda *call: self.execute(execute, *call))
-
-    def execute(self, execute, user, model, method, arguments, keywords):
-        domain = arguments[0] if arguments else keywords.get("domain", [])
-        if model == "account.move.line" and any(self.id in term[2] for term in domain if term[0] == "move_id"):
-            raise self.what
-        return execute(user, model, method, arguments, keywords)
 
 
 @pytest.mark.parametrize("version", [18])

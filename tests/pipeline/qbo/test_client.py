@@ -24,7 +24,7 @@ from pipeline.domain.codec import exact_json
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.errors import Disconnected, InvalidDocument, OutcomeUnknown, OutOfTime, Throttled, Unavailable
 from pipeline.http import ANSWER_BYTES_MAX
-from pipeline.qbo import client as module
+from pipeline.qbo import wire as module
 from pipeline.qbo.booked import booked
 from pipeline.qbo.client import quoted
 from pipeline.qbo.faults import Refused
@@ -245,7 +245,7 @@ class Issuing:
 @pytest.fixture
 def issuing(world):
     issuer = Issuing(world)
-    world.client._tokens._issuer = issuer
+    world.client._wire._tokens._issuer = issuer
     return issuer
 
 
@@ -558,7 +558,7 @@ def test_a_file_that_is_answered_without_its_id_has_an_unknown_outcome(world):
 
 def test_a_write_that_times_out_has_an_unknown_outcome(world, monkeypatch):
     world.break_next(ANY, Fault("slow", None, delay_s=0.5))
-    monkeypatch.setattr(module.Client._call, "__kwdefaults__", {"timeout_s": 0.1, "headers": None})
+    monkeypatch.setattr(module.Wire.call, "__kwdefaults__", {"timeout_s": 0.1, "headers": None})
 
     with pytest.raises(OutcomeUnknown, match="did not answer"):
         create(world)
@@ -646,7 +646,7 @@ def test_only_the_write_that_matches_is_broken(world):
 
 @pytest.mark.parametrize("left_s", [0.0, 4.5])
 def test_no_call_is_made_for_which_no_time_is_left(world, left_s):
-    world.client._deadline = Deadline(lambda: int(left_s * 1000))
+    world.client._wire._deadline = Deadline(lambda: int(left_s * 1000))
     before = len(world.stand_in.server.requests)
 
     with pytest.raises(OutOfTime):
@@ -661,7 +661,7 @@ def test_a_call_gets_no_more_time_than_is_left(world, monkeypatch):
     monkeypatch.setattr(
         module, "send", lambda *a, timeout_s, **k: given.append(timeout_s) or real(*a, timeout_s=9, **k)
     )
-    world.client._deadline = Deadline(lambda: 10_000)
+    world.client._wire._deadline = Deadline(lambda: 10_000)
 
     world.client.query("Account")
 

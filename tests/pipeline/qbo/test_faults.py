@@ -362,7 +362,7 @@ def test_every_code_is_reported_with_its_family_and_what_to_do(code):
     }  # fmt: skip
     with served(**US) as world:
         # A token may be renewed once before its refusal counts.
-        world.client._tokens = SimpleNamespace(
+        world.client._wire._tokens = SimpleNamespace(
             access_token=lambda **_: world.tokens.tokens(world.realm.realm_id)["access_token"]
         )
         world.stand_in.refuse(code, times=2)
@@ -402,6 +402,21 @@ def test_a_refusal_on_purpose_is_of_the_entity_it_names_and_once():
         assert world.stand_in.refusals == {"6540": 1}
 
 
+def test_a_refusal_of_a_text_is_repeated_until_the_text_is_accepted_or_absent():
+    with served(**US) as world:
+        world.stand_in.refuse_text("2040", "Żagle", entity="Customer")
+        for request_id in ("r-1", "r-2"):
+            with pytest.raises(Refused, match="2040"):
+                world.client.write("Customer", {"DisplayName": "Żagle"}, request_id=request_id)
+        world.client.write("Customer", {"DisplayName": "Cleo"}, request_id="r-3")
+        world.client.write("Vendor", {"DisplayName": "Żagle SA"}, request_id="r-4")
+        world.stand_in.accept_texts()
+
+        row = world.client.write("Customer", {"DisplayName": "Żagle"}, request_id="r-5")
+
+        assert row["DisplayName"] == "Żagle"
+
+
 @pytest.mark.parametrize("capitalised", [False, True])
 def test_a_429_in_either_spelling_is_throttling(capitalised):
     with served() as world:
@@ -422,7 +437,7 @@ def test_an_ended_subscription_stops_the_company():
 
 def test_another_companys_realm_is_not_entered():
     with served(accounts=ACCOUNTS) as world:
-        world.client._base = world.client._base.replace(REALM_ID, "999")
+        world.client._wire._base = world.client._wire._base.replace(REALM_ID, "999")
 
         with pytest.raises(Disconnected, match="no longer lets the pipeline into companyA"):
             world.client.query("Account")

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 
 from local.stand_ins.quickbooks.realm import TaxRate
 from pipeline.domain.document import Account, Address, DocumentType, Party, Product, Tax
-from pipeline.domain.errors import PipelineError, Rejected, RetryLater, Unavailable, Unmapped
+from pipeline.domain.errors import OutOfTime, PipelineError, Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo import list_cache, names
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
 from pipeline.qbo.memory import Memory
-from pipeline.qbo.name_writes import write_name
+from pipeline.qbo.name_writes import NameWrites
 from pipeline.qbo.parties import NAME_LENGTH_MAX, party_names
 from pipeline.runtime import SystemClock
 from tests.books_world import (
@@ -1006,15 +1007,96 @@ def test_a_foreign_company_can_be_belgian(belgium):
     assert belgium.references.party(a_document(company=BELGIAN, currency="EUR"))
 
 
-def test_a_refusal_of_a_name_that_quickbooks_remembers_is_not_believed_once_its_cause_is_gone(world):
-    world.stand_in.remembers_faults = True
-    income = world.book.named("Account", "Export Sales")["Id"]
-    body = {"Name": "Consulting", "Type": "Service", "IncomeAccountRef": {"value": income}}
-    world.book.deactivate("Account", income)
+def _close_account(world):
+    world.book.deactivate("Account", world.book.named("Account", "Export Sales")["Id"])
+
+
+def _open_account(world):
+    (account,) = (row for row in world.book.rows("Account") if row["Name"].startswith("Export Sales"))
+    world.book.activate("Account", account["Id"], "Export Sales")
+
+
+def _rename(world, entity, row):
+    own = {"Id": row["Id"], "SyncToken": row["SyncToken"], "DisplayName": "Somebody else", "sparse": True}
+    world.book.update(entity, own)
+
+
+def _take_name(world):
+    world.book.create("Vendor", {"DisplayName": "Consulting"})
+
+
+def _free_name(world):
+    _rename(world, "Vendor", world.book.named("Vendor", "Consulting"))
+
+
+PASSING_REFUSALS = {
+    "an inactive account": ("Item", _close_account, _open_account),
+    "a taken name": ("Customer", _take_name, _free_name),
+    "no rule we know": (
+        "Customer",
+        lambda world: world.stand_in.refuse_text("6000", "Consulting", detail="Something about names."),
+        lambda world: world.stand_in.accept_texts(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PASSING_REFUSALS)
+@pytest.mark.parametrize("remembers", [False, True], ids=["forgotten", "remembered"])
+def test_a_refusal_of_a_name_is_not_believed_once_its_cause_is_gone(world, case, remembers):
+    world.stand_in.remembers_faults = remembers
+    entity, begin, end = PASSING_REFUSALS[case]
+    body = {"DisplayName": "Consulting"}
+    if entity == "Item":
+        income = world.book.named("Account", "Export Sales")["Id"]
+        body = {"Name": "Consulting", "Type": "Service", "IncomeAccountRef": {"value": income}}
+    begin(world)
     with pytest.raises(Refused):
-        write_name(world.client, SystemClock(), "Item", body, "seed")
-    world.book.activate("Account", income, "Export Sales")
+        NameWrites(world.client, SystemClock()).write(entity, body, "seed")
+    end(world)
 
-    row, left_out = write_name(world.client, SystemClock(), "Item", body, "seed")
+    row, left_out = NameWrites(world.client, SystemClock()).write(entity, body, "seed")
 
-    assert (row["Name"], left_out) == ("Consulting", ())
+    assert (row.get("Name") or row["DisplayName"], left_out) == ("Consulting", ())
+    assert world.book.creates[entity] == 1
+
+
+def test_a_refused_name_is_asked_for_twice_in_a_run_and_then_once(world):
+    writes = NameWrites(world.client, SystemClock())
+    _take_name(world)
+    asked = []
+    for _ in range(3):
+        before = world.stand_in.calls["create"]
+        with pytest.raises(Refused, match="6240"):
+            writes.write("Customer", {"DisplayName": "Consulting"}, "seed")
+        asked.append(world.stand_in.calls["create"] - before)
+
+    assert asked == [2, 1, 1]
+
+
+def test_a_refused_name_for_which_no_second_call_fits_into_the_run_waits_for_the_next_one(world, monkeypatch):
+    _take_name(world)
+    answers = iter([None, OutOfTime("no time is left")])
+
+    def check():
+        problem = next(answers)
+        if problem:
+            raise problem
+
+    monkeypatch.setattr(world.client, "check_time_for_name", check)
+
+    with pytest.raises(OutOfTime):
+        NameWrites(world.client, SystemClock()).write("Customer", {"DisplayName": "Consulting"}, "seed")
+
+
+def test_a_name_with_the_id_of_another_object_is_not_adopted_once_that_one_was_renamed(world):
+    """QuickBooks remembers that a name was taken, and by whom; a run was killed before it adopted that one."""
+    world.stand_in.remembers_faults = True
+    other = world.book.create("Customer", {"DisplayName": "Azure Interior"})
+    with patch.object(Memory, "claim", side_effect=SystemExit), pytest.raises(SystemExit):
+        world.references.party(a_document())
+    _rename(world, "Customer", other)
+
+    qb_id = world.new_references().party(a_document())
+
+    assert qb_id != other["Id"]
+    assert world.book.named("Customer", "Azure Interior")["Id"] == qb_id

@@ -18,18 +18,17 @@ from pipeline.domain.tie_out.close import FOLLOWED_FOR
 from pipeline.pages.report import files_of
 from pipeline.use_cases.tie_out import close, closures
 from tests.books_world import log_of
-from tests.tie_out_world import OCTOBER, TieOutWorld
+from tests.tie_out_world import OCTOBER, posted_month
 
 INVOICE, BILL = DocumentType.INVOICE, DocumentType.BILL
 
 
 @pytest.fixture(scope="module")
 def posted():
-    world = TieOutWorld("companyA", count=12).post()
-    # The clock of the small world is in October.
-    world.poster.wait(40 * 24 * 3600)
-    yield world
-    world.close()
+    with posted_month("companyA", count=12) as world:
+        # The clock of the small world is in October.
+        world.poster.wait(40 * 24 * 3600)
+        yield world
 
 
 @pytest.fixture

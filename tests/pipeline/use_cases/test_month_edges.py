@@ -13,22 +13,10 @@ from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.tie_out.mail import is_mail_day
 from pipeline.domain.tie_out.month import Month, earliest_day, latest_day
 from pipeline.use_cases.tie_out import close, months
-from tests.tie_out_world import OCTOBER, TieOutWorld
+from tests.tie_out_world import OCTOBER
 
 PAGO_PAGO, LINE_ISLANDS = timezone(timedelta(hours=-11)), timezone(timedelta(hours=14))
 AUCKLAND, LOS_ANGELES = timezone(timedelta(hours=13)), timezone(timedelta(hours=-8))
-
-
-@pytest.fixture(scope="module")
-def posted():
-    world = TieOutWorld("companyB").post()
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def world(posted):
-    return posted.restore()
 
 
 def given(world, command, moment):

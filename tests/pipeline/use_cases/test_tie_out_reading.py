@@ -24,21 +24,9 @@ from pipeline.qbo import client as client_module
 from pipeline.qbo import ledger as ledger_module
 from pipeline.use_cases.tie_out import elsewhere, months, reading, run
 from pipeline.use_cases.tie_out.run import Comparison
-from tests.tie_out_world import OCTOBER, PASSWORD, TieOutWorld
+from tests.tie_out_world import OCTOBER, PASSWORD
 
 TODAY = date(2026, 11, 29)
-
-
-@pytest.fixture(scope="module")
-def posted():
-    world = TieOutWorld("companyB").post()
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def world(posted):
-    return posted.restore()
 
 
 def small_pages(monkeypatch, size):

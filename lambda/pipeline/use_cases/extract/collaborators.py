@@ -21,7 +21,7 @@ class ExtractorSource(Protocol):
     def page(self, company: Company, selection: Selection, *, after_id: int, limit: int) -> Page:
         """Return the selected documents with an id above `after_id`, in order of id.
 
-        Raises TooMany if there is no usable answer for so many, though the source answers.
+        Raises TooMany if the source works, but gives no usable answer for this many.
         """
 
     def unanswered_page(self, company: Company, selection: Selection, *, after_id: int, reason: PipelineError) -> Page:
@@ -34,7 +34,7 @@ class ExtractorSource(Protocol):
         """Return the documents that got a file since then."""
 
     def will_ask_for_pdfs(self, documents: Sequence[Document]) -> None:
-        """Say of which documents the PDFs are asked for next, in this order."""
+        """Announce the documents whose PDFs are asked for next, in this order."""
 
     def pdf(self, document: Document, *, plain: bool = False) -> Pdf:
         """Return the document's PDF. With `plain`, return one that needs no rendering."""

@@ -40,8 +40,8 @@ class ContactQuestions(Protocol):
 def answer_contacts(source: ContactSource, questions: ContactQuestions, now: datetime) -> None:
     """Ask Odoo about the contacts that the poster asked for, and store the answers.
 
-    Those that have the same name exist, and the poster would ask about them next, one at each pull. A name that Odoo
-    complains about stays unanswered: it must not keep anything from being pulled.
+    Contacts of the same name are answered as well: the poster would ask about them next, one at each pull. A name that
+    Odoo refuses stays unanswered, because it must not stop a pull.
     """
     asked = questions.contacts_asked(source.database)
     if not asked:

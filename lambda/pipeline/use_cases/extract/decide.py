@@ -43,8 +43,8 @@ def decide(
     """Return the decision for a document that was read. `go_live` is None if the company has none.
 
     A document dated before the go-live is skipped, and so is a receipt with `skips_receipts`, unless it was (or may
-    have been) sent before. Another document than the one that the entry is about, which has its id after a restore from
-    a backup, waits for a person while the former one may be in the books.
+    have been) sent before. After a restore from a backup, another document may have the entry's id. It waits for a
+    person while the former one may be in the books.
     """
     is_another = previous is not None and _is_another(document, previous)
     if previous and is_another and previous.may_be_in_books:
@@ -68,7 +68,7 @@ def decide(
 
 
 def _is_another(document: Document, previous: Entry) -> bool:
-    """Whether a document has only the id in common with that of the entry. One entered again as it was is the same."""
+    """Whether a document shares only the id with the entry's. One that was entered again unchanged is the same."""
     is_alike = previous.content_hash == document.content_hash and not previous.successor
     return bool(previous.successor) or (previous.is_another(document.created_at) and not is_alike)
 
@@ -84,7 +84,7 @@ def _is_taken_up(previous: Entry, skip_code: str) -> bool:
 
 
 def is_news_of_itself(document: Document, entry: Entry) -> bool:
-    """Whether what Odoo keeps of a document beside its content is not what the entry has.
+    """Whether Odoo's dates of a document differ from those of the entry.
 
     An entry of an earlier release does not say when its document was created. A restored backup sets back when it was
     written.

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 PDF_ALLOWANCE_S = 20.0
 PDF_ATTEMPTS_MAX = 3
 CONSECUTIVE_FAILURES_MAX = 3
-# So many entries on which a run was killed are tried again in a run. The others wait for the next.
+# This many entries on which a run was killed are tried again in one run. The others wait for the next.
 SUSPECTS_MAX = 50
 LARGE_BYTES = 4 * 2**20
 # An entry is one item, which has room for 400 kB.
@@ -90,7 +90,7 @@ class PdfFetching:
         except Exception as error:  # a fault of ours: it costs this document its PDF, and no other anything
             logger.exception("PDF not made", extra={"entry_id": entry.entry_id})
             if exhausted(error, EXTRACTOR):
-                # Its attempt stays counted: so it comes last and alone next time, and is not tried for ever.
+                # Its attempt stays counted, so next time it comes last and alone, and it is not tried for ever.
                 self.counts.remaining = True
                 return
             reason = f"could not be worked on ({type(error).__name__}); it stays in Odoo"
@@ -119,7 +119,7 @@ class PdfFetching:
             )
         )
         if len(pdf.content) > LARGE_BYTES:
-            # The libraries' objects refer to each other, so what was read of it stays in memory until a collection.
+            # The libraries' objects refer to each other, so what they have read stays in memory until a collection.
             gc.collect()
         self.counts.count_files(entry.title, pdf)
         if pdf.notes:

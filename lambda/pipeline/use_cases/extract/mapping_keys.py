@@ -1,6 +1,6 @@
 """Report names in a mapping that Odoo does not have: they would be silently ignored.
 
-When the mapping has errors that let nothing be posted with it, they come in one message with these names.
+Errors that keep everything from being posted come in one message with these names.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def check_mapping_keys(source: MappedNamesSource, companies: Sequence[Company], 
     """Return a failure for each company whose mapping names what Odoo does not have. It stops nothing.
 
     Unlike a name that QuickBooks lacks, a name that was archived or renamed in Odoo may concern no document of this
-    month. Documents that it concerns are still posted right to the cent; only class and terms are missing, and the rest
-    follows the conventions.
+    month. Documents that it concerns are still right to the cent. Only class and terms are missing; the rest follows
+    the conventions.
     """
     failures = []
     for company in companies:

@@ -15,7 +15,7 @@ from pipeline.domain.source import NotCarried
 
 logger = logging.getLogger(__name__)
 
-# Two counts, and what a run has to do after them.
+# The time for two counts, and for what a run has to do after them.
 ALLOWANCE_S = 20.0
 
 

@@ -29,7 +29,7 @@ from pipeline.use_cases.extract.collaborators import Cursors, ExtractorSource, E
 from pipeline.use_cases.extract.counts import Counts, Progress
 from pipeline.use_cases.extract.decide import Decision, News, decide, is_news_of_itself
 from pipeline.use_cases.extract.fetch import PdfFetching
-from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, read_page, to_try_again, unanswered
+from pipeline.use_cases.extract.reading import FEWER, PAGE_ALLOWANCE_S, pages, read_page, to_try_again, unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Extraction:
     # The companies that this run has checked: what is wrong with them is in `failures`.
     checked: set[str] = field(default_factory=set)
     pdfs: PdfFetching = field(init=False)
-    # Waits so many seconds, where a run has reason to wait for the poster.
+    # Waits for some seconds, where a run has reason to wait for the poster.
     wait: Callable[[float], None] | None = None
     # The companies that were not pulled, because too many of their documents wait to be posted.
     held_up: list[Company] = field(default_factory=list)
@@ -122,20 +122,17 @@ class Extraction:
 
     def pull_selected(self, company: Company, selection: Selection | None) -> None:
         """Pull the selected documents. The cursor does not move."""
-        after_id, limit = 0, PAGE_DOCUMENTS
-        while selection is not None:
-            if not self.deadline.allows(PAGE_ALLOWANCE_S):
-                self.counts.remaining = True
+        if selection is None:
+            return
+        is_complete = False
+        for page in pages(
+            self.source, company, selection,
+            deadline=self.deadline, companies=self.companies, limit=PAGE_DOCUMENTS,
+        ):  # fmt: skip
+            if self._take(company, page) is Progress.INTERRUPTED:
                 return
-            try:
-                page = self._page(company, selection, after_id, limit)
-            except TooMany:
-                limit = max(1, limit // FEWER)
-                continue
-            limit = min(2 * limit, PAGE_DOCUMENTS)
-            if self._take(company, page) is Progress.INTERRUPTED or not page.last_id:
-                return
-            after_id = page.last_id
+            is_complete = not page.last_id
+        self.counts.remaining |= not is_complete
 
     def _pull_ids(self, company: Company, ids: set[int]) -> None:
         if ids:
@@ -178,8 +175,8 @@ class Extraction:
         try:
             return self._take_one(document, previous)
         except NotStored as error:
-            # Where nothing at all is stored, this is not either, and the run ends with that. It may be stored already,
-            # other than its PDF.
+            # If nothing can be stored at all, neither can this refusal, and the run ends with that error. The document
+            # itself may be stored already, without its PDF.
             stored = self.table.entries([document.entry_id]).get(document.entry_id)
             self._refuse(company, _not_stored(document, error), stored)
         except PipelineError:
@@ -244,8 +241,8 @@ class Extraction:
     def _as_withdrawn(self, row: UnreadableDocument, previous: Entry | None) -> Document | None:
         """Return a document that Odoo has reset or cancelled as it was when it was read last, withdrawn.
 
-        Odoo lets a draft lose its customer, its dates and its lines, and none of that may keep it in the books. Returns
-        None if the row does not say that it is withdrawn, or there is no copy of it.
+        A draft in Odoo may lose its customer, its dates and its lines. That must not keep it in the books. Returns None
+        if the row does not say that it is withdrawn, or there is no copy of it.
         """
         if previous is None or not row.withdrawn:
             return None
@@ -266,7 +263,7 @@ class Extraction:
         if previous and previous.status is Status.FAILED and previous.error_message == message:
             self.counts.unchanged += 1
             if row.error.code == UNANSWERED_BY_ODOO and not self.dry_run:
-                # Stored again for the time of this try. What was reported stays reported.
+                # Store it again, because the time of this try counts. What was reported stays reported.
                 again = from_odoo.unreadable(row, previous.entry_id, company, previous, self.now)
                 self.table.save_extracted(replace(again, reported_at=previous.reported_at), previous=previous)
             return

@@ -3,8 +3,8 @@
 A server may fail on one document every time: a module raises an error on it, or reading its lines takes too long. Such
 a page is read again in smaller parts, down to that document alone. It is then noted by its name, and the others go on.
 
-A server that fails on every document is not such a case. So before a document is noted, another one must be readable:
-of its company, or of another one where its company has no other.
+If the server fails on every document, the document is not the cause. So before one is noted, another one must be
+readable: one of its company or, if there is no other, of another company.
 """
 
 from __future__ import annotations
@@ -33,6 +33,29 @@ FEWER = 8
 OTHERS_TRIED_MAX = 3
 # A document without an answer may cost minutes of a run, so it is tried again after this, and last.
 TRIED_AGAIN_AFTER = timedelta(hours=1)
+
+
+def pages(
+    source: ExtractorSource, company: Company, selection: Selection, *,
+    deadline: Deadline, companies: Sequence[Company], limit: int,
+) -> Iterator[Page]:  # fmt: skip
+    """Yield the documents of a selection in pages of at most `limit`, smaller ones where one breaks the answer.
+
+    The last one has no `last_id`; without it, time ran out. Raises what `read_page` raises, but no TooMany.
+    """
+    after_id, size = 0, limit
+    while deadline.allows(PAGE_ALLOWANCE_S):
+        try:
+            page = read_page(
+                source, company, selection, after_id=after_id, limit=size, deadline=deadline, companies=companies
+            )
+        except TooMany:
+            size = max(1, size // FEWER)
+            continue
+        yield page
+        if not page.last_id:
+            return
+        after_id, size = page.last_id, min(2 * size, limit)
 
 
 def read_page(

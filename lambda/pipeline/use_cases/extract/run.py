@@ -50,7 +50,7 @@ def run(
     """Pull several companies. If one fails, the others are still pulled.
 
     `afterwards` is called for each company that was pulled by its cursor. Companies that are held up by their backlog
-    are tried again after the others. Last come the documents on which a run was killed.
+    are tried again after the others. The documents on which a run was killed come last.
 
     Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
     """

@@ -30,7 +30,7 @@ class PostingTable(record.RecordTable, Protocol):
         """Return the existing ones of these entries, by id, in as few reads as possible."""
 
     def due(self, company: str, now: datetime) -> Iterator[Entry]:
-        """Yield the entries there is work to do on now."""
+        """Yield the entries that are due now."""
 
     def with_status(self, company: str, status: Status) -> Iterator[Entry]:
         """Yield the entries of a company that have a status."""
@@ -80,16 +80,16 @@ class Session(Protocol):
 
     @property
     def refresh_days_left(self) -> float | None:
-        """How many days the connection lives on without being used, where it is known."""
+        """How many days the connection lasts without being used, if known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborators:
     """What a run of the poster works with.
 
-    `idle` are companies whose connection nobody has used for a day: a lease without work keeps it alive. `rebuild`
-    makes a company's entries of a lost table. `watch` notes what people did in the books of a realm. `start` starts
-    another run for one realm, and returns whether it did.
+    `idle` are companies whose connection nobody has used for a day. Their realms are opened without work, which keeps
+    the connection alive. `rebuild` makes a company's entries of a lost table. `watch` notes what people did in the
+    books of a realm. `start` starts another run for one realm, and returns whether it did.
     """
 
     table: PostingTable

@@ -1,9 +1,9 @@
 """Documents on their way into the books side by side: what many of them do next is done in one call.
 
-Each document takes the steps of its own `Posting`, up to where others can join it: before it is created, and before
-its PDF is read and attached. There they wait for each other. An intent is stored for each before the call, and each
-has its own answer after it; an answer that never comes is an unknown outcome of every one of them. What they store is
-stored in one call as well: that their attempts begin, their intents, and that they are posted.
+Each document takes the steps of its own `Posting`, up to where others can join it: before it is created, and before its
+PDF is read and attached. There they wait for each other. An intent is stored for each before the call, and each has its
+own answer after it. If no answer comes, the outcome of every one of them is unknown. What they store is stored in one
+call as well: the beginning of their attempts, their intents, and that they are posted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.use_cases.post.troubles import Troubles
 # QuickBooks takes thirty writes in a batch, and gives back at most a thousand objects.
 TOGETHER_MAX = 30
 LINES_TOGETHER_MAX = 900
-# So many files are read and sent together, if their bytes have room.
+# This many files are read and sent together, if there is room for their bytes.
 FILES_TOGETHER_MAX = 30
 # How long to wait where the PDFs of others take all the room there is.
 ROOM_WAIT_S = 0.2
@@ -49,7 +49,7 @@ class Task:
 
     @property
     def is_troubled(self) -> bool:
-        """Whether it had trouble before: then it is sent alone, because it may be what nobody answers."""
+        """Whether it had trouble before. Then it is sent alone: it may be why a call gets no answer."""
         return self.before.attempts > 0
 
 
@@ -118,7 +118,7 @@ class Group:
             task.posting.record.stored(task.answer)
             return task
 
-        # What was not stored is stored otherwise, which takes its time.
+        # What was not stored is stored another way, which takes time.
         settled = self._for_each(tasks, settle, is_quick=all(task.answer is True for task in tasks))
         for task in settled:
             task.is_spoken_for = False
@@ -236,7 +236,7 @@ class Group:
     ) -> list[Task]:
         """Do a stage for each of some documents, and return those that go on.
 
-        It is done side by side, unless it is too quick for that because it asks nobody.
+        They are worked on side by side, unless the stage asks nobody and threads would only cost time.
         """
 
         def guarded(task: Task) -> Task | None:

@@ -21,7 +21,7 @@ class InFlight:
         self._bytes = 0
 
     def take(self, entry: Entry) -> bool:
-        """Count an entry and return True if there is room for it. One larger than all the room goes alone."""
+        """Count an entry and return True if there is room for it. One larger than the whole room is worked on alone."""
         size = _bytes_of(entry)
         with self._lock:
             if size and self._bytes and self._bytes + size > BYTES_MAX:
@@ -30,7 +30,7 @@ class InFlight:
             return True
 
     def give_back(self, entry: Entry) -> None:
-        """Count an entry no longer."""
+        """Stop counting an entry."""
         with self._lock:
             self._bytes -= _bytes_of(entry)
 

@@ -8,7 +8,7 @@ from pipeline.domain.values import replace
 
 
 def as_we_left_it(found: Booked, entry: Entry) -> Booked:
-    """Return what a look has found as it was when we last knew it, if somebody has changed it since.
+    """Return a found document with the token that we last knew, if somebody has changed it since.
 
     The books refuse a write with that earlier token as stale, so the posting looks again before it writes.
     """

@@ -1,10 +1,11 @@
-"""A document that Odoo has moved to another company: it leaves the realm of the former one before it enters the new.
+"""A document that Odoo has moved to another company: it leaves the former realm before it enters the new one.
 
 Only a document whose realm belongs to another company of the QuickBooks secret has moved. If the realm of its own
 company has changed, the whole company waits (`realm_changed`).
 
-Every step is that of a withdrawal, with its intent stored first, in the former realm and on the lease of that realm.
-The entry names the former realm until the delete there is confirmed, so after a crash the next run goes on from there.
+The steps are those of a withdrawal, with the intent stored first, in the former realm and under the lease of that
+realm. The entry names the former realm until the delete there is confirmed, so after a crash the next run goes on from
+there.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class FormerRealms:
         self.settled: set[str] = set()
 
     def leave(self, record: Record, document: Document) -> None:
-        """Delete a document in the realm it was posted to; its entry then says that it is nowhere.
+        """Delete a document in the realm it was posted to; its entry then names no realm.
 
         Raises Disconnected if the realm of its company has changed, Deferred if the former realm cannot be used now,
         and Rejected if a person must decide.

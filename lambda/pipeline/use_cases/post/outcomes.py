@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Outcomes:
     """The results of a run and the failures to report; safe to use from several threads.
 
-    `checked` are the companies of which the run knows that nothing else is wrong with them.
+    `checked` are the companies that the run has checked: nothing else is wrong with them.
     """
 
     collaborators: Collaborators
@@ -79,7 +79,7 @@ class Outcomes:
         """
         for entry_id in entry_ids:
             entry = self.collaborators.table.entry(entry_id)
-            # Of dead letters nobody has looked at each: that something is deleted in the books takes more.
+            # Nobody has looked at each dead letter. Deleting something in the books needs a person who has.
             if entry and entry.can_be_retried and (has_letter or not entry.successor):
                 again = lifecycle.reopened(entry, self.collaborators.clock.now())
                 self.collaborators.table.save(again if has_letter else replace(again, letter_at=None))

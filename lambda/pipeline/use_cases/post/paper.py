@@ -60,7 +60,8 @@ class Paper:
         entry = self._record.entry
         files = self._books.attachments(document_type, entry.qb_id)
         left = [file for file in files if file.qb_id != entry.attachable_id and OUR_FILE.search(file.file_name)]
-        # The one of this version last, because the last one stays: its upload would be answered from memory, not done.
+        # The one of this version comes last, because the last one stays: a new upload of it would be answered from
+        # memory and not done.
         for file in sorted(left, key=lambda file: file.file_name == file_name(entry)):
             removed = self._detach_replaced()
             self._record.note(attachable_id=file.qb_id, **_of_removal(removed))
@@ -68,8 +69,8 @@ class Paper:
     def read(self) -> bytes:
         """Return the PDF of this version. One that is lost, or another version's, is fetched from Odoo again.
 
-        Filing the version before, while the extractor stored this one, may have taken it along. Raises Superseded then,
-        and InvalidDocument when it was lost too often.
+        If the version before was filed while the extractor stored this one, this PDF may have been removed with it.
+        Raises Superseded then, and InvalidDocument when it was lost too often.
         """
         lost: InvalidDocument
         entry = self._record.entry
@@ -95,7 +96,7 @@ class Paper:
     def _fetched_again(self, lost: InvalidDocument) -> InvalidDocument | Superseded:
         """Ask for a lost PDF again, and return what to raise: the loss itself when it was lost too often."""
         entry, now = self._record.entry, self._record.clock.now()
-        # Perhaps because a new version has put its own there: then this says so.
+        # Perhaps a new version has put its own there. Then this raises Superseded.
         self._record.save(
             replace(entry, pdf_losses=entry.pdf_losses + 1, next_attempt_at=entry.settles_at, updated_at=now)
         )
@@ -137,7 +138,7 @@ class Paper:
             attached_sha256=record.entry.pdf_sha256,
             step=None,
             sent_at=None,
-            # One that was found there was no answer to a write.
+            # One that was found there is no answer to a write, so it has no id of an answer.
             **({"qb_tid": answer.tid} if answer.tid else {}),
             **_of_removal(removed),
         )

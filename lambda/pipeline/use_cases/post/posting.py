@@ -61,7 +61,7 @@ class Posting:
         cls, entry: Entry, books: Books, table: RecordTable, store: PostingStore, clock: Clock,
         sends_until: datetime, leave: Callable[[Record, Document], None] | None = None,
     ) -> Posting:  # fmt: skip
-        """Return the posting of an entry; nothing is sent any more after `sends_until`."""
+        """Return the posting of an entry; nothing is sent after `sends_until`."""
         return cls(Record(entry, table, clock, sends_until, books.realm), books, store, leave=leave)
 
     @property
@@ -128,7 +128,7 @@ class Posting:
 
     @property
     def _is_in_another_realm(self) -> bool:
-        """Whether the document was sent to another realm: nothing there is ours to touch from here."""
+        """Whether the document was sent to another realm, which this run must not touch."""
         entry = self.entry
         return entry.realm not in ("", self.books.realm) and bool(entry.qb_id or entry.step)
 
@@ -148,7 +148,7 @@ class Posting:
             self.record.save(lifecycle.deleted_in_books(entry, self.record.clock.now()))
 
     def _verify(self, document: Document) -> None:
-        """Look whether the id that the entry has is that of this very document; raises Rejected when it is not."""
+        """Check that the entry's id is that of this very document; raises Rejected if it is not."""
         booked = self.books.verify(document, self.entry.qb_id)
         self.found = replace(self.found, is_verified=True)
         if booked is not None:
@@ -223,7 +223,7 @@ class Posting:
         self._send_update(existing)
 
     def _step_aside(self, booked: Booked, error: NeedsAttention) -> None:
-        """Take another number until that of another document is free; raises what its refusal means."""
+        """Take another number until the wanted one is free; raises what the refusal means."""
         meaning = refusal_of_number(self.record, self.books, self._document, error)
         aside = self.books.set_aside(self._draft, self._document)
         if isinstance(meaning, Deferred) and booked.doc_number != aside.doc_number:
@@ -242,7 +242,7 @@ class Posting:
         self._note_booked(updated, draft.hash)
 
     def _compare(self, document: Document) -> None:
-        """Compare the books with Odoo. What differs is deleted, and fails: the books hold no wrong amount."""
+        """Compare the books with Odoo. A document that differs is deleted and fails: the books hold no wrong amount."""
         booked = self._booked(document)
         difference = self.books.difference(document, self._draft, booked)
         self.found = replace(self.found, is_compared=True)
@@ -293,7 +293,7 @@ class Posting:
         if isinstance(answer, Exception) and self.books.is_gone(answer, self._document, self.entry.qb_id):
             answer = deleted_by_a_person()
         self._paper.attached(answer)
-        # Its bytes are not needed to file it, and there is little room for others.
+        # Filing needs no bytes, and others need the memory.
         self.found, self.pdf = replace(self.found, pdf=b""), None
 
     def forget_content(self) -> None:

@@ -1,4 +1,4 @@
-"""The work for one realm on its lease: company by company, thirty documents at a time, while there is time."""
+"""The work for one realm under its lease: company by company, thirty documents at a time, while there is time."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from pipeline.use_cases.post.work_list import WorkList
 logger = logging.getLogger(__name__)
 
 THREADS_MAX = 16
-# No document is begun with less time than this: four calls and an upload, slow ones.
+# No document is begun with less time than this: it allows for four calls and an upload that are slow.
 DOCUMENT_ALLOWANCE_S = 25.0
 # What each document of a group may add to that: its number of calls is the same, but names are written one at a time.
 MEMBER_ALLOWANCE_S = 0.5
 # How many calls to AWS a document takes from its entry to its filed PDF, at most.
 CALLS_A_DOCUMENT = 9
-# So many groups work side by side: while one waits for an answer, the others read and word their documents.
+# This many groups work side by side: while one waits for an answer, the others read and draft their documents.
 GROUPS_MAX = 4
-# So many new documents are read and looked for in the books together, with one question per kind.
+# This many new documents are read together and looked for in the books with one question per kind.
 LOOKED_FOR_AT_ONCE = 400
-# What the report of one failure may take when the documents are done.
+# How long the report of one failure may take when the documents are done.
 REPORTING_S = 0.05
 # How many entries that were worked on when a run was killed are tried again in one run. The others wait for the next.
 SUSPECTS_MAX = 50
@@ -210,7 +210,7 @@ class RealmRun:
                         running.add(pool.submit(group.run, tasks))
             while running:
                 running = self._collect(running)
-            # Last and alone: one that ends the function takes along no document whose attempt is not counted.
+            # Last and alone: if it ends the function, no other document has an attempt that is not counted.
             suspects.sort(key=lambda entry: entry.killed_attempts)
             for entry in suspects[:SUSPECTS_MAX]:
                 with self._outcomes.alone:
@@ -224,7 +224,7 @@ class RealmRun:
             self._group(books, pool).run([self._task(entry, books, None)])
 
     def _is_over(self, members: int = 1) -> bool:
-        """Whether nothing further is begun, for so many documents."""
+        """Whether the run must not begin this many documents more."""
         # Every failure takes a moment to report when the documents are done.
         needed_s = DOCUMENT_ALLOWANCE_S + members * MEMBER_ALLOWANCE_S + REPORTING_S * len(self._outcomes.failures)
         return self._troubles.is_stopped or not self._with.deadline.allows(needed_s)

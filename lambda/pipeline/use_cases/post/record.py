@@ -34,12 +34,12 @@ class RecordTable(Protocol):
 
 
 class Superseded(Exception):
-    """What was being posted is out of date; what replaces it is processed next."""
+    """What was being posted is out of date. Its replacement is processed next."""
 
 
 @dataclass(slots=True)
 class Record:
-    """The entry of one posting. Nothing is sent any more after `sends_until`."""
+    """The entry of one posting. Nothing is sent after `sends_until`."""
 
     entry: Entry
     table: RecordTable
@@ -66,9 +66,9 @@ class Record:
     def prepare(self, intent: Intent) -> None:
         """Note what is about to be sent. Nothing may be sent before it is stored, and `stored` says that it was.
 
-        Until the outcome is known the entry is not due: a crash right after sending must not be followed by a look
-        that comes too early to see what QuickBooks is still working on. And the request may be sent much later than
-        this is stored: the budget of calls may be used up, tokens may have to be renewed.
+        Until the outcome is known the entry is not due. After a crash right after sending, a look could come too early
+        to see what QuickBooks is still working on. And the request may be sent much later than the intent is stored:
+        the call budget may be used up, or tokens must be renewed.
         """
         self._before = self.entry
         settles_at = self.sends_until + timedelta(seconds=OUTCOME_SETTLES_S)
@@ -98,8 +98,8 @@ class Record:
     def note_booked(self, booked: Booked, payload_hash: str) -> None:
         """Note how the document is in the books now.
 
-        The next write to the table stores it, which is the next intent at the latest; until then the intent that is
-        stored leads whoever comes after a crash to a look.
+        The next write to the table stores it, which is the next intent at the latest. If the run crashes before, the
+        stored intent makes the next run look.
         """
         self.note(
             **booked.entry_fields,

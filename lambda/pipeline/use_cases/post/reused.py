@@ -1,4 +1,4 @@
-"""The former document of an id that another document has in Odoo now, as after a restore from a backup."""
+"""The former document of an id that Odoo has given to another one, as after a restore from a backup."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from pipeline.use_cases.post.survey import Survey, survey
 REALMS_AT_ONCE = 4
 RETRIED_MAX = 5_000
 UNREADABLE_NAMED = 20
-# So many runs a sweep starts for realms beside its own. The others are worked on here, or by the next sweep.
+# A sweep starts this many runs for other realms. Further realms are worked on here, or by the next sweep.
 STARTED_MAX = 100
 # With less time than this no realm is begun: opening it takes as long as a document.
 REALM_ALLOWANCE_S = 30.0

@@ -1,8 +1,8 @@
 """Numbers that change hands: Odoo's resequencing gives a document the number that another one has in the books.
 
-As long as that one is still to be worked on, it may leave the number, and nobody has to do anything. A document that
-is in the books already takes a number of its own meanwhile, or two that change theirs would wait for each other for
-ever.
+As long as that one is still to be worked on, it may leave the number, and nobody has to do anything. A document that is
+in the books already takes a number of its own meanwhile. Otherwise two that swap their numbers would wait for each
+other for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pipeline.use_cases.post.record import Record
 
 # After so many tries, some nine hours, a person is asked.
 WAITS_MAX = 15
-# The number was free at the look, perhaps because its holder has just left it. After so many tries that is no accident.
+# The number was free when it was looked up, perhaps because its holder has just left it. After this many tries that is
+# no accident.
 FREE_MAX = 2
 
 

@@ -34,7 +34,7 @@ from pipeline.use_cases.post.record import Superseded
 
 logger = logging.getLogger(__name__)
 
-# So many documents in a row that had no trouble before and get no answer: that is the company's trouble, not theirs.
+# If this many documents in a row had no trouble before and get no answer, it is the company's trouble, not theirs.
 CONSECUTIVE_FAILURES_MAX = 3
 
 
@@ -117,11 +117,11 @@ class Troubles:
     ) -> None:
         """Put an entry off. Nothing is wrong with it, so it is no attempt of its own unless it alone has trouble.
 
-        One that was in trouble before says nothing about the company, and fails by itself when it stays without an
-        answer while the books answer others.
+        An entry that was in trouble before shows nothing about the company. It fails by itself if it gets no answer
+        while the books answer others.
         """
         if entry.status is Status.POSTED and before.status is not Status.POSTED:
-            # Nothing but its last save had no answer. Its message is what was noted of it, and no trouble.
+            # Only its last save got no answer. Its message is a note, and no trouble.
             if self._with.table.save(entry):
                 self.went_through(before, entry)
             return
@@ -149,7 +149,7 @@ class Troubles:
             wait_s = max(wait_s, error.wait_s, backoff_s(entry.attempts, self._with.random.random()))
         now = self._with.clock.now()
         due_at = now + timedelta(seconds=wait_s) if wait_s else None
-        # Of what was sent just now it is known when.
+        # It was sent just now, so it is known when.
         is_open = entry.step is not None and not isinstance(error, OutcomeUnknown)
         if is_open and (due_at is None or (entry.next_attempt_at and entry.next_attempt_at > due_at)):
             due_at = entry.next_attempt_at

@@ -12,18 +12,18 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.threads import Pool
 from pipeline.use_cases.post.collaborators import Collaborators
 
-# How many documents are read at once. The first are fewer, and so are the next ones if reading took long: no more are
-# read at once than take `READING_S`.
+# How many documents are read at once at most. The first read is smaller, and the next one too if reading took long: a
+# read takes no longer than `READING_S`.
 READ_AT_ONCE = 30
 READ_FIRST = 8
 READING_S = 8.0
-# What is read ahead is in memory until its turn comes. A larger document, of some hundred lines, is read then, and so
-# is what exceeds this many lines together.
+# What is read ahead stays in memory until its turn comes. A document of more lines (some hundred) is read only then,
+# and so is what exceeds this many lines together.
 READ_AHEAD_BYTES_MAX = 64 * 2**10
 LINES_AHEAD_MAX = 5_000
 # How many entries are read in one call.
 ENTRIES_AT_ONCE = 100
-# An entry that is looked at costs a read. None is begun with less time than this.
+# Each entry costs a read. None is begun with less time than this.
 LOOK_ALLOWANCE_S = 25.0
 
 
@@ -58,7 +58,8 @@ class WorkList:
             for entry in table.entries(self._command.entry_ids).values():
                 if entry.company != self._company:
                     continue
-                # A person need not wait for a later attempt, but an open outcome must settle for everybody.
+                # A person's request need not wait for the next attempt. An open outcome must settle first, whoever
+                # asks.
                 if entry.is_due(now) or (entry.step is None and entry.is_ready and entry.is_open):
                     yield entry
                 elif isinstance(self._command, ShowDrafts) and entry.can_be_retried and entry.is_ready:

@@ -1,4 +1,4 @@
-"""Compare once a day which documents Odoo has and which we have. Finds deleted documents and missed ones.
+"""Compare once a day which documents Odoo has and which we have, to find deleted and missed ones.
 
 A document that is reset to draft and deleted leaves no trace: no write date, no row. Only comparing ids shows it. The
 same comparison finds what a pull cannot have seen (a transaction that committed later than the lag).
@@ -83,8 +83,8 @@ def compare(
 ) -> None:
     """Compare a company's ids if a day has passed and its last pull was complete. Report what was deleted.
 
-    Where the pull has met an id that belongs to another document now, Odoo was restored from a backup, and the
-    comparison does not wait for the day to pass. What Odoo has as it was before we read it last is read again.
+    If the pull has met an id that belongs to another document now, Odoo was restored from a backup, and the comparison
+    does not wait for the day to pass. Documents that are older in Odoo than when we read them are read again.
     """
     database, now = source.database, extraction.now
     if extraction.dry_run or extraction.cursors.cursor(database, company.name).walk_began is not None:
@@ -95,7 +95,7 @@ def compare(
         return
     known = table.ids(database, company.name)
     written = source.written(company)
-    # Only a restored backup sets back when a document was written: no pull would see that it is what it was.
+    # Only a restored backup sets a write date back, and no pull would see it.
     set_back = {odoo_id for odoo_id in written.keys() & known.keys() if written[odoo_id] < known[odoo_id].written_at}
     gone = _gone(source, company, known, written)
     if len(gone) > DELETED_MAX and not (set_back or company.name in extraction.restored):

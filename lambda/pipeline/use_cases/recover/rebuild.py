@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 THREADS = 8
 BATCH_DOCUMENTS = 100
-# How many copies of a document are compared with what is in the books, where that is not what was filed.
+# How many copies of a document are compared with the books if those do not have what was filed.
 COPIES_READ_MAX = 5
-# The time for a batch: read a hundred copies and PDFs, draft as many bodies, create a name or two.
+# The time for a batch: to read a hundred copies and PDFs, draft as many bodies, and create a name or two.
 BATCH_ALLOWANCE_S = 30.0
 
 
@@ -142,12 +142,12 @@ class Rebuild:
         try:
             return self._rebuild(existing, known, copy)
         except _Unreadable as error:
-            # One that cannot be read must not keep the others out. A dict takes one item from each thread.
+            # One that cannot be read must not stop the others. Threads can add items to a dict.
             self.unreadable[copy.entry_id] = str(error)
             return False
 
     def _read[T](self, read: Callable[[str], T], key: str) -> T:
-        """Return what is under a key. Raises _Unreadable whatever the trouble with it is: it is reported, by name."""
+        """Return what is under a key. Raises _Unreadable for any trouble with it, which is then reported by name."""
         try:
             return read(key)
         except PipelineError as error:
@@ -199,7 +199,7 @@ class Rebuild:
         entry = replace(entry, payload_hash=draft.hash)
         if not entry.pdf_sha256 or [file.file_name for file in _our_files(found)] != [file_name(entry)]:
             return entry
-        # One that waits is posted next, which notes it.
+        # A waiting one is posted next, and noted then.
         omitted = [] if copy.pdf_waits else [*document.about_files, *draft.omitted]
         return lifecycle.rebuilt(
             entry,
@@ -231,8 +231,8 @@ class Rebuild:
     def _as_left(self, found: Existing, copy: Copy) -> Existing:
         """Return what is in the books as we left it, if a person has changed it since.
 
-        What was filed beside the PDF says how that was. A later version may have been posted without a new PDF: what
-        one of the last copies says was not changed by a person.
+        What was filed beside the PDF says how that was. A later version may have been posted without a new PDF. So
+        whatever equals one of the last copies was not changed by a person.
         """
         filed = self._read(self.store.filed_at, copy.filed_key) if copy.filed_key else None
         if filed is None or filed.fingerprint == found.booked.fingerprint:
@@ -243,7 +243,8 @@ class Rebuild:
     def _fingerprints(self, copy: Copy) -> Iterator[str]:
         """Yield what the last copies of a document would be in the books, the newest first.
 
-        Raises RetryLater: without the one that was sent, our own change would be taken for a person's.
+        Raises RetryLater if one cannot be drafted now: if it was the one that was sent, our own change would be taken
+        for a person's.
         """
         for key in copy.last_keys(COPIES_READ_MAX):
             try:

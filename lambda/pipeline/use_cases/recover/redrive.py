@@ -18,9 +18,9 @@ from pipeline.domain.values import dataclass
 LETTERS_MAX = 1_000
 # Opening the entries of ten letters takes three seconds, and the documents must still be pulled or posted.
 REOPEN_ALLOWANCE_S = 45.0
-# What must be left to remove or put back one letter.
+# The time that must be left to remove or put back one letter.
 LETTER_ALLOWANCE_S = 5.0
-# What must be left at the end of a run to take ten more letters and look at them.
+# The time that must be left at the end of a run to take ten more letters and look at them.
 SETTLE_ALLOWANCE_S = 10.0
 
 
@@ -56,7 +56,7 @@ class Taking:
     remaining: bool = field(default=False, init=False)
 
     def __iter__(self) -> Iterator[Letter]:
-        """Yield the letters. What was taken together is yielded in full: it is hidden from other readers."""
+        """Yield the letters. Those taken together are all yielded, because they are hidden from other readers."""
         while self.count < self.count_max and self.deadline.allows(self.allowance_s):
             some = self.letters.take()
             if not some:
@@ -92,7 +92,7 @@ def asked_for(taking: Taking) -> Iterator[Letter]:
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """Answer a person: nothing but the redrive stops where the queue is gone or denied."""
+    """Answer a person if the queue is gone or denied: only the redrive stops."""
     try:
         yield
     except Misconfigured as error:

@@ -1,6 +1,6 @@
 """Close a month: compare it, refuse while something is open, store its pack, and then its closure.
 
-The pack is stored first. A run that is killed in between leaves a pack that nothing refers to, and the month open.
+The pack is stored first. A run that is killed in between leaves the month open, and a pack that nothing refers to.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def _close(collaborators: Collaborators, company: Company, month: Month, command
 def _pack(collaborators: Collaborators, tie_out: TieOut, by: str) -> tuple[Closure, dict[str, bytes]]:
     """Store the pack of a month. Return the closure, and the files of the report in it."""
     at = collaborators.clock.now()
-    # The report in the pack says by whom and when, but not where: its own hash is in the manifest.
+    # The report in the pack says who closed it and when, but not where the pack is: the manifest has the report's own
+    # hash.
     closed = replace(tie_out, closure=Closure(by, at, "", ""))
     files = collaborators.render(closed)
     named = {f"tie-out.{ending}": content for ending, content in files.items()}

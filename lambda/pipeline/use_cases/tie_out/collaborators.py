@@ -19,7 +19,7 @@ from pipeline.domain.tie_out.numbers import Series
 from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import dataclass
 
-# Until then the last bills of a month arrive, and a person acts on what is open.
+# In this time the last bills of a month arrive, and a person acts on what is open.
 OVERDUE_DAYS = 10
 
 

@@ -13,16 +13,16 @@ from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import File, Ledger, Reports
 
-# Of what is not looked up by its id, the months are read in which most of the others are dated.
+# For documents that are not looked up by id, the months are read in which most of the others are dated.
 MONTHS_READ_MAX = 2
 
 
 def with_elsewhere(scope: Scope, ledger: Ledger, unread: Collection[DocumentType] = ()) -> Scope:
     """Look up what should be in the month and is not: it may be dated otherwise, or a page has shifted.
 
-    A thousand of a type are looked up by their ids. If more are missing, as when the books of the whole month were
-    closed before it was posted, the months that the first ones are dated in are read as well, which costs a call for a
-    thousand. What is in none of them is in `not_looked_up`. The `unread` types are not asked about.
+    A thousand of a type are looked up by their ids. More may be missing, as when the month was closed in the books
+    before it was posted. Then the months that the first ones are dated in are read as well, at a call for a thousand.
+    What is in none of them is in `not_looked_up`. The `unread` types are not asked about.
     """
     kinds = {make_entry_id(scope.database, document.odoo_id): document.document_type for document in scope.documents}
     wanted: defaultdict[DocumentType, dict[str, str]] = defaultdict(dict)

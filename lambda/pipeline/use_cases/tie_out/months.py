@@ -25,7 +25,7 @@ from pipeline.use_cases.tie_out.run import Comparison
 
 logger = logging.getLogger(__name__)
 
-# A year of open months. More are named and left out: whoever is so far behind closes them one by one.
+# A year of open months. Further ones are named and left out: they can be closed one by one.
 MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
@@ -197,8 +197,8 @@ def keep_report(collaborators: Collaborators, tie_out: TieOut, files: dict[str, 
         "sentence": tie_out.sentence[:SENTENCE_MAX],
     }
     is_only_answered = results.is_asked and tie_out.verdict is Verdict.NOT_KNOWN
-    # A month of which nothing is known is compared every day, until it is overdue: not one that somebody only asked
-    # for, such as a month before the first document.
+    # A month of which nothing is known is compared every day until it is overdue. One that somebody only asked for,
+    # such as a month before the first document, is not.
     if not is_only_answered or str(tie_out.month) in _kept(collaborators.key_values, tie_out.company):
         _mark(collaborators, tie_out.company, tie_out.month, kept)
     # The dashboard asks the log for it.
@@ -226,7 +226,7 @@ def _unexplained(tie_out: TieOut) -> int:
 
 
 def _notice(tie_out: TieOut, keys: dict[str, str], results: Results, today: date) -> None:
-    """Put what a person must be told of a month into the results; the alerts send it."""
+    """Add to the results what a person must know of a month. The alerts report it."""
     results.checked.add(tie_out.company)
     unexplained = _unexplained(tie_out)
     code = "tie_out_unexplained" if unexplained else "tie_out_not_known"

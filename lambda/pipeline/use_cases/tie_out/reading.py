@@ -14,7 +14,7 @@ from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
 
 # A page of a thousand documents with their journal items takes Odoo some seconds; a client's time-out is a minute.
 PAGE_ALLOWANCE_S = 75.0
-# What was read longer ago is no longer true enough to be compared with what is read now.
+# What was read longer ago is too old to be compared with what is read now.
 KEPT_FOR = timedelta(hours=6)
 DOCUMENTS_MAX = 100_000
 _KINDS = tuple(DocumentType)

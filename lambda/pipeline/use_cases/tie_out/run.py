@@ -38,10 +38,11 @@ from pipeline.use_cases.tie_out.reading import PAGE_ALLOWANCE_S, Reader, Reading
 # The poster holds a realm for seconds when little is due, and for two minutes at most.
 LEASE_TRIES = 24
 LEASE_WAIT_S = 5.0
-# A realm that was not free for so long, over several runs, is not known: the newest report would only grow old.
+# If a realm was not free for this long, over several runs, the month is not known: the newest report would only grow
+# old.
 LEASE_PATIENCE = timedelta(hours=1)
 THROTTLED_FOR_S = 60
-# So many parties with another name in QuickBooks are named in the report; the rest is counted.
+# This many parties with another name in QuickBooks are named in the report. The others are counted.
 RENAMED_SHOWN_MAX = 20
 # A message names its document first, which the report has named already.
 _OWN_TITLE = re.compile(r"\A[a-z ]+ .{1,600}? \(-?[\d,.]+ [A-Z]{3}\): ", re.DOTALL)
@@ -59,7 +60,7 @@ class Comparison:
     def run(self) -> TieOut | None:
         """Return the tie-out, or None if time ran out and the next run goes on.
 
-        What cannot be read is not known: then the tie-out says why, and holds nothing that could look like an answer.
+        What cannot be read is not known. Then the tie-out says why, and has no figures that could look like an answer.
         """
         try:
             realm = self._realm()
@@ -161,7 +162,8 @@ class Comparison:
         """Return why what was read is no answer, or an empty text."""
         name, month = self._company.name, self._month.name
         own = [transaction.entry_id for transaction in reading.transactions if transaction.entry_id]
-        # They may be dated in this month in QuickBooks only, as on its first day those of a closed one are.
+        # They may be dated in this month in QuickBooks only, as documents of a closed month are on the first day after
+        # it.
         if not reading.documents and own and not self._are_elsewhere(own):
             return (
                 f"Odoo shows no document of {month} for {name}, and QuickBooks holds {len(own)} that came from there: "
@@ -172,7 +174,7 @@ class Comparison:
         return ""
 
     def _are_elsewhere(self, entry_ids: Iterable[str]) -> bool:
-        """Whether Odoo shows some of these documents to be the company's, in whatever month."""
+        """Whether Odoo shows some of these documents to be the company's, in any month."""
         found = filter(None, map(ENTRY_ID.fullmatch, entry_ids))
         states = self._with.journal.by_ids({int(match[1]) for match in found})
         return any(state.company == self._company.name for state in states.values())
