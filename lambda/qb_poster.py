@@ -19,14 +19,17 @@ from pipeline.aws.own_function import OwnFunction
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.telemetry import log_as_json, put_metrics
 from pipeline.aws.token_parameters import TokenParameters
+from pipeline.domain.accepted_parties import acceptance_key
 from pipeline.domain.alert import Failure, Place
-from pipeline.domain.commands import AcceptDrift, Explain, PostDue, PosterCommand, Redrive, WatchBooks
+from pipeline.domain.commands import AcceptDrift, AcceptMerge, Explain, PostDue, PosterCommand, Redrive, WatchBooks
 from pipeline.domain.deadline import Deadline
-from pipeline.domain.errors import AwaitsFirstValue, PipelineError, emptied
+from pipeline.domain.drift import REASON_LENGTH_MAX
+from pipeline.domain.errors import AwaitsFirstValue, InvalidRequest, PipelineError, emptied
 from pipeline.domain.history import Origin
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Receipts
 from pipeline.domain.mapping_file import CompanyMapping
+from pipeline.domain.quoting import one_line
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.connections import connection_days, consent_days, dates_by_realm, idle_companies
 from pipeline.qbo.realms import NO_REALM, companies, companies_by_realm, realm_of
@@ -69,7 +72,7 @@ def handle(event: Any, context: Any, runtime: Runtime) -> dict[str, Any]:
 
 
 def _handled(
-    command: PosterCommand | AcceptDrift | Explain, origin: Origin, context: Any, runtime: Runtime
+    command: PosterCommand | AcceptDrift | AcceptMerge | Explain, origin: Origin, context: Any, runtime: Runtime
 ) -> dict[str, Any]:
     settings = PosterSettings.from_env(os.environ)
     poster = Poster(settings, Deadline(context.get_remaining_time_in_millis), runtime, origin)
@@ -80,8 +83,8 @@ def _handled(
                 poster.table, poster.key_values, companies(poster.secret()), command.name, runtime.clock.now(),
                 reporter.place,
             )  # fmt: skip
-        if isinstance(command, AcceptDrift):
-            accepted = poster.watch.accept(command)
+        if isinstance(command, AcceptDrift | AcceptMerge):
+            accepted = poster.accept(command)
             report.gone |= poster.watch.gone
             return accepted
         results = poster.run(command, report)
@@ -179,6 +182,22 @@ class Poster:
         results.drift_noticed = len(self.watch.notices)
         results.drift_open, results.drift_age_s = self.watch.open, self.watch.age_s
         return results
+
+    def accept(self, command: AcceptDrift | AcceptMerge) -> dict[str, object]:
+        """Note what a person accepts; raises InvalidRequest for what nobody knows."""
+        if isinstance(command, AcceptDrift):
+            return self.watch.accept(command)
+        secret = self.secret()
+        if command.company not in companies(secret):
+            known = ", ".join(f"'{name}'" for name in sorted(companies(secret)))
+            raise InvalidRequest(f"The QuickBooks secret has no company '{command.company[:80]}'. It has {known}.")
+        accepted = self.watch.accept_merge(command, realm_of(secret, command.company))
+        self.history.decided(
+            acceptance_key(command.company, command.party, command.into),
+            party=command.party, into=command.into, accepted_by=command.by,
+            because=one_line(command.because, REASON_LENGTH_MAX),
+        )  # fmt: skip
+        return accepted
 
     def _settle(self, report: Report) -> None:
         """Remove the letters of what came right. It is posted whatever becomes of them, so none ends the run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import inspect
 import os
+import shlex
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
@@ -41,13 +42,19 @@ class World:
 class Call:
     """One call of the command line: the deployment it is about, where its results go, and the machine.
 
-    `by` is who runs a command that changes something; empty for one that only looks, or where nobody knows.
+    `by` is who runs a command that changes something; empty for one that only looks, or where nobody knows. `typed` are
+    the options that say which deployment it is, as they were given.
     """
 
     deployment: Deployment
     output: Output
     world: World
     by: str = ""
+    typed: str = ""
+
+    def again(self, command: str) -> str:
+        """Return another command line about the same deployment, to be copied: with the options this one was given."""
+        return f"`{PROGRAM} {command}{self.typed}`"
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke a function as `Deployment.invoke` does, and say who asks, for the history."""
@@ -189,7 +196,12 @@ def command(name: str, *, example: str, changes: bool = False) -> Callable[[Call
                 session.events.register("before-parse", refuse_pages)
                 _sign_in(session)
                 deployment = Deployment(own["environment"] or _default_environment(), session, ctx.obj.clock)
-                status = function(Call(deployment, output, ctx.obj, by), **given)
+                typed = "".join(
+                    f" --{option} {shlex.quote(own[name])}"
+                    for option, name in (("env", "environment"), ("region", "region"), ("profile", "profile"))
+                    if own[name]
+                )
+                status = function(Call(deployment, output, ctx.obj, by, typed), **given)
                 # What is left to write is written here, where a full disk is still a sentence.
                 sys.stdout.flush()
             except (*FOREIGN, click.ClickException, OSError) as error:

@@ -18,6 +18,7 @@ from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.secrets import Secrets
 from pipeline.aws.tracking_table import TrackingTable
 from pipeline.domain.clock import Clock
+from pipeline.domain.quoting import plain_line
 from pipeline.qbo.connections import ConnectionDates, stored_dates
 from pipeline.qbo.realms import companies_by_realm
 from pipeline.qbo.tokens import REQUIRED_KEYS
@@ -30,6 +31,7 @@ STOPPED = "Task timed out"
 ROOT = Path(__file__).resolve().parents[1]
 # A state of ours has 300 KB.
 STATE_BYTES_MAX = 20_000_000
+_BACKEND_SHOWN = {"bucket": "bucket", "region": "region", "profile": "profile", "role_arn": "role"}
 _REQUEST_IDS = frozenset({"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2"})
 
 
@@ -52,6 +54,22 @@ def applied_here(state: Path | None = None) -> Applied | None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return Applied(str(environment), region, account)
+
+
+def backend_here(noted: Path | None = None) -> str:
+    """Return in words where Terraform keeps its state, as `terraform init` noted it in this checkout; or nothing.
+
+    The account of a bucket is not in it. Credentials may be, and are not shown.
+    """
+    try:
+        with (noted or ROOT / ".terraform/terraform.tfstate").open("rb") as file:
+            backend = json.loads(file.read(STATE_BYTES_MAX))["backend"]
+        config, kind = backend["config"], plain_line(str(backend["type"]), 40)
+        parts = [f"{word} {plain_line(str(config[name]), 200)}" for name, word in _BACKEND_SHOWN.items()
+                 if config.get(name)]  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return f"{kind} ({', '.join(parts)})" if parts else kind
 
 
 def refuse_pages(response_dict: Mapping[str, Any], **_named: object) -> None:
@@ -133,8 +151,19 @@ class Deployment:
                 f"There is no deployment '{self.environment}' in {where}: Terraform has applied it from here to "
                 f"{applied.region} (account {applied.account}). Name its --profile and --region."
             )
-        return f"There is no deployment '{self.environment}' in {where}" + (
-            f"; there is {names}: name it with --env." if names else ", nor any other: look at --region and --profile."
+        backend = "" if applied else backend_here()
+        elsewhere = (
+            f" Terraform keeps its state in another place, {backend}: `terraform output odoo_secret_arn` names the "
+            "region and the account it was applied to."
+        )
+        return (
+            f"There is no deployment '{self.environment}' in {where}"
+            + (
+                f"; there is {names}: name it with --env."
+                if names
+                else ", nor any other: look at --region and --profile."
+            )
+            + (elsewhere if backend else "")
         )
 
     def _account(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -427,3 +428,99 @@ def test_a_look_posts_nothing_whatever_is_due(machine):
 
     assert result["posted"] == 0
     assert entry_of(machine, row)["status"] == "pending"
+
+
+# -- a merge -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def merged(start_machine):
+    """Twelve documents of two companies; two customers of companyA were merged, which touched their documents."""
+    machine = start_machine(many(24, parties=2))
+    machine.time_left_s = 120.0
+    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    machine.quickbooks.merge_touches_documents = True
+    machine.extract()
+    machine.post()
+    machine.post(WATCH)
+    machine.alerts()
+    counted = Counter(row["CustomerRef"]["value"] for row in books(machine).rows("Invoice"))
+    (one, _), (other, _) = counted.most_common(2)
+    machine.moved = [row["Id"] for row in books(machine).rows("Invoice") if row["CustomerRef"]["value"] == one]
+    machine.names = [books(machine)._tables.table("Customer")[one]["DisplayName"] for one in (one, other)]
+    books(machine).merge("Customer", one, other)
+    return machine
+
+
+def of_customers(machine):
+    found = []
+    for entry in machine.deployment.entries():
+        if entry["document_type"] in ("invoice", "credit_note") and entry["company"] == "companyA" and "drift" in entry:
+            found.append(json.loads(entry["drift"]))
+    return found
+
+
+def accept_of(machine, **changes):
+    party, into = machine.names
+    return {"accept_party": party, "into": into, "company": "companyA", "because": "one now", "by": "Ann", **changes}
+
+
+def test_a_merge_is_one_notice_and_nothing_is_written(merged):
+    before = writes(merged)
+
+    results = [merged.post(WATCH), merged.post(WATCH)]
+
+    assert [result["drift_noticed"] for result in results] == [1, 0]
+    assert len(of_customers(merged)) == results[1]["drift_open"] >= len(merged.moved) > 1
+    (text,) = said(merged)
+    party, into = merged.names
+    assert f"{party}: {len(of_customers(merged))} documents of it are on {into} in QuickBooks now" in text
+    assert '"accept_party": ' in text
+    assert "it was changed in QuickBooks" not in text
+    assert writes(merged) == before
+
+
+def test_a_merge_is_accepted_for_all_of_its_documents_at_once(merged):
+    merged.post(WATCH)
+
+    answer = merged.post(accept_of(merged))
+    result = merged.post(WATCH)
+
+    assert answer["documents"] == len(of_customers(merged))
+    assert {drift["accepted"]["by"] for drift in of_customers(merged)} == {"Ann"}
+    assert (result["drift_noticed"], result["drift_open"]) == (0, 0)
+
+
+def test_a_merge_that_was_accepted_before_it_was_noticed_is_said_to_nobody(merged):
+    merged.post(accept_of(merged))
+
+    result = merged.post(WATCH)
+
+    assert (result["drift_noticed"], result["drift_open"]) == (0, 0)
+    assert {drift["accepted"]["because"] for drift in of_customers(merged)} == {"one now"}
+    assert said(merged) == []
+
+
+def test_what_else_was_changed_of_a_document_is_told_beside_the_merge_and_not_accepted_with_it(merged):
+    row = books(merged)._tables.table("Invoice")[merged.moved[0]]
+    edit(merged, row, DueDate="2031-01-01")
+
+    first = merged.post(WATCH)
+    merged.post(accept_of(merged))
+
+    assert first["drift_noticed"] == 2
+    assert merged.post(WATCH)["drift_open"] == 1
+    assert drift_of(merged, row)["accepted"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"because": " "}, "accept_party names a party in Odoo"),
+        ({"into": ""}, "accept_party names a party in Odoo"),
+        ({"accept": "x"}, "takes nothing else"),
+        ({"company": "companyC"}, "has no company 'companyC'"),
+    ],
+)
+def test_a_merge_is_accepted_by_names_of_a_company_with_a_reason(merged, changes, words):
+    assert words in merged.post(accept_of(merged, **changes))["error"]

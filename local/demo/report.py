@@ -23,7 +23,9 @@ PDF_EMBEDDED_BYTES_MAX = 2 * 1024 * 1024
 PDFS_EMBEDDED_BYTES_MAX = 40 * 1024 * 1024
 DOCUMENTS_SHOWN_MAX = 5_000
 
-_MONEY = re.compile(r"-?\d[\d,]*(\.\d+)? [A-Z]{3}\b")
+_VARIABLE = re.compile(r"-?\d[\d,]*(\.\d+)? [A-Z]{3}\b|\b\d{4}-\d\d-\d\d\b")
+# More reasons are on the screen and not on paper, which has at most eight pages for five hundred documents.
+REASONS_PRINTED_MAX = 8
 
 STATUS_WORDS = {
     "posted": "posted",
@@ -111,13 +113,18 @@ class Cause:
         return ", ".join(f"{_amount(total)} {currency}" for currency, total in sorted(sums.items()))
 
 
-def causes(sheets: Sequence[Sheet]) -> list[Cause]:
-    """Return why documents need a person, most documents first; reasons that differ in amounts alone are one."""
+def causes(sheets: Sequence[Sheet], statuses: Sequence[str] = ("failed",)) -> list[Cause]:
+    """Return why documents of these statuses are not posted, most documents first.
+
+    Reasons that differ in amounts and dates alone are one.
+    """
     groups: dict[tuple[str, str], list[Sheet]] = defaultdict(list)
     for sheet in sorted(sheets, key=_reading_order):
-        if sheet.status == "failed":
-            groups[str(sheet.entry["company"]), _MONEY.sub("", sheet.reason)].append(sheet)
-    found = [Cause(company, group[0].reason, group) for (company, _), group in groups.items()]
+        if sheet.status in statuses:
+            groups[str(sheet.entry["company"]), _VARIABLE.sub("", sheet.reason)].append(sheet)
+    found = [
+        Cause(company, group[0].reason or "It was cancelled in Odoo.", group) for (company, _), group in groups.items()
+    ]
     return sorted(found, key=lambda cause: -len(cause.sheets))
 
 
@@ -198,6 +205,8 @@ def write(
         totals=totals(sheets),
         sheets=sorted(sheets, key=_reading_order)[:DOCUMENTS_SHOWN_MAX],
         causes=causes(sheets),
+        unposted=causes(sheets, ("skipped", "voided")),
+        printed_max=REASONS_PRINTED_MAX,
         checks=[CheckShown.of(found) for found in checks],
         books=books,
         counts={status: sum(sheet.status == status for sheet in sheets) for status in STATUS_WORDS},

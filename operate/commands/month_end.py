@@ -19,13 +19,17 @@ from operate.files import write_whole
 from operate.output import counted
 from operate.pack import Pack, fetch_pack
 from pipeline.aws.report_store import folder_of
+from pipeline.domain.accepted_parties import MERGES, read_acceptance
 from pipeline.domain.alert import Place
-from pipeline.domain.audit import Written, verified
+from pipeline.domain.audit import Decision, Written, verified
+from pipeline.domain.codec import encode, loads
 from pipeline.domain.errors import InvalidRequest
-from pipeline.domain.history import LINKS, RECORDS
+from pipeline.domain.history import LINKS, RECORDS, month_name
 from pipeline.domain.identity import odoo_id_of
+from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.month import Month, latest_day
 from pipeline.domain.tie_out.tie_out import Verdict
+from pipeline.use_cases.tie_out.closures import CLOSED
 
 # A month of fifty thousand documents goes on where it stopped; this is more than an hour of work.
 ROUNDS_MAX = 8
@@ -53,7 +57,11 @@ def tie_out(call: Call, *, company: str, month: str) -> int:
     found = answer.get("tie_outs", [])
     for one in found:
         call.output.say(one["sentence"])
-        call.output.say(f"`./oqb report {quote(company)} {month}` opens the report.")
+        if one.get("closed"):
+            call.output.say(one["closed"])
+        for change in one.get("changes", []):
+            call.output.say(f"  {change}")
+        call.output.say(f"{call.again(f'report {quote(company)} {month}')} opens the report.")
     for text in answer.get("left_out", []):
         call.output.say(text)
     if answer.get("remaining"):
@@ -75,8 +83,8 @@ def close(
 ) -> int:
     """Close MONTH of COMPANY, if it ties out.
 
-    Compares it now, and stores its pack. Ends with 1 and lists what is open when it cannot be closed. What changes in a
-    closed month later is an alert.
+    Compares it now, and stores its pack. Ends with 1 and lists what is open when it cannot be closed, or what has
+    changed when it was closed before. What changes in a closed month later is an alert.
     """
     known_company(call.deployment, company)
     parsed = _month(call, month)
@@ -94,11 +102,7 @@ def close(
             answer = call.invoke(TIE_OUT, payload)
         if not answer.get("remaining"):
             break
-    call.output.say(answer.get("sentence") or answer.get("waiting", ""))
-    for reason in answer.get("open", []):
-        call.output.say(f"  {reason}")
-    if answer.get("pack"):
-        call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
+    _say_closing(call, company, month, answer)
     is_done = bool(answer.get("reopened" if undo else "closed"))
     is_whole = True
     if with_pdfs and is_done:
@@ -106,7 +110,24 @@ def close(
         answer |= {"folder": str(pack.folder), "wrong": pack.wrong}
         is_whole = not pack.wrong
     call.output.result(answer)
-    return 0 if is_done and is_whole else NEEDS_A_PERSON
+    return 0 if is_done and is_whole and not answer.get("changes") else NEEDS_A_PERSON
+
+
+def _say_closing(call: Call, company: str, month: str, answer: dict[str, Any]) -> None:
+    """Say what came of closing a month, with what is open or has changed, and the next command."""
+    call.output.say(answer.get("sentence") or answer.get("waiting", ""))
+    for reason in answer.get("open", []):
+        call.output.say(f"  {reason}")
+    changes = answer.get("changes", [])
+    for change in changes:
+        call.output.say(f"  {change}")
+    if changes:
+        again = call.again(f'close {quote(company)} {month} --undo --because "…"')
+        call.output.say(f"Undo it where it was done; or open the month with {again}, and close it again.")
+    if answer.get("open") and answer.get("tie_outs"):
+        call.output.say(f"{call.again(f'report {quote(company)} {month}')} shows what to do about each.")
+    if answer.get("pack"):
+        call.output.say(f"Its pack is {answer['pack']}/, the SHA-256 of its manifest {answer['manifest_sha256']}.")
 
 
 @command("report", example="./oqb report companyA 2026-10 --as xlsx")
@@ -138,7 +159,7 @@ def report(
         if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
             raise
         raise NeedsAPerson(
-            f"There is no report of {company} {month} yet: `./oqb tie-out {quote(company)} {month}` makes one."
+            f"There is no report of {company} {month} yet: {call.again(f'tie-out {quote(company)} {month}')} makes one."
         ) from None
     place.mkdir(parents=True, exist_ok=True)
     file = place / f"tie-out-{month}.{ending}"
@@ -179,8 +200,10 @@ def explain(call: Call, *, name: str) -> int:
         for line in document["explained"]:
             call.output.say(f"  {line}")
         odoo_url = call.deployment.extractor.odoo_api_url
-        link = Place("", "", odoo_url=odoo_url).links(odoo_id_of(document["entry_id"]), None, "")
-        call.output.say(f"  {link}  {document['links']}".rstrip())
+        # The poster does not know where Odoo is.
+        odoo_id = 0 if document.get("is_gone_from_odoo") else odoo_id_of(document["entry_id"])
+        link = Place("", "", odoo_url=odoo_url).links(odoo_id, None, "")
+        call.output.say(f"  {'  '.join(filter(None, (link, document['links'])))}".rstrip())
         call.output.say("  What was recorded:" if document["history"] else "  Nothing was recorded of it yet.")
         for line in document["history"]:
             call.output.say(f"    {line}")
@@ -191,16 +214,34 @@ def explain(call: Call, *, name: str) -> int:
 
 
 @command("accept", example='./oqb accept odoo-account.move-17 --because "agreed with the customer"', changes=True)
-@click.argument("entry_id")
+@click.argument("entry_id", required=False, default="")
 @click.option("--because", required=True, metavar="TEXT", help="Why it stays as it is in QuickBooks.")
-def accept(call: Call, *, entry_id: str, because: str) -> int:
+@click.option("--party", default="", metavar="NAME", help="A customer or vendor in Odoo, merged on one side.")
+@click.option("--into", default="", metavar="NAME", help="The one its documents are on in QuickBooks.")
+@click.option("--company", default="", metavar="COMPANY", help="The company that --party is of.")
+def accept(call: Call, *, entry_id: str, because: str, party: str, into: str, company: str) -> int:
     """Accept what a person changed in QuickBooks.
 
-    That is about the document of ENTRY_ID. It holds for what was found: a later change is reported again.
+    That is about the document of ENTRY_ID, and holds for what was found: a later change is reported again. With
+    --party, --into and --company instead, accept that two parties were merged, for all of their documents.
     """
     call.check_named()
-    answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
-    call.output.say(f"Accepted: {entry_id}.")
+    names = (party.strip(), into.strip(), company)
+    if bool(entry_id) == any(names) or (any(names) and not all(names)):
+        raise WrongUse("accept takes an ENTRY_ID, or --party, --into and --company together for two merged parties.")
+    if not because.strip():
+        raise WrongUse('--because is empty: say why it stays as it is, --because "…".')
+    if entry_id:
+        answer = call.invoke(POSTER, {"accept": entry_id, "because": because})
+        call.output.say(f"Accepted: {entry_id}.")
+        call.output.result(answer)
+        return 0
+    known_company(call.deployment, company)
+    payload = {"accept_party": names[0], "into": names[1], "company": company, "because": because}
+    answer = call.invoke(POSTER, payload)
+    changed = counted(answer.get("documents", 0), "document")
+    call.output.say(f"Accepted: documents of {names[0]} may be on {names[1]} in QuickBooks.")
+    call.output.say(f"What was noticed of it is closed, on {changed}. The next tie-out has it as explained.")
     call.output.result(answer)
     return 0
 
@@ -220,8 +261,8 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
         except ValueError:
             raise WrongUse("A day is written like 2026-11-29.") from None
     with call.output.progress("Reading the history"):
-        texts, written = _stored(call)
-    found = verified(texts, written, day=day or "")
+        texts, written, decisions = _stored(call)
+    found = verified(texts, written, decisions, day=day or "")
     for finding in found.findings:
         call.output.say(finding.sentence)
     what_is_wrong = "nothing was changed, removed or put in"
@@ -236,9 +277,10 @@ def audit(call: Call, *, what: str, day: str | None) -> int:  # noqa: ARG001 - t
     return NEEDS_A_PERSON if found.findings else 0
 
 
-def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
-    """Return the records and links by key, and when each entry was written."""
+def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written], list[Decision]]:
+    """Return the records and links by key, when each entry was written, and what persons decided."""
     texts, written = {}, {}
+    decisions: list[Decision] = []
     pages = (
         call.deployment.client("dynamodb")
         .get_paginator("scan")
@@ -254,11 +296,31 @@ def _stored(call: Call) -> tuple[dict[str, str], dict[str, Written]]:
             key = stored["entry_id"]["S"]
             if key.startswith((RECORDS, LINKS)):
                 texts[key] = stored.get("value", {}).get("S", "")
+            elif key.startswith((CLOSED, MERGES)):
+                decisions += _decided(key, stored.get("value", {}).get("S", ""))
             elif "#" not in key and "updated_at" in stored:
                 created_at = stored.get("created_at", {}).get("S", "")
                 is_posted = bool(stored.get("qb_id", {}).get("S"))
                 written[key] = Written(created_at, stored["updated_at"]["S"], is_posted)
-    return texts, written
+    return texts, written, decisions
+
+
+def _decided(key: str, text: str) -> list[Decision]:
+    """Return the decisions that a stored value is the outcome of; none if this release cannot read it."""
+    if key.startswith(MERGES):
+        accepted = read_acceptance(text)
+        return [Decision(key, encode(accepted.at), {"because": accepted.because})] if accepted else []
+    try:
+        closure = loads(Closure, text)
+    except ValueError:
+        return []
+    company, _, month = key.removeprefix(CLOSED).rpartition("#")
+    name = month_name(company, month)
+    found = [Decision(name, encode(closure.at), {"manifest_sha256": closure.manifest_sha256})]
+    if closure.reopened_at is not None:
+        says = {"because": closure.because, "pack": closure.folder}
+        found.append(Decision(name, encode(closure.reopened_at), says))
+    return found
 
 
 def _month(call: Call, text: str) -> Month:

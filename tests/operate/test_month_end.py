@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import demo_documents
 from tests.conftest import CLIENT_SECRET, PASSWORD
 
 MONTH = "2026-01"
@@ -228,3 +229,144 @@ def test_a_login_without_a_name_is_asked_for_one(oqb, monkeypatch, arguments):
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (
         2, "This machine does not say who you are: add --by NAME."
     )  # fmt: skip
+
+
+MERGED = ("accept", "--company", "companyA", "--party", "Acme Corp", "--into", "Acme Holding")
+
+
+def test_a_merge_is_accepted_by_the_names_of_both_parties(oqb):
+    oqb.lambdas.replace("qb-poster-demo", lambda _event: {"documents": 3})
+
+    result = oqb(*MERGED, "--because", "one now", "--by", "Ann")
+
+    assert oqb.invoked("qb-poster") == [
+        {
+            "accept_party": "Acme Corp", "into": "Acme Holding", "company": "companyA", "because": "one now",
+            "by": "Ann",
+        }
+    ]  # fmt: skip
+    assert "documents of Acme Corp may be on Acme Holding in QuickBooks" in " ".join(result.stdout.split())
+    assert "3 documents" in result.stdout
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("accept", "--because", "so"), "takes an ENTRY_ID, or --party, --into and --company together"),
+        (("accept", "x", "--party", "Acme", "--because", "so"), "takes an ENTRY_ID, or --party"),
+        ((*MERGED[:-2], "--because", "so"), "takes an ENTRY_ID, or --party"),
+        ((*MERGED, "--because", "  "), "--because is empty"),
+        (("accept", "--company", "companyC", *MERGED[3:], "--because", "so"), "has no company 'companyC'"),
+    ],
+)
+def test_a_merge_that_is_named_in_part_is_refused(oqb, arguments, said):
+    result = oqb(*arguments, "--by", "Ann")
+
+    assert said in " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert oqb.lambdas.invoked == []
+
+
+def test_explain_has_no_link_to_a_document_that_was_deleted_in_odoo(oqb):
+    oqb.machine.extract()
+    oqb.machine.post()
+    entry = next(entry for entry in oqb.machine.entries().values() if entry["qb_id"])
+    oqb.machine.client("dynamodb").update_item(
+        TableName=oqb.machine.deployment.table,
+        Key={"entry_id": {"S": entry["entry_id"]}},
+        UpdateExpression="SET withdrawn = :yes REMOVE content_hash",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
+
+    text = " ".join(oqb("explain", entry["entry_id"]).stdout.split())
+
+    assert "deleted in Odoo" in text
+    assert "/mail/view" not in text
+    assert f"txnId={entry['qb_id']}" in text
+
+
+def test_the_next_command_has_the_options_that_this_one_was_given(oqb, monkeypatch):
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: COMPARED)
+    without = oqb("tie-out", "companyA", MONTH).stdout
+    monkeypatch.delenv("ENVIRONMENT")
+
+    text = " ".join(oqb("tie-out", "companyA", MONTH, "--env", "demo").stdout.split())
+
+    assert f"`./oqb report companyA {MONTH}` opens" in without
+    assert f"`./oqb report companyA {MONTH} --env demo` opens the report." in text
+
+
+def test_what_keeps_a_month_open_is_said_with_amount_and_where_to_read_on(oqb):
+    oqb.machine.time_left_s = 900.0
+    oqb.machine.extract()
+
+    text = " ".join(oqb("close", "companyA", MONTH).stdout.split())
+
+    assert " USD): waiting. It is to be posted." in text
+    assert f"`./oqb report companyA {MONTH}` shows what to do about each." in text
+
+
+def test_a_tie_out_of_a_closed_month_says_by_whom_it_was_closed_and_what_has_changed_since(oqb):
+    closed = {"sentence": "It ties out.", "verdict": "ties out", "closed": "Closed by Ann. 1 change since.",
+              "changes": ["Bill 7 of Acme: changed in QuickBooks."]}  # fmt: skip
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: {**COMPARED, "tie_outs": [closed]})
+
+    text = oqb("tie-out", "companyA", MONTH).stdout
+
+    assert "Closed by Ann. 1 change since." in text
+    assert "Bill 7 of Acme: changed in QuickBooks." in text
+
+
+def test_a_month_that_was_closed_and_has_changed_since_ends_with_one_and_the_way_out(oqb):
+    answer = {"closed": True, "sentence": "It is closed already. 1 change since.", "open": [], "pack": "reports/x",
+              "manifest_sha256": "abc", "changes": ["Bill 7 of Acme: changed in QuickBooks."]}  # fmt: skip
+    oqb.lambdas.replace("odoo-qb-tie-out-demo", lambda _event: answer)
+
+    result = oqb("close", "companyA", MONTH)
+
+    assert "Bill 7 of Acme: changed in QuickBooks." in result.stdout
+    assert f'`./oqb close companyA {MONTH} --undo --because "…"`' in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+
+
+def remove_the_last_link(oqb):
+    """Remove the last link of the history and the records that it lists, as somebody who may write the table."""
+    client, table = oqb.machine.client("dynamodb"), oqb.machine.deployment.table
+    items = {item["entry_id"]["S"]: item for item in oqb.machine.items(table)}
+    last = max(key for key in items if key.startswith("history-day#"))
+    for key in (last, *json.loads(items[last]["value"]["S"])["records"]):
+        client.delete_item(TableName=table, Key={"entry_id": {"S": key}})
+
+
+def test_an_acceptance_whose_record_was_removed_with_its_link_is_found(oqb):
+    oqb.machine.extract()
+    oqb(*MERGED, "--because", "one now", "--by", "Ann")
+    before = oqb("audit", "verify")
+    remove_the_last_link(oqb)
+
+    result = oqb("audit", "verify")
+
+    assert before.exit_code == 0, before.stdout
+    assert "merge#companyA#" in result.stdout
+    assert "which is in no record: removed" in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_closed_month_whose_record_was_removed_with_its_link_is_found(start_shell, undo):
+    oqb = start_shell(demo_documents(16))
+    oqb.machine.time_left_s = 900.0
+    oqb.machine.extract()
+    oqb.machine.post()
+    assert oqb("close", "companyA", "2026-05", "--by", "Ann").exit_code == 0
+    if undo:
+        oqb("close", "companyA", "2026-05", "--undo", "--because", "a late bill", "--by", "Ann")
+    before = oqb("audit", "verify")
+    remove_the_last_link(oqb)
+
+    result = oqb("audit", "verify")
+
+    assert before.exit_code == 0, before.stdout
+    assert "month#companyA#2026-05 was decided at" in " ".join(result.stdout.split())
+    assert result.exit_code == 1

@@ -284,6 +284,50 @@ def test_credentials_of_another_account_are_named_beside_those_of_the_deployment
     assert f"There is no deployment 'prod' in us-west-2 (account 123456789012){says}" in said
 
 
+def a_backend(**config):
+    return json.dumps({"version": 3, "backend": {"type": "s3", "config": config, "hash": 1}})
+
+
+@pytest.mark.parametrize(
+    ("noted", "says"),
+    [
+        (
+            a_backend(
+                bucket="acme-state",
+                region="eu-west-1",
+                role_arn="arn:aws:iam::210987654321:role/tf",
+                key="prod.tfstate",
+                access_key="AKIASECRET",
+                secret_key="s3cr3t",
+            ),
+            "s3 (bucket acme-state, region eu-west-1, role arn:aws:iam::210987654321:role/tf): `terraform output",
+        ),
+        (
+            json.dumps({"backend": {"type": "pg", "config": {"conn_str": "postgres://me:s3cr3t@db"}}}),
+            "place, pg: `terraform",
+        ),
+        (json.dumps({"backend": {"type": "local", "config": []}}), ""),
+        ("not JSON", ""),
+    ],
+)
+@pytest.mark.parametrize("command", [("status",), ("doctor",)])
+def test_a_state_that_is_kept_elsewhere_is_named_without_its_credentials(
+    oqb, monkeypatch, tmp_path, noted, says, command
+):  # fmt: skip
+    (tmp_path / ".terraform").mkdir()
+    (tmp_path / ".terraform/terraform.tfstate").write_text(noted)
+    monkeypatch.setattr(deployment, "ROOT", tmp_path)
+
+    result = oqb(*command, "--env", "prod")
+
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert ("Terraform keeps its state in another place" in said) is bool(says)
+    assert says in said
+    assert "s3cr3t" not in said
+    assert "AKIASECRET" not in said
+
+
 def test_an_account_that_aws_does_not_say_is_left_out(oqb, refuse, monkeypatch, tmp_path):
     monkeypatch.setattr(deployment, "ROOT", tmp_path)
     refuse("GetCallerIdentity", ClientError({"Error": {"Code": "AccessDenied"}}, "GetCallerIdentity"))

@@ -12,6 +12,7 @@ from pipeline.aws.payload import body_of, is_schedule
 from pipeline.aws.said_by import BY, said_by
 from pipeline.domain.commands import (
     AcceptDrift,
+    AcceptMerge,
     CloseMonth,
     CompareMonths,
     Explain,
@@ -49,7 +50,8 @@ _CLOSE_KEYS = {"close", "company", "undo", "because"}
 _TIE_OUT_KEYS = _CLOSE_KEYS | {"month", "continue"}
 REASON_LENGTH_MAX = 500
 _ACCEPT_KEYS = {"accept", "because"}
-_POSTER_KEYS = _ACCEPT_KEYS | {
+_MERGE_KEYS = {"accept_party", "into", "company", "because"}
+_POSTER_KEYS = _ACCEPT_KEYS | _MERGE_KEYS | {
     "company", "entry_ids", "retry_failed", "dry_run", "sweep", "realm", "redrive", "rebuild", "start_over", "watch",
     "explain",
 }  # fmt: skip
@@ -116,7 +118,7 @@ def _goes_on(body: Mapping[str, Any]) -> Pull:
     return Pull(go_on_for_s=seconds)
 
 
-def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
+def poster_command(event: Any) -> PosterCommand | AcceptDrift | AcceptMerge | Explain:
     """Return the poster's command. The sweep and a tick of EventBridge ask for everything due.
 
     An S3 event only wakes the poster: the entries it names say which companies to look at, and nothing else.
@@ -126,6 +128,8 @@ def poster_command(event: Any) -> PosterCommand | AcceptDrift | Explain:
     if is_from_s3(event):
         return WakeUp(tuple(entry_ids_of(event)))
     body = body_of(event, _POSTER_KEYS)
+    if {"accept_party", "into"} & set(body):
+        return _merge_accepted(body, said_by(event))
     if _ACCEPT_KEYS & set(body):
         return _accepted(body, said_by(event))
     # An empty name is a mistake, and no wish to post.
@@ -197,6 +201,17 @@ def _accepted(body: Mapping[str, Any], by: str) -> AcceptDrift:
             'the customer", "by": "Ann"}, and takes nothing else.'
         )
     return AcceptDrift(_text(body, "accept"), _text(body, "because"), by)
+
+
+def _merge_accepted(body: Mapping[str, Any], by: str) -> AcceptMerge:
+    values = {key: _text(body, key).strip() for key in _MERGE_KEYS}
+    if not set(body) <= _MERGE_KEYS or not all(values.values()):
+        raise InvalidRequest(
+            "accept_party names a party in Odoo, the one that its documents are on in QuickBooks, and says why: "
+            '{"accept_party": "Acme Corp", "into": "Acme Holding", "company": "companyA", "because": "merged", "by": '
+            '"Ann"}, and takes nothing else.'
+        )
+    return AcceptMerge(values["company"], values["accept_party"], values["into"], values["because"], by)
 
 
 def _closed(body: Mapping[str, Any], by: str) -> CloseMonth | ReopenMonth:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from pipeline.domain.causes import words_for
 from pipeline.domain.document import DocumentType
+from pipeline.domain.drift import gone
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import PipelineError
 from pipeline.domain.money import shown
@@ -77,12 +78,22 @@ class Place:
         console = f"https://{self.region}.console.aws.amazon.com/cloudwatch/home?region={self.region}"
         return f"{console}#logsV2:log-groups/log-group/{name}"
 
-    def links(self, odoo_id: int, document_type: DocumentType | None, qb_id: str) -> str:
-        """Return where a document is in Odoo and in QuickBooks, or an empty text."""
+    def links(
+        self, odoo_id: int, document_type: DocumentType | None, qb_id: str, gone: tuple[str, str] = ("", "")
+    ) -> str:
+        """Return where a document is in Odoo and in QuickBooks, or an empty text.
+
+        `gone` says in words where it is no more; there is no link then.
+        """
         found = []
-        if self.odoo_url and odoo_id:
+        in_odoo, in_books = gone
+        if in_odoo:
+            found.append(in_odoo)
+        elif self.odoo_url and odoo_id:
             found.append(f"Odoo: {self.odoo_url}/mail/view?model=account.move&res_id={odoo_id}")
-        if self.quickbooks_url and qb_id and document_type:
+        if in_books:
+            found.append(in_books)
+        elif self.quickbooks_url and qb_id and document_type:
             found.append(
                 f"QuickBooks: {self.quickbooks_url}/app/{QUICKBOOKS_PAGES[document_type]}?txnId={quote(qb_id, safe='')}"
             )
@@ -137,6 +148,7 @@ class Waiting:
     odoo_id: int = 0
     document_type: DocumentType | None = None
     qb_id: str = ""
+    gone: tuple[str, str] = ("", "")
 
 
 def waiting_of(entry: Entry) -> Waiting:
@@ -152,6 +164,7 @@ def waiting_of(entry: Entry) -> Waiting:
         entry.odoo_id,
         entry.document_type,
         entry.qb_id,
+        gone(entry),
     )
 
 
@@ -238,7 +251,7 @@ def by_message(documents: Sequence[Waiting], place: Place) -> list[str]:
         left = max(1, DOCUMENTS_SHOWN_MAX - shown_documents)
         for document in group[:left]:
             lines.append(f"   - {one_line(document.title, TITLE_LENGTH_MAX)}")
-            links = place.links(document.odoo_id, document.document_type, document.qb_id)
+            links = place.links(document.odoo_id, document.document_type, document.qb_id, document.gone)
             lines += [f"     {links}"] if links else []
         shown_documents += len(group[:left])
         lines += [f"   ... and {len(group) - left} more"] if len(group) > left else []

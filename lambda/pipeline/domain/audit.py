@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from pipeline.domain.history import (
     DAYS_BRIDGED_AT_LEAST,
     LINKS,
     RECORDS,
+    TEXT_LENGTH_MAX,
     hash_of,
     link_key,
     record_key,
@@ -57,6 +58,15 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision of a person that is stored beside the history: its name there, when, and what its record must say."""
+
+    name: str
+    at: str
+    says: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Listed:
     """What a link says of a record: its hash, and the day of the link."""
 
@@ -64,17 +74,20 @@ class _Listed:
     day: str
 
 
-def verified(texts: Mapping[str, str], written: Mapping[str, Written], *, day: str = "") -> Verified:
+def verified(
+    texts: Mapping[str, str], written: Mapping[str, Written], decisions: Iterable[Decision] = (), *, day: str = ""
+) -> Verified:
     """Verify the history, of one `day` (like 2026-11-29) or all of it.
 
-    `texts` are all records and links by key, `written` when each entry was written, by entry id. A finding whose day is
-    not known belongs to every day.
+    `texts` are all records and links by key, `written` when each entry was written, by entry id, `decisions` what
+    persons decided as the table has it. A finding whose day is not known belongs to every day.
     """
     records = {key: text for key, text in texts.items() if key.startswith(RECORDS)}
     links = {key: text for key, text in texts.items() if key.startswith(LINKS)}
     listed: dict[str, _Listed] = {}
     found = [*_chain_of_days(links, listed), *_listed(records, listed), *_chains_of_entries(records, listed)]
     found += [*_unrecorded(records, written), *_without_a_record(records, links, written)]
+    found += _undecided(records, links, decisions)
     if not records and not links:
         found += _without_a_history(written)
     last = max(links, default="")
@@ -185,6 +198,24 @@ def _without_a_record(
             yield Finding(
                 entry_id, entry.created_at[:10],
                 f"{entry_id} was created at {entry.created_at}, and has no record: removed, or its run was killed.",
+            )  # fmt: skip
+
+
+def _undecided(
+    records: Mapping[str, str], links: Mapping[str, str], decisions: Iterable[Decision]
+) -> Iterator[Finding]:
+    """Find decisions that no record tells: the last ones of a day may be removed with their links."""
+    began_at = min((str((_read(text) or {}).get("at", "~")) for text in links.values()), default="~")
+    steps: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for key, text in records.items():
+        steps[_numbered(key.removeprefix(RECORDS))[0]] += (_read(text) or {}).get("steps", [])
+    for decision in decisions:
+        told = any(all(step.get(field) == value[:TEXT_LENGTH_MAX] for field, value in decision.says.items())
+                   for step in steps[decision.name])  # fmt: skip
+        if not told and decision.at > began_at:
+            yield Finding(
+                decision.name, decision.at[:10],
+                f"{decision.name} was decided at {decision.at}, which is in no record: removed, or its run was killed.",
             )  # fmt: skip
 
 

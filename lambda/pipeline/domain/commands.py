@@ -130,6 +130,17 @@ class AcceptDrift:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptMerge:
+    """Accept that documents of one party of a company are on another in the books: who accepts it, and why."""
+
+    company: str
+    party: str
+    into: str
+    because: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """Tell the life of a document: by its number in Odoo, its entry, or its id in the books."""
 

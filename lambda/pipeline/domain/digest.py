@@ -103,16 +103,29 @@ def _noticed(notices: Sequence[Notice], place: Place) -> list[str]:
     named = [notice for notice in notices if notice.entry_id]
     for notice in named:
         lines.append(f"- {one_line(notice.title, TITLE_LENGTH_MAX)}: {one_line(notice.sentence, MESSAGE_LENGTH_MAX)}")
+        if notice.parties:
+            (party, into), company = notice.parties, notice.company
+            accept: dict[str, object] = {
+                "accept_party": party,
+                "into": into,
+                "company": company,
+                "because": "...",
+                "by": "...",
+            }
+            lines.append(f"  To accept it for all of them: {place.command(accept)}")
+            continue
         links = place.links(notice.odoo_id, notice.document_type, notice.qb_id)
         lines += [f"  {links}"] if links else []
     more = sum(notice.count for notice in notices if not notice.entry_id)
     lines += [f"... and {counted(more)} more; each is noted on its entry"] if more else []
-    example = named[0].entry_id if named else "<entry>"
+    single = next((notice.entry_id for notice in named if not notice.parties), "<entry>")
+    if all(notice.parties for notice in notices):
+        return [*lines, "", "It ends by itself when both agree again."]
     return [
         *lines,
         "",
         "It ends by itself when both agree again. To accept one as it is in QuickBooks, saying why and who you are:",
-        f"  {place.command({'accept': example, 'because': '...', 'by': '...'})}",
+        f"  {place.command({'accept': single, 'because': '...', 'by': '...'})}",
     ]
 
 

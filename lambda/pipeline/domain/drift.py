@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from pipeline.domain.accepted_parties import acceptance_key
+from pipeline.domain.advice import DELETED_IN_QUICKBOOKS
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document, DocumentType, LineKind
 from pipeline.domain.entry import Entry
@@ -27,6 +29,7 @@ DIFFERENCES_MAX = 12
 REASON_LENGTH_MAX = 500
 PERSON_LENGTH_MAX = 100
 NOT_SAID = "not said"
+PARTIES = ("customer", "vendor")
 
 
 class DriftKind(StrEnum):
@@ -60,6 +63,7 @@ class Drift:
     """How a document in the books differs from what was posted.
 
     `seen` is a hash of what was found: an acceptance holds for that and nothing else. `qb_id` is what it was found at.
+    With `is_party_only` the customer or vendor is another one, and nothing else of what was written was changed.
     """
 
     kind: DriftKind
@@ -68,6 +72,14 @@ class Drift:
     noticed_at: datetime
     differences: tuple[Difference, ...] = ()
     accepted: Acceptance | None = None
+    is_party_only: bool = False
+
+    @property
+    def parties(self) -> tuple[str, str] | None:
+        """The party as posted and the one in the books, if nothing else was changed: a merge looks like that."""
+        if not self.is_party_only:
+            return None
+        return next(((one.posted, one.in_books) for one in self.differences if one.name in PARTIES), None)
 
     @property
     def sentence(self) -> str:
@@ -85,7 +97,8 @@ class Drift:
 class Seen:
     """A transaction as the books say it is now. Of a deleted one only type and id are known.
 
-    `fingerprint` is comparable with the entry's. `lines` are amount, account or item, and text of each.
+    `fingerprint` is comparable with the entry's; `fingerprint_with` returns what it would be with another party.
+    `lines` are amount, account or item, and text of each.
     """
 
     document_type: DocumentType
@@ -104,11 +117,15 @@ class Seen:
     tax: Decimal | None = None
     open_amount: Decimal | None = None
     lines: tuple[str, ...] = ()
+    fingerprint_with: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line of the next digest. Without `entry_id` it counts further documents that are not named."""
+    """One line of the next digest. Without `entry_id` it counts further documents that are not named.
+
+    With `parties` it is about all documents of one party that are on another now; `entry_id` is a key of the pair.
+    """
 
     company: str
     entry_id: str
@@ -119,6 +136,7 @@ class Notice:
     document_type: DocumentType | None = None
     qb_id: str = ""
     count: int = 1
+    parties: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +212,13 @@ def judged(entry: Entry, seen: Seen, document: Document | None, now: datetime) -
     if before and before.seen == mark:
         return before
     differences = tuple(_differences(entry, seen, document))[:DIFFERENCES_MAX] if kind is DriftKind.CHANGED else ()
-    return Drift(kind, entry.qb_id, mark, now, differences)
+    return Drift(kind, entry.qb_id, mark, now, differences, is_party_only=_is_party_only(entry, seen))
+
+
+def _is_party_only(entry: Entry, seen: Seen) -> bool:
+    if seen.fingerprint_with is None or not entry.qb_party or seen.party_id in ("", entry.qb_party):
+        return False
+    return seen.fingerprint_with(entry.qb_party) == entry.qb_fingerprint
 
 
 def open_amount(entry: Entry, seen: Seen) -> Decimal | None:
@@ -229,11 +253,39 @@ def paid_sentence(entry: Entry) -> str:
 
 def notice_of(entry: Entry, drift: Drift) -> Notice:
     """Return what the next digest says about a difference, and whether the document is paid."""
-    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry))))
+    in_odoo, _ = gone(entry)
+    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry), in_odoo)))
+    is_there = drift.kind is DriftKind.CHANGED
     return Notice(
-        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, entry.odoo_id,
-        entry.document_type, entry.qb_id if drift.kind is not DriftKind.DELETED else "",
+        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, 0 if in_odoo else entry.odoo_id,
+        entry.document_type, entry.qb_id if is_there else "",
     )  # fmt: skip
+
+
+def merge_notice(company: str, parties: tuple[str, str], count: int, now: datetime) -> Notice:
+    """Return what the next digest says about documents that are on another party now, as after a merge."""
+    posted, in_books = parties
+    return Notice(
+        company,
+        acceptance_key(company, posted, in_books),
+        posted,
+        f"{count} documents of it are on {in_books} in QuickBooks now, as when the two are merged there; nothing else "
+        "of them was changed",
+        now,
+        count=count,
+        parties=parties,
+    )
+
+
+def gone(entry: Entry) -> tuple[str, str]:
+    """Return in words that a document is gone from Odoo and from the books, where no link leads to it any more."""
+    drift = noted(entry)
+    in_books = ""
+    if entry.error_code == DELETED_IN_QUICKBOOKS or (drift and drift.kind is DriftKind.DELETED):
+        in_books = "deleted in QuickBooks"
+    elif drift and drift.kind is DriftKind.VOIDED:
+        in_books = "voided in QuickBooks"
+    return "deleted in Odoo" if entry.is_gone_from_odoo else "", in_books
 
 
 def text_of(drift: Drift | None) -> str:

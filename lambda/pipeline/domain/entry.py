@@ -249,6 +249,11 @@ class Entry(KeyPart, OdooPart, PdfPart, BooksPart, WorkPart, DriftPart, SavePart
         return self.status is Status.FAILED and not self.content_hash and not self.withdrawn
 
     @property
+    def is_gone_from_odoo(self) -> bool:
+        """Whether Odoo does not have the document any more; its id may be another document's now."""
+        return bool(self.successor) or (self.withdrawn and not self.content_hash)
+
+    @property
     def is_failed(self) -> bool:
         """Whether a person must act."""
         return self.status is Status.FAILED

@@ -138,6 +138,12 @@ class Journal:
             for row in rows
         }
 
+    def existing_contacts(self, ids: Iterable[int]) -> set[int]:
+        """Return which of these contacts exist, archived ones too. One that was merged into another does not."""
+        wanted: Domain = [["id", "in", sorted(ids)]]
+        companies = [company.odoo_id for company in self._companies]
+        return {row["id"] for row in self._odoo.search_all("res.partner", wanted, ("id",), companies=companies)}
+
     def with_numbers(self, company: Company, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Return where Odoo has these numbers, by journal and number. Absent ones exist nowhere.
 

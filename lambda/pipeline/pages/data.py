@@ -18,6 +18,10 @@ def as_json(tie_out: TieOut) -> bytes:
         "month": str(tie_out.month),
         "verdict": tie_out.verdict.value,
         "sentence": tie_out.sentence,
+        "merges": [
+            {**encode(merge), "sentence": merge.sentence, "documents": numbers}
+            for merge, numbers in tie_out.merges.items()
+        ],
         "counts": {which.value: count for which, count in tie_out.counts.items()},
     }
     if tie_out.closure is not None:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline.domain.alert import QUICKBOOKS_PAGES
 from pipeline.domain.money import figure
+from pipeline.domain.tie_out.breakdown import NO_COUNTERPART
 from pipeline.domain.tie_out.classes import OPEN, READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, Verdict, reading_order
@@ -64,6 +65,7 @@ def page(tie_out: TieOut, *, is_sandbox: bool = False) -> bytes:
             tones=_TONES,
             counts=list(tie_out.counts.items()),
             groups=_groups(ordered),
+            merged_class=DifferenceClass.MERGED,
             sums=_tables(tie_out),
             rows=ordered[:ROWS_MAX],
             left_out=len(ordered[ROWS_MAX:]),
@@ -77,15 +79,15 @@ def page(tie_out: TieOut, *, is_sandbox: bool = False) -> bytes:
 
 
 def odoo_link(finding: Finding, tie_out: TieOut) -> str:
-    """Return the address of a document in Odoo, or an empty text."""
-    if not finding.odoo_id or not tie_out.odoo_url.startswith(("https://", "http://")):
+    """Return the address of a document in Odoo, or an empty text if it is unknown or leads nowhere."""
+    if not finding.odoo_id or finding.gone_in_odoo or not tie_out.odoo_url.startswith(("https://", "http://")):
         return ""
     return f"{tie_out.odoo_url}/web#id={finding.odoo_id}&model=account.move&view_type=form"
 
 
 def quickbooks_link(finding: Finding, tie_out: TieOut, *, is_sandbox: bool) -> str:
-    """Return the address of a transaction in QuickBooks Online, or an empty text."""
-    if not finding.qb_id:
+    """Return the address of a transaction in QuickBooks Online, or an empty text if there is none or it is void."""
+    if not finding.qb_id or finding.gone_in_books:
         return ""
     host = "app.sandbox.qbo.intuit.com" if is_sandbox else "app.qbo.intuit.com"
     which = QUICKBOOKS_PAGES[finding.document_type]
@@ -102,6 +104,9 @@ def _links(finding: Finding, tie_out: TieOut, *, is_sandbox: bool) -> Markup:
         if address:
             link = Markup('<a href="{}" rel="noopener noreferrer" aria-label="{} in {}">{}</a> ')
             found += link.format(address, finding.title, name, name)
+    for words in (finding.gone_in_odoo, finding.gone_in_books):
+        if words:
+            found += Markup("<span>{}</span> ").format(words)
     return found
 
 
@@ -139,6 +144,7 @@ def _template() -> Environment:
     )
     environment.filters["amount"] = _amount
     environment.filters["sentence"] = _sentence
+    environment.filters["plain_account"] = _plain_account
     return environment
 
 
@@ -159,6 +165,11 @@ def _policy(style: str, script: str) -> str:
 
 def _amount(value: Decimal | None) -> str:
     return "" if value is None else figure(value)
+
+
+def _plain_account(name: str) -> str:
+    """Return an account's name as Odoo's is compared with it, which need not be shown a second time."""
+    return name.removesuffix(NO_COUNTERPART).replace("'", "")
 
 
 def _sentence(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import xlsxwriter
 
 from pipeline.domain.quoting import cut
-from pipeline.domain.tie_out.classes import READING_ORDER, WHAT_TO_DO, Finding
+from pipeline.domain.tie_out.classes import READING_ORDER, WHAT_TO_DO, DifferenceClass, Finding
 from pipeline.domain.tie_out.sums import Sum
 from pipeline.domain.tie_out.tie_out import TieOut, reading_order
 
@@ -176,6 +176,9 @@ def _verdict(tie_out: TieOut) -> Iterable[Sequence[Any]]:
     for which, count in tie_out.counts.items():
         is_open = any(finding.what_to_do for finding in tie_out.findings if finding.difference_class is which)
         yield _sentence(which.value), f"{count}. {WHAT_TO_DO[which]}" if is_open and WHAT_TO_DO[which] else str(count)
+    for merge, numbers in tie_out.merges.items():
+        to_accept = "" if merge.accepted else f" To accept it: {merge.command(tie_out.company)}"
+        yield _sentence(DifferenceClass.MERGED.value), f"{merge.sentence} {merge.documents(numbers)}{to_accept}"
     for reason in tie_out.not_known:
         yield "Not known", reason
     for note in tie_out.notes:
@@ -193,7 +196,7 @@ def _document(finding: Finding) -> Sequence[Any]:
         finding.odoo_total,
         finding.booked_total,
         finding.difference,
-        finding.reason,
+        _sentence(finding.reason),
         finding.since,
         "; ".join(map(str, finding.differences)),
         ("paid or credited" if finding.is_paid else "open") if finding.qb_id else "",

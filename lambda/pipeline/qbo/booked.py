@@ -40,6 +40,12 @@ def booked(row: Mapping[str, Any]) -> Booked:
     )
 
 
+def fingerprint_with(row: Mapping[str, Any], party: str) -> str:
+    """Return the fingerprint that a transaction would have with another customer or vendor."""
+    others = {name: {"value": party} for name in ("CustomerRef", "VendorRef") if name in row}
+    return fingerprint({**row, **others})
+
+
 def fingerprint(row: Mapping[str, Any]) -> str:
     """Return a hash of the values we write, the same for a body and for the transaction QuickBooks made of it.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pipeline.domain.document import DocumentType
@@ -18,7 +19,7 @@ from pipeline.domain.drift import Seen
 from pipeline.domain.errors import InvalidDocument, NotOffered
 from pipeline.domain.money import decimal
 from pipeline.domain.values import dataclass
-from pipeline.qbo.booked import fingerprint, party_of, tax_of
+from pipeline.qbo.booked import fingerprint, fingerprint_with, party_of, tax_of
 from pipeline.qbo.client import Client, quoted
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.list_watch import ListWatch
@@ -155,6 +156,7 @@ def _read(kind: DocumentType, row: Json) -> Seen:
         tax=tax_of(row),
         open_amount=decimal(row.get("Balance", row.get("RemainingCredit", total))),
         lines=tuple(_line(line) for line in row.get("Line", []) if line.get("DetailType") != "SubTotalLineDetail"),
+        fingerprint_with=partial(fingerprint_with, row),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pipeline.domain.alert import Place
 from pipeline.domain.codec import encode
-from pipeline.domain.drift import noted
+from pipeline.domain.drift import gone, noted
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest
 from pipeline.domain.explain import explain
@@ -58,7 +58,8 @@ def explained(
                 "drift": encode(noted(entry)),
                 "explained": explain(entry, now),
                 "history": _recorded(values, entry),
-                "links": place.links(entry.odoo_id, entry.document_type, entry.qb_id),
+                "links": place.links(entry.odoo_id, entry.document_type, entry.qb_id, gone(entry)),
+                "is_gone_from_odoo": entry.is_gone_from_odoo,
             }
             for entry in entries[:EXPLAINED_MAX]
         ],

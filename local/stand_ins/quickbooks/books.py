@@ -139,6 +139,8 @@ class Books:
                     stored = next(self._tables.table(kind)[document["Id"]] for kind in DOCUMENTS
                                   if document["Id"] in self._tables.table(kind))  # fmt: skip
                     stored[key] = self._tables.reference(entity, into)
+                    if self._switches.merge_touches_documents:
+                        self._touch(stored)
             self._retire(entity, rows[row_id])
             if self._switches.merged_names_vanish:
                 del rows[row_id]

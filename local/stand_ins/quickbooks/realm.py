@@ -100,6 +100,7 @@ class Switches:
     home_currency_ref_refused: bool = True  # with multicurrency off, even the home currency may not be named
     requires_global_tax_calculation: bool = True
     inactive_reference_code: str = "610"  # 610 and 2500 were both seen
+    merge_touches_documents: bool = False  # whether a merge counts as a change of the documents it moves
     merged_names_vanish: bool = False  # whether a merged name can still be read, as an inactive one
     closed_books_code: str = "6210"  # 6200 and 6210 were both seen
     bill_numbers_unique_per_vendor: bool = False

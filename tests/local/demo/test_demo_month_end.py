@@ -34,6 +34,7 @@ EXPECTED = {
         (C.DELETED_IN_ODOO, "SUPPLIER/202~0d5cba66"),
         (C.FORMER_REALM, "RBILL/2026/07/0001"),
         (C.NEEDS_A_PERSON, "INV/2026/00007"),
+        (C.MERGED, "BILL/2026/07/0001"),
         (C.UNEXPLAINED, "TEST-1"),
     ],
 }

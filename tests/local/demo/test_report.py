@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -241,6 +242,41 @@ def test_the_report_of_a_trial_begins_with_what_check_found(tmp_path):
 
 def test_without_a_trial_the_report_begins_with_the_totals(page):
     assert "first posted document" not in page
+
+
+LONG = "It is dated before the go-live date of this company, and was " + "carried over by hand into the books, " * 9
+
+
+@pytest.mark.parametrize("statuses", [("skipped",), ("failed",), ("posted",), ("skipped", "failed", "posted")])
+@pytest.mark.parametrize("is_each_its_own", [False, True])
+def test_five_hundred_documents_with_long_reasons_fit_on_eight_pages_of_paper(tmp_path, statuses, is_each_its_own):
+    reasons = [f"{LONG}{f' as number {number}' if is_each_its_own else ''}." for number in range(500)]
+    kinds = itertools.cycle(statuses)
+    sheets = [
+        sheet(status, booked="100.00" if status == "posted" else None, odoo_id=number, number=f"BILL/2026/09/{number}",
+              party=LONG[:70], error_message=reason, qb_doc_number="")
+        for status, (number, reason) in zip(kinds, enumerate(reasons), strict=False)
+    ]  # fmt: skip
+    path = tmp_path / "report.html"
+    write(path, sheets, alerts=[], source="Odoo", at=AT, checks=[a_check(SALES)] * 2, books="As new.")
+
+    assert pages_printed(path, tmp_path / "report.pdf") <= 8
+
+
+def test_documents_that_are_not_for_quickbooks_are_listed_by_reason_with_how_many_and_how_much(tmp_path):
+    sheets = [
+        *(sheet("skipped", "10.00", odoo_id=n, error_message=f"It is dated 2026-01-0{n}, too early.") for n in (1, 2)),
+        sheet("voided", "7.00", odoo_id=3, company="companyB"),
+    ]
+    path = tmp_path / "report.html"
+    write(path, sheets, alerts=[], source="Odoo", at=AT)
+
+    listed = path.read_text().partition("<h2>Not for QuickBooks</h2>")[2].partition("<h2>Documents</h2>")[0]
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr>.*?</tr>", listed, re.DOTALL)]
+    assert rows[1:] == [
+        ["It", "is", "dated", "2026-01-01,", "too", "early.", "companyA", "2", "20.00", "USD"],
+        ["It", "was", "cancelled", "in", "Odoo.", "companyB", "1", "7.00", "USD"],
+    ]
 
 
 def test_five_hundred_documents_fit_on_eight_pages_of_paper(tmp_path):

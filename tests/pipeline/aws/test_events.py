@@ -121,8 +121,8 @@ def test_a_payload_that_is_not_ours_is_refused_with_what_is_known(case):
         poster_command(FOREIGN[case])
 
     known = (
-        "accept, because, by, company, dry_run, entry_ids, explain, realm, rebuild, redrive, retry_failed, start_over, "
-        "sweep"
+        "accept, accept_party, because, by, company, dry_run, entry_ids, explain, into, realm, rebuild, redrive, "
+        "retry_failed, start_over, sweep"
     )
     assert f"which this function does not know; it knows {known}" in str(raised.value)
     assert str(next(iter(FOREIGN[case]))) in str(raised.value)

@@ -20,8 +20,9 @@ from pipeline.domain.alert import (
     waiting_of,
 )
 from pipeline.domain.causes import UNNAMED, WORDS, words_for
+from pipeline.domain.drift import Drift, DriftKind, text_of
 from pipeline.domain.entry import Status
-from tests.books_world import COMPANY, a_document, an_entry
+from tests.books_world import COMPANY, NOW, a_document, an_entry
 
 PACKAGE = Path(__file__).parents[3] / "lambda/pipeline"
 PLACE = Place("qb-poster", "prod", "eu-west-1", "https://odoo.example.com", "https://qbo.intuit.com")
@@ -187,3 +188,29 @@ def test_every_cause_has_words_and_no_code_is_in_a_sentence():
     assert {code for code in codes if words_for(code) == UNNAMED} == set()
     assert words_for("quickbooks_610") == "QuickBooks refuses it"
     assert not any("_" in words for words in WORDS.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "no_link"),
+    [
+        ({"withdrawn": True, "content_hash": ""}, "deleted in Odoo", "odoo.example.com"),
+        ({"successor": "invoice INV/9 of Bolt"}, "deleted in Odoo", "odoo.example.com"),
+        ({"error_code": "deleted_in_quickbooks"}, "deleted in QuickBooks", "txnId"),
+        ({"drift": "deleted"}, "deleted in QuickBooks", "txnId"),
+        ({"drift": "voided"}, "voided in QuickBooks", "txnId"),
+    ],
+)
+def test_what_is_gone_from_a_system_has_words_and_no_link_there(changes, words, no_link):
+    if kind := changes.get("drift"):
+        changes = {"drift": text_of(Drift(DriftKind(kind), "77", "seen", NOW))}
+    entry = failed(7, qb_id="77", **changes)
+
+    text = alert_for(entry).text
+
+    assert words in text
+    assert no_link not in text
+    assert ("odoo.example.com" in text) is not ("txnId=77" in text)
+
+
+def test_a_withdrawn_document_that_odoo_still_has_keeps_its_link():
+    assert "res_id=7" in alert_for(failed(7, withdrawn=True, content_hash="abc")).text

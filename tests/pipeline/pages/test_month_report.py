@@ -21,6 +21,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass, Finding
 from pipeline.domain.tie_out.closed import Change, Closure, Side
 from pipeline.domain.tie_out.comparison import Difference
 from pipeline.domain.tie_out.facts import NotCarried
+from pipeline.domain.tie_out.merges import Merge, MergedIn
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import NumberGap
 from pipeline.domain.tie_out.sums import Sum, Sums
@@ -139,6 +140,15 @@ def test_links_lead_into_odoo_and_to_the_right_quickbooks(tie_out):
     assert "https://example.odoo.com/web#id=7&model=account.move&view_type=form" in links
     assert "https://app.qbo.intuit.com/app/invoice?txnId=145&deeplinkcompanyid=4620816365001" in links
     assert "https://app.sandbox.qbo.intuit.com/app/invoice" in sandbox
+
+
+def test_what_is_gone_has_words_and_no_link(tie_out):
+    gone = a_finding(gone_in_odoo="deleted in Odoo", gone_in_books="voided in QuickBooks")
+    reader = parsed(html_of(a_tie_out(gone)))
+
+    links = [value for tag, name, value in reader.attributes if (tag, name) == ("a", "href")]
+    assert not [link for link in links if link.startswith("http")]
+    assert "<span>deleted in Odoo</span> <span>voided in QuickBooks</span>" in html_of(a_tie_out(gone))
 
 
 def test_an_address_of_odoo_that_is_no_web_address_is_no_link(tie_out):
@@ -373,3 +383,35 @@ def test_a_month_that_is_not_closed_says_nothing_of_closing():
 
     assert b"Closed month" not in files["html"]
     assert json.loads(files["json"])["closure"] is None
+
+
+def test_a_merge_is_one_card_with_its_command_for_all_of_its_documents():
+    merge = Merge("vendor", "Acme <Corp>", "Acme Holding", MergedIn.QUICKBOOKS)
+    findings = [a_finding(DifferenceClass.MERGED, f"BILL/{n}", merge=merge, reason=merge.sentence) for n in range(3)]
+
+    html = html_of(a_tie_out(*findings))
+
+    to_do = html.partition("What needs a person</h2>")[2].partition("Sums side by side")[0]
+    assert to_do.count("<article") == 1
+    assert "3 documents: BILL/0, BILL/1, BILL/2." in to_do
+    assert "./oqb accept --company companyA --party &#39;Acme &lt;Corp&gt;&#39; --into &#39;Acme Holding&#39;" in to_do
+    assert "Accepted" not in html
+
+
+def test_a_merge_that_is_accepted_needs_no_person_and_says_who_accepted_it():
+    merge = Merge("vendor", "Acme", "Bolt", MergedIn.ODOO, accepted="Accepted by Ann on 2026-11-02: one now")
+    finding = a_finding(DifferenceClass.MERGED, merge=merge, is_explained=True)
+
+    html = html_of(a_tie_out(finding))
+
+    assert "What needs a person" not in html
+    assert "Accepted by Ann on 2026-11-02: one now" in html
+
+
+def test_an_account_without_a_counterpart_is_named_once():
+    row = replace(a_tie_out(a_finding()).sums.accounts[0], name="'Export' (none in QuickBooks)", odoo_name="'Export'")
+    tie_out = a_tie_out(a_finding())
+
+    html = html_of(replace(tie_out, sums=replace(tie_out.sums, accounts=(row,))))
+
+    assert html.count("Export") == 1

@@ -62,6 +62,24 @@ def test_a_difference_is_found_in_its_class_and_nothing_else_is(world, kind):
         assert bool(row.difference) <= (different[0].title in row.documents)
 
 
+@pytest.mark.parametrize(
+    ("name", "in_odoo", "in_books"),
+    [
+        ("deleted in Odoo", "deleted in Odoo", ""),
+        ("cancelled in Odoo", "", ""),
+        ("invoice deleted in QuickBooks", "", "deleted in QuickBooks"),
+        ("voided", "", "voided in QuickBooks"),
+        ("never pulled", "", ""),
+    ],
+)
+def test_a_finding_says_where_its_document_is_no_more(world, name, in_odoo, in_books):
+    number = next(kind for kind in KINDS if kind.name == name).inject(world)
+
+    finding = world.finding(number)
+
+    assert (finding.gone_in_odoo, finding.gone_in_books) == (in_odoo, in_books)
+
+
 def test_a_transaction_whose_id_in_odoo_is_another_documents_now_is_not_compared_with_that_one(world):
     number = world.number(DocumentType.BILL)
     qb_id = world.row(number)["Id"]
@@ -150,7 +168,21 @@ def test_a_month_posted_after_its_books_were_closed_is_explained_to_the_day_and_
         assert {finding.difference_class for finding in found.findings} == {DifferenceClass.DATED_OTHERWISE}
 
         number = world.number(DocumentType.BILL)
-        world.edit(number, lambda row: row.update(TxnDate="2026-11-02"))
+        note = world.row(number)["PrivateNote"].partition("\nDated")[0]
+        assert note != world.row(number)["PrivateNote"]
+        world.edit(number, lambda row: row.update(PrivateNote=note))
+        finding = world.finding(number)
+
+        assert (finding.difference_class, finding.is_explained) == (DifferenceClass.DATED_OTHERWISE, True)
+        assert "Its own note is gone" in finding.reason
+
+        # It was there before the books were closed, as far as anybody can tell: then the date is a person's.
+        meta = world.row(number)["MetaData"]
+        world.edit(number, lambda row: row.update(MetaData={**meta, "CreateTime": "2026-10-09T08:00:00+00:00"}))
+
+        assert world.finding(number).is_open
+
+        world.edit(number, lambda row: row.update(MetaData=meta, TxnDate="2026-11-02"))
         world.rules = rules
         opened = [finding.number for finding in world.tie_out().findings if finding.is_open]
 

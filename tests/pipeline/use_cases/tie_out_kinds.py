@@ -199,6 +199,31 @@ def _just_cancelled(world: TieOutWorld) -> str:
     return number
 
 
+def of_one_document(world: TieOutWorld, kind: DocumentType) -> tuple[str, str, str, str]:
+    """Return a party's kind in QuickBooks, its id and that of another one, and the only document that is on it."""
+    entity, key = ("Customer", "CustomerRef") if kind.is_sale else ("Vendor", "VendorRef")
+    by_party: dict[str, list[str]] = {}
+    for number, document in world.documents.items():
+        if document.document_type.is_sale is kind.is_sale:
+            by_party.setdefault(world.row(number)[key]["value"], []).append(number)
+    one = next(
+        party
+        for party, numbers in by_party.items()
+        if len(numbers) == 1 and world.documents[numbers[0]].currency == world.company.currency
+    )
+    other = next(party for party in by_party if party != one)
+    return entity, one, other, by_party[one][0]
+
+
+def _merged(kind: DocumentType) -> Callable[[TieOutWorld], str]:
+    def inject(world: TieOutWorld) -> str:
+        entity, one, other, number = of_one_document(world, kind)
+        world.books.merge(entity, one, other)
+        return number
+
+    return inject
+
+
 def _foreign_marker(world: TieOutWorld) -> str:
     world.add(world.number(INVOICE), DocNumber="X-1", PrivateNote="[test_db-account.move-7] Odoo INV/7")
     return "X-1"
@@ -262,6 +287,7 @@ KINDS = [
     *(Kind(f"{kind.noun} on another account", edited(kind, _account), C.CHANGED, "account") for kind in DocumentType),
     Kind("another customer", edited(INVOICE, _party), C.CHANGED, "customer"),
     Kind("another vendor", edited(BILL, _party), C.CHANGED, "vendor"),
+    Kind("its customer merged into another", _merged(INVOICE), C.MERGED, "customer"),
     Kind("another number", edited(BILL, _set(DocNumber="ELSE")), C.CHANGED, "number"),
     Kind("another due date", edited(INVOICE, _set(DueDate="2027-01-01")), C.CHANGED, "due date"),
     Kind("another day of the month", edited(VENDOR_CREDIT, _set(TxnDate="2026-10-31")), C.CHANGED, "date"),

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.comparison import Difference
+from pipeline.domain.tie_out.merges import Merge
 from pipeline.domain.values import dataclass
 
 # A longer name would hide the sums beside it.
@@ -23,6 +24,7 @@ class DifferenceClass(StrEnum):
     SKIPPED = "skipped"
     MISSING = "missing in QuickBooks"
     CHANGED = "changed in QuickBooks"
+    MERGED = "party merged on one side"
     DATED_OTHERWISE = "dated otherwise"
     DELETED_IN_ODOO = "deleted in Odoo, still in QuickBooks"
     ONLY_IN_QUICKBOOKS = "only in QuickBooks"
@@ -38,6 +40,7 @@ READING_ORDER = (
     DifferenceClass.MISSING,
     DifferenceClass.DELETED_IN_ODOO,
     DifferenceClass.CHANGED,
+    DifferenceClass.MERGED,
     DifferenceClass.NEEDS_A_PERSON,
     DifferenceClass.DATED_OTHERWISE,
     DifferenceClass.WAITING,
@@ -47,7 +50,7 @@ READING_ORDER = (
     DifferenceClass.EQUAL,
 )
 # What a person must act on, or wait for, before a month ties out. The rest is explained as it is.
-OPEN = frozenset(READING_ORDER[:8])
+OPEN = frozenset(READING_ORDER[:9])
 # What a person does about each; an empty text is nothing.
 WHAT_TO_DO = {
     DifferenceClass.UNEXPLAINED: "Nothing in either system explains it. Report it as a fault of the pipeline, and "
@@ -59,6 +62,8 @@ WHAT_TO_DO = {
     DifferenceClass.DELETED_IN_ODOO: "Delete it in QuickBooks, or restore the document in Odoo.",
     DifferenceClass.CHANGED: "Set it back in QuickBooks, or make the same change in Odoo. "
     "Accepting the change does not make the two equal.",
+    DifferenceClass.MERGED: "Merge the two in the other system as well; or accept it for all of its documents, with "
+    "the command beside it.",
     DifferenceClass.NEEDS_A_PERSON: "Do what the reason says. It is then posted when it changes in Odoo, or by the "
     "command: ./oqb retry",
     DifferenceClass.DATED_OTHERWISE: "Give it Odoo's date in QuickBooks, or change the date in Odoo.",
@@ -76,7 +81,9 @@ class Finding:
 
     `odoo_total` is what Odoo's journal has of it in the month, `booked_total` what QuickBooks has in the month; None is
     nothing. `since` is the day since which it is so, if known. `is_explained` is True for an open class that a policy
-    of the mapping explains. `pdf` says whether its PDF is attached; it is empty where that does not matter.
+    of the mapping or a person explains. `pdf` says whether its PDF is attached; it is empty where that does not matter.
+    `merge` is the merge that moved it to another party. `gone_in_odoo` and `gone_in_books` say in words that it is not
+    there any more, so that no link leads to it.
     """
 
     difference_class: DifferenceClass
@@ -98,6 +105,9 @@ class Finding:
     pdf: str = ""
     odoo_fingerprint: str = ""
     booked_fingerprint: str = ""
+    merge: Merge | None = None
+    gone_in_odoo: str = ""
+    gone_in_books: str = ""
 
     @property
     def is_open(self) -> bool:

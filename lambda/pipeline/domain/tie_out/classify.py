@@ -19,7 +19,6 @@ from pipeline.domain.tie_out.facts import (
 )
 from pipeline.domain.tie_out.findings import Maker, finding_of, why_dated_otherwise
 from pipeline.domain.tie_out.matching import (
-    LOOKED_UP_MAX,
     PULLED_WITHIN,
     Alike,
     Scope,
@@ -29,9 +28,12 @@ from pipeline.domain.tie_out.matching import (
     documents_like,
     is_of,
     matched,
+    merge_between,
     place_of,
     typed_in,
 )
+from pipeline.domain.tie_out.merges import Merge, is_party
+from pipeline.domain.tie_out.reasons import hint_at, why_missing
 from pipeline.domain.values import dataclass, replace
 
 
@@ -71,9 +73,12 @@ def _of_document(document: JournalDocument, found: list[LedgerTransaction], type
     entry = scope.entries.get(make_entry_id(scope.database, document.odoo_id))
     if not document.is_posted:
         return _withdrawn(document, found, entry, scope)
-    copies = copies_of(document, typed) if found else []
+    # What is voided is not there: whoever typed it in again after that has no copy too many.
+    copies = copies_of(document, typed) if any(not transaction.is_voided for transaction in found) else []
     if len(found) + len(copies) > 1:
-        where = ", ".join(f"Id {transaction.qb_id}" for transaction in [*found, *copies])
+        where = ", ".join(
+            f"Id {transaction.qb_id}{' (voided)' if transaction.is_voided else ''}" for transaction in [*found, *copies]
+        )
         note = " One was typed in by a person." if copies else ""
         finding = finding_of(DifferenceClass.TWICE, document, found[0], reason=f"It is there as {where}.{note}")
         booked = sum((transaction.total for transaction in [*found, *copies]), Decimal(0))
@@ -101,9 +106,20 @@ def _compared(
         return make(DifferenceClass.UNEXPLAINED, "It is there, and the pipeline has no entry of it.")
     if _is_not_pulled_yet(document, entry, scope):
         return make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
-    if {difference.field for difference in found} == {"date"} and _is_otherwise_dated(document, transaction, scope):
-        return _dated_otherwise(make, transaction, document, scope)
-    return _changed(make, transaction, found)
+    merge = merge_between(scope, document, transaction)
+    rest = tuple(difference for difference in found if not (merge and is_party(difference.field)))
+    is_dated = {difference.field for difference in rest} == {"date"} and _is_otherwise_dated(
+        document, transaction, scope
+    )
+    dated = _dated_otherwise(make, transaction, document, scope) if is_dated else None
+    if merge and rest != found and (not rest or (dated and dated.is_explained)):
+        return _merged(make, merge)
+    return dated or _changed(make, transaction, rest, scope)
+
+
+def _merged(make: Maker, merge: Merge) -> Finding:
+    finding = make(DifferenceClass.MERGED, merge.sentence)
+    return replace(finding, merge=merge, is_explained=bool(merge.accepted))
 
 
 def _mark(document: JournalDocument, transaction: LedgerTransaction, scope: Scope) -> list[Difference]:
@@ -112,7 +128,7 @@ def _mark(document: JournalDocument, transaction: LedgerTransaction, scope: Scop
     return [] if transaction.entry_id in ("", own) else [Difference("mark", own, transaction.entry_id)]
 
 
-def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Difference]) -> Finding:
+def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Difference], scope: Scope) -> Finding:
     if transaction.is_voided:
         return make(DifferenceClass.CHANGED, "It was voided in QuickBooks.")
     # Neither a file nor a mark that was written over counts as a change of the transaction for certain.
@@ -123,22 +139,15 @@ def _changed(make: Maker, transaction: LedgerTransaction, found: Sequence[Differ
         name = without[0].removesuffix(NO_COUNTERPART)
         reason = f"QuickBooks has no {name} any more: it was renamed or removed there, or mapped otherwise."
         return make(DifferenceClass.CHANGED, reason)
+    emptied = [difference.field for difference in found
+               if difference.field.removeprefix("account ") in scope.names.inactive_accounts]  # fmt: skip
+    if emptied:
+        reason = f"QuickBooks' {emptied[0]} is not active any more, and this is on another: the two were merged there."
+        return make(DifferenceClass.CHANGED, reason)
     if transaction.was_never_changed and not only_beside:
-        reason = f"It is in QuickBooks as it was created: nobody has changed it since.{_hint(found)}"
+        reason = f"It is in QuickBooks as it was created: nobody has changed it since.{hint_at(found)}"
         return make(DifferenceClass.UNEXPLAINED, reason)
     return make(DifferenceClass.CHANGED, "It was changed in QuickBooks since it was created.")
-
-
-def _hint(found: Sequence[Difference]) -> str:
-    """Return what people do that leaves a transaction as it was created, if it would look like this."""
-    fields = {difference.field for difference in found}
-    if fields <= {"customer", "vendor"}:
-        return " If the two were merged in QuickBooks, merge the contacts in Odoo, too."
-    accounts = [field for field in fields if field.startswith("account ")]
-    # From one account to another. A tax that is cost now is on one account only.
-    if len(accounts) > 1 and fields <= {*accounts, "tax"}:
-        return " If the account was mapped otherwise when it was posted, that is why."
-    return ""
 
 
 def _is_not_pulled_yet(document: JournalDocument, entry: EntryState | None, scope: Scope) -> bool:
@@ -183,16 +192,9 @@ def _absent(document: JournalDocument, entry: EntryState | None, scope: Scope) -
     moved = scope.elsewhere.get(entry.entry_id)
     if moved is not None:
         return _moved(document, moved, entry, scope)
-    return make(DifferenceClass.MISSING, _why_missing(entry, scope), entry.updated_at)
-
-
-def _why_missing(entry: EntryState, scope: Scope) -> str:
-    if entry.entry_id in scope.not_looked_up:
-        return (
-            f"It was posted, and is not dated in {scope.month.name} in QuickBooks. It was not looked up elsewhere, "
-            f"because more than {LOOKED_UP_MAX:,} of its type are missing."
-        )
-    return "It was posted, and is not in QuickBooks any more." if entry.qb_id else "It was never posted."
+    finding = make(DifferenceClass.MISSING, why_missing(entry, scope), entry.updated_at)
+    was_there = entry.qb_id and entry.entry_id not in scope.not_looked_up
+    return replace(finding, gone_in_books="deleted in QuickBooks" if was_there else "")
 
 
 def _never_pulled(make: Maker, document: JournalDocument, scope: Scope) -> Finding:
@@ -215,7 +217,10 @@ def _not_pulled_yet(document: JournalDocument, scope: Scope) -> str:
 def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryState, scope: Scope) -> Finding:
     found = differences(document, moved, scope.names, home_currency=scope.home_currency)
     found = (*found, *_mark(document, moved, scope))
-    others = tuple(difference for difference in found if difference.field != "date")
+    merge = merge_between(scope, document, moved)
+    others = tuple(
+        difference for difference in found if difference.field != "date" and not (merge and is_party(difference.field))
+    )
     make = Maker(document, moved, found)
     if _is_not_pulled_yet(document, entry, scope):
         finding = make(DifferenceClass.WAITING, "Its change in Odoo is on its way.", document.written_at)
@@ -225,6 +230,8 @@ def _moved(document: JournalDocument, moved: LedgerTransaction, entry: EntryStat
         finding = make(DifferenceClass.CHANGED, f"It was changed in QuickBooks, and is dated {moved.dated_on} there.")
     else:
         finding = _dated_otherwise(make, moved, document, scope)
+        if finding.is_explained and merge:
+            finding = _merged(make, merge)
     # What is in another month is not in this month's sums.
     return replace(finding, booked_total=None)
 
@@ -239,7 +246,9 @@ def _withdrawn(
     if finding.difference_class is DifferenceClass.DELETED_IN_ODOO and _is_not_pulled_yet(document, entry, scope):
         finding = make(DifferenceClass.WAITING, f"{reason} It is to be taken back.", document.written_at)
     booked = sum((transaction.total for transaction in found), Decimal(0))
+    is_explained = finding.is_explained and all(transaction.is_voided for transaction in found)
     finding = replace(finding, odoo_total=None, booked_total=sign_of(document.document_type) * booked)
+    finding = replace(finding, is_explained=is_explained)
     return Pair(finding, None, found[0], tuple(found[1:]))
 
 
@@ -248,7 +257,11 @@ def _still_there(make: Maker, reason: str, entry: EntryState | None, scope: Scop
         return make(DifferenceClass.NEEDS_A_PERSON, entry.reason, entry.since)
     if entry is not None and (entry.is_open or entry.updated_at >= scope.began_at):
         return make(DifferenceClass.WAITING, f"{reason} It is to be taken back.", entry.since)
-    return make(DifferenceClass.DELETED_IN_ODOO, reason, entry.updated_at if entry else None)
+    finding = make(DifferenceClass.DELETED_IN_ODOO, reason, entry.updated_at if entry else None)
+    if make.transaction is None or not make.transaction.is_voided:
+        return finding
+    # Whoever may not delete voids: nothing is left of it on either side.
+    return replace(finding, reason=f"{reason} It is voided in QuickBooks.", is_explained=True)
 
 
 # -- a transaction of QuickBooks ---------------------------------------------------------------------------------------
@@ -278,7 +291,7 @@ def _of_transaction(transaction: LedgerTransaction, scope: Scope, alike: Alike) 
     state = scope.in_odoo.get(odoo_id)
     entry = scope.entries.get(transaction.entry_id)
     if state is None or (entry is not None and entry.is_of_former(transaction.qb_id)):
-        return _still_there(make, "It was deleted in Odoo.", entry, scope)
+        return replace(_still_there(make, "It was deleted in Odoo.", entry, scope), gone_in_odoo="deleted in Odoo")
     if state.company != scope.company:
         return make(DifferenceClass.UNEXPLAINED, f"It belongs to {state.company} in Odoo.")
     is_on_its_way = _is_on_its_way(state.written_at, entry, scope)

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from pipeline.domain.codec import decode, encode, long_json
 from pipeline.domain.money import shown
 from pipeline.domain.remedies import argument
-from pipeline.domain.tie_out.classes import DifferenceClass
+from pipeline.domain.tie_out.classes import DifferenceClass, Finding
 from pipeline.domain.tie_out.closed import (
     CHANGES_KEPT_MAX,
     Change,
@@ -28,6 +28,7 @@ FOLLOWED_FOR = timedelta(days=90)
 OPEN_SHOWN_MAX = 50
 CHANGES_SAID_MAX = 5
 REASON_LENGTH_MAX = 300
+DIFFERENCES_SHOWN_MAX = 3
 
 
 def not_ended(month: Month, today: date) -> str:
@@ -41,18 +42,31 @@ def what_is_open(tie_out: TieOut) -> list[str]:
     """Return why a month may not be closed, in sentences; an empty list if it may."""
     if tie_out.not_known:
         return [f"It is not known whether {tie_out.month.name} ties out: {reason}" for reason in tie_out.not_known]
-    found = tie_out.open
-    said = []
-    for finding in found[:OPEN_SHOWN_MAX]:
-        title = finding.title[:1].upper() + finding.title[1:]
-        said.append(f"{title}: {finding.difference_class.value}. {finding.reason[:REASON_LENGTH_MAX]}".strip())
+    said: list[str] = []
+    found = [finding for finding in tie_out.open if finding.merge is None]
+    said += [_open(finding) for finding in found[:OPEN_SHOWN_MAX]]
     if len(found) > OPEN_SHOWN_MAX:
         said.append(f"And {len(found) - OPEN_SHOWN_MAX} more documents: the report has all of them.")
+    for merge, numbers in tie_out.merges.items():
+        if not merge.accepted:
+            said.append(f"{merge.sentence} {merge.documents(numbers)} `{merge.command(tie_out.company)}` accepts it.")
     said += [
         f"{row.name} differs by {shown(row.difference, row.currency)}, and no document says why."
         for row in tie_out.unexplained_sums
     ]
     return said
+
+
+def _open(finding: Finding) -> str:
+    """Return what is open about a document: its total, its class, why, and which values differ."""
+    total = finding.booked_total if finding.odoo_total is None else finding.odoo_total
+    amount = f" ({shown(total, finding.currency)})" if total is not None else ""
+    parts = [finding.reason[:REASON_LENGTH_MAX].strip()]
+    parts += [f"{difference}." for difference in finding.differences[:DIFFERENCES_SHOWN_MAX]]
+    more = len(finding.differences) - DIFFERENCES_SHOWN_MAX
+    parts += [f"And {more} more values differ."] if more > 0 else []
+    why = " ".join(f"{part[:1].upper()}{part[1:]}" for part in parts if part)
+    return f"{finding.title[:1].upper()}{finding.title[1:]}{amount}: {finding.difference_class.value}. {why}".strip()
 
 
 def listed(tie_out: TieOut, pdf_hashes: Mapping[int, str] | None = None) -> list[ClosedDocument]:

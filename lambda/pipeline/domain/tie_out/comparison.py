@@ -75,6 +75,11 @@ def _kind(document: JournalDocument, transaction: LedgerTransaction) -> list[Dif
     return [Difference("type", document.document_type.noun, transaction.document_type.noun)]
 
 
+def has_other_party(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> bool:
+    """Whether a transaction is on another party than its document."""
+    return bool(_party(document, transaction, names))
+
+
 def _party(document: JournalDocument, transaction: LedgerTransaction, names: Names) -> list[Difference]:
     if same_party(document, transaction) and not _is_namesake(document, transaction, names):
         return []

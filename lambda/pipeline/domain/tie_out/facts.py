@@ -213,7 +213,7 @@ class Names:
     the tax codes of rates that belong to one code alone, by the rate's id; `tax_of` returns such a name for a tax of
     Odoo on sales or on purchases, or an empty text.
     `partners` are the Odoo partners of the month by name, in lower case. `taxes_unread` is why the tax codes could not
-    be read, and empty if they were.
+    be read, and empty if they were. `inactive_accounts` are the names of accounts that are inactive in QuickBooks.
     """
 
     account_of: Callable[[Account], LedgerAccount | None]
@@ -224,15 +224,21 @@ class Names:
     owed_account_of: Callable[[Account, DocumentType, str], str] = lambda _account, _kind, _currency: ""
     partners: Mapping[str, frozenset[int]] = field(default_factory=dict)
     taxes_unread: str = ""
+    inactive_accounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the mapping says of a company that explains a difference."""
+    """What the mapping says of a company that explains a difference.
+
+    `closed_since` are the last closed days that the pipeline's notes name, each with the first instant at which it was
+    one: when the first transaction with such a note was created.
+    """
 
     go_live: date | None = None
     dates_on_first_open_day: bool = False
     skips_receipts: bool = False
+    closed_since: Mapping[date, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from pipeline.domain.tie_out.classes import DifferenceClass, Finding, sign_of
@@ -58,6 +59,7 @@ def finding_of(
         differences=found,
         is_paid=transaction.is_paid if transaction else False,
         odoo_fingerprint=odoo_fingerprint(document) if document else "",
+        gone_in_books="voided in QuickBooks" if transaction and transaction.is_voided else "",
         booked_fingerprint=booked_fingerprint(transaction) if transaction else "",
     )
 
@@ -73,10 +75,33 @@ def why_dated_otherwise(
     if is_sale and transaction.dated_on == issued_on != dated_on:
         return f"A sale has its own date in QuickBooks, as on the customer's copy. Odoo booked it on {dated_on}."
     expected = issued_on if is_sale and issued_on else dated_on
-    closed_to = transaction.closed_to
-    if closed_to is None or not policies.dates_on_first_open_day:
+    if not policies.dates_on_first_open_day:
         return ""
+    closed_to = transaction.closed_to or _closed_by_others(transaction, policies)
     # Exactly what the rule gave when it was posted. Any other later date is a person's.
-    if expected <= closed_to and transaction.dated_on == closed_to + _DAY:
-        return f'The books were closed to {closed_to}, and the mapping says closed_period = "first_open_day".'
-    return ""
+    if closed_to is None or expected > closed_to or transaction.dated_on != closed_to + _DAY:
+        return ""
+    told = "" if transaction.closed_to else " Its own note is gone; those of others created before it say so."
+    return f'The books were closed to {closed_to}, and the mapping says closed_period = "first_open_day".{told}'
+
+
+def closed_since(transactions: Iterable[LedgerTransaction]) -> dict[date, datetime]:
+    """Return the last closed days that notes on transactions name, each with when the first of those was created."""
+    found: dict[date, datetime] = {}
+    for transaction in transactions:
+        if transaction.closed_to is not None and transaction.created_at:
+            created = datetime.fromisoformat(transaction.created_at)
+            found[transaction.closed_to] = min(found.get(transaction.closed_to, created), created)
+    return found
+
+
+def _closed_by_others(transaction: LedgerTransaction, policies: Policies) -> date | None:
+    """Return the day before a transaction's date if the books were closed to it when the transaction was created.
+
+    Then QuickBooks would not have taken an earlier date, whatever a person has made of its note since.
+    """
+    day = transaction.dated_on - _DAY
+    since = policies.closed_since.get(day)
+    if since is None or not transaction.created_at or datetime.fromisoformat(transaction.created_at) < since:
+        return None
+    return day

@@ -20,6 +20,7 @@ from pipeline.domain.tie_out.facts import (
     PdfSizes,
     Policies,
 )
+from pipeline.domain.tie_out.merges import Merge, Pair, pair_of
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.values import dataclass
 
@@ -66,12 +67,19 @@ class Scope:
     read_to: datetime | None = None
     # Other companies with the same realm, as branches have: what is theirs is in their own tie-outs.
     neighbours: frozenset[str] = frozenset()
+    # Merges of parties that one of the two systems lacks.
+    merges: Mapping[Pair, Merge] = field(default_factory=dict)
 
     @property
     def pulled_to(self) -> datetime:
         """Up to when what was written in Odoo must have been pulled. What was written later may wait to be."""
         soon = self.began_at - PULLED_WITHIN
         return min(soon, self.read_to) if self.read_to else soon
+
+
+def merge_between(scope: Scope, document: JournalDocument, transaction: LedgerTransaction) -> Merge | None:
+    """Return the merge that moved a document to the party its transaction is on, or None."""
+    return scope.merges.get(pair_of(document, transaction))
 
 
 def unmatched_ids(scope: Scope) -> set[int]:

@@ -13,6 +13,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass, sign_of
 from pipeline.domain.tie_out.classify import Pair
 from pipeline.domain.tie_out.comparison import is_rounding
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names
+from pipeline.domain.tie_out.merges import is_party
 from pipeline.domain.values import dataclass
 
 # Of a difference so many documents are named; the list of documents has all of them.
@@ -136,7 +137,8 @@ class _Tables:
         title = pair.finding.title if pair.finding.difference_class is not DifferenceClass.EQUAL else ""
         self._add_types(document, transactions, title)
         self._add_accounts(document, transactions, title)
-        is_same = not any(difference.field in ("customer", "vendor") for difference in pair.finding.differences)
+        is_accepted = pair.finding.merge is not None and pair.finding.is_explained
+        is_same = is_accepted or not any(is_party(difference.field) for difference in pair.finding.differences)
         self._add_parties(document, transactions, title, is_same_party=is_same)
 
     def sums(self) -> Sums:

@@ -11,6 +11,7 @@ from pipeline.domain.money import rounded, shown
 from pipeline.domain.tie_out.classes import READING_ORDER, DifferenceClass, Finding
 from pipeline.domain.tie_out.closed import Closure
 from pipeline.domain.tie_out.facts import NotCarried
+from pipeline.domain.tie_out.merges import Merge, by_merge
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import NumberGap
 from pipeline.domain.tie_out.sums import Sum, Sums
@@ -24,6 +25,7 @@ _COUNTED = {
     DifferenceClass.MISSING: ("is missing in QuickBooks", "are missing in QuickBooks"),
     DifferenceClass.DELETED_IN_ODOO: ("is no longer in Odoo", "are no longer in Odoo"),
     DifferenceClass.CHANGED: ("was changed in QuickBooks", "were changed in QuickBooks"),
+    DifferenceClass.MERGED: ("is on a merged party", "are on a merged party"),
     DifferenceClass.NEEDS_A_PERSON: ("needs a person", "need a person"),
     DifferenceClass.DATED_OTHERWISE: ("is dated otherwise", "are dated otherwise"),
     DifferenceClass.WAITING: ("waits", "wait"),
@@ -85,6 +87,12 @@ class TieOut:
     def open(self) -> list[Finding]:
         """What must be done or awaited before the month ties out, in reading order."""
         return sorted((finding for finding in self.findings if finding.is_open), key=reading_order)
+
+    @property
+    def merges(self) -> dict[Merge, list[str]]:
+        """The merges that one system lacks, each with the numbers of its documents."""
+        found = sorted(self.findings, key=reading_order)
+        return dict(by_merge((finding.merge, finding.number) for finding in found if finding.merge))
 
     @property
     def sentence(self) -> str:

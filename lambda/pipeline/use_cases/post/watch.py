@@ -7,19 +7,32 @@ so a run that is killed loses nothing.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from pipeline.domain.accepted_parties import (
+    NAME_LENGTH_MAX,
+    AcceptedParties,
+    acceptance,
+    acceptance_key,
+    read_acceptance,
+)
 from pipeline.domain.books import FIRST_SYNC_TOKEN
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps
-from pipeline.domain.commands import AcceptDrift
+from pipeline.domain.commands import AcceptDrift, AcceptMerge
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.drift import (
+    NOT_SAID,
+    PERSON_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    Acceptance,
+    Drift,
     DriftKind,
     DriftState,
     Notice,
@@ -28,6 +41,7 @@ from pipeline.domain.drift import (
     is_open,
     judged,
     may_be_judged,
+    merge_notice,
     noted,
     notice_of,
     open_amount,
@@ -37,6 +51,7 @@ from pipeline.domain.drift import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
+from pipeline.domain.quoting import one_line
 from pipeline.domain.values import dataclass, replace
 
 logger = logging.getLogger(__name__)
@@ -111,6 +126,7 @@ class Watch:
     gone: set[str] = field(default_factory=set)
     _looked: dict[str, DriftState] = field(default_factory=dict)
     _open_since: list[datetime] = field(default_factory=list)
+    _accepted: dict[str, AcceptedParties | None] = field(default_factory=dict)
 
     @property
     def open(self) -> int | None:
@@ -162,6 +178,27 @@ class Watch:
         self.gone.add(entry.entry_id)
         return shown_drift(done)
 
+    def accept_merge(self, command: AcceptMerge, realm: str) -> dict[str, object]:
+        """Note that a person accepts that documents of one party are on another; return it, with how many were noted.
+
+        It holds for what was noticed before, for what is noticed later, and for the tie-out.
+        """
+        by, because = one_line(command.by, PERSON_LENGTH_MAX) or NOT_SAID, one_line(command.because, REASON_LENGTH_MAX)
+        key = acceptance_key(command.company, command.party, command.into)
+        now = self.clock.now()
+        party, into = (one_line(name, NAME_LENGTH_MAX) for name in (command.party, command.into))
+        self.key_values.keep(key, acceptance(AcceptedParties(party, into, by, because, now)))
+        count = 0
+        for entry in self.table.entries(state_of(self.key_values.value(_key(realm))).open).values():
+            drift = noted(entry)
+            if drift is None or drift.accepted or entry.company != command.company or _merge_key(entry, drift) != key:
+                continue
+            after = text_of(replace(drift, accepted=Acceptance(by, because, now)))
+            count += self.table.note_drift(entry, drift=after, qb_open=entry.qb_open)
+        self.gone.add(key)
+        logger.info("merge accepted", extra={"company": command.company, "entries": count})
+        return {"accepted_party": party, "into": into, "company": command.company, "documents": count}
+
     def _note(self, realm: str, companies: Sequence[str], state: DriftState, found: Found, now: datetime) -> None:
         begins = state.looked_at or _NEVER
         # What a person accepted, or another posting replaced, is not open any more.
@@ -170,10 +207,12 @@ class Watch:
             for entry_id, entry in self.table.entries(state.open).items()
             if (drift := noted(entry)) and is_open(entry)
         }
+        pairs: Counter[tuple[str, tuple[str, str]]] = Counter()
+        fresh: dict[tuple[str, tuple[str, str]], list[Notice]] = {}
         for entry, seen in self._pairs(realm, companies, found.seen):
             if not self.deadline.allows(NOTE_ALLOWANCE_S):
                 raise OutOfTime("No time is left to note what changed in the books; the next look goes on")
-            drift = judged(entry, seen, self._copy(entry, seen), now)
+            drift = self._with_acceptance(entry, judged(entry, seen, self._copy(entry, seen), now))
             after = replace(entry, drift=text_of(drift), qb_open=open_amount(entry, seen))
             if after != entry and not self.table.note_drift(entry, drift=after.drift, qb_open=after.qb_open):
                 continue  # a person has accepted it just now
@@ -182,9 +221,16 @@ class Watch:
                 still_open.pop(entry.entry_id, None)
                 continue
             still_open[entry.entry_id] = drift.noticed_at
+            pair = (entry.company, drift.parties) if drift.parties else None
+            if pair:
+                pairs[pair] += 1
             # Noticed since the last complete look: a run that was killed has noted it and not reported it.
             if drift.noticed_at > begins and not entry.is_failed:
-                self.notices.append(notice_of(after, drift))
+                (fresh.setdefault(pair, []) if pair else self.notices).append(notice_of(after, drift))
+        for (company, parties), notices in fresh.items():
+            # One that is alone is told with its links, as any other change is.
+            count = pairs[company, parties]
+            self.notices += notices if count == 1 else [merge_notice(company, parties, count, now)]
         if state.looked_at is not None and found.deletions_since > state.looked_at:
             logger.warning(
                 "deletions may have been overlooked",
@@ -195,6 +241,16 @@ class Watch:
             logger.warning("too many open differences to keep", extra={"realm": realm, "left_out": left_out})
         self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]), tuple(companies))
         self._open_since.extend(still_open.values())
+
+    def _with_acceptance(self, entry: Entry, drift: Drift | None) -> Drift | None:
+        """Return a difference as accepted if a person has accepted the merge that it comes from."""
+        key = _merge_key(entry, drift) if drift and not drift.accepted else ""
+        if drift is None or not key:
+            return drift
+        if key not in self._accepted:
+            self._accepted[key] = read_acceptance(self.key_values.value(key))
+        found = self._accepted[key]
+        return replace(drift, accepted=Acceptance(found.by, found.because, found.at)) if found else drift
 
     def _copy(self, entry: Entry, seen: Seen) -> Document | None:
         """Return what was posted, for the values of a difference that is not noted yet."""
@@ -230,6 +286,11 @@ class Watch:
                     for seen in unmarked.get(listed.qb_id, ()):
                         if entry is not None and may_be_judged(entry, seen, realm):
                             yield entry, seen
+
+
+def _merge_key(entry: Entry, drift: Drift) -> str:
+    """Return the key of the acceptance that a difference would fall under; empty if it is no change of party alone."""
+    return acceptance_key(entry.company, *drift.parties) if drift.parties else ""
 
 
 def _key(realm: str) -> str:

@@ -132,5 +132,6 @@ def _answer(
     }  # fmt: skip
     if closure is not None:
         found |= {"by": closure.by, "at": encode(closure.at), "pack": closure.folder,
-                  "manifest_sha256": closure.manifest_sha256}  # fmt: skip
+                  "manifest_sha256": closure.manifest_sha256,
+                  "changes": [change.sentence for change in closure.changes]}  # fmt: skip
     return found

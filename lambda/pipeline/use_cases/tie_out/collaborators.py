@@ -14,6 +14,7 @@ from pipeline.domain.entry import Entry
 from pipeline.domain.lease import Lease
 from pipeline.domain.mapping import Rules
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction, Names, NotCarried, OdooState
+from pipeline.domain.tie_out.merges import LedgerParty
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import Series
 from pipeline.domain.tie_out.tie_out import TieOut
@@ -41,6 +42,9 @@ class Journal(Protocol):
 
     def by_ids(self, ids: Iterable[int]) -> dict[int, OdooState]:
         """Return where the existing ones of these documents are."""
+
+    def existing_contacts(self, ids: Iterable[int]) -> set[int]:
+        """Return which of these contacts exist, archived ones too."""
 
     def with_numbers(self, company: Company, missing: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Return where Odoo has these numbers, by journal and number."""
@@ -80,6 +84,9 @@ class Ledger(Protocol):
 
     def by_ids(self, kind: DocumentType, ids: Iterable[str]) -> list[LedgerTransaction]:
         """Return the transactions with these ids that exist, whatever their date."""
+
+    def parties(self, *, is_sale: bool, ids: Iterable[str], names: Iterable[str]) -> list[LedgerParty]:
+        """Return the customers or vendors with these ids or names, active or not."""
 
     def names(self, transactions: Sequence[LedgerTransaction]) -> Names:
         """Return the names that are needed to compare."""

@@ -74,7 +74,9 @@ def pdf_sizes(scope: Scope, ledger: Ledger, reports: Reports) -> dict[Place, Pdf
     # A file that was replaced later is not among those made with the transactions.
     later = sorted(entry.attachable_id for place, entry in entries.items()
                    if entry and entry.attachable_id and place not in files)  # fmt: skip
-    files |= ledger.files_by_ids(later[:LOOKED_UP_MAX])
+    for place, found in ledger.files_by_ids(later[:LOOKED_UP_MAX]).items():
+        # A person may have moved it to a document that has files of its own.
+        files.setdefault(place, found)
     unknown = set(later[LOOKED_UP_MAX:])
     filed = reports.pdf_sizes(entry.pdf_key for entry in entries.values() if entry and entry.pdf_key)
     return {

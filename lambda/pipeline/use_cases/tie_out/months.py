@@ -30,7 +30,7 @@ MONTHS_MAX = 12
 # Begin another month only with time to read and compare one of ordinary size.
 MONTH_ALLOWANCE_S = 120.0
 UNFINISHED = "unfinished"
-ANOTHER_RUNS = "another tie-out of this month is running."
+ANOTHER_RUNS = "another tie-out of this month is running. Try again when it has ended, in a quarter of an hour at most."
 SENTENCE_MAX = 600
 
 

@@ -17,6 +17,7 @@ from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.classify import Pair, classify
 from pipeline.domain.tie_out.comparison import same_party
 from pipeline.domain.tie_out.facts import EntryState, Names, Policies, Unread
+from pipeline.domain.tie_out.findings import closed_since
 from pipeline.domain.tie_out.matching import Scope, unmatched_ids
 from pipeline.domain.tie_out.month import Month
 from pipeline.domain.tie_out.numbers import (
@@ -33,6 +34,7 @@ from pipeline.domain.tie_out.tie_out import TieOut
 from pipeline.domain.values import replace
 from pipeline.use_cases.tie_out.collaborators import Collaborators, Ledger
 from pipeline.use_cases.tie_out.elsewhere import pdf_sizes, with_elsewhere
+from pipeline.use_cases.tie_out.merges import with_merges
 from pipeline.use_cases.tie_out.reading import PAGE_ALLOWANCE_S, Reader, Reading
 
 # The poster holds a realm for seconds when little is due, and for two minutes at most.
@@ -201,7 +203,10 @@ class Comparison:
             ),
         )
         scope = with_elsewhere(scope, ledger, {one.document_type for one in reading.unread})
+        noted = closed_since((*scope.transactions, *scope.elsewhere.values()))
+        scope = replace(scope, policies=replace(scope.policies, closed_since=noted))
         in_odoo = self._with.journal.by_ids(unmatched_ids(scope))
+        scope = with_merges(scope, ledger, self._with.journal, self._with.key_values)
         return replace(scope, in_odoo=in_odoo, pdfs=pdf_sizes(scope, ledger, self._with.reports))
 
     def _entries(self, reading: Reading) -> dict[str, EntryState]:
@@ -299,7 +304,8 @@ def _notes(pairs: Iterable[Pair], scope: Scope) -> Iterable[str]:
         yield f"PDFs that were replaced long after they were posted, and were not looked up: {unknown:,}."
     for pair in pairs:
         document, transaction = pair.document, pair.transaction
-        if document and transaction and not same_party(document, transaction):
+        is_merged = pair.finding.merge is not None
+        if document and transaction and not is_merged and not same_party(document, transaction):
             by_qb[document.party.strip()].add(transaction.party.strip())
     renamed = sorted(by_qb.items())
     for name, others in renamed[:RENAMED_SHOWN_MAX]:
