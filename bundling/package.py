@@ -258,6 +258,9 @@ def imports(path: Path, sources: Path) -> tuple[tuple[str, str | None], ...]:
     return _imports_of(path, sources, path.read_bytes())
 
 
+_HOLDS_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 @cache
 def _imports_of(path: Path, sources: Path, content: bytes) -> tuple[tuple[str, str | None], ...]:
     """Return it, found out once for all functions that share the module."""
@@ -272,7 +275,8 @@ def _imports(path: Path, sources: Path, content: bytes) -> Iterator[tuple[str, s
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             waiting += node.orelse
             continue
-        waiting += ast.iter_child_nodes(node)
+        # An import is a statement: it is never inside an expression, which most of a tree is.
+        waiting += (part for part in ast.iter_child_nodes(node) if isinstance(part, _HOLDS_STATEMENTS))
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

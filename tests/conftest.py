@@ -7,13 +7,16 @@ import io
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import settings
 
 import odoo_extractor
@@ -71,6 +74,24 @@ LONGEST_FIRST = (
 )
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Share between the workers of a fresh copy what pytest makes of each test file, so that its asserts can explain.
+
+    All workers import the same files in the same order, and each would make the same of them. Here each begins at
+    another file, and leaves out what it finds made.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker or sys.dont_write_bytecode:
+        return
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    begin = len(files) * int(worker.removeprefix("gw")) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for file in (*files[begin:], *files[:begin]):
+        made = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
+        if not made.exists() and rewrite.try_makedirs(made.parent):
+            source_hash, code = rewrite._rewrite_test(file, session.config)
+            rewrite._write_pyc(session.config.stash[rewrite.assertstate_key], code, source_hash, made)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal out what takes long to the workers in turn. All else stays in order, with what files share."""
 
@@ -92,14 +113,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
 # 700th.
-OBJECTS_BEFORE_COLLECTION = 20_000
+OBJECTS_BEFORE_COLLECTION = 100_000
 
 
 def pytest_collection_finish() -> None:
     """Let no garbage collection go through ten thousand tests, which stay until the end, and none come too often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
 
 
 # The stand-in copies its rows.

@@ -66,9 +66,10 @@ class FakeOdoo:
         if odoo_id in selection.without:
             return False
         document = self.documents.get(odoo_id) or a_document(odoo_id)
+        # What leaves out most of ten thousand documents comes first.
         return (
-            document.company == company
-            and (selection.since is None or document.written_at >= selection.since)
+            (selection.since is None or document.written_at >= selection.since)
+            and document.company == company
             and (selection.until is None or document.written_at <= selection.until)
             and (not selection.ids or odoo_id in selection.ids)
             and (not selection.numbers or document.number in selection.numbers)

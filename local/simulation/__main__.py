@@ -16,7 +16,7 @@ from local.simulation.verdict import Verdict
 
 # A long run takes an hour; who watches it wants to know every few minutes that it goes on.
 HEARD_EVERY = 500
-OBJECTS_BEFORE_COLLECTION = 20_000
+OBJECTS_BEFORE_COLLECTION = 100_000
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def _keep_what_is_imported() -> None:
     """Let no garbage collection go through what stays to the end, and none come after a few hundred rows."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 10)
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
 
 
 def tell(verdicts: list[Verdict], seed: int, seconds: float) -> int:

@@ -266,7 +266,8 @@ def _query(parameters: Parameters) -> Parameters:
 
 def _scan(parameters: Parameters) -> Parameters:
     """Return all there is, when nothing else is asked."""
-    _only(parameters)
+    _only(parameters, "ConsistentRead")
+    _check_flag(parameters)
     found = [_plain_item(item) for item in _table(parameters, ranges=True).all_items()]
     _measure(found)
     return {"Count": len(found), "ScannedCount": len(found), "Items": found}

@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from concurrent.futures._base import FINISHED
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,7 +76,7 @@ class Turns:
         self._random = chance
         self._alive: list[Task] = []
         self._now: Task | None = None
-        self._done = threading.Semaphore(0)
+        self._done = _taken()
         self._broken: BaseException | None = None
         self.eagerness = 1.0
 
@@ -239,6 +240,10 @@ class _Future(Future[Any]):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
+
+    def done(self) -> bool:
+        """Return whether there is a result. Whoever asks has the turn, so nobody is about to change it: no lock."""
+        return self._state == FINISHED
 
     def result(self, timeout: float | None = None) -> Any:  # noqa: ARG002
         self._turns.wait(self.done)

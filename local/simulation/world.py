@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from boto3.dynamodb.types import TypeDeserializer
 from moto import mock_aws
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
@@ -154,9 +156,9 @@ class World:
 
     def items(self) -> list[dict[str, Any]]:
         """Return everything in the tracking table as plain values, in the order of the keys."""
-        table = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table]
-        read = TypeDeserializer().deserialize
-        items = [{name: read(value.to_json()) for name, value in item.attrs.items()} for item in table.all_items()]
+        # Not by moto's `all_items`, which sorts by values that it reads again at each comparison.
+        stored: Any = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table].items.values()
+        items = [{name: _plain(value) for name, value in item.attrs.items()} for item in stored]
         return sorted(items, key=lambda item: str(item["entry_id"]))
 
     def empty_table(self) -> None:
@@ -190,6 +192,21 @@ class World:
     def pending_events(self) -> list[Event]:
         """Return S3's events of the PDFs that wait, one per object."""
         return [Event(POSTER, object_created(self.deployment.bucket, key)) for key in self.objects("pending/")]
+
+
+def _plain(value: DynamoType) -> Any:
+    """Return what boto3 reads a value of the table as; what the table never holds, boto3 reads."""
+    content = value.value
+    match value.type:
+        case "S" | "BOOL":
+            return content
+        case "N":
+            return Decimal(content)
+        case "L":
+            return [_plain(part) for part in content]
+        case "M":
+            return {name: _plain(part) for name, part in content.items()}
+    return TypeDeserializer().deserialize(cast("Any", value.to_json()))
 
 
 class _VirtualContext(Context):

@@ -19,6 +19,8 @@ A, B = (1, "companyA"), (3, "companyB")
 USD, EUR, GBP, JPY = [1, "USD"], [125, "EUR"], [143, "GBP"], [25, "JPY"]
 SALES, COSTS, TAX_DUE, RECEIVABLE, PAYABLE = 27, 33, 25, 7, 16  # companyA (US)
 SALES_B, COSTS_B, VAT_IN, VAT_OUT, RECEIVABLE_B, PAYABLE_B = 696, 610, 545, 573, 538, 568  # companyB (BE)
+# Read once for all worlds: the stand-in copies its rows.
+SAMPLE, _ = load()
 REALM_A, REALM_B = "9341000000000001", "9341000000000002"
 
 
@@ -83,7 +85,7 @@ class World:
         if aws is None:
             self.aws.empty()
         odoo_order_sync._reported = Remembered()
-        self.sample, _ = load()
+        self.sample = SAMPLE
         empty = dict.fromkeys(("account.move", "account.move.line", "ir.attachment", "sale.order", "sale.order.line"))
         rows = {**self.sample, **{name: [] for name in empty}}
         rows["account.account"] = [

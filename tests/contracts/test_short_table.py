@@ -137,7 +137,7 @@ def transactions(draw):
 READS = some.one_of(
     KEYS.map(lambda key: ("GetItem", {"Key": key, "ConsistentRead": True})),
     some.lists(KEYS, max_size=4).map(lambda keys: ("BatchGetItem", {"Keys": keys, "ConsistentRead": True})),
-    some.sampled_from([{}, {"Limit": 1}]).map(lambda asked: ("Scan", asked)),
+    some.sampled_from([{}, {"ConsistentRead": True}, {"Limit": 1}]).map(lambda asked: ("Scan", asked)),
 )
 ONES_OF_THE_INDEX = some.tuples(KEYS, STATUSES).map(
     lambda drawn: ("PutItem", {"Item": {**drawn[0], "company": {"S": "A"}, "status": drawn[1]}})

@@ -26,6 +26,11 @@ def content_hash(values: Mapping[str, Any]) -> str:
 
 
 def _counted(value: Any) -> Any:
+    # Most parts are plain: a call for each of them would take longer than all else.
     if isinstance(value, dict):
-        return {key: _counted(part) for key, part in value.items() if key not in _NOT_COUNTED}
+        return {
+            key: _counted(part) if isinstance(part, dict | list) else part
+            for key, part in value.items()
+            if key not in _NOT_COUNTED
+        }
     return [_counted(part) for part in value] if isinstance(value, list) else value

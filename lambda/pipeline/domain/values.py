@@ -72,6 +72,9 @@ else:
     _MADE_BY_PYTHON = ("__dict__", "__weakref__")
 
     def _is_equal(self: object, other: object) -> bool:
+        if self is other:
+            # So are two tuples of the same objects, whatever these say of themselves.
+            return True
         if other.__class__ is not self.__class__:
             return NotImplemented
         values = _compared(self.__class__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Container, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,35 @@ def plain_page(document: Document, notes: Sequence[str]) -> bytes:
     """
     from reportlab.lib.pagesizes import A4
     from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.pdfbase.ttfonts import TTFont
     from reportlab.pdfgen.canvas import Canvas
 
-    european = TTFont(_EUROPEAN_FONT, _EUROPEAN_FILE)
-    pdfmetrics.registerFont(european)
-    pdfmetrics.registerFont(UnicodeCIDFont(_WIDE_FONT))
+    european = _registered_fonts()
     target = io.BytesIO()
     # `invariant` leaves out the time of day.
     canvas = Canvas(target, pagesize=A4, invariant=1)
     canvas.setTitle(_drawable(_heading(document)))
-    page = _Page(canvas, pdfmetrics.stringWidth, european.face.charToGlyph)
+    page = _Page(canvas, pdfmetrics.stringWidth, european)
     _draw(page, document, notes)
     canvas.save()
     return target.getvalue()
+
+
+@cache
+def _registered_fonts() -> Container[int]:
+    """Register the fonts and return the characters that the European one has.
+
+    Once in a process: reading it takes longer than drawing a page. reportlab keeps what a document uses of a font by
+    document, and keeps a registered font in any case.
+    """
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    european = TTFont(_EUROPEAN_FONT, _EUROPEAN_FILE)
+    pdfmetrics.registerFont(european)
+    pdfmetrics.registerFont(UnicodeCIDFont(_WIDE_FONT))
+    characters: Container[int] = european.face.charToGlyph
+    return characters
 
 
 def _draw(page: _Page, document: Document, notes: Sequence[str]) -> None:
