@@ -22,8 +22,8 @@ from pipeline.aws.entry_update import entry_update
 from pipeline.aws.key_values import KeyValueTable
 from pipeline.aws.poster_table import PosterTable
 from pipeline.aws.tracking_table import TrackingTable
+from pipeline.domain import notices
 from pipeline.domain.document import Document
-from pipeline.domain.drift import Drift, Notice, notice_of
 from pipeline.domain.entry import Entry, make_request_id
 from pipeline.domain.errors import OutcomeUnknown, Rejected
 from pipeline.domain.lease import Lease
@@ -36,7 +36,7 @@ from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
 from pipeline.use_cases.extract.counts import Progress
 from pipeline.use_cases.extract.pull import Extraction
-from pipeline.use_cases.post import paper, posting, realm_run, record, troubles, watch
+from pipeline.use_cases.post import paper, posting, realm_run, record, troubles
 from pipeline.use_cases.post import run as run_module
 from pipeline.use_cases.post.paper import Paper
 from pipeline.use_cases.post.record import Record
@@ -192,8 +192,9 @@ def _nothing_set_back() -> AbstractContextManager[Any]:
     return patch.object(OdooSource, "written", lambda source, company: dict.fromkeys(real(source, company), late))
 
 
-def _about_nothing(entry: Entry, drift: Drift) -> Notice:
-    return replace(notice_of(entry, drift), sentence="nothing")
+def _notices_of_nothing() -> AbstractContextManager[Any]:
+    real = notices.notice_of
+    return patch.object(notices, "notice_of", lambda *about: replace(real(*about), sentence="nothing"))
 
 
 MUTATIONS: dict[str, Off] = {
@@ -245,7 +246,7 @@ MUTATIONS: dict[str, Off] = {
         books, "without_refused_part", lambda _body, _fault: None
     ),
     "papers without pages go along": lambda: patch.object(Papers, "_with_beside", lambda _papers, one: (one, False)),
-    "what was noticed is reported": lambda: patch.object(watch, "notice_of", _about_nothing),
+    "what was noticed is reported": _notices_of_nothing,
 }
 
 

@@ -24,8 +24,8 @@ from pipeline.domain.alert import (
     what_to_do,
 )
 from pipeline.domain.causes import words_for
-from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
+from pipeline.domain.notices import Notice
 from pipeline.domain.open_alerts import Message, Occasion, OpenAlert
 from pipeline.domain.quoting import one_line, quoted
 from pipeline.domain.remedies import BY_CAUSE_ONLY, remedies

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from pipeline.domain.accepted_parties import acceptance_key
 from pipeline.domain.advice import DELETED_IN_QUICKBOOKS
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.document import Document, DocumentType, LineKind
@@ -121,31 +120,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """One line of the next digest. Without `entry_id` it counts further documents that are not named.
-
-    With `parties` it is about all documents of one party that are on another now; `entry_id` is a key of the pair.
-    """
-
-    company: str
-    entry_id: str
-    title: str
-    sentence: str
-    at: datetime
-    odoo_id: int = 0
-    document_type: DocumentType | None = None
-    qb_id: str = ""
-    count: int = 1
-    parties: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class DriftState:
-    """Up to when a realm was looked at, for which companies, and the entries with a difference nobody has accepted."""
+    """Up to when a realm was looked at, for which companies, and the entries with a difference nobody has accepted.
+
+    `unsaid` are those whose failure said it instead: when that ends and the difference does not, it is said.
+    """
 
     looked_at: datetime | None = None
     open: tuple[str, ...] = ()
     companies: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 def state_of(kept: str | None) -> DriftState:
@@ -249,32 +233,6 @@ def paid_sentence(entry: Entry) -> str:
     if not entry.qb_open:
         return "it is paid"
     return f"it is paid in part: {shown(as_precise_as(entry.total, entry.qb_open), entry.currency)} is open"
-
-
-def notice_of(entry: Entry, drift: Drift) -> Notice:
-    """Return what the next digest says about a difference, and whether the document is paid."""
-    in_odoo, _ = gone(entry)
-    said = "; ".join(filter(None, (drift.sentence, paid_sentence(entry), in_odoo)))
-    is_there = drift.kind is DriftKind.CHANGED
-    return Notice(
-        entry.company, entry.entry_id, entry.title, said, drift.noticed_at, 0 if in_odoo else entry.odoo_id,
-        entry.document_type, entry.qb_id if is_there else "",
-    )  # fmt: skip
-
-
-def merge_notice(company: str, parties: tuple[str, str], count: int, now: datetime) -> Notice:
-    """Return what the next digest says about documents that are on another party now, as after a merge."""
-    posted, in_books = parties
-    return Notice(
-        company,
-        acceptance_key(company, posted, in_books),
-        posted,
-        f"{count} documents of it are on {in_books} in QuickBooks now, as when the two are merged there; nothing else "
-        "of them was changed",
-        now,
-        count=count,
-        parties=parties,
-    )
 
 
 def gone(entry: Entry) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pipeline.domain.alert import SEVERAL_LINES, Failure, message_of
-from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
+from pipeline.domain.notices import Notice
 from pipeline.domain.quoting import cut
 from pipeline.domain.values import dataclass, replace
 

@@ -19,11 +19,11 @@ from pipeline.domain.alert import Alert, Failure, Place, alerts_for, message_of
 from pipeline.domain.clock import Clock
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.digest import alert_of
-from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Entry
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.exhausted import exhausted
 from pipeline.domain.lease import Lease
+from pipeline.domain.notices import Notice
 from pipeline.domain.open_alerts import LOOK_EVERY, LOOK_SOON, AlertState, Message, Occasion, noticed
 from pipeline.domain.values import dataclass, replace
 

@@ -8,8 +8,8 @@ import pytest
 from pipeline.domain.alert import Failure, Place
 from pipeline.domain.codec import dumps, loads
 from pipeline.domain.digest import CAUSES_SHOWN_MAX, alert_of
-from pipeline.domain.drift import Notice
 from pipeline.domain.entry import Status
+from pipeline.domain.notices import Notice
 from pipeline.domain.open_alerts import (
     DIGEST_EVERY,
     END_AFTER,

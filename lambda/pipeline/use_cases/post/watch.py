@@ -35,15 +35,12 @@ from pipeline.domain.drift import (
     Drift,
     DriftKind,
     DriftState,
-    Notice,
     Seen,
     accepted,
     is_open,
     judged,
     may_be_judged,
-    merge_notice,
     noted,
-    notice_of,
     open_amount,
     shown_drift,
     state_of,
@@ -51,6 +48,7 @@ from pipeline.domain.drift import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, OutOfTime, RetryLater
+from pipeline.domain.notices import Notice, Parties, notices_of
 from pipeline.domain.quoting import one_line
 from pipeline.domain.values import dataclass, replace
 
@@ -202,13 +200,14 @@ class Watch:
     def _note(self, realm: str, companies: Sequence[str], state: DriftState, found: Found, now: datetime) -> None:
         begins = state.looked_at or _NEVER
         # What a person accepted, or another posting replaced, is not open any more.
+        entries = dict(self.table.entries(state.open))
         still_open = {
             entry_id: drift.noticed_at
-            for entry_id, entry in self.table.entries(state.open).items()
+            for entry_id, entry in entries.items()
             if (drift := noted(entry)) and is_open(entry)
         }
-        pairs: Counter[tuple[str, tuple[str, str]]] = Counter()
-        fresh: dict[tuple[str, tuple[str, str]], list[Notice]] = {}
+        moved: Counter[Parties] = Counter()
+        fresh: list[tuple[Entry, Drift]] = []
         for entry, seen in self._pairs(realm, companies, found.seen):
             if not self.deadline.allows(NOTE_ALLOWANCE_S):
                 raise OutOfTime("No time is left to note what changed in the books; the next look goes on")
@@ -220,17 +219,15 @@ class Watch:
                 self.gone.update({entry.entry_id} if entry.drift else ())
                 still_open.pop(entry.entry_id, None)
                 continue
-            still_open[entry.entry_id] = drift.noticed_at
-            pair = (entry.company, drift.parties) if drift.parties else None
-            if pair:
-                pairs[pair] += 1
+            still_open[entry.entry_id], entries[entry.entry_id] = drift.noticed_at, after
+            moved.update([(entry.company, drift.parties)] if drift.parties else [])
             # Noticed since the last complete look: a run that was killed has noted it and not reported it.
-            if drift.noticed_at > begins and not entry.is_failed:
-                (fresh.setdefault(pair, []) if pair else self.notices).append(notice_of(after, drift))
-        for (company, parties), notices in fresh.items():
-            # One that is alone is told with its links, as any other change is.
-            count = pairs[company, parties]
-            self.notices += notices if count == 1 else [merge_notice(company, parties, count, now)]
+            fresh += [(after, drift)] if drift.noticed_at > begins else []
+        # What has failed is said by its failure, until that ends.
+        unsaid = ({*state.unsaid} | {entry.entry_id for entry, _ in fresh if entry.is_failed}) & still_open.keys()
+        said = {entry_id for entry_id in unsaid if entries[entry_id].status is Status.POSTED}
+        late = [(entries[entry_id], drift) for entry_id in sorted(said) if (drift := noted(entries[entry_id]))]
+        self.notices += notices_of([*(one for one in fresh if not one[0].is_failed), *late], moved, now)
         if state.looked_at is not None and found.deletions_since > state.looked_at:
             logger.warning(
                 "deletions may have been overlooked",
@@ -239,7 +236,8 @@ class Watch:
         if len(still_open) > OPEN_MAX:
             left_out = len(still_open) - OPEN_MAX
             logger.warning("too many open differences to keep", extra={"realm": realm, "left_out": left_out})
-        self._looked[realm] = DriftState(now, tuple(sorted(still_open)[:OPEN_MAX]), tuple(companies))
+        kept = tuple(sorted(still_open)[:OPEN_MAX])
+        self._looked[realm] = DriftState(now, kept, tuple(companies), tuple(sorted((unsaid - said) & set(kept))))
         self._open_since.extend(still_open.values())
 
     def _with_acceptance(self, entry: Entry, drift: Drift | None) -> Drift | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from local.stand_ins.memory import MemoryKeyValues, MemoryTable
+from pipeline.domain.commands import AcceptDrift
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.drift import Seen, noted, state_of
 from pipeline.domain.entry import Status
@@ -151,6 +152,31 @@ def test_what_failed_is_reported_by_its_failure_and_not_twice(world):
     watch = world.look()
 
     assert (watch.notices, watch.open) == ([], 1)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_a_failure_said_is_said_once_when_the_failure_ends_and_the_difference_does_not(world, is_told):
+    world.table.put(replace(world.entry, status=Status.FAILED))
+    world.answer = (GONE,)
+    world.look()
+    world.table.put(replace(world.entry, status=Status.POSTED))
+    world.answer = ()
+
+    looks = [world.look(is_told=is_told), world.look(), world.look()]
+
+    assert [len(watch.notices) for watch in looks] == ([1, 0, 0] if is_told else [1, 1, 0])
+    assert "deleted in QuickBooks" in looks[0].notices[0].sentence
+
+
+def test_what_a_failure_said_and_a_person_has_accepted_is_not_said_again(world):
+    world.table.put(replace(world.entry, status=Status.FAILED))
+    world.answer = (GONE,)
+    watch = world.look()
+    watch.accept(AcceptDrift(entry_id=DOCUMENT.entry_id, by="Ann", because="it was a test"))
+    world.table.put(replace(world.entry, status=Status.POSTED))
+    world.answer = ()
+
+    assert world.look().notices == []
 
 
 def test_what_was_posted_again_is_open_no_more(world):
