@@ -38,6 +38,7 @@ from pipeline.use_cases.tie_out.run import Comparison
 
 PASSWORD = "the-odoo-password"
 OCTOBER = Month(2026, 10)
+COMPANIES = ("companyA", "companyB")  # US with sales tax, and Belgium with VAT
 WRITTEN = "2026-10-28 10:00:00"
 # Which months are open depends on the day, so it is the same whenever the tests run.
 TODAY = datetime(2026, 11, 18, 9, tzinfo=UTC)

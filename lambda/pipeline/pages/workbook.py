@@ -130,6 +130,7 @@ class _Writer:
 
     def _write(self, sheet: Any, row: int, column: int, value: Any) -> None:
         if isinstance(value, Decimal):
+            # A workbook has no other numbers: a double keeps fifteen digits, cents included.
             sheet.write_number(row, column, float(value), self._amount)
         elif isinstance(value, int):
             sheet.write_number(row, column, value, self._count)

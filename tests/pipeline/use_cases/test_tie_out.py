@@ -10,17 +10,7 @@ from pipeline.domain.mapping import ClosedPeriod, Rules
 from pipeline.domain.tie_out.classes import OPEN, DifferenceClass
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.pipeline.use_cases.tie_out_kinds import KINDS
-from tests.tie_out_world import TieOutWorld
-
-COMPANIES = ("companyA", "companyB")  # US with sales tax, and Belgium with VAT
-
-
-@pytest.fixture(scope="module")
-def worlds():
-    worlds = {company: TieOutWorld(company).post() for company in COMPANIES}
-    yield worlds
-    for world in worlds.values():
-        world.close()
+from tests.tie_out_world import COMPANIES, TieOutWorld
 
 
 @pytest.fixture(params=COMPANIES)

@@ -11,21 +11,12 @@ import pytest
 from pipeline.domain.document import DocumentType
 from pipeline.domain.tie_out.classes import DifferenceClass
 from pipeline.domain.tie_out.tie_out import Verdict
-from tests.tie_out_world import TieOutWorld
+from tests.tie_out_world import COMPANIES
 
 C = DifferenceClass
-COMPANIES = ("companyA", "companyB")
 INVOICE, CREDIT_NOTE, BILL, VENDOR_CREDIT = tuple(DocumentType)
 TEN = Decimal(10)
 TYPED = "TYPED-1"
-
-
-@pytest.fixture(scope="module")
-def worlds():
-    worlds = {company: TieOutWorld(company).post() for company in COMPANIES}
-    yield worlds
-    for world in worlds.values():
-        world.close()
 
 
 @pytest.fixture(params=COMPANIES)
@@ -281,28 +272,25 @@ def number_removed(world):
     return {number: C.CHANGED}
 
 
-def numbers_swapped(world):
-    first, second = two(world, INVOICE, CREDIT_NOTE)
-    one, other = (world.row(number)["DocNumber"] for number in (first, second))
-    edit(world, first, DocNumber=other)
-    edit(world, second, DocNumber=one)
+def swapped(world, field, *kinds):
+    """Exchange a field of two transactions."""
+    first, second = two(world, *kinds)
+    one, other = (world.row(number)[field] for number in (first, second))
+    edit(world, first, **{field: other})
+    edit(world, second, **{field: one})
     return {first: C.CHANGED, second: C.CHANGED}
+
+
+def numbers_swapped(world):
+    return swapped(world, "DocNumber", INVOICE, CREDIT_NOTE)
 
 
 def parties_swapped(world):
-    first, second = two(world, BILL)
-    one, other = (world.row(number)["VendorRef"] for number in (first, second))
-    edit(world, first, VendorRef=other)
-    edit(world, second, VendorRef=one)
-    return {first: C.CHANGED, second: C.CHANGED}
+    return swapped(world, "VendorRef", BILL)
 
 
 def marks_swapped(world):
-    first, second = two(world, INVOICE, CREDIT_NOTE)
-    one, other = (world.row(number)["PrivateNote"] for number in (first, second))
-    edit(world, first, PrivateNote=other)
-    edit(world, second, PrivateNote=one)
-    return {first: C.CHANGED, second: C.CHANGED}
+    return swapped(world, "PrivateNote", INVOICE, CREDIT_NOTE)
 
 
 def totals_swapped(world):

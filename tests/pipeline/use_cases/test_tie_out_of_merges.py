@@ -11,18 +11,9 @@ from pipeline.domain.tie_out.close import what_is_open
 from pipeline.domain.tie_out.merges import MergedIn
 from pipeline.domain.tie_out.tie_out import Verdict
 from tests.pipeline.use_cases.tie_out_kinds import of_one_document
-from tests.tie_out_world import TieOutWorld
+from tests.tie_out_world import COMPANIES
 
-COMPANIES = ("companyA", "companyB")
 KINDS = (DocumentType.INVOICE, DocumentType.BILL)
-
-
-@pytest.fixture(scope="module")
-def worlds():
-    worlds = {company: TieOutWorld(company).post() for company in COMPANIES}
-    yield worlds
-    for world in worlds.values():
-        world.close()
 
 
 @pytest.fixture(params=COMPANIES)
