@@ -16,6 +16,11 @@ def make_entry_id(database: str, odoo_id: int) -> str:
     return f"{database}-account.move-{odoo_id}"
 
 
+def party_key(realm: str, entity: str, database: str, contact: int | str) -> str:
+    """Return the key of a contact's customer or vendor in a realm; `entity` is the one or the other, in any case."""
+    return f"party#{realm}#{entity.lower()}#{database}#{contact}"
+
+
 def odoo_id_of(entry_id: str) -> int:
     """Return the Odoo id inside an entry id. Raises ValueError if the entry id is not one of ours."""
     found = ENTRY_ID.fullmatch(entry_id)

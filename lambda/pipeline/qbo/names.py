@@ -7,6 +7,7 @@ import logging
 
 from pipeline.domain.document import Document
 from pipeline.domain.errors import RetryLater, Unmapped
+from pipeline.domain.identity import party_key
 from pipeline.domain.mapping import Parties
 from pipeline.domain.values import replace
 from pipeline.qbo.client import quoted
@@ -136,7 +137,7 @@ class PartyNames:
     def _party_key(self, document: Document, *, is_foreign: bool) -> tuple[str, str]:
         entity = "Customer" if document.document_type.is_sale else "Vendor"
         owner = f"{document.party.odoo_id}{'#' + document.currency if is_foreign else ''}"
-        return entity, f"party#{self._client.realm}#{entity.lower()}#{document.database}#{owner}"
+        return entity, party_key(self._client.realm, entity, document.database, owner)
 
     def _existing_party(self, entity: str, names: list[str], key: str, currency: str) -> str:
         """Return the existing party of exactly this name; else say which is nearest. One metered query."""

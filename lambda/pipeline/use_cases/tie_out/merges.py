@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.domain.accepted_parties import acceptance_key
 from pipeline.domain.document import DocumentType
-from pipeline.domain.identity import make_entry_id
+from pipeline.domain.identity import make_entry_id, party_key
 from pipeline.domain.tie_out.comparison import has_other_party
 from pipeline.domain.tie_out.facts import JournalDocument, LedgerTransaction
 from pipeline.domain.tie_out.matching import Scope, matched
@@ -73,7 +73,7 @@ def _in_quickbooks(found: list[Suspect], scope: Scope, ledger: Ledger, key_value
 
 def _bound(suspect: Suspect, scope: Scope, key_values: KeyValues) -> set[str]:
     """Return the ids in QuickBooks that a contact was bound to when its documents were posted."""
-    place = f"party#{scope.realm}#{suspect.entity.lower()}#{scope.database}#{suspect.pair.odoo_id}"
+    place = party_key(scope.realm, suspect.entity, scope.database, suspect.pair.odoo_id)
     keys = [
         place if currency == scope.home_currency else f"{place}#{currency}" for currency in sorted(suspect.currencies)
     ]

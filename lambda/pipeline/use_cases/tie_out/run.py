@@ -10,7 +10,7 @@ from datetime import timedelta
 from pipeline.domain.document import Company, DocumentType
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import Misconfigured, OutOfTime, PipelineError, Throttled, Unavailable
-from pipeline.domain.identity import ENTRY_ID, make_entry_id
+from pipeline.domain.identity import ENTRY_ID, make_entry_id, party_key
 from pipeline.domain.lease import Lease, lease_until
 from pipeline.domain.mapping import ClosedPeriod, Receipts, Rules
 from pipeline.domain.tie_out.classes import DifferenceClass
@@ -223,7 +223,7 @@ class Comparison:
             key = f"owner#{realm}#{entity}#{qb_id}"
             if key not in owners:
                 bound = self._with.key_values.value(key) or ""
-                partner = bound.removeprefix(f"party#{realm}#{entity}#{self._with.database}#").partition("#")[0]
+                partner = bound.removeprefix(party_key(realm, entity, self._with.database, "")).partition("#")[0]
                 owners[key] = int(partner) if partner.isdigit() else 0
             return owners[key]
 
