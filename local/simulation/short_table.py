@@ -41,6 +41,10 @@ _EXPRESSIONS = (
     "UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression",
 )  # fmt: skip
 
+# What is said of items that are whole, though an index may hold only their keys.
+_OF_WHOLE_ITEMS = {"FilterExpression", "ProjectionExpression", "Select"}
+_MODES = ("ReturnValues", "ReturnValuesOnConditionCheckFailure", "IndexName", "Select")
+
 _accepted: set[Any] = set()
 
 
@@ -51,10 +55,10 @@ class _LeftToMoto(Exception):
 class _DoesNotHold(_LeftToMoto):
     """The condition of a write does not hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Parameters) -> None:
         text = "The conditional request failed"
         error = {"Code": "ConditionalCheckFailedException", "Message": text}
-        self.response = {"Error": error, "message": text, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        self.response = {"Error": error, "message": text, **shown, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
 
 def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> Parameters | None:
@@ -96,7 +100,7 @@ def _shape(operation: str, parameters: Parameters) -> Any:
         tuple(sorted(parameters.get("ExpressionAttributeNames", {}).items())),
         tuple(sorted((name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items())),
         tuple(sorted(parameters)),
-        *(parameters.get(name) for name in ("ReturnValues", "IndexName", "Select")),
+        *(parameters.get(name) for name in _MODES),
     )
 
 
@@ -106,8 +110,10 @@ def _shape(operation: str, parameters: Parameters) -> Any:
 def _get_item(parameters: Parameters) -> Parameters:
     _only(parameters, "Key", "ConsistentRead")
     _check_flag(parameters)
-    table = _table(parameters)
+    table = _table(parameters, ranges=True)
     found = table.items.get(_key(table, parameters["Key"]))
+    if table.range_key_attr:
+        found = (found or {}).get(_text(parameters["Key"][table.range_key_attr]))
     return {} if found is None else {"Item": _plain_item(found)}
 
 
@@ -134,7 +140,10 @@ def _put_item(parameters: Parameters) -> Parameters:
 
 def _put(parameters: Parameters) -> Write:
     """Return what puts an item, now that its condition holds."""
-    _only(parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+    _only(
+        parameters, "Item", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues",
+        "ReturnValuesOnConditionCheckFailure",
+    )  # fmt: skip
     table, item = _table(parameters, ranges=True), parameters["Item"]
     if not {table.hash_key_attr, table.range_key_attr or table.hash_key_attr} <= set(item):
         _leave()
@@ -232,16 +241,19 @@ def _query(parameters: Parameters) -> Parameters:
         parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
         "ExpressionAttributeValues", "Select", "Limit", "FilterExpression",
     )  # fmt: skip
-    table = _table(parameters)
+    table = _table(parameters, ranges=True)
     index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
-    if index is None or (index.projection or {}).get("ProjectionType") != "ALL":
+    if index is None:
+        _leave()
+    projected = (index.projection or {}).get("ProjectionType")
+    if projected != "ALL" and (projected != "KEYS_ONLY" or set(parameters) & _OF_WHOLE_ITEMS):
         _leave()
     wanted = _equal(parameters)
     if set(wanted) != {key["AttributeName"] for key in index.schema}:
         # Then the order would be that of the key left open.
         _leave()
     found = [
-        item for item in table.items.values()
+        item for item in table.all_items()
         if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
     ]  # fmt: skip
     limit = parameters.get("Limit", len(found) + 1)
@@ -250,6 +262,9 @@ def _query(parameters: Parameters) -> Parameters:
         _leave()
     found.sort(key=lambda item: str(item.hash_key.value))
     whole = [_plain_item(item) for item in found]
+    if projected == "KEYS_ONLY":
+        keys = {*table.table_key_attrs, *wanted}
+        whole = [{name: one[name] for name in one if name in keys} for one in whole]
     _measure(whole)
     filtered = parameters.get("FilterExpression")
     if filtered is not None:
@@ -312,7 +327,8 @@ def _only(parameters: Parameters, *known: str) -> None:
 
 
 def _key(table: Any, key: dict[str, Value]) -> DynamoType:
-    return _text(key.get(table.hash_key_attr, {})) if len(key) == 1 else _leave()
+    names = {table.hash_key_attr, table.range_key_attr or table.hash_key_attr}
+    return _text(key[table.hash_key_attr]) if set(key) == names else _leave()
 
 
 def _text(value: Value) -> DynamoType:
@@ -414,7 +430,8 @@ def _check_condition(item: Item | None, parameters: Parameters) -> None:
     """Raise for a condition that does not hold; leave to moto one that is not understood here."""
     expression = parameters.get("ConditionExpression")
     if expression is not None and not _condition(expression)(item.attrs if item else {}, parameters):
-        raise _DoesNotHold
+        is_shown = parameters.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        raise _DoesNotHold({"Item": _plain_item(item)} if item and is_shown else {})
 
 
 @lru_cache(500)

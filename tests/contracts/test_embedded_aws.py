@@ -78,7 +78,9 @@ OLD_VALUES = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 CALLS = [
     ("put_item", {"Item": item("one", status="pending", company="A"), **NEW}),
     ("put_item", {"Item": item("one", status="posted", company="A"), **NEW}),
-    ("put_item", {"Item": item("one", status="posted", company="A"), **NEW, **OLD_VALUES}),
+    # Twice: the first of its shape is answered by moto.
+    *[("put_item", {"Item": item("one", status="posted", company="A"), **NEW, **OLD_VALUES})] * 2,
+    *[("put_item", {"Item": item("other", status="posted", company="A"), **NEW, **OLD_VALUES})] * 2,
     ("put_item", {"Item": item("two", status="pending", company="B")}),
     ("put_item", {"Item": {"status": {"S": "no key"}}}),
     ("get_item", {"Key": key("one"), "ConsistentRead": True}),
@@ -138,7 +140,7 @@ def ask_about_items(table):
 def test_items_are_answered_alike(asked):
     answers = ask_about_items(client(asked, "dynamodb"))
 
-    assert sum("refused" in answer for answer in answers) == 8
+    assert sum("refused" in answer for answer in answers) == 10
     same_both_ways("items", answers)
 
 
