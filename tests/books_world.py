@@ -36,6 +36,7 @@ from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.kept_tokens import KeptTokens
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.numbers_in_use import NumbersInUse
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Places, Tokens
 from pipeline.runtime import SystemClock, SystemThreads
@@ -229,6 +230,8 @@ class NotedStore(MemoryStore):
 class Served:
     """One company of the QuickBooks stand-in, with our code opened on it as a run opens it."""
 
+    clock: Any = SystemClock()
+
     def __init__(self, stand_in: QuickBooksStandIn, realm: Realm) -> None:
         self.stand_in = stand_in
         self.realm = realm
@@ -238,7 +241,11 @@ class Served:
         self.give_access_token()
         self.client = self.new_client()
         self.references = self.new_references()
-        self.books = QuickBooksBooks(self.client, self.references)
+        self.books = self.books_with(self.references)
+
+    def books_with(self, references: References) -> QuickBooksBooks:
+        """Return the books as a new run opens them, with these references."""
+        return QuickBooksBooks(self.client, references, NumbersInUse(self.client, self.key_values, self.clock))
 
     def give_access_token(self) -> None:
         token = self.stand_in.tokens.access_token(self.realm.realm_id)

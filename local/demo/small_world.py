@@ -33,6 +33,7 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.issuer import IntuitIssuer
 from pipeline.qbo.kept_tokens import KeptTokens
 from pipeline.qbo.limiter import Limiter
+from pipeline.qbo.numbers_in_use import NumbersInUse
 from pipeline.qbo.payloads import ENTITIES
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Places, Tokens
@@ -170,9 +171,10 @@ def open_books(
         clock=clock,
         threads=threads,
     )
-    references = References(client, key_values or MemoryKeyValues(), rules, clock=clock, threads=threads)
+    key_values = key_values or MemoryKeyValues()
+    references = References(client, key_values, rules, clock=clock, threads=threads)
     references.check_rules()
-    return QuickBooksBooks(client, references)
+    return QuickBooksBooks(client, references, NumbersInUse(client, key_values, clock))
 
 
 class Secret:

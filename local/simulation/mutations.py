@@ -32,6 +32,7 @@ from pipeline.odoo.papers import Papers
 from pipeline.odoo.source import OdooSource
 from pipeline.qbo import books, client, finding, name_writes, names, naming
 from pipeline.qbo.books import QuickBooksBooks
+from pipeline.qbo.numbers_in_use import NumbersInUse
 from pipeline.qbo.tokens import Tokens
 from pipeline.use_cases.extract import pull as extract
 from pipeline.use_cases.extract.counts import Progress
@@ -212,6 +213,9 @@ MUTATIONS: dict[str, Off] = {
     "intent before act": _without(Record, "prepare"),
     "look before repeating": _without(QuickBooksBooks, "find"),
     "look before the first create": _without(QuickBooksBooks, "find_existing"),
+    "a number is free only if nobody has taken it since": lambda: patch.object(
+        NumbersInUse, "_changed", lambda _numbers, known, _now: known
+    ),
     "look for the PDF before it is sent again": _without(QuickBooksBooks, "attachments", list),
     "wait until an outcome has settled": _no_wait_before_the_look,
     "marker, not only number": lambda: patch.object(finding, "_is_ours", lambda *_row: True),

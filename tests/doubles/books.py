@@ -96,6 +96,9 @@ class MemoryBooks:
                 return self._booked(row)
         return None
 
+    def rule_out(self, documents):
+        pass
+
     def look_for(self, documents):
         pass
 

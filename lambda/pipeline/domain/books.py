@@ -182,6 +182,12 @@ class Books(Protocol):
     def verify(self, document: Document, qb_id: str) -> Booked | None:
         """Return the document with this id, or None. Raises Rejected if the id belongs to another document."""
 
+    def rule_out(self, documents: Sequence[Document]) -> None:
+        """Note which documents are surely not there, if one call tells it of several kinds.
+
+        `look_for` does not ask about those. Not knowing is no error.
+        """
+
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look up documents that are about to be created, in as few calls as possible. `find_existing` is then free."""
 

@@ -21,6 +21,7 @@ from pipeline.qbo.faults import DUPLICATE_DOC_NUMBER, OBJECT_NOT_FOUND, STALE_SY
 from pipeline.qbo.inventory import inventory
 from pipeline.qbo.lines import Json
 from pipeline.qbo.marker import check_is_ours
+from pipeline.qbo.numbers_in_use import NumbersInUse
 from pipeline.qbo.payloads import ENTITIES, payload, payload_hash, sent_total
 from pipeline.qbo.payloads import doc_number as number_of
 from pipeline.qbo.references import References
@@ -36,9 +37,10 @@ class QuickBooksBooks:
 
     client: Client
     references: References
+    numbers_in_use: NumbersInUse
     adopts_typed: bool = False
     keeps_replaced_files: bool = False
-    # What `look_for` has found, by entity and number.
+    # What was found by `rule_out` and `look_for`, by entity and number.
     _looked_for: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
 
     @property
@@ -105,9 +107,15 @@ class QuickBooksBooks:
         """Return what has this id when it is the document, None when nothing has; raises Rejected for another one."""
         return finding.verify(self.client, document, qb_id)
 
+    def rule_out(self, documents: Sequence[Document]) -> None:
+        """Note which documents are about to be created under free numbers: one question, where that is cheaper."""
+        free = self.numbers_in_use.free(finding.numbers_of(documents))
+        self._looked_for.update((key, []) for key in free)
+
     def look_for(self, documents: Sequence[Document]) -> None:
-        """Look for documents that are about to be created: one question per kind, for all their numbers."""
-        self._looked_for.update(finding.rows_by_number(self.client, documents))
+        """Look for documents that are about to be created: one question per kind, for all numbers not ruled out."""
+        numbers = finding.numbers_of(documents, without=self._looked_for)
+        self._looked_for.update(finding.rows_by_number(self.client, numbers))
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:
         """Return what is in QuickBooks under the document's number: ours by its marker, or one to be adopted.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pipeline.domain.books import Booked, Draft
@@ -59,17 +59,24 @@ def verify(client: Client, document: Document, qb_id: str) -> Booked | None:
     return booked(rows[0])
 
 
-def rows_by_number(client: Client, documents: Sequence[Document]) -> dict[tuple[str, str], list[Json]]:
-    """Return what has one of the documents' numbers, by kind and number in lower case: one question per kind.
+def numbers_of(
+    documents: Sequence[Document], *, without: Collection[tuple[str, str]] = ()
+) -> dict[str, dict[str, str]]:
+    """Return the documents' numbers by kind, each under itself in lower case; those `without` are left out."""
+    numbers: dict[str, dict[str, str]] = {}
+    for document in documents:
+        entity, number = ENTITIES[document.document_type], number_of(document)
+        if number and (entity, number.casefold()) not in without:
+            numbers.setdefault(entity, {})[number.casefold()] = number
+    return numbers
+
+
+def rows_by_number(client: Client, numbers: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], list[Json]]:
+    """Return what has one of the numbers, by kind and number in lower case: one question per kind.
 
     A kind that QuickBooks does not offer is left to each of its documents, so that it holds up no other kind.
     """
     found: dict[tuple[str, str], list[Json]] = {}
-    numbers: dict[str, dict[str, str]] = {}
-    for document in documents:
-        number = number_of(document)
-        if number:
-            numbers.setdefault(ENTITIES[document.document_type], {})[number.casefold()] = number
     for entity, wanted in numbers.items():
         try:
             rows = client.query_any(entity, "DocNumber", wanted.values())

@@ -17,6 +17,7 @@ from pipeline.qbo.client import Client
 from pipeline.qbo.limiter import Limiter
 from pipeline.qbo.list_watch import ListWatch
 from pipeline.qbo.lists import RealmKeyValues
+from pipeline.qbo.numbers_in_use import NumbersInUse
 from pipeline.qbo.references import References
 from pipeline.qbo.tokens import Tokens
 
@@ -82,6 +83,7 @@ class QuickBooksSession:
         return QuickBooksBooks(
             client,
             references,
+            NumbersInUse(client, self._key_values, clock),
             adopts_typed=rules.typed_by_hand is TypedByHand.ADOPT,
             keeps_replaced_files=rules.replaced_pdf is ReplacedPdf.KEEP,
         )

@@ -16,7 +16,6 @@ from pipeline.domain.document import Account, Address, DocumentType, Party, Prod
 from pipeline.domain.errors import OutOfTime, PipelineError, Rejected, RetryLater, Unavailable, Unmapped
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo import list_cache, names
-from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.faults import Fault, Refused, explained
 from pipeline.qbo.lists import BookAccount, Rate, TaxCode, find_account, find_tax_code
 from pipeline.qbo.memory import Memory
@@ -818,7 +817,7 @@ def test_the_second_name_of_every_partner_is_nobody_elses_second_name(texts):
 def refused(world, document=None):
     """Send a document and return what became of it: an error, or the id of its party."""
     document = document or a_document()
-    books = QuickBooksBooks(world.client, world.references)
+    books = world.books_with(world.references)
     try:
         draft = books.draft(document)
         books.create(draft, f"r-{time.time_ns()}")
@@ -974,7 +973,7 @@ def test_books_that_were_closed_since_give_the_document_its_first_open_day_at_th
 def test_a_document_that_is_in_a_closed_period_is_not_tried_for_ever():
     with served() as world:
         world.references = ruled(world, '[companyA]\nclosed_period = "first_open_day"')
-        books = QuickBooksBooks(world.client, world.references)
+        books = world.books_with(world.references)
         booked = books.create(books.draft(a_document()), "r-1")
         world.realm.book_close_date = "2026-03-31"
         world.references._list_cache.forget()

@@ -52,9 +52,7 @@ def document_of(lines, taxes, document_type=DocumentType.INVOICE, **changes):
 
 def posted(document, mapping="", realm=CANADA):
     with served(**realm) as world:
-        world.books = type(world.books)(
-            world.client, world.new_references(rules=MappingFile.parse(mapping).rules("companyA"))
-        )
+        world.books = world.books_with(world.new_references(rules=MappingFile.parse(mapping).rules("companyA")))
         draft = world.books.draft(document)
         booked = world.books.create(draft, "r-1")
         (row,) = world.book.documents()

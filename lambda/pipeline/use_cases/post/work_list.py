@@ -94,6 +94,7 @@ class WorkList:
         by_type: dict[DocumentType, list[Document]] = {}
         for document in found:
             by_type.setdefault(document.document_type, []).append(document)
+        books.rule_out(found)
         list(pool.map(books.look_for, by_type.values()))
         return dict(_kept(found))
 
