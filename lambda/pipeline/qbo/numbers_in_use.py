@@ -30,6 +30,8 @@ from pipeline.qbo.rows import Json
 
 logger = logging.getLogger(__name__)
 
+# For fewer kinds a query costs no more.
+KINDS_MIN = 2
 # More documents than these are looked for by queries: what they had changed would be read again by the next run.
 FEW = 20
 # To read larger books costs more than it saves. Stored, a number takes six characters.
@@ -72,7 +74,7 @@ class NumbersInUse:
         or if this run has asked before: then it has many documents, and most of what changed would be its own.
         """
         was_asked, self._was_asked = self._was_asked, True
-        if was_asked or len(wanted) < 2 or sum(map(len, wanted.values())) > FEW:
+        if was_asked or len(wanted) < KINDS_MIN or sum(map(len, wanted.values())) > FEW:
             return set()
         try:
             hashes = self._hashes_by_now()
