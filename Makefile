@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # One more than two cores have work for: whoever applies Terraform mostly waits.
 WORKERS ?= 3
 
-.PHONY: help demo test lint style types unit faults bench cost build doctor rotate-odoo-key checkov lock clean
+.PHONY: help demo test browser lint style types unit faults bench cost build doctor rotate-odoo-key checkov lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -20,10 +20,13 @@ demo: $(VENV)/demo  ## run the whole pipeline on this machine, or try it with yo
 	@$(RUN) -m local.demo
 
 # The types are checked beside the tests, which often wait. What is wrong with them is said at once, and fails the whole.
-test: $(VENV)/test style  ## everything that must hold: style, types, tests, Terraform
+test: $(VENV)/test browser style  ## everything that must hold: style, types, tests, Terraform
 	@$(MAKE) --no-print-directory types & types=$$!; \
 	$(MAKE) --no-print-directory unit; tests=$$?; \
 	wait $$types || { echo "The types are wrong: make types says where."; exit 1; }; exit $$tests
+
+browser:
+	@tests/install_browser.sh
 
 lint: style types
 
