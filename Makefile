@@ -4,8 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 RUN := PYTHONPATH=lambda:. $(PYTHON)
-# What is never imported is never compiled: that is most of it, and takes as long as all else.
-INSTALL := $(PYTHON) -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r
+INSTALL := bundling/install.sh $(PYTHON)
 # Hundreds of processes import the same modules, which are compiled once, also where the environment says otherwise.
 export PYTHONDONTWRITEBYTECODE :=
 # One more than two cores have work for: whoever applies Terraform mostly waits.
@@ -62,7 +61,7 @@ checkov: .venv-checkov/done  ## security rules over the Terraform
 	.venv-checkov/bin/checkov -d . --framework terraform --skip-download --quiet --compact
 
 lock:  ## pin the requirements again
-	for room in lambda operate local tests; do \
+	for room in bundling lambda operate local tests; do \
 	  $(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
 	    --python-version 3.12 $$room/requirements.in -o $$room/requirements.txt; done
 	$(VENV)/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal \
@@ -91,5 +90,5 @@ $(VENV)/test: $(PYTHON) tests/requirements.txt
 
 .venv-checkov/done: $(PYTHON) tests/checkov-requirements.txt
 	@$(PYTHON) -m venv .venv-checkov
-	@.venv-checkov/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r tests/checkov-requirements.txt
+	@bundling/install.sh .venv-checkov/bin/python tests/checkov-requirements.txt
 	@touch $@

@@ -17,9 +17,7 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
   python="$work/venv/bin/python"
 fi
 
-"$python" -m pip install -qq --target "$work/site" --no-deps --no-compile --require-hashes --only-binary=:all: \
-  --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --implementation cp --python-version 3.12 \
-  --requirement lambda/requirements.txt
+bundling/install.sh "$python" lambda/requirements.txt "$work/site"
 
 # A fixed hash seed keeps the bytecode the same from run to run.
 PYTHONHASHSEED=0 "$python" -m bundling.package --sources lambda --libraries "$work/site" --out lambda

@@ -207,11 +207,11 @@ def built_zips() -> list[Path]:
     return zips
 
 
-def run_build(tree: Path, *, umask: int = -1) -> str:
-    """Run build.sh of a tree with this Python and return what it printed."""
+def run_build(tree: Path, *, umask: int = -1, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run build.sh of a tree with this Python, and with more in its environment, and return what it printed."""
     done = subprocess.run(
         ["bash", str(tree / "build.sh")],
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, "PYTHON": sys.executable, **environ},
         umask=umask,
         capture_output=True,
         text=True,
@@ -219,7 +219,7 @@ def run_build(tree: Path, *, umask: int = -1) -> str:
         check=False,
     )
     assert done.returncode == 0, f"build.sh failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    return done
 
 
 @contextmanager

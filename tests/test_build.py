@@ -257,15 +257,19 @@ def test_the_same_sources_give_the_same_bytes_elsewhere(zips, tmp_path):
         "bundling/package.py",
         "bundling/sbom.py",
         "bundling/find_python.sh",
+        "bundling/install.sh",
     ):
         write(elsewhere / name, (ROOT / name).read_text())
+        (elsewhere / name).chmod((ROOT / name).stat().st_mode)
     # Without the files' times, and without rights for anybody else.
     ignored = shutil.ignore_patterns("*.zip", "*.cdx.json", "__pycache__")
     shutil.copytree(ROOT / "lambda", elsewhere / "lambda", ignore=ignored, copy_function=shutil.copyfile)
 
-    said = run_build(elsewhere, umask=0o077)
+    # Offline and with nothing at hand uv fails.
+    done = run_build(elsewhere, umask=0o077, UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "uv"))
 
-    assert [line.split("  ")[0] for line in said.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
+    assert "pip tries" in done.stderr
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()] == [f"lambda/{name}.zip" for name in HANDLERS]
     for name in HANDLERS:
         for kind in ("zip", "cdx.json"):
             path = f"lambda/{name}.{kind}"

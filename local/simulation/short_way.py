@@ -28,10 +28,10 @@ from moto.s3.models import FakeKey, S3Backend, s3_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
-from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local.simulation import short_table
 from local.stand_ins.aws import ACCOUNT, REGION
+from local.stand_ins.parameter_store import SimpleSystemManagerResponse
 from local.stand_ins.transactions import write_together
 
 type Parameters = dict[str, Any]

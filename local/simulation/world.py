@@ -26,7 +26,6 @@ from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
-from moto.ssm.models import ssm_backends
 
 import local.stand_ins.odoo.stand_in
 import local.stand_ins.quickbooks.stand_in
@@ -50,6 +49,7 @@ from local.stand_ins.aws import (
     object_created,
 )
 from local.stand_ins.odoo.stand_in import OdooStandIn
+from local.stand_ins.parameter_store import ssm_backends
 from local.stand_ins.process import forbidden_transitions
 from local.stand_ins.quickbooks.books import REFUSED_FIELDS
 from local.stand_ins.quickbooks.realm import Realm, secret_of

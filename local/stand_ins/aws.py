@@ -24,6 +24,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sns.models import Subscription
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from local.stand_ins import parameter_store  # noqa: F401 - first, so that nobody imports it at length
 from local.stand_ins.process import environment, forbidden_transitions
 from local.stand_ins.transactions import write_together
 

@@ -216,9 +216,9 @@ def test_the_script_makes_its_environment_once_from_pins_with_hashes(checkout):
     ]
 
     asked = (checkout / "asked").read_text().splitlines()
-    assert [line for line in asked if "pip" in line] == [
-        "-m pip install -q --disable-pip-version-check --no-compile --require-hashes -r operate/requirements.txt"
-    ]
+    (installed,) = [line for line in asked if line.endswith("-r operate/requirements.txt")]
+    assert "--require-hashes" in installed
+    assert len([line for line in asked if "pip install" in line]) == 2  # the other is for what installs
     assert asked.count("-m operate --help") == 2
     assert all(result.returncode == 0 and result.stdout.startswith("Usage: ./oqb") for result in results)
     assert "Installing what operating a deployment needs" in results[0].stderr
