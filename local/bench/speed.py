@@ -18,7 +18,7 @@ import qb_poster
 from local.bench.carrying import COMPANY
 from local.bench.share import share_of
 from local.bench.world import Bench, Row, counted_aws, peak_mb
-from local.stand_ins.aws import Context
+from local.stand_ins.context import Context
 
 LATENCY_S = 0.5
 TIMEOUT_S = 120

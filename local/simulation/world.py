@@ -43,12 +43,12 @@ from local.stand_ins.aws import (
     CREDENTIALS,
     ENVIRONMENT,
     REGION,
-    Context,
     Deployment,
     InProcessAws,
     deploy,
     object_created,
 )
+from local.stand_ins.context import Context
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.process import forbidden_transitions
 from local.stand_ins.quickbooks.books import REFUSED_FIELDS
