@@ -27,6 +27,8 @@ _M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 2**20
 # As many calls of one service as threads work side by side: a connection more would be made again for every call.
 CONNECTIONS_MAX = 16
+# Without one of ours the SDK puts its own together for every call, a fourteenth of what the call costs.
+USER_AGENT = f"odoo-to-quickbooks boto3/{boto3.__version__}"
 
 
 class SystemClock:
@@ -65,8 +67,9 @@ class SystemThreads:
 @cache
 def aws_client(name: str) -> Any:
     """Return the client of an AWS service. It is created once, because creating one takes longer than using it."""
+    config = Config(max_pool_connections=CONNECTIONS_MAX, user_agent=USER_AGENT)
     with uncollected():
-        return boto3.client(name, config=Config(max_pool_connections=CONNECTIONS_MAX))  # type: ignore[call-overload]
+        return boto3.client(name, config=config)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,12 @@
 """Run the measurements: `python -m local.bench`."""
 
-from local.bench.main import main
+import sys
 
-main()
+from local.bench.carrying import APART
+
+if sys.argv[1:2] and sys.argv[1] in APART:
+    APART[sys.argv[1]](*sys.argv[2:])
+else:
+    from local.bench.main import main
+
+    main()

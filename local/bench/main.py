@@ -17,8 +17,6 @@ APART: Mapping[str, Callable[..., None]] = {
     "cloud": cloud.serve_cloud,
     "post": speed.post_here,
     "pull": pulls.pull_here,
-    "pull-on": nothing.pull_on,
-    "post-all": nothing.post_all,
     "plain": lambda path: rivals.rival_here("plain", path),
     "bare": lambda path: rivals.rival_here("bare", path),
 }

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import odoo_extractor
 from local.bench.world import Bench, Row, peak_mb
-from local.stand_ins.aws import Context
+from local.stand_ins.context import Context
 from pipeline.use_cases.extract import pull as extract
 
 DOCUMENTS = 200

@@ -15,11 +15,11 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 import qb_poster
+from local.bench.carrying import COMPANY
 from local.bench.share import share_of
 from local.bench.world import Bench, Row, counted_aws, peak_mb
-from local.stand_ins.aws import Context
+from local.stand_ins.context import Context
 
-COMPANY = "companyA"
 LATENCY_S = 0.5
 TIMEOUT_S = 120
 # So many are posted before, by which the parties, items and lists are known.

@@ -19,7 +19,8 @@ import qb_poster
 import tie_out
 from local.demo import report
 from local.demo.clock import AdvancedClock
-from local.stand_ins.aws import Context, Deployment, EmbeddedAws
+from local.stand_ins.aws import Deployment, EmbeddedAws
+from local.stand_ins.context import Context
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.document import DocumentType
 from pipeline.qbo.payloads import ENTITIES

@@ -42,12 +42,12 @@ from local.stand_ins.aws import (
     CREDENTIALS,
     ENVIRONMENT,
     REGION,
-    Context,
     Deployment,
     InProcessAws,
     deploy,
     object_created,
 )
+from local.stand_ins.context import Context
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.parameter_store import ssm_backends
 from local.stand_ins.process import forbidden_transitions

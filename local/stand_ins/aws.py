@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from moto.sns.models import Subscription
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.stand_ins import parameter_store  # noqa: F401 - first, so that nobody imports it at length
+from local.stand_ins.context import Context
 from local.stand_ins.process import environment, forbidden_transitions
 from local.stand_ins.transactions import write_together
 
@@ -109,22 +109,6 @@ class _Silent(WSGIRequestHandler):
 
     def log_request(self, *_arguments: object) -> None:
         """Log nothing: the demo prints its own progress."""
-
-
-@dataclass(slots=True)
-class Context:
-    """Lambda's context of an invocation: here, how much time is left."""
-
-    timeout_s: float
-    function_name: str = "function"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-west-2:123456789012:function:function"
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
-    _began_at: float = field(default_factory=time.monotonic)
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the function would be stopped."""
-        return int(1000 * (self.timeout_s - (time.monotonic() - self._began_at)))
 
 
 class AnyAws(Protocol):

@@ -169,6 +169,12 @@ class MemoryTable:
             names = self._extracted_fields(stored, is_as_read=stored.status is previous.status)
             self._write(stored, _with(stored, entry, names), self.extracted_by, names)
 
+    def save_new(self, entry: Entry, *, attached: Entry | None) -> None:
+        """Write a new entry, and with it what `attach_pdf` stores of another one."""
+        if attached is not None:
+            self.attach_pdf(attached)
+        self.save_extracted(entry, previous=None)
+
     def _extracted_fields(self, stored: Entry, *, is_as_read: bool) -> list[str]:
         """Return what the extractor may write: not when a write of unknown outcome can be looked for, nor its type."""
         kept = {

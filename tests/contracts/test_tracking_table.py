@@ -347,6 +347,41 @@ def test_a_pdf_that_comes_late_does_not_take_away_what_a_person_has_to_do(table,
     assert (now_in(table, entry).error_message, now_in(table, entry).pdf_key) == ("Add its realm.", "")
 
 
+WITH_PDF = {"pdf_key": "k", "pdf_sha256": "s", "attempts": 0}
+
+
+def test_a_new_entry_is_stored_with_the_pdf_of_the_one_before(table):
+    before = kept(table, 1, pdf_sha256="", pdf_key="", attempts=2)
+    new = entry_of(2)
+
+    table.save_new(new, attached=replace(before, **WITH_PDF, number="other"))
+
+    assert now_in(table, new) == new
+    assert now_in(table, before) == replace(before, **WITH_PDF)
+
+
+def test_a_new_entry_may_be_stored_alone(table):
+    new = entry_of(2)
+
+    table.save_new(new, attached=None)
+
+    assert now_in(table, new) == new
+
+
+def test_of_a_new_entry_and_the_pdf_of_another_each_is_stored_though_the_other_was_changed_meanwhile(table):
+    before, outdated = kept(table, 1, pdf_sha256="", pdf_key=""), kept(table, 2, pdf_sha256="", pdf_key="")
+    table.save_extracted(replace(outdated, version=2), previous=outdated)
+    faster, new = kept(table, 3), entry_of(4)
+
+    table.save_new(replace(faster, number="slower"), attached=replace(before, **WITH_PDF))
+    table.save_new(new, attached=replace(outdated, **WITH_PDF))
+
+    assert now_in(table, faster) == faster
+    assert now_in(table, before) == replace(before, **WITH_PDF)
+    assert not now_in(table, outdated).is_ready
+    assert now_in(table, new) == new
+
+
 def test_an_entry_whose_pdf_was_lost_waits_without_one(table):
     entry = kept(table, qb_id="55", status=Status.POSTING)
 
@@ -537,6 +572,20 @@ def test_every_write_is_said_with_its_fields_and_what_they_replaced(table):
     assert "step" not in writes[2][2]
     assert writes[3][1] == {"drift", "qb_open"}
     assert "drift" not in writes[3][2]
+
+
+def test_a_new_entry_and_the_pdf_of_another_are_both_said(table):
+    before, new = kept(table, 1, pdf_sha256="", pdf_key=""), entry_of(2)
+    writes = recorded(table)
+
+    table.save_new(new, attached=replace(before, pdf_sha256="a" * 64))
+
+    said = {entry_id: (names, former) for entry_id, names, former in writes}
+    assert len(writes) == 2
+    assert "pdf_sha256" in said[before.entry_id][0]
+    assert "status" not in said[before.entry_id][0]
+    assert {"status", "total"} <= said[new.entry_id][0]
+    assert said[new.entry_id][1] == {}
 
 
 def test_a_write_that_was_not_done_is_not_said(table):

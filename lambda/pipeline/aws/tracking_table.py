@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.aws.batch_read import read_items
 from pipeline.aws.conditional import conditional
 from pipeline.aws.entry_update import entry_update
-from pipeline.aws.errors import errors_of
+from pipeline.aws.errors import CANCELLED, CONFLICT, Expected, errors_of
 from pipeline.aws.items import Item, from_dataclass, item, plain_values, to_dataclass
 from pipeline.domain.entry import Entry, OdooPart, PdfPart, Seen, Status, WorkPart, names_of
 from pipeline.domain.history import Wrote
@@ -115,17 +115,43 @@ class TrackingTable:
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, or Odoo's new version of an existing one, unless another run was faster."""
         if previous is None:
-            values = item(from_dataclass(entry))
-            done = self._conditional(
-                lambda: self._client.put_item(TableName=self._name, Item=values, ConditionExpression=_NOT_THERE)
-            )
+            done = self._conditional(lambda: self._client.put_item(**self._put(entry)))
             if done is not None:
-                self._wrote(entry, _FIELDS, {})
-                _check(entry, None, _EXTRACTORS)
+                self._note_new(entry)
         else:
             done = self._save_extracted_again(entry, previous)
         if done is None:
             logger.info("another run was faster", extra={"entry_id": entry.entry_id})
+
+    def save_new(self, entry: Entry, *, attached: Entry | None) -> None:
+        """Write a new entry, unless another run was faster, and with it what `attach_pdf` stores of another one."""
+        if attached is None:
+            self.save_extracted(entry, previous=None)
+            return
+        update = entry_update(attached, _PDF, version=attached.version, status=Status.PENDING)
+        both: Any = ({"Update": {"TableName": self._name, **update}}, {"Put": self._put(entry)})
+        try:
+            with errors_of(f"The table {self._name}", expected=(CANCELLED, CONFLICT)):
+                self._client.transact_write_items(TransactItems=both)
+        except Expected:
+            # The condition of one does not hold, or it is being written. Nothing was stored.
+            self.attach_pdf(attached)
+            self.save_extracted(entry, previous=None)
+            return
+        # The values before were noted when its attempt was counted.
+        self._note(attached, _PDF, {}, ())
+        self._note_new(entry)
+
+    def _put(self, entry: Entry) -> Any:
+        return {
+            "TableName": self._name,
+            "Item": item(from_dataclass(entry)),
+            "ConditionExpression": _NOT_THERE,
+        }
+
+    def _note_new(self, entry: Entry) -> None:
+        self._wrote(entry, _FIELDS, {})
+        _check(entry, None, _EXTRACTORS)
 
     def _save_extracted_again(self, entry: Entry, previous: Entry) -> Item | None:
         status = previous.status if entry.status in DECIDED else None
@@ -190,7 +216,8 @@ class TrackingTable:
     def backlog(self, company: str, limit: int) -> int:
         """Return how many documents wait to be posted, counting up to `limit`."""
         count = 0
-        for _ in self.with_status(company, Status.PENDING):
+        # To decode two thousand whole entries takes the extractor a second.
+        for _ in self._items(**_having(company, Status.PENDING), ProjectionExpression="entry_id"):
             count += 1
             if count == limit:
                 break

@@ -49,6 +49,8 @@ class Papers:
     active: list[str] = field(default_factory=list)
     # With the words for what each is.
     _beside: list[tuple[Attachment, bytes, str]] = field(default_factory=list)
+    # The last PDF that was opened to look for active content.
+    _opened: bytes | None = None
 
     def merged(self) -> bytes | None:
         """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
@@ -116,12 +118,18 @@ class Papers:
         """Return a PDF with the files that are no pages embedded in it, and note the active content of its parts.
 
         `parts` are the name and the bytes of each PDF that it was made of. One that is alone keeps all its bytes, and
-        the files are added at its end, so that a signature in it still holds.
+        the files are added at its end, so that a signature in it still holds. Raises InvalidDocument if one of them
+        does not open.
         """
         self.active.clear()
         one, is_rewritten = self._with_beside(one)
         self._note_active(parts, is_kept=len(parts) == 1 and not is_rewritten)
         return one
+
+    def check(self, content: bytes) -> None:
+        """Raise InvalidDocument unless a PDF opens. One that was just opened for its active content has shown it."""
+        if content is not self._opened:
+            pages.check(content)
 
     def leave_all(self, reason: str) -> None:
         """Name every file of a bill as left out for the same reason."""
@@ -176,10 +184,9 @@ class Papers:
         If the main file is the damaged one, only it is carried along, as it is: it matters most.
         """
         try:
-            one = pages.merged([content for _, content in found])
+            # One that is alone is opened below.
+            one = pages.merged([content for _, content in found]) if len(found) > 1 else found[0][1]
         except InvalidDocument as error:
-            if len(found) == 1:
-                raise
             reason = str(error)
         else:
             return self.whole(one, [(file.name, content) for file, content in found])
@@ -196,6 +203,7 @@ class Papers:
         """Note the active content of the files in a PDF, and name the programs that a merged one leaves out."""
         for name, content in parts:
             acting = pages.acting(content)
+            self._opened = content
             kinds = list(acting.kinds)
             if is_kept:
                 kinds += [f"the embedded program {program}" for program in acting.programs]

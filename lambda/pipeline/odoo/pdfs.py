@@ -10,7 +10,6 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
-from pipeline.files import pdf as pages
 from pipeline.files.plain_page import plain_page
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
@@ -55,7 +54,7 @@ class Pdfs:
             try:
                 content = get()
                 if content is not None:
-                    pages.check(content)
+                    papers.check(content)
                     return _pdf(content, source, papers, notes)
             except NeedsAttention as error:
                 notes.append(f"{source.value} PDF: {error}")
@@ -87,11 +86,10 @@ class Pdfs:
         stored = Papers(self.files, document, plain=papers.plain)
         for _, content in stored.contents(legal[-1:]):
             try:
-                pages.check(content)
+                return papers.whole(content, [(legal[-1].name, content)])
             except InvalidDocument as error:
                 notes.append(f"{named(legal[-1].name)} {error}.")
                 return None
-            return papers.whole(content, [(legal[-1].name, content)])
         notes += stored.left_out
         return None
 

@@ -15,6 +15,7 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from pipeline.domain.document import Attachment, DocumentType
 from pipeline.domain.errors import Unavailable
 from pipeline.domain.source import NotRendered, PdfSource, Selection
+from pipeline.files import pdf as pages
 from pipeline.odoo.client import Odoo
 from pipeline.odoo.papers import Papers
 from pipeline.odoo.pdfs import OWN_TEMPLATE, PDF_BYTES_MAX, Pdfs
@@ -191,6 +192,19 @@ def test_the_template_is_looked_for_once_in_a_run(world):
     there.pdf(UNSENT)
 
     assert [model for model, method in there.odoo.calls if model == "mail.template"] == []
+
+
+@pytest.mark.parametrize(("odoo_id", "times"), [(SENT, 1), (UNSENT, 1), (BILL, 2)])
+def test_a_pdf_is_opened_once_for_all_that_is_looked_at_and_a_file_of_a_bill_once_more(
+    world, monkeypatch, odoo_id, times
+):
+    opened = []
+    reader = pages._reader
+    monkeypatch.setattr(pages, "_reader", lambda content: opened.append(content) or reader(content))
+
+    world(*WAYS["18 with password"]).pdf(odoo_id)
+
+    assert len(opened) == times
 
 
 def test_an_expired_session_is_opened_again(world):

@@ -52,6 +52,9 @@ class ExtractorTable(Protocol):
     def save_extracted(self, entry: Entry, *, previous: Entry | None) -> None:
         """Write a new entry, or Odoo's new version of an existing one, unless another run was faster."""
 
+    def save_new(self, entry: Entry, *, attached: Entry | None) -> None:
+        """Write a new entry, unless another run was faster, and with it what `attach_pdf` stores of another one."""
+
     def attach_pdf(self, entry: Entry) -> None:
         """Store where the PDF of this version of the entry is, which makes it ready to post, or how attempts went."""
 

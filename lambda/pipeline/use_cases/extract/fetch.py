@@ -2,19 +2,24 @@
 
 Files are foreign: a photograph may take more memory than there is, and a rendering more time. An entry on which a run
 was killed is put at the end of the next run, after all companies, and after three such runs it gets a plain page.
+
+Of a first pull, every document is new. Two of three writes to the table are saved there: the attempt is counted in the
+new entry itself, and the entry before is told of its PDF in the same call.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import field
 
 from pipeline.domain import attempts
 from pipeline.domain.alert import EXTRACTOR
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
-from pipeline.domain.entry import Entry
+from pipeline.domain.entry import Entry, Status
 from pipeline.domain.errors import PipelineError, Unavailable
 from pipeline.domain.exhausted import exhausted
 from pipeline.domain.quoting import cut, plain_line
@@ -49,6 +54,34 @@ class PdfFetching:
     _consecutive_failures: int = 0
     _tried: set[tuple[str, int]] = field(default_factory=set)
     _suspects: list[tuple[Document, Entry]] = field(default_factory=list)
+    # The new entry that was stored with its attempt counted.
+    _begun: Entry | None = None
+    # The entry whose PDF is in S3, and not yet in the table.
+    _fetched: Entry | None = None
+
+    def save_new(self, entry: Entry) -> Entry:
+        """Store a new entry and return it. If its PDF can be fetched now, this attempt is counted in it."""
+        if entry.status is Status.PENDING and self.deadline.allows(PDF_ALLOWANCE_S):
+            entry = self._begun = attempts.begun(entry)
+        self.table.save_new(entry, attached=self._fetched)
+        self._fetched = None
+        return entry
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Fetch PDFs in it; at its end, and when one of ours is raised, every entry is told of its own."""
+        try:
+            yield
+        except PipelineError:
+            self.attach()
+            raise
+        self.attach()
+
+    def attach(self) -> None:
+        """Tell the last entry of its PDF, unless that is done."""
+        if self._fetched is not None:
+            self.table.attach_pdf(self._fetched)
+            self._fetched = None
 
     def fetch(self, document: Document, entry: Entry) -> Progress:
         """Store the PDF of an entry.
@@ -56,6 +89,10 @@ class PdfFetching:
         An entry whose PDF is not available now stays unfinished, and every later run tries it once. At its third
         attempt it gets a plain page, so that no document is lost for lack of a PDF.
         """
+        if entry is self._begun:
+            self._tried.add((entry.entry_id, entry.version))
+            self._try(document, entry)
+            return Progress.COMPLETE
         if (entry.entry_id, entry.version) in self._tried:
             return Progress.COMPLETE
         if not self.deadline.allows(PDF_ALLOWANCE_S):
@@ -74,18 +111,25 @@ class PdfFetching:
 
     def fetch_suspects(self) -> None:
         """Try the entries on which a run was killed, once everything else is done."""
-        while self._suspects and self.deadline.allows(PDF_ALLOWANCE_S):
-            self._attempt(*self._suspects.pop(0))
+        with self.attached():
+            while self._suspects and self.deadline.allows(PDF_ALLOWANCE_S):
+                self._attempt(*self._suspects.pop(0))
 
     def _attempt(self, document: Document, entry: Entry) -> None:
+        self.attach()
         counted = attempts.begun(entry)
         self.table.attach_pdf(counted)
+        self._try(document, counted)
+
+    def _try(self, document: Document, counted: Entry) -> None:
+        """Store the PDF of an entry whose attempt is counted."""
+        entry = attempts.ended(counted)
         try:
             pdf = self.source.pdf(document, plain=entry.attempts >= PDF_ATTEMPTS_MAX - 1)
         except Unavailable as error:
-            self._not_fetched(attempts.ended(counted), error)
+            self._not_fetched(entry, error)
         except PipelineError:
-            self.table.attach_pdf(attempts.ended(counted))
+            self.table.attach_pdf(entry)
             raise
         except Exception as error:  # a fault of ours: it costs this document its PDF, and no other anything
             logger.exception("PDF not made", extra={"entry_id": entry.entry_id})
@@ -104,19 +148,17 @@ class PdfFetching:
             named = replace(document, left_out=pdf.left_out, embedded=pdf.embedded)
             self.store.put_document(named, entry.version)
         stored = self.store.put_pdf(entry.entry_id, pdf)
-        self.table.attach_pdf(
-            replace(
-                entry,
-                pdf_key=stored.key,
-                pdf_sha256=pdf.sha256,
-                pdf_bytes=len(pdf.content),
-                stored_sha256=stored.sha256,
-                pdf_source=pdf.source.value,
-                attempts=0,
-                killed_attempts=0,
-                active_content=cut(" ".join(pdf.active), ACTIVE_LENGTH_MAX),
-                error_message=plain_line(" ".join(pdf.notes), NOTES_LENGTH_MAX),
-            )
+        self._fetched = replace(
+            entry,
+            pdf_key=stored.key,
+            pdf_sha256=pdf.sha256,
+            pdf_bytes=len(pdf.content),
+            stored_sha256=stored.sha256,
+            pdf_source=pdf.source.value,
+            attempts=0,
+            killed_attempts=0,
+            active_content=cut(" ".join(pdf.active), ACTIVE_LENGTH_MAX),
+            error_message=plain_line(" ".join(pdf.notes), NOTES_LENGTH_MAX),
         )
         if len(pdf.content) > LARGE_BYTES:
             # The libraries' objects refer to each other, so what they have read stays in memory until a collection.

@@ -164,10 +164,11 @@ class Extraction:
                 self._take_alone(company, withdrawn, previous)
         if not self.dry_run:
             self.source.will_ask_for_pdfs([document for document in page.documents if self._needs_pdf(document, known)])
-        for document in page.documents:
-            if self._take_alone(company, document, known.get(document.entry_id)) is Progress.INTERRUPTED:
-                self.counts.remaining = True
-                return Progress.INTERRUPTED
+        with self.pdfs.attached():
+            for document in page.documents:
+                if self._take_alone(company, document, known.get(document.entry_id)) is Progress.INTERRUPTED:
+                    self.counts.remaining = True
+                    return Progress.INTERRUPTED
         return Progress.COMPLETE
 
     def _take_alone(self, company: Company, document: Document, previous: Entry | None) -> Progress:
@@ -203,6 +204,8 @@ class Extraction:
         if self.dry_run:
             return Progress.COMPLETE
         entry = decision.entry
+        if decision.news is not News.NEW:
+            self.pdfs.attach()
         if decision.news is News.ANOTHER:
             self._report_reused(entry, previous)
         elif decision.news is not News.UNCHANGED:
@@ -219,7 +222,10 @@ class Extraction:
         if previous and entry.status is Status.SKIPPED:
             # Do this before the entry becomes skipped: an object in pending/ always means outstanding work.
             self.store.drop_pending(entry)
-        self.table.save_extracted(entry, previous=previous)
+        if previous is None:
+            entry = self.pdfs.save_new(entry)
+        else:
+            self.table.save_extracted(entry, previous=previous)
         logger.info(
             "document stored",
             extra={"entry_id": entry.entry_id, "company": entry.company, "version": entry.version,

@@ -77,6 +77,55 @@ def test_an_attempt_is_counted_before_the_file_is_opened(aws, odoo):
     assert aws.entry(1).killed_attempts == 0
 
 
+def test_the_pdf_before_is_in_the_table_when_the_next_file_is_opened(aws, odoo):
+    ready = []
+    odoo.before_pdf = lambda _document: ready.append([entry.is_ready for entry in aws.stored.values()])
+
+    pull(odoo, aws)
+
+    assert ready == [[False], [True, False]]
+    assert aws.entry(2).is_ready
+
+
+def test_the_last_pdf_is_in_the_table_before_the_cursor_moves(aws, odoo):
+    odoo.before_pdf = lambda _document: None
+
+    pull(odoo, aws)
+
+    assert [what for what, _which in aws.journal if what in ("ready", "cursor")][:3] == ["ready", "ready", "cursor"]
+
+
+def test_a_new_document_takes_one_write_until_its_file_is_opened_and_none_of_its_own_after_it(aws, odoo):
+    odoo.before_pdf = lambda _document: None
+
+    pull(odoo, aws)
+
+    assert [what for what, which in aws.journal if which == 2] == ["document", "entry", "pdf", "ready"]
+    # Told in the call that stores the next one.
+    first = [(what, which) for what, which in aws.journal if what in ("entry", "ready")]
+    assert first == [("entry", 1), ("ready", 1), ("entry", 2), ("ready", 2)]
+
+
+def test_a_pdf_is_in_the_table_though_storing_the_next_document_fails(aws, odoo):
+    odoo.before_pdf = lambda _document: None
+    aws.store.refused[2] = Unavailable("not now")
+
+    with pytest.raises(Unavailable):
+        pull(odoo, aws)
+
+    assert (aws.entry(1).is_ready, aws.entry(1).killed_attempts) == (True, 0)
+
+
+def test_a_new_document_without_time_for_its_pdf_counts_no_attempt(aws, odoo):
+    clock = Clock()
+    odoo.before_pdf = lambda _document: clock.passes(290)
+
+    extraction = pull(odoo, aws, clock=clock)
+
+    assert (aws.entry(1).is_ready, extraction.counts.remaining) == (True, True)
+    assert (aws.entry(2).is_ready, aws.entry(2).killed_attempts) == (False, 0)
+
+
 @pytest.mark.parametrize("error", [Unavailable("not now"), NotRendered("not now"), Unauthorized("no right")])
 def test_an_attempt_that_ends_with_an_error_was_not_killed(aws, error):
     odoo = FakeOdoo(a_document(1))

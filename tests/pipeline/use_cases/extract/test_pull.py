@@ -37,8 +37,8 @@ def test_document_then_entry_then_pdf_then_cursor(aws):
     pull(FakeOdoo(a_document(7)), aws)
 
     steps = [what for what, which in aws.journal]
-    assert steps[:5] == ["document", "entry", "not ready", "pdf", "ready"]
-    assert set(steps[5:]) == {"cursor"}
+    assert steps[:4] == ["document", "entry", "pdf", "ready"]
+    assert set(steps[4:]) == {"cursor"}
 
 
 def test_a_new_document_becomes_a_pending_entry_with_its_pdf(aws):
