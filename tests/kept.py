@@ -13,6 +13,7 @@ import pickle
 import socketserver
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -28,6 +29,11 @@ STAYS = (
     EmbeddedAws, FunctionType, itertools.count, socketserver.BaseServer, threading.Thread, type(threading.Lock()),
     type(threading.RLock()),
 )  # fmt: skip
+# How dictionaries are written down that cannot be as others are: what makes one, from what, its attributes, its items.
+WRITTEN_DOWN: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    ParameterDict: lambda of: (ParameterDict, (of.account_id, of.region_name), vars(of), None, iter(of.items())),
+    weakref.WeakValueDictionary: lambda of: (weakref.WeakValueDictionary, (), None, None, of.items()),
+}
 # What stands in a world as so long ago is not what a test expects of something it has just posted.
 FRESH_S = 60
 
@@ -45,7 +51,7 @@ class Kept:
         self._stays: dict[int, Any] = {id(part): part for part in self._parts}
         written = io.BytesIO()
         pickler = pickle.Pickler(written, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = copyreg.dispatch_table | {ParameterDict: _written_down}
+        pickler.dispatch_table = copyreg.dispatch_table | WRITTEN_DOWN
         pickler.persistent_id = self._name_of  # type: ignore[method-assign]
         pickler.dump([vars(part) for part in self._parts])
         self._written = written.getvalue()
@@ -72,12 +78,6 @@ class Kept:
         if isinstance(met, STAYS):
             self._stays[id(met)] = met
         return id(met) if id(met) in self._stays and self._stays[id(met)] is met else None
-
-
-def _written_down(parameters: ParameterDict) -> tuple[Any, ...]:
-    # A dictionary that takes other arguments than the one it is derived from.
-    arguments = parameters.account_id, parameters.region_name
-    return ParameterDict, arguments, vars(parameters), None, iter(parameters.items())
 
 
 def made_once[T](make: Callable[[], tuple[T, tuple[Any, ...]]]) -> Callable[[], T]:
