@@ -153,6 +153,11 @@ class Machine:
         """Return the environment a function is invoked with."""
         return self.deployment.aws.environ | self.deployment.environs[function]
 
+    def close(self) -> None:
+        """Stop the stand-ins."""
+        self.odoo.close()
+        self.quickbooks.close()
+
     def extract(self, event: Any = None) -> dict[str, Any]:
         """Invoke the extractor; nothing stands for the schedule's own event."""
         return self.invoke("odoo-extractor", {} if event is None else event)
@@ -270,45 +275,51 @@ def empty_aws(aws: EmbeddedAws) -> EmbeddedAws:
     return aws
 
 
-@pytest.fixture
-def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
-    """Return a function that deploys the pipeline into an empty AWS, with stand-ins serving the given documents.
+def started_machine(
+    aws: EmbeddedAws, documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD,
+    realms: Any = None,
+) -> Machine:  # fmt: skip
+    """Deploy the pipeline into an AWS that is emptied first, with stand-ins serving the given documents.
 
     `documents` are rows and files as `load()` or `many()` return them, `secret` is the password or API key with which
     the pipeline enters Odoo, and `realms` are QuickBooks companies (the demo's, when left out).
     """
-    open_stand_ins: list[OdooStandIn | QuickBooksStandIn] = []
+    aws.empty()
+    odoo_order_sync._reported = Remembered()
+    odoo_order_sync._in_memory = CursorInMemory()
+    rows, files = documents or _demo()
+    odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
+    realms = realms or demo_realms()
+    quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)
+    deployment = deployed(
+        aws,
+        odoo_url=odoo.url,
+        odoo_secret={"database": odoo.database, "username": "sync_ro", "password": secret},
+        quickbooks_url=quickbooks.url,
+        discovery_url=quickbooks.discovery_url,
+        quickbooks_secret={
+            "client_id": "client-id",
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": realms[0].refresh_token,
+            "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
+            "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
+        },
+    )
+    return Machine(deployment, odoo, quickbooks)
 
-    def start(
-        documents: tuple[Any, Any] | None = None, *, version: int = 18, secret: str = PASSWORD, realms: Any = None,
-    ) -> Machine:  # fmt: skip
-        aws.empty()
-        odoo_order_sync._reported = Remembered()
-        odoo_order_sync._in_memory = CursorInMemory()
-        rows, files = documents or _demo()
-        odoo = OdooStandIn(rows, files, version=version, password=PASSWORD, api_key=API_KEY)
-        realms = realms or demo_realms()
-        quickbooks = QuickBooksStandIn(realms, client_secret=CLIENT_SECRET)
-        open_stand_ins.extend((odoo, quickbooks))
-        deployment = deployed(
-            aws,
-            odoo_url=odoo.url,
-            odoo_secret={"database": odoo.database, "username": "sync_ro", "password": secret},
-            quickbooks_url=quickbooks.url,
-            discovery_url=quickbooks.discovery_url,
-            quickbooks_secret={
-                "client_id": "client-id",
-                "client_secret": CLIENT_SECRET,
-                "refresh_token": realms[0].refresh_token,
-                "refresh_tokens": {realm.company_name: realm.refresh_token for realm in realms},
-                "realm_ids": {realm.company_name: realm.realm_id for realm in realms},
-            },
-        )
-        return Machine(deployment, odoo, quickbooks)
+
+@pytest.fixture
+def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
+    """Return a function that makes a machine as `started_machine` does; it is closed after the test."""
+    machines: list[Machine] = []
+
+    def start(*documents: Any, **options: Any) -> Machine:
+        machines.append(started_machine(aws, *documents, **options))
+        return machines[-1]
 
     yield start
-    for stand_in in open_stand_ins:
-        stand_in.close()
+    for machine in machines:
+        machine.close()
 
 
 @pytest.fixture

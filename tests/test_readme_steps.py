@@ -17,7 +17,6 @@ import shutil
 import stat
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -37,6 +36,8 @@ from local.stand_ins.lambdas import LambdaStandIn
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.runtime import aws_client
+from tests import aws_command
+from tests.aws_command import CommandLine
 from tests.operate.browser import Browser
 from tests.operate.conftest import few
 from tests.terraform_tools import ROOT, function_names, mirror, program, unavailable, without_aws
@@ -186,7 +187,14 @@ def browser(tmp_path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def person(tmp_path, aws, odoo, quickbooks, lambdas, browser) -> Person:
+def aws_program(tmp_path, aws, lambdas) -> Iterator[Path]:
+    commands = CommandLine(aws.environ | {"AWS_ENDPOINT_URL_LAMBDA": lambdas.url})
+    with aws_command.program(commands, tmp_path / "bin") as folder:
+        yield folder
+
+
+@pytest.fixture
+def person(tmp_path, aws, odoo, quickbooks, lambdas, browser, aws_program) -> Person:
     if program() is None:
         unavailable("terraform is not installed")
     folder = tmp_path / "clone"
@@ -198,7 +206,7 @@ def person(tmp_path, aws, odoo, quickbooks, lambdas, browser) -> Person:
     environment = without_aws(os.environ) | aws.environ
     environment |= {
         "AWS_ENDPOINT_URL_LAMBDA": lambdas.url,
-        "PATH": f"{program_named('aws', ROOT / 'tests/aws_command.py', tmp_path / 'bin')}:{os.environ['PATH']}",
+        "PATH": f"{aws_program}:{os.environ['PATH']}",
         "BROWSER": str(program_that_tells(opened, tmp_path / "browser")),
         "NO_COLOR": "1",
     }
@@ -268,15 +276,6 @@ def edit_in_quickbooks(quickbooks: QuickBooksStandIn) -> None:
     row = next(row for row in books._tables.table("Invoice").values() if "account.move-10]" in row["PrivateNote"])
     row["DueDate"] = "2031-01-01"
     books._touch(row)
-
-
-def program_named(name: str, script: Path, folder: Path) -> Path:
-    """Return a folder to search for programs, which has this one."""
-    folder.mkdir()
-    program = folder / name
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return folder
 
 
 def what_terraform_keeps(person: Person) -> str:

@@ -59,9 +59,10 @@ def test_the_configuration_is_valid(terraform):
 def test_an_example_calls_the_configuration_with_values_it_takes(terraform, example):
     folder = terraform.folder / "examples" / example.name
     shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".terraform*"))
-    Terraform(folder).init()
+    called = Terraform(folder, terraform.environment)
+    called.init()
 
-    done = Terraform(folder, terraform.environment).run("validate")
+    done = called.run("validate")
 
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from local.demo.small_files import pdf_page
+from local.stand_ins.copies import copied
 
 type Row = dict[str, Any]
 type Rows = dict[str, list[Row]]
@@ -89,7 +89,7 @@ def many(count: int, *, parties: int = 20, one_write_date: bool = False) -> tupl
 
 
 def _clone(original: Row, index: int, party: Row) -> Row:
-    move = deepcopy(original)
+    move = copied(original)
     named = [party["id"], party["display_name"]]
     prefix = original["name"].rpartition("/")[0]
     move.update(

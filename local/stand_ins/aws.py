@@ -131,7 +131,10 @@ class EmbeddedAws:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         SecretsManagerBackend.get_secret_value = _secret_value  # type: ignore[method-assign,assignment]
         Subscription.private_key = _signing_key_of  # type: ignore[method-assign,assignment]
-        application = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        services = DomainDispatcherApplication(create_backend_app)
+        # moto lists its own folder for each request, to find whose it is.
+        services.get_backend_for_host = cache(services.get_backend_for_host)  # type: ignore[method-assign]
+        application = _OneAtATime(services)
         self.calls, self.asked = application.calls, application.asked
         self.lock, self.count = application.lock, application.count
         self._server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)

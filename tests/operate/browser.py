@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import shutil
@@ -133,6 +134,12 @@ class Browser:
         """Return the page on paper, as PDF."""
         return base64.b64decode(self._ask("Page.printToPDF", preferCSSPageSize=True)["data"])
 
+    def pages_printed(self, file: Path) -> int:
+        """Return how many pages of paper a file takes."""
+        self.open(file.as_uri())
+        self._wait(f"location.href === {file.as_uri()!r} && document.readyState === 'complete'")
+        return len(pypdf.PdfReader(io.BytesIO(self.printed())).pages)
+
     def violations(self) -> list[str]:
         """Return what axe finds, as the rule and the first element that breaks it."""
         self.run((Path(axe_core_python.__file__).parent / "axe.min.js").read_text())
@@ -150,12 +157,3 @@ class Browser:
         self._process.wait(timeout=30)
         os.close(self._asked)
         os.close(self._said)
-
-
-def pages_printed(page: Path, pdf: Path) -> int:
-    """Return how many pages a file has that Chromium prints to `pdf`."""
-    command = [chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-               f"--user-data-dir={pdf.parent / 'profile'}", "--no-pdf-header-footer", f"--print-to-pdf={pdf}",
-               page.as_uri()]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, timeout=ANSWERED_S)
-    return len(pypdf.PdfReader(pdf).pages)

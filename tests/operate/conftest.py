@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,20 +17,23 @@ from local.stand_ins.lambdas import LambdaStandIn
 from operate.cli import World, cli
 from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - each adds its commands
 from pipeline.qbo import limiter
-from tests.conftest import HANDLERS, Machine
+from tests.conftest import HANDLERS, Machine, started_machine
+from tests.kept import made_once
 
 ENVIRONMENT = "demo"
 LOGIN = "ann.login"
 TIMEOUTS_S = {"odoo-extractor": 300, "qb-poster": 120, "odoo-order-sync": 120}
 
 
+# Nobody changes it: a stand-in copies its rows.
+_demo = cache(load)
 # Three that are posted, and three that need a person: a closed period, another tax, an account without counterpart.
 POSTED, NEEDS_A_PERSON = (10, 310, 218), (345, 309, 213)
 
 
 def few() -> tuple[Any, Any]:
     """Return six of the demo's documents with their files: enough for a command, and quickly through the functions."""
-    rows, files = load()
+    rows, files = _demo()
     chosen = {*POSTED, *NEEDS_A_PERSON}
     return {
         **rows,
@@ -52,6 +57,14 @@ class Shell:
     lambdas: LambdaStandIn
     world: World = field(default_factory=World)
 
+    @classmethod
+    def of(cls, machine: Machine) -> Shell:
+        """Return a shell to operate a machine from."""
+        functions = {f"{name}-{ENVIRONMENT}": lambda event, name=name: machine.invoke(name, event) for name in HANDLERS}
+        environs = {f"{name}-{ENVIRONMENT}": machine.deployment.environs[name] for name in HANDLERS}
+        timeouts = {f"{name}-{ENVIRONMENT}": seconds for name, seconds in TIMEOUTS_S.items()}
+        return cls(machine, LambdaStandIn(functions, environs, timeouts))
+
     def __call__(self, *arguments: str, answers: str | None = None) -> Result:
         """Return what a command wrote, and its exit status."""
         return CliRunner().invoke(cli, list(arguments), obj=self.world, input=answers)
@@ -71,32 +84,98 @@ class Shell:
             for event in self.events(function)
         ]
 
+    def set_environ(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the commands of this process find the deployment."""
+        found = {"AWS_ENDPOINT_URL_LAMBDA": self.lambdas.url, "ENVIRONMENT": ENVIRONMENT, "LOGNAME": LOGIN}
+        for name, value in (self.machine.deployment.aws.environ | found).items():
+            monkeypatch.setenv(name, value)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """All that commands and functions may change, besides AWS."""
+        stand_ins = (self.machine.odoo, self.machine.quickbooks, self.lambdas)
+        return self, self.machine, *stand_ins, *(stand_in.server for stand_in in stand_ins)
+
 
 @pytest.fixture
 def start_shell(start_machine, monkeypatch) -> Iterator[Callable[..., Shell]]:
-    """Return a function that deploys a machine, as `start_machine` does, and returns a shell to operate it from."""
-    started: list[LambdaStandIn] = []
+    """Return a function that makes a machine, as `start_machine` does, and returns a shell to operate it from."""
+    shells: list[Shell] = []
 
     def start(*arguments: Any, **options: Any) -> Shell:
-        machine = start_machine(*arguments, **options)
-        functions = {f"{name}-{ENVIRONMENT}": lambda event, name=name: machine.invoke(name, event) for name in HANDLERS}
-        environs = {f"{name}-{ENVIRONMENT}": machine.deployment.environs[name] for name in HANDLERS}
-        timeouts = {f"{name}-{ENVIRONMENT}": seconds for name, seconds in TIMEOUTS_S.items()}
-        lambdas = LambdaStandIn(functions, environs, timeouts)
-        started.append(lambdas)
-        for name, value in machine.deployment.aws.environ.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", lambdas.url)
-        monkeypatch.setenv("ENVIRONMENT", ENVIRONMENT)
-        monkeypatch.setenv("LOGNAME", LOGIN)
-        return Shell(machine, lambdas)
+        shells.append(Shell.of(start_machine(*arguments, **options)))
+        shells[-1].set_environ(monkeypatch)
+        return shells[-1]
 
     yield start
-    for lambdas in started:
-        lambdas.close()
+    for shell in shells:
+        shell.lambdas.close()
+
+
+@pytest.fixture(scope="session")
+def kept_shells(aws) -> Iterator[Callable[..., Any]]:
+    """Return what `shell_after` returns, for all tests of this process."""
+    with ExitStack() as to_close:
+
+        @cache
+        def after(what: Callable[[Shell], Any], documents: Callable[[], Any]) -> Callable[[], Any]:
+            def make() -> tuple[Any, tuple[Any, ...]]:
+                shell = Shell.of(started_machine(aws, documents()))
+                to_close.callback(shell.lambdas.close)
+                to_close.callback(shell.machine.close)
+                with pytest.MonkeyPatch.context() as patch:
+                    shell.set_environ(patch)
+                    found = what(shell)
+                return (shell, found), shell.parts
+
+            return made_once(make)
+
+        yield after
 
 
 @pytest.fixture
-def oqb(start_shell) -> Shell:
+def shell_after(kept_shells, monkeypatch) -> Callable[..., Any]:
+    """Return a function that returns a shell after something was done in it, and what that returned.
+
+    That is done once, and put back for each test as it was then. `documents` are those in Odoo.
+    """
+
+    def after(what: Callable[[Shell], Any], documents: Callable[[], Any] = few) -> Any:
+        shell, found = kept_shells(what, documents)()
+        shell.set_environ(monkeypatch)
+        return shell, found
+
+    return after
+
+
+def nothing(_shell: Shell) -> None:
+    """Do nothing before the test."""
+
+
+def pull(shell: Shell) -> None:
+    """Pull all documents."""
+    assert shell("pull").exit_code == 0
+
+
+def pull_and_post(shell: Shell) -> None:
+    """Pull all documents and post them; three need a person."""
+    pull(shell)
+    assert shell("post").exit_code == 1
+
+
+@pytest.fixture
+def oqb(shell_after) -> Shell:
     """A shell for six of the demo's documents, and its two companies."""
-    return start_shell(few())
+    return shell_after(nothing)[0]
+
+
+@pytest.fixture
+def pulled(shell_after) -> Shell:
+    """The same after a pull."""
+    return shell_after(pull)[0]
+
+
+@pytest.fixture
+def posted(shell_after) -> Shell:
+    """The same after the documents were posted."""
+    return shell_after(pull_and_post)[0]

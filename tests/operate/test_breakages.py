@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import io
 import json
+import shutil
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.base_backend import BackendDict
 
 from local.demo.books import REALM_A, demo_realms
 from local.stand_ins.aws import deploy
@@ -27,6 +30,7 @@ from operate.deployment import FUNCTIONS, Deployment
 from operate.doctor import Doctor, Finding
 from pipeline.odoo import wire
 from pipeline.runtime import SystemClock
+from tests.kept import made_once
 from tests.operate.conftest import few
 
 ENVIRONMENT, REGION, ACCOUNT = "demo", "us-west-2", "123456789012"
@@ -110,32 +114,44 @@ class Site:
         self.client("s3").put_object(Bucket=self.deployed.bucket, Key="config/mapping.toml", Body=text.encode())
 
 
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory) -> Iterator[Callable[[], Site]]:
+    """Return a function that returns a deployment as Terraform makes it, made once and put back for each test."""
+    with ExitStack() as to_close, mock_aws():
+
+        def make_one() -> tuple[Site, tuple[Any, ...]]:
+            rows, files = few()
+            realms = demo_realms()
+            odoo, quickbooks = OdooStandIn(rows, files, password="the-odoo-password"), QuickBooksStandIn(realms)
+            to_close.callback(odoo.close)
+            to_close.callback(quickbooks.close)
+            BackendDict.reset()
+            deployed = deploy(
+                InMoto(),  # type: ignore[arg-type]
+                odoo_url=odoo.url,
+                odoo_secret={"database": odoo.database, "username": "sync_ro", "password": "the-odoo-password"},
+                quickbooks_url=quickbooks.url,
+                discovery_url=quickbooks.discovery_url,
+                quickbooks_secret=secret_of(realms),
+                alerts_are_read=False,
+            )
+            site = Site(deployed, odoo, quickbooks, Clock(), tmp_path_factory.mktemp("zips"))
+            make(site)
+            return site, (site, odoo, quickbooks, odoo.server, quickbooks.server)
+
+        yield made_once(make_one)
+
+
 @pytest.fixture
-def site(monkeypatch, tmp_path) -> Iterator[Site]:
+def site(sites, monkeypatch, tmp_path) -> Site:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "made-up")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    rows, files = few()
-    odoo = OdooStandIn(rows, files, password="the-odoo-password")
-    realms = demo_realms()
-    quickbooks = QuickBooksStandIn(realms)
     monkeypatch.setattr(wire, "growing", lambda *_, **__: lambda _try: 0.0)
-    with mock_aws():
-        deployed = deploy(
-            InMoto(),  # type: ignore[arg-type]
-            odoo_url=odoo.url,
-            odoo_secret={"database": odoo.database, "username": "sync_ro", "password": "the-odoo-password"},
-            quickbooks_url=quickbooks.url,
-            discovery_url=quickbooks.discovery_url,
-            quickbooks_secret=secret_of(realms),
-            alerts_are_read=False,
-        )
-        site = Site(deployed, odoo, quickbooks, Clock(), tmp_path)
-        make(site)
-        yield site
-    odoo.close()
-    quickbooks.close()
+    site: Site = sites()
+    site.zips = shutil.copytree(site.zips, tmp_path / "zips")
+    return site
 
 
 def make(site: Site) -> None:

@@ -13,10 +13,12 @@ from tests.cases.test_aws_troubles import refusing
 from tests.operate.conftest import POSTED
 
 
-@pytest.fixture
-def closed(start_shell):
-    """A shell with a month of companyA that was closed, the month, and its posted entries with their PDFs."""
-    oqb = start_shell(demo_documents(*POSTED))
+def posted_documents():
+    return demo_documents(*POSTED)
+
+
+def close_month(oqb):
+    """Post what can be, close the month of companyA, and return it and its posted entries."""
     oqb.machine.time_left_s = 900.0
     oqb.machine.extract()
     oqb.machine.post()
@@ -24,7 +26,14 @@ def closed(start_shell):
     month = str(entries[0]["document_date"])[:7]
     result = oqb("close", "companyA", month, "--by", "Ann")
     assert result.exit_code == 0, result.stdout
-    return oqb, month, [entry for entry in entries if str(entry["document_date"]).startswith(month)]
+    return month, [entry for entry in entries if str(entry["document_date"]).startswith(month)]
+
+
+@pytest.fixture
+def closed(shell_after):
+    """A shell with a month of companyA that was closed, the month, and its posted entries with their PDFs."""
+    oqb, (month, entries) = shell_after(close_month, posted_documents)
+    return oqb, month, entries
 
 
 def files(folder):

@@ -19,18 +19,6 @@ from pipeline.domain.errors import Unavailable
 from tests.operate.conftest import LOGIN
 
 
-@pytest.fixture
-def pulled(oqb):
-    assert oqb("pull").exit_code == 0
-    return oqb
-
-
-@pytest.fixture
-def posted(pulled):
-    assert pulled("post").exit_code == 1  # three of the documents need a person
-    return pulled
-
-
 def test_pulling_says_what_was_found(oqb):
     result = oqb("pull", "--company", "companyA")
 

@@ -62,6 +62,12 @@ class Models(Protocol):
 
 def test_of(models: Models, model: str, domain: Any) -> Test:
     """Return the test a row passes when it matches the domain; raise what Odoo raises over a bad domain."""
+    tests = tests_of(models, model, domain)
+    return tests[0] if len(tests) == 1 else lambda row: all(test(row) for test in tests)
+
+
+def tests_of(models: Models, model: str, domain: Any) -> list[Test]:
+    """Return the tests that a row must all pass to match the domain; raise what Odoo raises over a bad domain."""
     if not isinstance(domain, list):
         message = "Domains to normalize must have a 'domain' form: a list or tuple of domain components"
         raise (
@@ -79,9 +85,7 @@ def test_of(models: Models, model: str, domain: Any) -> Test:
         else:
             stack.append(_leaf(models, model, item))
     stack.reverse()
-    if len(stack) == 1:
-        return stack[0]
-    return lambda row: all(test(row) for test in stack)
+    return stack
 
 
 def names_in(domain: Any) -> set[str]:
@@ -193,7 +197,7 @@ def _condition(models: Models, model: str, path: str, leaf: list[Any]) -> Test:
 
 def _typed(models: Models, model: str, name: str, kind: str, operator: str, value: Any) -> Test:
     def found(row: Row) -> Any:
-        return models.value(model, row, name)
+        return row[name] if name in row else models.value(model, row, name)
 
     if kind == "many2one":
         return _many2one(found, operator, value)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
-from local.stand_ins.odoo.domain import Row, Test, names_in, sort_rows, test_of
+from local.stand_ins.odoo.domain import Row, names_in, sort_rows, tests_of
 from local.stand_ins.odoo.errors import (
     OdooError,
     access_denied,
@@ -118,8 +118,7 @@ class Methods(Rights):
     def search_count(self, model: str, domain: Any, limit: int | None = None) -> int:
         """Return how many rows match, counting up to `limit`."""
         self._check_readable(model)
-        test = self._matching(model, domain)
-        found = sum(1 for row in self.database.table(model) if test(row))
+        found = len(self._matching(model, domain))
         return min(found, int(limit)) if limit else found
 
     def read(
@@ -262,23 +261,26 @@ class Methods(Rights):
 
     # -- searching and formatting ----------------------------------------------------------------------------------
 
-    def _matching(self, model: str, domain: Any) -> Test:
-        tests = [test_of(self.database, model, domain), self._visible(model)]
+    def _matching(self, model: str, domain: Any) -> list[Row]:
+        tests = [*tests_of(self.database, model, domain), self._visible(model)]
         mentioned = names_in(domain)
         if model == "ir.attachment" and mentioned.isdisjoint({"id", "res_field"}):
             tests.append(lambda row: not row["res_field"])
         has_active = "active" in self.database.fields(model)
         if has_active and self.context.get("active_test", True) and "active" not in mentioned:
             tests.append(lambda row: bool(row.get("active", True)))
-        return lambda row: all(test(row) for test in tests)
+        rows = self.database.table(model)
+        # Most rows fail the first of them: it is asked of all rows, and each of the others of what is left.
+        for test in tests:
+            rows = [row for row in rows if test(row)]
+        return rows
 
     def _found(self, model: str, domain: Any, offset: int, limit: int | str | None, order: str | None) -> list[Row]:
         if model != "ir.attachment":
             self._check_readable(model)
         if offset < 0:
             raise OdooError("psycopg2.errors.InvalidRowCountInResultOffsetClause", "OFFSET must not be negative\n")
-        test = self._matching(model, domain)
-        rows = sort_rows(self.database, model, [row for row in self.database.table(model) if test(row)], order)
+        rows = sort_rows(self.database, model, self._matching(model, domain), order)
         return rows[offset : offset + int(limit)] if limit and int(limit) else rows[offset:]
 
     def _field_names(self, model: str, fields: list[str] | None) -> list[str]:
