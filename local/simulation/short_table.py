@@ -292,7 +292,10 @@ def _leave() -> NoReturn:
 
 
 def _tables() -> dict[str, Any]:
-    tables: dict[str, Any] = dynamodb_backends[ACCOUNT][REGION].tables
+    # By `[]`, moto takes a lock and looks up the region, at every request twice.
+    backends: dict[str, Any] = dynamodb_backends.get(ACCOUNT) or dynamodb_backends[ACCOUNT]
+    backend = backends.get(REGION) or backends[REGION]
+    tables: dict[str, Any] = backend.tables
     return tables
 
 
