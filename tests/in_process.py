@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
-from local.stand_ins.in_process import request_of, response_to
+from local.stand_ins.in_process import read, request_of, response_to, worded
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.qbo.client import Client
 from tests.books_world import Served
@@ -32,5 +32,15 @@ class Near(Served):
 
     def new_client(self) -> Client:
         client = super().new_client()
-        client._wire._session.mount("http://", InProcess(self.stand_in))
+        session = client._wire._session
+        session.mount("http://", InProcess(self.stand_in))
+        by_requests = session.request
+
+        def request(method: str, url: str, **arguments: Any) -> Any:
+            asked = worded(session, method, url, arguments)
+            if asked is None:
+                return by_requests(method, url, **arguments)
+            return read(session, method, url, self.stand_in._answer(asked))
+
+        session.request = request  # type: ignore[method-assign]
         return client

@@ -49,11 +49,11 @@ class VirtualTime(Turns):
         self.run([(None, lambda: done.append(work()))])
         return done[0]
 
-    def _hand_over(self, me: Task | None) -> None:
+    def _next(self) -> Task:
         while self._ends and not any(task.ready is None or task.ready() for task in self._alive):
             self._time_s = min(self._ends)
             self._ends = [end for end in self._ends if end > self._time_s]
-        super()._hand_over(me)
+        return super()._next()
 
 
 class _Threads(TurnThreads):

@@ -8,15 +8,15 @@ whatever else runs at the same time.
 from __future__ import annotations
 
 import json
+import pickle
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 import botocore.client
 import requests
@@ -24,8 +24,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from local.simulation import short_way
 from local.simulation.turns import Turns
-from local.stand_ins.http_server import Request, Response, body_of
-from local.stand_ins.in_process import request_of, response_to
+from local.stand_ins.http_server import Request, Response
+from local.stand_ins.in_process import read, request_of, response_to, worded
 
 type Answer = Callable[[Request], Response]
 
@@ -131,8 +131,8 @@ class FaultInjector:
     wire: bool = False
     injected: Counter[str] = field(default_factory=Counter)
     running: list[Process] = field(default_factory=list)
-    late: list[tuple[float, requests.PreparedRequest]] = field(default_factory=list)
-    _seen: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    late: list[tuple[float, Request]] = field(default_factory=list)
+    _seen: dict[str, tuple[float, bytes]] = field(default_factory=dict)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -149,13 +149,20 @@ class FaultInjector:
 
             return self._aws_call(service, operation, parameters, call)
 
-        def send(_adapter: Any, request: requests.PreparedRequest, **_arguments: Any) -> requests.Response:
-            # What is sent in pieces is whole before it is on its way, however late it arrives.
-            request.body = body_of(request)
-            return self._http_call(request)
+        real_request = requests.Session.request
+
+        def request(session: requests.Session, method: str, url: str, **arguments: Any) -> Any:
+            asked = None if self.wire else worded(session, method, url, arguments)
+            if asked is None:
+                return real_request(session, method, url, **arguments)
+            return read(session, method, url, self._http_call(asked))
+
+        def send(_adapter: Any, prepared: requests.PreparedRequest, **_arguments: Any) -> requests.Response:
+            return response_to(prepared, self._http_call(request_of(prepared)))
 
         with (
             patch.object(botocore.client.BaseClient, "_make_api_call", call_aws),
+            patch.object(requests.Session, "request", request),
             patch.object(requests.adapters.HTTPAdapter, "send", send),
         ):
             yield
@@ -204,19 +211,19 @@ class FaultInjector:
     def _indexed(self, parameters: dict[str, Any], call: Callable[[dict[str, Any]], Any], *, behind: bool) -> Any:
         """Return the rows of an index: as they are, or as they were when it was last asked, a moment ago."""
         asked, now = json.dumps(parameters, sort_keys=True), self.clock.time()
-        seen_at, seen = self._seen.get(asked, (0.0, None))
+        seen_at, seen = self._seen.get(asked, (0.0, b""))
         if behind and now - seen_at < INDEX_LAG_S:
-            return short_way.copied(seen)
+            return pickle.loads(seen)  # noqa: S301 - our own
         answer = call(parameters)
-        self._seen[asked] = (now, short_way.copied(answer))
+        self._seen[asked] = (now, pickle.dumps(answer))
         return answer
 
     # -- HTTP ------------------------------------------------------------------------------------------------------
 
-    def _http_call(self, request: requests.PreparedRequest) -> requests.Response:
-        is_write = request.method == "POST" and "/v3/company/" in (request.url or "")
+    def _http_call(self, request: Request) -> Response:
+        is_write = request.method == "POST" and "/v3/company/" in request.path
         if is_write:
-            is_batch = "/batch?" in (request.url or "")
+            is_batch = request.path.endswith("/batch")
             only = self.rates.only if is_batch else self.rates.only.removeprefix("half done, ")
             kinds = (only,) if only else BATCH_WRITE_FAULTS if is_batch else WRITE_FAULTS
             kind = self._kind(kinds, HTTP_S, self.rates.write)
@@ -232,7 +239,7 @@ class FaultInjector:
         if not kind.endswith(("after", "half done, killed")):
             self._break_off(kind)
             if broken is not None:
-                return response_to(request, broken())
+                return broken()
         answer = self._answer(_half_of(request) if kind.startswith("half done") else request)
         self._inject_after(kind)
         if kind == "slow answer":
@@ -241,7 +248,7 @@ class FaultInjector:
             self._break_off(kind)
         if kind == "answer cut after":
             answer = Response(answer.status, answer.body[: len(answer.body) // 2], answer.content_type)
-        return response_to(request, broken() if broken else answer)
+        return broken() if broken else answer
 
     def _break_off(self, kind: str) -> None:
         """Raise what `requests` raises for a call that gets no answer."""
@@ -263,10 +270,8 @@ class FaultInjector:
         for request in arrived:
             self._answer(request)
 
-    def _answer(self, prepared: requests.PreparedRequest) -> Response:
-        parts = urlsplit(prepared.url or "")
-        server = self.servers[f"{parts.scheme}://{parts.netloc}"]
-        return server(request_of(prepared))
+    def _answer(self, request: Request) -> Response:
+        return self.servers[f"http://{request.headers['host']}"](request)
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
@@ -321,12 +326,10 @@ _BREAKS: dict[str, tuple[float, type[_LOST.RequestException], str]] = {
 }
 
 
-def _half_of(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def _half_of(request: Request) -> Request:
     """Return a batch with the first half of its writes, at least one."""
-    half = request.copy()
-    items = json.loads(request.body or b"")["BatchItemRequest"]
-    half.body = json.dumps({"BatchItemRequest": items[: max(1, len(items) // 2)]}).encode()
-    return half
+    items = json.loads(request.body)["BatchItemRequest"]
+    return replace(request, body=json.dumps({"BatchItemRequest": items[: max(1, len(items) // 2)]}).encode())
 
 
 def _faults_of(operation: str, parameters: dict[str, Any]) -> tuple[str, ...]:

@@ -307,7 +307,10 @@ def _leave() -> NoReturn:
 
 
 def _tables() -> dict[str, Any]:
-    tables: dict[str, Any] = dynamodb_backends[ACCOUNT][REGION].tables
+    # By `[]`, moto takes a lock and looks up the region, at every request twice.
+    backends: dict[str, Any] = dynamodb_backends.get(ACCOUNT) or dynamodb_backends[ACCOUNT]
+    backend = backends.get(REGION) or backends[REGION]
+    tables: dict[str, Any] = backend.tables
     return tables
 
 
@@ -512,7 +515,7 @@ def _next(tokens: list[str], wanted: str = "") -> str:
 def _begins(attribute: DynamoType | None, parameters: Parameters, placeholder: str) -> bool:
     value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
     if attribute is None:
-        return False
+        return False if value.get("S") else _leave()
     if list(value) != ["S"] or attribute.type != "S" or not isinstance(value["S"], str):
         _leave()
     return str(attribute.value).startswith(value["S"])
@@ -532,8 +535,8 @@ def _compared(operator: str, attribute: DynamoType | None, parameters: Parameter
     """Compare texts with texts and numbers with numbers; what compares otherwise is left to moto."""
     value = parameters.get("ExpressionAttributeValues", {}).get(placeholder) or _leave()
     if attribute is None:
-        # What is not there is neither equal nor less nor more. That it differs, moto says.
-        return False
+        # What is not there is neither equal nor less nor more. Whether it differs, or is nothing, moto says.
+        return _leave() if operator == "<>" or not (value.get("S") or value.get("N")) else False
     if list(value) != [attribute.type] or attribute.type not in ("S", "N"):
         _leave()
     if not isinstance(value[attribute.type], str):

@@ -34,14 +34,14 @@ class _Thread:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def begin(self, work: Callable[[], None]) -> None:
-        """Do a work, in a context of its own as in a thread of its own."""
+        """Do a work."""
         self._work = work
         self._go.release()
 
     def _serve(self) -> None:
         while True:
             self._go.acquire()
-            Context().run(self._work)
+            self._work()
             _idle.append(self)
 
 
@@ -60,13 +60,15 @@ def _in_a_thread(work: Callable[[], None]) -> None:
 class Task:
     """Something that runs among others; `process` is the invocation that it belongs to.
 
-    `go` is released when it has the turn. A plain lock hands it over several times as fast as a semaphore.
+    It has a thread from its first turn on (`is_begun`). `go` is released when it has the turn again. A plain lock hands
+    it over several times as fast as a semaphore.
     """
 
     work: Callable[[], None]
     process: Any = None
     go: threading.Lock = field(default_factory=_taken)
     ready: Callable[[], bool] | None = None
+    is_begun: bool = False
 
 
 class Turns:
@@ -91,8 +93,7 @@ class Turns:
         tasks = [self._start(process, work) for process, work in works]
         if not tasks:
             return
-        self._now = self._random.choice(tasks)
-        self._now.go.release()
+        self._turn_to(self._random.choice(tasks))
         if not self._done.acquire(timeout=STUCK_S):
             raise AssertionError("nobody goes on: a lock of the functions is held across a call and not a TurnLock")
         if self._broken is not None:
@@ -126,35 +127,45 @@ class Turns:
     def _start(self, process: Any, work: Callable[[], None]) -> Task:
         task = Task(work, process)
         self._alive.append(task)
-        _in_a_thread(partial(self._live, task))
         return task
 
-    def _live(self, task: Task) -> None:
-        task.go.acquire()
-        try:
-            task.work()
-        except BaseException as error:  # noqa: BLE001 - whoever started the tasks gets to see it
-            self._broken = error
-        self._alive.remove(task)
-        if self._alive:
-            self._hand_over(None)
+    def _turn_to(self, task: Task) -> None:
+        self._now = task
+        if task.is_begun:
+            task.go.release()
         else:
-            self._now = None
-            self._done.release()
+            _in_a_thread(partial(self._live, task))
 
-    def _hand_over(self, me: Task | None) -> None:
+    def _live(self, task: Task) -> None:
+        """Do a task, and in the same thread whatever else has its first turn after it."""
+        while not task.is_begun:
+            task.is_begun = True
+            try:
+                Context().run(task.work)
+            except BaseException as error:  # noqa: BLE001 - whoever started the tasks gets to see it
+                self._broken = error
+            self._alive.remove(task)
+            if not self._alive:
+                self._now = None
+                self._done.release()
+                return
+            self._now = task = self._next()
+        task.go.release()
+
+    def _hand_over(self, me: Task) -> None:
+        task = self._next()
+        if task is not me:
+            self._turn_to(task)
+            me.go.acquire()
+
+    def _next(self) -> Task:
+        """Return whose turn it is now: anybody's who waits for nobody."""
         able = [task for task in self._alive if task.ready is None or task.ready()]
         if not able:
             self._broken = AssertionError("everybody waits for somebody else")
             self._done.release()
             threading.Semaphore(0).acquire()
-        chosen = able[0] if len(able) == 1 else self._random.choice(able)
-        if chosen is me:
-            return
-        self._now = chosen
-        chosen.go.release()
-        if me is not None:
-            me.go.acquire()
+        return able[0] if len(able) == 1 else self._random.choice(able)
 
 
 class TurnThreads:

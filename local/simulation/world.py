@@ -152,14 +152,17 @@ class World:
     def entries(self) -> list[dict[str, Any]]:
         """Return the tracking table's entries as plain values, in the order of their ids."""
         # Notes have a # in their key and are none.
-        return [item for item in self.items() if "#" not in item["entry_id"]]
+        return self._items(lambda key: "#" not in key)
 
     def items(self) -> list[dict[str, Any]]:
         """Return everything in the tracking table as plain values, in the order of the keys."""
+        return self._items(lambda _key: True)
+
+    def _items(self, wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
         # Not by moto's `all_items`, which sorts by values that it reads again at each comparison.
-        stored: Any = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table].items.values()
-        items = [{name: _plain(value) for name, value in item.attrs.items()} for item in stored]
-        return sorted(items, key=lambda item: str(item["entry_id"]))
+        stored: Any = dynamodb_backends[ACCOUNT][REGION].tables[self.deployment.table].items
+        items = sorted((key.value, item) for key, item in stored.items() if wanted(key.value))
+        return [{name: _plain(value) for name, value in item.attrs.items()} for _, item in items]
 
     def empty_table(self) -> None:
         """Lose everything in the tracking table."""
@@ -196,16 +199,15 @@ class World:
 
 def _plain(value: DynamoType) -> Any:
     """Return what boto3 reads a value of the table as; what the table never holds, boto3 reads."""
-    content = value.value
-    match value.type:
-        case "S" | "BOOL":
-            return content
-        case "N":
-            return Decimal(content)
-        case "L":
-            return [_plain(part) for part in content]
-        case "M":
-            return {name: _plain(part) for name, part in content.items()}
+    content, kind = value.value, value.type
+    if kind in ("S", "BOOL"):
+        return content
+    if kind == "N":
+        return Decimal(content)
+    if kind == "L":
+        return [_plain(part) for part in content]
+    if kind == "M":
+        return {name: _plain(part) for name, part in content.items()}
     return TypeDeserializer().deserialize(cast("Any", value.to_json()))
 
 

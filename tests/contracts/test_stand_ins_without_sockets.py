@@ -7,6 +7,7 @@ import requests
 
 from local.demo.books import demo_realms
 from local.stand_ins.http_server import Fault, Response
+from local.stand_ins.in_process import request_of, response_to, worded
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline.domain.errors import Unavailable
@@ -88,6 +89,91 @@ def test_a_request_arrives_and_an_answer_comes_back_alike(quickbooks, over_a_soc
     far = over_a_socket(lambda: asked(quickbooks, **CALLS[name]))
 
     assert asked(quickbooks, **CALLS[name]) == far
+
+
+def sent(session, call):
+    """Return the words of a call without `requests`, and as `requests` sends them."""
+    prepared = []
+    for adapter in session.adapters.values():
+        adapter.send = lambda request, **_: prepared.append(request) or response_to(request, Response())
+    usual = {"method": "GET", "url": "http://stand-in.example/a/b?x=&y=a+b", "stream": True, "allow_redirects": False}
+    arguments = usual | call
+    method, url = arguments.pop("method"), arguments.pop("url")
+    ours = worded(session, method, url, arguments)
+    session.request(method, url, timeout=(5, 60), **arguments)
+    return ours, request_of(prepared[0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {},
+        {"url": "http://stand-in.example"},
+        {"url": "http://stand-in.example/a b/%C3%BC?q=ü"},
+        {"params": {"query": "select * from Bill where Id = '1' & 50 %", "empty": ""}},
+        {"headers": {"user-agent": "ours", "Authorization": "Bearer a.b-c", "X-Empty": ""}},
+        {"method": "POST"},
+        {"method": "POST", "json": {"name": "ü", "amounts": [1.5, None]}},
+        {"method": "POST", "json": {}, "headers": {"Content-Type": "application/vnd.ours"}},
+        {"method": "POST", "data": "größer", "params": {"requestid": "1"}, "headers": {"Content-Type": "text/plain"}},
+        {"method": "POST", "data": b"%PDF", "json": {"is": "not sent"}},
+    ],
+)
+def test_the_usual_calls_are_worded_as_requests_words_them(call):
+    ours, theirs = sent(new_session(), call)
+
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"method": "POST", "data": {"grant_type": "x"}},
+        {"method": "POST", "data": Pieces()},
+        {"method": "POST", "files": {"file": ("a.pdf", b"%PDF", "application/pdf")}},
+        {"auth": ("id", "secret")},
+        {"params": {"query": "ü"}},
+        {"params": {"number": 1}},
+        {"headers": {"X-Ours": None}},
+        {"stream": False},
+        {"allow_redirects": True},
+    ],
+)
+def test_all_other_calls_are_left_to_requests(call):
+    ours, theirs = sent(new_session(), call)
+
+    assert ours is None
+    assert theirs.headers["host"] == "stand-in.example"
+
+
+@pytest.mark.parametrize("kept", ["trust_env", "auth", "params", "cookies", "hooks"])
+def test_what_a_session_adds_is_left_to_requests(kept):
+    session = new_session()
+    if kept == "cookies":
+        session.cookies.set("a", "b")
+    else:
+        added = {"trust_env": True, "auth": ("id", "secret"), "params": {"a": "b"}, "hooks": {"response": [print]}}
+        setattr(session, kept, added[kept])
+
+    assert worded(session, "GET", "http://stand-in.example", {"stream": True, "allow_redirects": False}) is None
+
+
+def test_what_requests_refuses_is_left_to_requests():
+    usual = {"stream": True, "allow_redirects": False}
+    for refused in ({"headers": {"X-Ours": "a\nb"}}, {"headers": {"X-Ours": " a"}}, {"json": {"a": float("nan")}}):
+        assert worded(new_session(), "POST", "http://stand-in.example", usual | refused) is None
+
+
+def test_cookies_of_our_own_calls_are_kept_alike(quickbooks, over_a_socket, monkeypatch):
+    monkeypatch.setattr(quickbooks.server, "answer", lambda _request: ANSWERS["bytes with headers"])
+
+    def second():
+        session = new_session()
+        for _ in range(2):
+            send(session, "GET", quickbooks.url, who="QuickBooks", timeout_s=5, clock=SystemClock())
+        return quickbooks.server.requests[-1].headers["cookie"]
+
+    assert second() == over_a_socket(second) == "a=b"
 
 
 def test_cookies_are_kept_alike(quickbooks, over_a_socket, monkeypatch):
