@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -119,8 +119,7 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
     keys = [_key(table, key) for key in asked["Keys"]]
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
         _leave()
-    found = [_plain_item(table.items[key]) for key in keys if key in table.items]
-    _measure(found)
+    found = _page(table.items[key] for key in keys if key in table.items)
     return {
         "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
         "Responses": {name: found},
@@ -249,8 +248,7 @@ def _query(parameters: Parameters) -> Parameters:
         # Then the page ends with where the next begins.
         _leave()
     found.sort(key=lambda item: str(item.hash_key.value))
-    whole = [_plain_item(item) for item in found]
-    _measure(whole)
+    whole = _page(found)
     filtered = parameters.get("FilterExpression")
     if filtered is not None:
         holds = _condition(filtered)
@@ -268,8 +266,7 @@ def _scan(parameters: Parameters) -> Parameters:
     """Return all there is, when nothing else is asked."""
     _only(parameters, "ConsistentRead")
     _check_flag(parameters)
-    found = [_plain_item(item) for item in _table(parameters, ranges=True).all_items()]
-    _measure(found)
+    found = _page(_table(parameters, ranges=True).all_items())
     return {"Count": len(found), "ScannedCount": len(found), "Items": found}
 
 
@@ -369,9 +366,16 @@ def _plain(value: DynamoType) -> Value:
     return {value.type: content} if value.type != "B" else _leave()
 
 
-def _measure(items: list[dict[str, Value]]) -> None:
-    if len(json.dumps(items)) > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
-        _leave()
+def _page(items: Iterable[Item]) -> list[dict[str, Value]]:
+    """Return the items as plain values, if they are far fewer than one page may have."""
+    page, size = list[dict[str, Value]](), 0
+    for item in items:
+        plain = _plain_item(item)
+        page.append(plain)
+        size += len(json.dumps(plain))
+        if size > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
+            _leave()
+    return page
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------

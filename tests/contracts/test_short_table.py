@@ -252,6 +252,7 @@ def _begun(name):
 
 
 POSTED = {"status": {"S": "posted"}}
+MORE_THAN_A_PAGE = [_put(name, words={"S": "x" * 100_000}, **POSTED) for name in "bcdefghijklm"]
 BOTH = "company = :company AND #status = :status"
 ANY_OF, IS_NOW = {"FilterExpression": "holder IN (:first, :now)"}, {"FilterExpression": "holder = :now"}
 EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
@@ -267,6 +268,7 @@ EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribut
         ([_put("a", holder={"S": "x"}), _status("posted", OTHER), _put("a"), _status("pending", OTHER)], 0),
         ([_put("b", **POSTED), _query(BOTH), _put("a", **POSTED),
           _query(BOTH)], 1),
+        ([_put("a", **POSTED), _query(BOTH), *MORE_THAN_A_PAGE, _query(BOTH)], 0),
         ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
           _query(ONE)], 0),
         ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-11"), _begun("b")], 1),
