@@ -129,7 +129,11 @@ def _known(service: str, operation: str, parameters: dict[str, Any]) -> tuple[st
     """Return service, method and answer: of a table, if moto has accepted a request of this shape."""
     if service == "dynamodb":
         answer = short_table.answer(operation, parameters, refuses=True)
-        return None if answer is None else (service, "POST", answer)
+        if answer is None:
+            return None
+        # moto says it in a place where botocore does not look.
+        answer.pop("ConsumedCapacityUnits", None)
+        return service, "POST", answer
     found = aws_at_once.answer(service, operation, parameters)
     return None if found is None else (service, *found)
 

@@ -206,6 +206,15 @@ def _change(parameters: Parameters) -> Write:
     return write
 
 
+def _delete_item(parameters: Parameters) -> Parameters:
+    _only(parameters, "Key", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+    table = _table(parameters)
+    key = _key(table, parameters["Key"])
+    _check_condition(table.items.get(key), parameters)
+    table.items.pop(key, None)
+    return {"ConsumedCapacityUnits": 0.5}
+
+
 def _transact_write_items(parameters: Parameters) -> Parameters:
     """Write all or none: every condition is looked at before the first write."""
     _only(parameters, "TransactItems")
@@ -280,6 +289,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
     "BatchGetItem": _batch_get_item,
     "PutItem": _put_item,
     "UpdateItem": _update_item,
+    "DeleteItem": _delete_item,
     "Query": _query,
     "Scan": _scan,
     "TransactWriteItems": _transact_write_items,

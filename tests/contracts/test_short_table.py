@@ -98,6 +98,17 @@ def updates(draw):
 
 
 @some.composite
+def deletes(draw):
+    condition = draw(some.sampled_from(CONDITIONS))
+    parameters = {
+        "Key": draw(KEYS),
+        **({"ConditionExpression": condition} if condition else {}),
+        **draw(some.sampled_from([{}, {}, {"ReturnValues": "ALL_OLD"}])),
+    }
+    return "DeleteItem", _asked(parameters, condition, first=draw(TEXTS), now=draw(TEXTS), one=draw(NUMBERS))
+
+
+@some.composite
 def queries(draw):
     index, condition = draw(some.sampled_from([
         ("status-index", "#status = :status"),
@@ -191,10 +202,12 @@ def answered_here(monkeypatch):
 
 
 def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here):
-    @settings(max_examples=250)
+    @settings(max_examples=300)
     @given(
         some.lists(
-            some.one_of(puts(), updates(), transactions(), queries(), READS, ONES_OF_THE_INDEX), min_size=1, max_size=25
+            some.one_of(puts(), updates(), deletes(), transactions(), queries(), READS, ONES_OF_THE_INDEX),
+            min_size=1,
+            max_size=25,
         )
     )
     def check(requests):
