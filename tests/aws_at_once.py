@@ -1,4 +1,4 @@
-"""Objects, secrets, parameters and messages of embedded AWS without the wording of a request: what each run of a function asks.
+"""What each run asks of objects, secrets, parameters, topics and queues of embedded AWS, without wording the request.
 
 What is common is done to moto's state and answered as botocore reads moto's answer: also that something is missing. For
 all else, and for what is refused for another reason, `answer` returns None with nothing done, and the request goes the
