@@ -32,6 +32,7 @@ BATCH_MAX = 100
 KEY_LENGTH_MAX = 500
 # A version of `marshal` that writes what occurs twice twice.
 _WITHOUT_REFERENCES = 2
+_SCALARS = {"S", "N", "BOOL", "NULL"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
 _TOKEN = re.compile(
     r"\s*(attribute_not_exists|attribute_exists|begins_with|IN\b|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)"
@@ -39,8 +40,9 @@ _TOKEN = re.compile(
 _NAME = re.compile(r"#?\w+")
 _ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 _EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
-_EXPRESSIONS = (
+_WORDED = (
     "UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression",
+    "ReturnValues", "IndexName", "Select",
 )  # fmt: skip
 
 _accepted: set[Any] = set()
@@ -94,11 +96,11 @@ def _shape(operation: str, parameters: Parameters) -> Any:
     return (
         operation,
         schema,
-        *(parameters.get(name) for name in _EXPRESSIONS),
-        tuple(sorted(parameters.get("ExpressionAttributeNames", {}).items())),
-        tuple(sorted((name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items())),
-        tuple(sorted(parameters)),
-        *(parameters.get(name) for name in ("ReturnValues", "IndexName", "Select")),
+        *map(parameters.get, _WORDED),
+        # In the order given: it is nearly always the same.
+        tuple(parameters.get("ExpressionAttributeNames", {}).items()),
+        tuple([(name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items()]),
+        tuple(parameters),
     )
 
 
@@ -251,10 +253,7 @@ def _query(parameters: Parameters) -> Parameters:
     if set(wanted) != {key["AttributeName"] for key in index.schema}:
         # Then the order would be that of the key left open.
         _leave()
-    found = [
-        item for item in table.items.values()
-        if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
-    ]  # fmt: skip
+    found = [item for item in table.items.values() if _has(item, wanted)]
     limit = parameters.get("Limit", len(found) + 1)
     if not isinstance(limit, int) or len(found) >= limit:
         # Then the page ends with where the next begins.
@@ -273,6 +272,14 @@ def _query(parameters: Parameters) -> Parameters:
             [{name: item[name] for name in names if name in item} for item in whole] if names != [""] else whole
         )
     return done
+
+
+def _has(item: Item, wanted: dict[str, str]) -> bool:
+    for name, text in wanted.items():
+        found = item.attrs.get(name)
+        if found is None or found.value != text:
+            return False
+    return True
 
 
 def _scan(parameters: Parameters) -> Parameters:
@@ -304,7 +311,9 @@ def _leave() -> NoReturn:
 
 
 def _tables() -> dict[str, Any]:
-    tables: dict[str, Any] = dynamodb_backends[ACCOUNT][REGION].tables
+    # moto's own way to what it has takes a lock, and goes through lists.
+    account = dict.get(dynamodb_backends, ACCOUNT) or dynamodb_backends[ACCOUNT]
+    tables: dict[str, Any] = (dict.get(account, REGION) or account[REGION]).tables
     return tables
 
 
@@ -374,6 +383,8 @@ def _plain_item(item: Item) -> dict[str, Value]:
 
 def _plain(value: DynamoType) -> Value:
     content = value.value
+    if value.type in _SCALARS:
+        return {value.type: content}
     if isinstance(content, list):
         return {value.type: [_plain(inner) if isinstance(inner, DynamoType) else inner for inner in content]}
     if isinstance(content, dict):
