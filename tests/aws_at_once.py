@@ -218,7 +218,14 @@ def _publish(parameters: Parameters) -> Parameters | None:
 
 
 def _of_a_queue(operation: str) -> Do:
-    return lambda parameters: _unless_refused("sqs", operation, parameters)
+    def do(parameters: Parameters) -> Parameters | None:
+        try:
+            # What is removed is answered with nothing.
+            return short_way.call("sqs", operation, parameters) or {}
+        except ClientError:
+            return None
+
+    return do
 
 
 def _update_secret_version_stage(parameters: Parameters) -> Parameters | None:
@@ -258,6 +265,11 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
         _of_a_queue("ReceiveMessage"),
     ),
     ("sqs", "DeleteMessage"): ("POST", {"QueueUrl": str, "ReceiptHandle": str}, _of_a_queue("DeleteMessage")),
+    ("sqs", "ChangeMessageVisibility"): (
+        "POST",
+        {"QueueUrl": str, "ReceiptHandle": str, "VisibilityTimeout": int},
+        _of_a_queue("ChangeMessageVisibility"),
+    ),
     ("secretsmanager", "GetSecretValue"): ("POST", {"SecretId": str, "VersionStage": str}, _get_secret_value),
     ("ssm", "GetParameter"): ("POST", {"Name": str, "WithDecryption": bool}, _get_parameter),
     ("ssm", "PutParameter"): (

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.simulation import short_table
 from local.stand_ins.aws import CREDENTIALS, REGION, EmbeddedAws, deploy, make_tracking_table
+from tests import aws_without_sockets
 from tests.aws_without_sockets import _served, without_sockets
 from tests.deployed import deployed
 
@@ -310,6 +311,9 @@ def test_messages_are_answered_alike(asked):
         taken(MaxNumberOfMessages=10),
         taken(),
         answer_of(queues.receive_message, QueueUrl=nobodys, MaxNumberOfMessages=10),
+        answer_of(queues.change_message_visibility, QueueUrl=url, VisibilityTimeout=0,
+                  ReceiptHandle=kept["Messages"][0]["ReceiptHandle"]),
+        answer_of(queues.change_message_visibility, QueueUrl=url, VisibilityTimeout=50_000, ReceiptHandle="none"),
         *[answer_of(queues.delete_message, QueueUrl=url, ReceiptHandle=handle) for handle in
           (kept["Messages"][0]["ReceiptHandle"], kept["Messages"][0]["ReceiptHandle"], "none")],
         *[answer_of(topics.publish, TopicArn=topic, Subject=subject, Message=text) for subject, text in
@@ -414,6 +418,34 @@ def _without_times(answers):
 
 def _without_its_time(value):
     return {name: part for name, part in value.items() if name != "LastModified"} if isinstance(value, dict) else value
+
+
+def test_what_is_common_is_neither_worded_nor_done_twice(aws, monkeypatch):
+    furnished(aws)
+    bucket, queues, topics, secrets = (client(aws, name) for name in ("s3", "sqs", "sns", "secretsmanager"))
+    url = queues.create_queue(QueueName="letters")["QueueUrl"]
+    topic = topics.create_topic(Name="alerts")["TopicArn"]
+    secret = secrets.create_secret(Name="credentials-demo", SecretString="{}")
+    monkeypatch.setattr(aws_without_sockets, "_long_way", lambda *asked: pytest.fail(f"{asked} was worded"))
+
+    queues.send_message(QueueUrl=queues.get_queue_url(QueueName="letters")["QueueUrl"], MessageBody="one")
+    (message,) = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    letter = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    queues.change_message_visibility(**letter, VisibilityTimeout=0)
+    queues.delete_message(**letter)
+    topics.publish(TopicArn=topic, Subject="s", Message="m")
+    stored = secrets.put_secret_value(SecretId=secret["ARN"], SecretString="[]", VersionStages=["NEXT"])
+    secrets.update_secret_version_stage(
+        SecretId=secret["ARN"],
+        VersionStage="AWSCURRENT",
+        MoveToVersionId=stored["VersionId"],
+        RemoveFromVersionId=secret["VersionId"],
+    )
+    bucket.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentType="text/plain")
+    bucket.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "k"}], "Quiet": True})
+
+    current = secrets.get_secret_value(SecretId=secret["ARN"], VersionStage="AWSCURRENT")
+    assert current["SecretString"] == "[]"
 
 
 def test_what_is_refused_at_once_is_the_error_of_its_client(aws):
