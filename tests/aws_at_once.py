@@ -140,6 +140,37 @@ def _delete_objects(parameters: Parameters) -> Parameters | None:
     return {"Deleted": [{"Key": one["Key"]} for one in objects]}
 
 
+def _list_objects(parameters: Parameters) -> Parameters | None:
+    _, bucket = _plain_bucket({**parameters, "Key": "each"})
+    prefix = parameters.get("Prefix")
+    if bucket is None or prefix is None:
+        return None
+    found = [kept for name, kept in sorted(bucket.keys.items()) if name.startswith(prefix)]
+    # One page, of objects that are there.
+    if len(found) >= OBJECTS_MAX or not all(isinstance(one, FakeKey) and one.checksum_algorithm for one in found):
+        return None
+    contents = [
+        {
+            "Key": one.name,
+            "LastModified": _in_seconds(one),
+            "ETag": one.etag,
+            "ChecksumAlgorithm": [str(one.checksum_algorithm)],
+            "Size": one.size,
+            "StorageClass": one.storage_class,
+        }
+        for one in found
+    ]
+    return {
+        "IsTruncated": False,
+        **({"Contents": contents} if contents else {}),
+        "Name": parameters["Bucket"],
+        "Prefix": prefix,
+        "MaxKeys": OBJECTS_MAX,
+        "EncodingType": "url",
+        "KeyCount": len(contents),
+    }
+
+
 def _in_seconds(found: FakeKey) -> datetime:
     return found.last_modified.replace(microsecond=0, tzinfo=UTC)
 
@@ -245,6 +276,7 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
         {"Bucket": str, "Key": str, "CopySource": dict, "ContentType": str, "Metadata": dict, "MetadataDirective": str},
         _copy_object,
     ),
+    ("s3", "ListObjectsV2"): ("GET", {"Bucket": str, "Prefix": str}, _list_objects),
     ("s3", "DeleteObjects"): ("POST", {"Bucket": str, "Delete": dict}, _delete_objects),
     ("secretsmanager", "PutSecretValue"): (
         "POST",

@@ -167,6 +167,35 @@ def test_objects_are_answered_alike(asked):
     same_both_ways("objects", answers)
 
 
+def test_lists_of_objects_are_answered_alike(asked):
+    bucket = client(asked, "s3")
+    kinds = [{}, {"ChecksumAlgorithm": "SHA256"}, {"StorageClass": "STANDARD_IA"}, {"ContentType": "text/plain"}]
+    for name, kind in zip(("b", "a/ü <&+", "a/2", "a/10"), kinds, strict=True):
+        bucket.put_object(Bucket=BUCKET, Key=name, Body=name.encode(), **kind)
+    asked_for = [{"Prefix": prefix} for prefix in ("", "a/", "ü &", "nobodys")]
+
+    answers = [
+        *[answer_of(bucket.list_objects_v2, Bucket=BUCKET, **how) for how in (*asked_for, {})],
+        answer_of(bucket.list_objects_v2, Bucket=BUCKET, Prefix="a/", MaxKeys=1),
+        answer_of(bucket.list_objects_v2, Bucket="nobodys", Prefix=""),
+    ]
+    for number in range(1_000):
+        bucket.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=b"", ContentType="text/plain")
+    pages = list(bucket.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=""))
+
+    assert [one["Key"] for one in answers[0]["Contents"]] == ["a/10", "a/2", "a/ü <&+", "b"]
+    assert [page["KeyCount"] for page in pages] == [1_000, 4]
+    times = [one.pop("LastModified") for answer in answers for one in answer.get("Contents", [])]
+    assert [time for time in times if abs(datetime.now(UTC) - time) > timedelta(seconds=30)] == []
+    # What is listed is left out where answers are compared, for its times.
+    listed = [{**answer, "listed": answer.get("Contents")} for answer in answers]
+    same_both_ways("lists", [without_what_is_made_up_of_a_page(answer) for answer in listed])
+
+
+def without_what_is_made_up_of_a_page(answer):
+    return {name: part for name, part in answer.items() if name != "NextContinuationToken"}
+
+
 def as_the_pipeline_stores_and_reads(bucket):
     """Return the answers to what is mostly asked, each object read whole and described afterwards."""
     json_file = {"Bucket": BUCKET, "Key": "documents/ü 1.json"}
@@ -442,6 +471,7 @@ def test_what_is_common_is_neither_worded_nor_done_twice(aws, monkeypatch):
         RemoveFromVersionId=secret["VersionId"],
     )
     bucket.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentType="text/plain")
+    assert bucket.list_objects_v2(Bucket=BUCKET, Prefix="")["KeyCount"] == 1
     bucket.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "k"}], "Quiet": True})
 
     current = secrets.get_secret_value(SecretId=secret["ARN"], VersionStage="AWSCURRENT")
