@@ -22,8 +22,7 @@ from botocore.response import StreamingBody
 from moto.core.exceptions import ServiceException
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
-from local.simulation import short_way
-from local.stand_ins.aws import ACCOUNT
+from local.simulation import short_table, short_way
 
 type Parameters = dict[str, Any]
 
@@ -125,17 +124,16 @@ def _delete_object(parameters: Parameters) -> Parameters | None:
 def _delete_objects(parameters: Parameters) -> Parameters | None:
     asked = parameters.get("Delete", {})
     objects = asked.get("Objects", [])
-    _, bucket = _plain_bucket({**parameters, "Key": "each"})
+    backend, bucket = _plain_bucket({**parameters, "Key": "each"})
     is_usual = (
         bucket is not None
-        and asked.keys() == {"Objects", "Quiet"}
-        and asked["Quiet"] is True
+        and asked.keys() <= {"Objects", "Quiet"}
         and 0 < len(objects) <= OBJECTS_MAX
         and all(one.keys() == {"Key"} and isinstance(one["Key"], str) and one["Key"] for one in objects)
     )
     if not is_usual:
         return None
-    s3_backends[ACCOUNT]["aws"].delete_objects(parameters["Bucket"], objects)
+    backend.delete_objects(parameters["Bucket"], objects)
     # moto says which, quiet or not.
     return {"Deleted": [{"Key": one["Key"]} for one in objects]}
 
@@ -183,7 +181,7 @@ def _plain_object(bucket: FakeBucket, key: str) -> FakeKey | None:
 
 def _plain_bucket(parameters: Parameters) -> tuple[S3Backend, FakeBucket | None]:
     """Return the bucket of a request, if nothing is set for it that is asked at each object."""
-    backend = s3_backends[ACCOUNT]["aws"]
+    backend = short_table.at_home(s3_backends, "aws")
     bucket = backend.buckets.get(parameters.get("Bucket", ""))
     is_plain = bucket and parameters.get("Key") and not (
         bucket.is_versioned or bucket.policy or bucket.encryption or bucket.logging or bucket.object_lock_enabled

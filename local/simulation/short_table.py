@@ -286,7 +286,11 @@ def _scan(parameters: Parameters) -> Parameters:
     """Return all there is, when nothing else is asked."""
     _only(parameters, "ConsistentRead")
     _check_flag(parameters)
-    found = [_plain_item(item) for item in _table(parameters, ranges=True).all_items()]
+    table = _table(parameters, ranges=True)
+    items = [item for kept in table.items.values() for item in (kept.values() if table.range_key_attr else [kept])]
+    # As moto sorts them, but by texts: its own values work out at each comparison what they are.
+    items.sort(key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))
+    found = [_plain_item(item) for item in items]
     _measure(found)
     return {"Count": len(found), "ScannedCount": len(found), "Items": found}
 
@@ -311,10 +315,14 @@ def _leave() -> NoReturn:
 
 
 def _tables() -> dict[str, Any]:
-    # moto's own way to what it has takes a lock, and goes through lists.
-    account = dict.get(dynamodb_backends, ACCOUNT) or dynamodb_backends[ACCOUNT]
-    tables: dict[str, Any] = (dict.get(account, REGION) or account[REGION]).tables
+    tables: dict[str, Any] = at_home(dynamodb_backends, REGION).tables
     return tables
+
+
+def at_home(backends: Any, region: str) -> Any:
+    """Return the backend of our account. moto's own way to one that is there takes a lock, and goes through lists."""
+    account = dict.get(backends, ACCOUNT) or backends[ACCOUNT]
+    return dict.get(account, region) or account[region]
 
 
 def _table(parameters: Parameters, *, ranges: bool = False) -> Any:
