@@ -31,16 +31,19 @@ COLLECTED_BYTES_MIN = 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
 
 
-# Digests of the files that were found to open last: each step that a document's file goes through asks again.
+# Digests of the files that were found to open last: each step that a document's file goes through asks again. To open a
+# large one, of few objects, takes no longer than to know it again.
 _opening: deque[bytes] = deque(maxlen=32)
+KNOWN_AGAIN_BYTES_MAX = 2**20
 
 
 def check(content: bytes) -> None:
     """Raise InvalidDocument unless the bytes are a PDF that opens without a password and has a page."""
-    digest = sha256(content).digest()
+    digest = sha256(content).digest() if len(content) <= KNOWN_AGAIN_BYTES_MAX else b""
     if digest not in _opening:
         _reader(content)
-        _opening.append(digest)
+        if digest:
+            _opening.append(digest)
 
 
 def acting(content: bytes) -> ActiveContent:
