@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.responses import DynamoHandler
 
 from local.simulation import short_table, short_way
@@ -223,6 +224,19 @@ def test_any_requests_in_any_order_are_answered_as_by_moto(tables, answered_here
 
     assert set(answered_here) == set(short_table._OPERATIONS)
     assert len(answered_here) > 500
+
+
+def test_a_page_ends_where_moto_ends_it(tables):
+    """What comes to more than a megabyte is not answered in one."""
+    for number in range(30):
+        item = {"entry_id": {"S": f"{number:02}"}, "holder": {"S": "x" * 40_000}}
+        for table in tables:
+            table.items[DynamoType(item["entry_id"])] = Item(DynamoType(item["entry_id"]), None, item)
+
+    for _ in range(2):
+        here = done(lambda *what: short_way.call("dynamodb", *what), SHORT, "Scan", {})
+        assert "LastEvaluatedKey" in here
+        assert here == done(done_by_moto, MOTO, "Scan", {})
 
 
 def _put(name, **values):
