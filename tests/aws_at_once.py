@@ -1,4 +1,4 @@
-"""Objects, secrets and parameters of embedded AWS without the wording of a request: what each run of a function asks.
+"""What each run asks of objects, secrets, parameters, topics and queues of embedded AWS, without wording the request.
 
 What is common is done to moto's state and answered as botocore reads moto's answer: also that something is missing. For
 all else, and for what is refused for another reason, `answer` returns None with nothing done, and the request goes the
@@ -15,13 +15,14 @@ import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
+from moto.core.exceptions import ServiceException
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
 
-from local.simulation import short_way
-from local.stand_ins.aws import ACCOUNT
+from local.simulation import short_table, short_way
 
 type Parameters = dict[str, Any]
 
@@ -29,6 +30,7 @@ type Parameters = dict[str, Any]
 PLAIN = {"ETag", "last-modified", "content-length", "x-amz-sdk-checksum-algorithm"}
 TEXT_KEPT = "x-amz-meta-"
 # A path without a version or a label.
+OBJECTS_MAX = 1_000
 PARAMETER = re.compile(r"(/[A-Za-z0-9_-]+)+")
 CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
     "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"),
@@ -119,6 +121,54 @@ def _delete_object(parameters: Parameters) -> Parameters | None:
     return {"ResponseMetadata": {"HTTPStatusCode": 204}}
 
 
+def _delete_objects(parameters: Parameters) -> Parameters | None:
+    asked = parameters.get("Delete", {})
+    objects = asked.get("Objects", [])
+    backend, bucket = _plain_bucket({**parameters, "Key": "each"})
+    is_usual = (
+        bucket is not None
+        and asked.keys() <= {"Objects", "Quiet"}
+        and 0 < len(objects) <= OBJECTS_MAX
+        and all(one.keys() == {"Key"} and isinstance(one["Key"], str) and one["Key"] for one in objects)
+    )
+    if not is_usual:
+        return None
+    backend.delete_objects(parameters["Bucket"], objects)
+    # moto says which, quiet or not.
+    return {"Deleted": [{"Key": one["Key"]} for one in objects]}
+
+
+def _list_objects(parameters: Parameters) -> Parameters | None:
+    _, bucket = _plain_bucket({**parameters, "Key": "each"})
+    prefix = parameters.get("Prefix")
+    if bucket is None or prefix is None:
+        return None
+    found = [kept for name, kept in sorted(bucket.keys.items()) if name.startswith(prefix)]
+    # One page, of objects that are there.
+    if len(found) >= OBJECTS_MAX or not all(isinstance(one, FakeKey) and one.checksum_algorithm for one in found):
+        return None
+    contents = [
+        {
+            "Key": one.name,
+            "LastModified": _in_seconds(one),
+            "ETag": one.etag,
+            "ChecksumAlgorithm": [str(one.checksum_algorithm)],
+            "Size": one.size,
+            "StorageClass": one.storage_class,
+        }
+        for one in found
+    ]
+    return {
+        "IsTruncated": False,
+        **({"Contents": contents} if contents else {}),
+        "Name": parameters["Bucket"],
+        "Prefix": prefix,
+        "MaxKeys": OBJECTS_MAX,
+        "EncodingType": "url",
+        "KeyCount": len(contents),
+    }
+
+
 def _in_seconds(found: FakeKey) -> datetime:
     return found.last_modified.replace(microsecond=0, tzinfo=UTC)
 
@@ -131,7 +181,7 @@ def _plain_object(bucket: FakeBucket, key: str) -> FakeKey | None:
 
 def _plain_bucket(parameters: Parameters) -> tuple[S3Backend, FakeBucket | None]:
     """Return the bucket of a request, if nothing is set for it that is asked at each object."""
-    backend = s3_backends[ACCOUNT]["aws"]
+    backend = short_table.at_home(s3_backends, "aws")
     bucket = backend.buckets.get(parameters.get("Bucket", ""))
     is_plain = bucket and parameters.get("Key") and not (
         bucket.is_versioned or bucket.policy or bucket.encryption or bucket.logging or bucket.object_lock_enabled
@@ -178,6 +228,39 @@ def _put_parameter(parameters: Parameters) -> Parameters | None:
     return _unless_refused("ssm", "PutParameter", parameters) if is_usual else None
 
 
+def _put_secret_value(parameters: Parameters) -> Parameters | None:
+    if not parameters.get("VersionStages"):
+        return None
+    # botocore makes one up where none is given.
+    return _unless_refused("secretsmanager", "PutSecretValue", {"ClientRequestToken": str(uuid4()), **parameters})
+
+
+def _publish(parameters: Parameters) -> Parameters | None:
+    if not parameters.get("Message") or not parameters.get("Subject"):
+        return None
+    try:
+        found: Parameters = short_way.call("sns", "Publish", parameters)
+    except (ServiceException, ValueError):
+        # The topic is looked up and the text measured first: a refused request changed nothing.
+        return None
+    return found
+
+
+def _of_a_queue(operation: str) -> Do:
+    def do(parameters: Parameters) -> Parameters | None:
+        try:
+            # What is removed is answered with nothing.
+            return short_way.call("sqs", operation, parameters) or {}
+        except ClientError:
+            return None
+
+    return do
+
+
+def _update_secret_version_stage(parameters: Parameters) -> Parameters | None:
+    return _unless_refused("secretsmanager", "UpdateSecretVersionStage", parameters)
+
+
 type Do = Callable[[Parameters], Parameters | None]
 # The method of each request, what its parameters have to be, and what is done.
 _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
@@ -190,6 +273,32 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
         "PUT",
         {"Bucket": str, "Key": str, "CopySource": dict, "ContentType": str, "Metadata": dict, "MetadataDirective": str},
         _copy_object,
+    ),
+    ("s3", "ListObjectsV2"): ("GET", {"Bucket": str, "Prefix": str}, _list_objects),
+    ("s3", "DeleteObjects"): ("POST", {"Bucket": str, "Delete": dict}, _delete_objects),
+    ("secretsmanager", "PutSecretValue"): (
+        "POST",
+        {"SecretId": str, "SecretString": str, "VersionStages": list, "ClientRequestToken": str},
+        _put_secret_value,
+    ),
+    ("secretsmanager", "UpdateSecretVersionStage"): (
+        "POST",
+        {"SecretId": str, "VersionStage": str, "MoveToVersionId": str, "RemoveFromVersionId": str},
+        _update_secret_version_stage,
+    ),
+    ("sns", "Publish"): ("POST", {"TopicArn": str, "Subject": str, "Message": str}, _publish),
+    ("sqs", "GetQueueUrl"): ("POST", {"QueueName": str}, _of_a_queue("GetQueueUrl")),
+    ("sqs", "SendMessage"): ("POST", {"QueueUrl": str, "MessageBody": str}, _of_a_queue("SendMessage")),
+    ("sqs", "ReceiveMessage"): (
+        "POST",
+        {"QueueUrl": str, "MaxNumberOfMessages": int, "VisibilityTimeout": int, "WaitTimeSeconds": int},
+        _of_a_queue("ReceiveMessage"),
+    ),
+    ("sqs", "DeleteMessage"): ("POST", {"QueueUrl": str, "ReceiptHandle": str}, _of_a_queue("DeleteMessage")),
+    ("sqs", "ChangeMessageVisibility"): (
+        "POST",
+        {"QueueUrl": str, "ReceiptHandle": str, "VisibilityTimeout": int},
+        _of_a_queue("ChangeMessageVisibility"),
     ),
     ("secretsmanager", "GetSecretValue"): ("POST", {"SecretId": str, "VersionStage": str}, _get_secret_value),
     ("ssm", "GetParameter"): ("POST", {"Name": str, "WithDecryption": bool}, _get_parameter),

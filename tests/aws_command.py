@@ -11,6 +11,7 @@ import socketserver
 import stat
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,7 +113,10 @@ class CommandLine:
 def shown(answer: Any, options: dict[str, list[str]]) -> str:
     """Return an answer as it is printed."""
     if "--query" in options:
-        answer = jmespath.search(options["--query"][0], answer)
+        with warnings.catch_warnings():
+            # AWS's command line takes a text between backticks as well, which jmespath would rather have quoted.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            answer = jmespath.search(options["--query"][0], answer)
     if options.get("--output") != ["text"]:
         return json.dumps(answer, indent=4, default=str)
     rows = answer if isinstance(answer, list) else [answer]

@@ -24,6 +24,7 @@ from botocore.hooks import EventAliaser
 from botocore.useragent import UserAgentString
 from moto.core import responses
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.sqs import models as sqs_models
 
 from local.simulation import short_table, short_way
 from local.stand_ins.aws import REGION, EmbeddedAws, signed_for
@@ -128,7 +129,11 @@ def _known(service: str, operation: str, parameters: dict[str, Any]) -> tuple[st
     """Return service, method and answer: of a table, if moto has accepted a request of this shape."""
     if service == "dynamodb":
         answer = short_table.answer(operation, parameters, refuses=True)
-        return None if answer is None else (service, "POST", answer)
+        if answer is None:
+            return None
+        # moto says it in a place where botocore does not look.
+        answer.pop("ConsumedCapacityUnits", None)
+        return service, "POST", answer
     found = aws_at_once.answer(service, operation, parameters)
     return None if found is None else (service, *found)
 
@@ -138,7 +143,12 @@ BaseClient._make_api_call = _make_api_call
 # methods of a class.
 UserAgentString.to_string = cache(UserAgentString.to_string)
 EventAliaser._alias_event_name = lru_cache(10_000)(EventAliaser._alias_event_name)
-for always_the_same in ("method_names_from_class", "camelcase_to_underscores"):
-    setattr(responses, always_the_same, cache(getattr(responses, always_the_same)))
+for module, always_the_same in (
+    (responses, "method_names_from_class"),
+    (responses, "camelcase_to_underscores"),
+    (short_way, "camelcase_to_underscores"),
+    (sqs_models, "camelcase_to_underscores"),
+):
+    setattr(module, always_the_same, cache(getattr(module, always_the_same)))
 # botocore gives these to every session it makes; moto does the same with its own.
 handlers.BUILTIN_HANDLERS.append(("before-send", _answer))

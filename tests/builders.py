@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from local.demo.documents import load
@@ -86,9 +87,15 @@ def an_entry(odoo_id: int = 1, **changes: Any) -> Entry:
     return replace(made, **changes)
 
 
+_demo = cache(load)
+
+
 def demo_documents(*odoo_ids: int) -> tuple[dict[str, list[dict[str, Any]]], dict[int, bytes]]:
-    """Return the demo's rows and files with these documents only: fewer of them make faster tests."""
-    rows, files = load()
+    """Return the demo's rows and files with these documents only: fewer of them make faster tests.
+
+    The rows are the same ones each time: a stand-in copies them, and so must whoever changes them.
+    """
+    rows, files = _demo()
     moves = [row for row in rows["account.move"] if row["id"] in odoo_ids]
     assert len(moves) == len(odoo_ids)
     lines = [row for row in rows["account.move.line"] if row["move_id"][0] in odoo_ids]

@@ -17,6 +17,7 @@ from typing import Any
 import botocore.session
 import pytest
 from _pytest.assertion import rewrite
+from aws_lambda_powertools.logging.filters import SuppressFilter
 from hypothesis import settings
 
 import odoo_extractor
@@ -256,6 +257,10 @@ def fresh_container(environ: Mapping[str, str] | None = None) -> Iterator[None]:
         yield
     finally:
         before.handlers, before.propagate = handlers, propagate
+        for handler in logging.getLogger().handlers:
+            # One a function and run: pytest's own handlers would ask thousands of them about every line.
+            for filter_ in [one for one in handler.filters if isinstance(one, SuppressFilter)]:
+                handler.removeFilter(filter_)
         _left = (of, aws_client.cache_info().misses)
 
 

@@ -14,6 +14,7 @@ from local.demo.documents import many
 from pipeline.aws import telemetry
 from pipeline.domain.errors import PipelineError
 from pipeline.qbo import limiter
+from tests import aws_without_sockets, stand_ins_without_sockets
 from tests.conftest import API_KEY, CLIENT_SECRET, PASSWORD, Machine
 
 LIBRARIES = ("boto3", "botocore", "urllib3", "requests", "oauthlib")
@@ -85,6 +86,13 @@ def start(start_machine, monkeypatch):
         return machine
 
     return start_one
+
+
+@pytest.fixture(autouse=True)
+def _every_request_is_worded(aws, monkeypatch):
+    """Let botocore and requests word all that is asked: what they write down at DEBUG is what is looked for."""
+    monkeypatch.delitem(aws_without_sockets._served_at_once, aws.url)
+    monkeypatch.setattr(stand_ins_without_sockets, "worded", lambda *_: None)
 
 
 @pytest.mark.parametrize(("version", "secret"), [(18, PASSWORD), (19, API_KEY)])

@@ -2,9 +2,10 @@
 
 import sys
 
-from local.bench.carrying import APART
+if sys.argv[1:2] in (["pull-on"], ["post-all"]):
+    # All else takes longer to import than these two take to start.
+    from local.bench.carrying import APART
 
-if sys.argv[1:2] and sys.argv[1] in APART:
     APART[sys.argv[1]](*sys.argv[2:])
 else:
     from local.bench.main import main

@@ -16,7 +16,7 @@ from local.simulation.verdict import Verdict
 
 # A long run takes an hour; who watches it wants to know every few minutes that it goes on.
 HEARD_EVERY = 500
-OBJECTS_BEFORE_COLLECTION = 100_000
+OBJECTS_BEFORE_COLLECTION = 400_000
 
 
 def main() -> int:

@@ -7,9 +7,9 @@ whose condition does not hold goes to moto, which refuses it in its own words. `
 
 from __future__ import annotations
 
-import json
+import marshal
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -30,6 +30,9 @@ FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
 KEY_LENGTH_MAX = 500
+# A version of `marshal` that writes what occurs twice twice.
+_WITHOUT_REFERENCES = 2
+_SCALARS = {"S", "N", "BOOL", "NULL"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
 _TOKEN = re.compile(
     r"\s*(attribute_not_exists|attribute_exists|begins_with|IN\b|AND\b|OR\b|<>|<=|>=|[=<>(),]|[#:]?\w+)"
@@ -37,13 +40,13 @@ _TOKEN = re.compile(
 _NAME = re.compile(r"#?\w+")
 _ASSIGNMENT = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 _EQUALITY = re.compile(r"\s*(#?\w+) = (:\w+)\s*")
-_EXPRESSIONS = (
+_WORDED = (
     "UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression",
+    "ReturnValues", "ReturnValuesOnConditionCheckFailure", "IndexName", "Select",
 )  # fmt: skip
 
 # What is said of items that are whole, though an index may hold only their keys.
 _OF_WHOLE_ITEMS = {"FilterExpression", "ProjectionExpression", "Select"}
-_MODES = ("ReturnValues", "ReturnValuesOnConditionCheckFailure", "IndexName", "Select")
 
 _accepted: set[Any] = set()
 
@@ -96,11 +99,11 @@ def _shape(operation: str, parameters: Parameters) -> Any:
     return (
         operation,
         schema,
-        *(parameters.get(name) for name in _EXPRESSIONS),
-        tuple(sorted(parameters.get("ExpressionAttributeNames", {}).items())),
-        tuple(sorted((name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items())),
-        tuple(sorted(parameters)),
-        *(parameters.get(name) for name in _MODES),
+        *map(parameters.get, _WORDED),
+        # In the order given: it is nearly always the same.
+        tuple(parameters.get("ExpressionAttributeNames", {}).items()),
+        tuple([(name, *value) for name, value in parameters.get("ExpressionAttributeValues", {}).items()]),
+        tuple(parameters),
     )
 
 
@@ -125,8 +128,7 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
     keys = [_key(table, key) for key in asked["Keys"]]
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
         _leave()
-    found = [_plain_item(table.items[key]) for key in keys if key in table.items]
-    _measure(found)
+    found = _page(table.items[key] for key in keys if key in table.items)
     return {
         "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
         "Responses": {name: found},
@@ -213,6 +215,15 @@ def _change(parameters: Parameters) -> Write:
     return write
 
 
+def _delete_item(parameters: Parameters) -> Parameters:
+    _only(parameters, "Key", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")
+    table = _table(parameters)
+    key = _key(table, parameters["Key"])
+    _check_condition(table.items.get(key), parameters)
+    table.items.pop(key, None)
+    return {"ConsumedCapacityUnits": 0.5}
+
+
 def _transact_write_items(parameters: Parameters) -> Parameters:
     """Write all or none: every condition is looked at before the first write."""
     _only(parameters, "TransactItems")
@@ -252,20 +263,16 @@ def _query(parameters: Parameters) -> Parameters:
     if set(wanted) != {key["AttributeName"] for key in index.schema}:
         # Then the order would be that of the key left open.
         _leave()
-    found = [
-        item for item in table.all_items()
-        if all(name in item.attrs and item.attrs[name].value == value for name, value in wanted.items())
-    ]  # fmt: skip
+    found = [item for item in table.all_items() if _has(item, wanted)]
     limit = parameters.get("Limit", len(found) + 1)
     if not isinstance(limit, int) or len(found) >= limit:
         # Then the page ends with where the next begins.
         _leave()
     found.sort(key=lambda item: str(item.hash_key.value))
-    whole = [_plain_item(item) for item in found]
+    whole = _page(found)
     if projected == "KEYS_ONLY":
         keys = {*table.table_key_attrs, *wanted}
         whole = [{name: one[name] for name in one if name in keys} for one in whole]
-    _measure(whole)
     filtered = parameters.get("FilterExpression")
     if filtered is not None:
         holds = _condition(filtered)
@@ -279,12 +286,23 @@ def _query(parameters: Parameters) -> Parameters:
     return done
 
 
+def _has(item: Item, wanted: dict[str, str]) -> bool:
+    for name, text in wanted.items():
+        found = item.attrs.get(name)
+        if found is None or found.value != text:
+            return False
+    return True
+
+
 def _scan(parameters: Parameters) -> Parameters:
     """Return all there is, when nothing else is asked."""
     _only(parameters, "ConsistentRead")
     _check_flag(parameters)
-    found = [_plain_item(item) for item in _table(parameters, ranges=True).all_items()]
-    _measure(found)
+    table = _table(parameters, ranges=True)
+    items = [item for kept in table.items.values() for item in (kept.values() if table.range_key_attr else [kept])]
+    # As moto sorts them, but by texts: its own values work out at each comparison what they are.
+    items.sort(key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))
+    found = _page(items)
     return {"Count": len(found), "ScannedCount": len(found), "Items": found}
 
 
@@ -293,6 +311,7 @@ _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
     "BatchGetItem": _batch_get_item,
     "PutItem": _put_item,
     "UpdateItem": _update_item,
+    "DeleteItem": _delete_item,
     "Query": _query,
     "Scan": _scan,
     "TransactWriteItems": _transact_write_items,
@@ -307,11 +326,14 @@ def _leave() -> NoReturn:
 
 
 def _tables() -> dict[str, Any]:
-    # By `[]`, moto takes a lock and looks up the region, at every request twice.
-    backends: dict[str, Any] = dynamodb_backends.get(ACCOUNT) or dynamodb_backends[ACCOUNT]
-    backend = backends.get(REGION) or backends[REGION]
-    tables: dict[str, Any] = backend.tables
+    tables: dict[str, Any] = at_home(dynamodb_backends, REGION).tables
     return tables
+
+
+def at_home(backends: Any, region: str) -> Any:
+    """Return the backend of our account. moto's own way to one that is there takes a lock, and goes through lists."""
+    account = dict.get(backends, ACCOUNT) or backends[ACCOUNT]
+    return dict.get(account, region) or account[region]
 
 
 def _table(parameters: Parameters, *, ranges: bool = False) -> Any:
@@ -381,6 +403,8 @@ def _plain_item(item: Item) -> dict[str, Value]:
 
 def _plain(value: DynamoType) -> Value:
     content = value.value
+    if value.type in _SCALARS:
+        return {value.type: content}
     if isinstance(content, list):
         return {value.type: [_plain(inner) if isinstance(inner, DynamoType) else inner for inner in content]}
     if isinstance(content, dict):
@@ -388,9 +412,17 @@ def _plain(value: DynamoType) -> Value:
     return {value.type: content} if value.type != "B" else _leave()
 
 
-def _measure(items: list[dict[str, Value]]) -> None:
-    if len(json.dumps(items)) > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
-        _leave()
+def _page(items: Iterable[Item]) -> list[dict[str, Value]]:
+    """Return the items as plain values, if they are far fewer than one page may have."""
+    page, size = list[dict[str, Value]](), 0
+    for item in items:
+        plain = _plain_item(item)
+        page.append(plain)
+        # Never less than DynamoDB counts, and sooner done than JSON.
+        size += len(marshal.dumps(plain, _WITHOUT_REFERENCES))
+        if size > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
+            _leave()
+    return page
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------

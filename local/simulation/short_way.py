@@ -76,7 +76,7 @@ def _answered(handler: Any, operation: str, parameters: Parameters) -> Any:
     handler.body = handler.params = json.loads(json.dumps(parameters))
     _at_home(handler)
     try:
-        answer: Any = getattr(handler, camelcase_to_underscores(operation))().result
+        answer: Any = getattr(handler, _method_of(operation))().result
     except JsonRESTError as error:
         raise _client_error(error.relative_error_type, operation) from error
     except ServiceException as error:
@@ -93,7 +93,7 @@ def _secretsmanager(operation: str, parameters: Parameters) -> Any:
             # As the handler does, which reads the request three times.
             of: Any = (parameters["SecretId"], parameters.get("VersionId"), parameters.get("VersionStage"))
             return copied(handler.backend.get_secret_value(*of))
-        return json.loads(getattr(handler, camelcase_to_underscores(operation))())
+        return json.loads(getattr(handler, _method_of(operation))())
     except JsonRESTError as error:
         # Of a secret without a value and of none at all only the text is different.
         raise _client_error(error.relative_error_type, operation, str(error.message)) from error
@@ -104,10 +104,14 @@ def _ssm(operation: str, parameters: Parameters) -> Any:
     handler.body = json.dumps(parameters)
     _at_home(handler)
     try:
-        answer: Any = getattr(handler, camelcase_to_underscores(operation))().result
+        answer: Any = getattr(handler, _method_of(operation))().result
     except ServiceException as error:
         raise _client_error(type(error).__name__, operation) from error
     return copied(answer)
+
+
+# moto finds it out anew for each request, which takes longer than most of them.
+_method_of = cache(camelcase_to_underscores)
 
 
 def _at_home(handler: Any) -> None:

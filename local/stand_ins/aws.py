@@ -229,9 +229,9 @@ class Deployment:
         """Return all entries of the tracking table, as plain values."""
         pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         read = TypeDeserializer().deserialize
-        items = [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
         # Notes have a # in their key and are none.
-        return [item for item in items if "#" not in item["entry_id"]]
+        items = [item for page in pages for item in page["Items"] if "#" not in item["entry_id"]["S"]]
+        return [{name: read(value) for name, value in item.items()} for item in items]
 
     def statuses(self) -> Counter[str]:
         """Return how many entries have each status, without reading the entries."""

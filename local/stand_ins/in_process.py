@@ -56,6 +56,9 @@ def worded(session: requests.Session, method: str, url: str, arguments: Mapping[
     headers, params = arguments.get("headers") or {}, arguments.get("params") or {}
     is_usual = (
         arguments.keys() <= _USUAL
+        and method.isupper()
+        and isinstance(headers, dict)
+        and isinstance(params, dict)
         and arguments.get("stream") is True
         and arguments.get("allow_redirects") is False
         and type(session) is requests.Session
@@ -105,12 +108,19 @@ def _place(url: str) -> tuple[str, str, dict[str, str]]:
     return parts.netloc, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
-def read(session: requests.Session, method: str, url: str, answer: Response) -> Read:
+def read(session: requests.Session, method: str, url: str, answer: Response) -> Read | requests.Response:
     """Return what a session has of an answer to what was `worded`; it keeps the cookies."""
+    said = {name.lower() for name in answer.headers}
+    if said & _NOT_PLAIN:
+        return response_to(session.prepare_request(requests.Request(method, url)), answer)
     if _sets_cookies(answer):
         prepared = session.prepare_request(requests.Request(method, url))
         extract_cookies_to_jar(session.cookies, prepared, response_to(prepared, answer).raw)  # type: ignore[no-untyped-call]
     return Read(answer)
+
+
+# What is done about when an answer is read, or there twice.
+_NOT_PLAIN = {"content-encoding", "transfer-encoding", "content-type", "content-length"}
 
 
 def _sets_cookies(answer: Response) -> bool:

@@ -10,9 +10,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.s3.models import s3_backends
 
 from local.simulation import short_table
-from local.stand_ins.aws import CREDENTIALS, REGION, EmbeddedAws, deploy, make_tracking_table
+from local.stand_ins.aws import ACCOUNT, CREDENTIALS, REGION, EmbeddedAws, deploy, make_tracking_table
+from tests import aws_without_sockets
 from tests.aws_without_sockets import _served, without_sockets
 from tests.deployed import deployed
 
@@ -168,6 +170,36 @@ def test_objects_are_answered_alike(asked):
     same_both_ways("objects", answers)
 
 
+def test_lists_of_objects_are_answered_alike(asked):
+    bucket = client(asked, "s3")
+    kinds = [{}, {"ChecksumAlgorithm": "SHA256"}, {"StorageClass": "STANDARD_IA"}, {"ContentType": "text/plain"}]
+    for name, kind in zip(("b", "a/ü <&+", "a/2", "a/10"), kinds, strict=True):
+        bucket.put_object(Bucket=BUCKET, Key=name, Body=name.encode(), **kind)
+    asked_for = [{"Prefix": prefix} for prefix in ("", "a/", "ü &", "nobodys")]
+
+    answers = [
+        *[answer_of(bucket.list_objects_v2, Bucket=BUCKET, **how) for how in (*asked_for, {})],
+        answer_of(bucket.list_objects_v2, Bucket=BUCKET, Prefix="a/", MaxKeys=1),
+        answer_of(bucket.list_objects_v2, Bucket="nobodys", Prefix=""),
+    ]
+    now = datetime.now(UTC)
+    for number in range(1_000):
+        s3_backends[ACCOUNT]["aws"].put_object(BUCKET, f"many/{number}", b"").checksum_algorithm = "CRC32"
+    pages = list(bucket.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=""))
+
+    assert [one["Key"] for one in answers[0]["Contents"]] == ["a/10", "a/2", "a/ü <&+", "b"]
+    assert [page["KeyCount"] for page in pages] == [1_000, 4]
+    times = [one.pop("LastModified") for answer in answers for one in answer.get("Contents", [])]
+    assert [time for time in times if abs(now - time) > timedelta(seconds=30)] == []
+    # What is listed is left out where answers are compared, for its times.
+    listed = [{**answer, "listed": answer.get("Contents")} for answer in answers]
+    same_both_ways("lists", [without_what_is_made_up_of_a_page(answer) for answer in listed])
+
+
+def without_what_is_made_up_of_a_page(answer):
+    return {name: part for name, part in answer.items() if name != "NextContinuationToken"}
+
+
 def as_the_pipeline_stores_and_reads(bucket):
     """Return the answers to what is mostly asked, each object read whole and described afterwards."""
     json_file = {"Bucket": BUCKET, "Key": "documents/ü 1.json"}
@@ -209,6 +241,11 @@ def as_the_pipeline_stores_and_reads(bucket):
         answer_of(bucket.put_object, Bucket="nobodys", Key="k", Body=b"x", ContentType="text/plain"),
         answer_of(bucket.get_object, Bucket="nobodys", Key="k"),
         answer_of(bucket.get_object, Range="bytes=0-0", **json_file),
+        *[answer_of(bucket.delete_objects, Bucket=BUCKET, Delete={"Quiet": True, "Objects": objects}) for objects in
+          ([{"Key": "documents/ü 1.json"}, {"Key": "no such <ü>"}], [], [{"Key": f"{n}"} for n in range(1_001)])],
+        answer_of(bucket.delete_objects, Bucket="nobodys", Delete={"Quiet": True, "Objects": [{"Key": "k"}]}),
+        answer_of(bucket.delete_objects, Bucket=BUCKET, Delete={"Quiet": False, "Objects": [{"Key": "k"}]}),
+        answer_of(bucket.get_object, **json_file),
     ]  # fmt: skip
 
 
@@ -280,6 +317,63 @@ def test_the_other_services_are_answered_alike(asked):
     same_both_ways("others", [without_what_is_made_up(answer) for answer in answers])
 
 
+# What moto makes up for each message; a topic's messages are signed, and have the time.
+MADE_UP_FOR_A_MESSAGE = {"MessageId", "ReceiptHandle", "Signature", "Timestamp", "SigningCertURL", "UnsubscribeURL"}
+
+
+def test_messages_are_answered_alike(asked):
+    queues, topics = client(asked, "sqs"), client(asked, "sns")
+    url = queues.create_queue(QueueName="letters")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = topics.create_topic(Name="alerts")["TopicArn"]
+    topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    nobodys, nowhere = url.replace("letters", "nobodys"), topic.replace("alerts", "nowhere")
+
+    def taken(**how):
+        return answer_of(queues.receive_message, QueueUrl=url, **how)
+
+    answers = [
+        answer_of(queues.get_queue_url, QueueName="letters"),
+        answer_of(queues.get_queue_url, QueueName="nobodys"),
+        taken(MaxNumberOfMessages=10),
+        *[answer_of(queues.send_message, QueueUrl=url, MessageBody=text) for text in ("one", "zwei ü", "x" * 300_000)],
+        answer_of(queues.send_message, QueueUrl=nobodys, MessageBody="one"),
+        answer_of(queues.send_message, QueueUrl=url, MessageBody=""),
+        *[taken(MaxNumberOfMessages=count, WaitTimeSeconds=1, VisibilityTimeout=9) for count in (0, 11, 1)],
+        kept := taken(MaxNumberOfMessages=10, VisibilityTimeout=0),
+        taken(MaxNumberOfMessages=10),
+        taken(),
+        answer_of(queues.receive_message, QueueUrl=nobodys, MaxNumberOfMessages=10),
+        answer_of(queues.change_message_visibility, QueueUrl=url, VisibilityTimeout=0,
+                  ReceiptHandle=kept["Messages"][0]["ReceiptHandle"]),
+        answer_of(queues.change_message_visibility, QueueUrl=url, VisibilityTimeout=50_000, ReceiptHandle="none"),
+        *[answer_of(queues.delete_message, QueueUrl=url, ReceiptHandle=handle) for handle in
+          (kept["Messages"][0]["ReceiptHandle"], kept["Messages"][0]["ReceiptHandle"], "none")],
+        *[answer_of(topics.publish, TopicArn=topic, Subject=subject, Message=text) for subject, text in
+          (("s", "a text, ü"), ("s" * 101, "m"), ("", "m"), ("s", ""), ("s", "m" * 300_000))],
+        answer_of(topics.publish, TopicArn=nowhere, Subject="s", Message="m"),
+        answer_of(topics.publish, TopicArn=topic, Message="without a subject"),
+        alerts := taken(MaxNumberOfMessages=10),
+    ]  # fmt: skip
+
+    answers += [json.loads(message["Body"]) for message in alerts["Messages"]]
+    assert {answer["Message"] for answer in answers[-len(alerts["Messages"]) :]} >= {"a text, ü", "without a subject"}
+    same_both_ways("messages", [without_what_a_message_is_given(answer) for answer in answers])
+
+
+def without_what_a_message_is_given(answer):
+    if isinstance(answer, list):
+        return [without_what_a_message_is_given(part) for part in answer]
+    if not isinstance(answer, dict):
+        return answer
+    # It has the address that was asked.
+    if "QueueUrl" in answer:
+        return {**answer, "QueueUrl": answer["QueueUrl"].rpartition("/")[2]}
+    # The body of an alert holds all of it once more, as a text, and is compared by itself.
+    left_out = MADE_UP_FOR_A_MESSAGE | ({"Body", "MD5OfBody"} if "TopicArn" in answer.get("Body", "") else set())
+    return {name: without_what_a_message_is_given(part) for name, part in answer.items() if name not in left_out}
+
+
 def answers_about_a_secret(secrets):
     secret = secrets.create_secret(Name="credentials-demo", SecretString='{"a": "ü"}')["ARN"]
     empty = secrets.create_secret(Name="empty")["ARN"]
@@ -288,9 +382,39 @@ def answers_about_a_secret(secrets):
         answer_of(read, SecretId=secret, VersionStage="AWSCURRENT"), answer_of(read, SecretId="credentials-demo"),
         answer_of(read, SecretId=secret, VersionStage="AWSPENDING"),
         answer_of(read, SecretId=empty, VersionStage="AWSCURRENT"),
+        *answers_about_its_versions(secrets, secret),
     ]  # fmt: skip
     secrets.delete_secret(SecretId=secret)
     return [*answers, answer_of(read, SecretId=secret, VersionStage="AWSCURRENT")]
+
+
+def answers_about_its_versions(secrets, secret):
+    """Return the answers to what stores a version and makes it the current one, and how it is then."""
+    put, move = secrets.put_secret_value, secrets.update_secret_version_stage
+    first, second = (f"{number:032}" for number in (1, 2))
+    to_second = {"SecretId": secret, "VersionStage": "AWSCURRENT", "MoveToVersionId": second}
+    stages = []
+
+    def answers():
+        yield answer_of(put, SecretId=secret, SecretString="{}", VersionStages=["NEXT"], ClientRequestToken=first)
+        yield answer_of(put, SecretId=secret, SecretString="[]", VersionStages=["NEXT"], ClientRequestToken=second)
+        yield answer_of(put, SecretId=secret, SecretString="other", VersionStages=["NEXT"], ClientRequestToken=second)
+        yield answer_of(put, SecretId=secret, SecretString="new", VersionStages=["OTHER"])
+        yield answer_of(put, SecretId="nobody", SecretString="{}", VersionStages=["NEXT"])
+        yield answer_of(put, SecretId=secret, SecretString="{}", VersionStages=[f"STAGE{n}" for n in range(20)])
+        yield answer_of(move, **to_second, RemoveFromVersionId=first)
+        yield answer_of(move, **to_second)
+        current = next(iter(versions(secrets, secret, "AWSCURRENT")), "")
+        yield answer_of(move, **to_second, RemoveFromVersionId=current)
+        yield answer_of(move, SecretId="nobody", VersionStage="NEXT", MoveToVersionId=second)
+        stages.append(sorted(map(sorted, secrets.describe_secret(SecretId=secret)["VersionIdsToStages"].values())))
+
+    return [*answers(), {"stages": stages}]
+
+
+def versions(secrets, secret, stage):
+    known = secrets.describe_secret(SecretId=secret)["VersionIdsToStages"]
+    return [version for version, stages in known.items() if stage in stages]
 
 
 def test_what_is_answered_at_once_has_the_times_of_what_is_not(aws):
@@ -329,6 +453,35 @@ def _without_its_time(value):
     return {name: part for name, part in value.items() if name != "LastModified"} if isinstance(value, dict) else value
 
 
+def test_what_is_common_is_neither_worded_nor_done_twice(aws, monkeypatch):
+    furnished(aws)
+    bucket, queues, topics, secrets = (client(aws, name) for name in ("s3", "sqs", "sns", "secretsmanager"))
+    url = queues.create_queue(QueueName="letters")["QueueUrl"]
+    topic = topics.create_topic(Name="alerts")["TopicArn"]
+    secret = secrets.create_secret(Name="credentials-demo", SecretString="{}")
+    monkeypatch.setattr(aws_without_sockets, "_long_way", lambda *asked: pytest.fail(f"{asked} was worded"))
+
+    queues.send_message(QueueUrl=queues.get_queue_url(QueueName="letters")["QueueUrl"], MessageBody="one")
+    (message,) = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    letter = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    queues.change_message_visibility(**letter, VisibilityTimeout=0)
+    queues.delete_message(**letter)
+    topics.publish(TopicArn=topic, Subject="s", Message="m")
+    stored = secrets.put_secret_value(SecretId=secret["ARN"], SecretString="[]", VersionStages=["NEXT"])
+    secrets.update_secret_version_stage(
+        SecretId=secret["ARN"],
+        VersionStage="AWSCURRENT",
+        MoveToVersionId=stored["VersionId"],
+        RemoveFromVersionId=secret["VersionId"],
+    )
+    bucket.put_object(Bucket=BUCKET, Key="k", Body=b"x", ContentType="text/plain")
+    assert bucket.list_objects_v2(Bucket=BUCKET, Prefix="")["KeyCount"] == 1
+    bucket.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "k"}], "Quiet": True})
+
+    current = secrets.get_secret_value(SecretId=secret["ARN"], VersionStage="AWSCURRENT")
+    assert current["SecretString"] == "[]"
+
+
 def test_what_is_refused_at_once_is_the_error_of_its_client(aws):
     furnished(aws)
     bucket, parameters = client(aws, "s3"), client(aws, "ssm")
@@ -361,6 +514,8 @@ def test_an_item_over_the_limit_of_dynamodb_is_refused(asked):
     same_both_ways("large", answers)
 
 
+# The six letters at the end of a secret's ARN, and the id of a version.
+BY_CHANCE = re.compile(r"(?<=credentials-demo)-\w{6}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 OF_A_DEPLOYMENT = {
     "odoo_url": "http://odoo", "odoo_secret": {"database": "d", "username": "u", "password": "p"},
     "quickbooks_url": "http://quickbooks", "discovery_url": "http://discovery", "quickbooks_secret": {"realm_ids": {}},
@@ -395,8 +550,7 @@ def without_what_is_made_up(value):
         return {key: without_what_is_made_up(part) for key, part in value.items() if key not in MADE_UP}
     if isinstance(value, list):
         return [without_what_is_made_up(part) for part in value]
-    # An ARN of a secret ends in six letters by chance.
-    return re.sub(r"(credentials-demo)-\w{6}$", r"\1", value) if isinstance(value, str) else value
+    return BY_CHANCE.sub("", value) if isinstance(value, str) else value
 
 
 def test_what_is_deployed_in_moto_itself_is_what_is_deployed_over_a_socket(moto):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 import requests
 
@@ -16,6 +18,7 @@ from pipeline.runtime import SystemClock
 from tests import stand_ins_without_sockets
 from tests.stand_ins_without_sockets import _served
 
+QUERY = "/v3/company/1/query"
 # How a connection is kept, and when: nobody reads it.
 OF_THE_CONNECTION = {"server", "date"}
 
@@ -63,18 +66,38 @@ class Pieces:
 
 
 CALLS = {
+    "a plain read": {"path": QUERY, "params": {"query": "a b+c%20ü&='?#", "x": ""}, "headers": {"Accept": "*/*"}},
+    "a plain look": {"path": QUERY},
+    "plain JSON": {"method": "POST", "path": "/jsonrpc", "json": {"Name": "ü", "none": None, "a": [1.5, True]}},
+    "no JSON": {"method": "POST", "path": "/jsonrpc", "json": None},
+    "empty JSON": {"method": "post", "path": "/jsonrpc", "json": {}},
+    "JSON with a key": {"method": "POST", "path": "/json/2/a.b/c", "json": [1], "headers": {"authorization": "B a"}},
+    "a plain text": {"method": "POST", "path": "/v3/a", "data": '{"a":"ü"}', "headers": {"Content-Type": "text/x"}},
+    "plain bytes": {"method": "POST", "path": "/v3/a", "data": b"\xff"},
+    "a text without a type": {"method": "POST", "path": "/v3/a", "data": "a=ü"},
+    "nothing": {"method": "POST", "path": "/v3/a"},
+    "nothing there": {"path": "/no/such/place"},
     "a read": {},
+    "a path with signs": {"path": "/v3/a%20b/../ü"},
+    "a list": {"path": QUERY, "params": {"a": ["1", "2"], "b": None}},
+    "a query of texts": {"path": QUERY, "params": "a=1&a=2"},
+    "a number": {"path": QUERY, "params": {"a": 1}},
+    "an empty text": {"method": "POST", "path": QUERY, "data": ""},
+    "pairs": {"method": "POST", "path": QUERY, "data": [("a", "1")]},
     "a write": {"method": "POST", "path": "/v3/company/1/invoice?requestid=1", "json": {"Name": "ü"}},
     "a text": {"method": "POST", "data": "a=b", "headers": {"Content-Type": "text/plain", "X-Ours": "1"}},
     "a file": {"method": "POST", "files": {"file": ("a.pdf", b"%PDF", "application/pdf")}},
     "in pieces": {"method": "POST", "data": Pieces()},
     "a form with a password": {"method": "POST", "data": {"grant_type": "x"}, "auth": ("id", "secret")},
-    "nothing there": {"path": "/no/such/place"},
 }
 ANSWERS = {
     "JSON": Response.json({"a": "ü"}),
     "HTML": Response.html("<h1>Bad Gateway</h1>", 502),
     "empty": Response(204),
+    "plain headers": Response(503, b"{}", headers={"Retry-After": "7", "intuit_tid": "1"}),
+    "packed": Response(200, gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"}),
+    "a redirect": Response(302, b"", headers={"Location": "http://127.0.0.1:1/"}),
+    "another type beside": Response(200, b"{}", headers={"content-type": "text/plain"}),
     "bytes with headers": Response(200, bytes(range(256)), "application/pdf", {"X-Theirs": "1", "Set-Cookie": "a=b"}),
 }
 
@@ -89,6 +112,27 @@ def test_a_request_arrives_and_an_answer_comes_back_alike(quickbooks, over_a_soc
     far = over_a_socket(lambda: asked(quickbooks, **CALLS[name]))
 
     assert asked(quickbooks, **CALLS[name]) == far
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"headers": {"X": " 1"}},
+        {"headers": {"X": "1\n"}},
+        {"headers": {"X": 1}},
+        {"method": "POST", "json": {"a": float("nan")}},
+        {"method": "POST", "json": {"a": {1}}},
+        {"params": {"a": "\ud800"}},
+    ],
+)
+def test_what_cannot_be_worded_is_refused_alike(quickbooks, over_a_socket, wrong):
+    def refused():
+        with pytest.raises(Exception, match=r".") as raised:
+            asked(quickbooks, **{"path": QUERY, **wrong})
+        return type(raised.value), str(raised.value)
+
+    assert refused() == over_a_socket(refused)
+    assert quickbooks.server.requests == []
 
 
 def sent(session, call):
@@ -186,6 +230,18 @@ def test_cookies_are_kept_alike(quickbooks, over_a_socket, monkeypatch):
 
     assert cookies() == over_a_socket(cookies)
     assert cookies()[:2] == ({"a": "b"}, {"a": "b"})
+
+
+def test_a_cookie_of_one_answer_goes_with_the_next_request(quickbooks, over_a_socket, monkeypatch):
+    monkeypatch.setattr(quickbooks.server, "answer", lambda _request: ANSWERS["bytes with headers"])
+
+    def cookies():
+        session = new_session()
+        for _ in range(2):
+            send(session, "GET", quickbooks.url + QUERY, who="QuickBooks", timeout_s=5, clock=SystemClock())
+        return [request.headers.get("cookie") for request in quickbooks.server.requests[-2:]]
+
+    assert cookies() == over_a_socket(cookies) == [None, "a=b"]
 
 
 def outcome(quickbooks):

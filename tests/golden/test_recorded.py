@@ -21,6 +21,7 @@ from pipeline.domain.document import check_adds_up
 from pipeline.domain.errors import NeedsAttention
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.qbo.payloads import ENTITIES
+from tests.books_world import Served
 from tests.golden.golden_case import assert_golden
 from tests.golden.recorded_case import (
     FOLDER,
@@ -38,7 +39,6 @@ from tests.golden.recorded_case import (
     said,
     tax_of,
 )
-from tests.in_process import Near
 
 CASES = cases()
 TAXED_SALES = [case for case in CASES if case.document().document_type.is_sale and case.document().tax]
@@ -59,7 +59,7 @@ def kind(request):
 def company(case, kind):
     realm = case.realm(kind)
     stand_in = new_stand_in(realm)
-    yield Near(stand_in, realm)
+    yield Served(stand_in, realm)
     stand_in.close()
 
 
@@ -110,7 +110,7 @@ def test_a_recorded_document_is_in_the_books_to_the_cent_or_is_refused_with_a_re
 def test_a_recorded_document_that_is_withdrawn_leaves_nothing_in_the_books(withdrawn):
     realm = withdrawn.realm(US)
     stand_in = new_stand_in(realm)
-    company = Near(stand_in, realm)
+    company = Served(stand_in, realm)
     document = withdrawn.document()
     booked = company.books.create(company.books.draft(document), "request-1")
 
@@ -160,7 +160,7 @@ def test_a_recorded_us_sale_with_its_taxes_as_lines_is_right_whatever_quickbooks
     realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
     stand_in = new_stand_in(realm)
     stand_in.us_tax_worked_out = works_out
-    company = Near(stand_in, realm)
+    company = Served(stand_in, realm)
     rules = MappingFile.parse(f'["{document.company.name}"]\nsales_tax = "line"\n').rules(document.company.name)
     books = replace(company.books, references=company.new_references(rules=rules))
 
@@ -181,7 +181,7 @@ def test_a_recorded_us_sale_is_right_as_it_is_sent_or_its_difference_is_seen(tax
     realm = replace(taxed.realm(US), automated_tax_percent=Decimal("3.75"))
     stand_in = new_stand_in(realm)
     stand_in.us_tax_worked_out = works_out
-    company = Near(stand_in, realm)
+    company = Served(stand_in, realm)
 
     draft = company.books.draft(document)
     difference = company.books.difference(document, draft, company.books.create(draft, "request-1"))

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from local.demo.documents import load
 from local.stand_ins.lambdas import LambdaStandIn
 from operate.cli import World, cli
 from operate.commands import check, connect, doctor, look, month_end, run  # noqa: F401 - each adds its commands
 from pipeline.qbo import limiter
+from tests.builders import demo_documents
 from tests.conftest import HANDLERS, Machine, started_machine
 from tests.kept import made_once
 
@@ -25,22 +25,13 @@ LOGIN = "ann.login"
 TIMEOUTS_S = {"odoo-extractor": 300, "qb-poster": 120, "odoo-order-sync": 120}
 
 
-# Nobody changes it: a stand-in copies its rows.
-_demo = cache(load)
 # Three that are posted, and three that need a person: a closed period, another tax, an account without counterpart.
 POSTED, NEEDS_A_PERSON = (10, 310, 218), (345, 309, 213)
 
 
 def few() -> tuple[Any, Any]:
     """Return six of the demo's documents with their files: enough for a command, and quickly through the functions."""
-    rows, files = _demo()
-    chosen = {*POSTED, *NEEDS_A_PERSON}
-    return {
-        **rows,
-        "account.move": [row for row in rows["account.move"] if row["id"] in chosen],
-        "account.move.line": [row for row in rows["account.move.line"] if row["move_id"][0] in chosen],
-        "ir.attachment": [row for row in rows["ir.attachment"] if row["res_id"] in chosen],
-    }, files
+    return demo_documents(*POSTED, *NEEDS_A_PERSON)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from pipeline.domain.errors import NeedsAttention
 from pipeline.domain.mapping_file import MappingFile
 from pipeline.odoo import documents
 from pipeline.qbo.payloads import sent_total
-from tests.in_process import Near
+from tests.books_world import Served
 from tests.properties.odoo_arithmetic import Invoice, Item, rows_of
 from tests.properties.random_documents import (
     ACCOUNTS,
@@ -53,7 +53,7 @@ def company(company_id, kind):
     stand_in = QuickBooksStandIn([books])
     stand_in.close()  # it is asked in process
     stand_in.name_edit_s = stand_in.refresh_s = 0
-    near = Near(stand_in, books)
+    near = Served(stand_in, books)
     if kind == VAT:
         # What is no plain percentage is named by a person.
         taxes = "\n".join(f'"{tax.name}" = "{tax.name}"' for tax in TAX_OF.values() if tax.kind != "fixed")

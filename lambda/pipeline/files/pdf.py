@@ -9,7 +9,9 @@ import errno
 import gc
 import io
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import IO, Any
 
 from pipeline.domain.errors import InvalidDocument, Unavailable
@@ -29,9 +31,19 @@ COLLECTED_BYTES_MIN = 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
 
 
+# Digests of the files that were found to open last: each step that a document's file goes through asks again. To open a
+# large one, of few objects, takes no longer than to know it again.
+_opening: deque[bytes] = deque(maxlen=32)
+KNOWN_AGAIN_BYTES_MAX = 2**20
+
+
 def check(content: bytes) -> None:
     """Raise InvalidDocument unless the bytes are a PDF that opens without a password and has a page."""
-    _reader(content)
+    digest = sha256(content).digest() if len(content) <= KNOWN_AGAIN_BYTES_MAX else b""
+    if digest not in _opening:
+        _reader(content)
+        if digest:
+            _opening.append(digest)
 
 
 def acting(content: bytes) -> ActiveContent:

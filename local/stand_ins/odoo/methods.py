@@ -38,8 +38,17 @@ _OF_API_KEYS = ("generate", "revoke")
 _MODEL_LEVEL = frozenset({*_ANYWHERE, "context_get", *_OF_API_KEYS})
 
 
-# Finding out a signature takes longer than most calls.
-_signature = cache(inspect.signature)
+@cache
+def _complaint(function: Any, count: int, names: tuple[str, ...]) -> str:
+    """Return what Python says of a call with so many arguments and such names; nothing where it is as it should be.
+
+    To find it out takes longer than most calls.
+    """
+    try:
+        inspect.signature(function).bind(*(None,) * count, **dict.fromkeys(names))
+    except TypeError as error:
+        return str(error)
+    return ""
 
 
 class Methods(Rights):
@@ -48,10 +57,10 @@ class Methods(Rights):
     def call(self, model: str, method: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Return what a public method returns; with `ids` first in the arguments when it works on records."""
         function = self.function(model, method)
-        try:
-            _signature(function.__func__).bind(self, model, *arguments, **keywords)
-        except TypeError as error:
-            raise type_error(f"BaseModel.{method}() {error}") from error
+        # Beside the arguments: itself and the model.
+        complaint = _complaint(function.__func__, 2 + len(arguments), tuple(keywords))
+        if complaint:
+            raise type_error(f"BaseModel.{method}() {complaint}")
         return self.run(function, model, arguments, keywords)
 
     @staticmethod

@@ -79,6 +79,22 @@ def test_a_pdf_without_pages_is_refused():
         pages.check(target.getvalue())
 
 
+@pytest.mark.parametrize(("bytes_max", "times"), [(10_000, 1), (100, 2)])
+def test_a_small_file_that_opens_is_opened_once_and_any_other_each_time(monkeypatch, bytes_max, times):
+    opened = []
+    read = pages._reader
+    monkeypatch.setattr(pages, "_reader", lambda content: opened.append(content) or read(content))
+    monkeypatch.setattr(pages, "KNOWN_AGAIN_BYTES_MAX", bytes_max)
+    sound, damaged = pdf_page([f"asked about twice, opened {times} times"]), b"%PDF-1.7 damaged"
+
+    for _ in range(2):
+        pages.check(sound)
+        with pytest.raises(InvalidDocument):
+            pages.check(damaged)
+
+    assert (opened.count(sound), opened.count(damaged)) == (times, 2)
+
+
 def test_a_pdf_with_far_too_many_pages_is_refused(monkeypatch):
     monkeypatch.setattr(pages, "PAGES_MAX", 1)
 

@@ -22,11 +22,11 @@ from tests.pipeline.odoo.test_client import PASSWORD
 
 RECORDINGS = Path(os.environ.get("ODOO_RECORDINGS", Path(__file__).parents[4] / "shared/odoo"))
 JULY = Month(2026, 7)
+ROWS, FILES = load()
 
 
 def served(version=18):
-    rows, files = load()
-    return OdooStandIn(rows, files, version=version, password=PASSWORD)
+    return OdooStandIn(ROWS, FILES, version=version, password=PASSWORD)
 
 
 def journal_of(odoo):

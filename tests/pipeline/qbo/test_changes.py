@@ -11,7 +11,7 @@ from pipeline.domain.document import DocumentType
 from pipeline.qbo import changes
 from pipeline.qbo.changes import Changes
 from pipeline.qbo.faults import Refused
-from tests.in_process import Near
+from tests.books_world import Served
 
 HOUR = timedelta(hours=1)
 MONTH = timedelta(days=30)
@@ -60,7 +60,7 @@ def company():
     realm.customers.append({"DisplayName": "Typed In"})
     realm.documents = {"Invoice": [an_invoice(number) for number in range(6)]}
     stand_in = QuickBooksStandIn([realm])
-    near = Near(stand_in, realm)
+    near = Served(stand_in, realm)
     yield near
     stand_in.close()
 

@@ -15,8 +15,7 @@ from pipeline.qbo.changes import Changes
 from pipeline.qbo.faults import Refused
 from pipeline.qbo.list_watch import LIST_KINDS, ListWatch
 from pipeline.qbo.lists import ClassTracking
-from tests.books_world import ACCOUNTS, COMPANY, REALM_ID, SALES, VAT, Clock
-from tests.in_process import Near
+from tests.books_world import ACCOUNTS, COMPANY, REALM_ID, SALES, VAT, Clock, Served
 
 PERIOD = timedelta(minutes=15)
 OVERLAP = timedelta(minutes=10)
@@ -24,7 +23,7 @@ OVERLAP = timedelta(minutes=10)
 SETTINGS, LISTS = 1, 4
 
 
-class Company(Near):
+class Company(Served):
     """A company whose books and whose watch go by one clock."""
 
     def __init__(self, stand_in, realm, clock):

@@ -14,8 +14,7 @@ from pipeline.domain.errors import NotOffered, OutOfTime, Rejected, Unavailable
 from pipeline.qbo import numbers_in_use
 from pipeline.qbo.client import Client
 from pipeline.qbo.numbers_in_use import FEW
-from tests.books_world import ACCOUNTS, COMPANY, COSTS, REALM_ID, Clock, a_document, line
-from tests.in_process import Near
+from tests.books_world import ACCOUNTS, COMPANY, COSTS, REALM_ID, Clock, Served, a_document, line
 
 INVOICE, BILL, CREDIT_NOTE, VENDOR_CREDIT = (
     DocumentType.INVOICE, DocumentType.BILL, DocumentType.CREDIT_NOTE, DocumentType.VENDOR_CREDIT
@@ -33,7 +32,7 @@ def document(kind, number, **changes):
     return a_document(kind, lines=(line(100, account=COSTS),), reference=number, **changes)
 
 
-class Company(Near):
+class Company(Served):
     """A company and what people do there, by one clock."""
 
     def __init__(self, stand_in, realm, clock):

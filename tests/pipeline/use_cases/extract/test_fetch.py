@@ -14,7 +14,7 @@ from pipeline.domain.quoting import CUT
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
 from pipeline.use_cases.extract import fetch
 from tests.builders import COMPANY, a_document
-from tests.odoo_world import LATER, OTHER, Aws, Clock, Crash, FakeOdoo, pull
+from tests.odoo_world import LATER, OTHER, Aws, Clock, Crash, FakeOdoo, extraction_of, pull
 
 BOTH = (COMPANY, OTHER)
 
@@ -106,12 +106,12 @@ def test_a_new_document_takes_one_write_until_its_file_is_opened_and_none_of_its
     assert first == [("entry", 1), ("ready", 1), ("entry", 2), ("ready", 2)]
 
 
-def test_a_pdf_is_in_the_table_though_storing_the_next_document_fails(aws, odoo):
+def test_a_pdf_is_in_the_table_though_storing_the_next_document_fails_and_before_the_next_company(aws, odoo):
     odoo.before_pdf = lambda _document: None
     aws.store.refused[2] = Unavailable("not now")
 
     with pytest.raises(Unavailable):
-        pull(odoo, aws)
+        extraction_of(odoo, aws).pull(COMPANY)
 
     assert (aws.entry(1).is_ready, aws.entry(1).killed_attempts) == (True, 0)
 
