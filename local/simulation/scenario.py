@@ -15,7 +15,10 @@ from local.simulation.fault_injector import Rates
 from local.simulation.lost_table import lose_and_rebuild
 from local.simulation.verdict import Verdict
 from local.simulation.world import World
+from pipeline.aws.key_values import KeyValueTable
 from pipeline.qbo import numbers_in_use
+from pipeline.qbo.numbers_in_use import Numbers, numbers_key, worded
+from pipeline.qbo.payloads import ENTITIES
 
 ACTIONS_MIN, ACTIONS_MAX = 4, 10
 TICK_S = 15 * 60
@@ -50,12 +53,15 @@ _STILL = (
 def run(seed: int, *, wire: bool = False) -> Verdict:
     """Play the scenario of a seed and return its verdict; with `wire`, calls to AWS go through all of botocore."""
     verdict = Verdict(seed)
-    # A scenario has few documents. In every second one the stored numbers are used for those of one kind as well.
+    # A scenario has few documents. In every second one the stored numbers are used from the first on, and for those of
+    # one kind as well.
     kinds = patch.object(numbers_in_use, "KINDS_MIN", 1 if seed % 2 else numbers_in_use.KINDS_MIN)
     with kinds, worlds.opened(seed, wire=wire) as world:
         # By a chance of its own, so that the seeds that found something still play what they played.
         if random.Random(seed + 4).random() < BRANCHES:  # noqa: S311
             open_branch(world)
+        if seed % 2:
+            _know_numbers(world)
         script = Script(world)
         world.injector.rates = world.random.choice(RATES)
         script.begin()
@@ -84,6 +90,15 @@ def run(seed: int, *, wire: bool = False) -> Verdict:
         verdict.injected.update(world.injector.injected)
         verdict.complaints += world.faults_of_ours
     return verdict
+
+
+def _know_numbers(world: World) -> None:
+    """Have the numbers in use stored, as a run has done before there was any document."""
+    now = world.runtime.clock.now()
+    none = Numbers(now, now, dict.fromkeys(ENTITIES.values(), frozenset()))
+    key_values = KeyValueTable(world.deployment.aws.client("dynamodb"), world.deployment.table, world.runtime.clock)
+    for realm in world.realms.values():
+        key_values.keep(numbers_key(realm), worded(none))
 
 
 def _heal(world: World, script: Script, verdict: Verdict) -> None:

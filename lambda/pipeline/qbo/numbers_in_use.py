@@ -64,7 +64,7 @@ class NumbersInUse:
         self._client = client
         self._key_values = key_values
         self._clock = clock
-        self._key = f"reference#{client.realm}#numbers"
+        self._key = numbers_key(client.realm)
         self._was_asked = False
 
     def free(self, wanted: Mapping[str, Collection[str]]) -> set[tuple[str, str]]:
@@ -107,7 +107,7 @@ class NumbersInUse:
             self._key_values.keep(self._key, json.dumps(kept))
             return {}
         if not known or current.read_at > known.read_at or now - known.until > STORED_EVERY:
-            self._store(current)
+            self._key_values.keep(self._key, worded(current))
         return current.hashes
 
     def _changed(self, known: Numbers, now: datetime) -> Numbers | None:
@@ -156,10 +156,17 @@ class NumbersInUse:
         except (LookupError, TypeError, ValueError, AttributeError):
             return None, _NEVER  # stored by another version of this code
 
-    def _store(self, numbers: Numbers) -> None:
-        hashes = {entity: "".join(sorted(hashes)) for entity, hashes in numbers.hashes.items()}
-        instants = {"read_at": numbers.read_at.isoformat(), "until": numbers.until.isoformat()}
-        self._key_values.keep(self._key, json.dumps({**instants, "hashes": hashes}))
+
+def numbers_key(realm: str) -> str:
+    """Return the key under which the numbers of a realm are stored."""
+    return f"reference#{realm}#numbers"
+
+
+def worded(numbers: Numbers) -> str:
+    """Return numbers as they are stored."""
+    hashes = {entity: "".join(sorted(hashes)) for entity, hashes in numbers.hashes.items()}
+    instants = {"read_at": numbers.read_at.isoformat(), "until": numbers.until.isoformat()}
+    return json.dumps({**instants, "hashes": hashes})
 
 
 def _hashes(rows: Iterable[Json]) -> frozenset[str]:
