@@ -31,24 +31,21 @@ COLLECTED_BYTES_MIN = 2**20
 EMBEDDED_BYTES_MAX = 25 * 2**20
 
 
-# Digests of the files that were found to open last: each step that a document's file goes through asks again. To open a
-# large one, of few objects, takes no longer than to know it again.
+# Digests of the files that opened last: each step that a document's file goes through asks again. To open a large one,
+# of few objects, takes no longer than to know it again.
 _opening: deque[bytes] = deque(maxlen=32)
 KNOWN_AGAIN_BYTES_MAX = 2**20
 
 
 def check(content: bytes) -> None:
     """Raise InvalidDocument unless the bytes are a PDF that opens without a password and has a page."""
-    digest = sha256(content).digest() if len(content) <= KNOWN_AGAIN_BYTES_MAX else b""
-    if digest not in _opening:
-        _reader(content)
-        if digest:
-            _opening.append(digest)
+    if _digest(content) not in _opening:
+        _opened(content)
 
 
 def acting(content: bytes) -> ActiveContent:
     """Return the active content of a PDF. Raises InvalidDocument if it does not open."""
-    found = active_content(_reader(content))
+    found = active_content(_opened(content))
     if len(content) > IN_MEMORY_BYTES_MAX:
         # pypdf's objects refer to each other, so only a collection frees them.
         gc.collect()
@@ -171,6 +168,19 @@ def _names(name: str) -> Iterator[str]:
     stem, dot, ending = name.rpartition(".")
     for number in range(2, 10_000):
         yield f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
+
+
+def _opened(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Return what reads a PDF, and remember that it opens."""
+    reader = _reader(content)
+    digest = _digest(content)
+    if digest and digest not in _opening:
+        _opening.append(digest)
+    return reader
+
+
+def _digest(content: bytes) -> bytes:
+    return sha256(content).digest() if len(content) <= KNOWN_AGAIN_BYTES_MAX else b""
 
 
 def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -49,8 +49,6 @@ class Papers:
     active: list[str] = field(default_factory=list)
     # With the words for what each is.
     _beside: list[tuple[Attachment, bytes, str]] = field(default_factory=list)
-    # The last PDF that was opened to look for active content.
-    _opened: bytes | None = None
 
     def merged(self) -> bytes | None:
         """Return one PDF of all files of a bill that can be pages, the main one first, or None if there are none.
@@ -126,11 +124,6 @@ class Papers:
         self._note_active(parts, is_kept=len(parts) == 1 and not is_rewritten)
         return one
 
-    def check(self, content: bytes) -> None:
-        """Raise InvalidDocument unless a PDF opens. One that was just opened for its active content has shown it."""
-        if content is not self._opened:
-            pages.check(content)
-
     def leave_all(self, reason: str) -> None:
         """Name every file of a bill as left out for the same reason."""
         self._beside = []
@@ -203,7 +196,6 @@ class Papers:
         """Note the active content of the files in a PDF, and name the programs that a merged one leaves out."""
         for name, content in parts:
             acting = pages.acting(content)
-            self._opened = content
             kinds = list(acting.kinds)
             if is_kept:
                 kinds += [f"the embedded program {program}" for program in acting.programs]

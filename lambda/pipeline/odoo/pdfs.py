@@ -10,6 +10,7 @@ from pipeline.domain.document import Document, DocumentType
 from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError, Unavailable
 from pipeline.domain.quoting import named
 from pipeline.domain.source import NotRendered, Pdf, PdfSource
+from pipeline.files import pdf as pages
 from pipeline.files.plain_page import plain_page
 from pipeline.odoo.answers import Row
 from pipeline.odoo.client import Odoo
@@ -54,7 +55,7 @@ class Pdfs:
             try:
                 content = get()
                 if content is not None:
-                    papers.check(content)
+                    pages.check(content)
                     return _pdf(content, source, papers, notes)
             except NeedsAttention as error:
                 notes.append(f"{source.value} PDF: {error}")

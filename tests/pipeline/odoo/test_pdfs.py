@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -201,6 +202,7 @@ def test_a_pdf_is_opened_once_for_all_that_is_looked_at_and_a_file_of_a_bill_onc
     opened = []
     reader = pages._reader
     monkeypatch.setattr(pages, "_reader", lambda content: opened.append(content) or reader(content))
+    monkeypatch.setattr(pages, "_opening", deque())
 
     world(*WAYS["18 with password"]).pdf(odoo_id)
 
