@@ -60,7 +60,10 @@ def _send(adapter: Any, request: requests.PreparedRequest, *arguments: Any, **op
 
 def _server_at(url: str) -> StandInServer | None:
     """Return the stand-in of this process that answers at an address, if it breaks nothing on purpose."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None  # no address: `requests` says so
     server = _served.get(f"{parts.scheme}://{parts.netloc}")
     return None if server is None or server.fault is not no_fault else server
 

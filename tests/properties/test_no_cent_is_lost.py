@@ -51,7 +51,6 @@ def company(company_id, kind):
     (own,) = (company for company in COMPANIES if company[0] == company_id)
     books = realm(own, kind, f"{company_id}{1 if kind == US else 2}")
     stand_in = QuickBooksStandIn([books])
-    stand_in.close()  # it is asked in process
     stand_in.name_edit_s = stand_in.refresh_s = 0
     near = Served(stand_in, books)
     if kind == VAT:
