@@ -1,9 +1,9 @@
-"""Which numbers the documents of a realm have, stored, so that one question tells of all kinds which number is free.
+"""The document numbers of a realm, stored, so that one question tells which new documents nobody can have typed in.
 
 A query is about one kind of document. A company with few documents a day would pay a metered read for almost each of
-them, only to learn that nobody has typed it in. So the numbers of small books are read once and stored; afterwards one
-call of change data capture says which were taken since. What has a free number need not be looked for. All else is
-looked for as ever: this answers no question with "it is there".
+them, only to learn that it is not there. So the numbers of small books are read once and stored; afterwards one call of
+change data capture says which were taken since. A document whose number is free need not be looked for. Whether one is
+there is never concluded from stored numbers: then, and whenever they are not known, a query asks.
 
 Sources: Intuit's page about change data capture (everything created or changed, at most 30 days back, at most 1,000
 objects an answer).
