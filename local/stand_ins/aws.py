@@ -23,7 +23,10 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sns.models import Subscription
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from local.stand_ins import parameter_store  # noqa: F401 - first, so that nobody imports it at length
+from local.stand_ins import (
+    item_values,
+    parameter_store,  # noqa: F401 - first, so that nobody imports it at length
+)
 from local.stand_ins.context import Context
 from local.stand_ins.process import environment, forbidden_transitions
 from local.stand_ins.transactions import write_together
@@ -130,6 +133,7 @@ class EmbeddedAws:
     def __init__(self) -> None:
         DynamoDBBackend.transact_write_items = write_together  # type: ignore[method-assign,assignment]
         SecretsManagerBackend.get_secret_value = _secret_value  # type: ignore[method-assign,assignment]
+        item_values.word_once()
         Subscription.private_key = _signing_key_of  # type: ignore[method-assign,assignment]
         services = DomainDispatcherApplication(create_backend_app)
         # moto lists its own folder for each request, to find whose it is.
