@@ -97,7 +97,9 @@ def _nothing_settles() -> AbstractContextManager[Any]:
 
 def _an_edit_forgets_what_was_sent_meanwhile() -> AbstractContextManager[Any]:
     real = Table._extracted_fields
-    return patch.object(Table, "_extracted_fields", lambda table, stored: real(table, replace(stored, step=None)))
+    return patch.object(
+        Table, "_extracted_fields", lambda table, stored, **how: real(table, replace(stored, step=None), **how)
+    )
 
 
 def _waiting_never_ends() -> AbstractContextManager[Any]:
