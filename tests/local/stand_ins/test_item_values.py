@@ -35,6 +35,9 @@ class Value:
 
     S = "text"
 
+    def __repr__(self):
+        return "no map"
+
 
 @pytest.fixture(scope="module")
 def operation() -> Any:
