@@ -29,8 +29,8 @@ type Parameters = dict[str, Any]
 # What moto says of an object that is nothing but its bytes, their type and the texts kept with them.
 PLAIN = {"ETag", "last-modified", "content-length", "x-amz-sdk-checksum-algorithm"}
 TEXT_KEPT = "x-amz-meta-"
-# A path without a version or a label.
 OBJECTS_MAX = 1_000
+# A path without a version or a label.
 PARAMETER = re.compile(r"(/[A-Za-z0-9_-]+)+")
 CHECKSUMS: dict[str, Callable[[bytes], bytes]] = {
     "CRC32": lambda content: zlib.crc32(content).to_bytes(4, "big"),

@@ -146,7 +146,6 @@ EventAliaser._alias_event_name = lru_cache(10_000)(EventAliaser._alias_event_nam
 for module, always_the_same in (
     (responses, "method_names_from_class"),
     (responses, "camelcase_to_underscores"),
-    (short_way, "camelcase_to_underscores"),
     (sqs_models, "camelcase_to_underscores"),
 ):
     setattr(module, always_the_same, cache(getattr(module, always_the_same)))

@@ -42,6 +42,8 @@ class QuickBooksBooks:
     keeps_replaced_files: bool = False
     # What was found by `rule_out` and `look_for`, by entity and number.
     _looked_for: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
+    # What the last `rule_out` has found free. A look asks about all else, whatever an earlier one has found.
+    _ruled_out: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def realm(self) -> str:
@@ -109,12 +111,13 @@ class QuickBooksBooks:
 
     def rule_out(self, documents: Sequence[Document]) -> None:
         """Note which documents are about to be created under free numbers: one question, where that is cheaper."""
-        free = self.numbers_in_use.free(finding.numbers_of(documents))
-        self._looked_for.update((key, []) for key in free)
+        self._ruled_out.clear()
+        self._ruled_out.update(self.numbers_in_use.free(finding.numbers_of(documents)))
+        self._looked_for.update((key, []) for key in self._ruled_out)
 
     def look_for(self, documents: Sequence[Document]) -> None:
         """Look for documents that are about to be created: one question per kind, for all numbers not ruled out."""
-        numbers = finding.numbers_of(documents, without=self._looked_for)
+        numbers = finding.numbers_of(documents, without=self._ruled_out)
         self._looked_for.update(finding.rows_by_number(self.client, numbers))
 
     def find_existing(self, document: Document, draft: Draft) -> Booked | None:

@@ -142,6 +142,20 @@ def test_what_is_typed_in_right_after_a_look_is_found_though_quickbooks_clock_is
     assert company.next_run_looks_for(document(BILL, "77"), document(INVOICE, "1")) == {"cdc": 1, "query": 1}
 
 
+@pytest.mark.parametrize("first", ["ruled out", "looked for"])
+def test_what_is_typed_in_after_a_look_is_found_by_the_next_look_of_the_run(company, first):
+    ours = [document(BILL, "77"), *([document(INVOICE, "1")] if first == "ruled out" else [])]
+    company.next_run_looks_for(*ours)
+    body = {**company.books.draft(ours[0]).body, "PrivateNote": "typed in by Anna"}
+    company.client.write("Bill", body, request_id="by hand")
+
+    company.look_for(*ours)
+
+    with pytest.raises(Rejected) as raised:
+        company.existing(ours[0])
+    assert raised.value.code == "already_there"
+
+
 def test_a_number_is_found_whatever_its_case(company):
     company.type_in(BILL, "re-77a")
 
