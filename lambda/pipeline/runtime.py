@@ -27,7 +27,7 @@ _M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 2**20
 # As many calls of one service as threads work side by side: a connection more would be made again for every call.
 CONNECTIONS_MAX = 16
-# DynamoDB itself refuses a request that is not as it must be; that the SDK looks through it before is an eighth of what
+# DynamoDB itself refuses a request that is not as it must be; that the SDK looks through it first is 6 % of what
 # posting a document costs. In S3's requests an empty key would ask for something else, so they are looked through.
 NOT_CHECKED = frozenset({"dynamodb"})
 # Without one of ours the SDK puts its own together for every call, a fourteenth of what the call costs.
