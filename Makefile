@@ -42,7 +42,7 @@ unit: $(VENV)/test
 faults: $(VENV)/demo  ## break everything on purpose, RUNS=300 times, and compare the books
 	@$(RUN) -W ignore -m local.simulation --runs $(or $(RUNS),300) --seed $(or $(SEED),1)
 
-bench: $(VENV)/test build  ## one table: calls, speed, cold start, memory, sizes
+bench: $(VENV)/test build  ## one table: speed, calls, cold start, sizes, faults, memory
 	@$(RUN) -m local.bench
 
 cost: $(VENV)/test  ## what AWS charges for a month, and for a thousand documents

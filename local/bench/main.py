@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.bench import cloud, nothing, pulls, rivals, speed, starts
+from local.bench import cloud, faults, nothing, pulls, rivals, speed, starts
 from local.bench.world import Row
 
 # What a process of its own does for a measurement.
@@ -53,6 +53,7 @@ PARTS: Mapping[str, Callable[..., list[Row]]] = {
     "nothing": lambda documents=str(nothing.DOCUMENTS): nothing.from_nothing(int(documents)),
     "rendered": lambda documents=str(nothing.RENDERED_DOCUMENTS): nothing.from_nothing_rendered(int(documents)),
     "starts": _starts,
+    "faults": lambda scenarios=str(faults.SCENARIOS): faults.a_scenario(int(scenarios)),
     "calls": lambda: [pulls.odoo_calls()],
     "memory": lambda documents=str(pulls.PULLED_DOCUMENTS): pulls.peak_memory(int(documents)),
 }
