@@ -82,6 +82,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     another file, and leaves out what it finds made.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        _report_only_what_is_read(session.config)
     if not worker or sys.dont_write_bytecode:
         return
     files = sorted(Path(__file__).parent.rglob("test_*.py"))
@@ -93,14 +95,41 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             rewrite._write_pyc(session.config.stash[rewrite.assertstate_key], code, source_hash, made)
 
 
+def _report_only_what_is_read(config: pytest.Config) -> None:
+    """Let a worker send one report of a test that passes, and not what it printed nor one of each of its phases.
+
+    Nobody reads those of a quiet run, unless its times or reports are asked for. Wording and reading them takes longer
+    than most tests.
+    """
+    asked = config.option
+    if asked.verbose >= 0 or asked.durations or asked.xmlpath or set(asked.reportchars) & set("pPA"):
+        return
+    # xdist runs the module of this plugin by its text: its class cannot be imported.
+    (worker,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "sendevent"))
+    send = worker.sendevent
+
+    def send_what_is_read(name: str, **what: Any) -> None:
+        if (read := what_is_read(name, what)) is not None:
+            send(name, **read)
+
+    worker.sendevent = send_what_is_read
+
+
+def what_is_read(event: str, what: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is read of an event of a worker in a quiet run; None where nothing is."""
+    if event == "testreport" and what["data"]["outcome"] == "passed":
+        return {"data": {**what["data"], "sections": [], "keywords": {}}} if what["data"]["when"] == "call" else None
+    return None if event == "logstart" else what
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal out what takes long to the workers in turn. All else stays in order, with what files share."""
 
     def place(item: pytest.Item) -> int:
-        return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
+        return next(n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path))
 
-    long = sorted((item for item in items if place(item) < len(LONGEST_FIRST)), key=place)
-    others = [item for item in items if place(item) == len(LONGEST_FIRST)]
+    long = sorted((item for item in items if item.nodeid.startswith(LONGEST_FIRST)), key=place)
+    others = [item for item in items if not item.nodeid.startswith(LONGEST_FIRST)]
     # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     total, dealt = len(items), list[pytest.Item]()
