@@ -144,6 +144,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
 # 700th.
 OBJECTS_BEFORE_COLLECTION = 100_000
+# What is imported and collected stays until the end: to go through it time and again finds nothing.
+gc.disable()
 
 
 def pytest_collection_finish() -> None:
@@ -151,6 +153,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
+    gc.enable()
 
 
 # The stand-in copies its rows.
