@@ -150,7 +150,6 @@ gc.disable()
 
 def pytest_collection_finish() -> None:
     """Let no garbage collection go through ten thousand tests, which stay until the end, and none come too often."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
     gc.enable()
