@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from pipeline.use_cases.sync_order_attempts import CursorInMemory
 from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
 from tests.deployed import deployed
+from tests.kept import made_once
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -255,6 +256,11 @@ class Machine:
         return self.deployment.aws.client(name)
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """All that tests and functions may change, besides AWS."""
+        return self, self.odoo, self.quickbooks, self.odoo.server, self.quickbooks.server
+
+    @property
     def log(self) -> list[dict[str, Any]]:
         """The log lines written so far, and the metrics among them."""
         return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
@@ -356,6 +362,27 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     yield start
     for machine in machines:
         machine.close()
+
+
+@pytest.fixture(scope="module")
+def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
+    """Return a function that returns a machine with documents after something was done to it.
+
+    That is done once for all tests of a module, and put back for each as it was then.
+    """
+    with ExitStack() as to_close:
+
+        @cache
+        def after(what: Callable[[Machine], None], documents: Callable[[], Any]) -> Callable[[], Machine]:
+            def make() -> tuple[Machine, tuple[Any, ...]]:
+                machine = started_machine(aws, documents())
+                to_close.callback(machine.close)
+                what(machine)
+                return machine, machine.parts
+
+            return made_once(make)
+
+        yield lambda what, documents: after(what, documents)()
 
 
 @pytest.fixture

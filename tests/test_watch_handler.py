@@ -23,17 +23,23 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
-@pytest.fixture
-def machine(start_machine):
-    """Five documents of two companies, posted and looked at once."""
-    machine = start_machine(many(5, parties=4))
+def five():
+    return many(5, parties=4)
+
+
+def posted_and_looked_at(machine):
     machine.time_left_s = 120.0
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
     machine.post()
     machine.post(WATCH)
     machine.alerts()
-    return machine
+
+
+@pytest.fixture
+def machine(machine_after):
+    """Five documents of two companies, posted and looked at once."""
+    return machine_after(posted_and_looked_at, five)
 
 
 def books(machine):

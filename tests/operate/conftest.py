@@ -85,8 +85,7 @@ class Shell:
     @property
     def parts(self) -> tuple[Any, ...]:
         """All that commands and functions may change, besides AWS."""
-        stand_ins = (self.machine.odoo, self.machine.quickbooks, self.lambdas)
-        return self, self.machine, *stand_ins, *(stand_in.server for stand_in in stand_ins)
+        return self, *self.machine.parts, self.lambdas, self.lambdas.server
 
 
 @pytest.fixture(scope="session")
