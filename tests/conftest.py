@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from pipeline.use_cases.sync_order_attempts import CursorInMemory
 from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
 from tests.deployed import deployed
+from tests.kept import made_once
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -86,6 +87,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     another file, and leaves out what it finds made.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        _report_only_what_is_read(session.config)
     if not worker or sys.dont_write_bytecode:
         return
     files = sorted(Path(__file__).parent.rglob("test_*.py"))
@@ -97,14 +100,41 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             rewrite._write_pyc(session.config.stash[rewrite.assertstate_key], code, source_hash, made)
 
 
+def _report_only_what_is_read(config: pytest.Config) -> None:
+    """Let a worker send one report of a test that passes, and not what it printed nor one of each of its phases.
+
+    Nobody reads those of a quiet run, unless its times or reports are asked for. Wording and reading them takes longer
+    than most tests.
+    """
+    asked = config.option
+    if asked.verbose >= 0 or asked.durations or asked.xmlpath or set(asked.reportchars) & set("pPA"):
+        return
+    # xdist runs the module of this plugin by its text: its class cannot be imported.
+    (worker,) = (plugin for plugin in config.pluginmanager.get_plugins() if hasattr(plugin, "sendevent"))
+    send = worker.sendevent
+
+    def send_what_is_read(name: str, **what: Any) -> None:
+        if (read := what_is_read(name, what)) is not None:
+            send(name, **read)
+
+    worker.sendevent = send_what_is_read
+
+
+def what_is_read(event: str, what: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is read of an event of a worker in a quiet run; None where nothing is."""
+    if event == "testreport" and what["data"]["outcome"] == "passed":
+        return {"data": {**what["data"], "sections": [], "keywords": {}}} if what["data"]["when"] == "call" else None
+    return None if event == "logstart" else what
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal out what takes long to the workers in turn. All else stays in order, with what files share."""
 
     def place(item: pytest.Item) -> int:
-        return next((n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path)), len(LONGEST_FIRST))
+        return next(n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path))
 
-    long = sorted((item for item in items if place(item) < len(LONGEST_FIRST)), key=place)
-    others = [item for item in items if place(item) == len(LONGEST_FIRST)]
+    long = sorted((item for item in items if item.nodeid.startswith(LONGEST_FIRST)), key=place)
+    others = [item for item in items if not item.nodeid.startswith(LONGEST_FIRST)]
     # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     total, dealt = len(items), list[pytest.Item]()
@@ -119,13 +149,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Python's own threshold is for a process that has little memory: a test that makes rows would be gone through at each
 # 700th.
 OBJECTS_BEFORE_COLLECTION = 100_000
+# What is imported and collected stays until the end: to go through it time and again finds nothing.
+gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """Let no garbage collection go through ten thousand tests, which stay until the end, and none come too often."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION, 10, 100)
+    gc.enable()
 
 
 # The stand-in copies its rows.
@@ -226,6 +258,11 @@ class Machine:
     def client(self, name: str) -> Any:
         """Return an AWS client."""
         return self.deployment.aws.client(name)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """All that tests and functions may change, besides AWS."""
+        return self, self.odoo, self.quickbooks, self.odoo.server, self.quickbooks.server
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -329,6 +366,27 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     yield start
     for machine in machines:
         machine.close()
+
+
+@pytest.fixture(scope="module")
+def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
+    """Return a function that returns a machine with documents after something was done to it.
+
+    That is done once for all tests of a module, and put back for each as it was then.
+    """
+    with ExitStack() as to_close:
+
+        @cache
+        def after(what: Callable[[Machine], None], documents: Callable[[], Any]) -> Callable[[], Machine]:
+            def make() -> tuple[Machine, tuple[Any, ...]]:
+                machine = started_machine(aws, documents())
+                to_close.callback(machine.close)
+                what(machine)
+                return machine, machine.parts
+
+            return made_once(make)
+
+        yield lambda what, documents: after(what, documents)()
 
 
 @pytest.fixture

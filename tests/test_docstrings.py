@@ -17,17 +17,16 @@ NAMED = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
-def _docstrings(tree: ast.AST) -> list[str]:
-    return [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
-
-
-def _words(path: Path) -> set[str]:
-    """Return the words of a file's code and of its texts, without its docstrings."""
+@cache
+def _read(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what a file's docstrings name, and the words of its code and of its texts without its docstrings."""
     tree = ast.parse(path.read_text())
+    named = set()
     for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+        if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node)) is not None:
+            named |= set(NAMED.findall(text))
             node.body = [ast.Pass(), *node.body[1:]]
-    return {*re.findall(r"\w+", ast.unparse(tree)), path.stem}
+    return frozenset(named), frozenset({*re.findall(r"\w+", ast.unparse(tree)), path.stem})
 
 
 # Fields of Odoo that a docstring warns of, and files that are no module.
@@ -37,11 +36,11 @@ ELSEWHERE = {"tax_base_amount", "build", "sh"}
 @cache
 def _all_words() -> frozenset[str]:
     """Return the words there are. Found by the first test that asks: whoever only collects the tests does without."""
-    return frozenset(keyword.kwlist).union(sys.stdlib_module_names, ELSEWHERE, *map(_words, SOURCES))
+    return frozenset(keyword.kwlist).union(sys.stdlib_module_names, ELSEWHERE, *(_read(path)[1] for path in SOURCES))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_docstring_names_what_exists(path):
-    named = {name for text in _docstrings(ast.parse(path.read_text())) for name in NAMED.findall(text)}
+    named, _ = _read(path)
 
     assert {name for name in named if not set(name.split(".")) <= _all_words()} == set()

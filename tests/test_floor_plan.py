@@ -6,6 +6,7 @@ import ast
 import sys
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,18 +37,34 @@ SHARED = LEAVES - {"runtime", "settings"}
 HANDLERS = sorted(path.stem for path in ROOT.glob("*.py"))
 
 
+class Read(NamedTuple):
+    """What the rules look at in a file."""
+
+    imports: frozenset[str]
+    calls: frozenset[str]
+    of_dataclasses: frozenset[str]
+
+
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    names = set()
+def _read(path: Path) -> Read:
+    names, calls, of_dataclasses = set(), set(), set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module:
             # `from pipeline.use_cases.post import paper` imports the module, not a name in it.
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             known = {name for name in inner if name.removeprefix("pipeline.") in MODULES}
             names |= known or {node.module}
-    return frozenset(names)
+            if node.module == "dataclasses":
+                of_dataclasses |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call):
+            calls.add(ast.unparse(node.func))
+    return Read(frozenset(names), frozenset(calls), frozenset(of_dataclasses))
+
+
+def _imports(path: Path) -> frozenset[str]:
+    return _read(path).imports
 
 
 def _own(path: Path) -> set[str]:
@@ -111,7 +128,7 @@ def test_nobody_imports_a_handler(module):
 def test_only_the_runtime_asks_the_system_for_time_threads_and_chance(module):
     path = MODULES[module]
     wanted = {"time", "threading", "random", "uuid"} & _imports(path)
-    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+    calls = _read(path).calls
 
     # A collaborator may be named by its type.
     assert module == "runtime" or wanted <= ({"random"} if module.endswith("collaborators") else set())
@@ -179,14 +196,7 @@ def test_the_tie_out_uses_of_an_entry_only_who_waits_and_where_it_is():
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"domain.values", "domain.tie_out.month"}))
 def test_a_data_class_is_made_by_the_decorator_that_compiles_one_method(module):
-    names = {
-        alias.name
-        for node in ast.walk(ast.parse(MODULES[module].read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
-        for alias in node.names
-    }
-
-    assert "dataclass" not in names
+    assert "dataclass" not in _read(MODULES[module]).of_dataclasses
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

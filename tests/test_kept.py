@@ -23,10 +23,6 @@ def machine(aws, monkeypatch) -> Iterator[Machine]:
     machine.close()
 
 
-def parts(machine):
-    return machine, machine.odoo, machine.quickbooks, machine.odoo.server, machine.quickbooks.server
-
-
 def seen(machine):
     """Return what a test could look at: the table, the bucket, the books, the secrets, and what was said and asked."""
     return (
@@ -41,7 +37,7 @@ def seen(machine):
 
 
 def test_what_was_done_since_is_gone(machine):
-    found = Kept(*parts(machine))
+    found = Kept(*machine.parts)
     before = repr(seen(machine))
 
     machine.post()
@@ -58,7 +54,7 @@ def test_what_was_done_since_is_gone(machine):
 
 
 def test_what_is_put_back_goes_on_as_the_first_time_and_tells_what_it_told(machine):
-    found = Kept(*parts(machine))
+    found = Kept(*machine.parts)
 
     told = []
     for _ in range(2):
@@ -70,7 +66,7 @@ def test_what_is_put_back_goes_on_as_the_first_time_and_tells_what_it_told(machi
 
 
 def test_it_is_put_back_into_an_aws_that_others_have_emptied(machine, aws):
-    found = Kept(*parts(machine))
+    found = Kept(*machine.parts)
     before = machine.entries()
 
     aws.empty()

@@ -23,17 +23,23 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
-@pytest.fixture
-def machine(start_machine):
-    """Five documents of two companies, posted and looked at once."""
-    machine = start_machine(many(5, parties=4))
+def five():
+    return many(5, parties=4)
+
+
+def posted_and_looked_at(machine):
     machine.time_left_s = 120.0
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
     machine.post()
     machine.post(WATCH)
     machine.alerts()
-    return machine
+
+
+@pytest.fixture
+def machine(machine_after):
+    """Five documents of two companies, posted and looked at once."""
+    return machine_after(posted_and_looked_at, five)
 
 
 def books(machine):
@@ -433,23 +439,24 @@ def test_a_look_posts_nothing_whatever_is_due(machine):
 # -- a merge -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def merged(start_machine):
-    """Twelve documents of two companies; two customers of companyA were merged, which touched their documents."""
-    machine = start_machine(many(24, parties=2))
-    machine.time_left_s = 120.0
-    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+def twenty_four():
+    return many(24, parties=2)
+
+
+def posted_and_merged(machine):
     machine.quickbooks.merge_touches_documents = True
-    machine.extract()
-    machine.post()
-    machine.post(WATCH)
-    machine.alerts()
+    posted_and_looked_at(machine)
     counted = Counter(row["CustomerRef"]["value"] for row in books(machine).rows("Invoice"))
     (one, _), (other, _) = counted.most_common(2)
     machine.moved = [row["Id"] for row in books(machine).rows("Invoice") if row["CustomerRef"]["value"] == one]
     machine.names = [books(machine)._tables.table("Customer")[one]["DisplayName"] for one in (one, other)]
     books(machine).merge("Customer", one, other)
-    return machine
+
+
+@pytest.fixture
+def merged(machine_after):
+    """Twelve documents of two companies; two customers of companyA were merged, which touched their documents."""
+    return machine_after(posted_and_merged, twenty_four)
 
 
 def of_customers(machine):

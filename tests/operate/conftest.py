@@ -19,6 +19,7 @@ from pipeline.qbo import limiter
 from tests.builders import demo_documents
 from tests.conftest import HANDLERS, Machine, started_machine
 from tests.kept import made_once
+from tests.operate.processes import Commands, forked
 
 ENVIRONMENT = "demo"
 LOGIN = "ann.login"
@@ -84,8 +85,14 @@ class Shell:
     @property
     def parts(self) -> tuple[Any, ...]:
         """All that commands and functions may change, besides AWS."""
-        stand_ins = (self.machine.odoo, self.machine.quickbooks, self.lambdas)
-        return self, self.machine, *stand_ins, *(stand_in.server for stand_in in stand_ins)
+        return self, *self.machine.parts, self.lambdas, self.lambdas.server
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory) -> Iterator[Commands]:
+    """What runs commands in processes of their own, forked from one."""
+    with forked(tmp_path_factory.mktemp("commands")) as commands:
+        yield commands
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import shutil
@@ -15,13 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
-from moto.core.base_backend import BackendDict
 
 from local.demo.books import REALM_A, demo_realms
-from local.stand_ins.aws import deploy
+from local.stand_ins.aws import EmbeddedAws, deploy
 from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.realm import secret_of
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
@@ -57,41 +53,29 @@ class Clock(SystemClock):
         return datetime.now(UTC) + self.later
 
 
-@functools.cache
-def client_of(name: str) -> Any:
-    """Return the one client of a service: making one takes longer than what is asked of it."""
-    return boto3.client(name, region_name=REGION)
-
-
-class InMoto:
-    """What `deploy` and the doctor need of AWS, in this process."""
-
-    environ: dict[str, str] = {}  # noqa: RUF012 - nothing changes it
-    region_name = REGION
-
-    def client(self, name: str) -> Any:
-        return client_of(name)
-
-
 @dataclass
 class Site:
     """A deployment as Terraform makes it, with all it talks to."""
 
+    aws: EmbeddedAws
     deployed: Any
     odoo: OdooStandIn
     quickbooks: QuickBooksStandIn
     clock: Clock
     zips: Path
 
+    # What the doctor asks a session besides clients.
+    region_name = REGION
+
     def client(self, name: str) -> Any:
-        return client_of(name)
+        return self.aws.client(name)
 
     def examine(self) -> list[Finding]:
         return [finding for finding in self.examine_all() if finding.is_problem]
 
     def examine_all(self) -> list[Finding]:
         """Return what every check found, those that found nothing wrong among them."""
-        return Doctor(Deployment(ENVIRONMENT, InMoto(), self.clock), self.zips).examine()
+        return Doctor(Deployment(ENVIRONMENT, self, self.clock), self.zips).examine()
 
     def secret(self, which: str, **changed: Any) -> None:
         """Change keys of a secret; None takes one away."""
@@ -115,9 +99,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def sites(tmp_path_factory) -> Iterator[Callable[[], Site]]:
+def sites(aws, tmp_path_factory) -> Iterator[Callable[[], Site]]:
     """Return a function that returns a deployment as Terraform makes it, made once and put back for each test."""
-    with ExitStack() as to_close, mock_aws():
+    with ExitStack() as to_close:
 
         def make_one() -> tuple[Site, tuple[Any, ...]]:
             rows, files = few()
@@ -125,9 +109,9 @@ def sites(tmp_path_factory) -> Iterator[Callable[[], Site]]:
             odoo, quickbooks = OdooStandIn(rows, files, password="the-odoo-password"), QuickBooksStandIn(realms)
             to_close.callback(odoo.close)
             to_close.callback(quickbooks.close)
-            BackendDict.reset()
+            aws.empty()
             deployed = deploy(
-                InMoto(),  # type: ignore[arg-type]
+                aws,
                 odoo_url=odoo.url,
                 odoo_secret={"database": odoo.database, "username": "sync_ro", "password": "the-odoo-password"},
                 quickbooks_url=quickbooks.url,
@@ -135,7 +119,7 @@ def sites(tmp_path_factory) -> Iterator[Callable[[], Site]]:
                 quickbooks_secret=secret_of(realms),
                 alerts_are_read=False,
             )
-            site = Site(deployed, odoo, quickbooks, Clock(), tmp_path_factory.mktemp("zips"))
+            site = Site(aws, deployed, odoo, quickbooks, Clock(), tmp_path_factory.mktemp("zips"))
             make(site)
             return site, (site, odoo, quickbooks, odoo.server, quickbooks.server)
 

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -23,12 +22,16 @@ from tests.terraform_tools import ROOT, without_aws
 COMMANDS = sorted(cli.commands)
 
 
+def environ_of(**environ: str) -> dict[str, str]:
+    """Return the environment of a process that finds our modules, and of AWS nothing but what is given."""
+    return without_aws(os.environ) | {"PYTHONPATH": f"{ROOT}/lambda:{ROOT}"} | environ
+
+
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, without a terminal."""
-    base = without_aws(os.environ) | {"PYTHONPATH": f"{ROOT}/lambda:{ROOT}", "AWS_EC2_METADATA_DISABLED": "true"}
+    """Run the command line in a process that is started for it, without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "operate", *arguments], env=base | environ, capture_output=True, text=True, check=False,
-        stdin=subprocess.DEVNULL, timeout=60,
+        [sys.executable, "-m", "operate", *arguments], env=environ_of(**environ), capture_output=True, text=True,
+        check=False, stdin=subprocess.DEVNULL, timeout=60,
     )  # fmt: skip
 
 
@@ -86,24 +89,28 @@ def test_wrong_use_ends_with_two(arguments):
 
 
 @pytest.mark.parametrize("command", ["status", "doctor", "pull", "list"])
-def test_without_credentials_it_is_one_sentence(command, tmp_path):
+def test_without_credentials_it_is_one_sentence(commands, command, tmp_path):
     nothing = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
 
-    result = run(command, "--region", "us-west-2", **nothing)
+    result = commands.run(command, "--region", "us-west-2", environ=environ_of(**nothing))
 
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("There are no AWS credentials here: add --profile")
     assert "Traceback" not in result.stderr
 
 
-def test_without_a_region_it_is_one_sentence(tmp_path):
-    result = run("status", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_CONFIG_FILE=str(tmp_path / "none"))
+def test_without_a_region_it_is_one_sentence(commands, tmp_path):
+    environ = environ_of(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x", AWS_CONFIG_FILE=str(tmp_path / "none"))
+
+    result = commands.run("status", environ=environ)
 
     assert (result.returncode, result.stderr.splitlines()[-1][:21]) == (2, "No AWS region is set:")
 
 
-def test_a_profile_that_does_not_exist_is_one_sentence(tmp_path):
-    result = run("status", "--profile", "accounting", AWS_CONFIG_FILE=str(tmp_path / "none"))
+def test_a_profile_that_does_not_exist_is_one_sentence(commands, tmp_path):
+    environ = environ_of(AWS_CONFIG_FILE=str(tmp_path / "none"))
+
+    result = commands.run("status", "--profile", "accounting", environ=environ)
 
     assert result.returncode == 2
     assert result.stderr.startswith("The config profile (accounting) could not be found: look at `aws configure")
@@ -344,24 +351,17 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(oqb, tmp_path):
     assert "m.toml could not be read or written: not a directory." in result.stderr.replace("\n", " ")
 
 
-def onto_a_full_disk(oqb, *arguments):
-    """Run a command whose standard output takes nothing."""
+@pytest.fixture
+def onto_a_full_disk(oqb, commands):
+    """Return a function that runs a command whose standard output takes nothing."""
     environ = without_aws(os.environ) | oqb.machine.deployment.aws.environ
-    environ |= {
-        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
-        "AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url,
-        "ENVIRONMENT": "demo",
-    }
-    with Path("/dev/full").open("w") as full:
-        return subprocess.run(
-            [sys.executable, "-m", "operate", *arguments], env=environ, stdout=full, stderr=subprocess.PIPE,
-            text=True, check=False, timeout=60,
-        )  # fmt: skip
+    environ |= {"AWS_ENDPOINT_URL_LAMBDA": oqb.lambdas.url, "ENVIRONMENT": "demo"}
+    return lambda *arguments: commands.run(*arguments, environ=environ, stdout="/dev/full")
 
 
 @pytest.mark.parametrize("options", [(), ("--csv",), ("--json",)])
-def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
-    result = onto_a_full_disk(oqb, "list", *options)
+def test_a_full_disk_is_a_sentence_and_ends_with_one(onto_a_full_disk, options):
+    result = onto_a_full_disk("list", *options)
 
     assert result.returncode == 1
     said = "" if "--json" in options else result.stderr.splitlines()[-1]
@@ -372,8 +372,8 @@ def test_a_full_disk_is_a_sentence_and_ends_with_one(oqb, options):
 @pytest.mark.parametrize(
     ("arguments", "status"), [(("list", "--env", "dmeo"), 2), (("report", "companyA", "2026-01"), 1), (("lok",), 2)]
 )
-def test_an_error_that_a_full_disk_does_not_take_as_json_is_said_elsewhere(oqb, arguments, status):
-    result = onto_a_full_disk(oqb, *arguments, "--json")
+def test_an_error_that_a_full_disk_does_not_take_as_json_is_said_elsewhere(onto_a_full_disk, arguments, status):
+    result = onto_a_full_disk(*arguments, "--json")
 
     assert result.returncode == status, result.stderr
     assert "Exception" not in result.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -24,7 +22,7 @@ from botocore.exceptions import (
 
 from operate import deployment
 from operate.errors import WrongUse
-from tests.terraform_tools import ROOT, without_aws
+from tests.terraform_tools import without_aws
 
 # A command, and what it asks AWS for itself, outside of the functions.
 ASKED = (
@@ -179,11 +177,10 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("case", SETTINGS)
-def test_a_setting_of_this_machine_that_is_in_the_way_is_named(tmp_path, case):
+def test_a_setting_of_this_machine_that_is_in_the_way_is_named(commands, tmp_path, case):
     text, changed, says = SETTINGS[case]
     (tmp_path / "config").write_text(text)
     environ = without_aws(os.environ) | {
-        "PYTHONPATH": f"{ROOT}/lambda:{ROOT}",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-west-2",
@@ -192,10 +189,7 @@ def test_a_setting_of_this_machine_that_is_in_the_way_is_named(tmp_path, case):
         "AWS_MAX_ATTEMPTS": "1",
     }
     environ = {name: value for name, value in (environ | changed).items() if value is not None}
-    result = subprocess.run(
-        [sys.executable, "-m", "operate", "status"], env=environ, capture_output=True, text=True, check=False,
-        timeout=60, stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    result = commands.run("status", environ=environ)
 
     assert result.returncode == 2, result.stderr
     # A progress line would write over what is asked.

@@ -47,9 +47,9 @@ def checked(tables: Tables, entity: str, row: Row, row_id: str | None) -> Row:
     if entity == "Account":
         row = _account(tables, row)
     row["FullyQualifiedName"] = _full_name(tables, entity, row)
+    wanted = row["FullyQualifiedName"].casefold()
     for other in tables.table(entity).values():
-        same = str(other.get("FullyQualifiedName") or other["Name"]).casefold() == row["FullyQualifiedName"].casefold()
-        if same and other["Id"] != row_id:
+        if str(other.get("FullyQualifiedName") or other["Name"]).casefold() == wanted and other["Id"] != row_id:
             raise _name_taken(f"Id={other['Id']}")
     if entity == "Term":
         del row["FullyQualifiedName"]
