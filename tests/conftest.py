@@ -34,7 +34,9 @@ from pipeline.aws import telemetry
 from pipeline.runtime import aws_client
 from pipeline.use_cases.remembered import Remembered
 from pipeline.use_cases.sync_order_attempts import CursorInMemory
-from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
+
+# From here on the stand-ins are asked without sockets, and objects are kept without files.
+from tests import objects_in_memory, stand_ins_without_sockets  # noqa: F401
 from tests.aws_without_sockets import without_sockets
 from tests.deployed import deployed
 from tests.kept import made_once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -168,6 +169,19 @@ def test_objects_are_answered_alike(asked):
 
     assert answers[1]["Body"] == b"%PDF one"
     same_both_ways("objects", answers)
+
+
+def test_a_copy_stays_as_it_was_made(asked):
+    bucket = client(asked, "s3")
+    first, copied = {"Bucket": BUCKET, "Key": "first"}, {"Bucket": BUCKET, "Key": "copied"}
+    bucket.put_object(Body=b"one", **first)
+    bucket.copy_object(CopySource=first, **copied)
+    bucket.put_object(Body=b"two", **first)
+
+    for place, content in ((first, b"two"), (copied, b"one")):
+        found = bucket.get_object(**place)
+        assert (found["Body"].read(), found["ContentLength"]) == (content, 3)
+        assert found["ETag"] == f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
 def test_lists_of_objects_are_answered_alike(asked):

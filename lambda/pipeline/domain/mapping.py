@@ -183,4 +183,5 @@ def combination(names: str) -> tuple[str, ...]:
 
 
 def _first[T](table: abc.Mapping[str, T], *keys: str) -> T | None:
-    return next((table[key] for key in map(spelled, keys) if key and key in table), None)
+    # Most tables are empty, and every line of every document is looked up.
+    return next((table[key] for key in map(spelled, keys) if key and key in table), None) if table else None

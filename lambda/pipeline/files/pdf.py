@@ -170,6 +170,12 @@ def _names(name: str) -> Iterator[str]:
         yield f"{stem}-{number}.{ending}" if dot else f"{name}-{number}"
 
 
+class _Readable(io.BytesIO):
+    """Bytes without a buffer to write to: for one `BytesIO` copies them, and pypdf only asks it for their size."""
+
+    getbuffer: Any = property()
+
+
 def _opened(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Return what reads a PDF, and remember that it opens."""
     reader = _reader(content)
@@ -191,7 +197,7 @@ def _reader(content: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN202
     if b"%PDF-" not in content[:HEADER_WITHIN]:
         raise InvalidDocument("is not a PDF" if content else "is empty")
     try:
-        reader = PdfReader(io.BytesIO(content))
+        reader = PdfReader(_Readable(content))
         if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
             raise InvalidDocument("is protected by a password")
         _check_page_tree(reader.root_object)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -268,7 +267,7 @@ def received(data: object, sha1: object) -> bytes:
             raise NotRendered(LOST)
         return b""
     try:
-        content = base64.b64decode(data, validate=False)
+        content = binascii.a2b_base64(data)
     except binascii.Error as error:
         raise Unavailable(DAMAGED) from error
     if sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:

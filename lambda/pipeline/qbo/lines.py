@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Protocol
 
 from pipeline.domain.document import Account, Document, Line, LineKind, Product, Tax
@@ -165,12 +166,12 @@ def multiplied_back(line: Line) -> tuple[Decimal, Decimal] | None:
     """
     if line.quantity <= 0 or _decimals(line.quantity) > FACTOR_DECIMALS_MAX:
         return None
-    candidates = [] if line.discount_percentage else [line.unit_price]
-    candidates += [
+    # The first mostly fits.
+    computed = (
         (line.amount / line.quantity).quantize(Decimal(1).scaleb(-places))
         for places in range(2, FACTOR_DECIMALS_MAX + 1)
-    ]
-    for price in candidates:
+    )
+    for price in chain([] if line.discount_percentage else [line.unit_price], computed):
         is_sendable = _decimals(price) <= FACTOR_DECIMALS_MAX and abs(price) <= UNIT_PRICE_MAX
         if is_sendable and rounded(price * line.quantity) == rounded(line.amount):
             return line.quantity, price

@@ -151,10 +151,12 @@ class Taxes:
             return False
         if any(tax.has_rate and tax.rate and not self._is_no_tax(tax) for tax in line.taxes):
             return True
-        carried = {tax for other in self.document.lines for tax in other.taxes}
-        has_parts = any(tax_amount.amount and tax_amount.tax not in carried for tax_amount in self.counted)
         booked = {tax_amount.tax for tax_amount in self.document.taxes}
-        return has_parts and any(not tax.is_percentage and tax not in booked for tax in line.taxes)
+        if all(tax.is_percentage or tax in booked for tax in line.taxes):
+            return False
+        # Few lines get here: each of them looks through all others.
+        carried = {tax for other in self.document.lines for tax in other.taxes}
+        return any(tax_amount.amount and tax_amount.tax not in carried for tax_amount in self.counted)
 
     # -- elsewhere -------------------------------------------------------------------------------------------------
 

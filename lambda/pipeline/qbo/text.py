@@ -78,11 +78,11 @@ def cleaned(body: Mapping[str, Any]) -> Json:
 
 
 def _cleaned(value: Any, field: str) -> Any:
+    if isinstance(value, str):
+        return clean(value)[: LENGTHS.get(field)]
     if isinstance(value, dict):
         # `value` holds text for people (a memo) or an id, which cleaning does not change.
         return {key: _cleaned(part, field if key == "value" else key) for key, part in value.items()}
     if isinstance(value, list):
         return [_cleaned(part, field) for part in value]
-    if not isinstance(value, str):
-        return value
-    return clean(value)[: LENGTHS.get(field)]
+    return value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
 import json
 import uuid
 from functools import cache
 from typing import Any
 
+from local.stand_ins.http_server import Base64
 from local.stand_ins.odoo.api_keys import MODEL as API_KEYS
 from local.stand_ins.odoo.domain import Row, names_in, sort_rows, tests_of
 from local.stand_ins.odoo.errors import (
@@ -315,14 +315,14 @@ class Methods(Rights):
             formatted.append(answer)
         return formatted
 
-    def _content(self, row: Row, name: str) -> str:
+    def _content(self, row: Row, name: str) -> str | Base64:
         content = self.database.files[row["id"]] if name == "datas" else self.database.legal_pdf(row) or b""
         if self.context.get("bin_size") or self.context.get(f"bin_size_{name}"):
             size, units = float(len(content)), ["bytes", "Kb", "Mb"]
             while size >= 1024 and len(units) > 1:
                 size, units = size / 1024, units[1:]
             return f"{size:.2f} {units[0]}"
-        return base64.b64encode(content).decode()
+        return Base64(content)
 
     # -- rendering -------------------------------------------------------------------------------------------------
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
+from itertools import pairwise
 
 from local.stand_ins.quickbooks.books import Books
 from local.stand_ins.quickbooks.checks import body_of
@@ -53,15 +55,16 @@ def parts(body: bytes, content_type: str) -> list[Part]:
     boundary = header.get_param("boundary")
     if header.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
         raise ValueError("not multipart/form-data")
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
-    if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
+    places = list(_places(body, b"\r\n--" + boundary.encode()))
+    if len(places) < 2 or not body.startswith(b"--", places[-1][1]):
         raise ValueError("the multipart body does not end")
     found = []
-    for piece in pieces[1:-1]:
-        head, separator, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        if not separator:
+    for (_, after), (end, _) in pairwise(places):
+        start = after + 2 * body.startswith(b"\r\n", after)
+        head_end = body.find(b"\r\n\r\n", start, end)
+        if head_end < 0:
             raise ValueError("a part has no header")
-        fields = HeaderParser().parsestr(head.decode("utf-8", "replace"))
+        fields = HeaderParser().parsestr(body[start:head_end].decode("utf-8", "replace"))
         name = fields.get_param("name", header="content-disposition")
         file_name = fields.get_param("filename", header="content-disposition")
         found.append(
@@ -69,10 +72,21 @@ def parts(body: bytes, content_type: str) -> list[Part]:
                 name if isinstance(name, str) else "",
                 file_name if isinstance(file_name, str) else "",
                 fields.get_content_type(),
-                content,
+                # The only copy of a file: it may have 25 MB.
+                body[head_end + 4 : end],
             )
         )
     return found
+
+
+def _places(body: bytes, delimiter: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each delimiter begins and ends. The first of a body needs no end of a line before it."""
+    if body.startswith(delimiter[2:]):
+        yield 0, len(delimiter) - 2
+    at = body.find(delimiter)
+    while at >= 0:
+        yield at, at + len(delimiter)
+        at = body.find(delimiter, at + len(delimiter))
 
 
 def uploaded(books: Books, body: bytes, content_type: str, base_url: str) -> Row:

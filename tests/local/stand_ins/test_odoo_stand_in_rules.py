@@ -423,6 +423,15 @@ def test_a_binary_is_answered_as_base64_or_by_its_size(client):
     assert size["datas"] == "4.51 Kb"
 
 
+def test_several_files_of_one_answer_are_each_in_their_place(client):
+    rows = client.call("ir.attachment", "search_read", [], ["datas", "checksum", "name"])
+
+    assert len(rows) > 1
+    for row in rows:
+        content = base64.b64decode(row["datas"])
+        assert hashlib.sha1(content, usedforsecurity=False).hexdigest() == row["checksum"]
+
+
 def test_the_legal_pdf_is_hidden_unless_res_field_is_asked_for(client):
     plain = [["res_model", "=", "account.move"], ["res_id", "=", 4]]
 

@@ -6,6 +6,7 @@ import json
 import pytest
 import requests
 
+from local.stand_ins.quickbooks.uploads import parts
 from tests.local.stand_ins.quickbooks_company import fault, opened
 
 PDF = b"%PDF-1.4\nhello\r\n--with a dash\n%%EOF\n"
@@ -116,6 +117,31 @@ def test_metadata_is_json(company):
 def test_an_upload_without_a_file_or_without_parts_is_refused(company):
     assert fault(upload(company, files_of(metadata())[:1]))[0] == "2020"
     assert fault(company.post("upload", {}))[0] == "1050"
+
+
+def test_a_part_has_every_byte_between_its_head_and_the_next_delimiter():
+    head = b'Content-Disposition: form-data; name="a"; filename="b.pdf"\r\n\r\n'
+    body = b"a preamble\r\n--B\r\n" + head + b"\r\n\r\n--b\r\n--B\r\n" + head + b"\r\n--B--\r\nan epilogue"
+
+    for sent in (body, body.removeprefix(b"a preamble"), body.removeprefix(b"a preamble\r\n")):
+        found = parts(sent, "multipart/form-data; boundary=B")
+        assert [(part.name, part.file_name, part.content) for part in found] == [
+            ("a", "b.pdf", b"\r\n\r\n--b"), ("a", "b.pdf", b""),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "does not end"),
+        (b"--B--", "does not end"),
+        (b"--B\r\nA: b\r\n\r\nc\r\n--B", "does not end"),
+        (b"--B\r\nA: b\r\n--B--\r\n\r\n", "no header"),
+    ],
+)
+def test_a_body_that_breaks_off_or_has_a_part_without_a_head_is_refused(body, problem):
+    with pytest.raises(ValueError, match=problem):
+        parts(body, "multipart/form-data; boundary=B")
 
 
 def test_a_request_of_more_than_a_hundred_megabytes_is_refused(company, monkeypatch):

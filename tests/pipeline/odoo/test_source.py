@@ -41,7 +41,9 @@ LOOKED_UP = {
 
 
 @pytest.fixture
-def opened():
+def opened(monkeypatch):
+    # An Odoo that is down is asked again, which is tested elsewhere.
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, _seconds: None)
     stand_ins = []
 
     def start(version=18, rows=ROWS, files=FILES, secret=PASSWORD, **options):

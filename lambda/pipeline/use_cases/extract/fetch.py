@@ -151,7 +151,7 @@ class PdfFetching:
         self._fetched = replace(
             entry,
             pdf_key=stored.key,
-            pdf_sha256=pdf.sha256,
+            pdf_sha256=stored.sha256,
             pdf_bytes=len(pdf.content),
             stored_sha256=stored.sha256,
             pdf_source=pdf.source.value,
