@@ -1,8 +1,8 @@
 """The conditional writes and the reads of a table, done to moto's items without moto's parsing, validating and copying.
 
 Only what is common is done here; `answer` returns None for all else, and moto does it. Moto also judges: a request is
-answered here only after moto has accepted one of the same shape (the same expressions, names and placeholders), and one
-whose condition does not hold goes to moto, which refuses it in its own words. `tests/contracts` compares the two.
+answered here only after moto has accepted one of the same shape (the same expressions, names and placeholders).
+`tests/contracts` compares the two.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> 
     if do is None:
         return None
     try:
-        if operation != "BatchGetItem" and _shape(operation, parameters) not in _accepted:
+        if operation != "BatchGetItem" and not _accepted.issuperset(_shapes(operation, parameters)):
             return None
         return do(parameters)
     except _DoesNotHold as refused:
@@ -88,12 +88,17 @@ def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> 
 def accepted(operation: str, parameters: Parameters) -> None:
     """Remember that moto has accepted a request: the next of its shape may be answered here."""
     if operation in _OPERATIONS and operation != "BatchGetItem":
-        _accepted.add(_shape(operation, parameters))
+        _accepted.update(_shapes(operation, parameters))
+
+
+def _shapes(operation: str, parameters: Parameters) -> list[Any]:
+    """Return the shapes of a request: of a transaction those of its writes, which moto judges one by one."""
+    if operation == "TransactWriteItems":
+        return [_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items()]
+    return [_shape(operation, parameters)]
 
 
 def _shape(operation: str, parameters: Parameters) -> Any:
-    if operation == "TransactWriteItems":
-        return tuple(_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items())
     table = _tables().get(parameters["TableName"])
     schema = (
         (table.hash_key_attr, table.range_key_attr, *(index.name for index in table.all_indexes())) if table else ()
@@ -165,7 +170,7 @@ def _put(parameters: Parameters) -> Write:
     made = Item(key, beside, {})
     for name, value in item.items():
         # Not by moto, which would measure the whole item at each attribute.
-        dict.__setitem__(made.attrs, name, DynamoType(value))
+        dict.__setitem__(made.attrs, name, _kept(value))
 
     def write() -> Parameters:
         if beside is None:
@@ -206,7 +211,7 @@ def _change(parameters: Parameters) -> Write:
         item = table.items.setdefault(key, found or Item(key, None, parameters["Key"]))
         before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
         for name, value in new.items():
-            dict.__setitem__(item.attrs, name, DynamoType(value))
+            dict.__setitem__(item.attrs, name, _kept(value))
         for name in gone:
             item.attrs.pop(name, None)
         # moto says it, asked or not.
@@ -470,6 +475,16 @@ def _size(value: Value) -> int:
     if kind == "M" and isinstance(content, dict):
         return sum(4 * len(name) + _size(inner) for name, inner in content.items())
     _leave()
+
+
+def _kept(value: Value) -> DynamoType:
+    """Return a value that was checked as moto keeps it. Most are texts and numbers, of which nothing else is asked."""
+    ((kind, content),) = value.items()
+    if kind not in _SCALARS:
+        return DynamoType(value)
+    kept = DynamoType.__new__(DynamoType)
+    kept.type, kept.value = kind, content
+    return kept
 
 
 def _plain_item(item: Item) -> dict[str, Value]:

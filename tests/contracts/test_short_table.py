@@ -292,6 +292,11 @@ def _put(name, **values):
     return "PutItem", {"Item": {"entry_id": {"S": name}, "company": {"S": "A"}, **values}}
 
 
+def _new(name, **values):
+    operation, asked = _put(name, **values)
+    return operation, {**asked, "ConditionExpression": "attribute_not_exists(entry_id)"}
+
+
 def _status(text, condition, **values):
     parameters = {
         "Key": {"entry_id": {"S": "a"}}, "UpdateExpression": "SET #status = :first, calls = :second",
@@ -360,6 +365,8 @@ EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribut
         ([_put("b", **POSTED), _after("a", "posted", holder={"S": "x"}), _after("a", "posted", holder={"S": "x"})], 0),
         ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
           _query(ONE)], 0),
+        ([_put("a"), _new("a"), _new("b")], 1),
+        ([_new("a", calls={"N": "nan"}), _new("b")], 0),
         ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-11"), _begun("b")], 1),
         ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-1"), _begun("b")], 1),
         ([_held("a", "2026-11"), _query(BOTH, **IS_NOW), _held("b", "x"), _query(BOTH, **IS_NOW)], 1),
@@ -371,6 +378,9 @@ EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribut
         ([_held("a", "x"), _query(BOTH, Limit=1), _put("b", status={"S": "zero"}), _query(BOTH, Limit=1)], 1),
         ([_together(_held("a", "x"), _held("b", "y")), _together(_held("b", "x"), _held("c", "y"))], 1),
         ([_together(_held("a", "x"), _held("b", "y")), _together(_held("c", "x"), _held("c", "y"))], 0),
+        ([_held("a", "2026-11"), _together(_begun("a")), _together(_held("b", "x")),
+          _together(_held("b", "2026-11"), _begun("a"))], 1),
+        ([_held("a", "2026-11"), _together(_held("b", "x")), _together(_begun("a"), _held("b", "x"))], 0),
         ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")), _held("b", "x"),
           _together(_begun("a"), _begun("b"))], 0),
         ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")),
