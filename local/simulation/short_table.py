@@ -32,8 +32,8 @@ PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
 KEY_LENGTH_MAX = 500
 _NO_LIMIT = 1_000_000_000
-# A version of `marshal` that writes what occurs twice twice.
-_WITHOUT_REFERENCES = 2
+# A version of `marshal` that writes what occurs twice twice, and equal values alike.
+WITHOUT_REFERENCES = 2
 _SCALARS = {"S", "N", "BOOL", "NULL"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
 _TOKEN = re.compile(
@@ -509,7 +509,7 @@ def _page(items: list[Item]) -> list[dict[str, Value]] | None:
         plain = _plain_item(item)
         page.append(plain)
         # Never less than DynamoDB counts, and sooner done than JSON.
-        size += len(marshal.dumps(plain, _WITHOUT_REFERENCES))
+        size += len(marshal.dumps(plain, WITHOUT_REFERENCES))
         if size > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
             return None
     return page
