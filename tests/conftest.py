@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from pipeline.use_cases.sync_order_attempts import CursorInMemory
 from tests import stand_ins_without_sockets  # noqa: F401 - from here on they are asked without
 from tests.aws_without_sockets import without_sockets
 from tests.deployed import deployed
+from tests.kept import made_once
 
 HANDLERS = {
     "odoo-extractor": odoo_extractor.lambda_handler,
@@ -153,6 +154,11 @@ class Machine:
     def environ(self, function: str) -> dict[str, str]:
         """Return the environment a function is invoked with."""
         return self.deployment.aws.environ | self.deployment.environs[function]
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """All that functions and tests may change, besides AWS."""
+        return self, self.odoo, self.quickbooks, self.odoo.server, self.quickbooks.server
 
     def close(self) -> None:
         """Stop the stand-ins."""
@@ -325,6 +331,27 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
     yield start
     for machine in machines:
         machine.close()
+
+
+@pytest.fixture(scope="session")
+def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
+    """Return a function that returns a machine after something was done with it.
+
+    That is done once, and put back for each test as it was then. `documents` returns those in Odoo.
+    """
+    with ExitStack() as to_close:
+
+        @cache
+        def kept(what: Callable[[Machine], None], documents: Callable[[], Any]) -> Callable[[], Machine]:
+            def make() -> tuple[Machine, tuple[Any, ...]]:
+                machine = started_machine(aws, documents())
+                to_close.callback(machine.close)
+                what(machine)
+                return machine, machine.parts
+
+            return made_once(make)
+
+        yield lambda what, documents: kept(what, documents)()
 
 
 @pytest.fixture

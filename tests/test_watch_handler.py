@@ -24,16 +24,22 @@ def unhurried(monkeypatch):
 
 
 @pytest.fixture
-def machine(start_machine):
+def machine(machine_after):
     """Five documents of two companies, posted and looked at once."""
-    machine = start_machine(many(5, parties=4))
+    return machine_after(_posted_and_looked_at, _five)
+
+
+def _five():
+    return many(5, parties=4)
+
+
+def _posted_and_looked_at(machine):
     machine.time_left_s = 120.0
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
     machine.post()
     machine.post(WATCH)
     machine.alerts()
-    return machine
 
 
 def books(machine):
@@ -434,22 +440,23 @@ def test_a_look_posts_nothing_whatever_is_due(machine):
 
 
 @pytest.fixture
-def merged(start_machine):
+def merged(machine_after):
     """Twelve documents of two companies; two customers of companyA were merged, which touched their documents."""
-    machine = start_machine(many(24, parties=2))
-    machine.time_left_s = 120.0
-    machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
+    return machine_after(_posted_and_merged, _of_two_parties)
+
+
+def _of_two_parties():
+    return many(24, parties=2)
+
+
+def _posted_and_merged(machine):
     machine.quickbooks.merge_touches_documents = True
-    machine.extract()
-    machine.post()
-    machine.post(WATCH)
-    machine.alerts()
+    _posted_and_looked_at(machine)
     counted = Counter(row["CustomerRef"]["value"] for row in books(machine).rows("Invoice"))
     (one, _), (other, _) = counted.most_common(2)
     machine.moved = [row["Id"] for row in books(machine).rows("Invoice") if row["CustomerRef"]["value"] == one]
     machine.names = [books(machine)._tables.table("Customer")[one]["DisplayName"] for one in (one, other)]
     books(machine).merge("Customer", one, other)
-    return machine
 
 
 def of_customers(machine):
