@@ -23,18 +23,25 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
-@pytest.fixture
-def machine(start_machine):
-    """Five documents of two companies, dated in October, pulled and posted; what is not said is nobody's secret."""
+def _of_october():
     rows, files = many(5, parties=4)
     for move in rows["account.move"]:
         move.update(date="2026-10-05", invoice_date="2026-10-05", invoice_date_due="2026-11-05")
-    machine = start_machine((rows, files))
+    return rows, files
+
+
+def _posted(machine):
     machine.time_left_s = 900.0
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
     machine.post()
     machine.output = ""
+
+
+@pytest.fixture
+def machine(machine_after):
+    """Five documents of two companies, dated in October, pulled and posted; what is not said is nobody's secret."""
+    machine = machine_after(_posted, _of_october)
     yield machine
     tokens = machine.quickbooks.tokens._connections.values()
     secrets = {CLIENT_SECRET, PASSWORD, *(connection.refresh_token for connection in tokens)}
