@@ -333,9 +333,9 @@ def _cut_off(found: list[Item], others: list[Item], limit: int) -> tuple[int, bo
 
 def _after(table: Any, index: Any, wanted: dict[str, str], *, is_ascending: bool) -> list[Item]:
     """Return what moto looks at after the last item that is wanted: what has another second key, in any order."""
-    *_, second = [key["AttributeName"] for key in index.schema]
     if len(wanted) == 1:
         return []
+    *_, second = [key["AttributeName"] for key in index.schema]
     of_the_first = {name: text for name, text in wanted.items() if name != second}
     found = [item for item in _items(table) if _has(item, of_the_first) and second in item.attrs]
     texts = [(item, item.attrs[second].value) for item in found]
