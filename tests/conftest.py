@@ -192,6 +192,11 @@ class Machine:
         """Return the environment a function is invoked with."""
         return self.deployment.aws.environ | self.deployment.environs[function]
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """All that functions and tests may change, besides AWS."""
+        return self, self.odoo, self.quickbooks, self.odoo.server, self.quickbooks.server
+
     def close(self) -> None:
         """Stop the stand-ins."""
         self.odoo.close()
@@ -260,11 +265,6 @@ class Machine:
     def client(self, name: str) -> Any:
         """Return an AWS client."""
         return self.deployment.aws.client(name)
-
-    @property
-    def parts(self) -> tuple[Any, ...]:
-        """All that tests and functions may change, besides AWS."""
-        return self, self.odoo, self.quickbooks, self.odoo.server, self.quickbooks.server
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -370,16 +370,16 @@ def start_machine(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
         machine.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
-    """Return a function that returns a machine with documents after something was done to it.
+    """Return a function that returns a machine after something was done with it.
 
-    That is done once for all tests of a module, and put back for each as it was then.
+    That is done once, and put back for each test as it was then. `documents` returns those in Odoo.
     """
     with ExitStack() as to_close:
 
         @cache
-        def after(what: Callable[[Machine], None], documents: Callable[[], Any]) -> Callable[[], Machine]:
+        def kept(what: Callable[[Machine], None], documents: Callable[[], Any]) -> Callable[[], Machine]:
             def make() -> tuple[Machine, tuple[Any, ...]]:
                 machine = started_machine(aws, documents())
                 to_close.callback(machine.close)
@@ -388,7 +388,7 @@ def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
 
             return made_once(make)
 
-        yield lambda what, documents: after(what, documents)()
+        yield lambda what, documents: kept(what, documents)()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.ssm.models import ParameterDict
 
 from local.stand_ins.aws import EmbeddedAws
@@ -29,9 +30,20 @@ STAYS = (
     EmbeddedAws, FunctionType, itertools.count, socketserver.BaseServer, threading.Thread, type(threading.Lock()),
     type(threading.RLock()),
 )  # fmt: skip
-# How dictionaries are written down that cannot be as others are: what makes one, from what, its attributes, its items.
+
+
+def _of_measured(attributes: dict[str, Any]) -> LimitedSizeDict:
+    made = LimitedSizeDict()
+    # Not one by one: the whole item would be measured for each.
+    dict.update(made, attributes)
+    return made
+
+
+# How dictionaries are written down that cannot be as others are, or not so fast: what makes one, from what, its
+# attributes, its items.
 WRITTEN_DOWN: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     ParameterDict: lambda of: (ParameterDict, (of.account_id, of.region_name), vars(of), None, iter(of.items())),
+    LimitedSizeDict: lambda of: (_of_measured, (dict(of),)),
     weakref.WeakValueDictionary: lambda of: (weakref.WeakValueDictionary, (), None, None, of.items()),
 }
 # What stands in a world as so long ago is not what a test expects of something it has just posted.

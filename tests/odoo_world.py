@@ -50,8 +50,7 @@ class FakeOdoo:
     def page(self, company, selection, *, after_id, limit):
         self.asked.append(selection)
         self.before_page(company)
-        ids = sorted(odoo_id for odoo_id in {**self.documents, **self.unreadable} if odoo_id > after_id)
-        taken = list(islice((odoo_id for odoo_id in ids if self._selects(odoo_id, company, selection)), limit))
+        taken = list(islice(self._selected(company, selection, after_id), limit))
         return Page(
             tuple(self.documents[odoo_id] for odoo_id in taken if odoo_id not in self.unreadable),
             tuple(self.unreadable[odoo_id] for odoo_id in taken if odoo_id in self.unreadable),
@@ -59,14 +58,23 @@ class FakeOdoo:
         )
 
     def next_id(self, company, selection, after_id):
-        ids = sorted(odoo_id for odoo_id in {**self.documents, **self.unreadable} if odoo_id > after_id)
-        return next((odoo_id for odoo_id in ids if self._selects(odoo_id, company, selection)), 0)
+        return next(self._selected(company, selection, after_id), 0)
+
+    def _selected(self, company, selection, after_id):
+        # What leaves out most of ten thousand documents comes first.
+        since = selection.since
+        ids = {
+            odoo_id
+            for odoo_id, document in self.documents.items()
+            if odoo_id > after_id and (since is None or document.written_at >= since)
+        }
+        ids.update(odoo_id for odoo_id in self.unreadable if odoo_id > after_id)
+        return (odoo_id for odoo_id in sorted(ids) if self._selects(odoo_id, company, selection))
 
     def _selects(self, odoo_id, company, selection):
         if odoo_id in selection.without:
             return False
         document = self.documents.get(odoo_id) or a_document(odoo_id)
-        # What leaves out most of ten thousand documents comes first.
         return (
             (selection.since is None or document.written_at >= selection.since)
             and document.company == company

@@ -15,9 +15,9 @@ from local.bench.share import Share, cpu_seconds
 from local.simulation import short_way
 from local.stand_ins.aws import ACCOUNT, REGION
 from pipeline.aws.document_store import DOCUMENTS
-from pipeline.domain.codec import dumps, loads
-from pipeline.domain.document import Document
-from pipeline.domain.values import replace
+from pipeline.domain.codec import dumps
+from pipeline.domain.content import content_hash
+from pipeline.domain.identity import make_entry_id
 from tests.cases.conftest import open_world  # noqa: F401 - a fixture
 from tests.limited_process import ROOT
 
@@ -39,15 +39,16 @@ def put_due(world, sample, count):
     """Put so many entries beside the one that was pulled, each with a copy and a PDF of its own."""
     table, bucket = world.machine.deployment.table, world.machine.deployment.bucket
     (item,) = [one for one in world.machine.items(table) if one["entry_id"]["S"] == sample]
-    document = loads(Document, world.machine.object(item["document_key"]["S"]))
+    document = json.loads(world.machine.object(item["document_key"]["S"]))
     pdf = world.machine.object(item["pdf_key"]["S"])
     for number in range(1, count):
         odoo_id = 10_000 + number
-        other = replace(document, odoo_id=odoo_id, number=f"INV/{odoo_id}")
+        other = {**document, "odoo_id": odoo_id, "number": f"INV/{odoo_id}"}
+        entry_id = make_entry_id(document["database"], odoo_id)
         own = {
-            "entry_id": {"S": other.entry_id}, "odoo_id": {"N": str(odoo_id)}, "number": {"S": other.number},
-            "content_hash": {"S": other.content_hash}, "document_key": {"S": f"{DOCUMENTS}{other.entry_id}/1.json"},
-            "pdf_key": {"S": f"pending/{other.entry_id}.pdf"},
+            "entry_id": {"S": entry_id}, "odoo_id": {"N": str(odoo_id)}, "number": {"S": other["number"]},
+            "content_hash": {"S": content_hash(other)}, "document_key": {"S": f"{DOCUMENTS}{entry_id}/1.json"},
+            "pdf_key": {"S": f"pending/{entry_id}.pdf"},
         }  # fmt: skip
         put = lambda key, body: short_way.call("s3", "PutObject", {"Bucket": bucket, "Key": key, "Body": body})
         put(own["document_key"]["S"], dumps(other).encode())

@@ -38,6 +38,7 @@ def _pickled() -> bytes:
     return pickle.dumps(_read())
 
 
+@cache
 def _read() -> tuple[Rows, Files]:
     models = json.loads((FOLDER / "rows.json").read_text())["models"]
     rows = {
@@ -60,7 +61,7 @@ def many(count: int, *, parties: int = 20, one_write_date: bool = False) -> tupl
     They are clones of recorded documents with new ids and numbers, always the same for the same arguments. As in
     Odoo, 23 of them share the instant of one transaction; with `one_write_date` all of them do.
     """
-    rows, _ = load()
+    rows, _ = _read()
     originals = {row["id"]: row for row in rows["account.move"]}
     lines_of: dict[int, list[Row]] = {}
     for line in rows["account.move.line"]:
@@ -84,8 +85,8 @@ def many(count: int, *, parties: int = 20, one_write_date: bool = False) -> tupl
         attachments.append(attachment)
         files[attachment["id"]] = content
     cloned = {"account.move": moves, "account.move.line": lines, "ir.attachment": attachments}
-    orders: Rows = {"sale.order": [], "sale.order.line": []}
-    return {**rows, **cloned, **orders}, files
+    made: Rows = {**cloned, "sale.order": [], "sale.order.line": []}
+    return {model: made[model] if model in made else copied(kept) for model, kept in rows.items()}, files
 
 
 def _clone(original: Row, index: int, party: Row) -> Row:
@@ -96,7 +97,7 @@ def _clone(original: Row, index: int, party: Row) -> Row:
         id=_FIRST_ID + index,
         name=f"{prefix}/{10_001 + index}",
         partner_id=named,
-        commercial_partner_id=party["commercial_partner_id"],
+        commercial_partner_id=copied(party["commercial_partner_id"]),
         partner_shipping_id=named,
         payment_state="not_paid",
         amount_residual=original["amount_total"],
@@ -116,7 +117,7 @@ def _clone_lines(move: Row, originals: list[Row], *, first_id: int) -> list[Row]
     lines = []
     new_ids: dict[int, int] = {}
     for offset, original in enumerate(originals):
-        line = dict(original)
+        line = copied(original)
         line.update(
             id=first_id + offset,
             move_id=[move["id"], move["display_name"]],

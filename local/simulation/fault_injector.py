@@ -8,13 +8,14 @@ whatever else runs at the same time.
 from __future__ import annotations
 
 import json
-import pickle
+import marshal
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +23,7 @@ import botocore.client
 import requests
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from local.simulation import short_way
+from local.simulation import short_table, short_way
 from local.simulation.turns import Turns
 from local.stand_ins.http_server import Request, Response
 from local.stand_ins.in_process import read, request_of, response_to, worded
@@ -43,7 +44,7 @@ class Clock:
     def pass_by(self, seconds: float) -> None:
         """Let time pass. Less than a microsecond is one, or whoever waits for so little waits for ever."""
         if seconds > 0:
-            self.now += max(timedelta(seconds=seconds), timedelta.resolution)
+            self.now += _duration(seconds)
 
     def utc_now(self) -> datetime:
         """Return the present instant."""
@@ -52,6 +53,12 @@ class Clock:
     def time(self) -> float:
         """Return it as seconds."""
         return self.now.timestamp()
+
+
+@lru_cache(100)
+def _duration(seconds: float) -> timedelta:
+    # The same few over and over: a call to AWS, one to a stand-in.
+    return max(timedelta(seconds=seconds), timedelta.resolution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,7 @@ class FaultInjector:
     injected: Counter[str] = field(default_factory=Counter)
     running: list[Process] = field(default_factory=list)
     late: list[tuple[float, Request]] = field(default_factory=list)
-    _seen: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    _seen: dict[bytes, tuple[float, bytes]] = field(default_factory=dict)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -210,12 +217,13 @@ class FaultInjector:
 
     def _indexed(self, parameters: dict[str, Any], call: Callable[[dict[str, Any]], Any], *, behind: bool) -> Any:
         """Return the rows of an index: as they are, or as they were when it was last asked, a moment ago."""
-        asked, now = json.dumps(parameters, sort_keys=True), self.clock.time()
+        # Both are texts, numbers, lists and maps, and whoever asks for the same words it the same.
+        asked, now = marshal.dumps(parameters, short_table.WITHOUT_REFERENCES), self.clock.time()
         seen_at, seen = self._seen.get(asked, (0.0, b""))
         if behind and now - seen_at < INDEX_LAG_S:
-            return pickle.loads(seen)  # noqa: S301 - our own
+            return marshal.loads(seen)  # noqa: S302 - our own
         answer = call(parameters)
-        self._seen[asked] = (now, pickle.dumps(answer))
+        self._seen[asked] = (now, marshal.dumps(answer))
         return answer
 
     # -- HTTP ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+from typing import Any
 from unittest.mock import patch
 
 from local.simulation import comparison
@@ -147,8 +147,8 @@ def _a_day_of_sweeps(world: World) -> None:
 def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min: int) -> None:
     # A document that is gone from Odoo without its PDF having been fetched waits for the daily comparison.
     gone = {move["id"] for move in script.in_odoo.deleted}
+    before = _state(world.entries())
     for round_ in range(ROUNDS_MAX):
-        before = _state(world)
         world.extract()
         world.post({"sweep": True})
         world.post(WATCH)
@@ -157,11 +157,14 @@ def _come_to_rest(world: World, script: Script, verdict: Verdict, *, rounds_min:
             if verdict.seed % 2:
                 retry_reused(world)
         world.clock.pass_by(TICK_S)
-        open_ids = {int(entry["odoo_id"]) for entry in world.entries() if entry["status"] in ("pending", "posting")}
-        if round_ >= rounds_min and not open_ids - gone and _state(world) == before:
+        entries = world.entries()
+        state = _state(entries)
+        open_ids = {int(entry["odoo_id"]) for entry in entries if entry["status"] in ("pending", "posting")}
+        if round_ >= rounds_min and not open_ids - gone and state == before:
             return
+        before = state
     verdict.complain("it never comes to rest")
 
 
-def _state(world: World) -> str:
-    return json.dumps([{name: str(entry.get(name)) for name in _STILL} for entry in world.entries()])
+def _state(entries: list[dict[str, Any]]) -> list[list[Any]]:
+    return [[entry.get(name) for name in _STILL] for entry in entries]

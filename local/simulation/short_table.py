@@ -1,21 +1,22 @@
 """The conditional writes and the reads of a table, done to moto's items without moto's parsing, validating and copying.
 
 Only what is common is done here; `answer` returns None for all else, and moto does it. Moto also judges: a request is
-answered here only after moto has accepted one of the same shape (the same expressions, names and placeholders), and one
-whose condition does not hold goes to moto, which refuses it in its own words. `tests/contracts` compares the two.
+answered here only after moto has accepted one of the same shape (the same expressions, names and placeholders).
+`tests/contracts` compares the two.
 """
 
 from __future__ import annotations
 
 import marshal
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NoReturn
 
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import RESULT_SIZE_LIMIT
 
 from local.stand_ins.aws import ACCOUNT, REGION
 
@@ -30,8 +31,9 @@ FAR_BELOW_THE_LIMITS_BYTES = 50_000
 PAGE_FAR_BELOW_THE_LIMIT_BYTES = 500_000
 BATCH_MAX = 100
 KEY_LENGTH_MAX = 500
-# A version of `marshal` that writes what occurs twice twice.
-_WITHOUT_REFERENCES = 2
+_NO_LIMIT = 1_000_000_000
+# A version of `marshal` that writes what occurs twice twice, and equal values alike.
+WITHOUT_REFERENCES = 2
 _SCALARS = {"S", "N", "BOOL", "NULL"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,19})(\.\d{1,10})?")
 _TOKEN = re.compile(
@@ -74,7 +76,7 @@ def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> 
     if do is None:
         return None
     try:
-        if operation != "BatchGetItem" and _shape(operation, parameters) not in _accepted:
+        if operation != "BatchGetItem" and not _accepted.issuperset(_shapes(operation, parameters)):
             return None
         return do(parameters)
     except _DoesNotHold as refused:
@@ -86,12 +88,17 @@ def answer(operation: str, parameters: Parameters, *, refuses: bool = False) -> 
 def accepted(operation: str, parameters: Parameters) -> None:
     """Remember that moto has accepted a request: the next of its shape may be answered here."""
     if operation in _OPERATIONS and operation != "BatchGetItem":
-        _accepted.add(_shape(operation, parameters))
+        _accepted.update(_shapes(operation, parameters))
+
+
+def _shapes(operation: str, parameters: Parameters) -> list[Any]:
+    """Return the shapes of a request: of a transaction those of its writes, which moto judges one by one."""
+    if operation == "TransactWriteItems":
+        return [_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items()]
+    return [_shape(operation, parameters)]
 
 
 def _shape(operation: str, parameters: Parameters) -> Any:
-    if operation == "TransactWriteItems":
-        return tuple(_shape(kind, asked) for one in parameters["TransactItems"] for kind, asked in one.items())
     table = _tables().get(parameters["TableName"])
     schema = (
         (table.hash_key_attr, table.range_key_attr, *(index.name for index in table.all_indexes())) if table else ()
@@ -128,12 +135,16 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
     keys = [_key(table, key) for key in asked["Keys"]]
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
         _leave()
-    found = _page(table.items[key] for key in keys if key in table.items)
-    return {
-        "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
-        "Responses": {name: found},
-        "UnprocessedKeys": {},
-    }
+    found = _page([table.items[key] for key in keys if key in table.items])
+    return (
+        _leave()
+        if found is None
+        else {
+            "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
+            "Responses": {name: found},
+            "UnprocessedKeys": {},
+        }
+    )
 
 
 def _put_item(parameters: Parameters) -> Parameters:
@@ -159,7 +170,7 @@ def _put(parameters: Parameters) -> Write:
     made = Item(key, beside, {})
     for name, value in item.items():
         # Not by moto, which would measure the whole item at each attribute.
-        dict.__setitem__(made.attrs, name, DynamoType(value))
+        dict.__setitem__(made.attrs, name, _kept(value))
 
     def write() -> Parameters:
         if beside is None:
@@ -200,7 +211,7 @@ def _change(parameters: Parameters) -> Write:
         item = table.items.setdefault(key, found or Item(key, None, parameters["Key"]))
         before = {name: _plain(item.attrs[name]) for name in (*new, *gone) if name in item.attrs}
         for name, value in new.items():
-            dict.__setitem__(item.attrs, name, DynamoType(value))
+            dict.__setitem__(item.attrs, name, _kept(value))
         for name in gone:
             item.attrs.pop(name, None)
         # moto says it, asked or not.
@@ -250,8 +261,31 @@ _WRITES: dict[str, Callable[[Parameters], Write]] = {"Put": _put, "Update": _cha
 def _query(parameters: Parameters) -> Parameters:
     _only(
         parameters, "IndexName", "KeyConditionExpression", "ProjectionExpression", "ExpressionAttributeNames",
-        "ExpressionAttributeValues", "Select", "Limit", "FilterExpression",
+        "ExpressionAttributeValues", "Select", "Limit", "FilterExpression", "ExclusiveStartKey", "ScanIndexForward",
     )  # fmt: skip
+    table, index, wanted = _asked_index(parameters)
+    found, whole, is_cut = _page_of_index(table, index, wanted, parameters)
+    keys = (*table.table_key_attrs, *wanted)
+    done: Parameters = {"ScannedCount": len(found)}
+    if is_cut:
+        done["LastEvaluatedKey"] = {name: whole[-1][name] for name in keys}
+    if index.projection["ProjectionType"] == "KEYS_ONLY":
+        whole = [{name: one[name] for name in one if name in keys} for one in whole]
+    filtered = parameters.get("FilterExpression")
+    if filtered is not None:
+        holds = _condition(filtered)
+        whole = [one for item, one in zip(found, whole, strict=True) if holds(item.attrs, parameters)]
+    done["Count"] = len(whole)
+    if parameters.get("Select") != "COUNT":
+        names = [_named(name.strip(), parameters) for name in parameters.get("ProjectionExpression", "").split(",")]
+        done["Items"] = (
+            [{name: item[name] for name in names if name in item} for item in whole] if names != [""] else whole
+        )
+    return done
+
+
+def _asked_index(parameters: Parameters) -> tuple[Any, Any, dict[str, str]]:
+    """Return the table, the index that is queried, and what its keys have to be."""
     table = _table(parameters, ranges=True)
     index = next((index for index in table.global_indexes if index.name == parameters.get("IndexName")), None)
     if index is None:
@@ -263,27 +297,61 @@ def _query(parameters: Parameters) -> Parameters:
     if set(wanted) != {key["AttributeName"] for key in index.schema}:
         # Then the order would be that of the key left open.
         _leave()
-    found = [item for item in table.all_items() if _has(item, wanted)]
-    limit = parameters.get("Limit", len(found) + 1)
-    if not isinstance(limit, int) or len(found) >= limit:
-        # Then the page ends with where the next begins.
+    return table, index, wanted
+
+
+def _page_of_index(
+    table: Any, index: Any, wanted: dict[str, str], parameters: Parameters
+) -> tuple[list[Item], list[dict[str, Value]], bool]:
+    """Return the items of a page, also as plain values, and whether it was cut off."""
+    is_ascending, limit = parameters.get("ScanIndexForward") is not False, parameters.get("Limit", _NO_LIMIT)
+    if type(limit) is not int or limit < 1:
         _leave()
-    found.sort(key=lambda item: str(item.hash_key.value))
-    whole = _page(found)
-    if projected == "KEYS_ONLY":
-        keys = {*table.table_key_attrs, *wanted}
-        whole = [{name: one[name] for name in one if name in keys} for one in whole]
-    filtered = parameters.get("FilterExpression")
-    if filtered is not None:
-        holds = _condition(filtered)
-        whole = [one for item, one in zip(found, whole, strict=True) if holds(item.attrs, parameters)]
-    done: Parameters = {"Count": len(whole), "ScannedCount": len(found)}
-    if parameters.get("Select") != "COUNT":
-        names = [_named(name.strip(), parameters) for name in parameters.get("ProjectionExpression", "").split(",")]
-        done["Items"] = (
-            [{name: item[name] for name in names if name in item} for item in whole] if names != [""] else whole
-        )
-    return done
+    found = [item for item in _items(table) if _has(item, wanted)]
+    if "ExclusiveStartKey" in parameters:
+        start = _start(table, wanted, parameters["ExclusiveStartKey"])
+        found = [item for item in found if _is_after(_hash_key(item), start, is_ascending=is_ascending)]
+    found.sort(key=_hash_key, reverse=not is_ascending)
+    whole = _page(found) if len(found) < limit else None
+    if whole is not None:
+        return found, whole, False
+    others = _after(table, index, wanted, is_ascending=is_ascending)
+    count, is_cut = _cut_off(found, others, limit)
+    return found[:count], [_plain_item(item) for item in found[:count]], is_cut
+
+
+def _cut_off(found: list[Item], others: list[Item], limit: int) -> tuple[int, bool]:
+    """Return how many of the items are on a page, and whether moto ends it before it has looked at the others, too."""
+    size = 0
+    for place, item in enumerate((*found, *others)):
+        count, own = min(place, len(found)), item.size()
+        if count == limit or size + own > RESULT_SIZE_LIMIT:
+            return count, True
+        size += own if place < len(found) else 0
+    return len(found), False
+
+
+def _after(table: Any, index: Any, wanted: dict[str, str], *, is_ascending: bool) -> list[Item]:
+    """Return what moto looks at after the last item that is wanted: what has another second key, in any order."""
+    if len(wanted) == 1:
+        return []
+    *_, second = [key["AttributeName"] for key in index.schema]
+    of_the_first = {name: text for name, text in wanted.items() if name != second}
+    found = [item for item in _items(table) if _has(item, of_the_first) and second in item.attrs]
+    texts = [(item, item.attrs[second].value) for item in found]
+    return [item for item, text in texts if _is_after(text, wanted[second], is_ascending=is_ascending)]
+
+
+def _start(table: Any, wanted: dict[str, str], key: dict[str, Value]) -> str:
+    """Return the key of the item after which a page begins, if it is one of those that are wanted."""
+    if set(key) != {*table.table_key_attrs, *wanted} or any(key[name] != {"S": wanted[name]} for name in wanted):
+        _leave()
+    text: str = _text(key[table.hash_key_attr]).value
+    return text
+
+
+def _is_after(text: str, other: str, *, is_ascending: bool) -> bool:
+    return text > other if is_ascending else text < other
 
 
 def _has(item: Item, wanted: dict[str, str]) -> bool:
@@ -299,11 +367,23 @@ def _scan(parameters: Parameters) -> Parameters:
     _only(parameters, "ConsistentRead")
     _check_flag(parameters)
     table = _table(parameters, ranges=True)
-    items = [item for kept in table.items.values() for item in (kept.values() if table.range_key_attr else [kept])]
+    items = _items(table)
     # As moto sorts them, but by texts: its own values work out at each comparison what they are.
     items.sort(key=lambda item: (item.hash_key.value, item.range_key.value if item.range_key else ""))
     found = _page(items)
-    return {"Count": len(found), "ScannedCount": len(found), "Items": found}
+    return _leave() if found is None else {"Count": len(found), "ScannedCount": len(found), "Items": found}
+
+
+def _items(table: Any) -> list[Item]:
+    """Return what a table holds, in no order: moto sorts it, by values that it reads again at each comparison."""
+    if table.range_key_attr:
+        return [item for kept in table.items.values() for item in kept.values()]
+    return list(table.items.values())
+
+
+def _hash_key(item: Item) -> str:
+    text: str = item.hash_key.value
+    return text
 
 
 _OPERATIONS: dict[str, Callable[[Parameters], Parameters]] = {
@@ -397,6 +477,16 @@ def _size(value: Value) -> int:
     _leave()
 
 
+def _kept(value: Value) -> DynamoType:
+    """Return a value that was checked as moto keeps it. Most are texts and numbers, of which nothing else is asked."""
+    ((kind, content),) = value.items()
+    if kind not in _SCALARS:
+        return DynamoType(value)
+    kept = DynamoType.__new__(DynamoType)
+    kept.type, kept.value = kind, content
+    return kept
+
+
 def _plain_item(item: Item) -> dict[str, Value]:
     return {name: _plain(value) for name, value in item.attrs.items()}
 
@@ -412,16 +502,16 @@ def _plain(value: DynamoType) -> Value:
     return {value.type: content} if value.type != "B" else _leave()
 
 
-def _page(items: Iterable[Item]) -> list[dict[str, Value]]:
-    """Return the items as plain values, if they are far fewer than one page may have."""
+def _page(items: list[Item]) -> list[dict[str, Value]] | None:
+    """Return the items as plain values, or None if they may be more than one page has."""
     page, size = list[dict[str, Value]](), 0
     for item in items:
         plain = _plain_item(item)
         page.append(plain)
         # Never less than DynamoDB counts, and sooner done than JSON.
-        size += len(marshal.dumps(plain, _WITHOUT_REFERENCES))
+        size += len(marshal.dumps(plain, WITHOUT_REFERENCES))
         if size > PAGE_FAR_BELOW_THE_LIMIT_BYTES:
-            _leave()
+            return None
     return page
 
 

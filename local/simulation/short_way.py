@@ -25,6 +25,7 @@ from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
 from moto.s3.models import FakeKey, S3Backend, s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sns.models import sns_backends
 from moto.sqs.responses import SQSResponse
@@ -55,11 +56,20 @@ def call(service: str, operation: str, parameters: Parameters) -> Any:
 def _dynamodb(operation: str, parameters: Parameters) -> Any:
     answer = short_table.answer(operation, parameters, refuses=True)
     if answer is None:
-        answer = _answered(DynamoHandler(), operation, parameters)
+        try:
+            answer = _answered(DynamoHandler(), operation, parameters)
+        except ClientError as error:
+            if operation == "PutItem" and error.response["Error"]["Code"] == _DOES_NOT_HOLD:
+                # moto reads all of it before it looks whether its condition holds.
+                short_table.accepted(operation, parameters)
+            raise
         short_table.accepted(operation, parameters)
     elif "Error" in answer:
         raise ClientError(answer, operation)  # type: ignore[arg-type]
     return answer
+
+
+_DOES_NOT_HOLD = "ConditionalCheckFailedException"
 
 
 def _sqs(operation: str, parameters: Parameters) -> Any:
@@ -85,14 +95,14 @@ def _answered(handler: Any, operation: str, parameters: Parameters) -> Any:
 
 
 def _secretsmanager(operation: str, parameters: Parameters) -> Any:
-    handler = SecretsManagerResponse()
-    handler.body = json.dumps(parameters)
-    _at_home(handler)
     try:
         if operation == "GetSecretValue":
             # As the handler does, which reads the request three times.
             of: Any = (parameters["SecretId"], parameters.get("VersionId"), parameters.get("VersionStage"))
-            return copied(handler.backend.get_secret_value(*of))
+            return copied(short_table.at_home(secretsmanager_backends, REGION).get_secret_value(*of))
+        handler = SecretsManagerResponse()
+        handler.body = json.dumps(parameters)
+        _at_home(handler)
         return json.loads(getattr(handler, _method_of(operation))())
     except JsonRESTError as error:
         # Of a secret without a value and of none at all only the text is different.

@@ -36,6 +36,7 @@ VALUES = some.one_of(
     some.just({"SS": ["one", "two"]}),
 )
 ATTRIBUTES = ["holder", "until", "calls", "status"]
+INDEXES = {"status-index": ("status",), "company-status-index": ("company", "status")}
 CONDITIONS = [
     None,
     None,
@@ -129,6 +130,9 @@ def queries(draw):
             some.sampled_from([{}, {}, {"Limit": 1}, {"Limit": 3}, {"Select": "COUNT"}, {"ScanIndexForward": False}])
         ),
     }
+    if draw(some.booleans()):
+        start = {**draw(KEYS), "company": {"S": "A"}, "status": draw(STATUSES)}
+        parameters["ExclusiveStartKey"] = {name: start[name] for name in ("entry_id", *INDEXES[index])}
     filtered = draw(some.sampled_from([None, None, *CONDITIONS]))
     if filtered:
         parameters["FilterExpression"] = filtered
@@ -241,8 +245,56 @@ def test_a_page_ends_where_moto_ends_it(tables):
         assert here == done(done_by_moto, MOTO, "Scan", {})
 
 
+def pages(do, table, asked):
+    """Return the pages of a query, one after the other."""
+    start, answers = {}, []
+    while True:
+        answer = do("Query", {"TableName": table, **asked, **start})
+        answers.append(json.dumps(answer, sort_keys=True))
+        if "LastEvaluatedKey" not in answer:
+            return answers
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+@pytest.mark.parametrize("more", [{}, {"Limit": 4}, {"FilterExpression": "is_odd = :yes"}])
+@pytest.mark.parametrize("is_ascending", [True, False])
+@pytest.mark.parametrize(
+    "index",
+    [("status-index", "#status = :status"), ("company-status-index", "company = :company AND #status = :status")],
+)
+def test_the_pages_of_an_index_are_those_of_moto(tables, answered_here, index, is_ascending, more):
+    for number in range(60):
+        item = {
+            "entry_id": {"S": f"{number * 37 % 60:02}"}, "company": {"S": "AB"[number % 7 == 0]},
+            "status": {"S": ["pending", "posted", "posted"][number % 3]}, "is_odd": {"S": ["no", "yes"][number % 2]},
+            "words": {"S": "ü" * (20_000 + 100 * number)},
+        }  # fmt: skip
+        for table in tables:
+            table.items[DynamoType(item["entry_id"])] = Item(DynamoType(item["entry_id"]), None, item)
+    name, condition = index
+    values = {":status": {"S": "posted"}, ":company": {"S": "A"}, ":yes": {"S": "yes"}}
+    asked = {
+        "IndexName": name, "KeyConditionExpression": condition, "ProjectionExpression": "entry_id, is_odd",
+        "ScanIndexForward": is_ascending, **more, "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {
+            name: value for name, value in values.items() if name in condition + more.get("FilterExpression", "")
+        },
+    }  # fmt: skip
+    by_moto = pages(done_by_moto, MOTO, asked)
+    pages(lambda *what: short_way.call("dynamodb", *what), SHORT, asked)
+    del answered_here[:]
+
+    assert pages(lambda *what: short_way.call("dynamodb", *what), SHORT, asked) == by_moto
+    assert len(answered_here) == len(by_moto) > 1
+
+
 def _put(name, **values):
     return "PutItem", {"Item": {"entry_id": {"S": name}, "company": {"S": "A"}, **values}}
+
+
+def _new(name, **values):
+    operation, asked = _put(name, **values)
+    return operation, {**asked, "ConditionExpression": "attribute_not_exists(entry_id)"}
 
 
 def _status(text, condition, **values):
@@ -260,6 +312,12 @@ def _query(condition, **more):
     return "Query", _asked(
         parameters, condition, more.get("FilterExpression"), status={"S": "posted"}, company={"S": "A"}, **texts
     )
+
+
+def _after(name, status, **more):
+    """Return a query that goes on after an item."""
+    start = {"entry_id": {"S": name}, "company": {"S": "A"}, "status": {"S": status}, **more}
+    return _query("company = :company AND #status = :status", ExclusiveStartKey=start)
 
 
 def _together(*requests):
@@ -282,6 +340,8 @@ def _begun(name):
 
 POSTED = {"status": {"S": "posted"}}
 MORE_THAN_A_PAGE = [_put(name, words={"S": "x" * 100_000}, **POSTED) for name in "bcdefghijklm"]
+# moto ends a page where the next item would be too much, also one that is not wanted.
+OF_ANOTHER_STATUS = [_put("z", words={"S": "x" * 300_000}, status={"S": "zero"})]
 BOTH = "company = :company AND #status = :status"
 ANY_OF, IS_NOW = {"FilterExpression": "holder IN (:first, :now)"}, {"FilterExpression": "holder = :now"}
 EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribute_exists(entry_id) AND holder = :now"
@@ -297,19 +357,30 @@ EXISTS, OTHER, LATER = "attribute_exists(entry_id)", "holder <> :now", "attribut
         ([_put("a", holder={"S": "x"}), _status("posted", OTHER), _put("a"), _status("pending", OTHER)], 0),
         ([_put("b", **POSTED), _query(BOTH), _put("a", **POSTED),
           _query(BOTH)], 1),
-        ([_put("a", **POSTED), _query(BOTH), *MORE_THAN_A_PAGE, _query(BOTH)], 0),
+        ([_put("a", **POSTED), _query(BOTH), *MORE_THAN_A_PAGE, _query(BOTH)], 1),
+        ([_put("a", **POSTED), _query(BOTH), *MORE_THAN_A_PAGE[:8], *OF_ANOTHER_STATUS, _query(BOTH)], 1),
+        ([_query(BOTH, Limit=0), _query(BOTH, Limit=0)], 0),
+        ([_put("b", **POSTED), _after("a", "posted"), _put("c", **POSTED), _after("b", "posted")], 1),
+        ([_put("b", **POSTED), _after("a", "posted"), _after("a", "zero")], 0),
+        ([_put("b", **POSTED), _after("a", "posted", holder={"S": "x"}), _after("a", "posted", holder={"S": "x"})], 0),
         ([_put("a", **POSTED), _query(ONE := "company = :company"), _put("b", status={"S": "pending"}),
           _query(ONE)], 0),
+        ([_put("a"), _new("a"), _new("b")], 1),
+        ([_new("a", calls={"N": "nan"}), _new("b")], 0),
         ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-11"), _begun("b")], 1),
         ([_held("a", "2026-11-30"), _begun("a"), _held("b", "2026-1"), _begun("b")], 1),
         ([_held("a", "2026-11"), _query(BOTH, **IS_NOW), _held("b", "x"), _query(BOTH, **IS_NOW)], 1),
         ([_held("a", "2026-11"), _held("b", "x"), _query(BOTH, **ANY_OF), _held("c", "one"), _held("d", "x"),
           _query(BOTH, **ANY_OF)], 1),
         ([_held("a", "x"), _query(BOTH, Limit=2), _query(BOTH, Limit=2)], 1),
-        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _query(BOTH, Limit=2)], 0),
-        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _held("c", "x"), _query(BOTH, Limit=2)], 0),
+        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _query(BOTH, Limit=2)], 1),
+        ([_held("a", "x"), _query(BOTH, Limit=2), _held("b", "x"), _held("c", "x"), _query(BOTH, Limit=2)], 1),
+        ([_held("a", "x"), _query(BOTH, Limit=1), _put("b", status={"S": "zero"}), _query(BOTH, Limit=1)], 1),
         ([_together(_held("a", "x"), _held("b", "y")), _together(_held("b", "x"), _held("c", "y"))], 1),
         ([_together(_held("a", "x"), _held("b", "y")), _together(_held("c", "x"), _held("c", "y"))], 0),
+        ([_held("a", "2026-11"), _together(_begun("a")), _together(_held("b", "x")),
+          _together(_held("b", "2026-11"), _begun("a"))], 1),
+        ([_held("a", "2026-11"), _together(_held("b", "x")), _together(_begun("a"), _held("b", "x"))], 0),
         ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")), _held("b", "x"),
           _together(_begun("a"), _begun("b"))], 0),
         ([_held("a", "2026-11"), _held("b", "2026-11"), _together(_begun("a"), _begun("b")),
@@ -391,4 +462,4 @@ def test_a_table_of_two_keys_is_written_and_read_as_by_moto(empty_aws, answered_
         dict(filter(itemgetter(1), there.items.items()))
     )
     assert repr(here.all_items()) == repr(there.all_items())
-    assert Counter(answered_here) == {"PutItem": 7, "GetItem": 3, "Query": 3}
+    assert Counter(answered_here) == {"PutItem": 7, "GetItem": 3, "Query": 4}

@@ -22,12 +22,19 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(limiter, "WINDOWS", ((100_000, 0.001),))
 
 
-@pytest.fixture
-def machine(start_machine):
-    """Four documents of companyA, one of each type, pulled and waiting. Afterwards no secret may be anywhere."""
-    machine = start_machine(many(4, parties=2))
+def _one_of_each_type():
+    return many(4, parties=2)
+
+
+def _pulled(machine):
     machine.quickbooks.name_edit_s = machine.quickbooks.refresh_s = 0
     machine.extract()
     machine.output = ""
+
+
+@pytest.fixture
+def machine(machine_after):
+    """Four documents of companyA, one of each type, pulled and waiting. Afterwards no secret may be anywhere."""
+    machine = machine_after(_pulled, _one_of_each_type)
     yield machine
     says_nothing_secret(machine)

@@ -120,3 +120,18 @@ def test_many_documents_may_share_one_write_date():
 
     assert len(spread) == 5
     assert len(shared) == 1
+
+
+def test_what_is_done_to_clones_is_done_to_no_others():
+    before = repr(many(20))
+    rows, _ = many(20)
+    for kept in rows.values():
+        for row in kept:
+            for value in row.values():
+                if isinstance(value, list | dict):
+                    value.clear()
+            row.clear()
+
+    # Not compared in the assert: what is different would be shown, all of it.
+    is_the_same = repr(many(20)) == before
+    assert is_the_same

@@ -37,17 +37,18 @@ def survey(
     waiting: Iterable[Waiting], companies: Collection[str], now: datetime, deadline: Deadline, *, leaves_s: float
 ) -> Survey:
     """Return what waits, counting at most 10,000 entries, and while more than `leaves_s` seconds are left."""
-    found, known = Survey(), set(companies)
+    found, known, oldest = Survey(), set(companies), now
     for number, entry in enumerate(islice(waiting, SURVEYED_MAX + 1)):
         found.is_cut_short = not deadline.allows(leaves_s)
         if found.is_cut_short or number == SURVEYED_MAX:
             found.is_complete = False
-            return found
+            break
         if entry.company in known:
             found.count += 1
-            found.oldest_s = max(found.oldest_s, int((now - entry.since).total_seconds()))
-            if entry.is_due(now):
+            oldest = min(oldest, entry.since)
+            if entry.company not in found.due and entry.is_due(now):
                 found.due.add(entry.company)
         elif entry.status is Status.PENDING:
             found.elsewhere.append(entry.entry_id)
+    found.oldest_s = int((now - oldest).total_seconds())
     return found
