@@ -63,12 +63,11 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# What takes long, each of its tests or all of a file: dealt out first, so that at the end no worker waits for another.
-# The first three mostly wait: for what Terraform applies, and for a processor that is not given.
+# What mostly waits, for what Terraform applies or for a processor that is not given. Half of the workers begin with it,
+# so that the others have the processors to themselves.
+WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py", "tests/test_slow_processor.py")
+# What takes long, each of its tests or all of a file: dealt out next, so that at the end no worker waits for another.
 LONGEST_FIRST = (
-    "tests/test_readme_steps.py",
-    "tests/test_deployed_to_moto.py",
-    "tests/test_slow_processor.py",
     "tests/local/simulation/test_simulation.py",
     "tests/properties/",
     "tests/test_terraform.py",
@@ -132,16 +131,20 @@ def what_is_read(event: str, what: dict[str, Any]) -> dict[str, Any] | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal out what takes long to the workers in turn. All else stays in order, with what files share."""
 
-    def place(item: pytest.Item) -> int:
-        return next(n for n, path in enumerate(LONGEST_FIRST) if item.nodeid.startswith(path))
+    def taken(first: tuple[str, ...]) -> list[pytest.Item]:
+        """Take out of the others what begins so, in this order."""
+        found = [item for item in others if item.nodeid.startswith(first)]
+        others[:] = [item for item in others if not item.nodeid.startswith(first)]
+        return sorted(found, key=lambda item: next(n for n, path in enumerate(first) if item.nodeid.startswith(path)))
 
-    long = sorted((item for item in items if item.nodeid.startswith(LONGEST_FIRST)), key=place)
-    others = [item for item in items if not item.nodeid.startswith(LONGEST_FIRST)]
+    others = list(items)
+    waiting, long = taken(WAITING), taken(LONGEST_FIRST)
     # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    half = (workers + 1) // 2
     total, dealt = len(items), list[pytest.Item]()
     for number in range(workers):
-        own = long[number::workers]
+        own = (waiting[number::half] if number < half else []) + long[number::workers]
         room = (total - len(dealt)) // (workers - number) - len(own)
         dealt += [*own, *others[:room]]
         others = others[room:]
