@@ -63,8 +63,8 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# What mostly waits, for what Terraform applies or for a processor that is not given. Half of the workers begin with it,
-# so that the others have the processors to themselves.
+# What mostly waits, for what Terraform applies or for a processor that is not given. One worker does it, while the
+# others have the processors to themselves.
 WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py", "tests/test_slow_processor.py")
 # What takes long, each of its tests or all of a file: dealt out next, so that at the end no worker waits for another.
 LONGEST_FIRST = (
@@ -141,10 +141,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     waiting, long = taken(WAITING), taken(LONGEST_FIRST)
     # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    half = (workers + 1) // 2
     total, dealt = len(items), list[pytest.Item]()
     for number in range(workers):
-        own = (waiting[number::half] if number < half else []) + long[number::workers]
+        own = (waiting if number == 0 else []) + long[number::workers]
         room = (total - len(dealt)) // (workers - number) - len(own)
         dealt += [*own, *others[:room]]
         others = others[room:]
