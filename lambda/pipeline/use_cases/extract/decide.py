@@ -87,11 +87,12 @@ def _is_taken_up(previous: Entry, skip_code: str) -> bool:
 def is_news_of_itself(document: Document, entry: Entry) -> bool:
     """Whether Odoo's dates of a document differ from those of the entry.
 
-    An entry of an earlier release does not say when its document was created. A restored backup sets back when it was
-    written.
+    An entry of an earlier release does not say when its document was created. Odoo also writes a document when nothing
+    of it changes for us (a payment, an e-mail), or when it is cancelled and posted again. Unless the entry says so, a
+    restored backup does not show that it has set the document back to what it was in between.
     """
     is_new = document.created_at is not None and document.created_at != entry.odoo_created_at
-    if entry.successor or not (is_new or document.written_at < entry.odoo_write_date):
+    if entry.successor or not (is_new or document.written_at != entry.odoo_write_date):
         return False
     # Last, because it takes longer than all else, and most documents are read again unchanged.
     return entry.content_hash == document.content_hash

@@ -227,6 +227,20 @@ def test_what_is_set_back_is_read_again_once(world):
     assert world.aws.entry(7).odoo_write_date == WRITTEN_AT - DAY
 
 
+def test_a_withdrawal_that_no_pull_saw_is_found_when_a_backup_brings_it_back():
+    world = World(a_document(7, written_at=NOW - 30 * DAY))
+    world.post(7)
+    world.key_values.keep_compared(DATABASE, COMPANY.name, NOW - EVERY)
+    # It was cancelled, and posted again after the backup, before there was a pull: nothing has changed.
+    world.odoo.put(a_document(7, written_at=WRITTEN_AT))
+    pull(world.odoo, world.aws)
+    world.odoo.put(a_document(7, withdrawn=True, written_at=NOW - 3 * DAY))
+
+    world.compare()
+
+    assert world.aws.entry(7).withdrawn
+
+
 # -- missed by the pulls ---------------------------------------------------------------------------------------------
 
 
