@@ -74,7 +74,6 @@ LONGEST_FIRST = (
     "tests/test_build.py",
     "tests/test_at_scale.py",
     "tests/pipeline/files/test_images.py",
-    "tests/test_memory.py",
     "tests/cases/test_large_papers.py",
     "tests/test_state_machine.py",
     "tests/local/simulation/",
