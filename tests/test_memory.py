@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from local.demo.small_files import pdf_page
-from tests.limited_process import EXTRACTOR_MB, SHARE_MAX, run_limited
+from tests.limited_process import EXTRACTOR_MB, SHARE_MAX, WarmProcess, run_limited
 from tests.pipeline.test_http import raw_server
 from tests.scans import scan_of
 
@@ -37,6 +37,14 @@ try:
 except InvalidDocument as error:
     print("REFUSED", error)
 """
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    """One process for all papers: to start it and to import what a run imports takes longer than most of them."""
+    process = WarmProcess(memory_mb=EXTRACTOR_MB)
+    yield process
+    process.close()
 
 
 def squeezed(megabytes):
@@ -146,14 +154,14 @@ MADE = {
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_a_paper_is_converted_or_refused_by_name_within_the_memory(tmp_path, name):
+def test_a_paper_is_converted_or_refused_by_name_within_the_memory(extractor, tmp_path, name):
     make, outcome = MADE[name]
     paths = []
     for number, content in enumerate(make()):
         paths.append(str(tmp_path / f"paper {number}"))
         (tmp_path / f"paper {number}").write_bytes(content)
 
-    ended = run_limited(AS_PAPER, *paths, memory_mb=EXTRACTOR_MB)
+    ended = extractor.run(AS_PAPER, *paths)
 
     assert outcome in ended.output
     assert ended.peak_mb < PEAK_MAX_MB
@@ -170,11 +178,11 @@ print("ANEW", len(merged([paper], [("a.xml", beside)])) > len(paper))
 """
 
 
-def test_a_large_file_is_embedded_in_a_large_pdf_within_the_memory(tmp_path):
+def test_a_large_file_is_embedded_in_a_large_pdf_within_the_memory(extractor, tmp_path):
     (tmp_path / "paper").write_bytes(a_scan_as_pdf())
     (tmp_path / "beside").write_bytes(b"<Invoice>" + b"xmlns:a =" * (5 * 2**20 // 9) + b"</Invoice>")
 
-    ended = run_limited(EMBEDDED, str(tmp_path / "paper"), str(tmp_path / "beside"), memory_mb=EXTRACTOR_MB)
+    ended = extractor.run(EMBEDDED, str(tmp_path / "paper"), str(tmp_path / "beside"))
 
     assert ended.output.split() == ["ADDED", "True", "ANEW", "True"]
     assert ended.peak_mb < PEAK_MAX_MB
@@ -203,3 +211,18 @@ def test_an_answer_of_200_mb_is_refused_by_its_size_while_it_streams():
     assert "sent more than 16 MB in one answer" in ended.output
     assert "sent more than 48 MB in one answer" in ended.output
     assert ended.peak_mb < PEAK_MAX_MB / 2
+
+
+def test_the_peak_of_a_warm_process_is_of_its_last_run_alone(extractor):
+    large = extractor.run("print('x' * (200 * 2**20) == '')")
+    small = extractor.run("print('small')")
+
+    assert (large.output, small.output) == ("False\n", "small\n")
+    assert large.peak_mb > 200 > small.peak_mb
+
+
+def test_a_warm_process_has_no_more_memory_than_its_limit_and_dies_by_name(extractor):
+    with pytest.raises(AssertionError, match=r"ended with 1: [\s\S]*MemoryError"):
+        extractor.run(f"bytearray({EXTRACTOR_MB} * 2**20)")
+
+    assert extractor.run("print('anew')").output == "anew\n"
