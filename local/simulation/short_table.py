@@ -307,7 +307,7 @@ def _page_of_index(
     is_ascending, limit = parameters.get("ScanIndexForward") is not False, parameters.get("Limit", _NO_LIMIT)
     if type(limit) is not int or limit < 1:
         _leave()
-    found = [item for item in _items(table) if _has(item, wanted)]
+    found = _having(wanted, _items(table))
     if "ExclusiveStartKey" in parameters:
         start = _start(table, wanted, parameters["ExclusiveStartKey"])
         found = [item for item in found if _is_after(_hash_key(item), start, is_ascending=is_ascending)]
@@ -337,7 +337,7 @@ def _after(table: Any, index: Any, wanted: dict[str, str], *, is_ascending: bool
         return []
     *_, second = [key["AttributeName"] for key in index.schema]
     of_the_first = {name: text for name, text in wanted.items() if name != second}
-    found = [item for item in _items(table) if _has(item, of_the_first) and second in item.attrs]
+    found = [item for item in _having(of_the_first, _items(table)) if second in item.attrs]
     texts = [(item, item.attrs[second].value) for item in found]
     return [item for item, text in texts if _is_after(text, wanted[second], is_ascending=is_ascending)]
 
@@ -354,12 +354,11 @@ def _is_after(text: str, other: str, *, is_ascending: bool) -> bool:
     return text > other if is_ascending else text < other
 
 
-def _has(item: Item, wanted: dict[str, str]) -> bool:
+def _having(wanted: dict[str, str], items: list[Item]) -> list[Item]:
+    """Return the items with these texts: key by key, because a call for each item takes twice as long."""
     for name, text in wanted.items():
-        found = item.attrs.get(name)
-        if found is None or found.value != text:
-            return False
-    return True
+        items = [item for item in items if (found := item.attrs.get(name)) is not None and found.value == text]
+    return items
 
 
 def _scan(parameters: Parameters) -> Parameters:

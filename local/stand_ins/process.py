@@ -41,8 +41,10 @@ class Environment:
     def _end(self, environ: dict[str, str]) -> None:
         self._running.remove(environ)
         if not self._running:
-            os.environ.clear()
-            os.environ.update(self._own)
+            # Not by clearing it, which takes each variable away and sets most of them again.
+            for name in os.environ.keys() - self._own.keys():
+                del os.environ[name]
+            os.environ.update(self._own.items() - os.environ.items())
             return
         rest = dict(self._own)
         for other in self._running:
