@@ -136,15 +136,13 @@ def _batch_get_item(parameters: Parameters) -> Parameters:
     if not 0 < len(keys) <= BATCH_MAX or len({key.value for key in keys}) < len(keys):
         _leave()
     found = _page([table.items[key] for key in keys if key in table.items])
-    return (
+    if found is None:
         _leave()
-        if found is None
-        else {
-            "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
-            "Responses": {name: found},
-            "UnprocessedKeys": {},
-        }
-    )
+    return {
+        "ConsumedCapacity": [{"CapacityUnits": len(keys), "TableName": name}],
+        "Responses": {name: found},
+        "UnprocessedKeys": {},
+    }
 
 
 def _put_item(parameters: Parameters) -> Parameters:
