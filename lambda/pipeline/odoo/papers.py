@@ -268,7 +268,7 @@ def received(data: object, sha1: object) -> bytes:
         return b""
     try:
         content = binascii.a2b_base64(data)
-    except binascii.Error as error:
+    except ValueError as error:  # of binascii, and of what is not ASCII
         raise Unavailable(DAMAGED) from error
     if sha1 and hashlib.sha1(content, usedforsecurity=False).hexdigest() != sha1:
         raise Unavailable(DAMAGED)
