@@ -283,9 +283,11 @@ def test_what_has_failed_is_right_once_its_cause_is_fixed_and_it_is_retried(worl
 
 
 @pytest.mark.parametrize("code", sorted(_codes(*THEIRS) | {f"quickbooks_{code}" for code in (610, 6000, 6210)}))
-@pytest.mark.parametrize("call", ["draft", "find_existing", "create", "update", "remove", "attach"])
+@pytest.mark.parametrize(
+    "call", ["draft", "find_existing", "create", "update", "check_not_typed_in", "remove", "attach"]
+)
 def test_whatever_the_books_refuse_and_at_which_call_a_retry_leads_out_once_it_is_fixed(world, call, code):
-    if call in ("update", "remove"):
+    if call in ("update", "check_not_typed_in", "remove"):
         posted(world)
         world.edit(1, withdrawn=True) if call == "remove" else world.edit()
     pulled(world)

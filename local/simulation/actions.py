@@ -25,6 +25,8 @@ TROUBLED = 0.4
 IMPATIENT = 0.7
 # And by how much it comes before: as little as it takes to look and write.
 IMPATIENT_BY_S = (1.0, 15.0)
+# How often a document that a person types in has been changed in Odoo just before.
+CHANGED_JUST_BEFORE = 0.6
 HALF_DONE = "half done, time-out after"
 
 
@@ -226,4 +228,9 @@ class Script:
         self.in_quickbooks.type_by_hand(self.in_odoo.any_move())
 
     def _type_twin(self) -> None:
-        self.in_quickbooks.type_twin(self.in_odoo.any_move())
+        """Let a document be typed in, more often than not just after it got another number or reference in Odoo."""
+        move = self.in_odoo.any_move()
+        if self._world.random.random() < CHANGED_JUST_BEFORE:
+            number = self._world.random.randint(1, 999)
+            self._world.random.choice((self.in_odoo.renumber, self.in_odoo.edit))(move, number)
+        self.in_quickbooks.type_twin(move)

@@ -42,13 +42,11 @@ def _compare_theirs(world: World, script: Script, verdict: Verdict) -> None:
     for entity, realm, row in script.in_quickbooks.typed:
         if row not in world.quickbooks.books(realm).documents(entity):
             verdict.complain(f"the {entity} {row['DocNumber']} that was typed by hand is not what it was")
-    for entity, realm, row in script.in_quickbooks.twins:
+    for entity, realm, row, mark in script.in_quickbooks.twins:
         rows = world.quickbooks.books(realm).documents(entity)
-        party = "CustomerRef" if entity in SALES else "VendorRef"
-        same = [other for other in rows if all(other[name] == row[name] for name in ("DocNumber", party))]
-        ours = [other for other in same if OUR_MARK in other["PrivateNote"]]
-        later = [other for other in ours if int(other["Id"]) > int(row["Id"])]
-        if later and row in rows:
+        said = ("DocNumber", "TxnDate", "TotalAmt", "CustomerRef" if entity in SALES else "VendorRef")
+        ours = [other for other in rows if mark in other["PrivateNote"]]
+        if row in rows and any(all(other[name] == row[name] for name in said) for other in ours):
             verdict.duplicates += 1
             verdict.complain(f"the {entity} {row['DocNumber']} is there twice: by hand, and from Odoo")
     for entity, realm, row in script.in_quickbooks.paid:

@@ -18,8 +18,6 @@ ENTITIES = {
 }  # fmt: skip
 SALES = ("Invoice", "CreditMemo")
 OUR_MARK = "[odoo_demo-account.move-"
-# How a number or reference begins that was changed in Odoo.
-CHANGED = ("NEW/", "edited", "imported")
 # The date a person gives a document there: no document of Odoo has it.
 EDITED_TO = "2026-11-30"
 SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
@@ -28,10 +26,10 @@ SOLD_ON, SPENT_ON = ("Income",), ("Expense", "Cost of Goods Sold")
 class InQuickBooks:
     """People at work in QuickBooks.
 
-    `typed` are documents that a person typed in, `twins` those among them that are one of Odoo's, `paid` those a
-    payment is applied to, `edited` those a person has changed and `deleted` those a person has deleted, each as
-    (entity, realm, row). `forgotten` are entries that were lost with the table after a person had changed or deleted
-    their documents: what was posted is not known any more.
+    `typed` are documents that a person typed in, `paid` those a payment is applied to, `edited` those a person has
+    changed and `deleted` those a person has deleted, each as (entity, realm, row). `twins` are those among the typed
+    ones that are one of Odoo's, each with the mark of that one. `forgotten` are entries that were lost with the table
+    after a person had changed or deleted their documents: what was posted is not known any more.
     """
 
     def __init__(self, world: World) -> None:
@@ -39,7 +37,7 @@ class InQuickBooks:
         self._injected = world.injector.injected
         self._retired: list[tuple[Books, dict[str, Any]]] = []
         self.typed: list[tuple[str, str, dict[str, Any]]] = []
-        self.twins: list[tuple[str, str, dict[str, Any]]] = []
+        self.twins: list[tuple[str, str, dict[str, Any], str]] = []
         self.paid: list[tuple[str, str, dict[str, Any]]] = []
         self.edited: list[tuple[str, str, dict[str, Any]]] = []
         self.deleted: list[tuple[str, str, dict[str, Any]]] = []
@@ -92,19 +90,19 @@ class InQuickBooks:
         move = self._world.odoo.move(move_id)
         entity, realm = ENTITIES[move["move_type"]], self._world.realms[move["company_id"][1]]
         books = self._world.quickbooks.books(realm)
-        if _number(move).startswith(CHANGED):
-            return  # ours may stand there under the number before, and take this one later
         if any(_mark(move) in str(request.body) for _, request in self._world.injector.late):
             return  # QuickBooks is still at work on ours: nobody could keep the two apart
-        foreign = move["currency_id"][1] != books.realm.home_currency
-        if foreign or any(_mark(move) in row["PrivateNote"] for _, _, row in self._posted_anywhere((entity,))):
+        if move["currency_id"][1] != books.realm.home_currency:
             return
+        ours = [row for _, _, row in self._posted_anywhere((entity,)) if _mark(move) in row["PrivateNote"]]
+        amount, day = Decimal(str(move["amount_total"])), str(move["invoice_date"])
+        if any((row["DocNumber"], row["TotalAmt"]) == (_number(move), amount) for row in ours):
+            return  # a person who sees it there types nothing
         with suppress(Refused):
             party = _made(books, "Customer" if entity in SALES else "Vendor", {}, move["commercial_partner_id"][1])
-            amount, day = Decimal(str(move["amount_total"])), str(move["invoice_date"])
             typed = typed_in(books, entity, _number(move), party, amount, day)
             self.typed.append((entity, realm, typed))
-            self.twins.append((entity, realm, typed))
+            self.twins.append((entity, realm, typed, _mark(move)))
             self._injected["twin typed in QuickBooks"] += 1
 
     def edit(self) -> None:

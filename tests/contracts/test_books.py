@@ -337,6 +337,26 @@ def test_another_document_that_a_person_typed_in_under_the_number_is_none_of_our
     world.type_in(world.edited())
 
     assert books.find_existing(world.document(), drafted(world)) is None
+    books.check_not_typed_in(drafted(world), created(world))
+
+
+@pytest.mark.parametrize("number", ["INV/2026/00001", "INV/2"])
+def test_an_update_that_would_make_what_a_person_has_typed_in_is_refused(world, books, number):
+    changed = world.document(120, number=number)
+    booked = created(world)
+    world.type_in(changed)
+
+    with pytest.raises(Rejected) as raised:
+        books.check_not_typed_in(drafted(world, changed), booked)
+
+    assert raised.value.code == "already_there"
+
+
+def test_a_twin_that_a_person_has_typed_in_since_holds_up_no_update(world, books):
+    booked = created(world)
+    world.type_in(world.document())
+
+    books.check_not_typed_in(drafted(world, world.document(memo="as agreed")), booked)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------

@@ -121,6 +121,13 @@ class MemoryBooks:
                 raise Rejected("it was typed in by hand. Delete that one and retry.", code="already_there")
         return None
 
+    def check_not_typed_in(self, draft, booked):
+        ours = self.rows.get(booked.qb_id)
+        is_there = ours and (ours.number, ours.total) == (draft.doc_number, draft.body["Total"])
+        typed = [row for row in self.rows.values() if row.qb_id != booked.qb_id and not row.marker]
+        if not is_there and any((row.number, row.total) == (draft.doc_number, draft.body["Total"]) for row in typed):
+            raise Rejected("it was typed in by hand. Delete that one and retry.", code="already_there")
+
     def explained(self, document, error):
         return error
 

@@ -197,6 +197,9 @@ class Books(Protocol):
         Raises Rejected if a person typed it in, unless the company adopts such documents.
         """
 
+    def check_not_typed_in(self, draft: Draft, booked: Booked) -> None:
+        """Raise Rejected if an update would make of the document what a person has typed in."""
+
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. The same request id never creates it twice."""
 

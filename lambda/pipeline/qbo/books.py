@@ -132,6 +132,15 @@ class QuickBooksBooks:
             rows = self.client.query(draft.entity, f"DocNumber = {quoted(draft.doc_number)}")
         return finding.existing(document, draft, rows, adopts_typed=self.adopts_typed)
 
+    def check_not_typed_in(self, draft: Draft, booked: Booked) -> None:
+        """Raise Rejected if an update would make of the document what a person has typed in: a metered read.
+
+        Nothing is asked if the update changes nothing that is written, as after a loss of the tracking table.
+        """
+        if draft.doc_number and draft.fingerprint != booked.fingerprint:
+            rows = self.client.query(draft.entity, f"DocNumber = {quoted(draft.doc_number)}")
+            finding.check_not_typed_in(draft, rows, booked.qb_id)
+
     def create(self, draft: Draft, request_id: str) -> Booked:
         """Create the document. QuickBooks answers the same request id with the document it made before."""
         return self._written(draft, draft.body, request_id)

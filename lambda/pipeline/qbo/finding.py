@@ -98,17 +98,37 @@ def existing(document: Document, draft: Draft, rows: Sequence[Json], *, adopts_t
         if _is_ours(row, document):
             return booked(row)
     for row in rows:
-        # What carries the marker of another entry is another document of ours, however much the two are alike.
-        if _is_typed_in(row) and says_the_same(row, draft.body, sent_total(draft.body)):
+        if _is_typed_in(row) and _says_the_same(row, draft):
             if adopts_typed:
                 return booked(row)
-            raise Rejected(
-                f"it is already in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id "
-                f"{row['Id']}) has its party, date and total. Delete that one and retry; or let such be adopted, "
-                'by typed_by_hand = "adopt" in the mapping.',
-                code="already_there",
-            )
+            advice = 'Delete that one and retry; or let such be adopted, by typed_by_hand = "adopt" in the mapping.'
+            raise _already_there(row, draft, advice)
     return None
+
+
+def check_not_typed_in(draft: Draft, rows: Sequence[Json], qb_id: str) -> None:
+    """Raise Rejected if an update would make of a document what a person has typed in.
+
+    `rows` have the number of the draft, `qb_id` is the id of the document. One that says the same already is made no
+    more of a double by the update.
+    """
+    if any(row["Id"] == qb_id and _says_the_same(row, draft) for row in rows):
+        return
+    for row in rows:
+        if row["Id"] != qb_id and _is_typed_in(row) and _says_the_same(row, draft):
+            raise _already_there(row, draft, f"Ours has the Id {qb_id}. Delete the one typed in and retry.")
+
+
+def _already_there(row: Json, draft: Draft, advice: str) -> Rejected:
+    return Rejected(
+        f"it is already in QuickBooks, typed in by hand: {draft.entity} {row.get('DocNumber')} (Id {row['Id']}) has "
+        f"its party, date and total. {advice}",
+        code="already_there",
+    )
+
+
+def _says_the_same(row: Json, draft: Draft) -> bool:
+    return says_the_same(row, draft.body, sent_total(draft.body))
 
 
 def _is_ours(row: Json, document: Document) -> bool:
@@ -116,5 +136,8 @@ def _is_ours(row: Json, document: Document) -> bool:
 
 
 def _is_typed_in(row: Json) -> bool:
-    """Whether a person made a transaction: it carries the marker of no entry."""
+    """Whether a person made a transaction: it carries the marker of no entry.
+
+    What carries that of another entry is another document of ours, however much the two are alike.
+    """
     return not entry_id_of(row)

@@ -205,6 +205,8 @@ class Posting:
     def _update(self, document: Document) -> None:
         booked = self._booked(document)
         check_party(self.entry, self._draft, document, self.books)
+        if not self.found.existing_was_looked_for:
+            self.books.check_not_typed_in(self._draft, booked)
         try:
             self._send_update(booked)
         except NeedsAttention as error:

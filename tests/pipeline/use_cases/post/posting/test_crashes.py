@@ -12,7 +12,8 @@ from pipeline.use_cases.post.posting import Posting
 from tests.books_world import Served, money, served
 from tests.posting_world import EDITED, NEW_PDF, ONCE, Session, at, in_books, until_done
 
-CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "find_existing", "draft")
+CALLS = ("create", "update", "remove", "attach", "attachments", "detach", "find", "find_existing",
+         "check_not_typed_in", "draft")  # fmt: skip
 
 
 class Crashing:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.domain.document import Party
-from pipeline.domain.entry import Status
+from pipeline.domain.document import Document, Party
+from pipeline.domain.entry import UNKNOWN_HASH, Status
 from pipeline.domain.errors import NeedsAttention, OutcomeUnknown, Rejected
 from tests.books_world import PDF, Served, a_document, dropped, is_write_to, line, money, served
 from tests.posting_world import EDITED, ONCE, Session, at, in_books, until_done
@@ -15,11 +15,11 @@ from tests.posting_world import EDITED, ONCE, Session, at, in_books, until_done
 OTHER_PARTY = Party(8, "Deco Addict")
 
 
-def typed_by_hand(world: Served, **changes) -> str:
+def typed_by_hand(world: Served, document: Document | None = None, **changes) -> str:
     """Let a person type the document in, and return its id."""
-    draft = world.books.draft(a_document())
+    draft = world.books.draft(document or a_document())
     body = {**draft.body, "PrivateNote": "typed in by Anna", **changes}
-    return str(world.client.write("Invoice", body, request_id="by hand")["Id"])
+    return str(world.client.write("Invoice", body, request_id=f"by hand {draft.hash[:20]}")["Id"])
 
 
 # -- what stands there before we create it -----------------------------------------------------------------------------
@@ -76,6 +76,60 @@ def test_another_document_of_the_same_number_is_none_of_our_business(changes):
         at(world).post()
 
         assert len(world.book.documents("Invoice")) == 2
+
+
+@pytest.mark.parametrize("edit", [{"number": "INV/2026/00009"}, EDITED], ids=["number", "total"])
+def test_a_document_that_becomes_what_a_person_has_typed_in_is_reported_and_not_doubled(edit):
+    with served(custom_transaction_numbers=False) as world:
+        session = at(world)
+        session.post()
+        typed = typed_by_hand(world, a_document(**edit))
+        session.edit(**edit)
+
+        with pytest.raises(Rejected, match=rf"typed in by hand: Invoice \S+ \(Id {typed}\)") as raised:
+            session.post()
+
+        assert raised.value.code == "already_there"
+        assert world.book.updates["Invoice"] == 0
+        assert session.entry.step is None
+
+
+def test_a_document_is_updated_once_the_typed_one_is_deleted():
+    with served(custom_transaction_numbers=False) as world:
+        session = at(world)
+        session.post()
+        typed = typed_by_hand(world, a_document(**EDITED))
+        session.edit(**EDITED)
+        with pytest.raises(Rejected):
+            session.post()
+        world.book.delete("Invoice", {"Id": typed, "SyncToken": "0"})
+
+        session.post()
+
+        assert in_books(world)[0] == [money(120)]
+
+
+def test_a_document_whose_twin_a_person_has_typed_in_since_is_still_updated():
+    with served(custom_transaction_numbers=False) as world:
+        session = at(world)
+        session.post()
+        typed_by_hand(world)
+        session.edit(memo="as agreed")
+
+        session.post()
+
+        assert world.book.updates["Invoice"] == 1
+
+
+def test_what_is_in_the_books_as_it_would_be_sent_is_not_looked_for(world):
+    session = at(world)
+    entry = session.post()
+    session.table.put(replace(session.entry, status=Status.PENDING, payload_hash=UNKNOWN_HASH))
+    before = world.stand_in.calls["query"]
+
+    assert session.post().qb_id == entry.qb_id
+    assert world.book.updates["Invoice"] == 1
+    assert world.stand_in.calls["query"] == before
 
 
 def test_after_the_table_is_lost_what_is_in_the_books_is_found_again_with_its_pdf(world):
