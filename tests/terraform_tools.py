@@ -31,6 +31,9 @@ PROVIDER_STARTS_IN_S = 60
 # they keep until they end. Below this size they do without.
 WITHOUT_COLLECTION = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
 
+# Asked for by hand, the provider writes every request and answer of AWS into its log.
+WITHOUT_LOG = {"TF_LOG_PROVIDER": "ERROR", "TF_LOG_SDK": "ERROR", "TF_LOG_PROVIDER_AWS": "ERROR"}
+
 
 def unavailable(reason: str) -> NoReturn:
     """Fail where Terraform must be tested (CI, or REQUIRE_TERRAFORM=1); elsewhere skip, and say why."""
@@ -145,7 +148,9 @@ def provider_kept_running(terraform: Terraform) -> Iterator[Terraform]:
     """
     (binary,) = (terraform.folder / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*")
     command = [str(binary), "-debug"]
-    with subprocess.Popen(command, env=dict(terraform.environment), stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=terraform.folder, env={**terraform.environment, **WITHOUT_LOG}, stdout=subprocess.PIPE, text=True
+    ) as running:
         # It says where it can be asked among other lines, and ends if it cannot be.
         stuck = threading.Timer(PROVIDER_STARTS_IN_S, running.kill)
         stuck.start()

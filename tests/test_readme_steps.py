@@ -21,6 +21,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,16 @@ from tests import aws_command
 from tests.aws_command import CommandLine
 from tests.operate.browser import Browser
 from tests.operate.conftest import few
-from tests.terraform_tools import ROOT, function_names, mirror, program, unavailable, without_aws
+from tests.terraform_tools import (
+    ROOT,
+    Terraform,
+    function_names,
+    mirror,
+    program,
+    provider_kept_running,
+    unavailable,
+    without_aws,
+)
 from tests.test_deployed_to_moto import FUNCTIONS
 
 ENVIRONMENT = "prod"  # as the example has it
@@ -180,6 +190,12 @@ def _as_deployed(function: Callable[..., Any], aws: EmbeddedAws, deployed: dict[
 
 
 @pytest.fixture
+def until_the_end() -> Iterator[ExitStack]:
+    with ExitStack() as until_the_end:
+        yield until_the_end
+
+
+@pytest.fixture
 def browser(tmp_path) -> Iterator[Browser]:
     browser = Browser(tmp_path / "profile")
     yield browser
@@ -278,6 +294,12 @@ def edit_in_quickbooks(quickbooks: QuickBooksStandIn) -> None:
     books._touch(row)
 
 
+def keep_provider(person: Person, until_the_end: ExitStack) -> None:
+    """Keep the provider running that `init` has found: each command would start it once or twice otherwise."""
+    terraform = until_the_end.enter_context(provider_kept_running(Terraform(person.folder, person.environment)))
+    person.environment = dict(terraform.environment)
+
+
 def what_terraform_keeps(person: Person) -> str:
     """Return all that Terraform has stored in the folder: state and plan, as files and as it shows them."""
     show = [str(program()), "show", "-json"]
@@ -306,7 +328,7 @@ def commands_of(page: str) -> str:
 
 
 def test_readme_leads_from_a_fresh_copy_to_a_posted_document_and_the_runbooks_can_be_followed_there(
-    person, aws, odoo, quickbooks
+    person, aws, odoo, quickbooks, until_the_end
 ):
     steps = commands()
     assert steps[0] == "cp terraform.tfvars.example terraform.tfvars"
@@ -318,6 +340,7 @@ def test_readme_leads_from_a_fresh_copy_to_a_posted_document_and_the_runbooks_ca
             (r'^alert_email = ".*"$', 'alert_email = "you@example.com"\nquickbooks_environment = "sandbox"'),
             (r"^# schedules_enabled = false$", "schedules_enabled = false"),
         ),
+        "terraform init": lambda: keep_provider(person, until_the_end),
         # Step 6, "fill in".
         "./oqb check companyA --from 2026-01-01 --write": lambda: person.edit(
             "mapping.toml", (r'^# (closed_period = "first_open_day")', r"\1")

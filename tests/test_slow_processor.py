@@ -23,7 +23,7 @@ from tests.limited_process import ROOT
 
 DUE, SHARE = 20_000, 0.15
 # Less than the 120 s of the deployed function, so that the test is shorter: what a run keeps in reserve is the same.
-LIFE_S = 90.0
+LIFE_S = 60.0
 POST = """
 import json, sys
 import qb_poster
