@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from local.stand_ins.odoo.stand_in import OdooStandIn
 from local.stand_ins.quickbooks.stand_in import QuickBooksStandIn
 from pipeline import runtime
 from pipeline.aws import telemetry
-from pipeline.runtime import aws_client
+from pipeline.runtime import SystemClock, aws_client
 from pipeline.use_cases.remembered import Remembered
 from pipeline.use_cases.sync_order_attempts import CursorInMemory
 
@@ -65,7 +66,12 @@ settings.load_profile("suite")
 
 # What mostly waits, for what Terraform applies or for a processor that is not given. One worker does it, while the
 # others have the processors to themselves.
-WAITING = ("tests/test_readme_steps.py", "tests/test_deployed_to_moto.py", "tests/test_slow_processor.py")
+WAITING = (
+    "tests/test_readme_steps.py",
+    "tests/test_deployed_to_moto.py",
+    "tests/test_slow_processor.py",
+    "tests/local/bench/test_bench.py::test_what_was_not_waited_for_",
+)
 # What takes long, each of its tests or all of a file: dealt out next, so that at the end no worker waits for another.
 LONGEST_FIRST = (
     "tests/local/simulation/test_simulation.py",
@@ -391,6 +397,16 @@ def machine_after(aws: EmbeddedAws) -> Iterator[Callable[..., Machine]]:
             return made_once(make)
 
         yield lambda what, documents: kept(what, documents)()
+
+
+@pytest.fixture
+def waits_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every wait of ours pass at once: the clock is ahead by it from then on."""
+    passed_s: list[float] = []
+    now, monotonic = SystemClock.now, SystemClock.monotonic
+    monkeypatch.setattr(SystemClock, "sleep", lambda _clock, seconds: passed_s.append(seconds))
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + timedelta(seconds=sum(passed_s)))
+    monkeypatch.setattr(SystemClock, "monotonic", lambda clock: monotonic(clock) + sum(passed_s))
 
 
 @pytest.fixture

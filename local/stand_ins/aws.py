@@ -28,6 +28,7 @@ from local.stand_ins import (
     parameter_store,  # noqa: F401 - first, so that nobody imports it at length
 )
 from local.stand_ins.context import Context
+from local.stand_ins.http_server import stop_at_once
 from local.stand_ins.process import environment, forbidden_transitions
 from local.stand_ins.transactions import write_together
 
@@ -168,7 +169,7 @@ class EmbeddedAws:
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
+        stop_at_once(self._server)
         self._server.server_close()
 
 

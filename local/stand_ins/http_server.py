@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -117,6 +118,15 @@ def body_of(prepared: requests.PreparedRequest) -> bytes:
 def no_fault(_request: Request) -> Fault | None:
     """Break nothing."""
     return None
+
+
+def stop_at_once(server: BaseServer) -> None:
+    """Stop what `serve_forever` serves. By itself that looks only twice a second whether it is to stop."""
+    stopping = threading.Thread(target=server.shutdown)
+    stopping.start()
+    with suppress(OSError):
+        socket.create_connection(server.server_address[:2]).close()  # type: ignore[arg-type,index]
+    stopping.join()
 
 
 class _UntilClosed(ThreadingHTTPServer):

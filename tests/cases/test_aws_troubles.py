@@ -97,6 +97,7 @@ TROUBLES = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("waits_pass")
 @pytest.mark.parametrize("skip", [0, 7])
 @pytest.mark.parametrize("case", TROUBLES)
 def test_trouble_of_aws_loses_and_doubles_nothing_and_is_over_when_it_is_over(open_world, case, skip):

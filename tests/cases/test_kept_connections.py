@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
+from local.stand_ins.http_server import stop_at_once
 from tests.cases.test_deployment_troubles import ends_well
 from tests.cases.test_strange_answers import add_documents, booked, go_on
 
@@ -80,7 +81,7 @@ class Closing:
             return True
 
     def close(self) -> None:
-        self._server.shutdown()
+        stop_at_once(self._server)
         self._server.server_close()
 
 

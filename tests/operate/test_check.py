@@ -58,6 +58,7 @@ def test_check_and_the_poster_say_the_same(whole):
         assert {need["code"] for need in verdict["needs"] if need["problem"]} == {row["code"] for row in refused}
 
 
+@pytest.mark.usefixtures("waits_pass")
 def test_a_document_that_odoo_cannot_answer_for_is_named_and_the_others_are_checked(oqb, monkeypatch):
     before = checked(oqb)
     broken = OdooError("psycopg2.OperationalError", "server closed the connection unexpectedly")

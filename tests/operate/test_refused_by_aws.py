@@ -20,6 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from local.stand_ins.http_server import stop_at_once
 from operate import deployment
 from operate.errors import WrongUse
 from tests.terraform_tools import without_aws
@@ -239,7 +240,7 @@ def test_a_page_in_place_of_an_answer_is_said_to_be_one(oqb, monkeypatch, who, c
 
     result = oqb(*command)
 
-    server.shutdown()
+    stop_at_once(server)
     server.server_close()
     assert result.exit_code == 2
     assert "A page comes in place of AWS' answer" in " ".join(result.stderr.split())
