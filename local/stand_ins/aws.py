@@ -236,7 +236,7 @@ class Deployment:
         read = TypeDeserializer().deserialize
         # Notes have a # in their key and are none.
         items = [item for page in pages for item in page["Items"] if "#" not in item["entry_id"]["S"]]
-        return [{name: read(value) for name, value in item.items()} for item in items]
+        return [{name: value["S"] if "S" in value else read(value) for name, value in item.items()} for item in items]
 
     def statuses(self) -> Counter[str]:
         """Return how many entries have each status, without reading the entries."""
