@@ -207,6 +207,7 @@ class Posting:
         check_party(self.entry, self._draft, document, self.books)
         if not self.found.existing_was_looked_for:
             self.books.check_not_typed_in(self._draft, booked)
+            self.record.check_time()
         try:
             self._send_update(booked)
         except NeedsAttention as error:

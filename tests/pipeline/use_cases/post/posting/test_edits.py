@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pipeline.domain.entry import Status
-from pipeline.domain.errors import Misconfigured, OutcomeUnknown, Rejected
+from pipeline.domain.errors import Misconfigured, OutcomeUnknown, OutOfTime, Rejected
 from tests.books_world import PDF, dropped, is_write_to, money
-from tests.posting_world import EDITED, NEW_PDF, Session, at, in_books, until_done
+from tests.posting_world import EDITED, LIFE, NEW_PDF, Session, at, in_books, until_done
 
 
 def test_an_edit_updates_the_same_document_and_replaces_its_pdf(world):
@@ -34,6 +34,19 @@ def test_an_edit_of_the_number_keeps_the_document(world):
 
     assert second.qb_id == first.qb_id
     assert [row["DocNumber"] for row in world.book.documents("Invoice")] == ["INV/2026/00009"]
+
+
+def test_an_update_is_not_sent_when_the_look_before_it_took_the_time_there_was():
+    session = Session()
+    first = session.post()
+    session.edit(**EDITED)
+    session.books.check_not_typed_in = lambda *_: session.clock.sleep(LIFE.total_seconds())
+
+    with pytest.raises(OutOfTime):
+        session.post()
+
+    assert session.books.rows[first.qb_id].total == first.total
+    assert session.entry.step is None
 
 
 def test_a_new_pdf_alone_leaves_the_document_as_it_is(world):
