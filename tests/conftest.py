@@ -64,13 +64,14 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
 
-# What mostly waits, for what Terraform applies or for a processor that is not given. One worker does it, while the
-# others have the processors to themselves.
+# What mostly waits, for what Terraform applies, for a processor that is not given, or for an answer that does not come.
+# One worker does it, while the others have the processors to themselves.
 WAITING = (
     "tests/test_readme_steps.py",
     "tests/test_deployed_to_moto.py",
     "tests/test_slow_processor.py",
     "tests/local/bench/test_bench.py::test_what_was_not_waited_for_",
+    "tests/pipeline/test_http.py",
 )
 # What takes long, each of its tests or all of a file: dealt out next, so that at the end no worker waits for another.
 LONGEST_FIRST = (
