@@ -76,14 +76,18 @@ def _get_object(parameters: Parameters) -> Parameters | None:
 def _put_object(parameters: Parameters) -> Parameters | None:
     backend, bucket = _plain_bucket(parameters)
     content, algorithm = parameters.get("Body"), parameters.get("ChecksumAlgorithm", "CRC32")
+    kept = parameters.get("Metadata", {})
     if bucket is None or content is None or not parameters.get("ContentType") or algorithm not in CHECKSUMS:
+        return None
+    if not all(isinstance(value, str) and value.isascii() for value in kept.values()):
         return None
     checksum = base64.b64encode(CHECKSUMS[algorithm](content)).decode()
     made = backend.put_object(parameters["Bucket"], parameters["Key"], content, checksum_value=checksum)
     made.checksum_algorithm = algorithm
-    made.set_metadata(
-        {"content-type": parameters["ContentType"], "x-amz-content-sha256": hashlib.sha256(content).hexdigest()}
-    )
+    made.set_metadata({
+        "content-type": parameters["ContentType"], "x-amz-content-sha256": hashlib.sha256(content).hexdigest(),
+        **{f"{TEXT_KEPT}{name}": value for name, value in kept.items()},
+    })  # fmt: skip
     return {"ETag": made.etag, f"Checksum{algorithm}": checksum}
 
 
@@ -266,7 +270,9 @@ type Do = Callable[[Parameters], Parameters | None]
 _OPERATIONS: dict[tuple[str, str], tuple[str, dict[str, type], Do]] = {
     ("s3", "GetObject"): ("GET", {"Bucket": str, "Key": str}, _get_object),
     ("s3", "PutObject"): (
-        "PUT", {"Bucket": str, "Key": str, "Body": bytes, "ContentType": str, "ChecksumAlgorithm": str}, _put_object,
+        "PUT",
+        {"Bucket": str, "Key": str, "Body": bytes, "ContentType": str, "ChecksumAlgorithm": str, "Metadata": dict},
+        _put_object,
     ),
     ("s3", "DeleteObject"): ("DELETE", {"Bucket": str, "Key": str}, _delete_object),
     ("s3", "CopyObject"): (

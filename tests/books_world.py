@@ -32,6 +32,7 @@ from pipeline.domain.document import (
 )
 from pipeline.domain.entry import Entry, Status
 from pipeline.domain.money import rounded
+from pipeline.domain.source import Pdf, PdfSource
 from pipeline.qbo.books import QuickBooksBooks
 from pipeline.qbo.client import Client
 from pipeline.qbo.kept_tokens import KeptTokens
@@ -210,7 +211,7 @@ class NotedStore(MemoryStore):
     def put_all(self, entry: Entry, document: Document, pdf: bytes = PDF) -> None:
         """Have a document and its waiting PDF, as the extractor leaves them."""
         self.put(entry.document_key, document)
-        self.put(pending_key(entry.entry_id), pdf)
+        self.put_pdf(entry, Pdf(pdf, PdfSource.ATTACHED))
 
     def lose(self, entry_id: str, content: bytes | None) -> None:
         """Let the waiting PDF of an entry be another, or gone."""

@@ -8,7 +8,6 @@ from itertools import islice
 from local.stand_ins.memory import MemoryKeyValues, MemoryStore, MemoryTable
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Company
-from pipeline.domain.identity import odoo_id_of
 from pipeline.domain.source import Page, Pdf, PdfSource
 from pipeline.domain.transitions import Actor
 from pipeline.use_cases.extract.pull import Extraction
@@ -171,9 +170,9 @@ class _Store(MemoryStore):
         self._aws.wrote("document", document.odoo_id)
         return key
 
-    def put_pdf(self, entry_id, pdf):
-        stored = super().put_pdf(entry_id, pdf)
-        self._aws.wrote("pdf", odoo_id_of(entry_id))
+    def put_pdf(self, entry, pdf):
+        stored = super().put_pdf(entry, pdf)
+        self._aws.wrote("pdf", entry.odoo_id)
         return stored
 
 

@@ -88,13 +88,13 @@ class CloudServer:
             operation = "CopyObject"
             source, _, source_key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
             asked["CopySource"] = {"Bucket": source, "Key": source_key}
-            asked["Metadata"] = {
-                name.removeprefix(_METADATA): value
-                for name, value in request.headers.items()
-                if name.startswith(_METADATA)
-            }
         elif operation == "PutObject":
             asked["Body"] = request.body
+        asked["Metadata"] = {
+            name.removeprefix(_METADATA): value
+            for name, value in request.headers.items()
+            if name.startswith(_METADATA)
+        }
         if not operation or set(request.query) - {"delete", "x-id"}:
             return None
         try:
@@ -123,6 +123,7 @@ class CloudServer:
 def _worded(operation: str, found: dict[str, Any]) -> Response:
     headers = {"ETag": '"0"', "Last-Modified": _MODIFIED}
     if operation == "GetObject":
+        headers |= {f"{_METADATA}{name}": value for name, value in found["Metadata"].items()}
         return Response(200, found["Body"].read(), "application/octet-stream", headers)
     if operation == "PutObject":
         return Response(200, b"", headers={**headers, "x-amz-checksum-sha256": found["ChecksumSHA256"]})

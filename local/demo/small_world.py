@@ -92,7 +92,7 @@ class SmallWorld:
             return
         entry = replace(decision.entry, document_key=self._store.put_document(document, decision.entry.version))
         self._table.save_extracted(entry, previous=previous)
-        stored = self._store.put_pdf(entry.entry_id, pdf)
+        stored = self._store.put_pdf(entry, pdf)
         self._table.attach_pdf(replace(entry, pdf_key=stored.key, pdf_sha256=pdf.sha256, pdf_bytes=len(pdf.content)))
 
     def entry(self, document: Document) -> Entry:

@@ -142,13 +142,15 @@ def _create_bucket(backend: S3Backend, parameters: Parameters) -> Any:
 
 def _put_object(backend: S3Backend, parameters: Parameters) -> Any:
     content = bytes(parameters["Body"])
-    backend.put_object(parameters["Bucket"], parameters["Key"], content)
+    made = backend.put_object(parameters["Bucket"], parameters["Key"], content)
+    made.set_metadata(dict(parameters.get("Metadata", {})))
     return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
 
 
 def _get_object(backend: S3Backend, parameters: Parameters) -> Any:
     found = _found(backend, parameters, "GetObject", "NoSuchKey")
-    return {"Body": io.BytesIO(found.value), "ContentLength": len(found.value), "VersionId": "1"}
+    answer = {"Body": io.BytesIO(found.value), "ContentLength": len(found.value), "VersionId": "1"}
+    return {**answer, "Metadata": {name: found.metadata[name] for name in found.metadata}}
 
 
 def _head_object(backend: S3Backend, parameters: Parameters) -> Any:

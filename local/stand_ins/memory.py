@@ -264,11 +264,14 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.objects: dict[str, Any] = {}
+        # What is kept beside the PDF under a key: how its document was in the books, and the version it was stored for.
         self.filed_as: dict[str, Filed] = {}
+        self.stored_for: dict[str, int] = {}
 
     def put(self, key: str, content: Document | bytes) -> None:
-        """Have an object under a key."""
-        self.objects.pop(key, None)
+        """Have an object under a key, and nothing kept beside it."""
+        for kept in (self.objects, self.filed_as, self.stored_for):
+            kept.pop(key, None)
         self.objects[key] = content
 
     # -- documents -------------------------------------------------------------------------------------------------
@@ -321,10 +324,12 @@ class MemoryStore:
         """The keys of the PDFs that wait: work outstanding."""
         return [key for key in self.objects if key.startswith(PENDING)]
 
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
-        """Store the PDF of an entry where it waits."""
-        self.put(pending_key(entry_id), pdf.content)
-        return StoredPdf(pending_key(entry_id), pdf.sha256)
+    def put_pdf(self, entry: Entry, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of a version of an entry where it waits."""
+        key = pending_key(entry.entry_id)
+        self.put(key, pdf.content)
+        self.stored_for[key] = entry.version
+        return StoredPdf(key, pdf.sha256)
 
     def pdf(self, entry: Entry) -> bytes:
         """Return the PDF of an entry, pending or posted; raises InvalidDocument when it is gone."""
@@ -335,9 +340,11 @@ class MemoryStore:
         raise _pdf_missing(entry)
 
     def pdf_digest_at(self, key: str) -> PdfDigest | None:
-        """Return the hash and size of the PDF under a key, or None."""
+        """Return what is known of the PDF under a key, or None."""
         content = self.objects.get(key)
-        return None if content is None else PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
+        if content is None:
+            return None
+        return PdfDigest(hashlib.sha256(content).hexdigest(), len(content), self.stored_for.get(key, 0))
 
     def copy_posted(self, entry: Entry) -> str:
         """Copy the PDF to where a person looks for it, and return its key; raises InvalidDocument when it is gone."""
@@ -346,6 +353,7 @@ class MemoryStore:
             if source != target and source in self.objects:
                 self.put(target, self.objects[source])
                 self.filed_as[target] = Filed(entry.qb_id, entry.qb_sync_token, entry.qb_fingerprint)
+                self.stored_for[target] = entry.version
                 return target
         if target not in self.objects:
             raise _pdf_missing(entry)

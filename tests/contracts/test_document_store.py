@@ -23,8 +23,8 @@ FILED = "posted/companyA/2026-03/INV-2026-00001__odoo-account.move-17.pdf"
 NEW_PDF = b"%PDF-new"
 
 
-def digest(content):
-    return PdfDigest(hashlib.sha256(content).hexdigest(), len(content))
+def digest(content, version=ENTRY.version):
+    return PdfDigest(hashlib.sha256(content).hexdigest(), len(content), version)
 
 
 class InS3:
@@ -154,7 +154,7 @@ def test_a_copy_that_is_gone_is_for_a_person(store):
 
 
 def test_a_pdf_waits_under_pending_with_the_hash_of_its_content(bucket, store):
-    stored = store.put_pdf(ENTRY.entry_id, a_pdf())
+    stored = store.put_pdf(ENTRY, a_pdf())
 
     assert (stored.key, stored.sha256) == (WAITING, a_pdf().sha256)
     assert bucket.keys() == {WAITING}
@@ -170,7 +170,7 @@ def filed(store):
 
 
 def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
 
     key = filed(store)
 
@@ -180,7 +180,7 @@ def test_a_posted_pdf_is_moved_to_where_a_person_looks_for_it(bucket, store):
 
 
 def test_a_pdf_that_was_filed_under_a_former_number_is_filed_under_the_present_one(bucket, store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
     former = filed(store)
 
     key = store.copy_posted(replace(ENTRY, number="NEW/1", pdf_key=former))
@@ -196,9 +196,27 @@ def test_a_pdf_that_is_gone_is_not_filed(store):
     assert raised.value.code == "pdf_missing"
 
 
+def test_a_pdf_keeps_the_version_that_it_was_stored_for_until_it_is_stored_or_filed_for_another(store):
+    second = replace(ENTRY, version=2)
+    store.put_pdf(ENTRY, a_pdf())
+    waiting = store.pdf_digest_at(WAITING)
+    store.copy_posted(second)
+    store.put_pdf(second, a_pdf(NEW_PDF))
+
+    assert waiting == digest(PDF, version=1)
+    assert store.pdf_digest_at(FILED) == digest(PDF, version=2)
+    assert store.pdf_digest_at(WAITING) == digest(NEW_PDF, version=2)
+
+
+def test_a_pdf_beside_which_no_version_is_kept_is_of_an_earlier_release(bucket, store):
+    bucket.have(WAITING, PDF)
+
+    assert store.pdf_digest_at(WAITING) == digest(PDF, version=0)
+
+
 def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
     booked = replace(ENTRY, qb_id="129", qb_sync_token="3", qb_fingerprint="0f3a tax 8.25")
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
     key = store.copy_posted(booked)
 
     assert store.filed(ENTRY) == store.filed_at(key) == Filed("129", "3", "0f3a tax 8.25")
@@ -206,7 +224,7 @@ def test_a_posted_pdf_keeps_how_its_document_was_in_the_books(store):
 
 
 def test_a_pdf_that_was_never_posted_or_by_an_earlier_release_says_nothing_of_the_books(store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
     before = store.filed(ENTRY)
     filed(store)
 
@@ -214,7 +232,7 @@ def test_a_pdf_that_was_never_posted_or_by_an_earlier_release_says_nothing_of_th
 
 
 def test_moving_twice_is_moving_once(bucket, store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
 
     assert filed(store) == filed(store) == FILED
     assert bucket.keys() == {FILED}
@@ -222,14 +240,14 @@ def test_moving_twice_is_moving_once(bucket, store):
 
 def test_a_newer_pdf_takes_the_place_of_the_filed_one(store):
     for content in (PDF, NEW_PDF):
-        store.put_pdf(ENTRY.entry_id, a_pdf(content))
+        store.put_pdf(ENTRY, a_pdf(content))
         filed(store)
 
     assert store.pdf_digest_at(FILED) == digest(NEW_PDF)
 
 
 def test_a_filed_pdf_is_found_by_its_key_and_by_where_it_belongs(store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
     key = filed(store)
 
     assert store.pdf(ENTRY) == PDF
@@ -264,7 +282,7 @@ def test_no_pdf_under_a_key_is_none(store):
 
 
 def test_dropping_takes_the_waiting_pdf_only_and_what_is_not_there_is_no_matter(bucket, store):
-    store.put_pdf(ENTRY.entry_id, a_pdf())
+    store.put_pdf(ENTRY, a_pdf())
     bucket.have(FILED, PDF)
 
     store.drop_pending(ENTRY)
@@ -277,7 +295,7 @@ def test_dropping_takes_the_waiting_pdf_only_and_what_is_not_there_is_no_matter(
 def test_several_are_dropped_in_one_call_each_with_its_own_answer(bucket, store, count):
     entries = [replace(ENTRY, entry_id=f"odoo-account.move-{number}") for number in range(count)]
     for entry in entries:
-        store.put_pdf(entry.entry_id, a_pdf())
+        store.put_pdf(entry, a_pdf())
     bucket.have(FILED, PDF)
 
     assert list(store.drop_pending_together(entries)) == [None] * count

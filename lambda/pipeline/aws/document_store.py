@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PENDING, POSTED, DOCUMENTS = "pending/", "posted/", "documents/"
 NUMBER_LENGTH_MAX = 100
 PIECE_BYTES = 2**20
+# The name in a PDF's metadata of the version of the document that it was stored for.
+VERSION = "version"
 
 
 class _TooLarge(Exception):
@@ -44,7 +46,7 @@ class DocumentStore:
     def put_document(self, document: Document, version: int) -> str:
         """Store a version of a document and return its key."""
         key = f"{DOCUMENTS}{document.entry_id}/{version}.json"
-        self._put(key, dumps(document).encode(), "application/json")
+        self._put(key, dumps(document).encode(), "application/json", {})
         return key
 
     def document(self, entry: Entry, *, bytes_max: int | None = None) -> Document:
@@ -72,15 +74,17 @@ class DocumentStore:
         return loads(Document, content)
 
     def pdf_digest_at(self, key: str) -> PdfDigest | None:
-        """Return the hash and size of the PDF under a key, or None. The PDF is read in pieces of 1 MB."""
+        """Return what is known of the PDF under a key, or None. The PDF is read in pieces of 1 MB."""
 
         def digest() -> PdfDigest:
             sha256, size_bytes = hashlib.sha256(), 0
-            with closing(self._client.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            with closing(answer["Body"]) as body:
                 while piece := body.read(PIECE_BYTES):
                     sha256.update(piece)
                     size_bytes += len(piece)
-            return PdfDigest(sha256.hexdigest(), size_bytes)
+            version = answer["Metadata"].get(VERSION, "")
+            return PdfDigest(sha256.hexdigest(), size_bytes, int(version) if version.isdecimal() else 0)
 
         return self._unless_missing(digest, key)
 
@@ -100,13 +104,14 @@ class DocumentStore:
             for entry_id, (version, key) in sorted(latest.items())
         ]
 
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
-        """Store the PDF of an entry under `pending/`, which wakes the poster.
+    def put_pdf(self, entry: Entry, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of a version of an entry under `pending/`, which wakes the poster.
 
-        Raises Unavailable if S3 stored something other than what was sent.
+        The object's metadata says which version, for a rebuild: until the PDF of a newer one is fetched, this one stays
+        there. Raises Unavailable if S3 stored something other than what was sent.
         """
-        key = pending_key(entry_id)
-        sha256 = self._put(key, pdf.content, "application/pdf")
+        key = pending_key(entry.entry_id)
+        sha256 = self._put(key, pdf.content, "application/pdf", {VERSION: str(entry.version)})
         if sha256 != pdf.sha256:
             raise Unavailable(f"The bucket {self._bucket} stored {key} differently from what was sent")
         return StoredPdf(key, sha256)
@@ -127,7 +132,12 @@ class DocumentStore:
         had then. The object's metadata says how the document is in the books: `filed_at` reads it.
         """
         target = posted_key(entry)
-        filed = {"qb-id": entry.qb_id, "qb-sync-token": entry.qb_sync_token, "qb-fingerprint": entry.qb_fingerprint}
+        filed = {
+            "qb-id": entry.qb_id,
+            "qb-sync-token": entry.qb_sync_token,
+            "qb-fingerprint": entry.qb_fingerprint,
+            VERSION: str(entry.version),
+        }
 
         def copy(source: str) -> object:
             return self._client.copy_object(
@@ -194,11 +204,16 @@ class DocumentStore:
             # One byte more shows that it is too large.
             return body.read(FILE_BYTES_MAX + 1), answer.get("VersionId", "none")
 
-    def _put(self, key: str, content: bytes, media_type: str) -> str:
-        """Store an object and return the SHA-256 that S3 computed of what it received."""
+    def _put(self, key: str, content: bytes, media_type: str, kept: Mapping[str, str]) -> str:
+        """Store an object with what is kept beside it, and return the SHA-256 that S3 computed of what it received."""
         with errors_of(f"The bucket {self._bucket}"):
             answer = self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=content, ContentType=media_type, ChecksumAlgorithm="SHA256"
+                Bucket=self._bucket,
+                Key=key,
+                Body=content,
+                ContentType=media_type,
+                ChecksumAlgorithm="SHA256",
+                Metadata=kept,
             )
         return base64.b64decode(answer["ChecksumSHA256"]).hex()
 

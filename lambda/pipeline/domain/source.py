@@ -115,10 +115,14 @@ class StoredPdf:
 
 @dataclass(frozen=True, slots=True)
 class PdfDigest:
-    """What is known of a stored PDF without its content: its SHA-256 and its size in bytes."""
+    """What is known of a stored PDF without its content: its SHA-256, its size in bytes, and whose it is.
+
+    `version` is the version of the document that it was stored for; 0 if a release of before December 2026 stored it.
+    """
 
     sha256: str
     size_bytes: int
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

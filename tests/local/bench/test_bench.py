@@ -75,7 +75,7 @@ def test_the_bucket_keeps_copies_and_removes_objects(cloud):
     client.create_bucket(Bucket="papers", CreateBucketConfiguration={"LocationConstraint": REGION})
     store = DocumentStore(client, "papers")
     entry = an_entry(a_document(odoo_id=17))
-    store.put_pdf(entry.entry_id, Pdf(b"%PDF-1.7 one", "stored"))
+    store.put_pdf(entry, Pdf(b"%PDF-1.7 one", "stored"))
 
     assert store.pdf(entry) == b"%PDF-1.7 one"
     assert store.copy_posted(entry) == posted_key(entry)

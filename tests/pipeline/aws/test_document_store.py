@@ -47,7 +47,7 @@ def test_a_document_that_is_gone_says_how_it_comes_back(store, key):
 
 
 def test_a_pdf_waits_under_pending_and_is_read_from_there(store, client):
-    stored = store.put_pdf(ENTRY.entry_id, a_pdf())
+    stored = store.put_pdf(ENTRY, a_pdf())
 
     assert stored.key == "pending/odoo-account.move-17.pdf"
     assert stored.sha256 == a_pdf().sha256
@@ -60,7 +60,7 @@ def test_a_pdf_that_s3_has_received_otherwise_is_sent_again_later(store, client,
     monkeypatch.setattr(client, "put_object", lambda **arguments: put(**{**arguments, "Body": b"%PDF-cut"}))
 
     with pytest.raises(Unavailable, match="differently from what was sent"):
-        store.put_pdf(ENTRY.entry_id, a_pdf())
+        store.put_pdf(ENTRY, a_pdf())
 
 
 def test_a_pdf_that_is_gone_says_how_it_comes_back(store):
@@ -134,7 +134,7 @@ def test_the_last_copy_of_every_document_is_listed_with_the_pdf_that_waits_or_wa
 @pytest.mark.parametrize("call", ["put_pdf", "pdf", "copy_posted", "document"])
 def test_a_bucket_that_is_not_there_is_named(empty_aws, call):
     store = DocumentStore(empty_aws.client("s3"), "nowhere")
-    arguments = (ENTRY.entry_id, a_pdf()) if call == "put_pdf" else (ENTRY,)
+    arguments = (ENTRY, a_pdf()) if call == "put_pdf" else (ENTRY,)
 
     with pytest.raises(Misconfigured, match="The bucket nowhere does not exist"):
         getattr(store, call)(*arguments)
@@ -221,7 +221,7 @@ class LargeObjects:
         self.body = LargeBody()
 
     def get_object(self, **_arguments):
-        return {"Body": self.body}
+        return {"Body": self.body, "Metadata": {}}
 
 
 def test_a_pdf_is_hashed_in_pieces_because_a_rebuild_reads_several_at_once():

@@ -87,8 +87,8 @@ class ExtractorStore(Protocol):
     def put_document(self, document: Document, version: int) -> str:
         """Store the document and return its key."""
 
-    def put_pdf(self, entry_id: str, pdf: Pdf) -> StoredPdf:
-        """Store the PDF of an entry under `pending/`."""
+    def put_pdf(self, entry: Entry, pdf: Pdf) -> StoredPdf:
+        """Store the PDF of a version of an entry under `pending/`."""
 
     def drop_pending(self, entry: Entry) -> None:
         """Remove the PDF of an entry from `pending/`."""

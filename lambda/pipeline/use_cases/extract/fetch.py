@@ -147,7 +147,7 @@ class PdfFetching:
             # Do this before storing the PDF, which wakes the poster: such files are named in the books.
             named = replace(document, left_out=pdf.left_out, embedded=pdf.embedded)
             self.store.put_document(named, entry.version)
-        stored = self.store.put_pdf(entry.entry_id, pdf)
+        stored = self.store.put_pdf(entry, pdf)
         self._fetched = replace(
             entry,
             pdf_key=stored.key,

@@ -63,7 +63,7 @@ class RebuildStore(Protocol):
         """Return the document of a copy."""
 
     def pdf_digest_at(self, key: str) -> PdfDigest | None:
-        """Return the hash and size of the PDF under a key, or None."""
+        """Return what is known of the PDF under a key, or None."""
 
     def filed_at(self, key: str) -> Filed | None:
         """Return how a document was in the books when its PDF was filed under a key, or None if that is not known."""
@@ -186,7 +186,8 @@ class Rebuild:
         if found is None and self.skips_receipts and document.is_receipt:
             return from_odoo.skipped_receipt(entry, None, document, by=Actor.REBUILD)
         pdf = self._read(self.store.pdf_digest_at, copy.pdf_key) if copy.pdf_key and not document.withdrawn else None
-        if pdf is not None:
+        # Until the PDF of a version is fetched, that of the former one is there.
+        if pdf is not None and pdf.version in (copy.version, 0):
             entry = replace(
                 entry, pdf_key=copy.pdf_key, pdf_sha256=pdf.sha256, pdf_bytes=pdf.size_bytes, stored_sha256=pdf.sha256
             )

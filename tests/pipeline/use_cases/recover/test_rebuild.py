@@ -14,6 +14,7 @@ from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step, file_name
 from pipeline.domain.errors import NeedsAttention, Rejected, Unavailable
 from pipeline.domain.mapping import ClosedPeriod, Rules
+from pipeline.domain.source import Pdf, PdfSource
 from pipeline.runtime import SystemThreads
 from pipeline.use_cases.post.posting import Posting
 from pipeline.use_cases.recover.rebuild import BATCH_ALLOWANCE_S, Rebuild
@@ -153,7 +154,7 @@ def test_what_a_person_changed_before_the_loss_is_not_taken_out_when_it_is_withd
 
 
 def lose_after_a_version_without_a_new_pdf(world) -> str:
-    """Post two versions with one PDF, store a third, and lose the table. Return the key of the second's copy."""
+    """Post two versions with one PDF, store a third with its own, and lose the table. Return the second copy's key."""
     entry = world.post(world.store_document(a_document()))
     second = a_document(lines=(line("120.00"),))
     key = f"documents/{entry.entry_id}/2.json"
@@ -162,6 +163,7 @@ def lose_after_a_version_without_a_new_pdf(world) -> str:
     world.table.put(updated)
     world.post(updated)
     world.store.put_document(a_document(lines=(line("130.00"),)), 3)
+    world.store.put_pdf(replace(entry, version=3), Pdf(PDF, PdfSource.ATTACHED))
     world.lose()
     return key
 
@@ -250,6 +252,32 @@ def test_a_document_without_its_pdf_waits_for_the_extractor(world):
 
     assert world.entry().status is Status.PENDING
     assert not world.entry().is_ready
+
+
+@pytest.mark.parametrize("was_posted", [False, True], ids=["waiting", "filed"])
+def test_the_pdf_of_an_older_version_is_not_taken_for_that_of_the_last_one(world, was_posted):
+    """A paper was attached in Odoo, and the extractor was killed before it fetched the PDF with it."""
+    entry = world.store_document(a_document())
+    if was_posted:
+        world.post(entry)
+    world.store.put(f"documents/{entry.entry_id}/2.json", a_document())
+    world.lose()
+
+    world.rebuild()
+
+    assert world.entry().version == 2
+    assert world.entry().status is Status.PENDING
+    assert not world.entry().is_ready
+
+
+def test_a_pdf_of_an_earlier_release_does_not_say_whose_it_is_and_is_taken_as_it_was(world):
+    posted = world.post(world.store_document(a_document()))
+    world.store.stored_for.clear()
+    world.lose()
+
+    world.rebuild()
+
+    assert (world.entry().status, world.entry().pdf_sha256) == (Status.POSTED, posted.pdf_sha256)
 
 
 def test_what_was_never_posted_is_pending(world):
