@@ -163,7 +163,7 @@ def _deleted_ones_are_not_looked_for() -> AbstractContextManager[Any]:
 
 
 def _a_refusal_keeps_its_intent() -> AbstractContextManager[Any]:
-    return patch.object(Record, "forget_intent", lambda _record: None)
+    return patch.object(Record, "forget_intent_after", lambda _record, _error: None)
 
 
 def _a_row_of_the_table_is_missing() -> AbstractContextManager[Any]:

@@ -91,9 +91,7 @@ class CloudServer:
         elif operation == "PutObject":
             asked["Body"] = request.body
         asked["Metadata"] = {
-            name.removeprefix(_METADATA): value
-            for name, value in request.headers.items()
-            if name.startswith(_METADATA)
+            name.removeprefix(_METADATA): value for name, value in request.headers.items() if name.startswith(_METADATA)
         }
         if not operation or set(request.query) - {"delete", "x-id"}:
             return None

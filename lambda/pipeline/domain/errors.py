@@ -32,10 +32,12 @@ from collections.abc import Callable
 class PipelineError(Exception):
     """Anything the pipeline raises on purpose. `code` groups errors with the same cause in alerts.
 
-    `identity` tells two errors of one code apart whose messages do not show all of what they are about.
+    `identity` tells two errors of one code apart whose messages do not show all of what they are about. `had_no_effect`
+    says that a write that ended so has certainly not taken effect: whoever repeats it needs another request id.
     """
 
     code = "error"
+    had_no_effect = False
 
     def __init__(self, message: str, *, code: str | None = None, identity: str = "") -> None:
         super().__init__(message)
@@ -94,6 +96,7 @@ class NeedsAttention(PipelineError):
     """Trying again cannot help. The message says what a person must do."""
 
     code = "needs_attention"
+    had_no_effect = True
 
 
 class InvalidDocument(NeedsAttention):

@@ -252,7 +252,10 @@ class QuickBooksBooks:
             logger.warning("left out what QuickBooks refuses", extra={"reason": str(error)})
             made = self._written(draft, fewer.body, f"{request_id[:48]}-{fewer.mark}")
             return replace(made, omitted=" ".join(filter(None, (fewer.omitted, made.omitted))))
-        raise self.references.after_refusal(error, body, draft.as_of) from error
+        meaning = self.references.after_refusal(error, body, draft.as_of)
+        # Also where the next attempt is to succeed, or what is inactive cannot be looked up now.
+        meaning.had_no_effect = True
+        raise meaning from error
 
     def explained(self, document: Document, error: NeedsAttention) -> NeedsAttention:
         """Return the refusal of a number with the document of ours that has it, or as it is."""

@@ -7,7 +7,7 @@ import pytest
 from local.stand_ins.http_server import Response
 from pipeline.domain.books import Booked, Draft, File
 from pipeline.domain.document import DocumentType
-from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, PipelineError, Rejected
+from pipeline.domain.errors import InvalidDocument, OutcomeUnknown, PipelineError, Rejected, Unavailable
 from pipeline.qbo import files
 from pipeline.qbo.booked import fingerprint
 from pipeline.qbo.faults import Refused
@@ -241,6 +241,17 @@ def test_a_reference_that_is_gone_makes_the_lists_be_read_again(world):
     _ = world.references.realm
 
     assert world.references._client.calls["query"] > before
+
+
+def test_what_quickbooks_refused_had_no_effect_even_if_the_cause_cannot_be_looked_up(world):
+    draft = world.books.draft(a_document())
+    world.book.deactivate("Customer", draft.body["CustomerRef"]["value"])
+    world.break_next(lambda request: "from Customer where Id" in str(request.query), answered(Response(503)), times=9)
+
+    with pytest.raises(Unavailable) as raised:
+        world.books.create(draft, "r-1")
+
+    assert raised.value.had_no_effect
 
 
 @pytest.mark.parametrize(("code", "taken"), [("6140", True), ("6240", False), ("6000", False)])

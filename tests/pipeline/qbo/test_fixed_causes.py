@@ -99,6 +99,28 @@ def test_what_quickbooks_refuses_of_outdated_lists_is_made_again_with_new_ones(o
     assert world.entry(document).status is Status.POSTED, world.entry(document).error_message
 
 
+@pytest.mark.parametrize("is_update", [False, True], ids=["create", "update"])
+def test_a_refusal_that_was_put_off_is_not_replayed_once_its_cause_is_gone(open_small, is_update):
+    """QuickBooks may answer a request id that it has refused with that refusal: the same content needs another id."""
+    document = DOCUMENTS[BILL]
+    world = open_small(document)
+    world.quickbooks.remembers_faults = True
+    world.arrive(document if is_update else replace(document, odoo_id=9_000, number="X/1"))
+    world.post()
+    retires_account(world, document)
+    document = replace(document, memo="edited")
+    world.arrive(document)
+    world.post()
+    put_off = world.entry(document)
+    reactivates_account(world, document)
+    world.wait(600)
+
+    world.post()
+
+    assert (put_off.status, put_off.error_code) != (Status.FAILED, "quickbooks_610")
+    assert world.entry(document).status is Status.POSTED, world.entry(document).error_message
+
+
 def test_refusals_of_one_run_read_the_lists_once(open_small):
     world = open_small(DOCUMENTS[PLAIN])
     retires_account(world, DOCUMENTS[PLAIN])

@@ -10,7 +10,7 @@ from pipeline.domain import lifecycle
 from pipeline.domain.books import Attached, Booked, Books, File, Filed, as_filed
 from pipeline.domain.document import DocumentType
 from pipeline.domain.entry import OUR_FILE, Entry, Intent, Step, file_name, make_request_id
-from pipeline.domain.errors import InvalidDocument, NeedsAttention, PipelineError
+from pipeline.domain.errors import InvalidDocument, PipelineError
 from pipeline.domain.values import replace
 from pipeline.use_cases.post.record import Record, Superseded
 
@@ -126,8 +126,7 @@ class Paper:
         """Note what became of the PDF, and remove the one it replaces; raises what the answer says."""
         record = self._record
         if isinstance(answer, Exception):
-            if isinstance(answer, NeedsAttention):
-                record.forget_intent()
+            record.forget_intent_after(answer)
             raise answer
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
         is_other = record.entry.attachable_id != answer.qb_id

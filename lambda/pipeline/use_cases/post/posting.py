@@ -18,7 +18,7 @@ from pipeline.domain.books import Attached, Booked, Books, Draft, File, booked_o
 from pipeline.domain.clock import Clock
 from pipeline.domain.document import Document, check_adds_up
 from pipeline.domain.entry import UNKNOWN_HASH, Entry, Intent, Step, make_request_id, proof_of
-from pipeline.domain.errors import Deferred, NeedsAttention, Rejected, outcome
+from pipeline.domain.errors import Deferred, NeedsAttention, PipelineError, Rejected, outcome
 from pipeline.domain.quoting import continued
 from pipeline.domain.values import dataclass, replace
 from pipeline.use_cases.post import paper, reused
@@ -187,15 +187,16 @@ class Posting:
         if isinstance(answer, Booked):
             self._note_booked(answer, self._draft.hash)
             return
-        if not isinstance(answer, NeedsAttention):
-            raise answer
         # The number may be taken by this very document, when QuickBooks has forgotten the request id.
         found = self.books.find(self._document) if self.books.is_number_taken(answer) else None
-        if found is None:
-            self.record.forget_intent()
+        if found is not None:
+            # An earlier version of it may be in the books: the unknown hash makes the update follow.
+            self._note_booked(found, UNKNOWN_HASH)
+            return
+        self.record.forget_intent_after(answer)
+        if isinstance(answer, NeedsAttention):
             raise refusal_of_number(self.record, self.books, self._document, answer) from answer
-        # An earlier version of it may be in the books: the unknown hash makes the update follow.
-        self._note_booked(found, UNKNOWN_HASH)
+        raise answer
 
     def _create(self, _document: Document) -> None:
         sent = self.prepare_create()
@@ -239,8 +240,8 @@ class Posting:
         self.record.intend(Intent(Step.UPDATE, request_id, self.entry.payload_hash, fingerprint=draft.fingerprint))
         try:
             updated = self.books.update(draft, booked, request_id)
-        except NeedsAttention:
-            self.record.forget_intent()
+        except PipelineError as error:
+            self.record.forget_intent_after(error)
             raise
         self._note_booked(updated, draft.hash)
 
@@ -268,8 +269,8 @@ class Posting:
         self.record.intend(Intent(Step.DELETE, request_id, self.entry.payload_hash))
         try:
             tid = self.books.remove(document, booked, request_id)
-        except NeedsAttention as error:
-            self.record.forget_intent()
+        except PipelineError as error:
+            self.record.forget_intent_after(error)
             if isinstance(error, Rejected):
                 raise Rejected(f"{why}, but {continued(str(error))}", code=error.code) from error
             raise  # a missing right or setting concerns the company, not this document

@@ -86,8 +86,13 @@ class Record:
                 self.table.save(before)
             raise Superseded("it was changed meanwhile")
 
-    def forget_intent(self) -> None:
-        """Store that what was intended was refused: whoever tries again does so with a new request id."""
+    def forget_intent_after(self, error: Exception) -> None:
+        """If what was intended was refused, store that: whoever tries again does so with a new request id.
+
+        QuickBooks may answer an id that it has refused with the same refusal, even once its cause is gone.
+        """
+        if not (isinstance(error, PipelineError) and error.had_no_effect):
+            return
         self.save(
             replace(
                 self.entry, step=None, sent_at=None, sent_fingerprint="", refusals=self.entry.refusals + 1,
