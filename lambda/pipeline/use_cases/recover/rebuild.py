@@ -171,10 +171,10 @@ class Rebuild:
             found = self._as_left(found, copy)
             self.books.remember_party(document, found.party)
         entry = self._entry(entry, document, copy, found)
-        self.table.save_extracted(entry, previous=None)
-        # Nobody posts it any more.
-        if entry.status is Status.VOIDED and copy.pdf_waits:
+        if copy.pdf_waits and entry.status in (Status.VOIDED, Status.SKIPPED):
+            # Before the entry is stored, which no later rebuild looks at: an object in pending/ always means work.
             self.store.drop_pending(entry)
+        self.table.save_extracted(entry, previous=None)
         return True
 
     def _entry(self, entry: Entry, document: Document, copy: Copy, found: Existing | None) -> Entry:

@@ -23,6 +23,13 @@ from tests.books_world import COMPANY, PDF, Clock, NotedStore, a_document, an_en
 BILL = DocumentType.BILL
 
 
+def raises(error):
+    def call(*_arguments):
+        raise error
+
+    return call
+
+
 class World:
     """A company whose documents are posted, and whose table is then lost."""
 
@@ -386,14 +393,37 @@ def test_a_pdf_that_was_not_filed_yet_is_work_that_is_left(world):
     assert world.company.writes == before
 
 
-def test_the_waiting_pdf_of_what_was_withdrawn_goes(world):
+NOT_POSTED = {
+    "withdrawn": (a_document(withdrawn=True), {}, Status.VOIDED),
+    "before the go-live": (a_document(), {"go_live": date(2099, 1, 1)}, Status.SKIPPED),
+    "an unwanted receipt": (a_document(is_receipt=True), {"skips_receipts": True}, Status.SKIPPED),
+}
+
+
+@pytest.mark.parametrize("case", NOT_POSTED)
+def test_the_waiting_pdf_of_what_nobody_will_post_goes(world, case):
+    document, options, status = NOT_POSTED[case]
+    world.store_document(document)
+    world.lose()
+
+    world.rebuild(**options)
+
+    assert world.entry().status is status
+    assert world.store.waiting == []
+
+
+def test_the_waiting_pdf_goes_even_if_the_first_rebuild_could_not_remove_it(world, monkeypatch):
     world.store_document(a_document(withdrawn=True))
     world.lose()
+    with monkeypatch.context() as silent:
+        silent.setattr(world.store, "drop_pending", raises(Unavailable("S3 did not answer")))
+        with pytest.raises(Unavailable):
+            world.rebuild()
 
     world.rebuild()
 
     assert world.entry().status is Status.VOIDED
-    assert pending_key(world.entry().entry_id) not in world.store.objects
+    assert world.store.waiting == []
 
 
 def test_a_party_is_again_the_one_its_documents_stand_under(world):
