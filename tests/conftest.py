@@ -301,6 +301,7 @@ def fresh_container(environ: Mapping[str, str] | None = None) -> Iterator[None]:
     if environ is None or (of, aws_client.cache_info().misses) != _left:
         aws_client.cache_clear()
     telemetry.log_as_json.cache_clear()
+    runtime.system().realms.clear()
     before = logging.getLogger("pipeline")
     handlers, propagate = before.handlers, before.propagate
     for name in HANDLERS:

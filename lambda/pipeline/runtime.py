@@ -79,12 +79,16 @@ def aws_client(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The collaborators that belong to the process."""
+    """The collaborators that belong to the process.
+
+    `realms` is what it remembers of the QuickBooks secret: the realm of each company, which may have changed since.
+    """
 
     clock: Clock = field(default_factory=SystemClock)
     threads: Threads = field(default_factory=SystemThreads)
     random: random.Random = field(default_factory=random.SystemRandom)
     client: Callable[[str], Any] = aws_client
+    realms: dict[str, str] = field(default_factory=dict)
 
     def new_name(self) -> str:
         """Return a unique name."""

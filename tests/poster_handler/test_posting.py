@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
+
+import pytest
+from botocore.client import BaseClient
 
 import qb_poster
 from local.demo.books import REALM_A
-from pipeline.runtime import Runtime, aws_client
+from pipeline.aws.key_values import KeyValueTable
+from pipeline.domain.errors import Unavailable
+from pipeline.runtime import Runtime, SystemClock, aws_client
 from tests.builders import demo_documents
 from tests.poster_world import booked, good_secret, kept_tokens, make_due, move_id_of, of_company_a, statuses
 
@@ -171,3 +177,61 @@ def test_a_run_that_is_started_for_another_realm_is_of_whoever_asked(start_machi
     (event,) = started
     assert event == {"sweep": True, "realm": event["realm"], "by": "Ann"}
     assert machine.post(event)["posted"] == 1
+
+
+# -- events of a large pull --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def warm(machine):
+    """Return a function that invokes a container that has worked for the other company before."""
+    runtime = Runtime()
+
+    def handler(event, context):
+        return qb_poster.handle(event, context, runtime)
+
+    def invoke(event):
+        return machine.deployment.invoke("qb-poster", handler, event, timeout_s=120)
+
+    invoke({"company": "companyB"})
+    return invoke
+
+
+def hold_lease(machine, lasts=timedelta(minutes=2)):
+    leases = KeyValueTable(machine.client("dynamodb"), machine.deployment.table, SystemClock())
+    now = SystemClock().now()
+    assert leases.take_lease(REALM_A, "another run", now, now + lasts, force=True)
+
+
+def test_an_event_that_finds_the_lease_held_costs_one_call(machine, warm, monkeypatch):
+    (event, *_) = machine.deployment.pending_events()
+    hold_lease(machine)
+    calls, call = [], BaseClient._make_api_call
+
+    def counted(client, operation, parameters):
+        calls.append(operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    answer = warm(event)
+
+    assert (answer["busy"], answer["posted"]) == (["companyA"], 0)
+    assert calls == ["BatchGetItem"]
+
+
+def test_an_event_that_finds_the_lease_free_has_all_posted_that_is_due(machine, warm):
+    (event, *_) = machine.deployment.pending_events()
+    hold_lease(machine, lasts=-timedelta(seconds=1))
+
+    assert warm(event)["posted"] == 4
+
+
+def test_an_event_whose_one_read_fails_is_worked_on_as_ever(machine, warm, monkeypatch):
+    (event, *_) = machine.deployment.pending_events()
+
+    def unavailable(*_):
+        raise Unavailable("The table does not answer")
+
+    monkeypatch.setattr(KeyValueTable, "taken", unavailable)
+
+    assert warm(event)["posted"] == 4

@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws.batch_read import read_items
+from pipeline.aws.batch_read import KEYS_MAX, read_items
 from pipeline.aws.conditional import conditional
 from pipeline.aws.errors import CANCELLED, CONDITION_FAILED, Expected, errors_of
 from pipeline.aws.items import Item, item, plain_values
@@ -247,6 +247,20 @@ class KeyValueTable:
         """Return those of the realms whose lease nobody holds and that are not paused, read a hundred to a call."""
         leases = read_items(self._client, self._name, [_lease_key(realm) for realm in realms])
         return {realm for realm in realms if _is_free(leases.get(_lease_key(realm), {}), now)}
+
+    def taken(self, entry_ids: Sequence[str], realms: Mapping[str, str], now: datetime) -> list[str]:
+        """Return the companies of entries if somebody holds the lease of each one's realm, or it is paused; else none.
+
+        `realms` has the realm of each company. It is one call, or none where it would be more.
+        """
+        leases = {company: _lease_key(realm) for company, realm in realms.items()}
+        keys = dict.fromkeys((*entry_ids, *leases.values()))
+        if not leases or len(keys) > KEYS_MAX:
+            return []
+        found = read_items(self._client, self._name, list(keys))
+        companies = {str(found[one].get("company", {}).get("S", "")) if one in found else "" for one in entry_ids}
+        is_taken = all(company in leases and not _is_free(found.get(leases[company], {}), now) for company in companies)
+        return sorted(companies) if is_taken else []
 
     def release_lease(self, lease: Lease, now: datetime, *, paused_for_s: int = 0) -> None:
         """Release the lease and store what the next holder must know. A pause keeps the realm closed for a while.

@@ -88,7 +88,7 @@ SOON_FOUND = {
     "intent before act": 5,
     "look before repeating": 5,
     "look before an update that makes another of it": 49,
-    "look for the PDF before it is sent again": 21,
+    "look for the PDF before it is sent again": 40,
     "marker, not only number": 4,
     "lease no longer than its holder lives": 2,
     "compared with Odoo once a day": 11,

@@ -37,6 +37,28 @@ def test_a_lease_is_never_longer_than_the_function_can_live():
     assert lease_until(NOW, -5) == NOW + timedelta(seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("entries", "realms", "expected"),
+    [
+        (["a"], {"A": "held", "B": "free"}, ["A"]),
+        (["a", "b"], {"A": "held", "B": "held"}, ["A", "B"]),
+        (["a", "b"], {"A": "held", "B": "free"}, []),
+        (["a"], {"A": "paused"}, ["A"]),
+        (["a", "unknown"], {"A": "held"}, []),
+        (["a"], {"B": "held"}, []),
+        (["a"], {}, []),
+        (["a"], {"A": "held", **{f"C{number}": f"C{number}" for number in range(99)}}, []),
+    ],
+)
+def test_companies_are_taken_if_somebody_holds_the_lease_of_each(key_values, client, entries, realms, expected):
+    for entry_id in ("a", "b"):
+        client.put_item(TableName=NAME, Item={"entry_id": {"S": entry_id}, "company": {"S": entry_id.upper()}})
+    take(key_values, company="held")
+    key_values.release_lease(take(key_values, company="paused"), NOW, paused_for_s=600)
+
+    assert key_values.taken(entries, realms, NOW) == expected
+
+
 # -- cursors and values ----------------------------------------------------------------------------------------------
 
 
