@@ -252,8 +252,8 @@ class QuickBooksBooks:
             logger.warning("left out what QuickBooks refuses", extra={"reason": str(error)})
             made = self._written(draft, fewer.body, f"{request_id[:48]}-{fewer.mark}")
             return replace(made, omitted=" ".join(filter(None, (fewer.omitted, made.omitted))))
-        meaning = self.references.after_refusal(error, body, draft.as_of)
-        # Also where the next attempt is to succeed, or what is inactive cannot be looked up now.
+        meaning = outcome(self.references.after_refusal, error, body, draft.as_of)
+        # Also where the next attempt is to succeed, or the cause cannot be looked up now.
         meaning.had_no_effect = True
         raise meaning from error
 
