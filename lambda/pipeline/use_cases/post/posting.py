@@ -189,14 +189,13 @@ class Posting:
             return
         # The number may be taken by this very document, when QuickBooks has forgotten the request id.
         found = self.books.find(self._document) if self.books.is_number_taken(answer) else None
-        if found is not None:
-            # An earlier version of it may be in the books: the unknown hash makes the update follow.
-            self._note_booked(found, UNKNOWN_HASH)
-            return
-        self.record.forget_intent_after(answer)
-        if isinstance(answer, NeedsAttention):
-            raise refusal_of_number(self.record, self.books, self._document, answer) from answer
-        raise answer
+        if found is None:
+            self.record.forget_intent_after(answer)
+            if isinstance(answer, NeedsAttention):
+                raise refusal_of_number(self.record, self.books, self._document, answer) from answer
+            raise answer
+        # An earlier version of it may be in the books: the unknown hash makes the update follow.
+        self._note_booked(found, UNKNOWN_HASH)
 
     def _create(self, _document: Document) -> None:
         sent = self.prepare_create()
