@@ -52,19 +52,28 @@ class Paper:
         return as_filed(found, self._store.filed(self._record.entry), ())
 
     def find_left(self, document_type: DocumentType) -> None:
-        """Note a file that an upload without an answer has left, perhaps of an earlier version.
+        """Leave one of our files, and note which: an upload without an answer may have left one of another version.
 
         This comes before any other intent. The next intent stores the note, and whoever attaches a newer file removes
         the noted one.
         """
         entry = self._record.entry
+        known = entry.attachable_id
+
+        def is_of_this_version(file: Attached) -> bool:
+            is_known = file.qb_id == known and "" != entry.attached_sha256 == entry.pdf_sha256
+            return is_known or file.file_name == file_name(entry)
+
         files = self._books.attachments(document_type, entry.qb_id)
-        left = [file for file in files if file.qb_id != entry.attachable_id and OUR_FILE.search(file.file_name)]
-        # The one of this version comes last, because the last one stays: a new upload of it would be answered from
-        # memory and not done.
-        for file in sorted(left, key=lambda file: file.file_name == file_name(entry)):
-            removed = self._detach_replaced()
-            self._record.note(attachable_id=file.qb_id, **_of_removal(removed))
+        ours = [file for file in files if file.qb_id == known or OUR_FILE.search(file.file_name)]
+        # The one of this version stays: a new upload of it would be answered from memory and not done. Else one that
+        # the entry does not know: it is of a later version than the one it knows.
+        ours.sort(key=lambda file: (is_of_this_version(file), file.qb_id != known))
+        for file in ours[:-1]:
+            self._record.note(**_of_removal(self._detach(file.qb_id)))
+        if ours and ours[-1].qb_id != known:
+            # What is in it is not known, so it is compared before it counts as attached.
+            self._record.note(attachable_id=ours[-1].qb_id, attached_sha256="")
 
     def read(self) -> bytes:
         """Return the PDF of this version. One that is lost, or another version's, is fetched from Odoo again.
@@ -130,7 +139,7 @@ class Paper:
             raise answer
         # Removed before it is forgotten: whoever comes after a crash in between still knows of it.
         is_other = record.entry.attachable_id != answer.qb_id
-        removed = self._detach_replaced() if is_other else ""
+        removed = self._detach(record.entry.attachable_id) if is_other else ""
         record.note(
             pdf_attached=True,
             attachable_id=answer.qb_id,
@@ -142,12 +151,11 @@ class Paper:
             **_of_removal(removed),
         )
 
-    def _detach_replaced(self) -> str:
-        """Remove the file that is attached so far, where the company does not keep such as history.
+    def _detach(self, replaced: str) -> str:
+        """Remove a file that another one replaces, where the company does not keep such as history.
 
         Returns the id of the answer, empty if nothing was removed.
         """
-        replaced = self._record.entry.attachable_id
         if not replaced or self._books.keeps_replaced_files:
             return ""
         entry = self._record.entry

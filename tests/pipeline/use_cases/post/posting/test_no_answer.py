@@ -8,7 +8,7 @@ from local.stand_ins.http_server import Response
 from local.stand_ins.quickbooks.faults import html_error
 from pipeline.domain.entry import Status
 from pipeline.domain.errors import OutcomeUnknown, Rejected
-from tests.books_world import US_TAX, a_document, answered, dropped, is_write_to, line, money, tax_amount
+from tests.books_world import PDF, US_TAX, a_document, answered, dropped, is_write_to, line, money, tax_amount
 from tests.posting_world import BILL, EDITED, NEW_PDF, ONCE, at, in_books, until_done
 
 NO_ANSWER = {
@@ -172,6 +172,40 @@ def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honou
 
     assert in_books(world) == ([money(120)], [NEW_PDF])
     assert len(world.book.attachables()) == 1
+
+
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_the_former_pdf_comes_back_after_an_upload_of_another_was_not_answered(world, honours):
+    """As when Odoo is restored from a backup, or a paper is attached and removed again."""
+    world.stand_in.upload_honours_request_id = honours
+    session = at(world)
+    session.post()
+    session.edit()
+    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        session.post()
+
+    session.edit(pdf=PDF)
+    until_done(session)
+
+    assert in_books(world) == ([money(100)], [PDF])
+    assert len(world.book.attachables()) == 1
+    assert world.stand_in.calls["upload"] == 2
+
+
+def test_a_file_that_an_upload_left_is_not_taken_for_the_former_pdf_that_a_person_has_removed(world):
+    session = at(world)
+    session.post()
+    session.edit()
+    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
+    with pytest.raises(OutcomeUnknown):
+        session.post()
+    world.book._tables.table("Attachable").pop(session.entry.attachable_id)
+
+    session.edit(pdf=PDF)
+    until_done(session)
+
+    assert in_books(world) == ([money(100)], [PDF])
 
 
 def test_a_pdf_whose_upload_was_not_answered_goes_though_its_document_was_withdrawn_in_between(world):
