@@ -20,7 +20,7 @@ from pipeline.domain.clock import Clock
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
-from pipeline.domain.errors import NeedsAttention, PipelineError
+from pipeline.domain.errors import Deferred, NeedsAttention, PipelineError
 from pipeline.domain.source import Copy, PdfDigest
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
@@ -145,6 +145,10 @@ class Rebuild:
             # One that cannot be read must not stop the others. Threads can add items to a dict.
             self.unreadable[copy.entry_id] = str(error)
             return False
+        except Deferred:
+            # Nor must one that waits, such as for what became of its contact in Odoo.
+            self.remaining = True
+            return False
 
     def _read[T](self, read: Callable[[str], T], key: str) -> T:
         """Return what is under a key. Raises _Unreadable for any trouble with it, which is then reported by name."""
@@ -194,7 +198,10 @@ class Rebuild:
         if found is None:
             return entry
         entry = self._completed(entry, found, is_new=True)
-        draft = self._draft(document)
+        try:
+            draft = self._draft(document)
+        except Deferred:
+            draft = None  # it waits at its next posting as well
         if draft is None or not (draft.is_dated_by_close or draft.fingerprint == found.booked.fingerprint):
             return entry
         entry = replace(entry, payload_hash=draft.hash)

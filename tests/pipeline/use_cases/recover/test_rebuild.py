@@ -9,6 +9,7 @@ import pytest
 from local.stand_ins.memory import MemoryTable
 from pipeline.aws.document_store import pending_key, posted_key
 from pipeline.domain.books import File
+from pipeline.domain.contact import ContactState
 from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import DocumentType, Party
 from pipeline.domain.entry import Entry, Status, Step, file_name
@@ -439,6 +440,69 @@ def test_a_party_is_again_the_one_its_documents_stand_under(world):
 
     customers = [row["CustomerRef"]["value"] for row in world.company.book.documents()]
     assert customers == [*before.values(), before[world.entry(2).qb_id]]
+
+
+def of_party(odoo_id, party):
+    return a_document(odoo_id=odoo_id, number=f"INV/{odoo_id}", party=party)
+
+
+MERGED, KEPT, OTHER = (
+    of_party(1, Party(7, "Azure Interior")),
+    of_party(2, Party(8, "Azure Interior")),
+    of_party(3, Party(9, "Ready Mat")),
+)
+
+
+@pytest.fixture
+def merged(world):
+    """Documents of a contact, of the one that it was merged into in Odoo, and of another one."""
+    say_that_it_was_merged(world)
+    for document in (MERGED, KEPT, OTHER):
+        world.post(world.store_document(document))
+    return world
+
+
+def say_that_it_was_merged(world):
+    world.company.key_values.answer_contacts("odoo", {7: ContactState.GONE}, world.clock.now())
+
+
+def lose_what_was_merged(world):
+    party = world.entry(1).qb_party
+    world.lose()
+    world.company.key_values.values["contact#odoo#7"] = ""
+    # Whichever is rebuilt first has the customer: here the one of the contact that is gone.
+    world.company.books.remember_party(MERGED, party)
+
+
+def statuses(world):
+    return [entry.status for _, entry in sorted(world.table.stored.items())]
+
+
+def test_a_document_waits_for_what_became_of_a_contact_and_keeps_no_other_out(merged):
+    lose_what_was_merged(merged)
+
+    work = merged.rebuild()
+
+    assert (work.count, work.remaining) == (3, False)
+    assert statuses(merged) == [Status.POSTED, Status.PENDING, Status.POSTED]
+    say_that_it_was_merged(merged)
+    merged.post(merged.entry(2))
+    assert statuses(merged) == [Status.POSTED] * 3
+    assert len(merged.company.book.documents()) == 3
+
+
+def test_where_an_edit_by_a_person_cannot_be_told_yet_the_document_remains_and_keeps_no_other_out(merged):
+    left = merged.entry(2)
+    merged.company.edit_by_hand("Invoice", left.qb_id, TxnDate="2026-03-09")
+    lose_what_was_merged(merged)
+
+    work = merged.rebuild()
+
+    assert (work.count, work.remaining) == (2, True)
+    assert statuses(merged) == [Status.POSTED] * 2
+    say_that_it_was_merged(merged)
+    assert not merged.rebuild().remaining
+    assert merged.entry(2).qb_fingerprint == left.qb_fingerprint
 
 
 def test_a_request_after_the_loss_is_never_answered_with_one_from_before(world):
