@@ -79,7 +79,8 @@ locals {
           actions   = ["s3:DeleteObject"]
           resources = ["${aws_s3_bucket.documents.arn}/pending/*"]
         },
-        # Without this right S3 answers 403 for a missing key, and not 404.
+        # Without this right S3 answers 403 for a missing key, and not 404. And whether
+        # documents were ever stored shows that the table was lost.
         {
           sid       = "TellMissingFromForbidden"
           actions   = ["s3:ListBucket"]

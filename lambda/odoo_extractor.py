@@ -34,6 +34,7 @@ from pipeline.use_cases.answering import answering
 from pipeline.use_cases.extract.contacts import answer_contacts
 from pipeline.use_cases.extract.counts import Counts
 from pipeline.use_cases.extract.going_on import goes_on, goes_on_until, limited
+from pipeline.use_cases.extract.lost_table import lost_companies
 from pipeline.use_cases.extract.mapping_change import check_mapping_change
 from pipeline.use_cases.extract.mapping_keys import check_mapping, check_mapping_keys
 from pipeline.use_cases.extract.not_carried import count_not_carried
@@ -145,14 +146,16 @@ class Extractor:
         report.failures += source.ending_key(now)
         taking = Taking(self.letters, self.deadline)
         taken = list(asked_for(taking)) if isinstance(command, RedrivePulls) else []
+        lost = lost_companies(self.key_values, self.store, source.database, companies) if known is None else ()
         if not command.is_trial:
             report.failures += check_mapping_change(mapping, self.key_values, now)
-            if source.database != known:
+            if source.database != known and not lost:
                 self.key_values.keep_database(source.database)
             answer_contacts(source, self.key_values, now)
         # What concerns all companies was looked at above.
         report.checked.add("")
         extraction = self._extraction(command, source, companies, mapping, report)
+        extraction.lost = lost
         run(
             extraction,
             wanted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from pipeline.domain.commands import (
     Explain,
     PostDue,
     PosterCommand,
+    RebuildEntries,
     Redrive,
     WakeUp,
     WatchBooks,
@@ -137,6 +138,8 @@ class Poster:
         self.own_function = OwnFunction(lambda: runtime.client("lambda"), settings.function_name)
         self.alerts = Alerts.of(settings, runtime.client, runtime.clock)
         self.watch = Watch(self.table, self.key_values, self.store.document, runtime.clock, deadline)
+        # Those of Odoo that a rebuild has found copies of.
+        self.databases: set[str] = set()
 
     def reporter(self) -> Reporter:
         """Return what the report is made with."""
@@ -202,6 +205,8 @@ class Poster:
             results.redriven = reopen(taking, partial(outcomes.reopen, has_letter=False))
             results.remaining |= taking.remaining
         PostingRun(collaborators, outcomes).execute(realms, command)
+        if isinstance(command, RebuildEntries):
+            self._have_pulled(command, dates, results.not_rebuilt)
         if results.recovered and not isinstance(command, Redrive):
             self._settle(report)
         results.drift_noticed = len(self.watch.notices)
@@ -273,4 +278,16 @@ class Poster:
             rules.go_live,
             rules.receipts is Receipts.SKIP,
         )
-        return work.run()
+        rebuilt = work.run()
+        self.databases |= rebuilt.databases
+        return rebuilt
+
+    def _have_pulled(self, command: RebuildEntries, companies: Iterable[str], not_rebuilt: Collection[str]) -> None:
+        """Have the extractor pull the companies again whose part of a lost table is rebuilt."""
+        for database in sorted(self.databases):
+            for company in sorted({command.company} if command.company else set(companies)):
+                if company not in not_rebuilt:
+                    self.key_values.begin_cursor(database, company)
+        # All others as well, such as those that the secret does not name.
+        if len(self.databases) == 1 and not (command.company or not_rebuilt) and self.key_values.database() is None:
+            self.key_values.keep_database(*self.databases)

@@ -298,6 +298,10 @@ class MemoryStore:
         document: Document = self.objects[key]
         return document
 
+    def has_copies(self) -> bool:
+        """Whether a document was ever stored."""
+        return any(key.startswith(DOCUMENTS) for key in self.objects)
+
     def copies(self) -> list[Copy]:
         """Return the last copy of every document with the key of its PDF: the waiting one, or the last filed."""
         latest: dict[str, tuple[int, str]] = {}
@@ -448,6 +452,14 @@ class MemoryKeyValues:
     def move_cursor(self, database: str, company: str, cursor: Cursor) -> None:
         """Keep how far a company was read."""
         self.cursors[database, company] = cursor
+
+    def was_read(self, database: str, company: str) -> bool:
+        """Whether it is known how far a company was read."""
+        return (database, company) in self.cursors
+
+    def begin_cursor(self, database: str, company: str) -> None:
+        """Have a company read from the beginning, if it is not known how far it was read."""
+        self.cursors.setdefault((database, company), Cursor())
 
     def database(self) -> str | None:
         """Return the database whose documents are known here, or None before the first."""

@@ -307,6 +307,15 @@ def test_several_are_dropped_in_one_call_each_with_its_own_answer(bucket, store,
 # -- copies ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_bucket_has_copies_once_a_document_was_stored_whatever_else_is_in_it(bucket, store):
+    bucket.have(WAITING, PDF)
+    before = store.has_copies()
+
+    store.put_document(a_document(), 1)
+
+    assert (before, store.has_copies()) == (False, True)
+
+
 def test_the_last_copy_of_every_document_is_listed_with_its_pdf(bucket, store):
     # S3 tells the time of a write to the second; within one, the order is that of the keys.
     older = "posted/companyA/2026-03/A__B__odoo-account.move-18.pdf"

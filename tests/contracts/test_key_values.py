@@ -113,6 +113,19 @@ def test_each_database_and_company_has_its_own_cursor(key_values):
     assert key_values.cursor("odoo", "companyB") == key_values.cursor("staging", COMPANY) == Cursor()
 
 
+def test_a_company_of_which_nothing_is_known_is_read_from_the_beginning_and_no_other(key_values):
+    key_values.move_cursor("odoo", COMPANY, Cursor(since=NOW))
+    before = key_values.was_read("odoo", COMPANY), key_values.was_read("odoo", "companyB")
+
+    for company in (COMPANY, "companyB"):
+        key_values.begin_cursor("odoo", company)
+
+    assert before == (True, False)
+    assert key_values.cursor("odoo", COMPANY) == Cursor(since=NOW)
+    assert key_values.was_read("odoo", "companyB")
+    assert key_values.cursor("odoo", "companyB") == Cursor()
+
+
 def test_when_a_company_was_compared_is_kept_by_database_and_company(key_values):
     key_values.keep_compared("odoo", COMPANY, NOW)
 

@@ -10,8 +10,9 @@ from local.demo.books import REALM_A, REALM_B
 from local.stand_ins.http_server import Fault
 from local.stand_ins.quickbooks.faults import html_error
 from pipeline.aws.key_values import KeyValueTable
+from pipeline.domain.errors import NeedsAttention
 from pipeline.runtime import SystemClock
-from tests.poster_world import booked, statuses
+from tests.poster_world import booked, good_secret, statuses
 
 
 def lose_the_table(machine) -> None:
@@ -21,13 +22,10 @@ def lose_the_table(machine) -> None:
         dynamodb.delete_item(TableName=machine.deployment.table, Key={"entry_id": item["entry_id"]})
 
 
-@pytest.mark.parametrize("pulls_first", [False, True], ids=["rebuilt at once", "rebuilt after a pull"])
-def test_a_lost_table_is_rebuilt_by_one_command_and_nothing_is_posted_twice(machine, pulls_first):
+def test_a_lost_table_is_rebuilt_by_one_command_and_nothing_is_posted_twice(machine):
     machine.post()
     before = booked(machine)
     lose_the_table(machine)
-    if pulls_first:
-        machine.extract()
 
     result = machine.post({"rebuild": True})
     machine.extract()
@@ -99,13 +97,47 @@ def test_a_rebuild_that_was_stopped_is_not_finished(machine, trouble):
     assert result["not_rebuilt"] == ["companyA", "companyB"]
 
 
-def test_even_without_a_rebuild_nothing_is_posted_twice(machine):
+def test_nothing_is_pulled_into_a_lost_table_so_what_was_renumbered_is_not_posted_twice(machine):
     machine.post()
     before = booked(machine)
+    renumbered = int(min(machine.entries()))
+    machine.odoo.edit(renumbered, name="INV/NEW", ref="a new reference")
     lose_the_table(machine)
 
-    machine.extract()
+    with pytest.raises(NeedsAttention, match="tracking table was lost"):
+        machine.extract()
     machine.post()
 
+    assert machine.entries() == {}
+    (alert,) = machine.alerts()
+    assert "./oqb rebuild --env" in alert["text"]
+    machine.post({"rebuild": True})
+    machine.extract()
+    machine.post()
     assert statuses(machine) == {"posted": 4}
     assert [row["Id"] for row in booked(machine)] == [row["Id"] for row in before]
+    assert "INV/NEW" in str(booked(machine))
+
+
+def test_a_company_that_is_rebuilt_is_pulled_again_and_the_others_are_once_they_are(machine):
+    machine.post()
+    lose_the_table(machine)
+
+    machine.post({"rebuild": True, "company": "companyA"})
+    machine.extract({"company": "companyA"})
+    with pytest.raises(NeedsAttention, match="knows nothing of companyB"):
+        machine.extract()
+
+    machine.post({"rebuild": True})
+    machine.extract()
+
+
+def test_a_company_that_is_not_posted_is_pulled_again_once_all_others_are_rebuilt(machine):
+    machine.post()
+    secret = good_secret(machine)
+    lose_the_table(machine)
+    machine.set_secret("quickbooks", {**secret, "realm_ids": {"companyA": REALM_A}})
+
+    machine.post({"rebuild": True})
+
+    machine.extract({"company": "companyB"})

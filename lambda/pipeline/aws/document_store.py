@@ -88,6 +88,12 @@ class DocumentStore:
 
         return self._unless_missing(digest, key)
 
+    def has_copies(self) -> bool:
+        """Whether a document was ever stored."""
+        with errors_of(f"The bucket {self._bucket}"):
+            found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=DOCUMENTS, MaxKeys=1)
+        return bool(found.get("Contents"))
+
     def copies(self) -> list[Copy]:
         """Return the last stored copy of every document, with the key of its waiting or last filed PDF."""
         latest: dict[str, tuple[int, str]] = {}

@@ -55,6 +55,14 @@ class KeyValueTable:
         """Store how far a company was read."""
         self.keep(f"cursor#{database}#{company}", dumps(cursor))
 
+    def was_read(self, database: str, company: str) -> bool:
+        """Whether it is known how far a company was read."""
+        return self.value(f"cursor#{database}#{company}") is not None
+
+    def begin_cursor(self, database: str, company: str) -> None:
+        """Have a company read from the beginning, if it is not known how far it was read."""
+        self.claim(f"cursor#{database}#{company}", dumps(Cursor()))
+
     def database(self) -> str | None:
         """Return the database whose documents are known here, or None before the first."""
         return self.value("database#")

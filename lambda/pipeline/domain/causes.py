@@ -75,6 +75,7 @@ WORDS: dict[str, str] = {
     "secret_deleted": "a secret was deleted",
     "several_taxes": "a line has several taxes",
     "subscription_ended": "the QuickBooks subscription has ended",
+    "table_lost": "the tracking table was lost",
     "tax_unmapped": "a tax has no counterpart in QuickBooks",
     "tax_rate_changed": "an amount of tax is that of another rate",
     "tax_without_line": "a tax belongs to no line",

@@ -33,8 +33,12 @@ def remedies(code: str, company: str, environment: str = "") -> list[str]:
     where = f" --env {shlex.quote(environment)}" if environment else ""
     if code in _CONNECT:
         return ["To connect the company to QuickBooks again:", f"  ./oqb connect {named}{where}"]
-    if code == "invalid_client":
-        return ["To store the app's keys again:", f"  ./oqb connect {named} --new-keys{where}"]
+    of_one_cause = {
+        "invalid_client": ["To store the app's keys again:", f"  ./oqb connect {named} --new-keys{where}"],
+        "table_lost": ["To rebuild it from the bucket and from QuickBooks:", f"  ./oqb rebuild{where}"],
+    }
+    if code in of_one_cause:
+        return of_one_cause[code]
     if code in _CONNECT_ODOO:
         return ["To store another login to Odoo:", f"  ./oqb connect --odoo{where}"]
     if code == "waiting_for_first_value":

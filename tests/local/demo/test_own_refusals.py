@@ -26,7 +26,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         ("allowance_used_up", "archived", "closed_month_changed", "connection_gone", "invalid_client", "key_unusable",
          "mapping", "mapping_changed", "no_refresh_token", "realm_changed", "rebuild_unreadable", "secret_deleted",
-         "tie_out_not_known", "tie_out_unexplained", "waiting_for_first_value"), _OF_A_COMPANY,
+         "table_lost", "tie_out_not_known", "tie_out_unexplained", "waiting_for_first_value"), _OF_A_COMPANY,
     ),
     **dict.fromkeys(("copy_changed", "copy_missing", "pdf_changed", "pdf_missing"), _OF_THE_STORE),
     **dict.fromkeys(("file_not_ours", "not_ours"), _OF_THE_TABLE),

@@ -9,7 +9,7 @@ walk is complete, and no further than when the walk began.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from datetime import date, datetime, timedelta
 
@@ -69,6 +69,8 @@ class Extraction:
     held_up: list[Company] = field(default_factory=list)
     # The companies in which another document has the id of one that is in the books.
     restored: set[str] = field(default_factory=set)
+    # The companies that are not pulled before they are rebuilt, because the table was lost.
+    lost: Collection[str] = ()
     _refused: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:

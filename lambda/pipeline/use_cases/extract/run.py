@@ -9,6 +9,7 @@ from pipeline.domain.alert import Failure
 from pipeline.domain.document import Company
 from pipeline.domain.errors import InvalidRequest, NeedsAttention, PipelineError
 from pipeline.domain.source import Selection
+from pipeline.use_cases.extract.lost_table import table_lost
 from pipeline.use_cases.extract.pull import Extraction
 from pipeline.use_cases.extract.reading import PAGE_ALLOWANCE_S
 
@@ -50,12 +51,17 @@ def run(
     """Pull several companies. If one fails, the others are still pulled.
 
     `afterwards` is called for each company that was pulled by its cursor. Companies that are held up by their backlog
-    are tried again after the others. The documents on which a run was killed come last.
+    are tried again after the others. The documents on which a run was killed come last. What a lost table knows nothing
+    of is not pulled, but for documents that somebody names.
 
     Raises the first PipelineError at the end, so that the alarm, the retries and the dead letter see it.
     """
     errors: list[PipelineError] = []
-    for company in _in_turn(extraction, companies):
+    lost = [company.name for company in companies if company.name in extraction.lost and selection is None]
+    if lost:
+        errors.append(table_lost(lost))
+        extraction.failures.append(Failure.of("", errors[0]))
+    for company in _in_turn(extraction, [company for company in companies if company.name not in lost]):
         try:
             if selection is None:
                 extraction.pull(company)

@@ -21,6 +21,7 @@ from pipeline.domain.deadline import Deadline
 from pipeline.domain.document import Document
 from pipeline.domain.entry import OUR_FILE, UNKNOWN_HASH, Entry, Status, file_name, proof_of
 from pipeline.domain.errors import Deferred, NeedsAttention, PipelineError
+from pipeline.domain.identity import database_of
 from pipeline.domain.source import Copy, PdfDigest
 from pipeline.domain.threads import Threads
 from pipeline.domain.transitions import Actor
@@ -91,11 +92,15 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of it: how many entries, whether time ran out before the end, and which copies could not be read."""
+    """What came of it: how many entries, whether time ran out before the end, and which copies could not be read.
+
+    `databases` are those of Odoo that the copies are from.
+    """
 
     count: int = 0
     remaining: bool = False
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    databases: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -123,7 +128,8 @@ class Rebuild:
         """Create or complete the entries of all documents. Complete entries are left unchanged."""
         existing = self.books.inventory()
         with self.threads.pool(THREADS, "rebuild") as pool:
-            for copies in batched(self.store.copies(), BATCH_DOCUMENTS):
+            every = self.store.copies()
+            for copies in batched(every, BATCH_DOCUMENTS):
                 if not self.deadline.allows(BATCH_ALLOWANCE_S):
                     self.remaining = True
                     break
@@ -136,7 +142,8 @@ class Rebuild:
                     self.count += done
         logger.info("entries rebuilt", extra={"company": self.company, "count": self.count,
                                               "unreadable": len(self.unreadable)})  # fmt: skip
-        return Rebuilt(self.count, self.remaining, dict(sorted(self.unreadable.items())))
+        databases = frozenset(filter(None, (database_of(copy.entry_id) for copy in every)))
+        return Rebuilt(self.count, self.remaining, dict(sorted(self.unreadable.items())), databases)
 
     def _one(self, existing: Mapping[str, Existing], known: Mapping[str, Entry], copy: Copy) -> bool:
         try:
