@@ -227,6 +227,9 @@ MUTATIONS: dict[str, Off] = {
     "unfinished entries taken up again": _without(TrackingTable, "unfinished", list),
     "lookback": _constant(extract, "LOOKBACK", timedelta(0)),
     "cursor last": _cursor_first,
+    "nothing is pulled into a lost table": lambda: patch.object(
+        odoo_extractor, "lost_companies", lambda *_arguments: frozenset()
+    ),
     "compared with Odoo once a day": lambda: patch.object(odoo_extractor, "compare", lambda *_arguments: None),
     "compared by content": _compared_by_write_date,
     "PDF compared by hash": _any_pdf,

@@ -91,6 +91,7 @@ SOON_FOUND = {
     "look for the PDF before it is sent again": 40,
     "marker, not only number": 4,
     "lease no longer than its holder lives": 2,
+    "nothing is pulled into a lost table": 9,
     "compared with Odoo once a day": 11,
     "compared by content": 3,
     "tokens stored before they are used": 5,
