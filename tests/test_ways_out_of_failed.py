@@ -27,7 +27,7 @@ OURS = ("domain/document.py", "use_cases/**/*.py", "aws/document_store.py")
 THEIRS = ("qbo/*.py",)
 NEEDS_ATTENTION = {"NeedsAttention", "InvalidDocument", "Unmapped", "Rejected"}
 # A whole company is refused, and no document fails.
-OF_A_COMPANY = {"documents_gone"}
+OF_A_COMPANY = {"documents_gone", "table_lost"}
 
 
 @pytest.fixture
