@@ -174,16 +174,22 @@ def test_of_several_uploads_without_an_answer_the_present_pdf_stays(world, honou
     assert len(world.book.attachables()) == 1
 
 
-@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
-def test_the_former_pdf_comes_back_after_an_upload_of_another_was_not_answered(world, honours):
-    """As when Odoo is restored from a backup, or a paper is attached and removed again."""
-    world.stand_in.upload_honours_request_id = honours
+def edited_without_an_answer(world):
+    """Post a document, and a new PDF of it whose upload takes effect and is not answered."""
     session = at(world)
     session.post()
     session.edit()
     world.break_next(is_write_to("upload"), dropped(takes_effect=True))
     with pytest.raises(OutcomeUnknown):
         session.post()
+    return session
+
+
+@pytest.mark.parametrize("honours", [True, False], ids=["upload honours ids", "upload ignores ids"])
+def test_the_former_pdf_comes_back_after_an_upload_of_another_was_not_answered(world, honours):
+    """As when Odoo is restored from a backup, or a paper is attached and removed again."""
+    world.stand_in.upload_honours_request_id = honours
+    session = edited_without_an_answer(world)
 
     session.edit(pdf=PDF)
     until_done(session)
@@ -194,12 +200,7 @@ def test_the_former_pdf_comes_back_after_an_upload_of_another_was_not_answered(w
 
 
 def test_a_file_that_an_upload_left_is_not_taken_for_the_former_pdf_that_a_person_has_removed(world):
-    session = at(world)
-    session.post()
-    session.edit()
-    world.break_next(is_write_to("upload"), dropped(takes_effect=True))
-    with pytest.raises(OutcomeUnknown):
-        session.post()
+    session = edited_without_an_answer(world)
     world.book._tables.table("Attachable").pop(session.entry.attachable_id)
 
     session.edit(pdf=PDF)
