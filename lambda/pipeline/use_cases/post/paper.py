@@ -61,7 +61,7 @@ class Paper:
         known = entry.attachable_id
 
         def is_of_this_version(file: Attached) -> bool:
-            is_known = file.qb_id == known and "" != entry.attached_sha256 == entry.pdf_sha256
+            is_known = file.qb_id == known and entry.attached_sha256 == entry.pdf_sha256
             return is_known or file.file_name == file_name(entry)
 
         files = self._books.attachments(document_type, entry.qb_id)
