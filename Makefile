@@ -7,8 +7,9 @@ RUN := PYTHONPATH=lambda:. $(PYTHON)
 INSTALL := bundling/install.sh $(PYTHON)
 # Hundreds of processes import the same modules, which are compiled once, also where the environment says otherwise.
 export PYTHONDONTWRITEBYTECODE :=
-# One more than two cores have work for: whoever applies Terraform, or is given a seventh of a processor, mostly waits.
-WORKERS ?= 3
+# Two more than two cores have work for: whoever applies Terraform, or is given a seventh of a processor, mostly waits, and
+# the others wait now and then.
+WORKERS ?= 4
 
 .PHONY: help demo test browser lint style types unit faults bench cost build doctor rotate-odoo-key checkov lock clean
 

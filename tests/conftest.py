@@ -20,6 +20,7 @@ import pytest
 from _pytest.assertion import rewrite
 from aws_lambda_powertools.logging.filters import SuppressFilter
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 import odoo_extractor
 import odoo_order_sync
@@ -63,6 +64,9 @@ CLIENT_SECRET = "the-quickbooks-client-secret"
 # The same examples in every run, however busy the machine; `--hypothesis-profile default` looks for others.
 settings.register_profile("suite", derandomize=True, deadline=None, database=None)
 settings.load_profile("suite")
+# Nor do they depend on what else is tested: Hypothesis would take constants for them from all modules that it finds
+# imported, which each worker would read anew.
+providers._get_local_constants = lambda: providers._local_constants
 
 # What mostly waits, for what Terraform applies, for a processor that is not given, or for an answer that does not come.
 # One worker does it, while the others have the processors to themselves.
@@ -144,13 +148,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         others[:] = [item for item in others if not item.nodeid.startswith(first)]
         return sorted(found, key=lambda item: next(n for n, path in enumerate(first) if item.nodeid.startswith(path)))
 
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
     others = list(items)
     waiting, long = taken(WAITING), taken(LONGEST_FIRST)
-    # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends.
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    # The list is dealt out in equal shares, one a worker, of which idle workers then steal the ends. Whoever waits is
+    # given nothing long: it would be begun last of all, and everybody would wait for it.
     total, dealt = len(items), list[pytest.Item]()
     for number in range(workers):
-        own = (waiting if number == 0 else []) + long[number::workers]
+        own = waiting if number == 0 else long[number - 1 :: workers - 1]
         room = (total - len(dealt)) // (workers - number) - len(own)
         dealt += [*own, *others[:room]]
         others = others[room:]
